@@ -78,9 +78,11 @@ fn a_resumed_run_is_the_uninterrupted_run() {
     let bench = Bench::new();
     let (cold, stage) = (bench.text("cold-start.toml"), bench.text("stage-1.toml"));
     run(&["cold-start", "--config", &cold], 0);
-    for (mode, config) in [(vec!["cold-start"], &cold), (vec!["--stage", "1"], &stage)] {
-        let whole = bench.text(&format!("whole-{}", mode.len()));
-        let parts = bench.text(&format!("parts-{}", mode.len()));
+    let reward_model = bench.text("reward-model.toml");
+    let modes = [(vec!["cold-start"], &cold), (vec!["--stage", "1"], &stage), (vec!["reward-model"], &reward_model)];
+    for (mode, config) in modes {
+        let whole = bench.text(&format!("whole-{}", mode.join("")));
+        let parts = bench.text(&format!("parts-{}", mode.join("")));
         let with = |more: &[&str]| {
             let mut arguments = mode.clone();
             arguments.extend(["--config", config]);

@@ -139,10 +139,12 @@ train = {train:?}
 eval = {eval:?}
 per_step = 4
 [update]
-steps = 3
+steps = 4
 [schedule]
 lr = 1e-3
 warmup_updates = 1
+[checkpoint]
+every = 2
 "#,
             dir = self.path("runs/reward-model"),
             model = self.path("runs/cold-start/checkpoints/last"),

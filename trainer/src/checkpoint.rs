@@ -80,10 +80,7 @@ pub fn last(run_dir: &Path) -> PathBuf {
 }
 
 /// Points `checkpoints/last` at a checkpoint.
-///
-/// # Errors
-/// The link cannot be made.
-pub fn point_last(folder: &Path) -> Result<()> {
+fn point_last(folder: &Path) -> Result<()> {
     let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else { return Ok(()) };
     let fresh = parent.join(".last.tmp");
     let _ = std::fs::remove_file(&fresh);

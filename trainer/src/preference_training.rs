@@ -3,8 +3,8 @@
 //! A pair's answers are read without their thinking, as stage 2 will show them.
 
 use crate::algorithm::preference::preference_loss;
+use crate::checkpoint::{self, Position};
 use crate::config::RewardModelRun;
-use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::learner::trainable;
 use crate::model_thread::ModelThread;
@@ -37,7 +37,7 @@ struct Scorer {
     parameters: Vec<(String, Tensor)>,
 }
 
-/// Trains a reward model and writes it under `checkpoints/last`.
+/// Trains a reward model from its configuration to its last checkpoint.
 ///
 /// # Errors
 /// Bad input, a full disk, or an interruption.
@@ -47,15 +47,19 @@ pub async fn train_reward_model(config: RewardModelRun, entry: Entry, interrupt:
     let (device, kind) = config.run.resolve()?;
     let train = read_preferences(&config.preferences.train)?;
     let eval = read_preferences(&config.preferences.eval)?;
-    if entry == Entry::Resume {
-        return Err(Usage::error("reward-model: a run of minutes starts anew; remove its folder instead of --resume"));
-    }
-    let (mut session, _) = Session::open(&config.run.dir, &config, entry)?;
-    let (folder, adamw) = (config.model.path.clone(), config.optimizer.clone());
+    let (mut session, resume_from) = Session::open(&config.run.dir, &config, entry)?;
+    let (start, adamw) = (config.model.path.clone(), config.optimizer.clone());
     let model = ModelThread::start(move || {
-        let model = RewardModel::from_policy_folder(&folder, device, kind)?;
+        let model = match &resume_from {
+            Some(folder) => RewardModel::load(folder, device, kind)?,
+            None => RewardModel::from_policy_folder(&start, device, kind)?,
+        };
         let parameters = trainable(model.parameters());
-        Ok(Scorer { model, adamw: AdamW::new(adamw)?, parameters })
+        let mut scorer = Scorer { model, adamw: AdamW::new(adamw)?, parameters };
+        if let Some(folder) = &resume_from {
+            let _: Position<()> = checkpoint::load(folder, &mut scorer.adamw, &scorer.parameters)?;
+        }
+        Ok(scorer)
     })
     .await?;
     let prompt = config.prompt.clone();
@@ -72,9 +76,11 @@ pub async fn train_reward_model(config: RewardModelRun, entry: Entry, interrupt:
 
     let steps = config.update.steps;
     let progress = Progress::new("reward model", steps);
-    let mut metrics = Metrics::new();
-    metrics.set(ACCURACY, accuracy(&model, &eval, config.update.micro_batch_tokens).await?);
-    session.record(&metrics)?;
+    if session.step == 0 {
+        let mut metrics = Metrics::new();
+        metrics.set(ACCURACY, accuracy(&model, &eval, config.update.micro_batch_tokens).await?);
+        session.record(&metrics)?;
+    }
     while session.step < steps {
         interrupt.check()?;
         let started = Instant::now();
@@ -95,6 +101,10 @@ pub async fn train_reward_model(config: RewardModelRun, entry: Entry, interrupt:
         }
         metrics.set("time/step", started.elapsed().as_secs_f64());
         session.record(&metrics)?;
+        let every = config.checkpoint.every;
+        if (every > 0 && session.step.is_multiple_of(every)) || session.step == steps {
+            save(&model, &session, config.checkpoint.keep).await?;
+        }
         let show = |name: &str| metrics.get(name).unwrap_or(f64::NAN);
         progress.step(
             session.step,
@@ -104,11 +114,19 @@ pub async fn train_reward_model(config: RewardModelRun, entry: Entry, interrupt:
             progress.finish(&format!("accuracy on {} held-out pairs {:.3}", eval.len(), show(ACCURACY)));
         }
     }
-    let folder = session.folder.checkpoint(steps);
+    Ok(())
+}
+
+/// Writes a checkpoint after the steps done. Each step is one update, and the pairs of a step follow from its number.
+async fn save(model: &ModelThread<Scorer>, session: &Session, keep: usize) -> Result<()> {
+    let (folder, step) = (session.folder.clone(), session.step);
     model
-        .run(move |scorer| crate::record::atomic::write_folder(&folder, |path| Ok(scorer.model.save(path)?)))
-        .await??;
-    crate::checkpoint::point_last(&session.folder.checkpoint(steps))
+        .run(move |scorer| {
+            let position = Position { step, num_updates: step, policy_version: step, data: () };
+            let optimizer = (&scorer.adamw, scorer.parameters.as_slice());
+            checkpoint::save(&folder, &position, optimizer, keep, |path| Ok(scorer.model.save(path)?))
+        })
+        .await?
 }
 
 const ACCURACY: &str = "eval/preferences/accuracy";

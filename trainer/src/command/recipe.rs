@@ -127,15 +127,17 @@ impl Recipe {
     async fn reward_model(&mut self) -> Result<()> {
         let name = "reward-model";
         let run = self.config.dir.join(name);
-        if last(&run).exists() {
-            return Ok(());
-        }
-        if run.exists() {
-            std::fs::remove_dir_all(&run).with_context(|| run.display().to_string())?; // interrupted: it starts anew
-        }
         let from = self.assignment("model.path", &last(&self.config.dir.join("cold-start")));
         let config: RewardModelRun = self.load(&self.config.reward_model, name, &[from])?;
-        train_reward_model(config, Entry::New, self.interrupt.clone()).await
+        if !run.is_dir() {
+            return train_reward_model(config, Entry::New, self.interrupt.clone()).await;
+        }
+        let done = RunFolder::open(&run)?.latest_checkpoint()?.map_or(0, |(step, _)| step);
+        if done >= config.update.steps {
+            eprintln!("{name}: done before");
+            return Ok(());
+        }
+        train_reward_model(config, Entry::Resume, self.interrupt.clone()).await
     }
 
     /// How to enter a stage's folder; nothing where the stage is done.

@@ -56,9 +56,11 @@ impl Axis {
         Self::of(first, last, step, ((first * step).min(low), (last * step).max(high)))
     }
 
-    /// An axis over exactly `low..=high` with whole numbers as ticks: for steps.
+    /// An axis over exactly `low..=high` with whole numbers as ticks: for steps. A single step stands in the middle.
     pub fn steps(low: f64, high: f64, count: usize) -> Self {
-        let (low, high) = if high > low { (low, high) } else { (low - 1.0, high + 1.0) };
+        if high <= low {
+            return Self { range: (low - 1.0, low + 1.0), ticks: vec![low], step: 1.0 };
+        }
         let step = round_step((high - low) / count.max(1) as f64).max(1.0).round();
         Self::of((low / step).ceil(), (high / step).floor(), step, (low, high))
     }
@@ -173,6 +175,8 @@ mod tests {
         assert_eq!(small.label(small.ticks[1], Unit::Plain), "1e-6");
         let steps = Axis::steps(1.0, 37.0, 5);
         assert_eq!((steps.range, steps.ticks), ((1.0, 37.0), vec![10.0, 20.0, 30.0]));
+        let one = Axis::steps(900.0, 900.0, 5);
+        assert_eq!((one.place(900.0), one.ticks), (0.5, vec![900.0]));
     }
 
     #[test]
