@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Limits, SandboxError};
+use crate::{EngineKind, Limits, SandboxError};
 
 /// Settings of a code execution server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub struct ServerConfig {
     pub python: Option<PathBuf>,
     /// The most that a request may ask for.
     pub most: Limits,
+    /// The engine for requests that name none; `wasm` where it is set up and `process` elsewhere, if unset.
+    pub default_engine: Option<EngineKind>,
     /// Whether to run without namespaces or the seccomp filter where the machine does not allow them.
     pub allow_weak_isolation: bool,
     /// Whether each run gets a network namespace of its own (slower) or shares its worker's, which is empty too.
@@ -45,6 +47,7 @@ impl Default for ServerConfig {
                 processes: 256,
                 file_bytes: 1 << 30,
             },
+            default_engine: None,
             allow_weak_isolation: false,
             net_each_run: true,
         }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::EngineKind;
+
 /// A sandbox that could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
@@ -17,6 +19,14 @@ pub enum SandboxError {
         /// What was tried.
         path: PathBuf,
         /// Why not.
+        reason: String,
+    },
+    /// The engine that a request names, or the default one, is not there.
+    #[error("the {kind} engine cannot be used: {reason}")]
+    EngineMissing {
+        /// Which one.
+        kind: EngineKind,
+        /// Why not, and what to do.
         reason: String,
     },
     /// The isolation that this machine allows is below the minimum.

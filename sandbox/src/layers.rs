@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Engine, Job};
+use crate::engine::Job;
+use crate::engine::process::Engine;
 use crate::{Limits, SandboxError, ServerConfig};
 
 /// The layers in force for a candidate's process.

@@ -21,6 +21,7 @@ mod server;
 
 pub use client::{Client, ClientError, ClientOptions};
 pub use config::ServerConfig;
+pub use engine::EngineKind;
 pub use error::SandboxError;
 pub use layers::{LayerReport, doctor};
 pub use report::{GradeReport, GradeVerdict, RunReport, RunStatus};

@@ -11,9 +11,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::sync::oneshot;
 
-use crate::engine::{Engine, Worker};
+use crate::engine::{Engines, Worker};
 use crate::metrics::Metrics;
-use crate::{GradeReport, GradeRequest, RunReport, RunRequest, SandboxError};
+use crate::{EngineKind, GradeReport, GradeRequest, RunReport, RunRequest, SandboxError};
 
 /// What waits in the queue.
 pub(crate) enum Ticket {
@@ -21,14 +21,17 @@ pub(crate) enum Ticket {
     Run(Box<RunRequest>, oneshot::Sender<Result<RunReport, SandboxError>>),
 }
 
+/// The process ids of one thread's workers, by engine.
+type Processes = [Option<u32>; EngineKind::ALL.len()];
+
 struct Shared {
     queue: Mutex<VecDeque<Ticket>>,
     arrived: Condvar,
     capacity: usize,
     is_closed: AtomicBool,
     metrics: Arc<Metrics>,
-    /// The process id of each thread's worker.
-    running: Vec<Mutex<Option<u32>>>,
+    /// The process ids of each thread's workers, one of each engine that was asked for.
+    running: Vec<Mutex<Processes>>,
 }
 
 /// The workers.
@@ -40,7 +43,7 @@ pub(crate) struct Pool {
 impl Pool {
     /// Starts `workers` threads and waits until each has its process.
     pub fn start(
-        engine: &Engine,
+        engines: &Engines,
         workers: usize,
         capacity: usize,
         metrics: Arc<Metrics>,
@@ -51,15 +54,16 @@ impl Pool {
             capacity,
             is_closed: AtomicBool::new(false),
             metrics,
-            running: (0..workers).map(|_| Mutex::new(None)).collect(),
+            running: (0..workers).map(|_| Mutex::default()).collect(),
         });
         let (started, starts) = std::sync::mpsc::channel();
         let mut threads = Vec::new();
         for index in 0..workers {
-            let mut lane = Lane { index, engine: engine.clone(), worker: None, shared: shared.clone() };
+            let mut lane =
+                Lane { index, engines: engines.clone(), workers: Default::default(), shared: shared.clone() };
             let started = started.clone();
             let thread = std::thread::Builder::new().name(format!("sandbox-{index}")).spawn(move || {
-                let _ = started.send(lane.ensure_worker().map(|_| ()));
+                let _ = started.send(lane.ensure_worker(lane.engines.default_kind()).map(|_| ()));
                 drop(started);
                 lane.serve();
             });
@@ -99,7 +103,7 @@ impl Pool {
 
     /// The process ids of the workers that run.
     pub fn worker_ids(&self) -> Vec<u32> {
-        self.shared.running.iter().filter_map(|slot| *held(slot)).collect()
+        self.shared.running.iter().flat_map(|slot| *held(slot)).flatten().collect()
     }
 
     /// Takes no more tickets, drops those that wait, kills what runs, and waits for the threads.
@@ -108,8 +112,8 @@ impl Pool {
         held(&self.shared.queue).clear();
         self.shared.arrived.notify_all();
         for slot in &self.shared.running {
-            if let Some(id) = *held(slot) {
-                let _ = kill(Pid::from_raw(id as i32), Signal::SIGKILL);
+            for id in held(slot).iter().flatten() {
+                let _ = kill(Pid::from_raw(*id as i32), Signal::SIGKILL);
             }
         }
         for thread in std::mem::take(&mut *held(&self.threads)) {
@@ -129,11 +133,11 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One thread with its worker.
+/// One thread with its workers, one of each engine that was asked for.
 struct Lane {
     index: usize,
-    engine: Engine,
-    worker: Option<Worker>,
+    engines: Engines,
+    workers: [Option<Worker>; EngineKind::ALL.len()],
     shared: Arc<Shared>,
 }
 
@@ -142,17 +146,18 @@ impl Lane {
         while let Some(ticket) = self.next() {
             match ticket {
                 Ticket::Grade(request, reply) => {
-                    let result = self
-                        .attempt(&reply, |worker, is_cancelled| crate::grade::grade(worker, &request, is_cancelled));
+                    let result = self.attempt(request.engine, &reply, |worker, is_cancelled| {
+                        crate::grade::grade(worker, &request, is_cancelled)
+                    });
                     let _ = reply.send(result);
                 }
                 Ticket::Run(request, reply) => {
-                    let result = self.attempt(&reply, |worker, _| crate::grade::run(worker, &request));
+                    let result = self.attempt(request.engine, &reply, |worker, _| crate::grade::run(worker, &request));
                     let _ = reply.send(result);
                 }
             }
         }
-        self.lose_worker();
+        EngineKind::ALL.into_iter().for_each(|kind| self.lose_worker(kind));
     }
 
     fn next(&self) -> Option<Ticket> {
@@ -170,9 +175,11 @@ impl Lane {
 
     fn attempt<T>(
         &mut self,
+        engine: Option<EngineKind>,
         reply: &oneshot::Sender<Result<T, SandboxError>>,
         task: impl Fn(&mut Worker, &dyn Fn() -> bool) -> Result<T, SandboxError>,
     ) -> Result<T, SandboxError> {
+        let kind = engine.unwrap_or(self.engines.default_kind());
         let shared = self.shared.clone();
         let is_cancelled = || reply.is_closed() || shared.is_closed.load(Ordering::SeqCst);
         let mut lost_before = false;
@@ -180,39 +187,39 @@ impl Lane {
             if is_cancelled() {
                 return Err(SandboxError::Closed);
             }
-            let result = self.ensure_worker().and_then(|worker| task(worker, &is_cancelled));
+            let result = self.ensure_worker(kind).and_then(|worker| task(worker, &is_cancelled));
             let Err(SandboxError::WorkerLost(reason)) = result else {
                 return result;
             };
-            self.lose_worker();
+            self.lose_worker(kind);
             if lost_before || is_cancelled() {
                 return Err(SandboxError::WorkerLost(reason));
             }
-            tracing::warn!(worker = self.index, reason, "a worker was lost and is replaced");
+            tracing::warn!(worker = self.index, engine = %kind, reason, "a worker was lost and is replaced");
             shared.metrics.workers_replaced.fetch_add(1, Ordering::Relaxed);
             lost_before = true;
         }
     }
 
-    fn ensure_worker(&mut self) -> Result<&mut Worker, SandboxError> {
-        let worker = match self.worker.take() {
+    fn ensure_worker(&mut self, kind: EngineKind) -> Result<&mut Worker, SandboxError> {
+        let worker = match self.workers[kind as usize].take() {
             Some(worker) => worker,
             None => {
                 let mut slot = held(&self.shared.running[self.index]);
                 if self.shared.is_closed.load(Ordering::SeqCst) {
                     return Err(SandboxError::Closed);
                 }
-                let worker = self.engine.start()?;
-                *slot = Some(worker.id());
+                let worker = self.engines.start(kind)?;
+                slot[kind as usize] = Some(worker.id());
                 worker
             }
         };
-        Ok(self.worker.insert(worker))
+        Ok(self.workers[kind as usize].insert(worker))
     }
 
     /// Forgets the process id before the process is reaped, so that no other one can be killed in its place.
-    fn lose_worker(&mut self) {
-        *held(&self.shared.running[self.index]) = None;
-        self.worker = None;
+    fn lose_worker(&mut self, kind: EngineKind) {
+        held(&self.shared.running[self.index])[kind as usize] = None;
+        self.workers[kind as usize] = None;
     }
 }

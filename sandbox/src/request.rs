@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::SandboxError;
+use crate::{EngineKind, SandboxError};
 
 /// The language of a program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +140,9 @@ pub struct GradeRequest {
     /// Its language.
     #[serde(default)]
     pub language: Language,
+    /// The engine to run it with; the server's default if unset.
+    #[serde(default)]
+    pub engine: Option<EngineKind>,
     /// What judges it.
     pub tests: Tests,
     /// The limits of each started program.
@@ -158,6 +161,9 @@ pub struct RunRequest {
     /// Its language.
     #[serde(default)]
     pub language: Language,
+    /// The engine to run it with; the server's default if unset.
+    #[serde(default)]
+    pub engine: Option<EngineKind>,
     /// What it reads.
     #[serde(default)]
     pub stdin: String,

@@ -18,9 +18,10 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::engine::Engines;
 use crate::metrics::Metrics;
 use crate::pool::{Pool, Ticket};
-use crate::{GradeRequest, LayerReport, RunRequest, SandboxError, ServerConfig};
+use crate::{EngineKind, GradeRequest, LayerReport, RunRequest, SandboxError, ServerConfig};
 
 /// Seconds that open requests have to finish at shutdown.
 const DRAIN_SECONDS: u64 = 5;
@@ -101,12 +102,17 @@ pub async fn serve(config: ServerConfig) -> Result<ServerHandle, SandboxError> {
 }
 
 fn start_pool(config: ServerConfig) -> Result<(App, LayerReport), SandboxError> {
-    let (engine, layers) = crate::layers::engine(&config)?;
+    let (process, layers) = crate::layers::engine(&config)?;
     if !layers.meets_minimum() {
         tracing::warn!(notes = ?layers.notes, "programs run with weak isolation, as the settings allow");
     }
     let metrics = Arc::new(Metrics::default());
-    let pool = Pool::start(&engine, config.workers, config.queue, metrics.clone())?;
+    let pool = Pool::start(
+        &Engines::new(process, config.default_engine.unwrap_or(EngineKind::Process)),
+        config.workers,
+        config.queue,
+        metrics.clone(),
+    )?;
     Ok((App { pool, metrics, config }, layers))
 }
 

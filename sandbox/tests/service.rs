@@ -12,6 +12,7 @@ fn adds_one() -> GradeRequest {
     GradeRequest {
         code: "print(int(input()) + 1)".to_owned(),
         language: Language::Python,
+        engine: None,
         tests: Tests::Stdio { cases: vec![StdioCase { input: "1".to_owned(), output: "2".to_owned() }] },
         limits: Limits::default(),
         stop_at_first_failure: false,

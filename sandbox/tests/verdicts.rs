@@ -23,6 +23,7 @@ fn request(code: &str, tests: Tests) -> GradeRequest {
     GradeRequest {
         code: code.to_owned(),
         language: Language::Python,
+        engine: None,
         tests,
         limits: Limits::default(),
         stop_at_first_failure: true,

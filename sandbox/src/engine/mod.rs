@@ -1,17 +1,86 @@
-//! The process engine: Python programs in new namespaces, forked from a warm interpreter.
+//! The engines: what runs a program. Both take the same jobs and leave the same outcomes, so that grading does not see which
+//! one it was.
 //!
-//! Layers, from the outside: the worker's interpreter lives in mount, ipc, net and uts namespaces of its own, its root a
-//! tmpfs with read-only binds of what it needs, as an ordinary user, without new privileges. It forks one supervisor for
-//! each run. That one makes new user, pid, mount, ipc, net and uts namespaces and forks the candidate, which gets a fresh
-//! scratch tmpfs, loses its capabilities, and goes under Landlock, rlimits and a seccomp filter before it runs a line.
-//! The candidate is process 1 of its pid namespace: when it ends, the kernel ends everything it started.
-//!
-//! The engine knows nothing of verdicts.
+//! `process` runs the host's interpreter in namespaces of its own. `python/` is the Python that runs beside a program in
+//! either engine.
 
-mod filter;
-mod interpreter;
-mod jail;
-mod worker;
-mod zygote;
+mod job;
+mod kind;
+pub(crate) mod process;
 
-pub(crate) use worker::{AssertResult, Engine, Job, Judgement, Outcome, RunEnd, Worker};
+pub(crate) use job::{AssertResult, Job, Judgement, Outcome, RunEnd};
+pub use kind::EngineKind;
+
+use crate::SandboxError;
+
+/// Starts workers of every engine that this server has.
+#[derive(Debug, Clone)]
+pub(crate) struct Engines {
+    process: process::Engine,
+    default: EngineKind,
+}
+
+impl Engines {
+    /// The engines, and the one for requests that name none.
+    pub fn new(process: process::Engine, default: EngineKind) -> Self {
+        Self { process, default }
+    }
+
+    /// The engine for requests that name none.
+    pub fn default_kind(&self) -> EngineKind {
+        self.default
+    }
+
+    /// Starts a worker, which dies with the calling thread.
+    ///
+    /// # Errors
+    /// The engine is not there, or its worker does not start.
+    pub fn start(&self, kind: EngineKind) -> Result<Worker, SandboxError> {
+        match kind {
+            EngineKind::Process => Ok(Worker::Process(self.process.start()?)),
+            EngineKind::Wasm => {
+                Err(SandboxError::EngineMissing { kind, reason: "this build does not have it".to_owned() })
+            }
+        }
+    }
+}
+
+/// A running worker of one engine.
+pub(crate) enum Worker {
+    Process(process::Worker),
+}
+
+impl Worker {
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        match self {
+            Worker::Process(worker) => worker.id(),
+        }
+    }
+
+    /// Runs one job to its end.
+    ///
+    /// # Errors
+    /// [`SandboxError::WorkerLost`]: the worker is of no more use.
+    pub fn run(&mut self, job: &Job<'_>) -> Result<Outcome, SandboxError> {
+        match self {
+            Worker::Process(worker) => worker.run(job),
+        }
+    }
+
+    /// Runs asserts beside a program. The judgement is `None` where the judge itself ended early.
+    ///
+    /// # Errors
+    /// [`SandboxError::WorkerLost`]: the worker is of no more use.
+    pub fn run_asserts(
+        &mut self,
+        job: &Job<'_>,
+        setup: &str,
+        tests: &[String],
+        stop: bool,
+    ) -> Result<(Outcome, Option<Judgement>), SandboxError> {
+        match self {
+            Worker::Process(worker) => worker.run_asserts(job, setup, tests, stop),
+        }
+    }
+}

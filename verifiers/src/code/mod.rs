@@ -64,6 +64,7 @@ impl CodeVerifier {
         let request = GradeRequest {
             code,
             language: Language::Python,
+            engine: None,
             tests,
             limits: self.config.limits.clone(),
             stop_at_first_failure: !self.config.partial_credit,

@@ -23,9 +23,9 @@ use crate::SandboxError;
 
 const SOURCE: &str = concat!(
     include_str!("python/isolate.py"),
-    include_str!("python/wire.py"),
-    include_str!("python/candidate.py"),
-    include_str!("python/judge.py"),
+    include_str!("../python/wire.py"),
+    include_str!("../python/candidate.py"),
+    include_str!("../python/judge.py"),
     include_str!("python/zygote.py"),
 );
 const START_SECONDS: u64 = 30;

@@ -1,16 +1,17 @@
 //! One worker: a warm interpreter that runs one program at a time. Says how a program ended, not whether it was right.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::filter::Filters;
 use super::interpreter::Interpreter;
 use super::zygote::{Zygote, ZygoteOptions, read_bytes, read_frame, write_frame};
+use crate::engine::{Job, Judgement, Outcome, RunEnd};
 use crate::{Limits, SandboxError, ServerConfig};
 
 /// Seconds past a program's wall clock after which its supervisor counts as lost.
@@ -22,92 +23,32 @@ pub(crate) struct Engine {
     options: ZygoteOptions,
 }
 
-/// What a candidate is to do.
-#[derive(Debug, Clone, Serialize)]
-#[serde(tag = "mode", rename_all = "snake_case")]
-pub(crate) enum Job<'a> {
-    /// Run as a program.
-    Program { code: &'a str, stdin: &'a str, limits: &'a Limits },
-    /// Define, then call a function.
-    Call { code: &'a str, entry_point: &'a str, args: &'a Value, limits: &'a Limits },
-    /// Define, then answer the judge.
-    Serve { code: &'a str, imports: &'a [&'a str], limits: &'a Limits },
-}
-
-impl Job<'_> {
-    fn limits(&self) -> &Limits {
-        match self {
-            Job::Program { limits, .. } | Job::Call { limits, .. } | Job::Serve { limits, .. } => limits,
-        }
-    }
-}
-
-/// How a candidate's process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum RunEnd {
-    Exited,
-    Signaled,
-    WallLimit,
-    OutputLimit,
-    MemoryLimit,
-    SetupFailed,
-}
-
-/// What a candidate's process left.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Outcome {
-    pub end: RunEnd,
-    /// Exit status or signal.
-    #[serde(default)]
-    pub code: i32,
-    #[serde(default)]
-    pub seconds: f64,
-    #[serde(default)]
-    pub cpu_seconds: f64,
-    #[serde(default)]
-    pub peak_bytes: u64,
-    #[serde(default)]
-    detail: String,
-    #[serde(default)]
-    sizes: Vec<usize>,
-    /// Layers tried, with the error of those that are not up.
-    #[serde(default)]
-    pub layers: std::collections::BTreeMap<String, String>,
-    #[serde(skip)]
-    pub stdout: Vec<u8>,
-    #[serde(skip)]
-    pub stderr: Vec<u8>,
-    /// What a call returned, as JSON text.
-    #[serde(skip)]
-    pub returned: Vec<u8>,
-}
-
-/// What the judge found, in the order of the tests; shorter where it stopped.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub(crate) struct Judgement {
-    /// Why the tests cannot be run at all.
-    pub unusable: Option<String>,
-    pub results: Vec<AssertResult>,
-}
-
-/// One test of asserts.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct AssertResult {
-    pub ok: bool,
-    /// `assertion`, `raised` (by the candidate), `error` (in the test), `load` or `gone` (the candidate ended), `unsupported`.
-    #[serde(default)]
-    pub kind: String,
-    #[serde(default)]
-    pub detail: String,
-}
-
 #[derive(Serialize)]
 struct JudgeJob<'a> {
     setup: &'a str,
     tests: &'a [String],
     stop: bool,
     limits: &'a Limits,
+}
+
+/// What a supervisor says of a candidate's process; the bodies of its files follow.
+#[derive(Deserialize)]
+struct Report {
+    end: RunEnd,
+    #[serde(default)]
+    code: i32,
+    #[serde(default)]
+    seconds: f64,
+    #[serde(default)]
+    cpu_seconds: f64,
+    #[serde(default)]
+    peak_bytes: u64,
+    #[serde(default)]
+    detail: String,
+    #[serde(default)]
+    sizes: Vec<usize>,
+    #[serde(default)]
+    layers: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -192,19 +133,26 @@ impl Worker {
 }
 
 fn read_outcome(run: &mut UnixStream, deadline: Instant) -> Result<Outcome, SandboxError> {
-    let mut outcome: Outcome = read_frame(run, deadline).map_err(lost)?;
-    if outcome.end == RunEnd::SetupFailed {
-        return Err(SandboxError::WorkerLost(format!("a run could not be set up: {}", outcome.detail)));
+    let report: Report = read_frame(run, deadline).map_err(lost)?;
+    if report.end == RunEnd::SetupFailed {
+        return Err(SandboxError::WorkerLost(format!("a run could not be set up: {}", report.detail)));
     }
     let mut bodies = Vec::new();
-    for size in std::mem::take(&mut outcome.sizes) {
+    for size in report.sizes {
         bodies.push(read_bytes(run, size, deadline).map_err(lost)?);
     }
     let mut bodies = bodies.into_iter();
-    outcome.stdout = bodies.next().unwrap_or_default();
-    outcome.stderr = bodies.next().unwrap_or_default();
-    outcome.returned = bodies.next().unwrap_or_default();
-    Ok(outcome)
+    Ok(Outcome {
+        end: report.end,
+        code: report.code,
+        seconds: report.seconds,
+        cpu_seconds: report.cpu_seconds,
+        peak_bytes: report.peak_bytes,
+        layers: report.layers,
+        stdout: bodies.next().unwrap_or_default(),
+        stderr: bodies.next().unwrap_or_default(),
+        returned: bodies.next().unwrap_or_default(),
+    })
 }
 
 fn deadline(limits: &Limits) -> Instant {

@@ -1,0 +1,79 @@
+//! What every engine takes and gives: a job, how its program ended, and what the judge of asserts found.
+//!
+//! Knows nothing of how a program is run, and nothing of verdicts.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Limits;
+
+/// What a candidate is to do.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "mode", rename_all = "snake_case")]
+pub(crate) enum Job<'a> {
+    /// Run as a program.
+    Program { code: &'a str, stdin: &'a str, limits: &'a Limits },
+    /// Define, then call a function.
+    Call { code: &'a str, entry_point: &'a str, args: &'a Value, limits: &'a Limits },
+    /// Define, then answer the judge.
+    Serve { code: &'a str, imports: &'a [&'a str], limits: &'a Limits },
+}
+
+impl Job<'_> {
+    /// The limits of the program.
+    pub fn limits(&self) -> &Limits {
+        match self {
+            Job::Program { limits, .. } | Job::Call { limits, .. } | Job::Serve { limits, .. } => limits,
+        }
+    }
+}
+
+/// How a candidate ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RunEnd {
+    Exited,
+    Signaled,
+    WallLimit,
+    OutputLimit,
+    MemoryLimit,
+    SetupFailed,
+}
+
+/// What a candidate left.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    pub end: RunEnd,
+    /// Exit status or signal.
+    pub code: i32,
+    pub seconds: f64,
+    pub cpu_seconds: f64,
+    pub peak_bytes: u64,
+    /// Layers tried, with the error of those that are not up.
+    pub layers: BTreeMap<String, String>,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+    /// What a call returned, as JSON text.
+    pub returned: Vec<u8>,
+}
+
+/// What the judge found, in the order of the tests; shorter where it stopped.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Judgement {
+    /// Why the tests cannot be run at all.
+    pub unusable: Option<String>,
+    pub results: Vec<AssertResult>,
+}
+
+/// One test of asserts.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct AssertResult {
+    pub ok: bool,
+    /// `assertion`, `raised` (by the candidate), `error` (in the test), `load` or `gone` (the candidate ended), `unsupported`.
+    #[serde(default)]
+    pub kind: String,
+    #[serde(default)]
+    pub detail: String,
+}
