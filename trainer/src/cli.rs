@@ -35,6 +35,9 @@ pub struct RunArgs {
     /// Goes on with the run in the folder, from its last checkpoint.
     #[arg(long)]
     pub resume: bool,
+    /// Prints the resolved configuration, with every default and override, and ends.
+    #[arg(long)]
+    pub print_config: bool,
 }
 
 /// What the trainer does besides the two stages.

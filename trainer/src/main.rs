@@ -31,6 +31,7 @@ use cli::{Cli, Command, RunArgs};
 use config::{Source, load};
 use failure::{Usage, exit_code};
 use interrupt::Interrupt;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use session::Entry;
 use std::io::IsTerminal;
@@ -62,14 +63,19 @@ fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<()> {
     let interrupt = Interrupt::listen()?;
     match (cli.stage, cli.command) {
-        (Some(stage), _) => stage::run_stage(stage, configuration(&cli.run)?, entry(cli.run.resume), interrupt).await,
+        (Some(stage), _) => match configuration(&cli.run)? {
+            Some(config) => stage::run_stage(stage, config, entry(cli.run.resume), interrupt).await,
+            None => Ok(()),
+        },
         (None, None) => Err(Usage::error("--config: say which stage it is for, with --stage 1 or --stage 2")),
-        (None, Some(Command::ColdStart(run))) => {
-            supervised::cold_start(configuration(&run)?, entry(run.resume), interrupt).await
-        }
-        (None, Some(Command::RewardModel(run))) => {
-            preference_training::train_reward_model(configuration(&run)?, entry(run.resume), interrupt).await
-        }
+        (None, Some(Command::ColdStart(run))) => match configuration(&run)? {
+            Some(config) => supervised::cold_start(config, entry(run.resume), interrupt).await,
+            None => Ok(()),
+        },
+        (None, Some(Command::RewardModel(run))) => match configuration(&run)? {
+            Some(config) => preference_training::train_reward_model(config, entry(run.resume), interrupt).await,
+            None => Ok(()),
+        },
         (None, Some(Command::Recipe(args))) => {
             command::recipe::run(&args.config, args.run_dir, entry(args.resume), interrupt).await
         }
@@ -85,12 +91,18 @@ async fn run(cli: Cli) -> Result<()> {
     }
 }
 
-fn configuration<C: DeserializeOwned>(run: &RunArgs) -> Result<C> {
+/// A run's configuration; nothing where it was only to be printed.
+fn configuration<C: DeserializeOwned + Serialize>(run: &RunArgs) -> Result<Option<C>> {
     let mut assignments = run.set.clone();
     if let Some(dir) = &run.run_dir {
         assignments.push(format!("run.dir={:?}", dir.display().to_string()));
     }
-    load(&Source { path: run.config.as_deref(), assignments, moved: None })
+    let config: C = load(&Source { path: run.config.as_deref(), assignments, moved: None })?;
+    if run.print_config {
+        print!("{}", toml::to_string(&config)?);
+        return Ok(None);
+    }
+    Ok(Some(config))
 }
 
 fn entry(resume: bool) -> Entry {
