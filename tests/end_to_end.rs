@@ -191,4 +191,7 @@ fn generate_and_eval_write_what_they_say() {
     let figures: serde_json::Value = serde_json::from_slice(&bytes(Path::new(&figures))).unwrap();
     assert_eq!(figures[0]["num_tasks"], 5);
     assert_eq!(figures[0]["num_samples"], 2);
+    for figure in ["pass@1", "avg@k"] {
+        assert!(figures[0][figure].is_f64(), "{figure} in {figures}");
+    }
 }

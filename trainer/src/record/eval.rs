@@ -55,7 +55,8 @@ pub struct EvalSummary {
     /// Share of tasks with at least one sample that passes.
     #[serde(rename = "pass@k")]
     pub pass_at_k: f64,
-    /// Mean score, which differs from pass@1 where verifiers give partial credit.
+    /// Mean score over tasks and samples, which differs from pass@1 where verifiers give partial credit.
+    #[serde(rename = "avg@k")]
     pub score_mean: f64,
     /// Mean tokens of a completion.
     pub completion_tokens_mean: f64,
