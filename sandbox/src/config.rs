@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EngineKind, Limits, SandboxError};
+use crate::{EngineKind, Isolation, Limits, SandboxError, Secret};
+
+/// The longest time that a setting may name, in seconds.
+const MOST_SECONDS: f64 = 86_400.0;
 
 /// Settings of a code execution server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,20 +16,37 @@ use crate::{EngineKind, Limits, SandboxError};
 pub struct ServerConfig {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The bearer token that callers must send; it is never saved with the settings.
+    #[serde(skip_serializing)]
+    pub token: Option<Secret>,
+    /// A file that holds the token.
+    pub token_file: Option<PathBuf>,
+    /// Whether an address beyond loopback may be listened on without a token.
+    pub allow_no_token: bool,
     /// Worker processes, each grading one submission at a time.
     pub workers: usize,
     /// Requests that may wait; one more is answered with status 429.
     pub queue: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
+    /// Bytes of a program's text.
+    pub code_bytes: usize,
+    /// Requests in one batch.
+    pub batch: usize,
+    /// Answers kept for requests that come again with the same id.
+    pub remembered: usize,
+    /// Seconds that a request's body may take to arrive.
+    pub read_seconds: f64,
+    /// Seconds that open requests have to finish at shutdown.
+    pub drain_seconds: f64,
     /// The interpreter to use; `python3` from the path if unset.
     pub python: Option<PathBuf>,
     /// The most that a request may ask for.
     pub most: Limits,
     /// The engine for requests that name none; `wasm` where it is set up and `process` elsewhere, if unset.
     pub default_engine: Option<EngineKind>,
-    /// Whether to run without namespaces or the seccomp filter where the machine does not allow them.
-    pub allow_weak_isolation: bool,
+    /// The isolation below which the server does not start.
+    pub minimum_isolation: Isolation,
     /// Whether each run gets a network namespace of its own (slower) or shares its worker's, which is empty too.
     pub net_each_run: bool,
 }
@@ -35,9 +55,17 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            token: None,
+            token_file: None,
+            allow_no_token: false,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             queue: 1024,
             body_bytes: 32 << 20,
+            code_bytes: 1 << 20,
+            batch: 1024,
+            remembered: 4096,
+            read_seconds: 30.0,
+            drain_seconds: 5.0,
             python: None,
             most: Limits {
                 wall_seconds: 120.0,
@@ -48,7 +76,7 @@ impl Default for ServerConfig {
                 file_bytes: 1 << 30,
             },
             default_engine: None,
-            allow_weak_isolation: false,
+            minimum_isolation: Isolation::default(),
             net_each_run: true,
         }
     }
@@ -60,11 +88,44 @@ impl ServerConfig {
     /// # Errors
     /// [`SandboxError::BadConfig`], naming the field.
     pub fn validate(&self) -> Result<(), SandboxError> {
-        for (name, value) in [("workers", self.workers), ("queue", self.queue), ("body_bytes", self.body_bytes)] {
+        let counts = [
+            ("workers", self.workers),
+            ("queue", self.queue),
+            ("body_bytes", self.body_bytes),
+            ("code_bytes", self.code_bytes),
+            ("batch", self.batch),
+        ];
+        for (name, value) in counts {
             if value == 0 {
                 return Err(SandboxError::BadConfig(format!("{name} is 0: give 1 or more")));
             }
         }
+        for (name, value) in [("read_seconds", self.read_seconds), ("drain_seconds", self.drain_seconds)] {
+            if !(0.0..=MOST_SECONDS).contains(&value) {
+                let range = format!("give 0 to {MOST_SECONDS}");
+                return Err(SandboxError::BadConfig(format!("{name} is {value}: {range}")));
+            }
+        }
         Ok(())
+    }
+
+    /// The token that callers must send, from the settings or the file that they name.
+    ///
+    /// # Errors
+    /// [`SandboxError::BadConfig`]: the file cannot be read, or the address is open to others and there is no token.
+    pub fn resolve_token(&self) -> Result<Option<Secret>, SandboxError> {
+        let token = match (&self.token, &self.token_file) {
+            (Some(token), _) => Some(token.clone()),
+            (None, Some(path)) => Some(Secret::from_file(path)?),
+            (None, None) => None,
+        };
+        if token.is_none() && !self.listen.ip().is_loopback() && !self.allow_no_token {
+            let address = self.listen;
+            return Err(SandboxError::BadConfig(format!(
+                "{address} can be reached from other machines: give a token, or set `allow_no_token = true` where a wall \
+                 of your own keeps strangers out"
+            )));
+        }
+        Ok(token)
     }
 }

@@ -30,8 +30,18 @@ pub enum SandboxError {
         reason: String,
     },
     /// The isolation that this machine allows is below the minimum.
-    #[error("isolation is too weak: {0}; set `allow_weak_isolation = true` to run programs all the same")]
-    WeakIsolation(String),
+    #[error(
+        "isolation here is {found}, the minimum asked for is {minimum}: {reasons}; `trainer sandbox doctor` says what is \
+         missing, and a lower `minimum_isolation` runs programs all the same"
+    )]
+    WeakIsolation {
+        /// What this machine puts up.
+        found: crate::Isolation,
+        /// What the settings ask for.
+        minimum: crate::Isolation,
+        /// Why the layers that are missing are missing.
+        reasons: String,
+    },
     /// A worker could not be started.
     #[error("a worker did not start: {0}")]
     Start(String),
@@ -41,6 +51,9 @@ pub enum SandboxError {
     /// The queue is full.
     #[error("the queue is full")]
     Busy,
+    /// The caller's deadline passed before there was an answer.
+    #[error("the deadline passed before there was an answer")]
+    DeadlinePassed,
     /// The server is shutting down.
     #[error("the server is shutting down")]
     Closed,

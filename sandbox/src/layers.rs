@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Job;
 use crate::engine::process::Engine;
-use crate::{Limits, SandboxError, ServerConfig};
+use crate::{Isolation, Limits, SandboxError, ServerConfig};
 
 /// The layers in force for a candidate's process.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,9 +35,17 @@ pub struct LayerReport {
 }
 
 impl LayerReport {
-    /// Whether the minimum is met: namespaces with a root of its own, seccomp, rlimits.
-    pub fn meets_minimum(&self) -> bool {
-        self.namespaces && self.pivot_root && self.scratch && self.seccomp && self.rlimits && self.no_capabilities
+    /// The level of isolation that these layers make up.
+    pub fn level(&self) -> Isolation {
+        if !(self.seccomp && self.rlimits && self.no_capabilities) {
+            Isolation::None
+        } else if !(self.namespaces && self.pivot_root && self.scratch) {
+            Isolation::Filtered
+        } else if !self.landlock {
+            Isolation::Standard
+        } else {
+            Isolation::Strict
+        }
     }
 }
 
@@ -60,7 +68,7 @@ impl fmt::Display for LayerReport {
         for note in &self.notes {
             writeln!(formatter, "note: {note}")?;
         }
-        write!(formatter, "minimum          {}", if self.meets_minimum() { "met" } else { "NOT met" })
+        write!(formatter, "isolation        {}", self.level())
     }
 }
 
@@ -109,16 +117,17 @@ fn attempt(config: &ServerConfig, confined: bool) -> Result<LayerReport, Sandbox
 /// The engine with the strongest isolation this machine allows.
 ///
 /// # Errors
-/// [`SandboxError::WeakIsolation`] below the minimum unless the settings allow it.
+/// [`SandboxError::WeakIsolation`] below the minimum that the settings ask for.
 pub(crate) fn engine(config: &ServerConfig) -> Result<(Engine, LayerReport), SandboxError> {
     let report = probe(config)?;
-    if report.meets_minimum() {
-        return Ok((Engine::prepare(config, true, true)?, report));
+    let (found, minimum) = (report.level(), config.minimum_isolation);
+    if found < minimum {
+        return Err(SandboxError::WeakIsolation { found, minimum, reasons: report.notes.join("; ") });
     }
-    if !config.allow_weak_isolation {
-        let reasons = report.notes.join("; ");
-        return Err(SandboxError::WeakIsolation(reasons));
-    }
-    let confined = report.pivot_root;
-    Ok((Engine::prepare(config, false, confined)?, report))
+    // What was found to hold may not fail later.
+    let engine = match found {
+        Isolation::Standard | Isolation::Strict => Engine::prepare(config, true, true)?,
+        Isolation::None | Isolation::Filtered => Engine::prepare(config, false, report.pivot_root)?,
+    };
+    Ok((engine, report))
 }

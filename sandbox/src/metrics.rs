@@ -1,50 +1,198 @@
-//! Counters of the server, as Prometheus text.
+//! What the server counts, as Prometheus text. Knows nothing of requests and workers but their names.
 
-use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
-use crate::GradeVerdict;
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder, core::Collector, histogram_opts,
+};
+
+use crate::{EngineKind, GradeVerdict, RunStatus};
+
+/// Upper edges of the time histograms, in seconds.
+const SECONDS: [f64; 16] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
+
+/// The verdict under which a broken sandbox is counted; it is no verdict on a program.
+const SANDBOX_ERROR: &str = "sandbox_error";
+
+/// Why a worker was replaced.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Loss {
+    /// It hung, crashed or was killed.
+    Lost,
+    /// It was ended because nobody waited for its work any more.
+    Cancelled,
+}
+
+/// How a repeated request was answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Repeat {
+    /// By waiting for the first one's answer.
+    Joined,
+    /// From memory.
+    Remembered,
+}
+
+/// The state of the queue and the workers at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    pub depth: usize,
+    pub clients: usize,
+    pub busy: usize,
+    pub workers: usize,
+    pub requests: usize,
+}
 
 /// What the server counts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Metrics {
-    verdicts: [AtomicU64; GradeVerdict::ALL.len()],
-    pub runs: AtomicU64,
-    pub sandbox_errors: AtomicU64,
-    pub bad_requests: AtomicU64,
-    pub refused: AtomicU64,
-    pub workers_replaced: AtomicU64,
-    pub graded_microseconds: AtomicU64,
+    registry: Registry,
+    gradings: IntCounterVec,
+    runs: IntCounterVec,
+    program_seconds: HistogramVec,
+    requests: IntCounterVec,
+    request_seconds: HistogramVec,
+    queue_seconds: HistogramVec,
+    errors: IntCounterVec,
+    repeats: IntCounterVec,
+    replaced: IntCounterVec,
+    depth: IntGauge,
+    clients: IntGauge,
+    busy: IntGauge,
+    workers: IntGauge,
+    in_flight: IntGauge,
 }
 
 impl Metrics {
-    /// Counts a graded submission.
-    pub fn count(&self, verdict: GradeVerdict, seconds: f64) {
-        self.verdicts[verdict as usize].fetch_add(1, Relaxed);
-        self.graded_microseconds.fetch_add((seconds * 1e6) as u64, Relaxed);
+    /// All at zero.
+    ///
+    /// # Errors
+    /// A name or label that Prometheus does not allow.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let counter = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
+        let seconds = |name: &str, help: &str, labels: &[&str]| {
+            let options: HistogramOpts = histogram_opts!(name, help, SECONDS.to_vec());
+            HistogramVec::new(options, labels)
+        };
+        let gauge = IntGauge::new;
+        let metrics = Self {
+            registry: Registry::new(),
+            gradings: counter("sandbox_gradings_total", "Graded submissions.", &["verdict", "engine"])?,
+            runs: counter("sandbox_runs_total", "Programs run without grading.", &["status", "engine"])?,
+            program_seconds: seconds("sandbox_program_seconds", "Seconds a request's programs ran.", &["engine"])?,
+            requests: counter("sandbox_http_requests_total", "Answered requests.", &["endpoint", "status"])?,
+            request_seconds: seconds("sandbox_http_request_seconds", "Seconds from request to answer.", &["endpoint"])?,
+            queue_seconds: seconds("sandbox_queue_seconds", "Seconds that work waited for a worker.", &[])?,
+            errors: counter("sandbox_errors_total", "Requests, or parts of a batch, without a report.", &["type"])?,
+            repeats: counter("sandbox_repeats_total", "Repeated requests answered without new work.", &["how"])?,
+            replaced: counter("sandbox_workers_replaced_total", "Workers replaced.", &["engine", "reason"])?,
+            depth: gauge("sandbox_queue_depth", "Work that waits for a worker.")?,
+            clients: gauge("sandbox_queue_clients", "Clients whose work waits.")?,
+            busy: gauge("sandbox_workers_busy", "Workers with work in hand.")?,
+            workers: gauge("sandbox_workers", "Workers there are.")?,
+            in_flight: gauge("sandbox_http_requests_in_flight", "Requests without an answer yet.")?,
+        };
+        let collectors: [Box<dyn Collector>; 14] = [
+            Box::new(metrics.gradings.clone()),
+            Box::new(metrics.runs.clone()),
+            Box::new(metrics.program_seconds.clone()),
+            Box::new(metrics.requests.clone()),
+            Box::new(metrics.request_seconds.clone()),
+            Box::new(metrics.queue_seconds.clone()),
+            Box::new(metrics.errors.clone()),
+            Box::new(metrics.repeats.clone()),
+            Box::new(metrics.replaced.clone()),
+            Box::new(metrics.depth.clone()),
+            Box::new(metrics.clients.clone()),
+            Box::new(metrics.busy.clone()),
+            Box::new(metrics.workers.clone()),
+            Box::new(metrics.in_flight.clone()),
+        ];
+        for collector in collectors {
+            metrics.registry.register(collector)?;
+        }
+        Ok(metrics)
     }
 
-    /// The counters and gauges.
-    pub fn text(&self, queue_depth: usize, workers: usize) -> String {
-        let mut text = String::from("# TYPE sandbox_gradings_total counter\n");
-        for verdict in GradeVerdict::ALL {
-            let (name, count) = (verdict.as_str(), self.verdicts[verdict as usize].load(Relaxed));
-            let _ = writeln!(text, "sandbox_gradings_total{{verdict=\"{name}\"}} {count}");
-        }
-        let counters = [
-            ("sandbox_runs_total", &self.runs),
-            ("sandbox_errors_total", &self.sandbox_errors),
-            ("sandbox_bad_requests_total", &self.bad_requests),
-            ("sandbox_refused_total", &self.refused),
-            ("sandbox_workers_replaced_total", &self.workers_replaced),
+    /// Counts a graded submission.
+    pub fn graded(&self, engine: EngineKind, verdict: GradeVerdict, seconds: f64) {
+        self.gradings.with_label_values(&[verdict.as_str(), engine.as_str()]).inc();
+        self.program_seconds.with_label_values(&[engine.as_str()]).observe(seconds);
+    }
+
+    /// Counts a submission that the sandbox could not grade.
+    pub fn not_graded(&self, engine: EngineKind) {
+        self.gradings.with_label_values(&[SANDBOX_ERROR, engine.as_str()]).inc();
+    }
+
+    /// Counts a program that was run.
+    pub fn ran(&self, engine: EngineKind, status: RunStatus, seconds: f64) {
+        self.runs.with_label_values(&[status.as_str(), engine.as_str()]).inc();
+        self.program_seconds.with_label_values(&[engine.as_str()]).observe(seconds);
+    }
+
+    /// Counts a program that the sandbox could not run.
+    pub fn not_run(&self, engine: EngineKind) {
+        self.runs.with_label_values(&[SANDBOX_ERROR, engine.as_str()]).inc();
+    }
+
+    /// Counts an answered request.
+    pub fn answered(&self, endpoint: &str, status: u16, took: Duration) {
+        self.requests.with_label_values(&[endpoint, &status.to_string()]).inc();
+        self.request_seconds.with_label_values(&[endpoint]).observe(took.as_secs_f64());
+    }
+
+    /// Counts work that left the queue for a worker.
+    pub fn waited(&self, waited: Duration) {
+        self.queue_seconds.with_label_values::<&str>(&[]).observe(waited.as_secs_f64());
+    }
+
+    /// Counts an error by its type.
+    pub fn failed(&self, kind: &str) {
+        self.errors.with_label_values(&[kind]).inc();
+    }
+
+    /// Counts a request that needed no work of its own.
+    pub fn repeated(&self, how: Repeat) {
+        let how = match how {
+            Repeat::Joined => "joined",
+            Repeat::Remembered => "remembered",
+        };
+        self.repeats.with_label_values(&[how]).inc();
+    }
+
+    /// Counts a worker that was replaced.
+    pub fn worker_replaced(&self, engine: EngineKind, loss: Loss) {
+        let reason = match loss {
+            Loss::Lost => "lost",
+            Loss::Cancelled => "cancelled",
+        };
+        self.replaced.with_label_values(&[engine.as_str(), reason]).inc();
+    }
+
+    /// Seconds that one request's programs ran on average; 0 before the first one.
+    pub fn mean_program_seconds(&self) -> f64 {
+        let of = |kind: EngineKind| self.program_seconds.with_label_values(&[kind.as_str()]);
+        let count: u64 = EngineKind::ALL.map(|kind| of(kind).get_sample_count()).iter().sum();
+        let seconds: f64 = EngineKind::ALL.map(|kind| of(kind).get_sample_sum()).iter().sum();
+        if count == 0 { 0.0 } else { seconds / count as f64 }
+    }
+
+    /// Everything, with the load at this moment.
+    ///
+    /// # Errors
+    /// The metrics cannot be encoded.
+    pub fn text(&self, load: Load) -> Result<String, prometheus::Error> {
+        let gauges = [
+            (&self.depth, load.depth),
+            (&self.clients, load.clients),
+            (&self.busy, load.busy),
+            (&self.workers, load.workers),
+            (&self.in_flight, load.requests),
         ];
-        for (name, counter) in counters {
-            let _ = writeln!(text, "# TYPE {name} counter\n{name} {}", counter.load(Relaxed));
+        for (gauge, value) in gauges {
+            gauge.set(value as i64);
         }
-        let seconds = self.graded_microseconds.load(Relaxed) as f64 / 1e6;
-        let _ = writeln!(text, "# TYPE sandbox_program_seconds_total counter\nsandbox_program_seconds_total {seconds}");
-        let _ = writeln!(text, "# TYPE sandbox_queue_depth gauge\nsandbox_queue_depth {queue_depth}");
-        let _ = writeln!(text, "# TYPE sandbox_workers gauge\nsandbox_workers {workers}");
-        text
+        TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }

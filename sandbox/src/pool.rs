@@ -1,43 +1,81 @@
-//! A bounded queue and the threads that serve it, each with a worker process of its own.
-//!
-//! A worker that is lost is replaced and its request run once more; a second loss is the request's error.
+//! The workers: threads that serve the queue, each with worker processes of its own (`lane.rs`).
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::sync::oneshot;
 
-use crate::engine::{Engines, Worker};
+use crate::engine::Engines;
+use crate::lane::Lane;
 use crate::metrics::Metrics;
-use crate::{EngineKind, GradeReport, GradeRequest, RunReport, RunRequest, SandboxError};
+use crate::queue::{FairQueue, Pushed};
+use crate::ticket::{Job, Pending, Place, Ticket, Work};
+use crate::{EngineKind, SandboxError};
 
-/// What waits in the queue.
-pub(crate) enum Ticket {
-    Grade(Box<GradeRequest>, oneshot::Sender<Result<GradeReport, SandboxError>>),
-    Run(Box<RunRequest>, oneshot::Sender<Result<RunReport, SandboxError>>),
+/// How long work that nobody waits for may go on before its worker is ended: most programs are through sooner, and a new
+/// worker costs more than they do.
+const ABANDONED: Duration = Duration::from_millis(250);
+
+/// What one thread's workers are doing.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    /// The process ids of the workers, by engine.
+    pub processes: [Option<u32>; EngineKind::ALL.len()],
+    /// The ticket in hand and the engine that serves it.
+    pub busy: Option<(u64, EngineKind)>,
 }
 
-/// The process ids of one thread's workers, by engine.
-type Processes = [Option<u32>; EngineKind::ALL.len()];
-
-struct Shared {
-    queue: Mutex<VecDeque<Ticket>>,
-    arrived: Condvar,
-    capacity: usize,
+/// What the threads and the callers share.
+pub(crate) struct Shared {
+    pub queue: FairQueue<Ticket>,
+    pub metrics: Arc<Metrics>,
+    pub slots: Vec<Mutex<Slot>>,
     is_closed: AtomicBool,
-    metrics: Arc<Metrics>,
-    /// The process ids of each thread's workers, one of each engine that was asked for.
-    running: Vec<Mutex<Processes>>,
+}
+
+impl Shared {
+    /// Whether the server is ending.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::SeqCst)
+    }
+
+    /// Takes a ticket out of the queue, or ends the worker that serves it unless it is through in a moment.
+    pub fn abandon(self: &Arc<Self>, client: &Arc<str>, id: u64) {
+        if self.queue.remove(client, id).is_some() {
+            return;
+        }
+        let shared = self.clone();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                tokio::time::sleep(ABANDONED).await;
+                shared.end(id);
+            });
+        }
+    }
+
+    /// Kills the worker process that serves a ticket; its thread replaces it.
+    fn end(&self, id: u64) {
+        for slot in &self.slots {
+            let slot = held(slot);
+            if let Some((busy, kind)) = slot.busy
+                && busy == id
+                && let Some(process) = slot.processes[kind as usize]
+            {
+                let _ = kill(Pid::from_raw(process as i32), Signal::SIGKILL);
+            }
+        }
+    }
 }
 
 /// The workers.
 pub(crate) struct Pool {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    next_id: AtomicU64,
+    default_engine: EngineKind,
 }
 
 impl Pool {
@@ -49,70 +87,96 @@ impl Pool {
         metrics: Arc<Metrics>,
     ) -> Result<Self, SandboxError> {
         let shared = Arc::new(Shared {
-            queue: Mutex::default(),
-            arrived: Condvar::new(),
-            capacity,
-            is_closed: AtomicBool::new(false),
+            queue: FairQueue::new(capacity),
             metrics,
-            running: (0..workers).map(|_| Mutex::default()).collect(),
+            slots: (0..workers).map(|_| Mutex::default()).collect(),
+            is_closed: AtomicBool::new(false),
         });
         let (started, starts) = std::sync::mpsc::channel();
         let mut threads = Vec::new();
         for index in 0..workers {
-            let mut lane =
-                Lane { index, engines: engines.clone(), workers: Default::default(), shared: shared.clone() };
+            let mut lane = Lane::new(index, engines.clone(), shared.clone());
             let started = started.clone();
             let thread = std::thread::Builder::new().name(format!("sandbox-{index}")).spawn(move || {
-                let _ = started.send(lane.ensure_worker(lane.engines.default_kind()).map(|_| ()));
+                let _ = started.send(lane.warm());
                 drop(started);
                 lane.serve();
             });
             threads.push(thread.map_err(|error| SandboxError::Start(error.to_string()))?);
         }
         drop(started);
-        let pool = Self { shared, threads: Mutex::new(threads) };
+        let (threads, next_id) = (Mutex::new(threads), AtomicU64::new(0));
+        let pool = Self { shared, threads, next_id, default_engine: engines.default_kind() };
         for result in starts {
             result?;
         }
         Ok(pool)
     }
 
-    /// Queues a ticket.
-    pub fn submit(&self, ticket: Ticket) -> Result<(), SandboxError> {
-        if self.shared.is_closed.load(Ordering::SeqCst) {
-            return Err(SandboxError::Closed);
+    /// Queues work for a client.
+    ///
+    /// # Errors
+    /// The queue is full, the server is ending, or the deadline has passed.
+    pub fn submit<W: Work>(
+        &self,
+        client: &Arc<str>,
+        deadline: Option<Instant>,
+        work: W,
+    ) -> Result<Pending<W::Report>, SandboxError> {
+        let queued = Instant::now();
+        if deadline.is_some_and(|deadline| deadline <= queued) {
+            return Err(SandboxError::DeadlinePassed);
         }
-        let mut queue = held(&self.shared.queue);
-        if queue.len() >= self.shared.capacity {
-            return Err(SandboxError::Busy);
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (job, answered) = Job::new(work);
+        let ticket = Ticket { id, deadline, queued, errand: Box::new(job) };
+        match self.shared.queue.push(client, id, ticket) {
+            Pushed::Waits => {}
+            // Dropping it answers its caller.
+            Pushed::Displaced(other) => drop(other),
+            Pushed::Full(_) => return Err(SandboxError::Busy),
+            Pushed::Closed(_) => return Err(SandboxError::Closed),
         }
-        queue.push_back(ticket);
-        self.shared.arrived.notify_one();
-        Ok(())
+        let place = Place { id, client: client.clone(), shared: self.shared.clone(), is_answered: false };
+        Ok(Pending { answered, place })
+    }
+
+    /// The engine for requests that name none.
+    pub fn default_engine(&self) -> EngineKind {
+        self.default_engine
     }
 
     /// Tickets that wait.
     pub fn depth(&self) -> usize {
-        held(&self.shared.queue).len()
+        self.shared.queue.len()
     }
 
-    /// Workers there are.
+    /// Clients whose tickets wait.
+    pub fn clients(&self) -> usize {
+        self.shared.queue.clients()
+    }
+
+    /// Threads there are.
     pub fn workers(&self) -> usize {
-        self.shared.running.len()
+        self.shared.slots.len()
+    }
+
+    /// Threads that have a ticket in hand.
+    pub fn busy(&self) -> usize {
+        self.shared.slots.iter().filter(|slot| held(slot).busy.is_some()).count()
     }
 
     /// The process ids of the workers that run.
     pub fn worker_ids(&self) -> Vec<u32> {
-        self.shared.running.iter().flat_map(|slot| *held(slot)).flatten().collect()
+        self.shared.slots.iter().flat_map(|slot| held(slot).processes).flatten().collect()
     }
 
     /// Takes no more tickets, drops those that wait, kills what runs, and waits for the threads.
     pub fn close(&self) {
         self.shared.is_closed.store(true, Ordering::SeqCst);
-        held(&self.shared.queue).clear();
-        self.shared.arrived.notify_all();
-        for slot in &self.shared.running {
-            for id in held(slot).iter().flatten() {
+        self.shared.queue.close();
+        for slot in &self.shared.slots {
+            for id in held(slot).processes.iter().flatten() {
                 let _ = kill(Pid::from_raw(*id as i32), Signal::SIGKILL);
             }
         }
@@ -129,97 +193,6 @@ impl Drop for Pool {
 }
 
 /// A lock's value, also after a thread panicked with it: each value here is whole between statements.
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// One thread with its workers, one of each engine that was asked for.
-struct Lane {
-    index: usize,
-    engines: Engines,
-    workers: [Option<Worker>; EngineKind::ALL.len()],
-    shared: Arc<Shared>,
-}
-
-impl Lane {
-    fn serve(&mut self) {
-        while let Some(ticket) = self.next() {
-            match ticket {
-                Ticket::Grade(request, reply) => {
-                    let result = self.attempt(request.engine, &reply, |worker, is_cancelled| {
-                        crate::grade::grade(worker, &request, is_cancelled)
-                    });
-                    let _ = reply.send(result);
-                }
-                Ticket::Run(request, reply) => {
-                    let result = self.attempt(request.engine, &reply, |worker, _| crate::grade::run(worker, &request));
-                    let _ = reply.send(result);
-                }
-            }
-        }
-        EngineKind::ALL.into_iter().for_each(|kind| self.lose_worker(kind));
-    }
-
-    fn next(&self) -> Option<Ticket> {
-        let mut queue = held(&self.shared.queue);
-        loop {
-            if self.shared.is_closed.load(Ordering::SeqCst) {
-                return None;
-            }
-            match queue.pop_front() {
-                Some(ticket) => return Some(ticket),
-                None => queue = self.shared.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner),
-            }
-        }
-    }
-
-    fn attempt<T>(
-        &mut self,
-        engine: Option<EngineKind>,
-        reply: &oneshot::Sender<Result<T, SandboxError>>,
-        task: impl Fn(&mut Worker, &dyn Fn() -> bool) -> Result<T, SandboxError>,
-    ) -> Result<T, SandboxError> {
-        let kind = engine.unwrap_or(self.engines.default_kind());
-        let shared = self.shared.clone();
-        let is_cancelled = || reply.is_closed() || shared.is_closed.load(Ordering::SeqCst);
-        let mut lost_before = false;
-        loop {
-            if is_cancelled() {
-                return Err(SandboxError::Closed);
-            }
-            let result = self.ensure_worker(kind).and_then(|worker| task(worker, &is_cancelled));
-            let Err(SandboxError::WorkerLost(reason)) = result else {
-                return result;
-            };
-            self.lose_worker(kind);
-            if lost_before || is_cancelled() {
-                return Err(SandboxError::WorkerLost(reason));
-            }
-            tracing::warn!(worker = self.index, engine = %kind, reason, "a worker was lost and is replaced");
-            shared.metrics.workers_replaced.fetch_add(1, Ordering::Relaxed);
-            lost_before = true;
-        }
-    }
-
-    fn ensure_worker(&mut self, kind: EngineKind) -> Result<&mut Worker, SandboxError> {
-        let worker = match self.workers[kind as usize].take() {
-            Some(worker) => worker,
-            None => {
-                let mut slot = held(&self.shared.running[self.index]);
-                if self.shared.is_closed.load(Ordering::SeqCst) {
-                    return Err(SandboxError::Closed);
-                }
-                let worker = self.engines.start(kind)?;
-                slot[kind as usize] = Some(worker.id());
-                worker
-            }
-        };
-        Ok(self.workers[kind as usize].insert(worker))
-    }
-
-    /// Forgets the process id before the process is reaped, so that no other one can be killed in its place.
-    fn lose_worker(&mut self, kind: EngineKind) {
-        held(&self.shared.running[self.index])[kind as usize] = None;
-        self.workers[kind as usize] = None;
-    }
 }

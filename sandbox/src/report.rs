@@ -82,6 +82,19 @@ pub enum RunStatus {
     OutputLimit,
 }
 
+impl RunStatus {
+    /// The name used in JSON and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RunStatus::Ok => "ok",
+            RunStatus::RuntimeError => "runtime_error",
+            RunStatus::TimeLimit => "time_limit",
+            RunStatus::MemoryLimit => "memory_limit",
+            RunStatus::OutputLimit => "output_limit",
+        }
+    }
+}
+
 /// A program that was run once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {

@@ -27,7 +27,7 @@ async fn start() -> sandbox::ServerHandle {
     let config = sandbox::ServerConfig {
         workers: 1,
         // What is tested here is the verifier; machines without namespaces run it too.
-        allow_weak_isolation: true,
+        minimum_isolation: sandbox::Isolation::None,
         ..sandbox::ServerConfig::default()
     };
     sandbox::serve(config).await.expect("the server starts")

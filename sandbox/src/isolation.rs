@@ -1,0 +1,66 @@
+//! Levels of isolation by name, as settings and the command line spell them. What holds here is found out in `layers.rs`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// How well programs are kept in; each level has what the ones before it have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// Nothing is asked for: for programs that are trusted.
+    None,
+    /// The system call filter, resource limits, no capability: what a container without user namespaces allows.
+    Filtered,
+    /// Also namespaces, a root and a scratch of its own for each run.
+    #[default]
+    Standard,
+    /// Also Landlock on files, network and signals.
+    Strict,
+}
+
+impl Isolation {
+    /// Every level, the weakest first.
+    pub const ALL: [Self; 4] = [Self::None, Self::Filtered, Self::Standard, Self::Strict];
+
+    /// The name in settings and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Filtered => "filtered",
+            Self::Standard => "standard",
+            Self::Strict => "strict",
+        }
+    }
+}
+
+impl fmt::Display for Isolation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Isolation {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|level| level.as_str() == text);
+        found.ok_or_else(|| format!("no isolation is called {text:?}: give none, filtered, standard or strict"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_ordered_and_read_back() {
+        assert!(Isolation::ALL.is_sorted());
+        for level in Isolation::ALL {
+            assert_eq!(level.to_string().parse(), Ok(level));
+            assert_eq!(serde_json::to_value(level).unwrap(), level.as_str());
+        }
+        assert!("wall".parse::<Isolation>().is_err());
+    }
+}

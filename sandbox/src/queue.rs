@@ -1,0 +1,221 @@
+//! A bounded queue that is fair between clients: they take turns, whatever each has waiting. Knows nothing of what it holds.
+//!
+//! When it is full, a client with less waiting than another takes the place of that one's newest item; so nobody is kept out
+//! by somebody else's backlog.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// What became of an item that was pushed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Pushed<T> {
+    /// It waits.
+    Waits,
+    /// It waits in the place of this item of another client.
+    Displaced(T),
+    /// There is no room for it.
+    Full(T),
+    /// The queue takes no more.
+    Closed(T),
+}
+
+/// One client's items with their names, the oldest first.
+type Line<T> = VecDeque<(u64, T)>;
+
+struct State<T> {
+    lines: HashMap<Arc<str>, Line<T>>,
+    /// Clients with something waiting, the next one first.
+    turns: VecDeque<Arc<str>>,
+    len: usize,
+    is_closed: bool,
+}
+
+/// The queue; threads wait for its items.
+pub(crate) struct FairQueue<T> {
+    state: Mutex<State<T>>,
+    arrived: Condvar,
+    capacity: usize,
+}
+
+impl<T> FairQueue<T> {
+    /// A queue of at most `capacity` items.
+    pub fn new(capacity: usize) -> Self {
+        let state = State { lines: HashMap::new(), turns: VecDeque::new(), len: 0, is_closed: false };
+        Self { state: Mutex::new(state), arrived: Condvar::new(), capacity }
+    }
+
+    /// Puts an item at the end of its client's line. `id` names it for [`FairQueue::remove`].
+    pub fn push(&self, client: &Arc<str>, id: u64, item: T) -> Pushed<T> {
+        let mut state = self.held();
+        if state.is_closed {
+            return Pushed::Closed(item);
+        }
+        let mut displaced = None;
+        if state.len >= self.capacity {
+            let Some(longest) = state.longest_line_beyond(client) else {
+                return Pushed::Full(item);
+            };
+            displaced = state.take(&longest, VecDeque::pop_back);
+        }
+        state.append(client, id, item);
+        drop(state);
+        self.arrived.notify_one();
+        displaced.map_or(Pushed::Waits, Pushed::Displaced)
+    }
+
+    /// Waits for the next item; `None` once the queue is closed.
+    pub fn pop(&self) -> Option<T> {
+        let mut state = self.held();
+        loop {
+            if state.is_closed {
+                return None;
+            }
+            if let Some(client) = state.turns.pop_front() {
+                // To the back first: taking the last item then removes the client from the turns.
+                state.turns.push_back(client.clone());
+                return state.take(&client, VecDeque::pop_front);
+            }
+            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Takes an item out, wherever it stands.
+    pub fn remove(&self, client: &Arc<str>, id: u64) -> Option<T> {
+        self.held().take(client, |items| {
+            let position = items.iter().position(|(other, _)| *other == id)?;
+            items.remove(position)
+        })
+    }
+
+    /// Items that wait.
+    pub fn len(&self) -> usize {
+        self.held().len
+    }
+
+    /// Clients with something waiting.
+    pub fn clients(&self) -> usize {
+        self.held().turns.len()
+    }
+
+    /// Takes no more items, drops those that wait, and wakes whoever waits for one.
+    pub fn close(&self) {
+        let mut state = self.held();
+        state.is_closed = true;
+        state.turns.clear();
+        state.len = 0;
+        let lines = std::mem::take(&mut state.lines);
+        drop(state);
+        drop(lines);
+        self.arrived.notify_all();
+    }
+
+    fn held(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> State<T> {
+    fn append(&mut self, client: &Arc<str>, id: u64, item: T) {
+        let line = self.lines.entry(client.clone()).or_insert_with(|| {
+            self.turns.push_back(client.clone());
+            Line::new()
+        });
+        line.push_back((id, item));
+        self.len += 1;
+    }
+
+    /// Takes one item of a client's line with `pick`, and the line away where it was the last.
+    fn take(&mut self, client: &Arc<str>, pick: impl FnOnce(&mut Line<T>) -> Option<(u64, T)>) -> Option<T> {
+        let line = self.lines.get_mut(client)?;
+        let (_, item) = pick(line)?;
+        self.len -= 1;
+        if line.is_empty() {
+            self.lines.remove(client);
+            self.turns.retain(|other| other != client);
+        }
+        Some(item)
+    }
+
+    /// The client with the longest line, if that stays at least as long as `client`'s own after one changes places.
+    fn longest_line_beyond(&self, client: &Arc<str>) -> Option<Arc<str>> {
+        let own = self.lines.get(client).map_or(0, |line| line.len());
+        let (longest, line) = self.lines.iter().max_by_key(|(_, line)| line.len())?;
+        (line.len() > own + 1).then(|| longest.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn name(client: u8) -> Arc<str> {
+        format!("client {client}").into()
+    }
+
+    #[test]
+    fn clients_take_turns() {
+        let queue = FairQueue::new(100);
+        for id in 0..4 {
+            assert_eq!(queue.push(&name(0), id, (0, id)), Pushed::Waits);
+        }
+        queue.push(&name(1), 10, (1, 10));
+        queue.push(&name(2), 20, (2, 20));
+        queue.push(&name(2), 21, (2, 21));
+        assert_eq!((queue.len(), queue.clients()), (7, 3));
+        let order: Vec<(u8, u64)> = (0..7).map(|_| queue.pop().unwrap()).collect();
+        assert_eq!(order, [(0, 0), (1, 10), (2, 20), (0, 1), (2, 21), (0, 2), (0, 3)]);
+        assert_eq!((queue.len(), queue.clients()), (0, 0));
+    }
+
+    #[test]
+    fn a_full_queue_makes_room_for_who_has_less() {
+        let queue = FairQueue::new(4);
+        for id in 0..4 {
+            queue.push(&name(0), id, id);
+        }
+        assert_eq!(queue.push(&name(0), 4, 4), Pushed::Full(4));
+        assert_eq!(queue.push(&name(1), 5, 5), Pushed::Displaced(3), "the newest of the longest line gives way");
+        assert_eq!(queue.push(&name(1), 6, 6), Pushed::Displaced(2));
+        assert_eq!(queue.push(&name(1), 7, 7), Pushed::Full(7), "two each is fair");
+        assert_eq!(queue.remove(&name(1), 5), Some(5));
+        assert_eq!(queue.remove(&name(1), 5), None);
+        assert_eq!(queue.push(&name(0), 8, 8), Pushed::Waits);
+        queue.close();
+        assert_eq!((queue.pop(), queue.len()), (None, 0));
+        assert_eq!(queue.push(&name(0), 9, 9), Pushed::Closed(9));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_and_each_clients_order_is_kept(pushes in proptest::collection::vec((0u8..4, any::<bool>()), 0..60)) {
+            let queue = FairQueue::new(16);
+            let (mut waiting, mut popped) = (Vec::new(), Vec::new());
+            for (id, (client, also_pops)) in pushes.into_iter().enumerate() {
+                match queue.push(&name(client), id as u64, (client, id)) {
+                    Pushed::Waits => waiting.push((client, id)),
+                    Pushed::Displaced(other) => {
+                        waiting.retain(|item| *item != other);
+                        waiting.push((client, id));
+                    }
+                    Pushed::Full(item) => prop_assert_eq!(item, (client, id)),
+                    Pushed::Closed(_) => prop_assert!(false, "nobody closed it"),
+                }
+                if also_pops && queue.len() > 0 {
+                    popped.push(queue.pop().unwrap());
+                }
+                prop_assert!(queue.len() <= 16);
+            }
+            while queue.len() > 0 {
+                popped.push(queue.pop().unwrap());
+            }
+            for client in 0..4 {
+                let order: Vec<usize> = popped.iter().filter(|item| item.0 == client).map(|item| item.1).collect();
+                prop_assert!(order.is_sorted());
+            }
+            popped.sort_unstable();
+            waiting.sort_unstable();
+            prop_assert_eq!(popped, waiting);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Who calls, by when an answer is wanted, and whether the call is allowed: what a request's head says.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::ConnectInfo;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+
+use super::refusal::Refusal;
+use crate::Secret;
+
+/// Names a client, so that clients take turns; the address it calls from where absent.
+pub(crate) const CLIENT_ID: &str = "x-client-id";
+/// Names a request, so that one that comes again does not run again.
+pub(crate) const REQUEST_ID: &str = "x-request-id";
+/// Milliseconds that the caller goes on waiting.
+pub(crate) const DEADLINE_MS: &str = "x-deadline-ms";
+
+/// The most characters of an id.
+const ID_CHARS: usize = 128;
+/// The longest deadline, in milliseconds: a day.
+const MOST_DEADLINE_MS: u64 = 86_400_000;
+
+/// What a request's head says.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub client: Arc<str>,
+    pub request_id: Option<String>,
+    pub deadline: Option<Instant>,
+}
+
+impl Caller {
+    /// Reads the head.
+    pub fn of(head: &Parts) -> Result<Self, Refusal> {
+        let address = || match head.extensions.get::<ConnectInfo<SocketAddr>>() {
+            Some(ConnectInfo(address)) => address.ip().to_string(),
+            None => "unknown".to_owned(),
+        };
+        // A name cannot pass for an address.
+        let client = id(&head.headers, CLIENT_ID)?.map_or_else(address, |name| format!("client {name}"));
+        let deadline = match text(&head.headers, DEADLINE_MS)? {
+            Some(text) => match text.parse::<u64>() {
+                Ok(left) if left <= MOST_DEADLINE_MS => Some(Instant::now() + Duration::from_millis(left)),
+                _ => return Err(bad(DEADLINE_MS, &format!("give whole milliseconds, 0 to {MOST_DEADLINE_MS}"))),
+            },
+            None => None,
+        };
+        Ok(Self { client: client.into(), request_id: id(&head.headers, REQUEST_ID)?, deadline })
+    }
+}
+
+/// Refuses a request without the server's token.
+pub(crate) fn authorize(headers: &HeaderMap, token: Option<&Secret>) -> Result<(), Refusal> {
+    let Some(token) = token else { return Ok(()) };
+    let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_known = match sent.split_once(' ') {
+        Some((scheme, sent)) => scheme.eq_ignore_ascii_case("bearer") && token.matches(sent.trim()),
+        None => false,
+    };
+    if is_known {
+        return Ok(());
+    }
+    let sentence = "send the server's token as `Authorization: Bearer TOKEN`";
+    Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", sentence))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
+    headers.get(name).map(|value| value.to_str().map(str::trim).map_err(|_| bad(name, "it is no text"))).transpose()
+}
+
+fn id(headers: &HeaderMap, name: &str) -> Result<Option<String>, Refusal> {
+    match text(headers, name)? {
+        Some(text) if text.is_empty() || text.len() > ID_CHARS => {
+            Err(bad(name, &format!("give 1 to {ID_CHARS} characters")))
+        }
+        found => Ok(found.map(str::to_owned)),
+    }
+}
+
+fn bad(name: &str, advice: &str) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "bad_header", format!("header {name}: {advice}"))
+}

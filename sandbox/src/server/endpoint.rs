@@ -1,0 +1,108 @@
+//! The endpoints that run programs: which there are, and what each makes of a body.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use futures::StreamExt;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::app::App;
+use super::caller::Caller;
+use super::fusion;
+use super::program::Program;
+use super::refusal::Refusal;
+use super::reply::Reply;
+use crate::{GradeRequest, RunRequest};
+
+/// What is asked of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Run,
+    RunBatch,
+    Grade,
+    GradeBatch,
+    RunCode,
+}
+
+/// One element of a batch's answer.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Element<R> {
+    Report {
+        status: u16,
+        report: R,
+    },
+    Refused {
+        status: u16,
+        #[serde(flatten)]
+        refusal: Refusal,
+    },
+}
+
+impl Endpoint {
+    /// Every endpoint.
+    pub const ALL: [Self; 5] = [Self::Run, Self::RunBatch, Self::Grade, Self::GradeBatch, Self::RunCode];
+
+    /// Its path.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Run => "/run",
+            Self::RunBatch => "/run/batch",
+            Self::Grade => "/grade",
+            Self::GradeBatch => "/grade/batch",
+            Self::RunCode => "/run_code",
+        }
+    }
+
+    /// Answers a request's body.
+    pub async fn answer(self, app: Arc<App>, caller: Caller, body: Vec<u8>) -> Reply {
+        let result = match self {
+            Self::Run => one::<RunRequest>(&app, &caller, &body).await,
+            Self::Grade => one::<GradeRequest>(&app, &caller, &body).await,
+            Self::RunBatch => batch::<RunRequest>(&app, &caller, &body).await,
+            Self::GradeBatch => batch::<GradeRequest>(&app, &caller, &body).await,
+            Self::RunCode => fusion::run_code(&app, &caller, &body).await,
+        };
+        result.unwrap_or_else(|refusal| refused(&app, &refusal))
+    }
+}
+
+/// A counted refusal.
+pub(crate) fn refused(app: &App, refusal: &Refusal) -> Reply {
+    app.metrics.failed(&refusal.kind);
+    Reply::refused(refusal, refusal.is_worth_a_retry().then(|| app.retry_after()))
+}
+
+async fn one<P: Program>(app: &App, caller: &Caller, body: &[u8]) -> Result<Reply, Refusal> {
+    let program: P = serde_json::from_slice(body).map_err(|error| Refusal::bad_json(&error))?;
+    Ok(Reply::ok(&app.perform(caller, program).await?))
+}
+
+/// Performs a list of requests, a few more at a time than there are workers, so that a batch never fills the queue.
+async fn batch<P: Program>(app: &Arc<App>, caller: &Caller, body: &[u8]) -> Result<Reply, Refusal> {
+    let requests: Vec<Value> = serde_json::from_slice(body).map_err(|error| Refusal::bad_json(&error))?;
+    let (num_requests, most) = (requests.len(), app.config.batch);
+    if num_requests > most {
+        let sentence = format!("the batch has {num_requests} requests, the server's limit is {most}");
+        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_long", sentence));
+    }
+    let at_once = app.pool.workers() * 2;
+    let elements = requests.into_iter().map(|request| element::<P>(app.clone(), caller.clone(), request));
+    let elements: Vec<Element<P::Report>> = futures::stream::iter(elements).buffered(at_once).collect().await;
+    Ok(Reply::ok(&elements))
+}
+
+async fn element<P: Program>(app: Arc<App>, caller: Caller, request: Value) -> Element<P::Report> {
+    let report = match serde_json::from_value::<P>(request) {
+        Ok(program) => app.perform(&caller, program).await,
+        Err(error) => Err(Refusal::bad_json(&error)),
+    };
+    match report {
+        Ok(report) => Element::Report { status: 200, report },
+        Err(refusal) => {
+            app.metrics.failed(&refusal.kind);
+            Element::Refused { status: refusal.status, refusal }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `/run_code` as SandboxFusion has it, so that trainers written for that service can use this one.
+//!
+//! Its public API: the request names code, language, standard input and time-outs; the answer has an overall status, and a
+//! result for the run with its own status. A program that fails is an answer with status 200, as there. Files in and out
+//! are not offered and refused.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::app::App;
+use super::caller::Caller;
+use super::refusal::Refusal;
+use super::reply::Reply;
+use crate::{Language, Limits, RunReport, RunRequest, RunStatus};
+
+/// Seconds for a run where the request names none.
+const RUN_TIMEOUT: f64 = 10.0;
+
+/// What is asked. `compile_timeout` bounds a compiler; an interpreter's own compiling counts as running.
+#[derive(Debug, Deserialize)]
+struct Request {
+    code: String,
+    language: String,
+    #[serde(default)]
+    stdin: Option<String>,
+    #[serde(default)]
+    run_timeout: Option<f64>,
+    #[serde(default, rename = "memory_limit_MB")]
+    memory_limit_mb: Option<i64>,
+    #[serde(default)]
+    files: Option<BTreeMap<String, Value>>,
+    #[serde(default)]
+    fetch_files: Option<Vec<String>>,
+}
+
+#[derive(Debug, Serialize, PartialEq)]
+enum Status {
+    Success,
+    Failed,
+    SandboxError,
+}
+
+#[derive(Debug, Serialize, PartialEq)]
+enum CommandStatus {
+    Finished,
+    TimeLimitExceeded,
+}
+
+#[derive(Debug, Serialize)]
+struct CommandResult {
+    status: CommandStatus,
+    execution_time: f64,
+    return_code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Response {
+    status: Status,
+    message: String,
+    compile_result: Option<CommandResult>,
+    run_result: Option<CommandResult>,
+    executor_pod_name: Option<String>,
+    files: BTreeMap<String, String>,
+}
+
+/// Answers a request to run code. A full queue, a bad token and a bad request are HTTP errors; a sandbox that breaks is an
+/// answer whose status says so.
+pub(crate) async fn run_code(app: &App, caller: &Caller, body: &[u8]) -> Result<Reply, Refusal> {
+    let request: Request = serde_json::from_slice(body).map_err(|error| Refusal::bad_json(&error))?;
+    let answer = match app.perform(caller, translate(request, &app.config.most)?).await {
+        Ok(report) => answered(report),
+        Err(refusal) if refusal.is_sandbox_error() => {
+            app.metrics.failed(&refusal.kind);
+            respond(Status::SandboxError, refusal.error, None)
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    Ok(Reply::ok(&answer))
+}
+
+fn translate(request: Request, most: &Limits) -> Result<RunRequest, Refusal> {
+    let unprocessable = |sentence: String| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_request", sentence);
+    if request.files.is_some_and(|files| !files.is_empty()) || request.fetch_files.is_some_and(|all| !all.is_empty()) {
+        return Err(unprocessable("files and fetch_files are not offered here: leave them empty".to_owned()));
+    }
+    let language: Language = serde_json::from_value(Value::String(request.language.clone()))
+        .map_err(|_| unprocessable(format!("language {:?} is not offered here", request.language)))?;
+    let seconds = request.run_timeout.unwrap_or(RUN_TIMEOUT);
+    let memory_bytes = match request.memory_limit_mb.map(u64::try_from) {
+        Some(Ok(megabytes)) if megabytes > 0 => megabytes.saturating_mul(1 << 20),
+        // -1 stands for no limit there.
+        _ => most.memory_bytes.min(1 << 30),
+    };
+    let limits = Limits { wall_seconds: seconds, cpu_seconds: seconds, memory_bytes, ..Limits::default() };
+    let stdin = request.stdin.unwrap_or_default();
+    Ok(RunRequest { code: request.code, language, stdin, limits, ..RunRequest::default() })
+}
+
+fn answered(report: RunReport) -> Response {
+    let (status, run_status) = match report.status {
+        RunStatus::Ok => (Status::Success, CommandStatus::Finished),
+        RunStatus::TimeLimit => (Status::Failed, CommandStatus::TimeLimitExceeded),
+        _ => (Status::Failed, CommandStatus::Finished),
+    };
+    let result = CommandResult {
+        return_code: (run_status == CommandStatus::Finished).then_some(report.exit),
+        status: run_status,
+        execution_time: report.seconds,
+        stdout: report.stdout,
+        stderr: report.stderr,
+    };
+    respond(status, String::new(), Some(result))
+}
+
+fn respond(status: Status, message: String, run_result: Option<CommandResult>) -> Response {
+    let executor_pod_name = std::env::var("MY_POD_NAME").ok();
+    Response { status, message, compile_result: None, run_result, executor_pod_name, files: BTreeMap::new() }
+}

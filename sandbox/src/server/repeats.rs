@@ -1,0 +1,209 @@
+//! Requests that come again with an id: they join the first one while it runs, and get its answer from memory afterwards.
+//!
+//! Only reports are remembered. A request without one may be made again.
+
+use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::hash::BuildHasher;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use axum::http::StatusCode;
+use futures::future::{FutureExt, Shared, WeakShared};
+
+use super::reply::Reply;
+use crate::metrics::Repeat;
+use crate::pool::held;
+
+/// Bytes of answers that are remembered, at most.
+const REMEMBERED_BYTES: usize = 64 << 20;
+
+type Running = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+/// What names a request: its client, its endpoint and the id it carries.
+pub(crate) type Key = (Arc<str>, &'static str, String);
+
+enum State {
+    /// The work, for as long as somebody waits for it.
+    Running(WeakShared<Running>),
+    Answered(Reply),
+}
+
+struct Entry {
+    body_hash: u64,
+    state: State,
+}
+
+#[derive(Default)]
+struct Memory {
+    entries: HashMap<Key, Entry>,
+    /// Answered requests, the oldest first.
+    answered: VecDeque<Key>,
+    bytes: usize,
+}
+
+/// The requests that may come again.
+pub(crate) struct Repeats {
+    memory: Mutex<Memory>,
+    capacity: usize,
+    hasher: RandomState,
+}
+
+/// An answer to a request with an id.
+pub(crate) enum Found {
+    /// To be waited for; the repeat is `None` for the first request.
+    Waits(Shared<Running>, Option<Repeat>),
+    /// The request was answered before.
+    Remembered(Reply),
+    /// The id stands for another body.
+    OtherBody,
+}
+
+impl Repeats {
+    /// Remembers at most `capacity` answers.
+    pub fn new(capacity: usize) -> Self {
+        Self { memory: Mutex::default(), capacity, hasher: RandomState::new() }
+    }
+
+    /// The answer to a request: `work`'s, unless the request is a repetition.
+    pub fn find_or_start(
+        self: &Arc<Self>,
+        key: Key,
+        body: &[u8],
+        work: impl Future<Output = Reply> + Send + 'static,
+    ) -> Found {
+        let body_hash = self.hasher.hash_one(body);
+        let mut memory = held(&self.memory);
+        if let Some(entry) = memory.entries.get(&key) {
+            if entry.body_hash != body_hash {
+                return Found::OtherBody;
+            }
+            match &entry.state {
+                State::Answered(reply) => return Found::Remembered(reply.clone()),
+                State::Running(running) => {
+                    if let Some(running) = running.upgrade() {
+                        return Found::Waits(running, Some(Repeat::Joined));
+                    }
+                }
+            }
+        }
+        let mut ending = Ending { repeats: self.clone(), key: key.clone(), reply: None };
+        let running: Running = Box::pin(async move {
+            let reply = work.await;
+            ending.keep(reply.clone());
+            reply
+        });
+        let running = running.shared();
+        if let Some(weak) = running.downgrade() {
+            memory.entries.insert(key, Entry { body_hash, state: State::Running(weak) });
+        }
+        Found::Waits(running, None)
+    }
+
+    fn end(&self, key: &Key, reply: Option<Reply>) {
+        let mut memory = held(&self.memory);
+        let Some(entry) = memory.entries.get_mut(key) else { return };
+        // A later request may have begun anew in this one's place.
+        if matches!(&entry.state, State::Running(running) if reply.is_none() && running.upgrade().is_some()) {
+            return;
+        }
+        match reply.filter(|reply| reply.status == StatusCode::OK && self.capacity > 0) {
+            Some(reply) => {
+                let num_bytes = reply.body.len();
+                entry.state = State::Answered(reply);
+                memory.bytes += num_bytes;
+                memory.answered.push_back(key.clone());
+            }
+            None => {
+                memory.entries.remove(key);
+            }
+        }
+        while memory.answered.len() > self.capacity || memory.bytes > REMEMBERED_BYTES {
+            let Some(oldest) = memory.answered.pop_front() else { break };
+            if let Some(Entry { state: State::Answered(reply), .. }) = memory.entries.remove(&oldest) {
+                memory.bytes -= reply.body.len();
+            }
+        }
+    }
+}
+
+/// Writes down how a request ended, also when nobody waited for its end.
+struct Ending {
+    repeats: Arc<Repeats>,
+    key: Key,
+    reply: Option<Reply>,
+}
+
+impl Ending {
+    fn keep(&mut self, reply: Reply) {
+        self.reply = Some(reply);
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.repeats.end(&self.key, self.reply.take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn key(id: &str) -> Key {
+        ("client".into(), "/run", id.to_owned())
+    }
+
+    fn reply(status: StatusCode) -> Reply {
+        Reply { status, body: "{}".into(), retry_after: None }
+    }
+
+    async fn ask(repeats: &Arc<Repeats>, id: &str, body: &str, status: StatusCode, runs: &Arc<AtomicUsize>) -> u16 {
+        let runs = runs.clone();
+        let work = async move {
+            runs.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            reply(status)
+        };
+        match repeats.find_or_start(key(id), body.as_bytes(), work) {
+            Found::Waits(running, _) => running.await.status.as_u16(),
+            Found::Remembered(reply) => reply.status.as_u16(),
+            Found::OtherBody => 422,
+        }
+    }
+
+    #[tokio::test]
+    async fn reports_are_shared_and_remembered_and_errors_are_not() {
+        let (repeats, runs) = (Arc::new(Repeats::new(2)), Arc::new(AtomicUsize::new(0)));
+        let both = futures::future::join(
+            ask(&repeats, "a", "x", StatusCode::OK, &runs),
+            ask(&repeats, "a", "x", StatusCode::OK, &runs),
+        );
+        assert_eq!(both.await, (200, 200));
+        assert_eq!(ask(&repeats, "a", "x", StatusCode::OK, &runs).await, 200);
+        assert_eq!(runs.load(Ordering::SeqCst), 1);
+        assert_eq!(ask(&repeats, "a", "y", StatusCode::OK, &runs).await, 422);
+        for expected in [2, 3] {
+            assert_eq!(ask(&repeats, "b", "x", StatusCode::SERVICE_UNAVAILABLE, &runs).await, 503);
+            assert_eq!(runs.load(Ordering::SeqCst), expected);
+        }
+        for id in ["c", "d"] {
+            ask(&repeats, id, "x", StatusCode::OK, &runs).await;
+        }
+        ask(&repeats, "a", "x", StatusCode::OK, &runs).await;
+        assert_eq!(runs.load(Ordering::SeqCst), 6, "the oldest is forgotten");
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_is_dropped_and_may_begin_anew() {
+        let (repeats, runs) = (Arc::new(Repeats::new(2)), Arc::new(AtomicUsize::new(0)));
+        let given_up =
+            tokio::time::timeout(std::time::Duration::from_millis(5), ask(&repeats, "a", "x", StatusCode::OK, &runs));
+        assert!(given_up.await.is_err());
+        assert!(held(&repeats.memory).entries.is_empty());
+        assert_eq!(ask(&repeats, "a", "x", StatusCode::OK, &runs).await, 200);
+        assert_eq!(runs.load(Ordering::SeqCst), 2);
+    }
+}

@@ -1,0 +1,52 @@
+//! An answer as it goes out: a status and JSON. It can be sent more than once.
+
+use axum::body::Bytes;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::refusal::Refusal;
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub status: StatusCode,
+    pub body: Bytes,
+    /// Seconds after which the caller may come again.
+    pub retry_after: Option<u64>,
+}
+
+impl Reply {
+    /// A report.
+    pub fn ok(value: &impl Serialize) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(body) => Self { status: StatusCode::OK, body: body.into(), retry_after: None },
+            Err(error) => {
+                let sentence = format!("the report cannot be written: {error}");
+                Self::refused(&Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "sandbox_error", sentence), None)
+            }
+        }
+    }
+
+    /// A refusal.
+    pub fn refused(refusal: &Refusal, retry_after: Option<u64>) -> Self {
+        let body = serde_json::to_vec(refusal).unwrap_or_default().into();
+        let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, body, retry_after }
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,156 @@
+//! What waits in the queue: a piece of work and whoever waits for its report. Knows nothing of HTTP.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use crate::engine::Worker;
+use crate::pool::Shared;
+use crate::{EngineKind, GradeReport, GradeRequest, RunReport, RunRequest, SandboxError};
+
+/// Something that a worker can do.
+pub(crate) trait Work: Send + 'static {
+    /// What comes of it.
+    type Report: Send + 'static;
+
+    /// The engine it asks for.
+    fn engine(&self) -> Option<EngineKind>;
+
+    /// Does it; may be called once more where the worker is lost.
+    fn perform(&self, worker: &mut Worker, is_cancelled: &dyn Fn() -> bool) -> Result<Self::Report, SandboxError>;
+}
+
+impl Work for GradeRequest {
+    type Report = GradeReport;
+
+    fn engine(&self) -> Option<EngineKind> {
+        self.engine
+    }
+
+    fn perform(&self, worker: &mut Worker, is_cancelled: &dyn Fn() -> bool) -> Result<GradeReport, SandboxError> {
+        crate::grade::grade(worker, self, is_cancelled)
+    }
+}
+
+impl Work for RunRequest {
+    type Report = RunReport;
+
+    fn engine(&self) -> Option<EngineKind> {
+        self.engine
+    }
+
+    fn perform(&self, worker: &mut Worker, _: &dyn Fn() -> bool) -> Result<RunReport, SandboxError> {
+        crate::grade::run(worker, self)
+    }
+}
+
+/// A report and how it came about.
+#[derive(Debug)]
+pub(crate) struct Done<R> {
+    pub report: R,
+    pub engine: EngineKind,
+}
+
+pub(crate) type Answer<R> = Result<Done<R>, SandboxError>;
+
+/// A place in the queue.
+pub(crate) struct Ticket {
+    pub id: u64,
+    pub deadline: Option<Instant>,
+    pub queued: Instant,
+    pub errand: Box<dyn Errand>,
+}
+
+/// Work of any kind with its reply.
+pub(crate) trait Errand: Send {
+    /// The engine it asks for.
+    fn engine(&self) -> Option<EngineKind>;
+
+    /// Whether nobody waits for it any more.
+    fn is_abandoned(&self) -> bool;
+
+    /// Does the work and keeps the report. A panic is the worker's loss: what it left half done goes with it.
+    fn attempt(&mut self, worker: &mut Worker, is_cancelled: &dyn Fn() -> bool) -> Result<(), SandboxError>;
+
+    /// Sends the report kept, or the error.
+    fn reply(self: Box<Self>, engine: EngineKind, result: Result<(), SandboxError>);
+}
+
+pub(crate) struct Job<W: Work> {
+    work: W,
+    report: Option<W::Report>,
+    answer: oneshot::Sender<Answer<W::Report>>,
+}
+
+impl<W: Work> Job<W> {
+    pub fn new(work: W) -> (Self, oneshot::Receiver<Answer<W::Report>>) {
+        let (answer, answered) = oneshot::channel();
+        (Self { work, report: None, answer }, answered)
+    }
+}
+
+impl<W: Work> Errand for Job<W> {
+    fn engine(&self) -> Option<EngineKind> {
+        self.work.engine()
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.answer.is_closed()
+    }
+
+    fn attempt(&mut self, worker: &mut Worker, is_cancelled: &dyn Fn() -> bool) -> Result<(), SandboxError> {
+        let (work, answer) = (&self.work, &self.answer);
+        let is_cancelled = || answer.is_closed() || is_cancelled();
+        let report = catch_unwind(AssertUnwindSafe(|| work.perform(worker, &is_cancelled)))
+            .unwrap_or_else(|_| Err(SandboxError::WorkerLost("grading panicked; see the server's log".to_owned())))?;
+        self.report = Some(report);
+        Ok(())
+    }
+
+    fn reply(self: Box<Self>, engine: EngineKind, result: Result<(), SandboxError>) {
+        let Self { report, answer, .. } = *self;
+        let no_report = || SandboxError::WorkerLost("the work ended without a report".to_owned());
+        let report = result.and_then(|()| report.ok_or_else(no_report));
+        // Nobody listens where the caller has gone.
+        let _ = answer.send(report.map(|report| Done { report, engine }));
+    }
+}
+
+/// A report to come. Dropping it takes the work out of the queue, or ends it where it already runs.
+pub(crate) struct Pending<R> {
+    pub answered: oneshot::Receiver<Answer<R>>,
+    pub place: Place,
+}
+
+/// Where a ticket stands, to find it again when it is given up.
+pub(crate) struct Place {
+    pub id: u64,
+    pub client: Arc<str>,
+    pub shared: Arc<Shared>,
+    pub is_answered: bool,
+}
+
+impl<R> Future for Pending<R> {
+    type Output = Answer<R>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer<R>> {
+        let answer = std::task::ready!(Pin::new(&mut self.answered).poll(context));
+        self.place.is_answered = true;
+        // A ticket that is dropped unanswered was displaced from the queue, or the queue was closed.
+        let gone = if self.place.shared.is_closed() { SandboxError::Closed } else { SandboxError::Busy };
+        Poll::Ready(answer.unwrap_or(Err(gone)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.shared.abandon(&self.client, self.id);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The queue before the workers: refusals, turns, deadlines, callers that leave, repeats, lost workers, shutdown.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use sandbox::{Client, GradeVerdict, ServerConfig, serve};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::{adds_one, http, impatient, metric, one_worker, post, program, sleeps, until};
+
+#[tokio::test]
+async fn a_full_queue_is_refused_and_waited_out() {
+    let server = serve(ServerConfig { workers: 1, queue: 1, ..ServerConfig::default() }).await.unwrap();
+    let body = serde_json::to_string(&sleeps(0.5)).unwrap();
+    let mut tasks = JoinSet::new();
+    for _ in 0..5 {
+        let (body, url) = (body.clone(), format!("{}/run", server.url()));
+        tasks.spawn(async move {
+            let response = http().post(url).body(body).send().await.unwrap();
+            let status = response.status().as_u16();
+            let wait = response.headers().get("retry-after").map(|value| value.to_str().unwrap().parse().unwrap());
+            (status, wait)
+        });
+    }
+    let answers = tasks.join_all().await;
+    let refused = answers.iter().filter(|(status, wait)| *status == 429 && wait.is_some_and(|wait: u64| wait >= 1));
+    assert_eq!(refused.count(), 3, "one runs and one waits: {answers:?}");
+    assert_eq!(answers.iter().filter(|answer| **answer == (200, None)).count(), 2, "{answers:?}");
+    assert_eq!(metric(&server, "sandbox_errors_total{type=\"queue_full\"}").await, 3.0);
+    let client = Client::with_options(vec![server.url()], impatient()).unwrap();
+    let mut tasks = JoinSet::new();
+    for _ in 0..5 {
+        let client = client.clone();
+        tasks.spawn(async move { client.grade(&adds_one()).await.unwrap().verdict });
+    }
+    assert!(tasks.join_all().await.iter().all(|verdict| *verdict == GradeVerdict::Passed));
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn clients_take_turns() {
+    let server = one_worker().await;
+    let url = format!("{}/run", server.url());
+    let finished = Arc::new(Mutex::new(Vec::new()));
+    let mut tasks = JoinSet::new();
+    let mut send = |client: &'static str, seconds: f64| {
+        let (url, finished) = (url.clone(), finished.clone());
+        tasks.spawn(async move {
+            assert_eq!(post(&url, &sleeps(seconds), &[("x-client-id", client)]).await.0, 200);
+            finished.lock().unwrap().push(client);
+        });
+    };
+    send("greedy", 0.5);
+    until(&server, "sandbox_workers_busy", 1.0).await;
+    (0..10).for_each(|_| send("greedy", 0.05));
+    until(&server, "sandbox_queue_depth", 10.0).await;
+    send("modest", 0.05);
+    until(&server, "sandbox_queue_clients", 2.0).await;
+    tasks.join_all().await;
+    let place = finished.lock().unwrap().iter().position(|client| *client == "modest").unwrap();
+    assert!(place <= 3, "the second client's only request was number {place}");
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_request_whose_deadline_has_passed_is_never_run() {
+    let server = one_worker().await;
+    let url = format!("{}/run", server.url());
+    let (status, answer) = post(&url, &program("print(1)"), &[("x-deadline-ms", "0")]).await;
+    assert_eq!((status, &answer["type"]), (504, &json!("deadline_passed")));
+    let busy = tokio::spawn({
+        let url = url.clone();
+        async move { post(&url, &sleeps(1.0), &[]).await }
+    });
+    until(&server, "sandbox_workers_busy", 1.0).await;
+    let began = Instant::now();
+    let (status, answer) = post(&url, &program("print(1)"), &[("x-deadline-ms", "200")]).await;
+    assert_eq!((status, &answer["type"]), (504, &json!("deadline_passed")), "{answer}");
+    assert!(began.elapsed() < Duration::from_millis(900), "it is answered when the time is up");
+    assert_eq!(metric(&server, "sandbox_queue_depth").await, 0.0, "and leaves the queue");
+    assert_eq!(busy.await.unwrap().1["stdout"], "done\n");
+    assert_eq!(metric(&server, "sandbox_queue_seconds_count").await, 1.0, "no worker saw it");
+    assert_eq!(post(&url, &program("print(1)"), &[("x-deadline-ms", "60000")]).await.0, 200);
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_program_is_ended_when_its_deadline_passes_or_its_caller_leaves() {
+    let server = one_worker().await;
+    let url = format!("{}/run", server.url());
+    let began = Instant::now();
+    assert_eq!(post(&url, &sleeps(9.0), &[("x-deadline-ms", "300")]).await.0, 504);
+    let caller = tokio::spawn({
+        let url = url.clone();
+        async move { post(&url, &sleeps(9.0), &[]).await }
+    });
+    until(&server, "sandbox_queue_seconds_count", 2.0).await;
+    caller.abort();
+    assert_eq!(post(&url, &program("print(1)"), &[]).await.0, 200);
+    assert!(began.elapsed() < Duration::from_secs(8), "neither sleep was waited for");
+    let text = super::metrics(&server).await;
+    let replaced = text.lines().find(|line| line.contains("workers_replaced") && line.contains("reason=\"cancelled\""));
+    assert!(replaced.is_some_and(|line| line.ends_with(" 2")), "{text}");
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_gives_up_its_place_in_the_queue() {
+    let server = one_worker().await;
+    let url = format!("{}/run", server.url());
+    let mut tasks = JoinSet::new();
+    for _ in 0..4 {
+        let url = url.clone();
+        tasks.spawn(async move { post(&url, &sleeps(0.6), &[]).await });
+    }
+    until(&server, "sandbox_queue_depth", 3.0).await;
+    tasks.abort_all();
+    until(&server, "sandbox_queue_depth", 0.0).await;
+    until(&server, "sandbox_http_requests_in_flight", 0.0).await;
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_request_that_comes_again_runs_once() {
+    let server = one_worker().await;
+    let url = format!("{}/run", server.url());
+    let random = program("import random, time\ntime.sleep(0.3)\nprint(random.random())");
+    let send = |body: sandbox::RunRequest, id: &'static str, client: &'static str| {
+        let url = url.clone();
+        async move { post(&url, &body, &[("x-request-id", id), ("x-client-id", client)]).await }
+    };
+    let (first, joined) = tokio::join!(send(random.clone(), "a", "one"), send(random.clone(), "a", "one"));
+    let remembered = send(random.clone(), "a", "one").await;
+    assert_eq!(first.0, 200);
+    assert!(first == joined && first == remembered, "{first:?} {joined:?} {remembered:?}");
+    assert_ne!(send(random.clone(), "b", "one").await.1["stdout"], first.1["stdout"]);
+    assert_ne!(send(random.clone(), "a", "two").await.1["stdout"], first.1["stdout"], "ids are the client's own");
+    let (status, answer) = send(program("print(1)"), "a", "one").await;
+    assert_eq!((status, &answer["type"]), (422, &json!("request_id_reused")));
+    assert_eq!(metric(&server, "sandbox_repeats_total{how=\"joined\"}").await, 1.0);
+    assert_eq!(metric(&server, "sandbox_repeats_total{how=\"remembered\"}").await, 1.0);
+    // The first caller leaves; the one that joined it still gets its answer.
+    let leaves = tokio::spawn(send(random.clone(), "c", "one"));
+    until(&server, "sandbox_workers_busy", 1.0).await;
+    let stays = tokio::spawn(send(random.clone(), "c", "one"));
+    until(&server, "sandbox_repeats_total{how=\"joined\"}", 2.0).await;
+    leaves.abort();
+    assert_eq!(stays.await.unwrap().0, 200);
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_lost_worker_is_replaced_and_its_request_answered() {
+    let server = one_worker().await;
+    let client = Client::with_options(vec![server.url()], impatient()).unwrap();
+    assert_eq!(client.grade(&adds_one()).await.unwrap().verdict, GradeVerdict::Passed);
+    let workers = server.worker_ids();
+    assert_eq!(workers.len(), 1);
+    let running = tokio::spawn({
+        let client = client.clone();
+        async move { client.run(&sleeps(1.0)).await }
+    });
+    until(&server, "sandbox_workers_busy", 1.0).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    kill(workers[0]);
+    assert_eq!(running.await.unwrap().unwrap().stdout, "done\n");
+    assert_ne!(server.worker_ids(), workers);
+    assert_eq!(client.grade(&adds_one()).await.unwrap().verdict, GradeVerdict::Passed);
+    let last = server.worker_ids()[0];
+    server.shutdown().await;
+    assert!(!std::path::Path::new(&format!("/proc/{last}")).exists(), "no worker outlives its server");
+}
+
+#[tokio::test]
+async fn a_request_that_loses_two_workers_gets_a_typed_error_and_the_next_one_none() {
+    let server = one_worker().await;
+    let url = format!("{}/run", server.url());
+    let running = tokio::spawn({
+        let url = url.clone();
+        async move { post(&url, &sleeps(2.0), &[]).await }
+    });
+    until(&server, "sandbox_workers_busy", 1.0).await;
+    let first = server.worker_ids();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    kill(first[0]);
+    let second = loop {
+        match server.worker_ids()[..] {
+            [id] if id != first[0] => break id,
+            _ => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    };
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    kill(second);
+    let (status, answer) = running.await.unwrap();
+    assert_eq!((status, &answer["type"]), (500, &json!("worker_lost")), "{answer}");
+    assert_eq!(post(&url, &program("print(1)"), &[]).await.0, 200);
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn shutdown_lets_open_requests_finish_and_turns_new_ones_away() {
+    let server = one_worker().await;
+    let url = server.url();
+    let mut tasks = JoinSet::new();
+    for _ in 0..2 {
+        let url = url.clone();
+        tasks.spawn(async move { post(&format!("{url}/run"), &sleeps(0.5), &[]).await });
+    }
+    until(&server, "sandbox_queue_depth", 1.0).await;
+    let shutdown = tokio::spawn(server.shutdown());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (status, answer) = post(&format!("{url}/run"), &program("print(1)"), &[]).await;
+    assert_eq!((status, &answer["type"]), (503, &json!("shutting_down")));
+    assert_eq!(http().get(format!("{url}/healthz")).send().await.unwrap().status(), 503);
+    for (status, answer) in tasks.join_all().await {
+        assert_eq!((status, &answer["stdout"]), (200, &json!("done\n")), "{answer}");
+    }
+    shutdown.await.unwrap();
+    assert!(http().get(format!("{url}/healthz")).send().await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_ever() {
+    let server = serve(ServerConfig { workers: 1, drain_seconds: 0.3, ..ServerConfig::default() }).await.unwrap();
+    let url = format!("{}/run", server.url());
+    let running = tokio::spawn(async move { post(&url, &sleeps(9.0), &[]).await });
+    until(&server, "sandbox_workers_busy", 1.0).await;
+    let began = Instant::now();
+    server.shutdown().await;
+    assert!(began.elapsed() < Duration::from_secs(6));
+    let (status, answer) = running.await.unwrap();
+    assert_eq!((status, &answer["type"]), (503, &json!("shutting_down")), "{answer}");
+}
+
+fn kill(id: u32) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(id as i32), nix::sys::signal::Signal::SIGKILL).unwrap();
+}
