@@ -1,10 +1,14 @@
 //! Whether what a program printed or returned is what was expected. Knows nothing of how it ran.
 //!
 //! Printed text is compared as LiveCodeBench does: both stripped, as many lines, each line stripped; a line is right if it
-//! is equal, or if its elements are equal as decimals. Returned values are compared as Python's `==` does on JSON data.
+//! is equal, or if its elements are equal as decimals. Returned values are compared as Python's `==` compares them with the
+//! expected JSON, so a tuple inside a list is no list; that a tuple returned by itself equals one was seen to before.
+
+use std::collections::BTreeSet;
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
+use num_traits::Zero;
 use serde_json::Value;
 
 use crate::report::shorten;
@@ -74,33 +78,109 @@ fn number(text: &str) -> Option<BigRational> {
 }
 
 /// `Ok` where the returned value equals the expected one, else what is wrong in a few words.
+///
+/// `got` is what a function returned as data: JSON where JSON has the type, `{"t": type, "v": data}` where it has not.
 pub(crate) fn returned(got: &Value, expected: &Value) -> Result<(), String> {
     if equal(got, expected) {
         return Ok(());
     }
-    Err(format!("returned {}, expected {}", shorten(&got.to_string(), SHOWN), shorten(&expected.to_string(), SHOWN)))
+    Err(format!("returned {}, expected {}", shorten(&shown(got), SHOWN), shorten(&expected.to_string(), SHOWN)))
 }
 
-fn equal(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal(left, right))
+/// The tag and the data of a value that JSON has no type for.
+fn tagged(got: &Value) -> Option<(&str, &Value)> {
+    let fields = got.as_object()?;
+    Some((fields.get("t")?.as_str()?, fields.get("v")?))
+}
+
+fn equal(got: &Value, expected: &Value) -> bool {
+    match (tagged(got), expected) {
+        (Some(("dict", Value::Array(pairs))), Value::Object(fields)) => {
+            let mut seen = BTreeSet::new();
+            let is_expected = |pair: &Value| match pair.as_array().map(Vec::as_slice) {
+                Some([Value::String(key), value]) => {
+                    seen.insert(key.clone()) && fields.get(key).is_some_and(|wanted| equal(value, wanted))
+                }
+                _ => false,
+            };
+            pairs.len() == fields.len() && pairs.iter().all(is_expected)
         }
-        (Value::Object(left), Value::Object(right)) => {
-            left.len() == right.len()
-                && left.iter().all(|(key, value)| right.get(key).is_some_and(|other| equal(value, other)))
+        (Some(("decimal", Value::String(text))), _) => {
+            as_number(expected).is_some_and(|value| number(text) == Some(value))
         }
-        _ => left == right || as_number(left).is_some_and(|value| as_number(right) == Some(value)),
+        (Some(("fraction", Value::Array(parts))), _) => match &parts[..] {
+            [Value::Number(above), Value::Number(below)] => {
+                let parts = (number(&above.to_string()), number(&below.to_string()));
+                let (Some(above), Some(below)) = parts else { return false };
+                !below.is_zero() && as_number(expected) == Some(above / below)
+            }
+            _ => false,
+        },
+        (Some(_), _) => false,
+        (None, expected) => match (got, expected) {
+            (Value::Array(got), Value::Array(expected)) => {
+                got.len() == expected.len() && got.iter().zip(expected).all(|(got, expected)| equal(got, expected))
+            }
+            _ => got == expected || as_number(got).is_some_and(|value| as_number(expected) == Some(value)),
+        },
     }
 }
 
-/// Numbers by value, so that 1, 1.0 and true are equal as in Python.
+/// A returned value as the JSON that a checker is given; `None` where JSON has no type for it. Tuples become arrays.
+pub(crate) fn plain(got: &Value) -> Option<Value> {
+    match (tagged(got), got) {
+        (Some(("dict", Value::Array(pairs))), _) => {
+            let pair = |pair: &Value| match pair.as_array().map(Vec::as_slice) {
+                Some([Value::String(key), value]) => Some((key.clone(), plain(value)?)),
+                _ => None,
+            };
+            Some(Value::Object(pairs.iter().map(pair).collect::<Option<_>>()?))
+        }
+        (Some(("tuple", Value::Array(items))), _) | (None, Value::Array(items)) => {
+            items.iter().map(plain).collect::<Option<Vec<_>>>().map(Value::Array)
+        }
+        (Some(_), _) | (None, Value::Object(_)) => None,
+        (None, scalar) => Some(scalar.clone()),
+    }
+}
+
+/// Numbers by value, so that 1, 1.0 and true are equal as in Python: an integer exactly, any other as a 64-bit float.
 fn as_number(value: &Value) -> Option<BigRational> {
     match value {
         Value::Bool(value) => Some(BigRational::from(BigInt::from(u8::from(*value)))),
-        Value::Number(value) => number(&value.to_string()),
+        Value::Number(value) => {
+            let text = value.to_string();
+            if text.contains(['.', 'e', 'E']) {
+                BigRational::from_float(text.parse::<f64>().ok()?)
+            } else {
+                number(&text)
+            }
+        }
         _ => None,
     }
+}
+
+/// A returned value as Python would write it, roughly.
+fn shown(got: &Value) -> String {
+    match (tagged(got), got) {
+        (Some(("dict", Value::Array(pairs))), _) => {
+            let pair = |pair: &Value| match pair.as_array().map(Vec::as_slice) {
+                Some([key, value]) => format!("{}: {}", shown(key), shown(value)),
+                _ => String::new(),
+            };
+            format!("{{{}}}", pairs.iter().map(pair).collect::<Vec<_>>().join(", "))
+        }
+        (Some(("tuple", Value::Array(items))), _) => format!("({})", list(items)),
+        (Some((kind, Value::Array(items))), _) => format!("{kind}({})", list(items)),
+        (Some(("object", Value::String(name))), _) => format!("an object of type {name}"),
+        (Some((kind, data)), _) => format!("{kind}({data})"),
+        (None, Value::Array(items)) => format!("[{}]", list(items)),
+        (None, plain) => plain.to_string(),
+    }
+}
+
+fn list(items: &[Value]) -> String {
+    items.iter().map(shown).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -123,7 +203,8 @@ mod tests {
 
     #[test]
     fn returned_values_compare_as_python_does() {
-        assert!(returned(&json!([1, {"a": 2.0}]), &json!([1.0, {"a": 2}])).is_ok());
+        let dict = json!({"t": "dict", "v": [["a", 2.0]]});
+        assert!(returned(&json!([1, dict]), &json!([1.0, {"a": 2}])).is_ok());
         assert!(returned(&json!(true), &json!(1)).is_ok());
         assert!(returned(&json!("1"), &json!(1)).is_err());
         assert!(returned(&json!([1]), &json!([1, 2])).is_err());
@@ -131,5 +212,22 @@ mod tests {
         let other: Value = serde_json::from_str("123456789012345678901234567891").unwrap();
         assert!(returned(&big, &big).is_ok());
         assert!(returned(&big, &other).is_err());
+        let longer: Value = serde_json::from_str("0.1000000000000000055511151231257827").unwrap();
+        assert!(returned(&json!(0.1), &longer).is_ok(), "both are the same float");
+        assert!(returned(&json!(0.1), &json!(0.2)).is_err());
+    }
+
+    #[test]
+    fn what_json_has_no_type_for_equals_what_python_says() {
+        let of = |tag: &str, data: Value| json!({"t": tag, "v": data});
+        assert!(returned(&json!([of("tuple", json!([1, 2]))]), &json!([[1, 2]])).is_err());
+        assert!(returned(&of("set", json!([1])), &json!([1])).is_err());
+        assert!(returned(&of("decimal", json!("1.50")), &json!(1.5)).is_ok());
+        assert!(returned(&of("fraction", json!([3, 2])), &json!(1.5)).is_ok());
+        assert!(returned(&of("fraction", json!([3, 0])), &json!(1.5)).is_err());
+        assert!(returned(&of("dict", json!([[1, 2]])), &json!({"1": 2})).is_err());
+        assert!(returned(&of("dict", json!([["a", 1], ["a", 1]])), &json!({"a": 1, "b": 1})).is_err());
+        let error = returned(&of("object", json!("E")), &json!({"t": "object", "v": "E"})).unwrap_err();
+        assert!(error.contains("an object of type E"), "{error}");
     }
 }

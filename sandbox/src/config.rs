@@ -41,6 +41,8 @@ pub struct ServerConfig {
     pub drain_seconds: f64,
     /// The interpreter to use; `python3` from the path if unset.
     pub python: Option<PathBuf>,
+    /// Further languages, each with the command that runs it.
+    pub commands: Vec<CommandLanguage>,
     /// The most that a request may ask for.
     pub most: Limits,
     /// The engine for requests that name none; `wasm` where it is set up and `process` elsewhere, if unset.
@@ -49,6 +51,26 @@ pub struct ServerConfig {
     pub minimum_isolation: Isolation,
     /// Whether each run gets a network namespace of its own (slower) or shares its worker's, which is empty too.
     pub net_each_run: bool,
+}
+
+/// A language that the process engine runs by a command of yours.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CommandLanguage {
+    /// The name that requests use.
+    pub language: String,
+    /// The file that a program's text is put into, such as `main.rb`.
+    pub source: String,
+    /// The command that compiles it, in the folder of `source`; empty where it runs as it is. Programs by whole path.
+    pub compile: Vec<String>,
+    /// The file that `compile` makes.
+    pub product: String,
+    /// The command that runs it, in the folder of `source`, or of `product` where it is compiled.
+    pub run: Vec<String>,
+    /// Files and folders that the commands need, shown read-only, besides the system's libraries.
+    pub needs: Vec<PathBuf>,
+    /// Whether the limit on memory also holds for address space; false for run-times that reserve more than they use.
+    pub limits_address_space: bool,
 }
 
 impl Default for ServerConfig {
@@ -67,6 +89,7 @@ impl Default for ServerConfig {
             read_seconds: 30.0,
             drain_seconds: 5.0,
             python: None,
+            commands: Vec::new(),
             most: Limits {
                 wall_seconds: 120.0,
                 cpu_seconds: 120.0,
@@ -74,6 +97,7 @@ impl Default for ServerConfig {
                 output_bytes: 64 << 20,
                 processes: 256,
                 file_bytes: 1 << 30,
+                submission_seconds: 3600.0,
             },
             default_engine: None,
             minimum_isolation: Isolation::default(),
@@ -104,6 +128,17 @@ impl ServerConfig {
             if !(0.0..=MOST_SECONDS).contains(&value) {
                 let range = format!("give 0 to {MOST_SECONDS}");
                 return Err(SandboxError::BadConfig(format!("{name} is {value}: {range}")));
+            }
+        }
+        for command in &self.commands {
+            let name = &command.language;
+            let missing = [("language", name.is_empty()), ("source", command.source.is_empty())]
+                .into_iter()
+                .chain([("run", command.run.is_empty())])
+                .chain([("product", command.product.is_empty() && !command.compile.is_empty())])
+                .find(|(_, is_missing)| *is_missing);
+            if let Some((field, _)) = missing {
+                return Err(SandboxError::BadConfig(format!("commands: {field} of language {name:?} is empty")));
             }
         }
         Ok(())

@@ -13,6 +13,14 @@ pub enum SandboxError {
     /// The request cannot be used: limits out of range, tests that are no tests.
     #[error("{0}")]
     BadRequest(String),
+    /// The request names a language that this server has no toolchain for.
+    #[error("no program in {language} can be run: {reason}")]
+    LanguageMissing {
+        /// Which one.
+        language: crate::Language,
+        /// Why not, and what there is.
+        reason: String,
+    },
     /// The interpreter is missing or does not answer.
     #[error("the interpreter {path} cannot be used: {reason}; set `python` to a Python 3.9 or later")]
     Interpreter {
@@ -65,4 +73,11 @@ pub enum SandboxError {
         /// Why not.
         source: std::io::Error,
     },
+}
+
+impl SandboxError {
+    /// Whether the request itself is at fault, so that no other attempt and no other server would do better.
+    pub fn is_bad_request(&self) -> bool {
+        matches!(self, SandboxError::BadRequest(_) | SandboxError::LanguageMissing { .. })
+    }
 }

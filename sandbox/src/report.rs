@@ -21,19 +21,22 @@ pub enum GradeVerdict {
     MemoryLimit,
     /// The program printed more than it may.
     OutputLimit,
+    /// The program started more processes and threads than it may.
+    ProcessLimit,
     /// There was no program.
     NoCode,
 }
 
 impl GradeVerdict {
     /// All verdicts.
-    pub const ALL: [GradeVerdict; 7] = [
+    pub const ALL: [GradeVerdict; 8] = [
         GradeVerdict::Passed,
         GradeVerdict::WrongAnswer,
         GradeVerdict::RuntimeError,
         GradeVerdict::TimeLimit,
         GradeVerdict::MemoryLimit,
         GradeVerdict::OutputLimit,
+        GradeVerdict::ProcessLimit,
         GradeVerdict::NoCode,
     ];
 
@@ -46,6 +49,7 @@ impl GradeVerdict {
             GradeVerdict::TimeLimit => "time_limit",
             GradeVerdict::MemoryLimit => "memory_limit",
             GradeVerdict::OutputLimit => "output_limit",
+            GradeVerdict::ProcessLimit => "process_limit",
             GradeVerdict::NoCode => "no_code",
         }
     }
@@ -80,10 +84,12 @@ pub enum RunStatus {
     MemoryLimit,
     /// It printed more than it may.
     OutputLimit,
+    /// It started more processes and threads than it may.
+    ProcessLimit,
 }
 
 impl RunStatus {
-    /// The name used in JSON and metrics.
+    /// The name used in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             RunStatus::Ok => "ok",
@@ -91,6 +97,7 @@ impl RunStatus {
             RunStatus::TimeLimit => "time_limit",
             RunStatus::MemoryLimit => "memory_limit",
             RunStatus::OutputLimit => "output_limit",
+            RunStatus::ProcessLimit => "process_limit",
         }
     }
 }

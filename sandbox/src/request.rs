@@ -3,16 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{EngineKind, SandboxError};
-
-/// The language of a program.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Language {
-    /// Python, run by the host's interpreter.
-    #[default]
-    Python,
-}
+use crate::{EngineKind, Language, SandboxError};
 
 /// One program fed through standard input.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -56,6 +47,14 @@ pub enum Tests {
         /// The cases, in order.
         cases: Vec<FunctionCase>,
     },
+    /// Cases with several right answers: a trusted program decides, in an instance of its own.
+    Checked {
+        /// Python that defines `check(input, expected, got)`. It returns True, or what is wrong as False or text. `input` is
+        /// the text or the list of arguments, `expected` the case's, `got` what was printed or returned.
+        checker: String,
+        /// The cases: of kind stdio or function.
+        tests: Box<Tests>,
+    },
 }
 
 impl Tests {
@@ -65,6 +64,7 @@ impl Tests {
             Tests::Stdio { cases } => cases.len(),
             Tests::Asserts { tests, .. } => tests.len(),
             Tests::Function { cases, .. } => cases.len(),
+            Tests::Checked { tests, .. } => tests.len(),
         }
     }
 
@@ -72,9 +72,27 @@ impl Tests {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Refuses tests that cannot judge a program in `language`.
+    fn validate(&self, language: &Language) -> Result<(), SandboxError> {
+        let refused = |reason: &str| Err(SandboxError::BadRequest(format!("tests: {reason}")));
+        match self {
+            _ if self.is_empty() => refused("there is no case to judge by"),
+            Tests::Stdio { .. } => Ok(()),
+            Tests::Checked { tests, .. } => match **tests {
+                Tests::Stdio { .. } | Tests::Function { .. } => tests.validate(language),
+                _ => refused("a checker takes cases of kind stdio or function"),
+            },
+            _ if *language != Language::Python => {
+                refused(&format!("a program in {language} is judged by kind stdio; function and asserts are Python's"))
+            }
+            Tests::Function { entry_point, .. } if entry_point.is_empty() => refused("entry_point is empty"),
+            Tests::Function { .. } | Tests::Asserts { .. } => Ok(()),
+        }
+    }
 }
 
-/// The limits of one started program (each test case of a submission starts one; all asserts together start one).
+/// The limits of one started program: each test case of a submission starts one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -90,6 +108,8 @@ pub struct Limits {
     pub processes: u64,
     /// Bytes of one file, and of all files together.
     pub file_bytes: u64,
+    /// Seconds of all the programs of one submission together.
+    pub submission_seconds: f64,
 }
 
 impl Default for Limits {
@@ -101,6 +121,7 @@ impl Default for Limits {
             output_bytes: 1 << 20,
             processes: 32,
             file_bytes: 64 << 20,
+            submission_seconds: 600.0,
         }
     }
 }
@@ -125,11 +146,17 @@ impl Limits {
         };
         seconds("wall_seconds", self.wall_seconds, most.wall_seconds)?;
         seconds("cpu_seconds", self.cpu_seconds, most.cpu_seconds)?;
+        seconds("submission_seconds", self.submission_seconds, most.submission_seconds)?;
         count("memory_bytes", self.memory_bytes, 64 << 20, most.memory_bytes)?;
         count("output_bytes", self.output_bytes, 1, most.output_bytes)?;
         count("processes", self.processes, 1, most.processes)?;
         count("file_bytes", self.file_bytes, 4096, most.file_bytes)
     }
+}
+
+/// Only the process engine has other languages than Python.
+fn engine_for(engine: Option<EngineKind>, language: &Language) -> Option<EngineKind> {
+    engine.or_else(|| (*language != Language::Python).then_some(EngineKind::Process))
 }
 
 /// A program to be graded.
@@ -153,6 +180,22 @@ pub struct GradeRequest {
     pub stop_at_first_failure: bool,
 }
 
+impl GradeRequest {
+    /// Refuses what no server could grade: tests that do not judge, limits beyond `most`.
+    ///
+    /// # Errors
+    /// [`SandboxError::BadRequest`], naming the field.
+    pub fn validate(&self, most: &Limits) -> Result<(), SandboxError> {
+        self.limits.validate(most)?;
+        self.tests.validate(&self.language)
+    }
+
+    /// The engine that the request needs, `None` where any will do.
+    pub fn wanted_engine(&self) -> Option<EngineKind> {
+        engine_for(self.engine, &self.language)
+    }
+}
+
 /// A program to be run once.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunRequest {
@@ -170,4 +213,19 @@ pub struct RunRequest {
     /// Its limits.
     #[serde(default)]
     pub limits: Limits,
+}
+
+impl RunRequest {
+    /// Refuses what no server could run.
+    ///
+    /// # Errors
+    /// [`SandboxError::BadRequest`], naming the field.
+    pub fn validate(&self, most: &Limits) -> Result<(), SandboxError> {
+        self.limits.validate(most)
+    }
+
+    /// The engine that the request needs, `None` where any will do.
+    pub fn wanted_engine(&self) -> Option<EngineKind> {
+        engine_for(self.engine, &self.language)
+    }
 }

@@ -29,7 +29,7 @@ impl Work for GradeRequest {
     type Report = GradeReport;
 
     fn engine(&self) -> Option<EngineKind> {
-        self.engine
+        self.wanted_engine()
     }
 
     fn perform(&self, worker: &mut Worker, is_cancelled: &dyn Fn() -> bool) -> Result<GradeReport, SandboxError> {
@@ -41,7 +41,7 @@ impl Work for RunRequest {
     type Report = RunReport;
 
     fn engine(&self) -> Option<EngineKind> {
-        self.engine
+        self.wanted_engine()
     }
 
     fn perform(&self, worker: &mut Worker, _: &dyn Fn() -> bool) -> Result<RunReport, SandboxError> {

@@ -85,14 +85,11 @@ async fn functions_are_compared_outside() {
     let wrong = grade(&client, &request("def both(a, b):\n    return [a, b]", tests.clone())).await;
     assert_eq!(wrong.verdict, GradeVerdict::WrongAnswer);
     assert!(wrong.reason.contains("expected [6,5.0]"), "{wrong:?}");
-    for code in [
-        "import os\ndef both(a, b):\n    os._exit(0)",
-        "raise SystemExit(0)",
-        "x = 1",
-        "class E:\n    def __eq__(self, o): return True\ndef both(a, b):\n    return E()",
-    ] {
+    for code in ["import os\ndef both(a, b):\n    os._exit(0)", "raise SystemExit(0)", "x = 1"] {
         assert_eq!(grade(&client, &request(code, tests.clone())).await.verdict, GradeVerdict::RuntimeError, "{code}");
     }
+    let object = "class E:\n    def __eq__(self, o): return True\ndef both(a, b):\n    return E()";
+    assert_eq!(grade(&client, &request(object, tests.clone())).await.verdict, GradeVerdict::WrongAnswer);
     let big = "123456789012345678901234567890";
     let expected = serde_json::from_str(&format!("{big}1")).unwrap();
     let cases = vec![FunctionCase { args: serde_json::from_str(&format!("[{big}]")).unwrap(), expected }];

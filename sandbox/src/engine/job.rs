@@ -19,13 +19,28 @@ pub(crate) enum Job<'a> {
     Call { code: &'a str, entry_point: &'a str, args: &'a Value, limits: &'a Limits },
     /// Define, then answer the judge.
     Serve { code: &'a str, imports: &'a [&'a str], limits: &'a Limits },
+    /// Put `files` in the scratch folder, and `takes` with what was handed over; run `command`; send the file `gives`.
+    Command {
+        command: &'a [String],
+        files: BTreeMap<&'a str, &'a str>,
+        takes: &'a str,
+        gives: &'a str,
+        stdin: &'a str,
+        environment: &'a BTreeMap<String, String>,
+        /// Whether the limit on memory is one on address space too.
+        address_space: bool,
+        limits: &'a Limits,
+    },
 }
 
 impl Job<'_> {
     /// The limits of the program.
     pub fn limits(&self) -> &Limits {
         match self {
-            Job::Program { limits, .. } | Job::Call { limits, .. } | Job::Serve { limits, .. } => limits,
+            Job::Program { limits, .. }
+            | Job::Call { limits, .. }
+            | Job::Serve { limits, .. }
+            | Job::Command { limits, .. } => limits,
         }
     }
 }
@@ -39,6 +54,7 @@ pub(crate) enum RunEnd {
     WallLimit,
     OutputLimit,
     MemoryLimit,
+    ProcessLimit,
     SetupFailed,
 }
 

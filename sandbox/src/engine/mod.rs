@@ -10,8 +10,9 @@ pub(crate) mod process;
 
 pub(crate) use job::{AssertResult, Job, Judgement, Outcome, RunEnd};
 pub use kind::EngineKind;
+pub(crate) use process::{Prepared, Ready};
 
-use crate::SandboxError;
+use crate::{Language, Limits, SandboxError};
 
 /// Starts workers of every engine that this server has.
 #[derive(Debug, Clone)]
@@ -81,6 +82,26 @@ impl Worker {
     ) -> Result<(Outcome, Option<Judgement>), SandboxError> {
         match self {
             Worker::Process(worker) => worker.run_asserts(job, setup, tests, stop),
+        }
+    }
+
+    /// Makes a program in another language than Python ready to run.
+    ///
+    /// # Errors
+    /// [`SandboxError::LanguageMissing`]: this engine, or this machine, does not have the language.
+    pub fn prepare(&mut self, language: &Language, code: &str, limits: &Limits) -> Result<Prepared, SandboxError> {
+        match self {
+            Worker::Process(worker) => worker.prepare(language, code, limits),
+        }
+    }
+
+    /// Runs a program that was made ready.
+    ///
+    /// # Errors
+    /// [`SandboxError::WorkerLost`]: the worker is of no more use.
+    pub fn run_ready(&mut self, ready: &Ready, stdin: &str, limits: &Limits) -> Result<Outcome, SandboxError> {
+        match self {
+            Worker::Process(worker) => worker.run_ready(ready, stdin, limits),
         }
     }
 }

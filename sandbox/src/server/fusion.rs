@@ -88,8 +88,7 @@ fn translate(request: Request, most: &Limits) -> Result<RunRequest, Refusal> {
     if request.files.is_some_and(|files| !files.is_empty()) || request.fetch_files.is_some_and(|all| !all.is_empty()) {
         return Err(unprocessable("files and fetch_files are not offered here: leave them empty".to_owned()));
     }
-    let language: Language = serde_json::from_value(Value::String(request.language.clone()))
-        .map_err(|_| unprocessable(format!("language {:?} is not offered here", request.language)))?;
+    let language = Language::from(request.language);
     let seconds = request.run_timeout.unwrap_or(RUN_TIMEOUT);
     let memory_bytes = match request.memory_limit_mb.map(u64::try_from) {
         Some(Ok(megabytes)) if megabytes > 0 => megabytes.saturating_mul(1 << 20),

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use super::refusal::Refusal;
 use crate::metrics::Metrics;
 use crate::ticket::Work;
-use crate::{EngineKind, GradeReport, GradeRequest, RunReport, RunRequest, SandboxError, ServerConfig};
+use crate::{EngineKind, GradeReport, GradeRequest, RunReport, RunRequest, ServerConfig};
 
 /// Work that callers ask for in JSON.
 pub(crate) trait Program: Work<Report: Serialize> + DeserializeOwned {
@@ -21,11 +21,7 @@ pub(crate) trait Program: Work<Report: Serialize> + DeserializeOwned {
 impl Program for GradeRequest {
     fn check(&self, config: &ServerConfig) -> Result<(), Refusal> {
         check_code(&self.code, config)?;
-        self.limits.validate(&config.most)?;
-        if self.tests.is_empty() {
-            return Err(SandboxError::BadRequest("tests: there is no case to judge by".to_owned()).into());
-        }
-        Ok(())
+        Ok(self.validate(&config.most)?)
     }
 
     fn count(metrics: &Metrics, engine: EngineKind, report: Option<&GradeReport>) {
@@ -39,7 +35,7 @@ impl Program for GradeRequest {
 impl Program for RunRequest {
     fn check(&self, config: &ServerConfig) -> Result<(), Refusal> {
         check_code(&self.code, config)?;
-        Ok(self.limits.validate(&config.most)?)
+        Ok(self.validate(&config.most)?)
     }
 
     fn count(metrics: &Metrics, engine: EngineKind, report: Option<&RunReport>) {

@@ -45,6 +45,7 @@ impl From<SandboxError> for Refusal {
     fn from(error: SandboxError) -> Self {
         let (status, kind) = match &error {
             SandboxError::BadRequest(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_request"),
+            SandboxError::LanguageMissing { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "language_missing"),
             SandboxError::EngineMissing { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "engine_missing"),
             SandboxError::Busy => (StatusCode::TOO_MANY_REQUESTS, "queue_full"),
             SandboxError::Closed => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),

@@ -26,7 +26,7 @@ async fn bad_requests_are_answered_with_a_type_and_a_reason() {
         (json!({"tests": good["tests"]}).to_string(), 400, "bad_json", "code"),
         (with("tests", json!({"kind": "stdio", "cases": [{"input": ""}]})), 400, "bad_json", "output"),
         (with("tests", json!({"kind": "oracle"})), 400, "bad_json", "oracle"),
-        (with("language", json!("cobol")), 400, "bad_json", "cobol"),
+        (with("language", json!("cobol")), 422, "language_missing", "cobol"),
         (with("engine", json!("steam")), 400, "bad_json", "steam"),
         (with("tests", json!({"kind": "stdio", "cases": []})), 422, "bad_request", "no case"),
         (with("limits", json!({"wall_seconds": 0})), 422, "bad_request", "wall_seconds"),
@@ -60,7 +60,7 @@ async fn bad_requests_are_answered_with_a_type_and_a_reason() {
     assert_eq!(wrong_method.status().as_u16(), 405);
     assert_eq!(wrong_method.json::<Value>().await.unwrap()["type"], "method_not_allowed");
     let counted = metric(&server, "sandbox_errors_total{type=\"bad_json\"}").await;
-    assert_eq!(counted, 7.0, "{}", metrics(&server).await);
+    assert_eq!(counted, 6.0, "{}", metrics(&server).await);
     assert_eq!(post(&url, &good, &[]).await.1["verdict"], "passed", "the server stays up");
     server.shutdown().await;
 }

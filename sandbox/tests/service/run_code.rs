@@ -44,16 +44,16 @@ async fn programs_are_answered_as_that_service_does() {
 async fn what_is_not_offered_is_refused() {
     let server = one_worker().await;
     let url = format!("{}/run_code", server.url());
-    for (key, value, word) in [
-        ("language", json!("verilog"), "verilog"),
-        ("files", json!({"a.txt": "YQ=="}), "files"),
-        ("fetch_files", json!(["a.txt"]), "files"),
-        ("run_timeout", json!(0), "wall_seconds"),
+    for (key, value, kind, word) in [
+        ("language", json!("verilog"), "language_missing", "verilog"),
+        ("files", json!({"a.txt": "YQ=="}), "bad_request", "files"),
+        ("fetch_files", json!(["a.txt"]), "bad_request", "files"),
+        ("run_timeout", json!(0), "bad_request", "wall_seconds"),
     ] {
         let mut body = request("print(1)", "");
         body[key] = value;
         let (status, answer) = post(&url, &body, &[]).await;
-        assert_eq!((status, &answer["type"]), (422, &json!("bad_request")), "{answer}");
+        assert_eq!((status, &answer["type"]), (422, &json!(kind)), "{answer}");
         assert!(answer["error"].as_str().unwrap().contains(word), "{answer}");
     }
     server.shutdown().await;

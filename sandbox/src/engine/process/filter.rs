@@ -60,9 +60,7 @@ const COMMON: &[i64] = &[
     libc::SYS_pipe2,
     libc::SYS_sendfile,
     libc::SYS_copy_file_range,
-    libc::SYS_memfd_create,
     libc::SYS_eventfd2,
-    libc::SYS_mmap,
     libc::SYS_munmap,
     libc::SYS_mprotect,
     libc::SYS_mremap,
@@ -230,6 +228,7 @@ fn allowed(processes: bool) -> Result<BpfProgram, seccompiler::BackendError> {
         ioctl.push(SeccompRule::new(vec![equal])?);
     }
     rules.insert(libc::SYS_ioctl, ioctl);
+    rules.insert(libc::SYS_mmap, private_or_of_a_file()?);
     let names = [libc::PR_SET_NAME, libc::PR_GET_NAME].map(|option| only(0, SeccompCmpOp::Eq, option as u64));
     rules.insert(libc::SYS_prctl, names.into_iter().collect::<Result<_, _>>()?);
     rules.insert(libc::SYS_clone3, Vec::new());
@@ -240,6 +239,18 @@ fn allowed(processes: bool) -> Result<BpfProgram, seccompiler::BackendError> {
     }
     let errno = SeccompAction::Errno(libc::EPERM as u32);
     SeccompFilter::new(rules, errno, SeccompAction::Allow, architecture()?)?.try_into()
+}
+
+/// `mmap` of memory that no other process shares, or of a file: shared memory without a file could be taken out of its
+/// process's page tables, where no limit would count it.
+fn private_or_of_a_file() -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+    const FLAGS: u8 = 3;
+    let masked = |mask: i32, value: i32| {
+        let (mask, value) = (u64::from(mask as u32), u64::from(value as u32));
+        let equal = SeccompCmpOp::MaskedEq(mask);
+        SeccompRule::new(vec![SeccompCondition::new(FLAGS, SeccompCmpArgLen::Dword, equal, value)?])
+    };
+    Ok(vec![masked(libc::MAP_ANONYMOUS, 0)?, masked(libc::MAP_TYPE, libc::MAP_PRIVATE)?])
 }
 
 fn architecture() -> Result<TargetArch, seccompiler::BackendError> {

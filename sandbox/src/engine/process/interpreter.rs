@@ -68,7 +68,7 @@ fn is_system(path: &Path) -> bool {
 }
 
 /// The paths that lie in no other one.
-fn outermost(paths: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
+pub(super) fn outermost(paths: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
     let all: BTreeSet<PathBuf> = paths.collect();
     let inside = |path: &Path| path.ancestors().skip(1).any(|parent| all.contains(parent));
     all.iter().filter(|path| !inside(path)).cloned().collect()

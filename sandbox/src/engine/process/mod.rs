@@ -1,4 +1,4 @@
-//! The process engine: Python programs in new namespaces, forked from a warm interpreter.
+//! The process engine: programs in new namespaces, forked from a warm interpreter.
 //!
 //! Layers, from the outside: the worker's interpreter lives in mount, ipc, net and uts namespaces of its own, its root a
 //! tmpfs with read-only binds of what it needs, as an ordinary user, without new privileges. It forks one supervisor for
@@ -11,7 +11,10 @@
 mod filter;
 mod interpreter;
 mod jail;
+mod ready;
+mod toolchain;
 mod worker;
 mod zygote;
 
+pub(crate) use ready::{Prepared, Ready};
 pub(crate) use worker::{Engine, Worker};

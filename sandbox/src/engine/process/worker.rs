@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::filter::Filters;
-use super::interpreter::Interpreter;
+use super::interpreter::{Interpreter, outermost};
+use super::ready::{self, Prepared, Ready, compile_limits};
+use super::toolchain::Toolchain;
 use super::zygote::{Zygote, ZygoteOptions, read_bytes, read_frame, write_frame};
 use crate::engine::{Job, Judgement, Outcome, RunEnd};
-use crate::{Limits, SandboxError, ServerConfig};
+use crate::{Language, Limits, SandboxError, ServerConfig};
 
 /// Seconds past a program's wall clock after which its supervisor counts as lost.
 const GRACE_SECONDS: u64 = 10;
@@ -20,6 +24,7 @@ const GRACE_SECONDS: u64 = 10;
 /// Starts workers.
 #[derive(Debug, Clone)]
 pub(crate) struct Engine {
+    toolchains: Arc<[Toolchain]>,
     options: ZygoteOptions,
 }
 
@@ -61,9 +66,15 @@ enum Judged {
 impl Engine {
     /// Finds the interpreter and compiles the filters.
     pub fn prepare(config: &ServerConfig, strict: bool, confined: bool) -> Result<Self, SandboxError> {
+        let interpreter = Interpreter::discover(config.python.as_deref())?;
+        let toolchains = Toolchain::discover(&config.commands);
+        let needs = toolchains.iter().flat_map(|toolchain| toolchain.needs.iter().cloned());
+        let needs = outermost(interpreter.needs.iter().cloned().chain(needs));
         Ok(Self {
+            toolchains: toolchains.into(),
             options: ZygoteOptions {
-                interpreter: Interpreter::discover(config.python.as_deref())?,
+                interpreter,
+                needs,
                 filters: Filters::compile()?,
                 strict,
                 confined,
@@ -79,13 +90,14 @@ impl Engine {
 
     /// Starts a worker, which dies with the calling thread.
     pub fn start(&self) -> Result<Worker, SandboxError> {
-        Ok(Worker { zygote: Zygote::start(&self.options)? })
+        Ok(Worker { zygote: Zygote::start(&self.options)?, toolchains: self.toolchains.clone() })
     }
 }
 
 /// A running worker.
 pub(crate) struct Worker {
     zygote: Zygote,
+    toolchains: Arc<[Toolchain]>,
 }
 
 impl Worker {
@@ -104,9 +116,39 @@ impl Worker {
     /// # Errors
     /// [`SandboxError::WorkerLost`]: the worker is of no more use.
     pub fn run(&mut self, job: &Job<'_>) -> Result<Outcome, SandboxError> {
-        let (mut run, _) = self.zygote.fork(false).map_err(lost)?;
+        self.run_with(job, None)
+    }
+
+    fn run_with(&mut self, job: &Job<'_>, artifact: Option<BorrowedFd<'_>>) -> Result<Outcome, SandboxError> {
+        let mut run = self.zygote.fork(artifact).map_err(lost)?;
         write_frame(&mut run, job).map_err(lost)?;
         read_outcome(&mut run, deadline(job.limits()))
+    }
+
+    /// Makes a program in another language ready: compiles it, where its language is compiled.
+    ///
+    /// # Errors
+    /// [`SandboxError::LanguageMissing`], or [`SandboxError::WorkerLost`].
+    pub fn prepare(&mut self, language: &Language, code: &str, limits: &Limits) -> Result<Prepared, SandboxError> {
+        let toolchain = Toolchain::find(&self.toolchains, language)?.clone();
+        if toolchain.compile.is_empty() {
+            return Ok(Prepared::Ready(Ready::interpreted(toolchain, code)));
+        }
+        let limits = compile_limits(limits);
+        let outcome = self.run(&ready::compile_job(&toolchain, code, &limits))?;
+        if outcome.end != RunEnd::Exited || outcome.code != 0 {
+            return Ok(Prepared::Refused(outcome));
+        }
+        let ready = Ready::compiled(toolchain, &outcome.returned);
+        Ok(Prepared::Ready(ready.map_err(|error| SandboxError::Start(format!("a compiled program: {error}")))?))
+    }
+
+    /// Runs a program that was made ready.
+    ///
+    /// # Errors
+    /// [`SandboxError::WorkerLost`]: the worker is of no more use.
+    pub fn run_ready(&mut self, ready: &Ready, stdin: &str, limits: &Limits) -> Result<Outcome, SandboxError> {
+        self.run_with(&ready.job(stdin, limits), ready.artifact())
     }
 
     /// Runs asserts beside a program. The judgement is `None` where the judge itself ended early.
@@ -117,8 +159,7 @@ impl Worker {
         tests: &[String],
         stop: bool,
     ) -> Result<(Outcome, Option<Judgement>), SandboxError> {
-        let (mut run, judge) = self.zygote.fork(true).map_err(lost)?;
-        let mut judge = judge.ok_or_else(|| SandboxError::WorkerLost("no judge was forked".to_owned()))?;
+        let (mut run, mut judge) = self.zygote.fork_judged().map_err(lost)?;
         let deadline = deadline(job.limits());
         write_frame(&mut judge, &JudgeJob { setup, tests, stop, limits: job.limits() }).map_err(lost)?;
         write_frame(&mut run, job).map_err(lost)?;

@@ -3,10 +3,11 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,7 @@ const SOURCE: &str = concat!(
     include_str!("../python/wire.py"),
     include_str!("../python/candidate.py"),
     include_str!("../python/judge.py"),
+    include_str!("python/command.py"),
     include_str!("python/zygote.py"),
 );
 const START_SECONDS: u64 = 30;
@@ -36,6 +38,8 @@ const FRAME_BYTES: u32 = 1 << 30;
 #[derive(Debug, Clone)]
 pub(crate) struct ZygoteOptions {
     pub interpreter: Interpreter,
+    /// Files and folders to show to everything that runs, none inside another.
+    pub needs: Vec<PathBuf>,
     pub filters: Filters,
     /// Whether a layer that cannot be put up is an error.
     pub strict: bool,
@@ -64,7 +68,7 @@ impl Zygote {
         let reserved = File::open("/dev/null").map_err(broken)?;
         let (mut complaint, complaint_end) = io::pipe().map_err(broken)?;
         let jail = Jail {
-            needs: options.interpreter.needs.clone(),
+            needs: options.needs.clone(),
             kept: vec![theirs.as_raw_fd(), proc.as_raw_fd(), reserved.as_raw_fd()],
             ruleset: reserved.as_raw_fd(),
             complaint: complaint_end.as_raw_fd(),
@@ -117,23 +121,31 @@ impl Zygote {
         self.child.id()
     }
 
-    /// Has a supervisor forked, and a judge where `judged`; returns the sockets to them.
-    pub fn fork(&mut self, judged: bool) -> io::Result<(UnixStream, Option<UnixStream>)> {
+    /// Has a supervisor forked for one run; `artifact` is handed to the candidate. Returns the socket to it.
+    pub fn fork(&mut self, artifact: Option<BorrowedFd<'_>>) -> io::Result<UnixStream> {
         let (run, run_end) = UnixStream::pair()?;
         let mut handed: Vec<OwnedFd> = vec![run_end.into()];
-        let judge = if judged {
-            let (candidate_channel, judge_channel) = UnixStream::pair()?;
-            let (judge, judge_end) = UnixStream::pair()?;
-            handed.extend([candidate_channel.into(), judge_end.into(), judge_channel.into()]);
-            Some(judge)
-        } else {
-            None
-        };
+        if let Some(artifact) = artifact {
+            handed.push(artifact.try_clone_to_owned()?);
+        }
+        self.hand_over(b"P", &handed)?;
+        Ok(run)
+    }
+
+    /// Has a supervisor and a judge forked; returns the sockets to them.
+    pub fn fork_judged(&mut self) -> io::Result<(UnixStream, UnixStream)> {
+        let (run, run_end) = UnixStream::pair()?;
+        let (candidate_channel, judge_channel) = UnixStream::pair()?;
+        let (judge, judge_end) = UnixStream::pair()?;
+        self.hand_over(b"J", &[run_end.into(), candidate_channel.into(), judge_end.into(), judge_channel.into()])?;
+        Ok((run, judge))
+    }
+
+    fn hand_over(&mut self, kind: &[u8], handed: &[OwnedFd]) -> io::Result<()> {
         let numbers: Vec<RawFd> = handed.iter().map(AsRawFd::as_raw_fd).collect();
-        let kind: &[u8] = if judged { b"J" } else { b"P" };
         let message = [ControlMessage::ScmRights(&numbers)];
         sendmsg::<()>(self.control.as_raw_fd(), &[IoSlice::new(kind)], &message, MsgFlags::MSG_NOSIGNAL, None)?;
-        Ok((run, judge))
+        Ok(())
     }
 }
 

@@ -8,6 +8,36 @@ import ast
 import builtins
 import signal
 
+# What tests may mean by a name that they do not import: never the candidate's, unless nothing else they call can be.
+# Asking the candidate for these would hand it what is expected: `isclose(f(1), 0.5)`, `Counter(f(1)) == Counter([2])`.
+STANDARD_MODULES = (
+    "bisect cmath collections copy datetime decimal fractions functools heapq itertools json math operator random re"
+    " statistics string sys typing"
+).split()
+STANDARD_NAMES = {
+    "collections": "ChainMap Counter OrderedDict defaultdict deque namedtuple",
+    "decimal": "Decimal", "fractions": "Fraction", "math": "inf isclose isinf isnan nan pi", "copy": "deepcopy",
+    "typing": "Any Dict List Optional Set Tuple Union",
+}
+
+
+def standard(name):
+    """The standard module or class that a test means by `name`; KeyError where it is none."""
+    if name in STANDARD_MODULES:
+        return __import__(name)
+    for module, names in STANDARD_NAMES.items():
+        if name in names.split():
+            return getattr(__import__(module), name)
+    raise KeyError(name)
+
+
+def is_standard(name):
+    try:
+        standard(name)
+    except KeyError:
+        return hasattr(builtins, name)
+    return True
+
 
 class Gone(BaseException):
     """The candidate's process ended or broke the channel."""
@@ -25,6 +55,7 @@ class Channel:
     def __init__(self, file, most):
         self.file = file
         self.most = most
+        self.was_asked = False
 
     def receive(self):
         try:
@@ -38,6 +69,7 @@ class Channel:
         request = {"op": op, "target": target, "args": [encode(item, refer) for item in args]}
         if kwargs:
             request["kwargs"] = {name: encode(item, refer) for name, item in kwargs.items()}
+        self.was_asked = True
         try:
             write_frame(self.file, request)
         except OSError:
@@ -103,7 +135,8 @@ class Remote:
         return self._channel.ask("item", self._data, (key,))
 
     def __contains__(self, key):
-        return bool(self._channel.ask("has", self._data, (key,)))
+        # Never asked of the candidate: the key is often what is expected.
+        return any(item is key or item == key for item in self)
 
     def __iter__(self):
         return self._channel.ask("iter", self._data)
@@ -145,13 +178,18 @@ class Names(dict):
         self.shadowed = shadowed
 
     def __missing__(self, name):
-        if name not in self.shadowed and hasattr(builtins, name):
-            raise KeyError(name)
+        if name not in self.shadowed:
+            if hasattr(builtins, name):
+                raise KeyError(name)
+            try:
+                return standard(name)
+            except KeyError:
+                pass
         return Remote(self.channel, {"t": "name", "v": name})
 
 
 def shadowed_builtins(sources, theirs):
-    """Builtins that the tests mean as the candidate's: only where they call nothing else that could be."""
+    """Builtins and standard names that the tests mean as the candidate's: only where they call nothing else that could be."""
     loaded, called, stored = set(), set(), set()
     for source in sources:
         for node in ast.walk(ast.parse(source)):
@@ -165,7 +203,7 @@ def shadowed_builtins(sources, theirs):
                 stored.add(node.arg)
             elif isinstance(node, ast.alias):
                 stored.add((node.asname or node.name).split(".")[0])
-    if any(not hasattr(builtins, name) for name in loaded - stored):
+    if any(not is_standard(name) for name in loaded - stored):
         return set()
     return {name for name in called - stored if name in theirs}
 
@@ -176,18 +214,24 @@ def run_test(source, names):
         exec(compile(source, "tests.py", "exec", dont_inherit=True), names)
         return {"ok": True}
     except (Gone, Unsupported) as error:
-        return {"ok": False, "kind": type(error).__name__.lower(), "detail": str(error)}
+        kind, caught = type(error).__name__.lower(), error
     except Asked as error:
-        return {"ok": False, "kind": "raised", "detail": describe(error)}
+        kind, caught = "raised", error
     except AssertionError as error:
-        return {"ok": False, "kind": "assertion", "detail": str(error)}
+        kind, caught = "assertion", error
     except BaseException as error:
-        return {"ok": False, "kind": "error", "detail": describe(error)}
+        kind, caught = "error", error
+    return {"ok": False, "kind": kind, "detail": describe(caught, kind in ("raised", "error"))}
 
 
-def describe(error):
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+def describe(error, named=True):
+    """The error's text; where that is the candidate's to give and it does not, its type."""
+    name = type(error).__name__
+    try:
+        text = str(error)[:2000]
+    except BaseException:
+        return name
+    return (f"{name}: {text}" if text else name) if named else text
 
 
 def out_of_time(*_):
@@ -195,29 +239,41 @@ def out_of_time(*_):
 
 
 def judge(job, channel_file):
-    """Loads the tests, waits for the candidate, and runs them in order."""
+    """Loads the tests, waits for the candidate, and runs them in order.
+
+    Whatever breaks after the candidate was heard is held against the candidate: it must not be able to make the judge fail.
+    """
     signal.signal(signal.SIGXCPU, out_of_time)
+    # Past the candidate's own wall clock the judge ends, whatever it is in the middle of.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, job["limits"]["wall_seconds"] + 2)
     sys.set_int_max_str_digits(20000) if hasattr(sys, "set_int_max_str_digits") else None
     channel = Channel(channel_file, 4 * job["limits"]["output_bytes"] + (1 << 16))
+    sources = [job["setup"], *job["tests"]]
     try:
-        for source in [job["setup"], *job["tests"]]:
-            ast.parse(source)
+        for source in sources:
+            compile(source, "tests.py", "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         return {"unusable": describe(error), "results": []}
-    try:
-        names = channel.receive().get("names", [])
-        shadowed = shadowed_builtins([job["setup"], *job["tests"]], set(map(str, names)))
-    except (Gone, AttributeError, TypeError) as error:
-        return {"results": [{"ok": False, "kind": "load", "detail": str(error)}]}
-    namespace = Names(channel, shadowed)
-    started = run_test(job["setup"], namespace)
-    if not started["ok"]:
-        if started["kind"] in ("error", "assertion"):
-            return {"unusable": "setup: " + started["detail"], "results": []}
-        return {"results": [started]}
     results = []
-    for source in job["tests"]:
-        results.append(run_test(source, namespace))
-        if results[-1].get("kind") == "gone" or (job["stop"] and not results[-1]["ok"]):
-            break
+    try:
+        try:
+            names = channel.receive().get("names", [])
+            shadowed = shadowed_builtins(sources, set(map(str, names)))
+        except (Gone, AttributeError, TypeError) as error:
+            return {"results": [{"ok": False, "kind": "load", "detail": str(error)}]}
+        namespace = Names(channel, shadowed)
+        started = run_test(job["setup"], namespace)
+        if not started["ok"]:
+            if started["kind"] in ("error", "assertion") and not channel.was_asked:
+                return {"unusable": "setup: " + started["detail"], "results": []}
+            return {"results": [started]}
+        for source in job["tests"]:
+            results.append(run_test(source, namespace))
+            if results[-1].get("kind") == "error" and not channel.was_asked:
+                results[-1]["kind"] = "unusable"
+            if results[-1].get("kind") == "gone" or (job["stop"] and not results[-1]["ok"]):
+                break
+    except BaseException as error:
+        results.append({"ok": False, "kind": "gone", "detail": describe(error)})
     return {"results": results}

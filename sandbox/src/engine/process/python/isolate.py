@@ -110,7 +110,7 @@ def set_limit(kind, value):
     resource.setrlimit(kind, (value, value))
 
 
-def set_limits(limits, processes, spare=0):
+def set_limits(limits, processes, spare=0, address_space=True):
     cpu = max(1, int(-(-limits["cpu_seconds"] // 1)))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + spare))
     set_limit(resource.RLIMIT_CORE, 0)
@@ -120,7 +120,8 @@ def set_limits(limits, processes, spare=0):
     set_limit(resource.RLIMIT_MSGQUEUE, 0)
     set_limit(resource.RLIMIT_MEMLOCK, 0)
     set_limit(resource.RLIMIT_NPROC, processes)
-    set_limit(resource.RLIMIT_AS, limits["memory_bytes"])
+    if address_space:
+        set_limit(resource.RLIMIT_AS, limits["memory_bytes"])
 
 
 def keep_only(pairs):

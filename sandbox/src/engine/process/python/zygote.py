@@ -22,15 +22,19 @@ for WARM in (
         pass
 
 TICK = 0.05
+# Processes past the limit that the kernel still lets a candidate have, so that the supervisor sees that it has too many.
+SPARE_PROCESSES = 4
 KEPT = sys.modules["__main__"]
 
 
-def candidate_main(job, files, ready, channel, layers):
+def candidate_main(job, files, ready, channel, artifact, layers):
     """Becomes the candidate; never returns."""
     status = 1
     try:
         limits = job["limits"]
         pairs = [(files[0], 0), (files[1], 1), (files[2], 2), (channel, 3), (ready, 4)]
+        if artifact is not None:
+            pairs.append((artifact, ARTIFACT))
         layers.put_up("scratch", lambda: fresh_scratch(limits["file_bytes"]))
         layers.put_up("capabilities", drop_capabilities)
         ruleset = SETTINGS["ruleset"]
@@ -39,7 +43,8 @@ def candidate_main(job, files, ready, channel, layers):
         keep_only(pairs)
         die_with_parent()
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        layers.put_up("rlimits", lambda: set_limits(limits, limits["processes"] + 1))
+        most = limits["processes"] + 1 + SPARE_PROCESSES
+        layers.put_up("rlimits", lambda: set_limits(limits, most, address_space=job.get("address_space", True)))
         layers.put_up("seccomp", lambda: filter_system_calls(SETTINGS["filters"]))
         write_all(4, json.dumps(layers.up).encode())
         os.close(4)
@@ -50,7 +55,9 @@ def candidate_main(job, files, ready, channel, layers):
             os._exit(1)
     try:
         gc.enable()
-        status = run_candidate(job)
+        status = run_command(job) if job["mode"] == "command" else run_candidate(job)
+    except OSError as error:
+        os.write(2, f"{type(error).__name__}: {error}\n".encode())
     finally:
         os._exit(status)
 
@@ -61,8 +68,8 @@ def read_proc(directory, path):
 
 
 def tree(proc, pid):
-    """`pid` and the processes under it."""
-    found, waiting = [], [pid]
+    """`pid` and the processes under it, and the number of their threads."""
+    found, waiting, threads = [], [pid], 0
     while waiting:
         pid = waiting.pop()
         found.append(pid)
@@ -72,12 +79,13 @@ def tree(proc, pid):
             continue
         try:
             for task in os.listdir(tasks):
+                threads += 1
                 waiting.extend(map(int, read_proc(tasks, task + "/children").split()))
         except OSError:
             pass
         finally:
             os.close(tasks)
-    return found
+    return found, threads
 
 
 def rough_memory(proc, pid):
@@ -94,22 +102,25 @@ def exact_memory(proc, pid):
     raise OSError("no Pss")
 
 
-def holds_more(proc, pid, most):
-    """Whether the processes under `pid` hold more than `most` bytes together."""
+def excess(proc, pid, limits):
+    """Which limit the processes under `pid` are past together, or None."""
+    processes, threads = tree(proc, pid)
+    if threads > limits["processes"]:
+        return "process_limit"
     for measure in (rough_memory, exact_memory):
         total = 0
-        for process in tree(proc, pid):
+        for process in processes:
             try:
                 total += measure(proc, process)
             except (OSError, ValueError, IndexError):
                 continue
-        if total <= most:
-            return False
-    return True
+        if total <= limits["memory_bytes"]:
+            return None
+    return "memory_limit"
 
 
 class Supervisor:
-    """Watches one candidate: drains its output, enforces wall clock, output and memory."""
+    """Watches one candidate: drains its output, enforces wall clock, output, memory and processes."""
 
     def __init__(self, job, pid, pipes):
         self.limits = job["limits"]
@@ -161,8 +172,8 @@ class Supervisor:
                     poll.unregister(file)
             if running and time.monotonic() - weighed > TICK:
                 weighed = time.monotonic()
-                if holds_more(SETTINGS["proc"], self.pid, self.limits["memory_bytes"]):
-                    self.kill("memory_limit")
+                if why := excess(SETTINGS["proc"], self.pid, self.limits):
+                    self.kill(why)
         _, status, usage = os.wait4(self.pid, 0)
         seconds = time.monotonic() - began
         for file in self.pipes:
@@ -175,20 +186,28 @@ class Supervisor:
         }
 
 
-def supervise(run, channel):
+def sealed_stdin(text):
+    """A file with `text` in it that its reader cannot change or grow."""
+    file = os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    write_all(file, text.encode("utf-8", "surrogatepass"))
+    os.lseek(file, 0, os.SEEK_SET)
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
+    return file
+
+
+def supervise(run, channel, artifact):
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     layers = Layers(SETTINGS["strict"])
     job = read_frame(run)
     layers.put_up("namespaces", lambda: new_namespaces(SETTINGS["proc"]))
     die_with_parent()
-    stdin = os.memfd_create("stdin")
-    write_all(stdin, job.pop("stdin", "").encode("utf-8", "surrogatepass"))
-    os.lseek(stdin, 0, os.SEEK_SET)
+    stdin = sealed_stdin(job.pop("stdin", ""))
     out, err, ready = os.pipe(), os.pipe(), os.pipe()
     result = os.pipe() if channel is None else None
     pid = os.fork()
     if pid == 0:
-        candidate_main(job, (stdin, out[1], err[1]), ready[1], channel if result is None else result[1], layers)
+        channel = channel if result is None else result[1]
+        candidate_main(job, (stdin, out[1], err[1]), ready[1], channel, artifact, layers)
     for file in (stdin, out[1], err[1], ready[1], channel if result is None else result[1]):
         os.close(file)
     said = b""
@@ -251,9 +270,9 @@ def serve_forks():
         if not kind:
             os._exit(0)
         if kind == b"P":
-            forked(supervise, (files[0], None))
+            forked(supervise, (files[0], None, files[1] if len(files) > 1 else None))
         else:
-            forked(supervise, files[:2], files[2:])
+            forked(supervise, (*files[:2], None), files[2:])
             forked(run_judge, files[2:], files[:2])
         for file in files:
             os.close(file)

@@ -1,0 +1,101 @@
+//! A program in another language, made ready once: its compiled file in memory, or its source.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::toolchain::Toolchain;
+use crate::Limits;
+use crate::engine::{Job, Outcome};
+
+/// What a compiler may use where the submission's own limits are lower.
+const COMPILER: Limits = Limits {
+    wall_seconds: 30.0,
+    cpu_seconds: 60.0,
+    memory_bytes: 2 << 30,
+    output_bytes: 64 << 20,
+    processes: 64,
+    file_bytes: 256 << 20,
+    submission_seconds: 60.0,
+};
+
+/// What came of making a program ready.
+pub(crate) enum Prepared {
+    /// It can be run.
+    Ready(Ready),
+    /// The compiler ended so.
+    Refused(Outcome),
+}
+
+/// A program that can be run, any number of times.
+pub(crate) struct Ready {
+    toolchain: Toolchain,
+    source: Option<String>,
+    artifact: Option<File>,
+}
+
+impl Ready {
+    /// One that runs as it is.
+    pub fn interpreted(toolchain: Toolchain, code: &str) -> Self {
+        Self { toolchain, source: Some(code.to_owned()), artifact: None }
+    }
+
+    /// One that was compiled into `product`, kept in a file in memory that nobody can change.
+    pub fn compiled(toolchain: Toolchain, product: &[u8]) -> io::Result<Self> {
+        let mut file: File = memfd_create("program", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?.into();
+        file.write_all(product)?;
+        let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
+        fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
+        Ok(Self { toolchain, source: None, artifact: Some(file) })
+    }
+
+    /// The compiled file.
+    pub fn artifact(&self) -> Option<BorrowedFd<'_>> {
+        self.artifact.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The job of running it.
+    pub fn job<'a>(&'a self, stdin: &'a str, limits: &'a Limits) -> Job<'a> {
+        let toolchain = &self.toolchain;
+        Job::Command {
+            command: &toolchain.run,
+            files: self.source.iter().map(|source| (toolchain.source.as_str(), source.as_str())).collect(),
+            takes: if self.artifact.is_some() { &toolchain.product } else { "" },
+            gives: "",
+            stdin,
+            environment: &toolchain.environment,
+            address_space: toolchain.limits_address_space,
+            limits,
+        }
+    }
+}
+
+/// The job of compiling a program.
+pub(super) fn compile_job<'a>(toolchain: &'a Toolchain, code: &'a str, limits: &'a Limits) -> Job<'a> {
+    Job::Command {
+        command: &toolchain.compile,
+        files: [(toolchain.source.as_str(), code)].into(),
+        takes: "",
+        gives: &toolchain.product,
+        stdin: "",
+        environment: &toolchain.environment,
+        address_space: false,
+        limits,
+    }
+}
+
+/// A submission's limits, raised to what a compiler needs.
+pub(super) fn compile_limits(limits: &Limits) -> Limits {
+    Limits {
+        wall_seconds: limits.wall_seconds.max(COMPILER.wall_seconds),
+        cpu_seconds: limits.cpu_seconds.max(COMPILER.cpu_seconds),
+        memory_bytes: limits.memory_bytes.max(COMPILER.memory_bytes),
+        output_bytes: limits.output_bytes.max(COMPILER.output_bytes),
+        processes: limits.processes.max(COMPILER.processes),
+        file_bytes: limits.file_bytes.max(COMPILER.file_bytes),
+        submission_seconds: limits.submission_seconds.max(COMPILER.submission_seconds),
+    }
+}

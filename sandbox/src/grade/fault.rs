@@ -1,0 +1,80 @@
+//! What was wrong with how a program ended, whatever it printed.
+
+use super::Failure;
+use crate::engine::{Outcome, RunEnd};
+use crate::{GradeVerdict, Limits};
+
+/// The part of the memory limit past which a program that crashed is taken to have run out of memory.
+const NEAR_MEMORY_LIMIT: f64 = 0.95;
+/// The part of the processor time past which a program that was killed is taken to have used it up.
+const NEAR_CPU_LIMIT: f64 = 0.9;
+
+/// Last lines on standard error that say that memory ran out: Python's, C++'s, Rust's and V8's.
+const OUT_OF_MEMORY: [&str; 5] =
+    ["MemoryError", "std::bad_alloc", "memory allocation of", "heap out of memory", "Cannot allocate memory"];
+/// Last lines that say that a process or thread was refused.
+const OUT_OF_PROCESSES: [&str; 3] =
+    ["BlockingIOError: [Errno 11]", "can't start new thread", "Resource temporarily unavailable"];
+
+/// The verdict on how a program ended; `None` where it ended by itself with status 0.
+pub(super) fn fault(outcome: &Outcome, limits: &Limits) -> Option<Failure> {
+    let wall = limits.wall_seconds;
+    let cpu_spent = outcome.cpu_seconds >= limits.cpu_seconds * NEAR_CPU_LIMIT;
+    let near_memory = outcome.peak_bytes as f64 >= limits.memory_bytes as f64 * NEAR_MEMORY_LIMIT;
+    Some(match outcome.end {
+        RunEnd::Exited if outcome.code == 0 => return None,
+        RunEnd::WallLimit => (GradeVerdict::TimeLimit, format!("still running after {wall} s")),
+        RunEnd::Signaled if cpu_spent => {
+            (GradeVerdict::TimeLimit, format!("used more than {} s of processor time", limits.cpu_seconds))
+        }
+        RunEnd::OutputLimit => (GradeVerdict::OutputLimit, format!("printed more than {} bytes", limits.output_bytes)),
+        RunEnd::MemoryLimit => (GradeVerdict::MemoryLimit, format!("held more than {} bytes", limits.memory_bytes)),
+        RunEnd::ProcessLimit => {
+            (GradeVerdict::ProcessLimit, format!("had more than {} processes and threads", limits.processes))
+        }
+        RunEnd::Signaled | RunEnd::Exited | RunEnd::SetupFailed => {
+            let last = last_line(&outcome.stderr);
+            let says = |words: &[&str]| words.iter().any(|word| last.contains(word));
+            let verdict = if says(&OUT_OF_MEMORY) {
+                GradeVerdict::MemoryLimit
+            } else if says(&OUT_OF_PROCESSES) {
+                GradeVerdict::ProcessLimit
+            } else if outcome.end == RunEnd::Signaled && near_memory {
+                GradeVerdict::MemoryLimit
+            } else {
+                GradeVerdict::RuntimeError
+            };
+            let how = if outcome.end == RunEnd::Signaled { "ended by signal" } else { "ended with status" };
+            (verdict, if last.is_empty() { format!("{how} {}", outcome.code) } else { last })
+        }
+    })
+}
+
+/// The last line of a traceback: that with the error, where Node.js and Rust put notes and stacks below it.
+fn last_line(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let mut lines = text.lines().rev().filter(|line| !line.trim().is_empty());
+    let thrown = if text.contains("\nNode.js v") {
+        lines.find(|line| !line.starts_with([' ', '}']) && line.contains("Error"))
+    } else {
+        lines.find(|line| !line.starts_with("note: "))
+    };
+    thrown.unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_line;
+
+    #[test]
+    fn the_line_with_the_error_is_found() {
+        let python =
+            "Traceback (most recent call last):\n  File \"main.py\", line 1\nZeroDivisionError: division by zero\n\n";
+        assert_eq!(last_line(python.as_bytes()), "ZeroDivisionError: division by zero");
+        let rust = "thread 'main' panicked at main.rs:1:2:\nindex out of bounds\nnote: run with `RUST_BACKTRACE=1`\n";
+        assert_eq!(last_line(rust.as_bytes()), "index out of bounds");
+        let node = "x\n^\n\nError: ENOENT: no file\n    at f (main.js:1:2) {\n  errno: -2\n}\n\nNode.js v20.1.0\n";
+        assert_eq!(last_line(node.as_bytes()), "Error: ENOENT: no file");
+        assert_eq!(last_line(b""), "");
+    }
+}
