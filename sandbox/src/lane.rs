@@ -50,13 +50,15 @@ impl Lane {
         let is_cancelled = || is_late() || shared.is_closed();
         let mut lost_before = false;
         loop {
+            // First the worker: whoever gives the ticket up while it starts finds no process to end.
+            let worker = self.ensure_worker(kind)?;
             if is_late() {
                 return Err(SandboxError::DeadlinePassed);
             }
             if shared.is_closed() || ticket.errand.is_abandoned() {
                 return Err(SandboxError::Closed);
             }
-            let reason = match ticket.errand.attempt(self.ensure_worker(kind)?, &is_cancelled) {
+            let reason = match ticket.errand.attempt(worker, &is_cancelled) {
                 Err(SandboxError::WorkerLost(reason)) => reason,
                 // It may have been cut short between two cases, and then there is no report.
                 Ok(()) if is_late() => return Err(SandboxError::DeadlinePassed),

@@ -35,15 +35,15 @@ async fn calls_go_to_the_least_loaded_server() {
     let client = Client::new(vec![one.url(), two.url()]).unwrap();
     let slow = tokio::spawn({
         let client = client.clone();
-        async move { client.run(&sleeps(1.5)).await.unwrap() }
+        async move { client.run(&sleeps(60.0)).await.unwrap() }
     });
     tokio::time::sleep(Duration::from_millis(200)).await;
     let began = Instant::now();
     for _ in 0..5 {
         client.run(&program("print(1)")).await.unwrap();
     }
-    assert!(began.elapsed() < Duration::from_secs(1), "none waited behind the slow one");
-    slow.await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(50), "none waited behind the slow one");
+    slow.abort();
     one.shutdown().await;
     two.shutdown().await;
 }

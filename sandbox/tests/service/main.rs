@@ -34,8 +34,10 @@ fn program(code: &str) -> RunRequest {
     RunRequest { code: code.to_owned(), ..RunRequest::default() }
 }
 
+/// A program that sleeps, with time enough for it.
 fn sleeps(seconds: f64) -> RunRequest {
-    program(&format!("import time\ntime.sleep({seconds})\nprint('done')"))
+    let limits = Limits { wall_seconds: 100.0, ..Limits::default() };
+    RunRequest { limits, ..program(&format!("import time\ntime.sleep({seconds})\nprint('done')")) }
 }
 
 fn impatient() -> ClientOptions {
@@ -67,9 +69,9 @@ async fn metric(server: &ServerHandle, sample: &str) -> f64 {
     line.map_or(0.0, |value| value.parse().unwrap())
 }
 
-/// Waits until `sample` has `value`, for 5 s at most.
+/// Waits until `sample` has `value`, for 20 s at most.
 async fn until(server: &ServerHandle, sample: &str, value: f64) {
-    for _ in 0..500 {
+    for _ in 0..2000 {
         if metric(server, sample).await == value {
             return;
         }

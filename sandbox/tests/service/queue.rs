@@ -12,21 +12,20 @@ use super::{adds_one, http, impatient, metric, one_worker, post, program, sleeps
 #[tokio::test]
 async fn a_full_queue_is_refused_and_waited_out() {
     let server = serve(ServerConfig { workers: 1, queue: 1, ..ServerConfig::default() }).await.unwrap();
-    let body = serde_json::to_string(&sleeps(0.5)).unwrap();
-    let mut tasks = JoinSet::new();
-    for _ in 0..5 {
-        let (body, url) = (body.clone(), format!("{}/run", server.url()));
-        tasks.spawn(async move {
-            let response = http().post(url).body(body).send().await.unwrap();
-            let status = response.status().as_u16();
-            let wait = response.headers().get("retry-after").map(|value| value.to_str().unwrap().parse().unwrap());
-            (status, wait)
-        });
+    let url = format!("{}/run", server.url());
+    let mut slow = JoinSet::new();
+    for sample in ["sandbox_workers_busy", "sandbox_queue_depth"] {
+        let url = url.clone();
+        slow.spawn(async move { post(&url, &sleeps(60.0), &[]).await });
+        until(&server, sample, 1.0).await;
     }
-    let answers = tasks.join_all().await;
-    let refused = answers.iter().filter(|(status, wait)| *status == 429 && wait.is_some_and(|wait: u64| wait >= 1));
-    assert_eq!(refused.count(), 3, "one runs and one waits: {answers:?}");
-    assert_eq!(answers.iter().filter(|answer| **answer == (200, None)).count(), 2, "{answers:?}");
+    for _ in 0..3 {
+        let response = http().post(&url).json(&program("print(1)")).send().await.unwrap();
+        assert_eq!(response.status(), 429);
+        let wait: u64 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=30).contains(&wait), "{wait}");
+    }
+    slow.abort_all();
     assert_eq!(metric(&server, "sandbox_errors_total{type=\"queue_full\"}").await, 3.0);
     let client = Client::with_options(vec![server.url()], impatient()).unwrap();
     let mut tasks = JoinSet::new();
@@ -71,16 +70,16 @@ async fn a_request_whose_deadline_has_passed_is_never_run() {
     assert_eq!((status, &answer["type"]), (504, &json!("deadline_passed")));
     let busy = tokio::spawn({
         let url = url.clone();
-        async move { post(&url, &sleeps(1.0), &[]).await }
+        async move { post(&url, &sleeps(60.0), &[]).await }
     });
     until(&server, "sandbox_workers_busy", 1.0).await;
     let began = Instant::now();
     let (status, answer) = post(&url, &program("print(1)"), &[("x-deadline-ms", "200")]).await;
     assert_eq!((status, &answer["type"]), (504, &json!("deadline_passed")), "{answer}");
-    assert!(began.elapsed() < Duration::from_millis(900), "it is answered when the time is up");
+    assert!(began.elapsed() < Duration::from_secs(50), "it is answered when the time is up");
     assert_eq!(metric(&server, "sandbox_queue_depth").await, 0.0, "and leaves the queue");
-    assert_eq!(busy.await.unwrap().1["stdout"], "done\n");
     assert_eq!(metric(&server, "sandbox_queue_seconds_count").await, 1.0, "no worker saw it");
+    busy.abort();
     assert_eq!(post(&url, &program("print(1)"), &[("x-deadline-ms", "60000")]).await.0, 200);
     server.shutdown().await;
 }
@@ -90,15 +89,15 @@ async fn a_program_is_ended_when_its_deadline_passes_or_its_caller_leaves() {
     let server = one_worker().await;
     let url = format!("{}/run", server.url());
     let began = Instant::now();
-    assert_eq!(post(&url, &sleeps(9.0), &[("x-deadline-ms", "300")]).await.0, 504);
+    assert_eq!(post(&url, &sleeps(60.0), &[("x-deadline-ms", "300")]).await.0, 504);
     let caller = tokio::spawn({
         let url = url.clone();
-        async move { post(&url, &sleeps(9.0), &[]).await }
+        async move { post(&url, &sleeps(60.0), &[]).await }
     });
     until(&server, "sandbox_queue_seconds_count", 2.0).await;
     caller.abort();
     assert_eq!(post(&url, &program("print(1)"), &[]).await.0, 200);
-    assert!(began.elapsed() < Duration::from_secs(8), "neither sleep was waited for");
+    assert!(began.elapsed() < Duration::from_secs(50), "neither sleep was waited for");
     let text = super::metrics(&server).await;
     let replaced = text.lines().find(|line| line.contains("workers_replaced") && line.contains("reason=\"cancelled\""));
     assert!(replaced.is_some_and(|line| line.ends_with(" 2")), "{text}");
@@ -224,11 +223,11 @@ async fn shutdown_lets_open_requests_finish_and_turns_new_ones_away() {
 async fn shutdown_does_not_wait_for_ever() {
     let server = serve(ServerConfig { workers: 1, drain_seconds: 0.3, ..ServerConfig::default() }).await.unwrap();
     let url = format!("{}/run", server.url());
-    let running = tokio::spawn(async move { post(&url, &sleeps(9.0), &[]).await });
+    let running = tokio::spawn(async move { post(&url, &sleeps(60.0), &[]).await });
     until(&server, "sandbox_workers_busy", 1.0).await;
     let began = Instant::now();
     server.shutdown().await;
-    assert!(began.elapsed() < Duration::from_secs(6));
+    assert!(began.elapsed() < Duration::from_secs(50));
     let (status, answer) = running.await.unwrap();
     assert_eq!((status, &answer["type"]), (503, &json!("shutting_down")), "{answer}");
 }
