@@ -45,6 +45,11 @@ pub struct ServerConfig {
     pub commands: Vec<CommandLanguage>,
     /// The most that a request may ask for.
     pub most: Limits,
+    /// The wasm engine's interpreter; the one that `cargo xtask setup` made if unset.
+    pub component: Option<PathBuf>,
+    /// The program that becomes a worker of the wasm engine; this program itself if unset, which must call
+    /// [`run_worker_if_asked`](crate::run_worker_if_asked) first.
+    pub worker: Option<PathBuf>,
     /// The engine for requests that name none; `wasm` where it is set up and `process` elsewhere, if unset.
     pub default_engine: Option<EngineKind>,
     /// The isolation below which the server does not start.
@@ -98,7 +103,10 @@ impl Default for ServerConfig {
                 processes: 256,
                 file_bytes: 1 << 30,
                 submission_seconds: 3600.0,
+                fuel: None,
             },
+            component: None,
+            worker: None,
             default_engine: None,
             minimum_isolation: Isolation::default(),
             net_each_run: true,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Job;
 use crate::engine::process::Engine;
+use crate::engine::wasm::Component;
 use crate::{Isolation, Limits, SandboxError, ServerConfig};
 
 /// The layers in force for a candidate's process.
@@ -30,6 +31,8 @@ pub struct LayerReport {
     pub rlimits: bool,
     /// No capability left.
     pub no_capabilities: bool,
+    /// The wasm engine's interpreter; `None` where the engine is not set up.
+    pub wasm_component: Option<PathBuf>,
     /// Why layers that are missing are missing.
     pub notes: Vec<String>,
 }
@@ -65,6 +68,13 @@ impl fmt::Display for LayerReport {
             writeln!(formatter, "{name:<16} {}", if is_up { "yes" } else { "NO" })?;
         }
         writeln!(formatter, "landlock abi     {}", self.landlock_abi)?;
+        match &self.wasm_component {
+            Some(path) => writeln!(formatter, "wasm engine      {} (the default for Python)", path.display())?,
+            None => writeln!(
+                formatter,
+                "wasm engine      NOT set up: `cargo xtask setup`; Python runs with the process engine"
+            )?,
+        }
         for note in &self.notes {
             writeln!(formatter, "note: {note}")?;
         }
@@ -110,6 +120,7 @@ fn attempt(config: &ServerConfig, confined: bool) -> Result<LayerReport, Sandbox
         landlock_abi: worker.landlock_abi(),
         rlimits: is_up("rlimits"),
         no_capabilities: is_up("capabilities"),
+        wasm_component: Component::find(config.component.as_deref()).ok().map(|found| found.path().to_owned()),
         notes: missing.map(|(name, error)| format!("{name}: {error}")).collect(),
     })
 }

@@ -27,7 +27,7 @@ mod ticket;
 
 pub use client::{Client, ClientError, ClientOptions};
 pub use config::{CommandLanguage, ServerConfig};
-pub use engine::EngineKind;
+pub use engine::{EngineKind, run_worker_if_asked};
 pub use error::SandboxError;
 pub use isolation::Isolation;
 pub use language::Language;

@@ -110,6 +110,9 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Seconds of all the programs of one submission together.
     pub submission_seconds: f64,
+    /// Instructions of WebAssembly, roughly, after which the program is out of time: the same ones on every machine. Only the
+    /// wasm engine counts them, and programs run slower where it does.
+    pub fuel: Option<u64>,
 }
 
 impl Default for Limits {
@@ -122,6 +125,7 @@ impl Default for Limits {
             processes: 32,
             file_bytes: 64 << 20,
             submission_seconds: 600.0,
+            fuel: None,
         }
     }
 }
@@ -150,6 +154,9 @@ impl Limits {
         count("memory_bytes", self.memory_bytes, 64 << 20, most.memory_bytes)?;
         count("output_bytes", self.output_bytes, 1, most.output_bytes)?;
         count("processes", self.processes, 1, most.processes)?;
+        if self.fuel == Some(0) {
+            return Err(SandboxError::BadRequest("limits.fuel is 0: give 1 or more, or leave it out".to_owned()));
+        }
         count("file_bytes", self.file_bytes, 4096, most.file_bytes)
     }
 }

@@ -55,6 +55,8 @@ pub(crate) enum RunEnd {
     OutputLimit,
     MemoryLimit,
     ProcessLimit,
+    CpuLimit,
+    FuelLimit,
     SetupFailed,
 }
 
@@ -92,4 +94,12 @@ pub(crate) struct AssertResult {
     pub kind: String,
     #[serde(default)]
     pub detail: String,
+}
+
+/// What a judge says: its findings, or why it broke.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Judged {
+    Done(Judgement),
+    Failed { detail: String },
 }

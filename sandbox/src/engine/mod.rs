@@ -1,30 +1,48 @@
 //! The engines: what runs a program. Both take the same jobs and leave the same outcomes, so that grading does not see which
 //! one it was.
 //!
-//! `process` runs the host's interpreter in namespaces of its own. `python/` is the Python that runs beside a program in
+//! `process` runs the host's interpreter in namespaces of its own; `wasm` runs CPython as WebAssembly. `python/` is the Python that runs beside a program in
 //! either engine.
 
 mod job;
 mod kind;
 pub(crate) mod process;
+pub(crate) mod wasm;
+mod wire;
 
-pub(crate) use job::{AssertResult, Job, Judgement, Outcome, RunEnd};
+pub(crate) use job::{AssertResult, Job, Judged, Judgement, Outcome, RunEnd};
 pub use kind::EngineKind;
 pub(crate) use process::{Prepared, Ready};
+pub use wasm::run_worker_if_asked;
 
-use crate::{Language, Limits, SandboxError};
+use crate::{Language, Limits, SandboxError, ServerConfig};
 
 /// Starts workers of every engine that this server has.
 #[derive(Debug, Clone)]
 pub(crate) struct Engines {
     process: process::Engine,
+    /// The wasm engine, or why there is none.
+    wasm: Result<wasm::Engine, String>,
     default: EngineKind,
 }
 
 impl Engines {
-    /// The engines, and the one for requests that name none.
-    pub fn new(process: process::Engine, default: EngineKind) -> Self {
-        Self { process, default }
+    /// The engines that the settings allow.
+    ///
+    /// # Errors
+    /// The default engine is named and not there.
+    pub fn new(config: &ServerConfig, process: process::Engine) -> Result<Self, SandboxError> {
+        let component = wasm::Component::find(config.component.as_deref());
+        let wasm = component.map(|component| wasm::Engine::new(config, &component));
+        let default = match (&wasm, config.default_engine) {
+            (Err(reason), Some(kind @ EngineKind::Wasm)) => {
+                return Err(SandboxError::EngineMissing { kind, reason: reason.clone() });
+            }
+            (_, Some(kind)) => kind,
+            (Ok(_), None) => EngineKind::Wasm,
+            (Err(_), None) => EngineKind::Process,
+        };
+        Ok(Self { process, wasm, default })
     }
 
     /// The engine for requests that name none.
@@ -37,11 +55,10 @@ impl Engines {
     /// # Errors
     /// The engine is not there, or its worker does not start.
     pub fn start(&self, kind: EngineKind) -> Result<Worker, SandboxError> {
-        match kind {
-            EngineKind::Process => Ok(Worker::Process(self.process.start()?)),
-            EngineKind::Wasm => {
-                Err(SandboxError::EngineMissing { kind, reason: "this build does not have it".to_owned() })
-            }
+        match (kind, &self.wasm) {
+            (EngineKind::Process, _) => Ok(Worker::Process(self.process.start()?)),
+            (EngineKind::Wasm, Ok(engine)) => Ok(Worker::Wasm(engine.start()?)),
+            (EngineKind::Wasm, Err(reason)) => Err(SandboxError::EngineMissing { kind, reason: reason.clone() }),
         }
     }
 }
@@ -49,6 +66,7 @@ impl Engines {
 /// A running worker of one engine.
 pub(crate) enum Worker {
     Process(process::Worker),
+    Wasm(wasm::Worker),
 }
 
 impl Worker {
@@ -56,6 +74,7 @@ impl Worker {
     pub fn id(&self) -> u32 {
         match self {
             Worker::Process(worker) => worker.id(),
+            Worker::Wasm(worker) => worker.id(),
         }
     }
 
@@ -65,7 +84,9 @@ impl Worker {
     /// [`SandboxError::WorkerLost`]: the worker is of no more use.
     pub fn run(&mut self, job: &Job<'_>) -> Result<Outcome, SandboxError> {
         match self {
+            Worker::Process(_) if job.limits().fuel.is_some() => Err(no_fuel()),
             Worker::Process(worker) => worker.run(job),
+            Worker::Wasm(worker) => worker.run(job),
         }
     }
 
@@ -81,7 +102,9 @@ impl Worker {
         stop: bool,
     ) -> Result<(Outcome, Option<Judgement>), SandboxError> {
         match self {
+            Worker::Process(_) if job.limits().fuel.is_some() => Err(no_fuel()),
             Worker::Process(worker) => worker.run_asserts(job, setup, tests, stop),
+            Worker::Wasm(worker) => worker.run_asserts(job, setup, tests, stop),
         }
     }
 
@@ -91,7 +114,9 @@ impl Worker {
     /// [`SandboxError::LanguageMissing`]: this engine, or this machine, does not have the language.
     pub fn prepare(&mut self, language: &Language, code: &str, limits: &Limits) -> Result<Prepared, SandboxError> {
         match self {
+            Worker::Process(_) if limits.fuel.is_some() => Err(no_fuel()),
             Worker::Process(worker) => worker.prepare(language, code, limits),
+            Worker::Wasm(_) => Err(only_python()),
         }
     }
 
@@ -102,6 +127,15 @@ impl Worker {
     pub fn run_ready(&mut self, ready: &Ready, stdin: &str, limits: &Limits) -> Result<Outcome, SandboxError> {
         match self {
             Worker::Process(worker) => worker.run_ready(ready, stdin, limits),
+            Worker::Wasm(_) => Err(only_python()),
         }
     }
+}
+
+fn no_fuel() -> SandboxError {
+    SandboxError::BadRequest("limits.fuel: only the wasm engine counts fuel".to_owned())
+}
+
+fn only_python() -> SandboxError {
+    SandboxError::BadRequest("engine: the wasm engine runs Python only; leave the engine out, or name process".to_owned())
 }

@@ -27,6 +27,12 @@ pub(super) fn fault(outcome: &Outcome, limits: &Limits) -> Option<Failure> {
         RunEnd::Signaled if cpu_spent => {
             (GradeVerdict::TimeLimit, format!("used more than {} s of processor time", limits.cpu_seconds))
         }
+        RunEnd::CpuLimit => {
+            (GradeVerdict::TimeLimit, format!("used more than {} s of processor time", limits.cpu_seconds))
+        }
+        RunEnd::FuelLimit => {
+            (GradeVerdict::TimeLimit, format!("used up its fuel of {}", limits.fuel.unwrap_or_default()))
+        }
         RunEnd::OutputLimit => (GradeVerdict::OutputLimit, format!("printed more than {} bytes", limits.output_bytes)),
         RunEnd::MemoryLimit => (GradeVerdict::MemoryLimit, format!("held more than {} bytes", limits.memory_bytes)),
         RunEnd::ProcessLimit => {

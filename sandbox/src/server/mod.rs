@@ -25,7 +25,7 @@ pub(crate) use caller::{CLIENT_ID, DEADLINE_MS, REQUEST_ID};
 use crate::engine::Engines;
 use crate::metrics::Metrics;
 use crate::pool::Pool;
-use crate::{EngineKind, LayerReport, SandboxError, Secret, ServerConfig};
+use crate::{LayerReport, SandboxError, Secret, ServerConfig};
 use app::App;
 
 /// Time that connections have to close once their requests are answered.
@@ -108,7 +108,7 @@ fn start(config: ServerConfig, token: Option<Secret>) -> Result<App, SandboxErro
     let (process, layers) = crate::layers::engine(&config)?;
     let metrics = Metrics::new().map_err(|error| SandboxError::Start(format!("metrics: {error}")))?;
     let metrics = Arc::new(metrics);
-    let engines = Engines::new(process, config.default_engine.unwrap_or(EngineKind::Process));
+    let engines = Engines::new(&config, process)?;
     let pool = Pool::start(&engines, config.workers, config.queue, metrics.clone())?;
     Ok(App::new(pool, metrics, config, token, layers))
 }

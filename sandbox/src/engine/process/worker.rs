@@ -1,25 +1,20 @@
 //! One worker: a warm interpreter that runs one program at a time. Says how a program ended, not whether it was right.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::filter::Filters;
 use super::interpreter::{Interpreter, outermost};
 use super::ready::{self, Prepared, Ready, compile_limits};
 use super::toolchain::Toolchain;
-use super::zygote::{Zygote, ZygoteOptions, read_bytes, read_frame, write_frame};
-use crate::engine::{Job, Judgement, Outcome, RunEnd};
+use super::zygote::{Zygote, ZygoteOptions};
+use crate::engine::wire::{deadline, lost, read_frame, read_outcome, write_frame};
+use crate::engine::{Job, Judged, Judgement, Outcome, RunEnd};
 use crate::{Language, Limits, SandboxError, ServerConfig};
-
-/// Seconds past a program's wall clock after which its supervisor counts as lost.
-const GRACE_SECONDS: u64 = 10;
 
 /// Starts workers.
 #[derive(Debug, Clone)]
@@ -34,33 +29,6 @@ struct JudgeJob<'a> {
     tests: &'a [String],
     stop: bool,
     limits: &'a Limits,
-}
-
-/// What a supervisor says of a candidate's process; the bodies of its files follow.
-#[derive(Deserialize)]
-struct Report {
-    end: RunEnd,
-    #[serde(default)]
-    code: i32,
-    #[serde(default)]
-    seconds: f64,
-    #[serde(default)]
-    cpu_seconds: f64,
-    #[serde(default)]
-    peak_bytes: u64,
-    #[serde(default)]
-    detail: String,
-    #[serde(default)]
-    sizes: Vec<usize>,
-    #[serde(default)]
-    layers: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Judged {
-    Done(Judgement),
-    Failed { detail: String },
 }
 
 impl Engine {
@@ -171,39 +139,4 @@ impl Worker {
             Err(error) => Err(lost(error)),
         }
     }
-}
-
-fn read_outcome(run: &mut UnixStream, deadline: Instant) -> Result<Outcome, SandboxError> {
-    let report: Report = read_frame(run, deadline).map_err(lost)?;
-    if report.end == RunEnd::SetupFailed {
-        return Err(SandboxError::WorkerLost(format!("a run could not be set up: {}", report.detail)));
-    }
-    let mut bodies = Vec::new();
-    for size in report.sizes {
-        bodies.push(read_bytes(run, size, deadline).map_err(lost)?);
-    }
-    let mut bodies = bodies.into_iter();
-    Ok(Outcome {
-        end: report.end,
-        code: report.code,
-        seconds: report.seconds,
-        cpu_seconds: report.cpu_seconds,
-        peak_bytes: report.peak_bytes,
-        layers: report.layers,
-        stdout: bodies.next().unwrap_or_default(),
-        stderr: bodies.next().unwrap_or_default(),
-        returned: bodies.next().unwrap_or_default(),
-    })
-}
-
-fn deadline(limits: &Limits) -> Instant {
-    Instant::now() + Duration::from_secs_f64(limits.wall_seconds) + Duration::from_secs(GRACE_SECONDS)
-}
-
-fn lost(error: io::Error) -> SandboxError {
-    SandboxError::WorkerLost(match error.kind() {
-        io::ErrorKind::UnexpectedEof => "it ended while it had a request".to_owned(),
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "it did not answer in time".to_owned(),
-        _ => error.to_string(),
-    })
 }

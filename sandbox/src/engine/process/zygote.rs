@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::fs::File;
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Read};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
@@ -13,14 +13,13 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::filter::Filters;
 use super::interpreter::Interpreter;
 use super::jail::Jail;
 use crate::SandboxError;
+use crate::engine::wire::{read_frame, write_frame};
 
 const SOURCE: &str = concat!(
     include_str!("python/isolate.py"),
@@ -31,8 +30,6 @@ const SOURCE: &str = concat!(
     include_str!("python/zygote.py"),
 );
 const START_SECONDS: u64 = 30;
-/// The most bytes of one frame from a supervisor or judge.
-const FRAME_BYTES: u32 = 1 << 30;
 
 /// How a zygote is started.
 #[derive(Debug, Clone)]
@@ -154,46 +151,6 @@ impl Drop for Zygote {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Writes a value as one frame: its length in four bytes, then JSON.
-pub(crate) fn write_frame(stream: &mut UnixStream, value: &impl Serialize) -> io::Result<()> {
-    let body = serde_json::to_vec(value)?;
-    let length = u32::try_from(body.len()).map_err(|_| io::Error::other("a frame is over 4 GiB"))?;
-    stream.set_write_timeout(Some(Duration::from_secs(START_SECONDS)))?;
-    stream.write_all(&length.to_le_bytes())?;
-    stream.write_all(&body)
-}
-
-/// Reads a frame before `deadline`.
-pub(crate) fn read_frame<T: DeserializeOwned>(stream: &mut UnixStream, deadline: Instant) -> io::Result<T> {
-    let mut length = [0; 4];
-    length.copy_from_slice(&read_bytes(stream, 4, deadline)?);
-    let length = u32::from_le_bytes(length);
-    if length > FRAME_BYTES {
-        return Err(io::Error::other("a frame is too long"));
-    }
-    Ok(serde_json::from_slice(&read_bytes(stream, length as usize, deadline)?)?)
-}
-
-/// Reads exactly `count` bytes before `deadline`.
-pub(crate) fn read_bytes(stream: &mut UnixStream, count: usize, deadline: Instant) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; count];
-    let mut filled = 0;
-    while filled < count {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-        match stream.read(&mut bytes[filled..]) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(bytes)
 }
 
 fn hex(bytes: &[u8]) -> String {

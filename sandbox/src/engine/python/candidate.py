@@ -10,7 +10,6 @@ import traceback
 import types
 
 FILE = "main.py"
-CHANNEL = 3
 
 # What LeetCode has imported before a solution: every public name of the first modules, and all of them by name.
 STARRED = (
@@ -62,13 +61,13 @@ def entry(main, name):
 
 
 def call_once(job):
-    """Writes what the function returned, as data; a tuple of its own counts as a list, one inside another value does not."""
+    """What the function returned, as JSON text of data; a tuple of its own counts as a list, one inside another value does not."""
     function = entry(load(job), job["entry_point"])
     value = function(*job["args"])
     if isinstance(value, tuple):
         value = list(tuple.__iter__(value))
     data = encode(value, lambda other: {"t": "object", "v": type(other).__name__})
-    write_all(CHANNEL, json.dumps(data, ensure_ascii=True).encode())
+    return json.dumps(data, ensure_ascii=True)
 
 
 class Server:
@@ -116,23 +115,20 @@ class Server:
     op_str = staticmethod(lambda target: str(target))
     op_repr = staticmethod(lambda target: repr(target))
 
-    def serve(self):
-        write_frame(CHANNEL, {"names": [name for name in self.main.__dict__ if isinstance(name, str)]})
-        while True:
+    def names(self):
+        return {"names": [name for name in self.main.__dict__ if isinstance(name, str)]}
+
+    def reply(self, request):
+        """The answer to a request, or what it raised."""
+        try:
+            return self.answer(request)
+        except BaseException as error:
+            kinds = [kind.__name__ for kind in type(error).__mro__]
             try:
-                request = read_frame(CHANNEL)
-            except (EOFError, OSError):
-                return
-            try:
-                reply = self.answer(request)
-            except BaseException as error:
-                kinds = [kind.__name__ for kind in type(error).__mro__]
-                try:
-                    message = str(error)[:2000]
-                except BaseException:
-                    message = ""
-                reply = {"error": kinds, "message": message}
-            write_frame(CHANNEL, reply)
+                message = str(error)[:2000]
+            except BaseException:
+                message = ""
+            return {"error": kinds, "message": message}
 
 
 def own_part(trace):
@@ -149,16 +145,11 @@ def finish():
     atexit._run_exitfuncs()
 
 
-def run_candidate(job):
-    """Runs the job and returns the exit status that a program of its own would have had."""
+def attempt(task, *arguments):
+    """Runs `task` and returns the exit status that a program of its own would have had."""
     status = 0
     try:
-        if job["mode"] == "program":
-            load(job)
-        elif job["mode"] == "call":
-            call_once(job)
-        else:
-            Server(load(job)).serve()
+        task(*arguments)
     except SystemExit as stop:
         if isinstance(stop.code, int):
             status = stop.code & 0xFF
@@ -171,6 +162,12 @@ def run_candidate(job):
             traceback.print_exception(type(error), error, own_part(error.__traceback__))
         except BaseException:
             os.write(2, type(error).__name__.encode() + b"\n")
+    return status
+
+
+def run_to_the_end(task, *arguments):
+    """Runs `task` and what a program does at its exit; returns its exit status."""
+    status = attempt(task, *arguments)
     try:
         finish()
         sys.stdout.flush()

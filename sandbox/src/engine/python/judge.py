@@ -6,7 +6,6 @@ Python's own types, and an object that is no plain data equals nothing but itsel
 """
 import ast
 import builtins
-import signal
 
 # What tests may mean by a name that they do not import: never the candidate's, unless nothing else they call can be.
 # Asking the candidate for these would hand it what is expected: `isclose(f(1), 0.5)`, `Counter(f(1)) == Counter([2])`.
@@ -52,14 +51,15 @@ class Asked(Exception):
 
 
 class Channel:
-    def __init__(self, file, most):
-        self.file = file
-        self.most = most
+    """The way to the candidate: `link` has `send` and `receive` for plain data."""
+
+    def __init__(self, link):
+        self.link = link
         self.was_asked = False
 
     def receive(self):
         try:
-            return read_frame(self.file, self.most)
+            return self.link.receive()
         except (EOFError, OSError):
             raise Gone("the program ended before the tests did") from None
         except (ValueError, RecursionError, MemoryError) as error:
@@ -71,7 +71,7 @@ class Channel:
             request["kwargs"] = {name: encode(item, refer) for name, item in kwargs.items()}
         self.was_asked = True
         try:
-            write_frame(self.file, request)
+            self.link.send(request)
         except OSError:
             raise Gone("the program ended before the tests did") from None
         reply = self.receive()
@@ -234,21 +234,13 @@ def describe(error, named=True):
     return (f"{name}: {text}" if text else name) if named else text
 
 
-def out_of_time(*_):
-    raise Gone("the tests used up their processor time")
-
-
-def judge(job, channel_file):
+def judge(job, link):
     """Loads the tests, waits for the candidate, and runs them in order.
 
     Whatever breaks after the candidate was heard is held against the candidate: it must not be able to make the judge fail.
     """
-    signal.signal(signal.SIGXCPU, out_of_time)
-    # Past the candidate's own wall clock the judge ends, whatever it is in the middle of.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, job["limits"]["wall_seconds"] + 2)
     sys.set_int_max_str_digits(20000) if hasattr(sys, "set_int_max_str_digits") else None
-    channel = Channel(channel_file, 4 * job["limits"]["output_bytes"] + (1 << 16))
+    channel = Channel(link)
     sources = [job["setup"], *job["tests"]]
     try:
         for source in sources:

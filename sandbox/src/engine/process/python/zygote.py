@@ -22,9 +22,44 @@ for WARM in (
         pass
 
 TICK = 0.05
+CHANNEL = 3
 # Processes past the limit that the kernel still lets a candidate have, so that the supervisor sees that it has too many.
 SPARE_PROCESSES = 4
 KEPT = sys.modules["__main__"]
+
+
+class Link:
+    """Plain data as frames on a socket."""
+
+    def __init__(self, file, most=1 << 30):
+        self.file = file
+        self.most = most
+
+    def send(self, value):
+        write_frame(self.file, value)
+
+    def receive(self):
+        return read_frame(self.file, self.most)
+
+
+def return_value(job):
+    write_all(CHANNEL, call_once(job).encode())
+
+
+def serve(job):
+    """Answers the judge until it ends."""
+    link = Link(CHANNEL)
+    server = Server(load(job))
+    link.send(server.names())
+    while True:
+        try:
+            request = link.receive()
+        except (EOFError, OSError):
+            return
+        link.send(server.reply(request))
+
+
+MODES = {"program": load, "call": return_value, "serve": serve}
 
 
 def candidate_main(job, files, ready, channel, artifact, layers):
@@ -55,7 +90,7 @@ def candidate_main(job, files, ready, channel, artifact, layers):
             os._exit(1)
     try:
         gc.enable()
-        status = run_command(job) if job["mode"] == "command" else run_candidate(job)
+        status = run_command(job) if job["mode"] == "command" else run_to_the_end(MODES[job["mode"]], job)
     except OSError as error:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
     finally:
@@ -228,6 +263,10 @@ def supervise(run, channel, artifact):
         write_all(run, body)
 
 
+def out_of_time(*_):
+    raise Gone("the tests used up their processor time")
+
+
 def run_judge(run, channel):
     die_with_parent()
     null = os.open("/dev/null", os.O_RDWR)
@@ -241,7 +280,11 @@ def run_judge(run, channel):
     layers.put_up("seccomp", lambda: filter_system_calls(SETTINGS["judge_filters"]))
     gc.enable()
     try:
-        found = judge(job, 4)
+        signal.signal(signal.SIGXCPU, out_of_time)
+        # Past the candidate's own wall clock the judge ends, whatever it is in the middle of.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, job["limits"]["wall_seconds"] + 2)
+        found = judge(job, Link(4, 4 * job["limits"]["output_bytes"] + (1 << 16)))
     except BaseException as error:
         found = {"detail": f"{type(error).__name__}: {error}"}
     write_frame(3, found)

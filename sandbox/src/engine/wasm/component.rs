@@ -1,0 +1,142 @@
+//! Finds the interpreter's component, and compiles it for this machine at its first use.
+//!
+//! The component's name holds a hash of what it was made from; a binary takes none but the one it was built with. The
+//! compiled code lies beside it under a name that holds the compiler's version and settings, so no other one is ever
+//! loaded.
+#![allow(unsafe_code)]
+
+use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use wasmtime::Engine;
+use wasmtime::component::Component as Compiled;
+
+/// What the component is made from, in the order in which the set-up reads it.
+const INPUTS: [&str; 6] = [
+    include_str!("guest/packages.txt"),
+    include_str!("guest/world.wit"),
+    include_str!("../python/wire.py"),
+    include_str!("../python/candidate.py"),
+    include_str!("../python/judge.py"),
+    include_str!("guest/guest.py"),
+];
+
+/// The folder that the set-up fills, seen from the workspace's root.
+const FOLDER: &str = "third_party/cpython-wasm";
+
+/// An interpreter's component.
+#[derive(Debug, Clone)]
+pub(crate) struct Component {
+    path: PathBuf,
+}
+
+impl Component {
+    /// The component in `given`, or the one that the set-up made for this binary.
+    ///
+    /// # Errors
+    /// Where it was looked for, and what to do.
+    pub fn find(given: Option<&Path>) -> Result<Self, String> {
+        if let Some(path) = given {
+            let path = path.to_owned();
+            return if path.is_file() { Ok(Self { path }) } else { Err(format!("{} is no file", path.display())) };
+        }
+        let name = format!("python-{}.wasm", inputs_hash());
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(|root| root.join(FOLDER));
+        let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
+        let folders = workspace.into_iter().chain(beside);
+        let found = folders.map(|folder| folder.join(&name)).find(|path| path.is_file());
+        found.map(|path| Self { path }).ok_or_else(|| {
+            format!("{name} is neither in {FOLDER} nor beside the program; `cargo xtask setup` makes it")
+        })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The compiled component. Compiles it where that was not done before; others wait for the one that does.
+    ///
+    /// # Errors
+    /// What went wrong, with the file's name.
+    pub fn load(&self, engine: &Engine) -> Result<Compiled, String> {
+        let mut state = Fnv::default();
+        engine.precompile_compatibility_hash().hash(&mut state);
+        let compiled = self.path.with_extension(format!("{:016x}.cwasm", state.finish()));
+        if let Ok(component) = deserialize(engine, &compiled) {
+            return Ok(component);
+        }
+        let problem = |what: &str, path: &Path, error: &dyn std::fmt::Display| {
+            format!("{}: cannot {what}: {error}", path.display())
+        };
+        let lock_path = compiled.with_extension("lock");
+        let lock = File::create(&lock_path).map_err(|error| problem("be written", &lock_path, &error))?;
+        lock.lock().map_err(|error| problem("be locked", &lock_path, &error))?;
+        if let Ok(component) = deserialize(engine, &compiled) {
+            return Ok(component);
+        }
+        let bytes = fs::read(&self.path).map_err(|error| problem("be read", &self.path, &error))?;
+        let code = engine.precompile_component(&bytes).map_err(|error| problem("be compiled", &self.path, &error))?;
+        let fresh = compiled.with_extension("new");
+        fs::write(&fresh, code)
+            .and_then(|()| fs::rename(&fresh, &compiled))
+            .map_err(|error| problem("be written", &compiled, &error))?;
+        deserialize(engine, &compiled).map_err(|error| problem("be loaded", &compiled, &error))
+    }
+}
+
+fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Compiled> {
+    // SAFETY: the file was written by `load` from a component in the same folder, which belongs to the project's user as
+    // this program does; the runtime refuses code of another version or with other settings.
+    unsafe { Compiled::deserialize_file(engine, path) }
+}
+
+/// The hash of what the component is made from, as in its name.
+fn inputs_hash() -> String {
+    let mut state = Fnv::default();
+    for input in INPUTS {
+        state.write(input.as_bytes());
+        state.write(&[0]);
+    }
+    format!("{:016x}", state.finish())
+}
+
+/// Fowler, Noll and Vo's hash 1a of 64 bits: the same in every version of the compiler.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_component_says_what_to_do() {
+        let error = Component::find(Some(Path::new("/nonexistent/python.wasm"))).unwrap_err();
+        assert!(error.contains("/nonexistent/python.wasm"), "{error}");
+    }
+
+    #[test]
+    fn the_hash_is_the_published_one() {
+        let mut state = Fnv::default();
+        state.write(b"foobar");
+        assert_eq!(state.finish(), 0x8594_4171_f739_67e8);
+    }
+}

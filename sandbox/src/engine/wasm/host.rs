@@ -1,0 +1,99 @@
+//! What an instance holds of the host: its files, its memory's account, and for a judge the candidate it asks.
+
+use wasmtime::ResourceLimiter;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use super::interpreter::Peer;
+use super::output::Output;
+
+pub(super) use bindings::{Python, PythonImports, PythonPre};
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "src/engine/wasm/guest/world.wit",
+        imports: { default: async },
+        exports: { default: async },
+    });
+}
+
+/// The host's side of one instance.
+pub(super) struct Host {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    /// What it printed.
+    pub output: Output,
+    /// What it holds.
+    pub memory: Memory,
+    /// A judge's candidate; `None` for a candidate.
+    pub peer: Option<Box<Peer>>,
+}
+
+impl Host {
+    /// A host that gives `stdin`, takes as much output as `output` has room for, and `memory_bytes` of memory.
+    pub fn new(stdin: String, output: Output, memory_bytes: u64, peer: Option<Box<Peer>>) -> Self {
+        let mut wasi = WasiCtx::builder();
+        wasi.stdin(MemoryInputPipe::new(stdin)).stdout(output.stdout()).stderr(output.stderr());
+        wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+        let limit = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
+        let memory = Memory { limit, held: 0, is_denied: false };
+        Self { wasi: wasi.build(), table: ResourceTable::new(), output, memory, peer }
+    }
+}
+
+impl WasiView for Host {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl PythonImports for Host {
+    async fn ask(&mut self, request: String) -> Option<String> {
+        match &mut self.peer {
+            Some(peer) => peer.ask(request).await,
+            None => None,
+        }
+    }
+}
+
+/// The account of an instance's linear memories, which never shrink.
+#[derive(Debug)]
+pub(super) struct Memory {
+    limit: usize,
+    /// Bytes that are held.
+    pub held: usize,
+    /// Whether more was asked for than may be had.
+    pub is_denied: bool,
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let held = self.held + desired.saturating_sub(current);
+        let is_granted = held <= self.limit && maximum.is_none_or(|maximum| desired <= maximum);
+        if is_granted {
+            self.held = held;
+        } else {
+            self.is_denied = true;
+        }
+        Ok(is_granted)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(maximum.is_none_or(|maximum| desired <= maximum))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_memories_count_together() {
+        let mut memory = Memory { limit: 100, held: 0, is_denied: false };
+        assert!(memory.memory_growing(0, 60, None).unwrap());
+        assert!(memory.memory_growing(0, 30, None).unwrap());
+        assert!(!memory.memory_growing(60, 80, None).unwrap());
+        assert!(memory.is_denied && memory.held == 90);
+    }
+}

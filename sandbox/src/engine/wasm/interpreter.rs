@@ -1,0 +1,345 @@
+//! Runs jobs: instantiates the frozen interpreter, calls it within the limits, and says how it ended.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use wasmtime::component::Linker;
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap, UpdateDeadline,
+};
+use wasmtime_wasi::I32Exit;
+
+use super::clock::{OutOfTime, Span, Ticker};
+use super::component::Component;
+use super::host::{Host, Python, PythonPre};
+use super::output::Output;
+use crate::Limits;
+use crate::engine::RunEnd;
+
+/// Stack of an instance; CPython raises RecursionError before it is used up.
+const STACK_BYTES: usize = 16 << 20;
+/// Stack that is left for the host's functions.
+const HOST_STACK_BYTES: usize = 1 << 20;
+/// Instances at one time: a candidate and a judge, and one of each that is being taken down.
+const INSTANCES: u32 = 4;
+/// What one component's instance is made of, at most.
+const CORE_INSTANCES: u32 = 100;
+const TABLE_ELEMENTS: usize = 60_000;
+/// Memory of an instance that is reset in place and not given back to the system.
+const RESIDENT_BYTES: usize = 8 << 20;
+/// What a judge may hold and print.
+const JUDGE_MEMORY_BYTES: u64 = 512 << 20;
+const JUDGE_OUTPUT_BYTES: u64 = 1 << 20;
+/// How much longer a judge may take than its candidate.
+const JUDGE_SPARE: Duration = Duration::from_secs(1);
+/// Exit status of a program that the interpreter did not survive, as for a process that aborted.
+const ABORTED: i32 = 134;
+
+/// One job as the worker reads it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Task {
+    /// What the guest is told, `stdin` and `limits` among it.
+    pub job: Map<String, Value>,
+    /// The tests, where a judge runs them.
+    #[serde(default)]
+    pub tests: Option<TestJob>,
+}
+
+/// What a judge is told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct TestJob {
+    pub setup: String,
+    pub tests: Vec<String>,
+    pub stop: bool,
+}
+
+/// How one job ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub end: RunEnd,
+    pub code: i32,
+    pub detail: String,
+    pub seconds: f64,
+    pub cpu_seconds: f64,
+    pub peak_bytes: u64,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+    pub returned: Vec<u8>,
+    /// What the judge said, as JSON; `None` without one, or where it ended early.
+    pub judged: Option<String>,
+}
+
+/// The frozen interpreter.
+pub(super) struct Interpreter {
+    pre: PythonPre<Host>,
+    ticker: Ticker,
+    is_metered: bool,
+}
+
+impl Interpreter {
+    /// Loads it, for programs with at most `memory_bytes`.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub fn load(component: &Component, memory_bytes: u64) -> Result<Self, String> {
+        let broken = |error: wasmtime::Error| format!("{error:#}");
+        let is_metered = std::env::var_os("METERED").is_some();
+        let engine = Engine::new(&config(memory_bytes, is_metered)).map_err(broken)?;
+        let compiled = component.load(&engine)?;
+        let mut linker: Linker<Host> = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(broken)?;
+        Python::add_to_linker::<_, wasmtime::component::HasSelf<_>>(&mut linker, |host| host).map_err(broken)?;
+        let pre = linker.instantiate_pre(&compiled).and_then(PythonPre::new).map_err(broken)?;
+        let ticker = Ticker::start(engine).map_err(|error| error.to_string())?;
+        Ok(Self { pre, ticker, is_metered })
+    }
+
+    /// Runs one job to its end.
+    ///
+    /// # Errors
+    /// A job that is none.
+    pub async fn run(&self, task: Task) -> Result<Ended, serde_json::Error> {
+        let _awake = self.ticker.awake();
+        let start = Start::of(task.job, &self.pre, self.is_metered)?;
+        match task.tests {
+            None => Ok(run_program(start).await),
+            Some(tests) => Ok(self.judge(start, tests).await),
+        }
+    }
+
+    async fn judge(&self, start: Start, tests: TestJob) -> Ended {
+        let span = start.span;
+        let job = json!({
+            "setup": tests.setup, "tests": tests.tests, "stop": tests.stop, "limits": start.limits,
+        });
+        let peer = Box::new(Peer { start: Some(start), candidate: None, ended: None });
+        let host = Host::new(String::new(), Output::with_room(JUDGE_OUTPUT_BYTES), JUDGE_MEMORY_BYTES, Some(peer));
+        let fuel = self.is_metered.then_some(u64::MAX);
+        let mut judge = match Instance::start(&self.pre, host, span.later(JUDGE_SPARE), fuel).await {
+            Ok(judge) => judge,
+            Err(ended) => return Ended { end: RunEnd::SetupFailed, ..ended },
+        };
+        let said = judge.judge(&job.to_string()).await;
+        let peer = judge.store.into_data().peer;
+        let mut ended = match peer.map(|peer| *peer) {
+            Some(Peer { ended: Some(ended), .. }) => ended,
+            Some(Peer { candidate: Some(candidate), .. }) => candidate.ended(RunEnd::Exited, 0, String::new()),
+            _ => Ended::nothing(span),
+        };
+        ended.judged = said.ok();
+        ended
+    }
+}
+
+fn config(memory_bytes: u64, is_metered: bool) -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(INSTANCES);
+    pool.total_core_instances(INSTANCES * CORE_INSTANCES);
+    pool.max_core_instances_per_component(CORE_INSTANCES);
+    pool.total_memories(INSTANCES * 2).total_tables(INSTANCES * 20).total_stacks(INSTANCES);
+    pool.table_elements(TABLE_ELEMENTS).max_core_instance_size(1 << 20).max_component_instance_size(1 << 20);
+    pool.max_memory_size(usize::try_from(memory_bytes).unwrap_or(usize::MAX).min(1 << 32));
+    pool.linear_memory_keep_resident(RESIDENT_BYTES).pagemap_scan(Enabled::Auto);
+    let mut config = Config::new();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config.epoch_interruption(true).consume_fuel(is_metered);
+    config.max_wasm_stack(STACK_BYTES).async_stack_size(STACK_BYTES + HOST_STACK_BYTES);
+    config.wasm_backtrace_max_frames(None);
+    config
+}
+
+/// A candidate that is about to start.
+pub(super) struct Start {
+    pre: PythonPre<Host>,
+    job: String,
+    stdin: String,
+    limits: Limits,
+    span: Span,
+    fuel: Option<u64>,
+}
+
+impl Start {
+    fn of(mut job: Map<String, Value>, pre: &PythonPre<Host>, is_metered: bool) -> Result<Self, serde_json::Error> {
+        let limits: Limits = serde_json::from_value(job.remove("limits").unwrap_or_default())?;
+        let stdin = match job.remove("stdin") {
+            Some(Value::String(text)) => text,
+            _ => String::new(),
+        };
+        let span = Span::begin(limits.wall_seconds, limits.cpu_seconds);
+        let fuel = is_metered.then(|| limits.fuel.unwrap_or(u64::MAX));
+        Ok(Self { pre: pre.clone(), job: serde_json::to_string(&job)?, stdin, limits, span, fuel })
+    }
+
+    async fn instance(self) -> Result<(Instance, String), Ended> {
+        let output = Output::with_room(self.limits.output_bytes);
+        let host = Host::new(self.stdin, output, self.limits.memory_bytes, None);
+        let instance = Instance::start(&self.pre, host, self.span, self.fuel).await?;
+        Ok((instance, self.job))
+    }
+}
+
+async fn run_program(start: Start) -> Ended {
+    let (mut instance, job) = match start.instance().await {
+        Ok(started) => started,
+        Err(ended) => return ended,
+    };
+    let (python, store) = (&instance.python, &mut instance.store);
+    match within(instance.span, python.call_run(store, &job)).await {
+        Ok(ending) => {
+            let returned = ending.returned.map(String::into_bytes).unwrap_or_default();
+            Ended { returned, ..instance.ended(RunEnd::Exited, ending.status, String::new()) }
+        }
+        Err(error) => instance.failed(&error),
+    }
+}
+
+/// A judge's candidate: started by the first question, and gone after an answer that did not come.
+pub(super) struct Peer {
+    start: Option<Start>,
+    candidate: Option<Instance>,
+    ended: Option<Ended>,
+}
+
+impl Peer {
+    /// The candidate's answer; `None` once it has ended.
+    pub async fn ask(&mut self, request: String) -> Option<String> {
+        if let Some(start) = self.start.take() {
+            return self.load(start).await;
+        }
+        let mut candidate = self.candidate.take()?;
+        let (python, store) = (&candidate.python, &mut candidate.store);
+        match within(candidate.span, python.call_answer(store, &request)).await {
+            Ok(answer) => {
+                self.candidate = Some(candidate);
+                Some(answer)
+            }
+            Err(error) => {
+                self.ended = Some(candidate.failed(&error));
+                None
+            }
+        }
+    }
+
+    async fn load(&mut self, start: Start) -> Option<String> {
+        let (mut candidate, job) = match start.instance().await {
+            Ok(started) => started,
+            Err(ended) => {
+                self.ended = Some(ended);
+                return None;
+            }
+        };
+        let (python, store) = (&candidate.python, &mut candidate.store);
+        match within(candidate.span, python.call_load(store, &job)).await {
+            Ok(Ok(names)) => {
+                self.candidate = Some(candidate);
+                return Some(names);
+            }
+            Ok(Err(status)) => self.ended = Some(candidate.ended(RunEnd::Exited, status, String::new())),
+            Err(error) => self.ended = Some(candidate.failed(&error)),
+        }
+        None
+    }
+}
+
+/// A running interpreter.
+struct Instance {
+    store: Store<Host>,
+    python: Python,
+    span: Span,
+}
+
+impl Instance {
+    async fn start(pre: &PythonPre<Host>, host: Host, span: Span, fuel: Option<u64>) -> Result<Self, Ended> {
+        let mut store = Store::new(pre.engine(), host);
+        store.limiter(|host| &mut host.memory);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |_| {
+            span.check()?;
+            Ok(UpdateDeadline::Continue(1))
+        });
+        let fueled = fuel.map_or(Ok(()), |fuel| store.set_fuel(fuel));
+        let started = match fueled {
+            Ok(()) => within(span, pre.instantiate_async(&mut store)).await,
+            Err(error) => Err(error),
+        };
+        match started {
+            Ok(python) => Ok(Self { store, python, span }),
+            Err(error) if store.data().memory.is_denied => {
+                Err(ended(store.into_data(), span, RunEnd::MemoryLimit, 0, format!("{error:#}")))
+            }
+            Err(error) => Err(ended(store.into_data(), span, RunEnd::SetupFailed, 0, format!("{error:#}"))),
+        }
+    }
+
+    async fn judge(&mut self, job: &str) -> wasmtime::Result<String> {
+        within(self.span, self.python.call_judge(&mut self.store, job)).await
+    }
+
+    fn ended(self, end: RunEnd, code: i32, detail: String) -> Ended {
+        ended(self.store.into_data(), self.span, end, code, detail)
+    }
+
+    /// Reads from a call's error how the program ended.
+    fn failed(self, error: &wasmtime::Error) -> Ended {
+        let host = self.store.data();
+        let (end, code) = if let Some(exit) = error.downcast_ref::<I32Exit>() {
+            (RunEnd::Exited, exit.0 & 0xff)
+        } else if host.output.held().is_exceeded {
+            (RunEnd::OutputLimit, 0)
+        } else if let Some(limit) = error.downcast_ref::<OutOfTime>() {
+            (if *limit == OutOfTime::Wall { RunEnd::WallLimit } else { RunEnd::CpuLimit }, 0)
+        } else {
+            match error.downcast_ref::<Trap>() {
+                Some(Trap::OutOfFuel) => (RunEnd::FuelLimit, 0),
+                _ if host.memory.is_denied => (RunEnd::MemoryLimit, 0),
+                trap => {
+                    let why = trap.map_or_else(|| error.to_string(), Trap::to_string);
+                    let line = format!("\nthe interpreter was aborted: {why}\n");
+                    host.output.held().stderr.extend_from_slice(line.as_bytes());
+                    (RunEnd::Exited, ABORTED)
+                }
+            }
+        };
+        self.ended(end, code, String::new())
+    }
+}
+
+/// Awaits a call for as long as the wall clock allows; a program that computes is stopped by the epoch, one that waits here.
+async fn within<T>(span: Span, call: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+    match tokio::time::timeout_at(span.deadline().into(), call).await {
+        Ok(result) => result,
+        Err(_) => Err(OutOfTime::Wall.into()),
+    }
+}
+
+fn ended(host: Host, span: Span, end: RunEnd, code: i32, detail: String) -> Ended {
+    let mut printed = host.output.held();
+    Ended {
+        end,
+        code,
+        detail,
+        peak_bytes: host.memory.held as u64,
+        stdout: std::mem::take(&mut printed.stdout),
+        stderr: std::mem::take(&mut printed.stderr),
+        ..Ended::nothing(span)
+    }
+}
+
+impl Ended {
+    /// A candidate that never started.
+    fn nothing(span: Span) -> Self {
+        Self {
+            end: RunEnd::Exited,
+            code: 0,
+            detail: String::new(),
+            seconds: span.elapsed().as_secs_f64(),
+            cpu_seconds: span.elapsed_cpu().as_secs_f64(),
+            peak_bytes: 0,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            returned: Vec::new(),
+            judged: None,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The wasm engine: CPython, compiled to a WebAssembly component and frozen after its start, one new instance for each run.
+//!
+//! A program computes inside a linear memory of its own and reaches nothing but what the host hands it: standard input,
+//! two bounded buffers, clocks, random numbers and an empty file system in memory. It has no sockets, no processes, no
+//! threads. An instance is a copy-on-write image of the snapshot, so a run starts in about a millisecond.
+//!
+//! Workers are processes (`process`), started from this program's own executable: they run one job at a time and put
+//! themselves under Landlock and a seccomp filter, so that an error in the WebAssembly runtime is not yet a way out. The
+//! server's side is `worker`; `component` finds the interpreter and compiles it once for this machine.
+//!
+//! The engine knows nothing of verdicts.
+
+mod clock;
+mod component;
+mod confine;
+mod host;
+mod interpreter;
+mod output;
+mod process;
+mod worker;
+
+pub(crate) use component::Component;
+pub use process::run_worker_if_asked;
+pub(crate) use worker::{Engine, Worker};

@@ -1,0 +1,121 @@
+//! Frames between the server and an engine's processes: a length in four bytes, then JSON. Knows nothing of what they mean,
+//! but for the report that every run ends with.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{Outcome, RunEnd};
+use crate::{Limits, SandboxError};
+
+/// The most bytes of one frame.
+const FRAME_BYTES: u32 = 1 << 30;
+/// Seconds that a frame may take to be written.
+const WRITE_SECONDS: u64 = 30;
+/// Seconds past a program's wall clock after which its supervisor counts as lost.
+const GRACE_SECONDS: u64 = 10;
+
+/// What an engine's process says of a candidate that ended; the bodies of its files follow.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Report {
+    pub end: RunEnd,
+    #[serde(default)]
+    pub code: i32,
+    #[serde(default)]
+    pub seconds: f64,
+    #[serde(default)]
+    pub cpu_seconds: f64,
+    #[serde(default)]
+    pub peak_bytes: u64,
+    #[serde(default)]
+    pub detail: String,
+    #[serde(default)]
+    pub sizes: Vec<usize>,
+    #[serde(default)]
+    pub layers: BTreeMap<String, String>,
+}
+
+/// Writes a value as one frame: its length in four bytes, then JSON.
+pub(crate) fn write_frame(stream: &mut UnixStream, value: &impl Serialize) -> io::Result<()> {
+    let body = serde_json::to_vec(value)?;
+    let length = u32::try_from(body.len()).map_err(|_| io::Error::other("a frame is over 4 GiB"))?;
+    stream.set_write_timeout(Some(Duration::from_secs(WRITE_SECONDS)))?;
+    stream.write_all(&length.to_le_bytes())?;
+    stream.write_all(&body)
+}
+
+/// Reads a frame before `deadline`.
+pub(crate) fn read_frame<T: DeserializeOwned>(stream: &mut UnixStream, deadline: Instant) -> io::Result<T> {
+    let mut length = [0; 4];
+    length.copy_from_slice(&read_bytes(stream, 4, deadline)?);
+    let length = u32::from_le_bytes(length);
+    if length > FRAME_BYTES {
+        return Err(io::Error::other("a frame is too long"));
+    }
+    Ok(serde_json::from_slice(&read_bytes(stream, length as usize, deadline)?)?)
+}
+
+/// Reads exactly `count` bytes before `deadline`.
+pub(crate) fn read_bytes(stream: &mut UnixStream, count: usize, deadline: Instant) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; count];
+    let mut filled = 0;
+    while filled < count {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+        match stream.read(&mut bytes[filled..]) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bytes)
+}
+
+/// Reads a report and the bodies that follow it: standard output, standard error, what was returned.
+///
+/// # Errors
+/// [`SandboxError::WorkerLost`].
+pub(crate) fn read_outcome(run: &mut UnixStream, deadline: Instant) -> Result<Outcome, SandboxError> {
+    let report: Report = read_frame(run, deadline).map_err(lost)?;
+    if report.end == RunEnd::SetupFailed {
+        return Err(SandboxError::WorkerLost(format!("a run could not be set up: {}", report.detail)));
+    }
+    let mut bodies = Vec::new();
+    for size in report.sizes {
+        bodies.push(read_bytes(run, size, deadline).map_err(lost)?);
+    }
+    let mut bodies = bodies.into_iter();
+    Ok(Outcome {
+        end: report.end,
+        code: report.code,
+        seconds: report.seconds,
+        cpu_seconds: report.cpu_seconds,
+        peak_bytes: report.peak_bytes,
+        layers: report.layers,
+        stdout: bodies.next().unwrap_or_default(),
+        stderr: bodies.next().unwrap_or_default(),
+        returned: bodies.next().unwrap_or_default(),
+    })
+}
+
+/// When a program's supervisor counts as lost.
+pub(crate) fn deadline(limits: &Limits) -> Instant {
+    Instant::now() + Duration::from_secs_f64(limits.wall_seconds) + Duration::from_secs(GRACE_SECONDS)
+}
+
+/// A worker that cannot be talked to.
+pub(crate) fn lost(error: io::Error) -> SandboxError {
+    SandboxError::WorkerLost(match error.kind() {
+        io::ErrorKind::UnexpectedEof => "it ended while it had a request".to_owned(),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "it did not answer in time".to_owned(),
+        _ => error.to_string(),
+    })
+}
