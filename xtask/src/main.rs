@@ -4,6 +4,7 @@
 //! exit codes and Ctrl-C reach it and come back unchanged. This crate must stay small and knows nothing of the other
 //! crates but their names: it has to build before libtorch is there.
 
+mod cpython;
 mod handover;
 mod libtorch;
 mod prerequisites;
@@ -20,7 +21,7 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND [ARGUMENTS]
 
 Commands:
-  setup                 bring libtorch into third_party/ and check what the build needs
+  setup                 bring libtorch and the sandbox's Python into third_party/ and check what the build needs
   demo [ARGUMENTS]      setup, then the whole recipe on the demo's model:
                         trainer recipe --config configs/demo/recipe.toml [ARGUMENTS]
   test [ARGUMENTS]      setup, then cargo test --workspace [ARGUMENTS]

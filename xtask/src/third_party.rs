@@ -112,7 +112,10 @@ pub fn ensure(folder: &Path) -> Result<()> {
 }
 
 /// Waits until no other set-up works on `folder`, and holds it until the file is dropped.
-fn lock(folder: &Path) -> Result<File> {
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn lock(folder: &Path) -> Result<File> {
     let path = folder.join(".lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     if file.try_lock().is_err() {
@@ -227,7 +230,10 @@ fn point_link(link: &Path, target: &Path) -> Result<()> {
 }
 
 /// Removes a folder and all it holds; one that is not there is fine.
-fn remove(folder: &Path) -> Result<()> {
+///
+/// # Errors
+/// Something in it cannot be removed.
+pub fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", folder.display()))

@@ -1,56 +1,12 @@
-//! Time for running instances: a thread that advances the engine's epoch while a program runs, and the limits that each
-//! tick checks.
+//! Time for running instances: the limits that are checked while a program runs, and clocks that tell every run the same.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::Thread;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
-use wasmtime::Engine;
-
-/// Between two looks at a running program's time.
-const TICK: Duration = Duration::from_millis(5);
-
-/// Advances an engine's epoch while it is held awake.
-pub(super) struct Ticker {
-    awake: Arc<AtomicBool>,
-    thread: Thread,
-}
-
-impl Ticker {
-    /// Starts the thread, which lives as long as the process.
-    pub fn start(engine: Engine) -> std::io::Result<Self> {
-        let awake = Arc::new(AtomicBool::new(false));
-        let is_awake = awake.clone();
-        let thread = std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
-            loop {
-                while !is_awake.load(Ordering::Acquire) {
-                    std::thread::park();
-                }
-                std::thread::sleep(TICK);
-                engine.increment_epoch();
-            }
-        })?;
-        Ok(Self { awake, thread: thread.thread().clone() })
-    }
-
-    /// Ticks until the guard is dropped.
-    pub fn awake(&self) -> Awake<'_> {
-        self.awake.store(true, Ordering::Release);
-        self.thread.unpark();
-        Awake(&self.awake)
-    }
-}
-
-/// Keeps a ticker ticking.
-pub(super) struct Awake<'a>(&'a AtomicBool);
-
-impl Drop for Awake<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
-    }
-}
+use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 
 /// Which limit of time a program reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -117,4 +73,56 @@ impl Span {
 /// The processor time of this thread; zero where the kernel does not say.
 fn thread_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
+}
+
+/// Awaits a call into an instance within its span.
+///
+/// A computing instance comes back here each time it has used up some fuel, and a waiting one at the deadline.
+///
+/// # Errors
+/// The call's own, or [`OutOfTime`].
+pub(super) async fn within<T>(span: Span, call: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+    let mut call = pin!(call);
+    let checked = poll_fn(|context| {
+        span.check()?;
+        call.as_mut().poll(context)
+    });
+    match tokio::time::timeout_at(span.deadline().into(), checked).await {
+        Ok(result) => result,
+        Err(_) => Err(OutOfTime::Wall.into()),
+    }
+}
+
+/// A clock that moves on by a microsecond whenever it is read, so that a run can be repeated.
+#[derive(Debug, Default)]
+pub(super) struct CountingClock(AtomicU64);
+
+impl CountingClock {
+    const STEP: Duration = Duration::from_micros(1);
+    /// What it shows first: 2025-01-01, in seconds since 1970.
+    const EPOCH: Duration = Duration::from_secs(1_735_689_600);
+
+    fn read(&self) -> Duration {
+        Self::STEP * u32::try_from(self.0.fetch_add(1, Ordering::Relaxed)).unwrap_or(u32::MAX)
+    }
+}
+
+impl HostWallClock for CountingClock {
+    fn resolution(&self) -> Duration {
+        Self::STEP
+    }
+
+    fn now(&self) -> Duration {
+        Self::EPOCH + self.read()
+    }
+}
+
+impl HostMonotonicClock for CountingClock {
+    fn resolution(&self) -> u64 {
+        Self::STEP.as_nanos() as u64
+    }
+
+    fn now(&self) -> u64 {
+        self.read().as_nanos() as u64
+    }
 }

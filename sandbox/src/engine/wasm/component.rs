@@ -2,7 +2,7 @@
 //!
 //! The component's name holds a hash of what it was made from; a binary takes none but the one it was built with. The
 //! compiled code lies beside it under a name that holds the compiler's version and settings, so no other one is ever
-//! loaded.
+//! loaded; also the component's own time and size, for one that a setting names.
 #![allow(unsafe_code)]
 
 use std::fs::{self, File};
@@ -61,15 +61,17 @@ impl Component {
     /// # Errors
     /// What went wrong, with the file's name.
     pub fn load(&self, engine: &Engine) -> Result<Compiled, String> {
+        let problem = |what: &str, path: &Path, error: &dyn std::fmt::Display| {
+            format!("{}: cannot {what}: {error}", path.display())
+        };
+        let metadata = fs::metadata(&self.path).map_err(|error| problem("be read", &self.path, &error))?;
         let mut state = Fnv::default();
         engine.precompile_compatibility_hash().hash(&mut state);
+        (metadata.len(), metadata.modified().ok()).hash(&mut state);
         let compiled = self.path.with_extension(format!("{:016x}.cwasm", state.finish()));
         if let Ok(component) = deserialize(engine, &compiled) {
             return Ok(component);
         }
-        let problem = |what: &str, path: &Path, error: &dyn std::fmt::Display| {
-            format!("{}: cannot {what}: {error}", path.display())
-        };
         let lock_path = compiled.with_extension("lock");
         let lock = File::create(&lock_path).map_err(|error| problem("be written", &lock_path, &error))?;
         lock.lock().map_err(|error| problem("be locked", &lock_path, &error))?;

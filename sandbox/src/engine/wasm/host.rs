@@ -3,8 +3,10 @@
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::random::Deterministic;
+use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
 
+use super::clock::CountingClock;
 use super::interpreter::Peer;
 use super::output::Output;
 
@@ -13,10 +15,13 @@ pub(super) use bindings::{Python, PythonImports, PythonPre};
 mod bindings {
     wasmtime::component::bindgen!({
         path: "src/engine/wasm/guest/world.wit",
-        imports: { default: async },
+        imports: { "leave": async | trappable, default: async },
         exports: { default: async },
     });
 }
+
+/// The "random" bytes of a run that can be repeated, over and over.
+const REPEATED: &[u8; 32] = b"these bytes come again and again";
 
 /// The host's side of one instance.
 pub(super) struct Host {
@@ -32,13 +37,20 @@ pub(super) struct Host {
 
 impl Host {
     /// A host that gives `stdin`, takes as much output as `output` has room for, and `memory_bytes` of memory.
-    pub fn new(stdin: String, output: Output, memory_bytes: u64, peer: Option<Box<Peer>>) -> Self {
+    ///
+    /// A repeatable one has the same clocks and random numbers every time.
+    pub fn new(stdin: String, output: Output, memory_bytes: u64, is_repeatable: bool) -> Self {
         let mut wasi = WasiCtx::builder();
         wasi.stdin(MemoryInputPipe::new(stdin)).stdout(output.stdout()).stderr(output.stderr());
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+        if is_repeatable {
+            wasi.wall_clock(CountingClock::default()).monotonic_clock(CountingClock::default());
+            wasi.secure_random(Deterministic::new(REPEATED.to_vec()));
+            wasi.insecure_random(Deterministic::new(REPEATED.to_vec())).insecure_random_seed(0);
+        }
         let limit = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
         let memory = Memory { limit, held: 0, is_denied: false };
-        Self { wasi: wasi.build(), table: ResourceTable::new(), output, memory, peer }
+        Self { wasi: wasi.build(), table: ResourceTable::new(), output, memory, peer: None }
     }
 }
 
@@ -49,6 +61,10 @@ impl WasiView for Host {
 }
 
 impl PythonImports for Host {
+    async fn leave(&mut self, status: i32) -> wasmtime::Result<()> {
+        Err(I32Exit(status).into())
+    }
+
     async fn ask(&mut self, request: String) -> Option<String> {
         match &mut self.peer {
             Some(peer) => peer.ask(request).await,

@@ -5,12 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use wasmtime::component::Linker;
-use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap, UpdateDeadline,
-};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
-use super::clock::{OutOfTime, Span, Ticker};
+use super::clock::{OutOfTime, Span, within};
 use super::component::Component;
 use super::host::{Host, Python, PythonPre};
 use super::output::Output;
@@ -28,6 +26,8 @@ const CORE_INSTANCES: u32 = 100;
 const TABLE_ELEMENTS: usize = 60_000;
 /// Memory of an instance that is reset in place and not given back to the system.
 const RESIDENT_BYTES: usize = 8 << 20;
+/// Fuel after which a running instance lets its limits be checked: some milliseconds of computing.
+const FUEL_BETWEEN_LOOKS: u64 = 10_000_000;
 /// What a judge may hold and print.
 const JUDGE_MEMORY_BYTES: u64 = 512 << 20;
 const JUDGE_OUTPUT_BYTES: u64 = 1 << 20;
@@ -73,8 +73,6 @@ pub(super) struct Ended {
 /// The frozen interpreter.
 pub(super) struct Interpreter {
     pre: PythonPre<Host>,
-    ticker: Ticker,
-    is_metered: bool,
 }
 
 impl Interpreter {
@@ -84,15 +82,13 @@ impl Interpreter {
     /// What went wrong.
     pub fn load(component: &Component, memory_bytes: u64) -> Result<Self, String> {
         let broken = |error: wasmtime::Error| format!("{error:#}");
-        let is_metered = std::env::var_os("METERED").is_some();
-        let engine = Engine::new(&config(memory_bytes, is_metered)).map_err(broken)?;
+        let engine = Engine::new(&config(memory_bytes)).map_err(broken)?;
         let compiled = component.load(&engine)?;
         let mut linker: Linker<Host> = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(broken)?;
         Python::add_to_linker::<_, wasmtime::component::HasSelf<_>>(&mut linker, |host| host).map_err(broken)?;
         let pre = linker.instantiate_pre(&compiled).and_then(PythonPre::new).map_err(broken)?;
-        let ticker = Ticker::start(engine).map_err(|error| error.to_string())?;
-        Ok(Self { pre, ticker, is_metered })
+        Ok(Self { pre })
     }
 
     /// Runs one job to its end.
@@ -100,8 +96,7 @@ impl Interpreter {
     /// # Errors
     /// A job that is none.
     pub async fn run(&self, task: Task) -> Result<Ended, serde_json::Error> {
-        let _awake = self.ticker.awake();
-        let start = Start::of(task.job, &self.pre, self.is_metered)?;
+        let start = Start::of(task.job, &self.pre)?;
         match task.tests {
             None => Ok(run_program(start).await),
             Some(tests) => Ok(self.judge(start, tests).await),
@@ -109,14 +104,15 @@ impl Interpreter {
     }
 
     async fn judge(&self, start: Start, tests: TestJob) -> Ended {
-        let span = start.span;
+        let (span, is_repeatable) = (start.span, start.limits.fuel.is_some());
         let job = json!({
             "setup": tests.setup, "tests": tests.tests, "stop": tests.stop, "limits": start.limits,
         });
         let peer = Box::new(Peer { start: Some(start), candidate: None, ended: None });
-        let host = Host::new(String::new(), Output::with_room(JUDGE_OUTPUT_BYTES), JUDGE_MEMORY_BYTES, Some(peer));
-        let fuel = self.is_metered.then_some(u64::MAX);
-        let mut judge = match Instance::start(&self.pre, host, span.later(JUDGE_SPARE), fuel).await {
+        let output = Output::with_room(JUDGE_OUTPUT_BYTES);
+        let mut host = Host::new(String::new(), output, JUDGE_MEMORY_BYTES, is_repeatable);
+        host.peer = Some(peer);
+        let mut judge = match Instance::start(&self.pre, host, span.later(JUDGE_SPARE), u64::MAX).await {
             Ok(judge) => judge,
             Err(ended) => return Ended { end: RunEnd::SetupFailed, ..ended },
         };
@@ -132,7 +128,7 @@ impl Interpreter {
     }
 }
 
-fn config(memory_bytes: u64, is_metered: bool) -> Config {
+fn config(memory_bytes: u64) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(INSTANCES);
     pool.total_core_instances(INSTANCES * CORE_INSTANCES);
@@ -143,7 +139,7 @@ fn config(memory_bytes: u64, is_metered: bool) -> Config {
     pool.linear_memory_keep_resident(RESIDENT_BYTES).pagemap_scan(Enabled::Auto);
     let mut config = Config::new();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    config.epoch_interruption(true).consume_fuel(is_metered);
+    config.consume_fuel(true);
     config.max_wasm_stack(STACK_BYTES).async_stack_size(STACK_BYTES + HOST_STACK_BYTES);
     config.wasm_backtrace_max_frames(None);
     config
@@ -156,25 +152,24 @@ pub(super) struct Start {
     stdin: String,
     limits: Limits,
     span: Span,
-    fuel: Option<u64>,
 }
 
 impl Start {
-    fn of(mut job: Map<String, Value>, pre: &PythonPre<Host>, is_metered: bool) -> Result<Self, serde_json::Error> {
+    fn of(mut job: Map<String, Value>, pre: &PythonPre<Host>) -> Result<Self, serde_json::Error> {
         let limits: Limits = serde_json::from_value(job.remove("limits").unwrap_or_default())?;
         let stdin = match job.remove("stdin") {
             Some(Value::String(text)) => text,
             _ => String::new(),
         };
         let span = Span::begin(limits.wall_seconds, limits.cpu_seconds);
-        let fuel = is_metered.then(|| limits.fuel.unwrap_or(u64::MAX));
-        Ok(Self { pre: pre.clone(), job: serde_json::to_string(&job)?, stdin, limits, span, fuel })
+        Ok(Self { pre: pre.clone(), job: serde_json::to_string(&job)?, stdin, limits, span })
     }
 
     async fn instance(self) -> Result<(Instance, String), Ended> {
         let output = Output::with_room(self.limits.output_bytes);
-        let host = Host::new(self.stdin, output, self.limits.memory_bytes, None);
-        let instance = Instance::start(&self.pre, host, self.span, self.fuel).await?;
+        let fuel = self.limits.fuel;
+        let host = Host::new(self.stdin, output, self.limits.memory_bytes, fuel.is_some());
+        let instance = Instance::start(&self.pre, host, self.span, fuel.unwrap_or(u64::MAX)).await?;
         Ok((instance, self.job))
     }
 }
@@ -250,15 +245,10 @@ struct Instance {
 }
 
 impl Instance {
-    async fn start(pre: &PythonPre<Host>, host: Host, span: Span, fuel: Option<u64>) -> Result<Self, Ended> {
+    async fn start(pre: &PythonPre<Host>, host: Host, span: Span, fuel: u64) -> Result<Self, Ended> {
         let mut store = Store::new(pre.engine(), host);
         store.limiter(|host| &mut host.memory);
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(move |_| {
-            span.check()?;
-            Ok(UpdateDeadline::Continue(1))
-        });
-        let fueled = fuel.map_or(Ok(()), |fuel| store.set_fuel(fuel));
+        let fueled = store.set_fuel(fuel).and_then(|()| store.fuel_async_yield_interval(Some(FUEL_BETWEEN_LOOKS)));
         let started = match fueled {
             Ok(()) => within(span, pre.instantiate_async(&mut store)).await,
             Err(error) => Err(error),
@@ -302,14 +292,6 @@ impl Instance {
             }
         };
         self.ended(end, code, String::new())
-    }
-}
-
-/// Awaits a call for as long as the wall clock allows; a program that computes is stopped by the epoch, one that waits here.
-async fn within<T>(span: Span, call: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
-    match tokio::time::timeout_at(span.deadline().into(), call).await {
-        Ok(result) => result,
-        Err(_) => Err(OutOfTime::Wall.into()),
     }
 }
 
