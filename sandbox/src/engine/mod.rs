@@ -32,8 +32,7 @@ impl Engines {
     /// # Errors
     /// The default engine is named and not there.
     pub fn new(config: &ServerConfig, process: process::Engine) -> Result<Self, SandboxError> {
-        let component = wasm::Component::find(config.component.as_deref());
-        let wasm = component.map(|component| wasm::Engine::new(config, &component));
+        let wasm = wasm::Engine::prepare(config);
         let default = match (&wasm, config.default_engine) {
             (Err(reason), Some(kind @ EngineKind::Wasm)) => {
                 return Err(SandboxError::EngineMissing { kind, reason: reason.clone() });
@@ -137,5 +136,7 @@ fn no_fuel() -> SandboxError {
 }
 
 fn only_python() -> SandboxError {
-    SandboxError::BadRequest("engine: the wasm engine runs Python only; leave the engine out, or name process".to_owned())
+    SandboxError::BadRequest(
+        "engine: the wasm engine runs Python only; leave the engine out, or name process".to_owned(),
+    )
 }

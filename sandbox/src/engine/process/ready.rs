@@ -20,6 +20,7 @@ const COMPILER: Limits = Limits {
     processes: 64,
     file_bytes: 256 << 20,
     submission_seconds: 60.0,
+    fuel: None,
 };
 
 /// What came of making a program ready.
@@ -97,5 +98,6 @@ pub(super) fn compile_limits(limits: &Limits) -> Limits {
         processes: limits.processes.max(COMPILER.processes),
         file_bytes: limits.file_bytes.max(COMPILER.file_bytes),
         submission_seconds: limits.submission_seconds.max(COMPILER.submission_seconds),
+        fuel: None,
     }
 }

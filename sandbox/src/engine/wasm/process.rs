@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::prctl::set_pdeathsig;
@@ -42,10 +43,18 @@ pub(super) struct Hello {
     pub layers: BTreeMap<String, String>,
 }
 
+static IS_WORKER_WHEN_ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Whether this program, started again, becomes a worker.
+pub(super) fn is_worker_when_asked() -> bool {
+    IS_WORKER_WHEN_ASKED.load(Ordering::Relaxed)
+}
+
 /// Makes this process a worker of the wasm engine where it was started as one, and never returns then.
 ///
 /// Programs that start a server call this first in `main`: the server starts its workers from the program's own executable.
 pub fn run_worker_if_asked() {
+    IS_WORKER_WHEN_ASKED.store(true, Ordering::Relaxed);
     if std::env::args_os().nth(1).is_some_and(|argument| argument == ARGUMENT) {
         let status = match serve() {
             Ok(()) => 0,

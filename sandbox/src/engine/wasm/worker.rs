@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::component::Component;
 use super::interpreter::TestJob;
-use super::process::{ARGUMENT, Hello, Settings};
+use super::process::{ARGUMENT, Hello, Settings, is_worker_when_asked};
 use crate::engine::wire::{deadline, lost, read_frame, read_outcome, write_frame};
 use crate::engine::{Job, Judged, Judgement, Outcome};
 use crate::{SandboxError, ServerConfig};
@@ -35,16 +35,25 @@ struct Request<'a> {
 }
 
 impl Engine {
-    /// An engine that runs `component`.
-    pub fn new(config: &ServerConfig, component: &Component) -> Self {
-        Self {
-            executable: config.worker.clone().unwrap_or_else(|| PathBuf::from("/proc/self/exe")),
+    /// The engine, if its interpreter is set up and there is a program to be its worker.
+    ///
+    /// # Errors
+    /// What is missing, and what to do.
+    pub fn prepare(config: &ServerConfig) -> Result<Self, String> {
+        let component = Component::find(config.component.as_deref())?;
+        let executable = match &config.worker {
+            Some(path) => path.clone(),
+            None if is_worker_when_asked() => PathBuf::from("/proc/self/exe"),
+            None => return Err("this program does not become a worker when asked, and `worker` names none".to_owned()),
+        };
+        Ok(Self {
+            executable,
             settings: Settings {
                 component: component.path().to_owned(),
                 memory_bytes: config.most.memory_bytes,
                 minimum: config.minimum_isolation,
             },
-        }
+        })
     }
 
     /// Starts a worker, which dies with the calling thread.
