@@ -4,8 +4,10 @@
 //! never enter that process. This crate knows nothing of tasks, rewards or models.
 //!
 //! - [`serve`] starts the server inside this process (its workers are child processes); [`Client`] calls one or several.
+//! - [`grade_solutions`] grades a file of solutions against a file of tasks.
 //! - [`doctor`] says which layers of isolation are in force on this machine.
 
+mod batch;
 mod client;
 mod compare;
 mod config;
@@ -25,6 +27,7 @@ mod secret;
 mod server;
 mod ticket;
 
+pub use batch::{BatchError, BatchOptions, LineVerdict, Tasks, VerdictLine, grade_solutions};
 pub use client::{Client, ClientError, ClientOptions};
 pub use config::{CommandLanguage, ServerConfig};
 pub use engine::{EngineKind, run_worker_if_asked};

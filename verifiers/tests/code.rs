@@ -66,7 +66,7 @@ async fn programs_are_judged_by_their_tests() {
     assert!(verdict.reason.contains("assert double(-1) == -2"), "{verdict:?}");
 
     let no_code = strict.verify(&asserts, "<think>a</think>I cannot.").await;
-    assert_eq!(no_code.expect("a verdict"), Verdict::fail("no closed block of Python code"));
+    assert_eq!(no_code.expect("a verdict"), Verdict::fail("no closed block of code"));
 
     let partial = verifiers(server.url(), "[code]\npartial_credit = true");
     let half = completion("def double(x):\n    return 4");

@@ -12,7 +12,7 @@ const NEAR_CPU_LIMIT: f64 = 0.9;
 /// Last lines on standard error that say that memory ran out: Python's, C++'s, Rust's and V8's.
 const OUT_OF_MEMORY: [&str; 5] =
     ["MemoryError", "std::bad_alloc", "memory allocation of", "heap out of memory", "Cannot allocate memory"];
-/// Last lines that say that a process or thread was refused.
+/// Lines that say that a process or thread was refused; the lines of several processes stand in any order.
 const OUT_OF_PROCESSES: [&str; 3] =
     ["BlockingIOError: [Errno 11]", "can't start new thread", "Resource temporarily unavailable"];
 
@@ -40,10 +40,10 @@ pub(super) fn fault(outcome: &Outcome, limits: &Limits) -> Option<Failure> {
         }
         RunEnd::Signaled | RunEnd::Exited | RunEnd::SetupFailed => {
             let last = last_line(&outcome.stderr);
-            let says = |words: &[&str]| words.iter().any(|word| last.contains(word));
-            let verdict = if says(&OUT_OF_MEMORY) {
+            let refused = OUT_OF_PROCESSES.iter().any(|words| contains(&outcome.stderr, words.as_bytes()));
+            let verdict = if OUT_OF_MEMORY.iter().any(|words| last.contains(words)) {
                 GradeVerdict::MemoryLimit
-            } else if says(&OUT_OF_PROCESSES) {
+            } else if refused {
                 GradeVerdict::ProcessLimit
             } else if outcome.end == RunEnd::Signaled && near_memory {
                 GradeVerdict::MemoryLimit
@@ -54,6 +54,10 @@ pub(super) fn fault(outcome: &Outcome, limits: &Limits) -> Option<Failure> {
             (verdict, if last.is_empty() { format!("{how} {}", outcome.code) } else { last })
         }
     })
+}
+
+fn contains(text: &[u8], words: &[u8]) -> bool {
+    text.windows(words.len()).any(|window| window == words)
 }
 
 /// The last line of a traceback: that with the error, where Node.js and Rust put notes and stacks below it.

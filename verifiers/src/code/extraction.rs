@@ -1,37 +1,82 @@
-//! The program of an answer: its last closed fenced block, one that says Python before one that says nothing of it.
+//! The program of an answer, found as the public evaluators find it, each rule by name.
+//!
+//! Before it: `split_thinking` takes off what a completion thinks before `</think>`. LiveCodeBench takes the last pair of
+//! fences, EvalPlus and PRIME the last block marked `python`; a block that is never closed, as in a completion that was cut,
+//! is no program for LiveCodeBench, nor here.
 
 /// A line that opens or closes a block.
 const FENCE: &str = "```";
 
-/// The code of the last closed block marked `python` (or `py`, `python3`); without one, of the last closed block.
+/// How a program was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExtractionRule {
+    /// The last closed block marked `python`, `python3` or `py`, whatever stands behind it.
+    LastPythonBlock,
+    /// No block is marked so: the last closed block without a language.
+    LastPlainBlock,
+    /// Every block is marked with another language: the last closed one.
+    LastBlock,
+}
+
+impl ExtractionRule {
+    /// The rule's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LastPythonBlock => "last_python_block",
+            Self::LastPlainBlock => "last_plain_block",
+            Self::LastBlock => "last_block",
+        }
+    }
+
+    /// The rule that a block's language is looked at by.
+    fn of(info: &str) -> Self {
+        let info = info.trim_start_matches('`').trim();
+        if is_python(info) {
+            Self::LastPythonBlock
+        } else if info.is_empty() {
+            Self::LastPlainBlock
+        } else {
+            Self::LastBlock
+        }
+    }
+}
+
+/// A program and how it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extraction {
+    /// The program's text, without the indentation that all its lines share.
+    pub code: String,
+    /// The rule that found it.
+    pub rule: ExtractionRule,
+}
+
+/// The program of an answer; `None` where it has no closed block. The rules are tried in [`ExtractionRule`]'s order.
 ///
-/// A fence is a line that starts with three backticks. A block that is never closed, as in a completion that was cut, does not
-/// count.
-pub fn extract_code(answer: &str) -> Option<String> {
-    let mut last_python = None;
-    let mut last_any = None;
-    let mut open: Option<(bool, Vec<&str>)> = None;
+/// A fence is a line that starts with three backticks.
+pub fn extract_code(answer: &str) -> Option<Extraction> {
+    let mut last: [Option<Vec<&str>>; 3] = [None, None, None];
+    let mut open: Option<(ExtractionRule, Vec<&str>)> = None;
     for line in answer.lines() {
         let info = line.trim_start().strip_prefix(FENCE);
         match (info, &mut open) {
             (None, None) => {}
             (None, Some((_, code))) => code.push(line),
             (Some(info), Some(_)) if info.trim_matches(['`', ' ', '\t']).is_empty() => {
-                if let Some((is_python, code)) = open.take() {
-                    let last = if is_python { &mut last_python } else { &mut last_any };
-                    *last = Some(code);
+                if let Some((rule, code)) = open.take() {
+                    last[rule as usize] = Some(code);
                 }
             }
             // A fence with a language opens a block, even where the one before was left open.
-            (Some(info), _) => open = Some((is_python(info), Vec::new())),
+            (Some(info), _) => open = Some((ExtractionRule::of(info), Vec::new())),
         }
     }
-    last_python.or(last_any).map(|code| dedent(&code))
+    let rules = [ExtractionRule::LastPythonBlock, ExtractionRule::LastPlainBlock, ExtractionRule::LastBlock];
+    let found = rules.into_iter().find_map(|rule| Some((rule, last[rule as usize].as_deref()?)));
+    found.map(|(rule, lines)| Extraction { code: dedent(lines), rule })
 }
 
 fn is_python(info: &str) -> bool {
-    let language =
-        info.trim_start_matches('`').split(|c: char| c.is_whitespace() || c == '{').next().unwrap_or_default();
+    let language = info.split(|c: char| c.is_whitespace() || c == '{').next().unwrap_or_default();
     ["python", "python3", "py"].contains(&language.to_ascii_lowercase().as_str())
 }
 
@@ -59,29 +104,40 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_last_python_block_is_the_program() {
-        let answer = "First:\n```python\na = 1\n```\nbetter:\n```python\na = 2\n```\nprints\n```\n2\n```\n";
-        assert_eq!(extract_code(answer).as_deref(), Some("a = 2\n"));
+    fn found(answer: &str) -> Option<(String, &'static str)> {
+        extract_code(answer).map(|extraction| (extraction.code, extraction.rule.as_str()))
+    }
+
+    fn by(code: &str, rule: &'static str) -> Option<(String, &'static str)> {
+        Some((code.to_owned(), rule))
     }
 
     #[test]
-    fn a_block_without_a_language_will_do() {
-        assert_eq!(extract_code("```\na = 1\n```").as_deref(), Some("a = 1\n"));
-        assert_eq!(extract_code("```Python3\na = 1\n```").as_deref(), Some("a = 1\n"));
+    fn the_last_python_block_is_the_program() {
+        let answer = "First:\n```python\na = 1\n```\nbetter:\n```python\na = 2\n```\nprints\n```\n2\n```\n";
+        assert_eq!(found(answer), by("a = 2\n", "last_python_block"));
+        assert_eq!(found("```Python3\na = 1\n```"), by("a = 1\n", "last_python_block"));
+    }
+
+    #[test]
+    fn a_block_without_a_language_or_with_another_will_do() {
+        assert_eq!(found("```\na = 1\n```"), by("a = 1\n", "last_plain_block"));
+        assert_eq!(found("```\na = 1\n```\n```bash\npython a.py\n```"), by("a = 1\n", "last_plain_block"));
+        assert_eq!(found("```sage\na = 1\n```\n```sage\na = 2\n```"), by("a = 2\n", "last_block"));
     }
 
     #[test]
     fn prose_and_open_blocks_are_no_program() {
-        assert_eq!(extract_code("print(1)"), None);
-        assert_eq!(extract_code("```python\nprint(1)"), None);
-        assert_eq!(extract_code("```python\nprint(1)\n```python\nprint(2)\n```").as_deref(), Some("print(2)\n"));
+        assert_eq!(found("print(1)"), None);
+        assert_eq!(found("```python\nprint(1)"), None);
+        let reopened = "```python\nprint(1)\n```python\nprint(2)\n```";
+        assert_eq!(found(reopened), by("print(2)\n", "last_python_block"));
     }
 
     #[test]
     fn a_block_in_a_list_loses_its_shared_indentation_only() {
         let answer = "1. So:\n   ```python\n   def f():\n       return 1\n\n   ```\n";
-        assert_eq!(extract_code(answer).as_deref(), Some("def f():\n    return 1\n\n"));
+        assert_eq!(found(answer), by("def f():\n    return 1\n\n", "last_python_block"));
     }
 
     proptest! {

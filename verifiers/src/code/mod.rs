@@ -10,7 +10,7 @@ use datasets::Task;
 use sandbox::{GradeReport, GradeRequest, Language, Limits};
 use serde::{Deserialize, Serialize};
 
-pub use extraction::extract_code;
+pub use extraction::{Extraction, ExtractionRule, extract_code};
 pub use ground_truth::CodeForm;
 
 use crate::{Verdict, VerdictFuture, Verifier, VerifierError, split_thinking};
@@ -54,8 +54,8 @@ impl CodeVerifier {
             .read(&task.ground_truth)
             .map_err(|problem| VerifierError::ground_truth(task, self.name(), problem))?;
         let (_, answer) = split_thinking(completion);
-        let Some(code) = extract_code(answer) else {
-            return Ok(Verdict::fail("no closed block of Python code"));
+        let Some(Extraction { code, .. }) = extract_code(answer) else {
+            return Ok(Verdict::fail("no closed block of code"));
         };
         if code.len() > self.config.max_code_bytes {
             let reason = format!("{} bytes of code, more than {}", code.len(), self.config.max_code_bytes);

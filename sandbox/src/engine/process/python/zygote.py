@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 
 for WARM in (
@@ -25,6 +26,7 @@ TICK = 0.05
 CHANNEL = 3
 # Processes past the limit that the kernel still lets a candidate have, so that the supervisor sees that it has too many.
 SPARE_PROCESSES = 4
+THREAD_STACK = 2 << 20
 KEPT = sys.modules["__main__"]
 
 
@@ -90,6 +92,8 @@ def candidate_main(job, files, ready, channel, artifact, layers):
             os._exit(1)
     try:
         gc.enable()
+        # The usual eight megabytes each would use up the address space before there are many threads.
+        threading.stack_size(THREAD_STACK)
         status = run_command(job) if job["mode"] == "command" else run_to_the_end(MODES[job["mode"]], job)
     except OSError as error:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())

@@ -1,4 +1,9 @@
-//! `trainer sandbox`: the code execution server by itself, and which of its layers hold here.
+//! `trainer sandbox`: the code execution server by itself, and its work from the command line.
+
+mod embedded;
+mod grade;
+mod limits;
+mod run;
 
 use crate::interrupt::Interrupt;
 use anyhow::{Context, Result};
@@ -18,6 +23,10 @@ pub enum SandboxCommand {
         #[arg(long, default_value_t = 0)]
         workers: usize,
     },
+    /// Run one program under limits.
+    Run(run::RunArgs),
+    /// Grade a file of solutions against a file of tasks.
+    Grade(grade::GradeArgs),
     /// Say which layers of isolation are in force on this machine.
     Doctor,
 }
@@ -44,6 +53,8 @@ pub async fn run(command: SandboxCommand, interrupt: &Interrupt) -> Result<()> {
             server.shutdown().await;
             Ok(())
         }
+        SandboxCommand::Run(args) => run::run(args).await,
+        SandboxCommand::Grade(args) => grade::run(args, interrupt).await,
         SandboxCommand::Doctor => {
             println!("{}", tokio::task::spawn_blocking(sandbox::doctor).await?);
             Ok(())

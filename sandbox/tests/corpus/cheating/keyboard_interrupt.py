@@ -1,0 +1,5 @@
+# Tries: to raise what test loops let through
+# Kinds: asserts, function
+# Expects: anything but passed
+def f(x):
+    raise KeyboardInterrupt

@@ -1,0 +1,4 @@
+# Tries: to abort
+# Expects: runtime_error
+import os
+os.abort()

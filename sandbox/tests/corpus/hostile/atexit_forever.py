@@ -1,0 +1,7 @@
+# Tries: to hang at exit
+# Expects: time_limit
+import atexit
+@atexit.register
+def hang():
+    while True:
+        pass

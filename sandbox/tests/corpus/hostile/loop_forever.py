@@ -1,0 +1,4 @@
+# Tries: never to end
+# Expects: time_limit
+while True:
+    pass
