@@ -20,7 +20,7 @@ fn stdout(arguments: &[&str]) -> String {
 #[test]
 fn help() {
     snapshot("help", &stdout(&["--help"]));
-    for command in ["cold-start", "reward-model", "recipe", "eval", "generate", "report", "sandbox"] {
+    for command in ["cold-start", "reward-model", "recipe", "eval", "generate", "report", "sandbox", "bench"] {
         snapshot(&format!("help_{command}"), &stdout(&[command, "--help"]));
     }
 }

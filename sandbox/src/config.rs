@@ -16,8 +16,8 @@ const MOST_SECONDS: f64 = 86_400.0;
 pub struct ServerConfig {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The bearer token that callers must send; it is never saved with the settings.
-    #[serde(skip_serializing)]
+    /// The bearer token that callers must send; settings in files name a file instead.
+    #[serde(skip)]
     pub token: Option<Secret>,
     /// A file that holds the token.
     pub token_file: Option<PathBuf>,

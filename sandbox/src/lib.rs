@@ -8,6 +8,7 @@
 //! - [`doctor`] says which layers of isolation are in force on this machine.
 
 mod batch;
+mod bench;
 mod client;
 mod compare;
 mod config;
@@ -25,9 +26,13 @@ mod report;
 mod request;
 mod secret;
 mod server;
+mod soak;
 mod ticket;
 
 pub use batch::{BatchError, BatchOptions, LineVerdict, Tasks, VerdictLine, grade_solutions};
+pub use bench::{
+    BenchError, BenchOptions, BenchReport, EngineFigures, Missing, NumericFigures, PeerFigures, RateRatio, Times, bench,
+};
 pub use client::{Client, ClientError, ClientOptions};
 pub use config::{CommandLanguage, ServerConfig};
 pub use engine::{EngineKind, run_worker_if_asked};
@@ -37,5 +42,6 @@ pub use language::Language;
 pub use layers::{LayerReport, doctor};
 pub use report::{GradeReport, GradeVerdict, RunReport, RunStatus};
 pub use request::{FunctionCase, GradeRequest, Limits, RunRequest, StdioCase, Tests};
-pub use secret::Secret;
+pub use secret::{Secret, TOKEN_VARIABLE};
 pub use server::{ServerHandle, serve};
+pub use soak::{SoakError, SoakOptions, SoakReport, soak};

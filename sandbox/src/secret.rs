@@ -10,11 +10,15 @@ use subtle::ConstantTimeEq;
 
 use crate::SandboxError;
 
+/// The variable that holds the token where no file is named.
+pub const TOKEN_VARIABLE: &str = "SANDBOX_TOKEN";
+
 /// Bytes of a token that is made here.
 const RANDOM_BYTES: usize = 32;
 
 /// A token that shows itself to nobody but the header it is sent in. It is not serialised: saved settings lack it.
 #[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Secret(String);
 
 impl Secret {
@@ -62,6 +66,14 @@ impl Secret {
     /// The text, for the header.
     pub(crate) fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for Secret {
+    type Error = SandboxError;
+
+    fn try_from(text: String) -> Result<Self, SandboxError> {
+        Self::new(&text)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::command::{eval::EvalArgs, generate::GenerateArgs, sandbox::SandboxCommand};
+use crate::command::{bench::BenchCommand, eval::EvalArgs, generate::GenerateArgs, sandbox::SandboxCommand};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -61,6 +61,9 @@ pub enum Command {
     /// The code execution server.
     #[command(subcommand)]
     Sandbox(SandboxCommand),
+    /// Measure parts of the trainer on this machine.
+    #[command(subcommand)]
+    Bench(BenchCommand),
 }
 
 /// What `trainer recipe` takes.

@@ -5,7 +5,7 @@ use crate::failure::Usage;
 use anyhow::{Context, Result, anyhow};
 use datasets::Task;
 use futures::executor::block_on;
-use sandbox::ServerHandle;
+use sandbox::{ClientOptions, SandboxError, Secret, ServerConfig, ServerHandle};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -35,14 +35,16 @@ impl Judge {
     /// # Errors
     /// The server cannot start, or a server's address is unusable.
     pub async fn start(verifiers: &VerifiersConfig, reward: &RewardConfig, sandbox: &SandboxSection) -> Result<Self> {
-        let (urls, server) = if sandbox.url.is_empty() {
-            let server = sandbox::serve(sandbox.server.clone()).await.context("the code execution server")?;
+        let (urls, token, server) = if sandbox.url.is_empty() {
+            let (server, token) = start_server(&sandbox.server).await.context("the code execution server")?;
             tracing::info!(url = server.url(), "code execution server");
-            (vec![server.url()], Some(server))
+            (vec![server.url()], Some(token), Some(server))
         } else {
-            (sandbox.url.clone(), None)
+            (sandbox.url.clone(), sandbox.token()?, None)
         };
-        let client = sandbox::Client::new(urls).map_err(|error| Usage::error(format!("sandbox.url: {error}")))?;
+        let options = ClientOptions { token, ..sandbox.client.clone() };
+        let client = sandbox::Client::with_options(urls, options)
+            .map_err(|error| Usage::error(format!("sandbox.url: {error}")))?;
         Ok(Self { verifiers: Verifiers::standard(verifiers, client), reward: reward.clone(), server })
     }
 
@@ -101,4 +103,14 @@ impl Judge {
             server.shutdown().await;
         }
     }
+}
+
+/// The embedded server, with a token that nobody else on this machine knows.
+async fn start_server(config: &ServerConfig) -> Result<(ServerHandle, Secret), SandboxError> {
+    let token = match config.resolve_token()? {
+        Some(token) => token,
+        None => Secret::random()?,
+    };
+    let server = sandbox::serve(ServerConfig { token: Some(token.clone()), ..config.clone() }).await?;
+    Ok((server, token))
 }

@@ -9,8 +9,8 @@ use crate::Secret;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientOptions {
-    /// The servers' bearer token; it is never saved with the settings.
-    #[serde(skip_serializing)]
+    /// The servers' bearer token; it does not stand in settings.
+    #[serde(skip)]
     pub token: Option<Secret>,
     /// The name under which the servers give this client its turn; a random one if unset.
     pub client_id: Option<String>,

@@ -1,5 +1,6 @@
 //! Subcommands that are not a training run.
 
+pub mod bench;
 pub mod eval;
 pub mod generate;
 pub mod recipe;

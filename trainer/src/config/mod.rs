@@ -4,12 +4,14 @@ mod file;
 mod preference;
 mod recipe;
 mod reinforce;
+mod sandbox;
 mod sections;
 mod supervised;
 
+pub use self::sandbox::SandboxSection;
 pub use file::{Source, load};
 pub use preference::RewardModelRun;
 pub use recipe::RecipeConfig;
 pub use reinforce::{ReinforceRun, UpdateSection};
-pub use sections::{EvalDataset, EvalSection, PromptSection, RunSection, SandboxSection};
+pub use sections::{EvalDataset, EvalSection, PromptSection, RunSection};
 pub use supervised::SupervisedRun;

@@ -1,8 +1,7 @@
 //! `trainer --stage 1|2`: a run of reinforcement learning.
 
-use super::sections::{
-    self, CheckpointSection, EvalSection, ModelSection, PromptSection, RunSection, SandboxSection, TaskSource,
-};
+use super::sandbox::SandboxSection;
+use super::sections::{self, CheckpointSection, EvalSection, ModelSection, PromptSection, RunSection, TaskSource};
 use crate::algorithm::advantages::AdvantageConfig;
 use crate::algorithm::policy_loss::PolicyLossConfig;
 use crate::failure::Usage;

@@ -218,13 +218,3 @@ pub fn schedule(optimizer: &AdamWConfig, schedule: &ScheduleConfig, num_updates:
     optimizer.validate().map_err(|error| Usage::error(format!("optimizer: {error}")))?;
     Schedule::new(schedule.clone(), num_updates).map_err(|error| Usage::error(format!("schedule: {error}")))
 }
-
-/// `[sandbox]`: the code execution service.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SandboxSection {
-    /// Servers to use; where none is named, one is started inside this process on loopback.
-    pub url: Vec<String>,
-    /// The embedded server.
-    pub server: sandbox::ServerConfig,
-}

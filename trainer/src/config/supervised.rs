@@ -1,7 +1,8 @@
 //! `trainer cold-start`: supervised fine-tuning on traces.
 
 use super::reinforce::UpdateSection;
-use super::sections::{self, CheckpointSection, EvalSection, ModelSection, PromptSection, RunSection, SandboxSection};
+use super::sandbox::SandboxSection;
+use super::sections::{self, CheckpointSection, EvalSection, ModelSection, PromptSection, RunSection};
 use crate::failure::Usage;
 use crate::optimizer::adamw::AdamWConfig;
 use crate::optimizer::schedule::{Schedule, ScheduleConfig};

@@ -1,0 +1,108 @@
+//! Other ways to run a Python program, found on this machine: what a trainer would do without this server.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::process::Command;
+use tokio::task::JoinSet;
+
+use super::programs::TRIVIAL;
+use super::times::{Times, median};
+use super::{BenchError, PeerFigures};
+
+/// Seconds that a program may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A way to run a program.
+#[derive(Debug)]
+pub(super) struct Peer {
+    name: &'static str,
+    way: Arc<Way>,
+    trivial: Vec<f64>,
+    rates: Vec<f64>,
+}
+
+/// The command that runs the trivial program.
+#[derive(Debug)]
+struct Way {
+    program: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Peer {
+    /// A plain subprocess with a time-out.
+    pub fn python(interpreter: &Path) -> Self {
+        Self::new("python3 subprocess", interpreter.to_owned(), ["-c", TRIVIAL].map(str::to_owned).to_vec())
+    }
+
+    /// bubblewrap with every namespace, or why it cannot be timed.
+    pub async fn bubblewrap(interpreter: &Path) -> Result<Self, String> {
+        let fixed = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"];
+        let mut arguments: Vec<String> = fixed.map(str::to_owned).to_vec();
+        arguments.extend(["--unshare-all", "--die-with-parent", "--clearenv", "--new-session"].map(str::to_owned));
+        arguments.push(interpreter.display().to_string());
+        arguments.extend(["-c", TRIVIAL].map(str::to_owned));
+        let peer = Self::new("bubblewrap", "bwrap".into(), arguments);
+        peer.way.run().await.map_err(|error| error.to_string())?;
+        Ok(peer)
+    }
+
+    fn new(name: &'static str, program: PathBuf, arguments: Vec<String>) -> Self {
+        Self { name, way: Arc::new(Way { program, arguments }), trivial: Vec::new(), rates: Vec::new() }
+    }
+
+    /// Times one run.
+    pub async fn time_trivial(&mut self) -> Result<(), BenchError> {
+        let seconds = self.way.run().await.map_err(|error| self.broken(&error))?;
+        self.trivial.push(seconds);
+        Ok(())
+    }
+
+    /// Times the rate of runs with `at_once` at a time.
+    pub async fn time_rate(&mut self, num_runs: usize, at_once: usize) -> Result<(), BenchError> {
+        let began = Instant::now();
+        let mut tasks: JoinSet<io::Result<f64>> = JoinSet::new();
+        for _ in 0..num_runs {
+            if tasks.len() >= at_once
+                && let Some(ended) = tasks.join_next().await
+            {
+                ended?.map_err(|error| self.broken(&error))?;
+            }
+            let way = self.way.clone();
+            tasks.spawn(async move { way.run().await });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended?.map_err(|error| self.broken(&error))?;
+        }
+        self.rates.push(num_runs as f64 / began.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// The figures.
+    pub fn finish(self) -> Result<PeerFigures, BenchError> {
+        let (trivial, runs_per_second) = (Times::of(self.trivial)?, median(self.rates));
+        Ok(PeerFigures { name: self.name.to_owned(), trivial, runs_per_second })
+    }
+
+    fn broken(&self, error: &io::Error) -> BenchError {
+        BenchError::Peer { name: self.name, reason: error.to_string() }
+    }
+}
+
+impl Way {
+    /// Runs the trivial program once; the seconds it took.
+    async fn run(&self) -> io::Result<f64> {
+        let began = Instant::now();
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).stdin(Stdio::null()).kill_on_drop(true);
+        let output = tokio::time::timeout(TIMEOUT, command.output()).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        if output.status.success() && output.stdout == b"1\n" {
+            return Ok(began.elapsed().as_secs_f64());
+        }
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        Err(io::Error::other(format!("{}: {stderr}", output.status)))
+    }
+}

@@ -1,0 +1,112 @@
+//! What a server leaves in its process and on its machine: processes, open files, mounts, threads, files, memory.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+
+use super::programs::MARKER;
+
+/// Bytes by which the resident memory may grow: what allocators and caches keep.
+const MEMORY_GROWTH: u64 = 96 << 20;
+
+/// What there is at one moment.
+#[derive(Debug, Clone)]
+pub(super) struct Traces {
+    processes: BTreeSet<u32>,
+    num_files: usize,
+    num_mounts: usize,
+    /// Threads but those that the async runtime keeps for a while.
+    threads: Vec<String>,
+    left_behind: BTreeSet<String>,
+    resident_bytes: u64,
+}
+
+impl Traces {
+    /// Takes it down; children that have ended are reaped.
+    pub fn take() -> io::Result<Self> {
+        while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            if status == WaitStatus::StillAlive {
+                break;
+            }
+        }
+        Ok(Self {
+            processes: children()?,
+            num_files: fs::read_dir("/proc/self/fd")?.count(),
+            num_mounts: fs::read_to_string("/proc/self/mountinfo")?.lines().count(),
+            threads: threads()?,
+            left_behind: left_behind(),
+            resident_bytes: resident_bytes()?,
+        })
+    }
+
+    /// Bytes of this process in memory.
+    pub fn resident_bytes(&self) -> u64 {
+        self.resident_bytes
+    }
+
+    /// What is there now and was not there before, in words.
+    pub fn leaks_since(&self, before: &Traces) -> Vec<String> {
+        let mut leaks = Vec::new();
+        for process in self.processes.difference(&before.processes) {
+            let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+            leaks.push(format!("process {process} ({})", name.trim()));
+        }
+        if self.num_files > before.num_files {
+            leaks.push(format!("{} open files", self.num_files - before.num_files));
+        }
+        if self.num_mounts > before.num_mounts {
+            leaks.push(format!("{} mounts", self.num_mounts - before.num_mounts));
+        }
+        if self.threads.len() > before.threads.len() {
+            leaks.push(format!("threads: {:?} where there were {:?}", self.threads, before.threads));
+        }
+        leaks.extend(self.left_behind.difference(&before.left_behind).map(|path| format!("file {path}")));
+        if self.resident_bytes > before.resident_bytes + MEMORY_GROWTH {
+            leaks.push(format!("{} MiB of memory", (self.resident_bytes - before.resident_bytes) >> 20));
+        }
+        leaks
+    }
+}
+
+/// The children of this process, orphans that came to it included; zombies are none.
+fn children() -> io::Result<BTreeSet<u32>> {
+    let mut found = BTreeSet::new();
+    for task in fs::read_dir("/proc/self/task")? {
+        // A thread may end while it is looked at.
+        let text = fs::read_to_string(task?.path().join("children")).unwrap_or_default();
+        found.extend(text.split_whitespace().filter_map(|id| id.parse::<u32>().ok()));
+    }
+    let is_zombie = |id: &u32| match fs::read_to_string(format!("/proc/{id}/stat")) {
+        Ok(stat) => stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')),
+        Err(_) => true,
+    };
+    found.retain(|id| !is_zombie(id));
+    Ok(found)
+}
+
+fn threads() -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for task in fs::read_dir("/proc/self/task")? {
+        let name = fs::read_to_string(task?.path().join("comm")).unwrap_or_default();
+        if !name.starts_with("tokio-") {
+            names.push(name.trim().to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn left_behind() -> BTreeSet<String> {
+    let folders = [".".into(), std::env::temp_dir(), "/var/tmp".into(), "/dev/shm".into(), "/".into()];
+    let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    entries.map(|entry| entry.path().display().to_string()).filter(|path| path.contains(MARKER)).collect()
+}
+
+fn resident_bytes() -> io::Result<u64> {
+    let text = fs::read_to_string("/proc/self/status")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    Ok(kilobytes.unwrap_or(0) * 1024)
+}

@@ -1,0 +1,96 @@
+//! `trainer bench`: measurements, as a table for people and as JSON for programs.
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use sandbox::{BenchOptions, EngineKind, SoakOptions};
+use serde::Serialize;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What `trainer bench` measures.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Time the code execution engines beside other ways to run a Python program found here, or soak them.
+    Sandbox(SandboxArgs),
+}
+
+/// What `trainer bench sandbox` takes.
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Writes the figures as JSON too.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Runs of the trivial program, each.
+    #[arg(long, value_name = "N", default_value_t = BenchOptions::default().runs)]
+    runs: usize,
+    /// Worker processes; 0 takes one for each core.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    workers: usize,
+    /// Callers at once where a rate is measured, and in a soak.
+    #[arg(long, value_name = "N", default_value_t = BenchOptions::default().clients)]
+    clients: usize,
+    /// Instead of timing, sends so many mixed programs while workers are killed, and looks for wrong verdicts and leaks.
+    #[arg(long, value_name = "PROGRAMS")]
+    soak: Option<usize>,
+    /// Seconds between two killed workers in a soak, on average; 0 kills none.
+    #[arg(long, value_name = "SECONDS", default_value_t = SoakOptions::default().kill_seconds)]
+    kill_seconds: f64,
+    /// An engine that a soak's programs are sent to; may be given twice [default: process].
+    #[arg(long, value_name = "ENGINE")]
+    engine: Vec<EngineKind>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Nothing can be measured, a file cannot be written, or a soak was not clean.
+pub async fn run(command: BenchCommand) -> Result<()> {
+    match command {
+        BenchCommand::Sandbox(args) => match args.soak {
+            Some(programs) => soak(args, programs).await,
+            None => sandbox(args).await,
+        },
+    }
+}
+
+async fn sandbox(args: SandboxArgs) -> Result<()> {
+    let options =
+        BenchOptions { runs: args.runs, clients: args.clients, workers: args.workers, ..BenchOptions::default() };
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(Duration::from_millis(100));
+    let report = sandbox::bench(&options, |what| bar.set_message(what.to_owned())).await?;
+    bar.finish_and_clear();
+    show(&report, args.json.as_deref())
+}
+
+async fn soak(args: SandboxArgs, programs: usize) -> Result<()> {
+    let default = SoakOptions::default();
+    let options = SoakOptions {
+        programs,
+        clients: args.clients,
+        workers: args.workers,
+        kill_seconds: args.kill_seconds,
+        engines: if args.engine.is_empty() { default.engines.clone() } else { args.engine },
+        ..default
+    };
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed} left {eta}")?;
+    let bar = ProgressBar::new(programs as u64).with_style(style);
+    let report = sandbox::soak(options, |done| bar.set_position(done as u64)).await?;
+    bar.finish_and_clear();
+    show(&report, args.json.as_deref())?;
+    if !report.is_clean() {
+        bail!("the soak was not clean");
+    }
+    Ok(())
+}
+
+fn show(report: &(impl Serialize + Display), json: Option<&Path>) -> Result<()> {
+    println!("{report}");
+    if let Some(path) = json {
+        let text = serde_json::to_string_pretty(report)? + "\n";
+        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
