@@ -5,6 +5,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
+
 use crate::engine::{Engines, Worker};
 use crate::metrics::Loss;
 use crate::pool::{Shared, held};
@@ -58,8 +61,11 @@ impl Lane {
             if shared.is_closed() || ticket.errand.is_abandoned() {
                 return Err(SandboxError::Closed);
             }
+            let process = worker.id();
             let reason = match ticket.errand.attempt(worker, &is_cancelled) {
                 Err(SandboxError::WorkerLost(reason)) => reason,
+                // Its programs die with it: what looks like a verdict may be no more than that.
+                _ if has_ended(process) => "it ended while it had a request".to_owned(),
                 // It may have been cut short between two cases, and then there is no report.
                 Ok(()) if is_late() => return Err(SandboxError::DeadlinePassed),
                 Ok(()) if shared.is_closed() => return Err(SandboxError::Closed),
@@ -101,4 +107,10 @@ impl Lane {
         held(&self.shared.slots[self.index]).processes[kind as usize] = None;
         self.workers[kind as usize] = None;
     }
+}
+
+/// Whether a child process has ended; it can still be waited for.
+fn has_ended(process: u32) -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    !matches!(waitid(Id::Pid(Pid::from_raw(process as i32)), flags), Ok(WaitStatus::StillAlive))
 }
