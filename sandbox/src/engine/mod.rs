@@ -13,7 +13,7 @@ mod wire;
 pub(crate) use job::{AssertResult, Job, Judged, Judgement, Outcome, RunEnd};
 pub use kind::EngineKind;
 pub(crate) use process::{Prepared, Ready};
-pub use wasm::run_worker_if_asked;
+pub use wasm::{missing_in_wasm, run_worker_if_asked};
 
 use crate::{Language, Limits, SandboxError, ServerConfig};
 

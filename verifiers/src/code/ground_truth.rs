@@ -1,6 +1,6 @@
 //! The three forms in which a task carries its tests, read into what the sandbox runs.
 
-use sandbox::{FunctionCase, StdioCase, Tests};
+use sandbox::{EngineKind, FunctionCase, StdioCase, Tests};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -73,6 +73,15 @@ impl CodeForm {
     }
 }
 
+/// The engine that a task asks for in its ground truth's field `engine`; the error says what is wrong with it.
+pub(super) fn engine_of(ground_truth: &Value) -> Result<Option<EngineKind>, String> {
+    match ground_truth.get("engine") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(name)) => name.parse().map(Some).map_err(|problem| format!("engine: {problem}")),
+        Some(other) => Err(format!("engine is {other}: give \"wasm\" or \"process\"")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -95,5 +104,13 @@ mod tests {
         assert!(error.contains("tests"), "{error}");
         assert!(CodeForm::Stdio.read(&json!({"cases": []})).is_err());
         assert!(CodeForm::Function.read(&json!(null)).is_err());
+    }
+
+    #[test]
+    fn a_task_may_name_its_engine() {
+        assert_eq!(engine_of(&json!({"cases": []})), Ok(None));
+        assert_eq!(engine_of(&json!({"engine": "process"})), Ok(Some(EngineKind::Process)));
+        assert!(engine_of(&json!({"engine": "docker"})).unwrap_err().contains("docker"));
+        assert!(engine_of(&json!({"engine": 1})).unwrap_err().contains("engine is 1"));
     }
 }

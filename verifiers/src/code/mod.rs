@@ -7,11 +7,12 @@ mod extraction;
 mod ground_truth;
 
 use datasets::Task;
-use sandbox::{GradeReport, GradeRequest, Language, Limits};
+use sandbox::{EngineKind, GradeReport, GradeRequest, Language, Limits, missing_in_wasm};
 use serde::{Deserialize, Serialize};
 
 pub use extraction::{Extraction, ExtractionRule, extract_code};
 pub use ground_truth::CodeForm;
+use ground_truth::engine_of;
 
 use crate::{Verdict, VerdictFuture, Verifier, VerifierError, split_thinking};
 
@@ -26,11 +27,41 @@ pub struct CodeConfig {
     pub max_code_bytes: usize,
     /// What one test may use.
     pub limits: Limits,
+    /// What runs the program, unless the task's ground truth says it in a field `engine`.
+    pub engine: CodeEngine,
+}
+
+/// `engine` of `[verifiers.code]`: what runs a program.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeEngine {
+    /// The server's default; the process engine for a program that imports what the wasm engine lacks, such as numpy.
+    #[default]
+    Auto,
+    /// The wasm engine, whatever the program imports.
+    Wasm,
+    /// The process engine.
+    Process,
+}
+
+impl CodeEngine {
+    fn of(self, code: &str) -> Option<EngineKind> {
+        match self {
+            Self::Auto => missing_in_wasm(code).map(|_| EngineKind::Process),
+            Self::Wasm => Some(EngineKind::Wasm),
+            Self::Process => Some(EngineKind::Process),
+        }
+    }
 }
 
 impl Default for CodeConfig {
     fn default() -> Self {
-        Self { partial_credit: false, max_code_bytes: 64 * 1024, limits: Limits::default() }
+        Self {
+            partial_credit: false,
+            max_code_bytes: 64 * 1024,
+            limits: Limits::default(),
+            engine: CodeEngine::default(),
+        }
     }
 }
 
@@ -53,6 +84,8 @@ impl CodeVerifier {
             .form
             .read(&task.ground_truth)
             .map_err(|problem| VerifierError::ground_truth(task, self.name(), problem))?;
+        let asked =
+            engine_of(&task.ground_truth).map_err(|problem| VerifierError::ground_truth(task, self.name(), problem))?;
         let (_, answer) = split_thinking(completion);
         let Some(Extraction { code, .. }) = extract_code(answer) else {
             return Ok(Verdict::fail("no closed block of code"));
@@ -61,10 +94,11 @@ impl CodeVerifier {
             let reason = format!("{} bytes of code, more than {}", code.len(), self.config.max_code_bytes);
             return Ok(Verdict::fail(reason));
         }
+        let engine = self.config.engine.of(&code);
         let request = GradeRequest {
             code,
             language: Language::Python,
-            engine: None,
+            engine: asked.or(engine),
             tests,
             limits: self.config.limits.clone(),
             stop_at_first_failure: !self.config.partial_credit,

@@ -10,6 +10,8 @@ import traceback
 import types
 
 FILE = "main.py"
+# Of a traceback; a deep recursion has thousands, and each is looked up in the source.
+LAST_FRAMES = 20
 
 # What LeetCode has imported before a solution: every public name of the first modules, and all of them by name.
 STARRED = (
@@ -159,7 +161,7 @@ def attempt(task, *arguments):
     except BaseException as error:
         status = 1
         try:
-            traceback.print_exception(type(error), error, own_part(error.__traceback__))
+            traceback.print_exception(type(error), error, own_part(error.__traceback__), limit=-LAST_FRAMES)
         except BaseException:
             os.write(2, type(error).__name__.encode() + b"\n")
     return status

@@ -15,10 +15,12 @@ mod component;
 mod confine;
 mod host;
 mod interpreter;
+mod modules;
 mod output;
 mod process;
 mod worker;
 
 pub(crate) use component::Component;
+pub use modules::missing_in_wasm;
 pub use process::run_worker_if_asked;
 pub(crate) use worker::{Engine, Worker};
