@@ -46,7 +46,12 @@ impl Program {
 }
 
 async fn server(engine: EngineKind) -> Option<(ServerHandle, Client)> {
-    let config = ServerConfig { workers: NUM_OPEN, default_engine: Some(engine), ..ServerConfig::default() };
+    let config = ServerConfig {
+        workers: NUM_OPEN,
+        worker: Some(env!("CARGO_BIN_EXE_sandbox-worker").into()),
+        default_engine: Some(engine),
+        ..ServerConfig::default()
+    };
     match serve(config).await {
         Ok(handle) => {
             let client = Client::new(vec![handle.url()]).unwrap();
