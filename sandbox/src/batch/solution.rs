@@ -23,16 +23,15 @@ pub(super) struct Unreadable {
 
 impl Solution {
     /// Reads a line.
-    pub fn read(line: &[u8]) -> Result<Self, Unreadable> {
-        let fields: Map<String, Value> = serde_json::from_slice(line).map_err(|error| Unreadable {
-            id: Value::Null,
-            task_id: Value::Null,
-            reason: format!("it is no JSON object: {error}"),
+    pub fn read(line: &[u8]) -> Result<Self, Box<Unreadable>> {
+        let fields: Map<String, Value> = serde_json::from_slice(line).map_err(|error| {
+            let reason = format!("it is no JSON object: {error}");
+            Box::new(Unreadable { id: Value::Null, task_id: Value::Null, reason })
         })?;
         let field = |name: &str| fields.get(name).cloned().unwrap_or(Value::Null);
         let (id, task_id) = (field("id"), field("task_id"));
         let unreadable =
-            |reason: &str| Unreadable { id: id.clone(), task_id: task_id.clone(), reason: reason.to_owned() };
+            |reason: &str| Box::new(Unreadable { id: id.clone(), task_id: task_id.clone(), reason: reason.to_owned() });
         for (name, value) in [("id", &id), ("task_id", &task_id)] {
             if !(value.is_string() || value.is_number()) {
                 return Err(unreadable(&format!("field {name}: give a text or a number")));
