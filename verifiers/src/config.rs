@@ -57,7 +57,7 @@ mod tests {
     fn an_empty_section_is_the_default_and_valid() {
         let config: VerifiersConfig = toml::from_str("").unwrap();
         assert!(config.validate().is_ok());
-        assert!(config.math.last_number_fallback);
+        assert!(config.math.extraction.last_number);
         let written = toml::to_string(&config).unwrap();
         assert!(toml::from_str::<VerifiersConfig>(&written).is_ok(), "{written}");
     }

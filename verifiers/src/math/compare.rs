@@ -5,7 +5,7 @@ use num_bigint::BigInt;
 use num_rational::BigRational;
 
 use super::{
-    Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage, extract,
+    Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage, extract, extract_gold,
     value::{Answer, Unreadable},
 };
 
@@ -17,6 +17,7 @@ pub fn verify(gold: &str, completion: &str, config: &MathConfig) -> MathVerdict 
     use MathVerdictKind::*;
 
     let verdict = |kind, stage, reason: String| MathVerdict { kind, stage, reason };
+    let gold = &*extract_gold(gold);
     let gold_answer = match Answer::read(gold, config) {
         Ok(answer) => answer,
         Err(Unreadable::Empty) => {
@@ -27,22 +28,23 @@ pub fn verify(gold: &str, completion: &str, config: &MathConfig) -> MathVerdict 
             return verdict(GoldUnparsed, Stage::Gold, reason);
         }
     };
-    let answer = match extract(completion, config) {
-        Extraction::Boxed(answer) | Extraction::LastNumber(answer) => answer,
+    let (rule, answer) = match extract(completion, &config.extraction) {
+        Extraction::Found { rule, answer } => (rule, answer),
         Extraction::Missing(why) => return verdict(NoAnswer, Stage::Extraction, why.into()),
     };
-    let completion_answer = match Answer::read(answer, config) {
+    let verdict = |kind, stage, reason: String| verdict(kind, stage, format!("{reason} ({})", rule.as_str()));
+    let completion_answer = match Answer::read(&answer, config) {
         Ok(answer) => answer,
         Err(Unreadable::Empty) => {
             return verdict(NoAnswer, Stage::Extraction, "the box is empty".into());
         }
         Err(Unreadable::TooLarge) => {
-            let reason = format!("the answer {} exceeds the limits", quote(answer));
+            let reason = format!("the answer {} exceeds the limits", quote(&answer));
             return verdict(BudgetExceeded, Stage::Extraction, reason);
         }
     };
 
-    let (gold, answer) = (quote(gold), quote(answer));
+    let (gold, answer) = (quote(gold), quote(&answer));
     match (&gold_answer, &completion_answer) {
         (Answer::Number { .. }, Answer::Number { .. }) => {
             if equal_numbers(&gold_answer, &completion_answer) {

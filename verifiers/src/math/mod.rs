@@ -15,7 +15,7 @@ use serde_json::Value;
 
 pub use compare::verify;
 pub use config::MathConfig;
-pub use extraction::{Extraction, extract};
+pub use extraction::{Extraction, ExtractionConfig, ExtractionRule, extract, extract_gold};
 
 use crate::{Verdict, VerdictFuture, Verifier, VerifierError};
 

@@ -1,0 +1,90 @@
+//! The rules by name, and their switches.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Outcome, boxed, choice, formula, number, statement, whole};
+
+/// A way to find the final answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExtractionRule {
+    /// The last `\boxed{}` or `\fbox{}`, or the list over several of them.
+    Boxed,
+    /// "The answer is …", `答案是…`, `#### …`.
+    Statement,
+    /// A completion that is an answer and nothing else.
+    Whole,
+    /// The last number in the text behind the last formula, with the plain formula that it belongs to.
+    LastNumber,
+    /// The last formula between delimiters.
+    LastFormula,
+    /// The letter of a choice that the completion begins with.
+    LeadingChoice,
+}
+
+impl ExtractionRule {
+    /// All rules in the order in which they are tried.
+    pub const ALL: [Self; 6] =
+        [Self::Boxed, Self::Statement, Self::Whole, Self::LastNumber, Self::LastFormula, Self::LeadingChoice];
+
+    /// Its name, as in the config.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Boxed => "boxed",
+            Self::Statement => "statement",
+            Self::Whole => "whole",
+            Self::LastNumber => "last_number",
+            Self::LastFormula => "last_formula",
+            Self::LeadingChoice => "leading_choice",
+        }
+    }
+
+    pub(super) fn find(self, text: &str) -> Outcome<'_> {
+        match self {
+            Self::Boxed => boxed::find(text),
+            Self::Statement => statement::find(text),
+            Self::Whole => whole::find(text),
+            Self::LastNumber => number::find(text),
+            Self::LastFormula => formula::find(text),
+            Self::LeadingChoice => choice::find(text),
+        }
+    }
+}
+
+/// `[verifiers.math.extraction]`: which rules may find the final answer. For a policy that has learnt to box its answers, leave
+/// `boxed` alone on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExtractionConfig {
+    /// The last `\boxed{}` or `\fbox{}`, or the list over several of them.
+    pub boxed: bool,
+    /// "The answer is …", "final answer: …", `答案是…`, `故选…`, and GSM8K's `#### …`.
+    pub statement: bool,
+    /// A completion that is an answer and nothing else.
+    pub whole: bool,
+    /// The last number in the text behind the last formula.
+    pub last_number: bool,
+    /// The last formula between delimiters.
+    pub last_formula: bool,
+    /// The letter of a choice that the completion begins with, as in "B. Because …".
+    pub leading_choice: bool,
+}
+
+impl Default for ExtractionConfig {
+    fn default() -> Self {
+        Self { boxed: true, statement: true, whole: true, last_number: true, last_formula: true, leading_choice: true }
+    }
+}
+
+impl ExtractionConfig {
+    /// Whether a rule is switched on.
+    pub fn allows(&self, rule: ExtractionRule) -> bool {
+        match rule {
+            ExtractionRule::Boxed => self.boxed,
+            ExtractionRule::Statement => self.statement,
+            ExtractionRule::Whole => self.whole,
+            ExtractionRule::LastNumber => self.last_number,
+            ExtractionRule::LastFormula => self.last_formula,
+            ExtractionRule::LeadingChoice => self.leading_choice,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The part of a sentence that holds the value: where the sentence ends, and which of its words belong to the answer. It must
+//! not know how the sentence was found.
+
+use super::plain_text::{Token, token};
+
+/// Words behind a comma with which the explanation of an answer begins.
+const CLAUSES: [&str; 22] = [
+    "which",
+    "because",
+    "since",
+    "so",
+    "as",
+    "where",
+    "with",
+    "that",
+    "hence",
+    "therefore",
+    "but",
+    "when",
+    "if",
+    "for",
+    "meaning",
+    "i.e",
+    "not",
+    "thus",
+    "given",
+    "making",
+    "while",
+    "after",
+];
+
+/// Chinese words with which an explanation begins.
+const CHINESE_CLAUSES: [&str; 6] = ["因为", "所以", "其中", "因此", "即", "故"];
+
+/// Most words behind a value that are taken for its unit.
+const MOST_UNIT_WORDS: usize = 3;
+
+/// Words that join the members of a list.
+const CONNECTIVES: [&str; 5] = ["and", "or", "和", "或", "与"];
+
+/// The text up to the end of its sentence or of its first clause, without quotes, emphasis and full stops at its ends.
+pub(super) fn sentence(text: &str) -> &str {
+    let mut end = text.len();
+    for (at, c) in text.char_indices() {
+        let after = &text[at + c.len_utf8()..];
+        let ends = match c {
+            '\n' | '。' | '；' | '！' => true,
+            '.' | '?' => {
+                after.trim_start_matches(['*', '"', '\'', '”', ')', '_']).chars().next().is_none_or(char::is_whitespace)
+            }
+            ';' => after.starts_with(' '),
+            ',' => after.strip_prefix(' ').is_some_and(is_clause),
+            '，' => CHINESE_CLAUSES.iter().any(|clause| after.starts_with(clause)),
+            '<' => after.starts_with('|') || after.starts_with('/'),
+            _ => false,
+        };
+        if ends {
+            end = at;
+            break;
+        }
+    }
+    bare(&text[..end])
+}
+
+fn is_clause(after: &str) -> bool {
+    let word = &after[..after.find(|c: char| !c.is_alphabetic() && c != '.').unwrap_or(after.len())];
+    CLAUSES.contains(&word.trim_end_matches('.'))
+}
+
+/// Without what stands around a value in prose.
+pub(super) fn bare(text: &str) -> &str {
+    let text = text.trim().trim_end_matches(['.', '。', ' ']);
+    let text = text.trim_matches(['*', '"', '“', '”', '`', '「', '」', ' ']);
+    text.trim_end_matches(['.', '。', ',', ':', '，', '：', ' '])
+}
+
+/// Whether the text begins as a value does: with a digit, a sign, a bracket, a command, a currency, a variable.
+pub(super) fn begins_as_value(text: &str) -> bool {
+    match text.chars().next() {
+        Some('-' | '+' | '−' | '±') => text[1..].chars().any(|c| c.is_alphanumeric()) || text.len() > 1,
+        Some(_) => matches!(token(text, 0).0, Token::Number | Token::Symbol | Token::Open | Token::Operator),
+        None => false,
+    }
+}
+
+/// The value that a sentence begins with, with its unit: the whole sentence where only a few words follow the formula, else
+/// the formula alone.
+pub(super) fn leading_value(sentence: &str) -> &str {
+    let mut at = 0;
+    let mut end = 0;
+    let mut depth = 0_usize;
+    let mut before_bracket = 0;
+    while at < sentence.len() {
+        let (token, next) = token(sentence, at);
+        let word = &sentence[at..next];
+        match token {
+            Token::Word if CONNECTIVES.contains(&word) => {}
+            Token::Word | Token::Break => break,
+            Token::Open => {
+                if depth == 0 {
+                    before_bracket = end;
+                }
+                depth += 1;
+                end = next;
+            }
+            Token::Close => {
+                depth = depth.saturating_sub(1);
+                end = next;
+            }
+            Token::Separator | Token::Space => {}
+            Token::Number | Token::Symbol | Token::Operator => end = next,
+        }
+        at = next;
+    }
+    if at >= sentence.len() {
+        return sentence;
+    }
+    let end = if depth > 0 { before_bracket } else { end };
+    let rest = &sentence[end..];
+    let is_unit = rest.split_whitespace().count() <= MOST_UNIT_WORDS && !rest.contains(|c: char| c.is_ascii_digit());
+    let value = sentence[..end].trim();
+    if depth == 0 && is_unit || value.is_empty() { sentence } else { value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_ends_at_its_stop_or_its_clause() {
+        for (text, expected) in [
+            ("4 4/9. Done", "4 4/9"),
+            ("3.14", "3.14"),
+            ("**73**\n\nmore", "73"),
+            ("42, because it is.", "42"),
+            ("3, 5, and 7.", "3, 5, and 7"),
+            ("12，因为", "12"),
+            ("12。", "12"),
+            ("\"5\".", "5"),
+            ("7</answer>", "7"),
+        ] {
+            assert_eq!(sentence(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_keeps_its_unit_and_no_more() {
+        for (text, expected) in [
+            ("3 hours ago", "3 hours ago"),
+            ("42", "42"),
+            ("42 apples in the big basket", "42"),
+            ("3, 5, and 7", "3, 5, and 7"),
+            ("12 (the sum of all of them)", "12"),
+            ("(3, 5)", "(3, 5)"),
+            ("5 more than 3", "5"),
+        ] {
+            assert_eq!(leading_value(text), expected, "{text}");
+        }
+    }
+}

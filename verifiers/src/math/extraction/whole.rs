@@ -1,0 +1,88 @@
+//! The rule `whole`: a completion that is an answer and nothing else: one line without delimiters, in which at most a unit
+//! follows what looks like a value, or a few words.
+
+use super::{
+    Outcome, formula,
+    plain_text::{Token, token},
+    sentence,
+};
+
+/// Longest completion that may be nothing but an answer, in bytes.
+const LONGEST: usize = 2_000;
+
+/// Most words of an answer in words.
+const MOST_WORDS: usize = 4;
+
+/// Most words of a unit.
+const MOST_UNIT_WORDS: usize = 2;
+
+/// The completion itself.
+pub(super) fn find(text: &str) -> Outcome<'_> {
+    let answer = sentence::bare(text);
+    if answer.is_empty() || answer.len() > LONGEST || answer.contains('\n') || !formula::scan(answer).is_empty() {
+        return Ok(None);
+    }
+    let is_answer = !answer.contains(char::is_whitespace) || is_value(answer);
+    Ok(is_answer.then(|| answer.into()))
+}
+
+fn is_value(text: &str) -> bool {
+    let mut words = 0;
+    let mut has_number = false;
+    let mut at = 0;
+    while at < text.len() {
+        let (token, end) = token(text, at);
+        match token {
+            Token::Word if matches!(&text[at..end], "and" | "or" | "和" | "或") => {}
+            Token::Word => words += 1,
+            Token::Number => {
+                // A word before a number: a sentence.
+                if words > 0 {
+                    return false;
+                }
+                has_number = true;
+            }
+            Token::Break => return false,
+            _ => {}
+        }
+        at = end;
+    }
+    words <= if has_number { MOST_UNIT_WORDS } else { MOST_WORDS }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_alone_is_taken_whole() {
+        for text in [
+            "42",
+            "-4 0/0",
+            "11 - 4/9",
+            "28 pct",
+            "5 or 6",
+            "W(x)=1orW(x)=-1",
+            "x = 2, y = 3",
+            "Even",
+            "-\\frac{10}{9}",
+            "no solution",
+        ] {
+            assert_eq!(find(text), Ok(Some(text.into())), "{text}");
+        }
+        assert_eq!(find(" **42**. "), Ok(Some("42".into())));
+    }
+
+    #[test]
+    fn prose_is_not() {
+        for text in [
+            "There are 4 objects and 4/9 remain.",
+            "A. Because B is not valid",
+            "11\n5/6",
+            "Answer $9$",
+            "So 3 + 4 = 7",
+        ] {
+            assert_eq!(find(text), Ok(None), "{text}");
+        }
+    }
+}
