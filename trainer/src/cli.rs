@@ -1,6 +1,8 @@
 //! The command line.
 
-use crate::command::{bench::BenchCommand, eval::EvalArgs, generate::GenerateArgs, sandbox::SandboxCommand};
+use crate::command::{
+    bench::BenchCommand, eval::EvalArgs, generate::GenerateArgs, sandbox::SandboxCommand, verify_math::VerifyMathArgs,
+};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -53,6 +55,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Complete the prompts of a JSONL file.
     Generate(GenerateArgs),
+    /// Judge final answers with the maths verifier: one pair, or a JSONL file of them.
+    VerifyMath(VerifyMathArgs),
     /// Write a run's folder as one HTML page.
     Report {
         /// The run's folder, or a recipe's.

@@ -2,7 +2,7 @@
 
 use crate::config::{EvalSection, PromptSection};
 use crate::failure::Usage;
-use crate::group::{Sampling, sample_groups};
+use crate::group::{Group, Sampling, sample_groups};
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::learner::Learner;
@@ -117,10 +117,9 @@ impl Evaluation {
                 .iter()
                 .map(|group| EvalRecord {
                     task_id: group.task.id.clone(),
-                    num_verifier_errors: group.rollouts.iter().filter(|rollout| rollout.verdict.is_err()).count(),
+                    num_verifier_errors: group.sampled().filter(|rollout| rollout.verdict.is_err()).count(),
                     samples: group
-                        .rollouts
-                        .iter()
+                        .sampled()
                         .filter_map(|rollout| {
                             let verdict = rollout.verdict.as_ref().ok()?;
                             Some(EvalSample {
@@ -133,7 +132,7 @@ impl Evaluation {
                         .collect(),
                 })
                 .collect();
-            if let Some(error) = groups.iter().flat_map(|g| &g.rollouts).find_map(|r| r.verdict.as_ref().err()) {
+            if let Some(error) = groups.iter().flat_map(Group::sampled).find_map(|r| r.verdict.as_ref().err()) {
                 tracing::warn!(dataset = name, %error, "a verifier broke; such samples are not counted as wrong");
             }
             summaries.push(EvalSummary::of(name, &records, started.elapsed().as_secs_f64())?);

@@ -25,7 +25,7 @@ pub struct Rollout {
     pub completion: Completion,
     /// The task's verifier's verdict; `Err` where it broke.
     pub verdict: Result<Verdict, VerifierError>,
-    /// Its worth; absent where the verifier broke.
+    /// Its worth; absent where the verifier broke or the reward section leaves its verdict out.
     pub reward: Option<Reward>,
 }
 
@@ -43,12 +43,23 @@ pub struct Group {
     pub task: Arc<Task>,
     /// What was answered, by sample index.
     pub rollouts: Vec<Rollout>,
+    /// Answers that the reward section leaves out: recorded, and no part of the group otherwise.
+    pub masked: Vec<Rollout>,
 }
 
 impl Group {
-    /// The rewards, or nothing where a verifier broke on one of them: such a group is dropped, never scored 0.
+    /// The rewards, or nothing where a verifier broke on one of them or none is left: such a group is dropped, never
+    /// scored 0.
     pub fn rewards(&self) -> Option<Vec<f32>> {
+        if self.rollouts.is_empty() {
+            return None;
+        }
         self.rollouts.iter().map(|rollout| rollout.reward.as_ref().map(|reward| reward.total)).collect()
+    }
+
+    /// Every rollout, those that are left out too.
+    pub fn sampled(&self) -> impl Iterator<Item = &Rollout> {
+        self.rollouts.iter().chain(&self.masked)
     }
 }
 
@@ -136,16 +147,25 @@ pub async fn sample_groups(
     let scoring = Instant::now();
     let scores = reward_model_scores(model, tasks, &by_group, &sampling.prompt).await?;
     cost.reward_model_seconds = scoring.elapsed().as_secs_f64();
-    let groups = tasks.iter().zip(by_group).zip(scores).map(|((task, judged), scores)| {
-        let rollouts = judged.into_iter().zip(scores).map(|((completion, judgement), score)| {
-            let truncated = completion.finish_reason == FinishReason::Length;
-            let Judgement { verdict, format } = judgement;
-            let reward = verdict.as_ref().ok().map(|verdict| judge.reward(verdict, format.as_ref(), score, truncated));
-            Rollout { completion, verdict, reward }
-        });
-        Group { task: task.clone(), rollouts: rollouts.collect() }
-    });
-    Ok((groups.collect(), cost))
+    let judged = tasks.iter().zip(by_group).zip(scores);
+    let groups = judged.map(|((task, judged), scores)| rewarded(judge, task, judged.into_iter().zip(scores)));
+    Ok((groups.collect::<Result<_>>()?, cost))
+}
+
+/// A task's completions with their rewards, those that are left out set aside.
+fn rewarded(
+    judge: &Judge,
+    task: &Arc<Task>,
+    judged: impl Iterator<Item = ((Completion, Judgement), Option<f32>)>,
+) -> Result<Group> {
+    let mut group = Group { task: task.clone(), rollouts: Vec::new(), masked: Vec::new() };
+    for ((completion, judgement), score) in judged {
+        let truncated = completion.finish_reason == FinishReason::Length;
+        let reward = judge.reward(&judgement, score, truncated).with_context(|| format!("task {}", task.id))?;
+        let place = if judge.masks(&judgement.verdict) { &mut group.masked } else { &mut group.rollouts };
+        place.push(Rollout { completion, verdict: judgement.verdict, reward });
+    }
+    Ok(group)
 }
 
 /// On the model's thread: every completion of every task, sent on as it is done with its task's place.

@@ -2,14 +2,15 @@
 
 use crate::config::SandboxSection;
 use crate::failure::Usage;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use datasets::Task;
 use futures::executor::block_on;
 use sandbox::{ClientOptions, SandboxError, Secret, ServerConfig, ServerHandle};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::oneshot;
-use verifiers::{Reward, RewardConfig, Verdict, VerifierError, Verifiers, VerifiersConfig, compose};
+use verifiers::math::MathVerdictKind;
+use verifiers::{Reward, RewardConfig, Undecided, Verdict, VerifierError, Verifiers, VerifiersConfig, compose};
 
 /// The name of the verifier that looks at a completion's form.
 const FORMAT: &str = "think_format";
@@ -27,6 +28,15 @@ pub struct Judgement {
     pub verdict: Result<Verdict, VerifierError>,
     /// The format verifier's, where the reward asks for one.
     pub format: Option<Verdict>,
+}
+
+/// What the maths verifier decided, where it was the judge.
+pub fn math_kind(verdict: &Result<Verdict, VerifierError>) -> Option<MathVerdictKind> {
+    match verdict {
+        Ok(verdict) => verdict.math,
+        Err(VerifierError::GoldUnparsed { .. }) => Some(MathVerdictKind::GoldUnparsed),
+        Err(_) => None,
+    }
 }
 
 impl Judge {
@@ -86,15 +96,35 @@ impl Judge {
         Judgement { verdict, format }
     }
 
-    /// The reward of a verdict.
+    /// The reward of a judgement; nothing where the verifier broke, or where the reward section leaves such a verdict out.
+    ///
+    /// # Errors
+    /// The reward section ends the run at such a verdict.
     pub fn reward(
         &self,
-        verdict: &Verdict,
-        format: Option<&Verdict>,
+        judgement: &Judgement,
         reward_model_score: Option<f32>,
         truncated: bool,
-    ) -> Reward {
-        compose(verdict, format, reward_model_score, truncated, &self.reward)
+    ) -> Result<Option<Reward>> {
+        let compose =
+            |verdict| compose(verdict, judgement.format.as_ref(), reward_model_score, truncated, &self.reward);
+        let kind = math_kind(&judgement.verdict);
+        Ok(match (&judgement.verdict, kind.and_then(|kind| self.reward.math.undecided(kind))) {
+            (_, Some(Undecided::Mask)) => None,
+            (verdict, Some(Undecided::Abort)) => {
+                let kind = kind.map_or("", MathVerdictKind::as_str);
+                let reason = verdict.as_ref().map_or_else(ToString::to_string, |verdict| verdict.reason.clone());
+                bail!("{kind}: {reason}; the run ends here because reward.math.{kind} is \"abort\"");
+            }
+            (Ok(verdict), _) => Some(compose(verdict)),
+            (Err(_), Some(Undecided::Wrong)) => Some(compose(&Verdict::fail(""))),
+            (Err(_), None) => None,
+        })
+    }
+
+    /// Whether the reward section leaves such a verdict out of its group.
+    pub fn masks(&self, verdict: &Result<Verdict, VerifierError>) -> bool {
+        math_kind(verdict).and_then(|kind| self.reward.math.undecided(kind)) == Some(Undecided::Mask)
     }
 
     /// Ends the embedded server and waits for it.

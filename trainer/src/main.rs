@@ -84,6 +84,9 @@ async fn run(cli: Cli) -> Result<()> {
         (None, Some(Command::Generate(args))) => {
             tokio::task::block_in_place(|| command::generate::run(&args, &interrupt))
         }
+        (None, Some(Command::VerifyMath(args))) => {
+            tokio::task::block_in_place(|| command::verify_math::run(&args, &interrupt))
+        }
         (None, Some(Command::Report { run })) => {
             println!("{}", report::write_report(&run)?.display());
             Ok(())

@@ -1,6 +1,7 @@
 //! What a step leaves behind: its metrics and every rollout as Parquet.
 
 use crate::group::{Group, Rollout, SamplingCost};
+use crate::judge::math_kind;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
 use crate::record::metrics::Metrics;
@@ -8,6 +9,7 @@ use crate::record::rollouts::{RolloutRow, write_rollouts};
 use crate::session::Session;
 use anyhow::Result;
 use std::collections::BTreeMap;
+use verifiers::math::MathVerdictKind;
 
 /// One step's groups, kept ones with their advantages.
 pub struct StepRecord<'a> {
@@ -34,7 +36,7 @@ impl StepRecord<'_> {
     ) -> Result<()> {
         let groups = self.kept.iter().chain(self.left_out);
         let prompts: Vec<Vec<u32>> =
-            groups.map(|group| group.rollouts.first().map_or(vec![], |r| r.completion.prompt_ids.clone())).collect();
+            groups.map(|group| group.sampled().next().map_or(vec![], |r| r.completion.prompt_ids.clone())).collect();
         let prompts = model
             .run(move |learner| {
                 prompts.iter().map(|ids| learner.policy.tokenizer.decode(ids, false)).collect::<Result<Vec<_>, _>>()
@@ -52,6 +54,7 @@ impl StepRecord<'_> {
                     ..row(self.step, group, rollout, &prompt)
                 });
             }
+            rows.extend(group.masked.iter().map(|rollout| row(self.step, group, rollout, &prompt)));
         }
         write_rollouts(&session.folder.rollouts(self.step), &rows)
     }
@@ -89,7 +92,7 @@ fn row(step: u64, group: &Group, rollout: &Rollout, prompt: &str) -> RolloutRow 
 pub fn batch_metrics(kept: &[Group], left_out: &[Group], cost: &SamplingCost) -> Metrics {
     let mut metrics = Metrics::new();
     let all = || kept.iter().chain(left_out);
-    let rollouts: Vec<&Rollout> = all().flat_map(|group| &group.rollouts).collect();
+    let rollouts: Vec<&Rollout> = all().flat_map(Group::sampled).collect();
     let rewards: Vec<f64> = rollouts.iter().filter_map(|r| r.reward.as_ref()).map(|r| f64::from(r.total)).collect();
     let mean_reward = mean(&rewards);
     metrics.set("reward/mean", mean_reward);
@@ -103,7 +106,7 @@ pub fn batch_metrics(kept: &[Group], left_out: &[Group], cost: &SamplingCost) ->
     }
     let mut by_kind: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for group in all() {
-        let passed = group.rollouts.iter().filter_map(|rollout| rollout.verdict.as_ref().ok());
+        let passed = group.sampled().filter_map(|rollout| rollout.verdict.as_ref().ok());
         by_kind.entry(group.task.kind.as_str()).or_default().extend(passed.map(|v| f64::from(u8::from(v.passed))));
     }
     for (kind, passed) in by_kind {
@@ -112,6 +115,8 @@ pub fn batch_metrics(kept: &[Group], left_out: &[Group], cost: &SamplingCost) ->
     let errors = rollouts.iter().filter(|rollout| rollout.verdict.is_err()).count();
     let broken = left_out.iter().filter(|group| group.rewards().is_none()).count();
     metrics.set("verifier/errors", errors as f64);
+    metrics.merge(math_metrics(&rollouts));
+    metrics.set("verify/masked", all().map(|group| group.masked.len() as f64).sum());
     metrics.set("groups/kept", kept.len() as f64);
     metrics.set("groups/flat", (left_out.len() - broken) as f64);
     metrics.set("groups/broken", broken as f64);
@@ -128,6 +133,16 @@ pub fn batch_metrics(kept: &[Group], left_out: &[Group], cost: &SamplingCost) ->
         metrics.set("memory/peak_mib", bytes as f64 / f64::from(1 << 20));
     }
     metrics
+}
+
+/// How many rollouts the maths verifier gave each kind of verdict, where it judged any.
+fn math_metrics(rollouts: &[&Rollout]) -> Metrics {
+    let kinds: Vec<MathVerdictKind> = rollouts.iter().filter_map(|rollout| math_kind(&rollout.verdict)).collect();
+    if kinds.is_empty() {
+        return Metrics::new();
+    }
+    let count = |kind| kinds.iter().filter(|found| **found == kind).count() as f64;
+    MathVerdictKind::ALL.into_iter().map(|kind| (format!("verify/math/{}", kind.as_str()), count(kind))).collect()
 }
 
 /// One line for people: how the step went.

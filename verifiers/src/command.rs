@@ -98,7 +98,7 @@ impl CommandVerifier {
         let answer: Answer =
             serde_json::from_str(&line).map_err(|error| broken(format!("its answer is malformed: {error}")))?;
         *running = Some(process);
-        Ok(Verdict { score: answer.score, passed: answer.score >= 1.0, reason: answer.reason })
+        Ok(Verdict { score: answer.score, passed: answer.score >= 1.0, reason: answer.reason, math: None })
     }
 
     fn start(&self) -> Result<Process, String> {

@@ -22,6 +22,6 @@ pub mod verifier;
 pub use config::VerifiersConfig;
 pub use format::split_thinking;
 pub use registry::Verifiers;
-pub use reward::{Reward, RewardConfig, compose};
+pub use reward::{MathReward, Reward, RewardConfig, Undecided, compose};
 pub use verdict::Verdict;
 pub use verifier::{VerdictFuture, Verifier, VerifierError};

@@ -94,7 +94,7 @@ mod tests {
         }
 
         fn verify<'a>(&'a self, _: &'a Task, _: &'a str) -> VerdictFuture<'a> {
-            Box::pin(async move { Ok(Verdict { score: self.0, passed: false, reason: String::new() }) })
+            Box::pin(async move { Ok(Verdict { score: self.0, passed: false, reason: String::new(), math: None }) })
         }
     }
 

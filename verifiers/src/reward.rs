@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Verdict;
+use crate::{Verdict, math::MathVerdictKind};
 
 /// `[reward]`: how verdicts become rewards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,59 @@ pub struct RewardConfig {
     pub truncated: f32,
     /// `alpha` of the gate: how sharply the reward model's score ranks. Qwen2.5-Math uses 0.5.
     pub reward_model_scale: f32,
+    /// `[reward.math]`: what maths verdicts are worth that are neither equal nor not equal.
+    pub math: MathReward,
+}
+
+/// `[reward.math]`: what a maths verdict is worth where the answers were not compared. Whatever is chosen, none of these
+/// is ever paid as correct, and each is counted (`verify/math/*` of the metrics).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MathReward {
+    /// The task's own answer cannot be read: the policy is not to blame.
+    pub gold_unparsed: Undecided,
+    /// The completion's answer cannot be read. Masked, a policy would learn nothing from writing what nobody can read.
+    pub completion_unparsed: Undecided,
+    /// The completion holds no final answer.
+    pub no_answer: Undecided,
+    /// The completion's answer is larger than the budgets of `[verifiers.math]`.
+    pub budget_exceeded: Undecided,
+}
+
+impl Default for MathReward {
+    fn default() -> Self {
+        Self {
+            gold_unparsed: Undecided::Mask,
+            completion_unparsed: Undecided::Wrong,
+            no_answer: Undecided::Wrong,
+            budget_exceeded: Undecided::Wrong,
+        }
+    }
+}
+
+impl MathReward {
+    /// What a kind is worth; nothing for the two kinds that compared the answers, whose scores stand.
+    pub fn undecided(&self, kind: MathVerdictKind) -> Option<Undecided> {
+        match kind {
+            MathVerdictKind::Equal | MathVerdictKind::NotEqual => None,
+            MathVerdictKind::GoldUnparsed => Some(self.gold_unparsed),
+            MathVerdictKind::CompletionUnparsed => Some(self.completion_unparsed),
+            MathVerdictKind::NoAnswer => Some(self.no_answer),
+            MathVerdictKind::BudgetExceeded => Some(self.budget_exceeded),
+        }
+    }
+}
+
+/// What to do with a completion whose answer was not compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undecided {
+    /// It counts as a wrong answer.
+    Wrong,
+    /// It is left out of its group: no reward, no advantage, no part in the loss.
+    Mask,
+    /// The run ends with an error that names the task.
+    Abort,
 }
 
 impl Default for RewardConfig {
@@ -42,6 +95,7 @@ impl Default for RewardConfig {
             judge_truncated: false,
             truncated: 0.0,
             reward_model_scale: 0.5,
+            math: MathReward::default(),
         }
     }
 }
@@ -158,6 +212,23 @@ mod tests {
     fn a_truncated_completion_fails_the_gate() {
         let total = compose(&Verdict::pass(""), None, Some(0.0), true, &RewardConfig::default()).total;
         assert_eq!(total, -0.5);
+    }
+
+    #[test]
+    fn what_was_not_compared_is_worth_what_the_config_says() {
+        let config: MathReward = toml::from_str("no_answer = \"mask\"\nbudget_exceeded = \"abort\"").unwrap();
+        for (kind, worth) in [
+            (MathVerdictKind::Equal, None),
+            (MathVerdictKind::NotEqual, None),
+            (MathVerdictKind::GoldUnparsed, Some(Undecided::Mask)),
+            (MathVerdictKind::CompletionUnparsed, Some(Undecided::Wrong)),
+            (MathVerdictKind::NoAnswer, Some(Undecided::Mask)),
+            (MathVerdictKind::BudgetExceeded, Some(Undecided::Abort)),
+        ] {
+            assert_eq!(config.undecided(kind), worth, "{kind:?}");
+        }
+        let error = toml::from_str::<MathReward>("no_answer = \"paid\"").unwrap_err().to_string();
+        assert!(error.contains("paid") && error.contains("mask"), "{error}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::math::MathVerdictKind;
+
 /// A verifier's judgement of one completion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -11,17 +13,20 @@ pub struct Verdict {
     pub passed: bool,
     /// Why, in one line for a person who reads the rollout.
     pub reason: String,
+    /// What the maths verifier decided, where it was the judge; a score of 0 may mean several things.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub math: Option<MathVerdictKind>,
 }
 
 impl Verdict {
     /// A full score.
     pub fn pass(reason: impl Into<String>) -> Self {
-        Self { score: 1.0, passed: true, reason: reason.into() }
+        Self { score: 1.0, passed: true, reason: reason.into(), math: None }
     }
 
     /// A score of zero.
     pub fn fail(reason: impl Into<String>) -> Self {
-        Self { score: 0.0, passed: false, reason: reason.into() }
+        Self { score: 0.0, passed: false, reason: reason.into(), math: None }
     }
 
     /// The verdict on `num_passed` of `num_checks` checks: full when all passed; otherwise the fraction where

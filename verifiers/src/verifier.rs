@@ -49,6 +49,14 @@ pub enum VerifierError {
         /// What is wrong, with the field.
         problem: String,
     },
+    /// The maths verifier cannot read the final answer that the task gives. What that is worth, the reward section says.
+    #[error("task `{task}`: the final answer cannot be judged by: {problem}")]
+    GoldUnparsed {
+        /// The task's id.
+        task: String,
+        /// Why not.
+        problem: String,
+    },
     /// The task asks for something that the verifier does not know how to judge.
     #[error("task `{task}`: verifier `{verifier}` does not support {what}")]
     Unsupported {

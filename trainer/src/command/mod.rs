@@ -5,3 +5,4 @@ pub mod eval;
 pub mod generate;
 pub mod recipe;
 pub mod sandbox;
+pub mod verify_math;

@@ -59,6 +59,8 @@ const PANELS: &[Panel] = &[
     panel("Learning", "Reward in parts", &["reward/*"], Plain, Tight, Mixed),
     panel("Learning", "Groups", &["group/*", "groups/*"], Count, FromZero, Mixed),
     panel("Learning", "Verifier errors", &["verifier/errors", "eval/*/verifier_errors"], Count, FromZero, Shared),
+    panel("Learning", "Maths verdicts", &["verify/math/*"], Count, FromZero, Shared),
+    panel("Learning", "Masked completions", &["verify/masked"], Count, FromZero, Shared),
     panel("Completions", "Completion length, tokens", &["completion/tokens*"], Count, FromZero, Shared),
     panel("Completions", "Truncated completions", &["completion/truncated*"], Percent, FromZero, Shared),
     panel("Completions", "Held-out length, tokens", &["eval/*/completion_tokens*"], Count, FromZero, Shared),

@@ -4,6 +4,7 @@
 //! nothing of tasks; [`MathVerifier`] joins it to them. What is decided is decided exactly: rationals of any size, no
 //! floating point, no tolerance. An answer that it cannot read is never taken for a wrong one where the gold is to blame.
 
+pub mod batch;
 mod compare;
 mod config;
 mod extraction;
@@ -11,6 +12,7 @@ mod normalization;
 mod value;
 
 use datasets::Task;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use compare::verify;
@@ -20,7 +22,8 @@ pub use extraction::{Extraction, ExtractionConfig, ExtractionRule, extract, extr
 use crate::{Verdict, VerdictFuture, Verifier, VerifierError};
 
 /// What [`verify`] decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MathVerdictKind {
     /// The answers are equal.
     Equal,
@@ -36,6 +39,30 @@ pub enum MathVerdictKind {
     BudgetExceeded,
 }
 
+impl MathVerdictKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::Equal,
+        Self::NotEqual,
+        Self::GoldUnparsed,
+        Self::CompletionUnparsed,
+        Self::NoAnswer,
+        Self::BudgetExceeded,
+    ];
+
+    /// Its name, as in metrics and in verdicts written as JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Equal => "equal",
+            Self::NotEqual => "not_equal",
+            Self::GoldUnparsed => "gold_unparsed",
+            Self::CompletionUnparsed => "completion_unparsed",
+            Self::NoAnswer => "no_answer",
+            Self::BudgetExceeded => "budget_exceeded",
+        }
+    }
+}
+
 /// Where the decision fell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -47,6 +74,18 @@ pub enum Stage {
     Text,
     /// Comparing exact values.
     Exact,
+}
+
+impl Stage {
+    /// Its name, as in verdicts written as JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gold => "gold",
+            Self::Extraction => "extraction",
+            Self::Text => "text",
+            Self::Exact => "exact",
+        }
+    }
 }
 
 /// The decision on one completion.
@@ -81,11 +120,14 @@ impl MathVerifier {
             }
         };
         let MathVerdict { kind, reason, .. } = verify(&gold, completion, &self.config);
-        match kind {
-            MathVerdictKind::Equal => Ok(Verdict::pass(reason)),
-            MathVerdictKind::GoldUnparsed => Err(VerifierError::ground_truth(task, self.name(), reason)),
-            _ => Ok(Verdict::fail(reason)),
-        }
+        let verdict = match kind {
+            MathVerdictKind::Equal => Verdict::pass(reason),
+            MathVerdictKind::GoldUnparsed => {
+                return Err(VerifierError::GoldUnparsed { task: task.id.clone(), problem: reason });
+            }
+            _ => Verdict::fail(reason),
+        };
+        Ok(Verdict { math: Some(kind), ..verdict })
     }
 }
 

@@ -117,7 +117,9 @@ pub(super) fn leading_value(sentence: &str) -> &str {
     }
     let end = if depth > 0 { before_bracket } else { end };
     let rest = &sentence[end..];
-    let is_unit = rest.split_whitespace().count() <= MOST_UNIT_WORDS && !rest.contains(|c: char| c.is_ascii_digit());
+    let is_unit = rest.split_whitespace().count() <= MOST_UNIT_WORDS
+        && !rest.trim_start().starts_with([',', ';', '，'])
+        && !rest.contains(|c: char| c.is_ascii_digit());
     let value = sentence[..end].trim();
     if depth == 0 && is_unit || value.is_empty() { sentence } else { value }
 }
@@ -150,6 +152,7 @@ mod tests {
             ("42", "42"),
             ("42 apples in the big basket", "42"),
             ("3, 5, and 7", "3, 5, and 7"),
+            ("7, I think", "7"),
             ("12 (the sum of all of them)", "12"),
             ("(3, 5)", "(3, 5)"),
             ("5 more than 3", "5"),

@@ -1,0 +1,158 @@
+//! `trainer verify-math`: the maths verifier by itself, on one pair for people or on a file of pairs for pipelines.
+
+use crate::config::{Source, load};
+use crate::failure::{Interrupted, Usage};
+use crate::interrupt::Interrupt;
+use anyhow::{Context, Result, anyhow};
+use clap::Args;
+use serde::Deserialize;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use verifiers::VerifiersConfig;
+use verifiers::math::batch::{BatchError, BatchSummary, verify_stream};
+use verifiers::math::{Extraction, MathConfig, MathVerdictKind, extract, extract_gold, verify};
+
+/// What `trainer verify-math` takes.
+#[derive(Debug, Args)]
+pub struct VerifyMathArgs {
+    /// The right final answer; without delimiters it is taken as one whole answer.
+    #[arg(required_unless_present = "input", allow_hyphen_values = true)]
+    gold: Option<String>,
+    /// What a model wrote, its thinking included.
+    #[arg(required_unless_present = "input", allow_hyphen_values = true)]
+    completion: Option<String>,
+    /// Also say what was compared, and which rule found it.
+    #[arg(long, conflicts_with = "input")]
+    explain: bool,
+    /// A JSONL file of {"id", "gold", "completion"}.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["gold", "completion"])]
+    input: Option<PathBuf>,
+    /// Where {"id", "verdict", "stage", "reason"} go, one a line, in the input's order; standard output where absent.
+    #[arg(long, value_name = "FILE", requires = "input")]
+    output: Option<PathBuf>,
+    /// A TOML file whose section [verifiers.math] is used.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Overrides one key, as in --set verifiers.math.extraction.last_number=false (may be given several times).
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// The only section of a run's config that is read here.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Sections {
+    verifiers: VerifiersConfig,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A config or a line of the input that is not what it should be, files that cannot be read or written, an interruption.
+pub fn run(args: &VerifyMathArgs, interrupt: &Interrupt) -> Result<()> {
+    let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
+    let config = load::<Sections>(&source)?.verifiers;
+    config.validate().map_err(|error| Usage::error(error.to_string()))?;
+    match (&args.input, &args.gold, &args.completion) {
+        (Some(input), _, _) => verify_file(input, args.output.as_deref(), &config.math, interrupt),
+        (None, Some(gold), Some(completion)) => {
+            println!("{}", describe(gold, completion, args.explain, &config.math));
+            Ok(())
+        }
+        _ => Err(Usage::error("give GOLD and COMPLETION, or --input")),
+    }
+}
+
+/// The verdict in a line, or with what was compared.
+fn describe(gold: &str, completion: &str, explain: bool, config: &MathConfig) -> String {
+    let verdict = verify(gold, completion, config);
+    let (kind, stage) = (verdict.kind.as_str(), verdict.stage.as_str());
+    if !explain {
+        return format!("{kind} ({stage}): {}", verdict.reason);
+    }
+    let answer = match extract(completion, &config.extraction) {
+        Extraction::Found { rule, answer } => format!("{answer}\nfound by    the rule {}", rule.as_str()),
+        Extraction::Missing(why) => format!("none: {why}"),
+    };
+    format!(
+        "verdict     {kind}\nstage       {stage}\nreason      {}\ngold        {}\nanswer      {answer}",
+        verdict.reason,
+        extract_gold(gold),
+    )
+}
+
+fn verify_file(input: &Path, output: Option<&Path>, config: &MathConfig, interrupt: &Interrupt) -> Result<()> {
+    let pairs = File::open(input).with_context(|| input.display().to_string())?;
+    let pairs = BufReader::with_capacity(1 << 20, pairs);
+    let go_on = || interrupt.check().is_ok();
+    let written = output.map_or_else(|| "standard output".into(), |path| path.display().to_string());
+    let fail = |error: BatchError| match error {
+        BatchError::Line { .. } => anyhow!("{}: {error}", input.display()),
+        BatchError::Read(error) => anyhow!(error).context(format!("{} cannot be read", input.display())),
+        BatchError::Write(error) => anyhow!(error).context(format!("{written} cannot be written")),
+        BatchError::Interrupted { .. } => Interrupted.into(),
+    };
+    let summary = match output {
+        None => verify_stream(pairs, std::io::stdout().lock(), config, go_on).map_err(fail)?,
+        Some(path) => {
+            let partial = Partial::create(path).with_context(|| written.clone())?;
+            let file = BufWriter::with_capacity(1 << 20, &partial.file);
+            let summary = verify_stream(pairs, file, config, go_on).map_err(fail)?;
+            partial.keep().with_context(|| written.clone())?;
+            summary
+        }
+    };
+    say(&summary)
+}
+
+/// Standard error: how many of each kind, how fast, and the slowest pair.
+fn say(summary: &BatchSummary) -> Result<()> {
+    let mut said = std::io::stderr().lock();
+    let counts = MathVerdictKind::ALL.iter().zip(summary.num_by_kind).filter(|(_, count)| *count > 0);
+    let counts: Vec<String> = counts.map(|(kind, count)| format!("{} {count}", kind.as_str())).collect();
+    writeln!(said, "{} pairs: {}", summary.num_pairs, counts.join(", "))?;
+    writeln!(said, "{:.0} pairs/s, {:.3} s", summary.pairs_per_second(), summary.elapsed.as_secs_f64())?;
+    if let Some(slowest) = &summary.slowest {
+        let milliseconds = slowest.elapsed.as_secs_f64() * 1e3;
+        writeln!(said, "slowest pair: line {}, id {}, {milliseconds:.3} ms", slowest.line, slowest.id)?;
+    }
+    Ok(())
+}
+
+/// A file that takes its name when it is whole, and is removed where it never is. Devices and pipes are written as they are.
+struct Partial {
+    file: File,
+    temporary: Option<PathBuf>,
+    path: PathBuf,
+}
+
+impl Partial {
+    fn create(path: &Path) -> std::io::Result<Self> {
+        let is_special = path.metadata().is_ok_and(|metadata| !metadata.is_file());
+        let temporary = (!is_special).then(|| {
+            let mut name = std::ffi::OsString::from(".");
+            name.push(path.file_name().unwrap_or_default());
+            name.push(crate::record::atomic::TEMPORARY_SUFFIX);
+            path.with_file_name(name)
+        });
+        let file = File::create(temporary.as_deref().unwrap_or(path))?;
+        Ok(Self { file, temporary, path: path.to_owned() })
+    }
+
+    fn keep(mut self) -> std::io::Result<()> {
+        match self.temporary.take() {
+            Some(temporary) => std::fs::rename(temporary, &self.path),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            // The error that ended the command is what matters.
+            let _ = std::fs::remove_file(temporary);
+        }
+    }
+}
