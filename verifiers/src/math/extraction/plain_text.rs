@@ -141,6 +141,10 @@ fn word(line: &str, at: usize) -> (Token, usize) {
     if NAMES.contains(&word) {
         return (Token::Symbol, end);
     }
+    if after.starts_with(['\'', '’']) {
+        let quote = after.chars().next().map_or(0, char::len_utf8);
+        return (Token::Word, end + quote + letters(&after[quote..]));
+    }
     // `COVID-19` and `step2` are words with their digits.
     let hyphen = usize::from(after.starts_with('-'));
     let tail = after[hyphen..].find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len() - hyphen);
@@ -177,7 +181,7 @@ fn command(line: &str, at: usize) -> (Token, usize) {
 /// The last formula of a line that holds a number and stands by itself: outside of brackets that hold prose, no list marker,
 /// no label. Its byte range in the line.
 pub(super) fn last_formula(line: &str) -> Option<Range<usize>> {
-    let mut last = None;
+    let mut found: Vec<Range<usize>> = Vec::new();
     let mut run: Option<Run> = None;
     let mut depth = 0_usize;
     let mut at = 0;
@@ -199,7 +203,7 @@ pub(super) fn last_formula(line: &str) -> Option<Range<usize>> {
                 run.push(token, at..end, depth);
             }
         } else if let Some(run) = run.take() {
-            last = run.finish(depth).and_then(|range| trim(line, range)).or(last);
+            found.extend(run.finish(depth).and_then(|range| trim(line, range)));
         }
         match token {
             Token::Open => depth += 1,
@@ -208,7 +212,24 @@ pub(super) fn last_formula(line: &str) -> Option<Range<usize>> {
         }
         at = end;
     }
-    run.and_then(|run| run.finish(depth)).and_then(|range| trim(line, range)).or(last)
+    found.extend(run.and_then(|run| run.finish(depth)).and_then(|range| trim(line, range)));
+    with_list(line, &found)
+}
+
+/// The last of the formulas, with those before it that "and" or "or" makes one list with it.
+fn with_list(line: &str, found: &[Range<usize>]) -> Option<Range<usize>> {
+    let (last, before) = found.split_last()?;
+    let mut start = last.start;
+    for formula in before.iter().rev() {
+        let gap = line[formula.end..start].trim();
+        let joins = matches!(gap, "and" | "or" | ", and" | ", or" | "和" | "或");
+        let is_listed = gap == "," && start < last.start;
+        if !joins && !is_listed {
+            break;
+        }
+        start = formula.start;
+    }
+    Some(start..last.end)
 }
 
 /// A stretch of formula tokens.
@@ -350,6 +371,10 @@ mod tests {
             ("about 3 million people", "3 million"),
             ("at 4:30 sharp", "4:30"),
             ("30cm of rope", "30cm"),
+            ("I think it's 42", "42"),
+            ("The roots are 2, 3 and -5.", "2, 3 and -5"),
+            ("x = 2 or x = -3", "x = 2 or x = -3"),
+            ("3 + 4 = 7 and 5 + 6 = 11", "11"),
         ] {
             let found = last_formula(line).map(|range| &line[range]);
             assert_eq!(found, Some(formula), "{line}");

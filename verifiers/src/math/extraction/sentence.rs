@@ -49,6 +49,7 @@ pub(super) fn sentence(text: &str) -> &str {
                 after.trim_start_matches(['*', '"', '\'', '”', ')', '_']).chars().next().is_none_or(char::is_whitespace)
             }
             ';' => after.starts_with(' '),
+            ' ' => ["because ", "since "].iter().any(|word| after.starts_with(word)),
             ',' => after.strip_prefix(' ').is_some_and(is_clause),
             '，' => CHINESE_CLAUSES.iter().any(|clause| after.starts_with(clause)),
             '<' => after.starts_with('|') || after.starts_with('/'),
@@ -77,7 +78,6 @@ pub(super) fn bare(text: &str) -> &str {
 /// Whether the text begins as a value does: with a digit, a sign, a bracket, a command, a currency, a variable.
 pub(super) fn begins_as_value(text: &str) -> bool {
     match text.chars().next() {
-        Some('-' | '+' | '−' | '±') => text[1..].chars().any(|c| c.is_alphanumeric()) || text.len() > 1,
         Some(_) => matches!(token(text, 0).0, Token::Number | Token::Symbol | Token::Open | Token::Operator),
         None => false,
     }
@@ -117,9 +117,12 @@ pub(super) fn leading_value(sentence: &str) -> &str {
     }
     let end = if depth > 0 { before_bracket } else { end };
     let rest = &sentence[end..];
-    let is_unit = rest.split_whitespace().count() <= MOST_UNIT_WORDS
-        && !rest.trim_start().starts_with([',', ';', '，'])
-        && !rest.contains(|c: char| c.is_ascii_digit());
+    // The answer goes on behind a unit, as in "2 hours and 30 minutes": all of it, or nothing is right.
+    if depth == 0 && rest.contains(|c: char| c.is_ascii_digit()) {
+        return sentence;
+    }
+    let is_unit =
+        rest.split_whitespace().count() <= MOST_UNIT_WORDS && !rest.trim_start().starts_with([',', ';', '，']);
     let value = sentence[..end].trim();
     if depth == 0 && is_unit || value.is_empty() { sentence } else { value }
 }
@@ -135,6 +138,7 @@ mod tests {
             ("3.14", "3.14"),
             ("**73**\n\nmore", "73"),
             ("42, because it is.", "42"),
+            ("5 because 2 + 3 = 5", "5"),
             ("3, 5, and 7.", "3, 5, and 7"),
             ("12，因为", "12"),
             ("12。", "12"),
@@ -155,7 +159,7 @@ mod tests {
             ("7, I think", "7"),
             ("12 (the sum of all of them)", "12"),
             ("(3, 5)", "(3, 5)"),
-            ("5 more than 3", "5"),
+            ("2 hours and 30 minutes", "2 hours and 30 minutes"),
         ] {
             assert_eq!(leading_value(text), expected, "{text}");
         }

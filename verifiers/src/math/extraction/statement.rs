@@ -8,7 +8,8 @@ use super::{Outcome, formula, plain_text, sentence};
 
 /// Where a statement may begin. What follows decides whether it is one.
 static MARKER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"[Aa]nswers?|ANSWERS?|答案|故选|应选|因此选|所以选|故選|應選|####").expect("the pattern is constant")
+    Regex::new(r"[Aa]nswers?|[Cc]orrect (?:option|choice)|ANSWERS?|答案|故选|应选|因此选|所以选|故選|應選|####")
+        .expect("the pattern is constant")
 });
 
 /// Statements that are looked at, from the last one on.

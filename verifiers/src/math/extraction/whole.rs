@@ -28,12 +28,14 @@ pub(super) fn find(text: &str) -> Outcome<'_> {
 
 fn is_value(text: &str) -> bool {
     let mut words = 0;
-    let mut has_number = false;
+    let (mut has_number, mut has_symbol) = (false, false);
     let mut at = 0;
     while at < text.len() {
         let (token, end) = token(text, at);
         match token {
             Token::Word if matches!(&text[at..end], "and" | "or" | "和" | "或") => {}
+            // Scripts without spaces are told apart by their characters alone: a sentence, unless it is a unit.
+            Token::Word if !has_number && text[at..end].chars().all(|c| c as u32 >= 0x2E80) => return false,
             Token::Word => words += 1,
             Token::Number => {
                 // A word before a number: a sentence.
@@ -43,11 +45,16 @@ fn is_value(text: &str) -> bool {
                 has_number = true;
             }
             Token::Break => return false,
-            _ => {}
+            Token::Space | Token::Separator => {}
+            _ => has_symbol = true,
         }
         at = end;
     }
-    words <= if has_number { MOST_UNIT_WORDS } else { MOST_WORDS }
+    match (has_number, has_symbol) {
+        (true, _) => words <= MOST_UNIT_WORDS,
+        (false, true) => words == 0,
+        (false, false) => words <= MOST_WORDS,
+    }
 }
 
 #[cfg(test)]
@@ -81,6 +88,8 @@ mod tests {
             "11\n5/6",
             "Answer $9$",
             "So 3 + 4 = 7",
+            "The correct option is (D)",
+            "综上，选择 B",
         ] {
             assert_eq!(find(text), Ok(None), "{text}");
         }
