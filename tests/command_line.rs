@@ -20,7 +20,9 @@ fn stdout(arguments: &[&str]) -> String {
 #[test]
 fn help() {
     snapshot("help", &stdout(&["--help"]));
-    for command in ["cold-start", "reward-model", "recipe", "eval", "generate", "report", "sandbox", "bench"] {
+    let commands =
+        ["cold-start", "reward-model", "recipe", "eval", "generate", "verify-math", "report", "sandbox", "bench"];
+    for command in commands {
         snapshot(&format!("help_{command}"), &stdout(&[command, "--help"]));
     }
 }
