@@ -1,6 +1,6 @@
 # Tries: to end from a thread while others print
 # Expects: wrong_answer, runtime_error
-# Expects on wasm: wrong_answer, runtime_error
+# Expects on wasm: process_limit
 import os, threading, time
 def end():
     time.sleep(0.05)
