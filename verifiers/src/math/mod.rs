@@ -1,23 +1,30 @@
 //! The maths verifier: is the completion's final answer the task's?
 //!
-//! [`verify`] goes through stages (gold, extraction, text, exact) and says at which one it was decided and why. It knows
-//! nothing of tasks; [`MathVerifier`] joins it to them. What is decided is decided exactly: rationals of any size, no
-//! floating point, no tolerance. An answer that it cannot read is never taken for a wrong one where the gold is to blame.
+//! [`verify`] goes through stages and says at which one it was decided and why: [`extraction`] finds the answer,
+//! [`notation`] reads it to an [`expression`], [`comparison`] decides with what [`evaluation`] computes: exactly, as an
+//! identity modulo primes, or at points in floating point with a bound of the error. Every loop is bounded by what is
+//! counted, so that the same input gives the same verdict on every machine. It knows nothing of tasks; [`MathVerifier`]
+//! joins it to them. An answer that it cannot read is never taken for a wrong one where the gold is to blame.
 
+mod arithmetic;
 pub mod batch;
-mod compare;
+mod budget;
+mod comparison;
 mod config;
+mod evaluation;
+mod expression;
 mod extraction;
-mod normalization;
-mod value;
+mod notation;
+mod text;
+mod verification;
 
 use datasets::Task;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use compare::verify;
-pub use config::MathConfig;
+pub use config::{MathConfig, MathPolicy};
 pub use extraction::{Extraction, ExtractionConfig, ExtractionRule, extract, extract_gold};
+pub use verification::verify;
 
 use crate::{Verdict, VerdictFuture, Verifier, VerifierError};
 
@@ -63,17 +70,25 @@ impl MathVerdictKind {
     }
 }
 
-/// Where the decision fell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where the decision fell, in the order in which they are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// Reading the gold.
     Gold,
     /// Looking for the final answer in the completion.
     Extraction,
+    /// Reading the completion's answer.
+    Parsing,
     /// Comparing normalised text.
     Text,
-    /// Comparing exact values.
+    /// Comparing exact rational numbers.
     Exact,
+    /// Comparing values at a random point modulo two primes.
+    Identity,
+    /// Comparing values in floating point, with a bound of their error, at several points.
+    Numeric,
+    /// Comparing what kind of answer it is, how many members it has, or sets of real numbers.
+    Structure,
 }
 
 impl Stage {
@@ -82,8 +97,12 @@ impl Stage {
         match self {
             Self::Gold => "gold",
             Self::Extraction => "extraction",
+            Self::Parsing => "parsing",
             Self::Text => "text",
             Self::Exact => "exact",
+            Self::Identity => "identity",
+            Self::Numeric => "numeric",
+            Self::Structure => "structure",
         }
     }
 }

@@ -1,0 +1,119 @@
+//! Answers as text: what two of them share whatever their spacing, fonts and case, and which are words and nothing else.
+
+/// Commands that only set the font of their argument, space it, or size a bracket.
+const SILENT: [&str; 31] = [
+    "text",
+    "textbf",
+    "textit",
+    "textrm",
+    "mathrm",
+    "mathbf",
+    "mathit",
+    "mbox",
+    "operatorname",
+    "textnormal",
+    "boxed",
+    "left",
+    "right",
+    "big",
+    "Big",
+    "bigl",
+    "bigr",
+    "Bigl",
+    "Bigr",
+    "bigg",
+    "Bigg",
+    "quad",
+    "qquad",
+    "displaystyle",
+    "textstyle",
+    "limits",
+    "rm",
+    "bf",
+    "mathsf",
+    "texttt",
+    "hbox",
+];
+
+/// Without spaces, dollar signs, fonts and what ends a sentence; `\dfrac` is `\frac`. Equal texts are equal answers.
+pub(super) fn canonical(answer: &str) -> String {
+    let mut text = String::with_capacity(answer.len());
+    let mut rest = answer.trim();
+    while let Some(c) = rest.chars().next() {
+        if c != '\\' {
+            if !c.is_whitespace() && c != '$' {
+                text.push(if matches!(c, '−' | '–') { '-' } else { c });
+            }
+            rest = &rest[c.len_utf8()..];
+            continue;
+        }
+        let after = &rest[1..];
+        let len = after.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let name = &after[..len];
+        rest = &after[len..];
+        if name.is_empty() {
+            let Some(sign) = after.chars().next() else { break };
+            if !matches!(sign, ',' | '!' | ';' | ':' | ' ' | '(' | ')' | '[' | ']' | '\n') {
+                text.push('\\');
+                text.push(sign);
+            }
+            rest = &after[sign.len_utf8()..];
+        } else if !SILENT.contains(&name) {
+            text.push('\\');
+            text.push_str(match name {
+                "dfrac" | "tfrac" => "frac",
+                "leq" => "le",
+                "geq" => "ge",
+                name => name,
+            });
+            // A command ends where its argument begins.
+            if rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == ' ') {
+                text.push(' ');
+            }
+        }
+    }
+    let end = text.trim_end_matches(['.', ',', ';', '。']).len();
+    text.truncate(end);
+    while text.starts_with('{') && text.ends_with('}') && !text[1..text.len() - 1].contains(['{', '}']) {
+        text = text[1..text.len() - 1].to_owned();
+    }
+    text
+}
+
+/// Its words in lower case, where it is words and nothing else: no number, no operator, no command but fonts and spaces.
+pub(super) fn words(canonical: &str) -> Option<String> {
+    let is_word = |c: char| {
+        c.is_alphabetic() || matches!(c, '{' | '}' | '(' | ')' | '.' | ',' | ';' | ':' | '\'' | '’' | '"' | '-' | '?')
+    };
+    let has_letters = canonical.chars().filter(|c| c.is_alphabetic()).nth(1).is_some();
+    (has_letters && canonical.chars().all(is_word))
+        .then(|| canonical.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect())
+}
+
+/// Whether it is one letter, in brackets or not: a choice, or a name. Its lower case.
+pub(super) fn letter(canonical: &str) -> Option<char> {
+    let inner = canonical.trim_matches(['(', ')', '{', '}', '.', '[', ']']);
+    let mut chars = inner.chars();
+    let letter = chars.next().filter(char::is_ascii_alphabetic)?;
+    chars.next().is_none().then(|| letter.to_ascii_lowercase())
+}
+
+/// Words that make another statement of the number beside them.
+const QUALIFIERS: [&str; 16] = [
+    "more", "less", "least", "most", "fewer", "not", "no", "never", "greater", "smaller", "above", "below", "except",
+    "none", "over", "under",
+];
+
+/// Whether such a word stands in an answer.
+pub(super) fn is_qualified(answer: &str) -> bool {
+    let is_letter = |c: char| !c.is_ascii_alphabetic();
+    answer.split(is_letter).any(|word| QUALIFIERS.iter().any(|known| known.eq_ignore_ascii_case(word)))
+}
+
+/// `2,74` as `2.74`: one number with a decimal comma.
+pub(super) fn with_decimal_point(answer: &str) -> Option<String> {
+    let trimmed = answer.trim().trim_matches('$').trim();
+    let (whole, decimals) = trimmed.split_once(',')?;
+    let digits = |text: &str| !text.is_empty() && text.len() < 20 && text.bytes().all(|b| b.is_ascii_digit());
+    (digits(whole.trim_start_matches('-')) && digits(decimals)).then(|| format!("{whole}.{decimals}"))
+}
