@@ -1,7 +1,7 @@
 //! The maths verifier: is the completion's final answer the task's?
 //!
-//! [`verify`] goes through stages and says at which one it was decided and why: [`extraction`] finds the answer,
-//! [`notation`] reads it to an [`expression`], [`comparison`] decides with what [`evaluation`] computes: exactly, as an
+//! [`verify`] goes through stages and says at which one it was decided and why: `extraction` finds the answer,
+//! `notation` reads it to an `expression`, `comparison` decides with what `evaluation` computes: exactly, as an
 //! identity modulo primes, or at points in floating point with a bound of the error. Every loop is bounded by what is
 //! counted, so that the same input gives the same verdict on every machine. It knows nothing of tasks; [`MathVerifier`]
 //! joins it to them. An answer that it cannot read is never taken for a wrong one where the gold is to blame.

@@ -117,3 +117,38 @@ pub(super) fn with_decimal_point(answer: &str) -> Option<String> {
     let digits = |text: &str| !text.is_empty() && text.len() < 20 && text.bytes().all(|b| b.is_ascii_digit());
     (digits(whole.trim_start_matches('-')) && digits(decimals)).then(|| format!("{whole}.{decimals}"))
 }
+
+/// Whether it says that there is no solution: `∅`, or words.
+pub(super) fn is_nothing(canonical: &str, words: Option<&str>) -> bool {
+    const SIGNS: [&str; 5] = ["\\emptyset", "\\varnothing", "∅", "\\{\\}", "无解"];
+    const WORDS: [&str; 7] =
+        ["nosolution", "nosolutions", "norealsolution", "norealsolutions", "emptyset", "theemptyset", "nosuchnumber"];
+    SIGNS.contains(&canonical) || words.is_some_and(|words| WORDS.contains(&words))
+}
+
+/// Whether it says that there is no value.
+pub(super) fn is_undefined(words: Option<&str>) -> bool {
+    words.is_some_and(|words| ["undefined", "doesnotexist", "dne", "notdefined"].contains(&words))
+}
+
+/// A time of day in minutes, and whether it says which half of the day: `3:30`, `3:30 p.m.`, `3 PM`.
+pub(super) fn time(canonical: &str) -> Option<(u32, bool)> {
+    let lower = canonical.to_ascii_lowercase().replace(['.', '{', '}'], "");
+    let (clock, half) = match (lower.strip_suffix("am"), lower.strip_suffix("pm")) {
+        (Some(clock), _) => (clock, Some(0)),
+        (_, Some(clock)) => (clock, Some(12)),
+        _ => (lower.as_str(), None),
+    };
+    let (hours, minutes) = match clock.split_once(':') {
+        Some((hours, minutes)) => (hours, minutes),
+        None if half.is_some() => (clock, "00"),
+        None => return None,
+    };
+    let number = |text: &str, len: usize| text.parse::<u32>().ok().filter(|_| text.len() <= len);
+    let (hours, minutes) = (number(hours, 2)?, number(minutes, 2).filter(|m| minutes.len() == 2 && *m < 60)?);
+    match half {
+        Some(half) if (1..=12).contains(&hours) => Some(((hours % 12 + half) * 60 + minutes, true)),
+        None if hours < 24 => Some((hours * 60 + minutes, false)),
+        _ => None,
+    }
+}

@@ -54,7 +54,6 @@ fn judge(gold: &str, answer: &str, config: &MathConfig) -> Judgement {
 
     let texts = (text::canonical(gold), text::canonical(answer));
     let same_text = texts.0 == texts.1 && !texts.0.is_empty();
-    // Undefined is only what is written as undefined.
     if same_text {
         return (Equal, Stage::Text, None);
     }
@@ -64,6 +63,21 @@ fn judge(gold: &str, answer: &str, config: &MathConfig) -> Judgement {
     let words = (text::words(&texts.0), text::words(&texts.1));
     if words.0.is_some() && words.0 == words.1 {
         return (Equal, Stage::Text, None);
+    }
+    let decided = |is_equal| (if is_equal { Equal } else { NotEqual }, Stage::Text, None);
+    let says = |is_it: &dyn Fn(&str, Option<&str>) -> bool| {
+        (is_it(&texts.0, words.0.as_deref()), is_it(&texts.1, words.1.as_deref()))
+    };
+    let nothing = says(&text::is_nothing);
+    let undefined = says(&|_, words| text::is_undefined(words));
+    if nothing == (true, true) || undefined == (true, true) {
+        return decided(true);
+    }
+    // A time of day; where neither says which half of the day, it may be a ratio.
+    if let (Some(a), Some(b)) = (text::time(&texts.0), text::time(&texts.1))
+        && (a.1 || b.1)
+    {
+        return decided(if a.1 && b.1 { a.0 == b.0 } else { a.0 % 720 == b.0 % 720 });
     }
     let judgement = meaning(gold, answer, &words, config);
     let other_readings = [
@@ -118,7 +132,9 @@ fn meaning(gold: &str, answer: &str, words: &(Option<String>, Option<String>), c
             (GoldUnparsed, Stage::Numeric, Some("could not be computed, and is written otherwise"))
         }
         Ok(Outcome::CompletionNotComputed) => (CompletionUnparsed, Stage::Numeric, Some("could not be computed")),
-        Ok(Outcome::TooLarge) => (BudgetExceeded, Stage::Numeric, Some("is too large to be computed")),
+        Ok(Outcome::TooLarge) => {
+            (BudgetExceeded, Stage::Numeric, Some("has no value, or one that is too large to be computed"))
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::{Outcome, operand, operand::Operand};
 use crate::math::{MathPolicy, Stage};
 
 /// Ends of both sides together beyond which regions are not compared.
-const MAX_ENDS: usize = 200;
+const MAX_ENDS: usize = 60;
 
 /// A subset of the real line.
 #[derive(Clone)]

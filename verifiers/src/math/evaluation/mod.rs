@@ -17,6 +17,9 @@ use super::{
 pub(in crate::math) use identity::Image;
 pub(in crate::math) use numeric::{NUM_POINTS, Point};
 
+/// Nodes of an expression that is computed at points: each costs a function call at every point.
+const MAX_NUMERIC_NODES: usize = 2_000;
+
 /// How `±` is read: as plus with `∓` as minus, or the other way around.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::math) enum Sign {
@@ -64,8 +67,11 @@ impl<'a> Evaluator<'a> {
         values.get_or_init(|| identity::evaluate(self, sign))[id as usize]
     }
 
-    /// The value of a node at one of the points.
+    /// The value of a node at one of the points; none in an expression of too many nodes.
     pub fn numeric(&self, id: Id, sign: Sign, point: usize) -> Option<Complex> {
+        if self.expression.nodes.len() > MAX_NUMERIC_NODES {
+            return None;
+        }
         let values = &self.values[sign as usize].numeric[point];
         values.get_or_init(|| numeric::evaluate(self, sign, Point(point)))[id as usize]
     }

@@ -136,6 +136,10 @@ fn words_letters_and_units() {
         (r"\frac{41}{12}", r"\frac{41}{12}\text{ km}"),
         (r"864 \mbox{ inches}^2", "864"),
         (r"1 \text{ m}", r"100 \text{ cm}"),
+        (r"3:30 \text{ p.m.}", "3:30 PM"),
+        ("3:30", r"3:30 \text{ PM}"),
+        (r"\emptyset", r"\text{no solution}"),
+        (r"\text{DNE}", r"\text{undefined}"),
     ]);
     assert_not_equal(&[
         ("Monday", "Tuesday"),
@@ -144,6 +148,8 @@ fn words_letters_and_units() {
         (r"5 \text{ cm}", r"5 \text{ kg}"),
         (r"\text{more than } 5", r"\text{less than } 5"),
         ("not true", "false"),
+        (r"3:30 \text{ AM}", r"3:30 \text{ PM}"),
+        ("0", r"\emptyset"),
     ]);
 }
 
