@@ -99,9 +99,35 @@ pub(super) fn letter(canonical: &str) -> Option<char> {
 }
 
 /// Words that make another statement of the number beside them.
-const QUALIFIERS: [&str; 16] = [
-    "more", "less", "least", "most", "fewer", "not", "no", "never", "greater", "smaller", "above", "below", "except",
-    "none", "over", "under",
+const QUALIFIERS: [&str; 28] = [
+    "more",
+    "less",
+    "least",
+    "most",
+    "fewer",
+    "not",
+    "no",
+    "never",
+    "greater",
+    "smaller",
+    "above",
+    "below",
+    "except",
+    "none",
+    "over",
+    "under",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 
 /// Whether such a word stands in an answer.

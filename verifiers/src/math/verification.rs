@@ -74,21 +74,22 @@ fn judge(gold: &str, answer: &str, config: &MathConfig) -> Judgement {
         return decided(true);
     }
     // A time of day; where neither says which half of the day, it may be a ratio.
-    if let (Some(a), Some(b)) = (text::time(&texts.0), text::time(&texts.1))
-        && (a.1 || b.1)
-    {
-        return decided(if a.1 && b.1 { a.0 == b.0 } else { a.0 % 720 == b.0 % 720 });
+    match (text::time(&texts.0), text::time(&texts.1)) {
+        (Some(a), Some(b)) if a.1 && b.1 => return decided(a.0 == b.0),
+        (Some(a), Some(b)) if a.1 || b.1 => return decided(a.0 % 720 == b.0 % 720),
+        (Some((_, true)), None) | (None, Some((_, true))) => return decided(false),
+        _ => {}
     }
     let judgement = meaning(gold, answer, &words, config);
-    let other_readings = [
-        text::with_decimal_point(gold).map(|gold| (gold, answer.to_owned())),
-        text::with_decimal_point(answer).map(|answer| (gold.to_owned(), answer)),
+    // The comma of one may be the point of the other: 2,74 for 2.74. A gold with a comma is a list but for 0,111.
+    let readings = [
+        (texts.1.contains('.') && texts.0.starts_with("0,"))
+            .then(|| (text::with_decimal_point(&texts.0), texts.1.clone())),
+        texts.0.contains('.').then(|| (Some(texts.0.clone()), text::with_decimal_point(&texts.1).unwrap_or_default())),
     ];
     if judgement.0 != Equal {
-        // A comma may have been the point of a decimal.
-        for (gold, answer) in
-            other_readings.into_iter().flatten().filter(|(gold, answer)| gold.contains('.') && answer.contains('.'))
-        {
+        for (gold, answer) in readings.into_iter().flatten() {
+            let Some(gold) = gold.filter(|_| !answer.is_empty()) else { continue };
             let other = meaning(&gold, &answer, &(None, None), config);
             if other.0 == Equal {
                 return other;

@@ -187,8 +187,13 @@ impl Comparison<'_> {
                 self.lists(a, b, *is_ordered || *other || !self.policy.lists_unordered)
             }
             (List { is_set: true, .. }, Tuple { .. }) | (Tuple { .. }, List { is_set: true, .. }) => different,
-            (List { items: a, .. }, Tuple { items: b, .. }) | (Tuple { items: a, .. }, List { items: b, .. }) => {
-                self.ordered(a, b)
+            (List { items: a, .. }, Tuple { open, close, items: b })
+            | (Tuple { open, close, items: a }, List { items: b, .. }) => {
+                if open == close {
+                    self.ordered(a, b)
+                } else {
+                    different
+                }
             }
             (List { items, .. }, other) => match items.as_slice() {
                 [single] => self.values(single, other),

@@ -131,6 +131,14 @@ impl<'e> Operand<'e> {
     }
 }
 
+impl Peeled<'_> {
+    /// Whether no unit and no words stand beside it.
+    fn is_bare(&self) -> bool {
+        let expression = self.inner.expression();
+        expression.unit.is_none() && expression.num_words == 0
+    }
+}
+
 /// Whether two numbers are the same under the policy.
 pub(super) fn compare(gold: Operand<'_>, completion: Operand<'_>, policy: &MathPolicy) -> Outcome {
     let outcome = same_value(gold, completion);
@@ -142,12 +150,15 @@ pub(super) fn compare(gold: Operand<'_>, completion: Operand<'_>, policy: &MathP
     // 28% may stand as 28, but not as 28/100 of something else.
     if policy.percent_sign_optional && g.is_percent != c.is_percent {
         let other = if g.is_percent { &c } else { &g };
-        if other.is_literal && is_equal(g.inner, c.inner) {
+        if other.is_literal && !other.is_degree && other.is_bare() && is_equal(g.inner, c.inner) {
             return Outcome::Equal(Stage::Exact);
         }
     }
-    if policy.degree_sign_optional && g.is_degree != c.is_degree && is_equal(g.inner, c.inner) {
-        return Outcome::Equal(Stage::Exact);
+    if policy.degree_sign_optional && g.is_degree != c.is_degree {
+        let other = if g.is_degree { &c } else { &g };
+        if !other.is_percent && other.is_bare() && is_equal(g.inner, c.inner) {
+            return Outcome::Equal(Stage::Exact);
+        }
     }
     if rounds(&g, &c, gold, completion, policy.rounding_digits) {
         return Outcome::Equal(Stage::Numeric);

@@ -150,6 +150,12 @@ fn words_letters_and_units() {
         ("not true", "false"),
         (r"3:30 \text{ AM}", r"3:30 \text{ PM}"),
         ("0", r"\emptyset"),
+        (r"\frac13", r"\text{1:03 PM}"),
+        (r"25\%", r"25^\circ"),
+        (r"100^\circ", r"100 \text{ square units}"),
+        ("20", "June 20"),
+        ("1,3", "1.3"),
+        ("0,1", "(0,1]"),
     ]);
 }
 
