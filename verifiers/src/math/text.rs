@@ -1,5 +1,9 @@
 //! Answers as text: what two of them share whatever their spacing, fonts and case, and which are words and nothing else.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 /// Commands that only set the font of their argument, space it, or size a bracket.
 const SILENT: [&str; 31] = [
     "text",
@@ -41,7 +45,16 @@ pub(super) fn canonical(answer: &str) -> String {
     let mut rest = answer.trim();
     while let Some(c) = rest.chars().next() {
         if c != '\\' {
-            if !c.is_whitespace() && c != '$' {
+            if c.is_whitespace() {
+                // Two numbers do not become one.
+                let after = rest.trim_start();
+                if text.ends_with(|c: char| c.is_ascii_digit()) && after.starts_with(|c: char| c.is_ascii_digit()) {
+                    text.push(' ');
+                }
+                rest = after;
+                continue;
+            }
+            if c != '$' {
                 text.push(if matches!(c, '−' | '–') { '-' } else { c });
             }
             rest = &rest[c.len_utf8()..];
@@ -176,5 +189,24 @@ pub(super) fn time(canonical: &str) -> Option<(u32, bool)> {
         Some(half) if (1..=12).contains(&hours) => Some(((hours % 12 + half) * 60 + minutes, true)),
         None if hours < 24 => Some((hours * 60 + minutes, false)),
         _ => None,
+    }
+}
+
+/// Without `k ∈ ℤ` at its end, in brackets or behind a comma: what a letter may be is no part of the answer.
+pub(super) fn without_range(answer: &str) -> &str {
+    static RANGE: LazyLock<Regex> = LazyLock::new(|| {
+        let set = r"(?:\\(?:mathbb|mathbf|mathrm)\s*\{?\s*[ZN]\s*\}?|ℤ|ℕ|[ZN]\b)(?:\s*[_^]\s*(?:\{[^{}]*\}|[*+]))?";
+        let condition = format!(r"[a-z]\s*(?:\\in\b|∈)\s*{set}");
+        Regex::new(&format!(
+            r"(?:\\(?:left|quad|qquad|text\{{[ a-z]*\}}|[ ,;])|[\s,;，(])+{condition}[\s.)$]*(?:\\right\))?\s*$"
+        ))
+        .expect("the pattern is constant")
+    });
+    if !answer.contains("\\in") && !answer.contains('∈') {
+        return answer;
+    }
+    match RANGE.find(answer) {
+        Some(range) if range.start() > 0 => &answer[..range.start()],
+        _ => answer,
     }
 }

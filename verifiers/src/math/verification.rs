@@ -107,7 +107,8 @@ fn meaning(gold: &str, answer: &str, words: &(Option<String>, Option<String>), c
         (Side::Completion, Unreadable::Notation(why)) => (CompletionUnparsed, Stage::Parsing, Some(why)),
         (Side::Completion, Unreadable::Budget(why)) => (BudgetExceeded, Stage::Parsing, Some(why)),
     };
-    let expressions = (notation::parse(gold, config.max_digits), notation::parse(answer, config.max_digits));
+    let parse = |answer| notation::parse(text::without_range(answer), config.max_digits);
+    let expressions = (parse(gold), parse(answer));
     let is_prose = |words: &Option<String>, expression: &Result<Expression, Unreadable>| {
         words.is_some() && expression.as_ref().map_or(true, |expression| expression.num_words > 0)
     };

@@ -11,7 +11,7 @@ use super::{
     MathPolicy, Stage,
     budget::Unreadable,
     evaluation::Evaluator,
-    expression::{Expression, Node, Relation},
+    expression::{Bracket, Expression, Node, Relation},
     notation::name_hash,
 };
 use operand::Operand;
@@ -189,11 +189,8 @@ impl Comparison<'_> {
             (List { is_set: true, .. }, Tuple { .. }) | (Tuple { .. }, List { is_set: true, .. }) => different,
             (List { items: a, .. }, Tuple { open, close, items: b })
             | (Tuple { open, close, items: a }, List { items: b, .. }) => {
-                if open == close {
-                    self.ordered(a, b)
-                } else {
-                    different
-                }
+                let may_be_point = a.len() != 2 || (*open, *close) == (Bracket::Round, Bracket::Round);
+                if may_be_point { self.ordered(a, b) } else { different }
             }
             (List { items, .. }, other) => match items.as_slice() {
                 [single] => self.values(single, other),

@@ -172,7 +172,7 @@ fn rounds(g: &Peeled<'_>, c: &Peeled<'_>, gold: Operand<'_>, completion: Operand
         return false;
     }
     let (Some(x), Some(y)) = (gold.real(), completion.real()) else { return false };
-    let half = |peeled: &Peeled<'_>| -> Option<f64> {
+    let half = |peeled: &Peeled<'_>, min_digits: u32| -> Option<f64> {
         let (places, _) = peeled.decimal.filter(|(_, significant)| *significant >= min_digits)?;
         let percent = if peeled.is_percent { 0.01 } else { 1.0 };
         Some(0.5 * 10f64.powi(-places) * percent * (1.0 + 1e-9) + 2e-15 * x.abs())
@@ -181,10 +181,15 @@ fn rounds(g: &Peeled<'_>, c: &Peeled<'_>, gold: Operand<'_>, completion: Operand
     match (g.decimal, c.decimal) {
         // A rounded gold: the completion is exact or knows more digits.
         (Some((places, _)), finer) => {
-            finer.is_none_or(|(finer, _)| finer > places) && half(g).is_some_and(|half| distance <= half)
+            finer.is_none_or(|(finer, _)| finer > places) && half(g, min_digits).is_some_and(|half| distance <= half)
         }
-        // A rounded completion: only of what has no short decimal of its own.
-        (None, _) => gold.exact().is_none_or(|x| !x.is_integer()) && half(c).is_some_and(|half| distance <= half),
+        // A rounded completion: only of what has no short decimal of its own, and with twice the digits of what is no
+        // fraction either, so that 3.14 is not π.
+        (None, _) => {
+            let exact = gold.exact();
+            let min_digits = if exact.is_some() { min_digits } else { 2 * min_digits };
+            exact.is_none_or(|x| !x.is_integer()) && half(c, min_digits).is_some_and(|half| distance <= half)
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     lexer::{Lexed, lex, name_hash},
-    token::{Command, Delimiter, Token},
+    token::{self, Command, Delimiter, Token},
 };
 use crate::math::{
     budget::Unreadable,
@@ -47,6 +47,8 @@ struct Frame {
     /// Items that are whole, and what separates them.
     items: Vec<Id>,
     separator: Separator,
+    /// Whether the last separator was a word that joins: something must follow.
+    is_joining: bool,
     /// Members and relations of the chain that is being read.
     chain: Vec<Id>,
     relations: Vec<Relation>,
@@ -105,6 +107,7 @@ impl Parser {
             operators: self.operators.len(),
             items: Vec::new(),
             separator: Separator::Comma,
+            is_joining: false,
             chain: Vec::new(),
             relations: Vec::new(),
             subject: None,
@@ -140,7 +143,7 @@ impl Parser {
             Variable(name) => self.operand_token(Node::Variable(name)),
             Constant(constant) => self.operand_token(Node::Constant(constant)),
             Function(function) => {
-                self.implicit();
+                self.implicit_before(true);
                 if next == Some(Power) {
                     self.open(Kind::FunctionPower(function));
                 } else {
@@ -149,7 +152,7 @@ impl Parser {
                 Ok(())
             }
             Command(command) => {
-                self.implicit();
+                self.implicit_before(command == token::Command::LogBase);
                 self.open(Kind::Command(command, command.num_arguments()));
                 Ok(())
             }
@@ -236,6 +239,11 @@ impl Parser {
 
     /// Puts a multiplication between two operands that stand side by side.
     fn implicit(&mut self) {
+        self.implicit_before(false);
+    }
+
+    /// As [`Self::implicit`]; what comes may be a function, which ends the argument of the one before.
+    fn implicit_before(&mut self, function: bool) {
         if !self.has_operand() {
             return;
         }
@@ -247,7 +255,7 @@ impl Parser {
             .any(|o| matches!(o, Operator::Function(_) | Operator::FunctionPower(..) | Operator::Log(_)));
         let operator = if in_function { Operator::Inner } else { Operator::Binary(Binary::Mul) };
         // A function of a bracket or before another function has its argument already.
-        let closed = in_function && self.argument_is_closed();
+        let closed = in_function && (function || self.argument_is_closed());
         let operator = if closed { Operator::Binary(Binary::Mul) } else { operator };
         if self.reduce(operator.precedence()).is_ok() {
             self.operators.push(operator);
@@ -422,6 +430,7 @@ impl Parser {
         let item = self.item()?;
         let frame = self.frame();
         frame.items.extend(item);
+        frame.is_joining = separator != Separator::Comma;
         if separator != Separator::Comma {
             frame.separator = separator;
         }
@@ -586,6 +595,9 @@ impl Parser {
             return Err(BRACKETS);
         }
         let Some(mut frame) = self.frames.pop() else { return Err(BRACKETS) };
+        if frame.is_joining && last.is_none() {
+            return Err(Unreadable::Notation("nothing follows what joins a list"));
+        }
         frame.items.extend(last);
         self.out.root = match frame.items.as_slice() {
             [] => return Err(Unreadable::Notation("there is nothing to compute")),

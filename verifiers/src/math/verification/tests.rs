@@ -67,6 +67,8 @@ fn expressions_are_compared_as_identities() {
         (r"\frac{d!}{k(d-k)!}", r"\binom{d}{k}(k-1)!"),
         (r"0", r"2^{1000000000}-2^{1000000000}"),
         (r"\frac{x^{3}-1}{x-1}", "1+x+x^2"),
+        (r"2\sin x\cos x", r"\sin 2x"),
+        (r"x=\frac{\pi}{4}+k\pi, k\in\mathbb{Z}", r"\frac{\pi}{4}+n\pi \ (n \in \mathbb{Z})"),
     ]);
     assert_not_equal(&[
         ("x^2", "y^2"),
@@ -156,6 +158,8 @@ fn words_letters_and_units() {
         ("20", "June 20"),
         ("1,3", "1.3"),
         ("0,1", "(0,1]"),
+        ("12", "1 2"),
+        (r"\pi", "3.14"),
     ]);
 }
 
@@ -177,6 +181,7 @@ fn what_cannot_be_told_is_said() {
         (r"\frac{1}{", "1", MathVerdictKind::GoldUnparsed),
         (r"\int_0^1 f(x) dx", "1", MathVerdictKind::GoldUnparsed),
         ("4", r"2 + ", MathVerdictKind::CompletionUnparsed),
+        ("42", r"42 \text{ or anything}", MathVerdictKind::CompletionUnparsed),
         ("4", "", MathVerdictKind::NoAnswer),
     ] {
         assert_eq!(kind(gold, answer), expected, "{gold} | {answer}");
