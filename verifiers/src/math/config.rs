@@ -44,6 +44,8 @@ pub struct MathPolicy {
     pub rounding_digits: u32,
     /// `x < 5` for `(-∞, 5)`.
     pub relations_as_sets: bool,
+    /// `1, 2` for `{1, 2}`.
+    pub sets_as_lists: bool,
     /// `2, 1` for `1, 2`. Lists that go on (…), tuples and names without their values keep their order.
     pub lists_unordered: bool,
     /// `2nπ` for `2kπ`: a letter that stands for any integer, or a constant in the other case.
@@ -61,6 +63,7 @@ impl Default for MathPolicy {
             currency_optional: true,
             rounding_digits: 3,
             relations_as_sets: true,
+            sets_as_lists: true,
             lists_unordered: true,
             parameters_renamable: true,
             integration_constant_optional: false,

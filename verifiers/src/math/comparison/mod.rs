@@ -183,6 +183,7 @@ impl Comparison<'_> {
             },
             (Named { value, .. }, other) => self.values(value, other),
             (other, Named { value, .. }) => self.values(other, value),
+            (List { is_set: a, .. }, List { is_set: b, .. }) if a != b && !self.policy.sets_as_lists => different,
             (List { items: a, is_ordered, .. }, List { items: b, is_ordered: other, .. }) => {
                 self.lists(a, b, *is_ordered || *other || !self.policy.lists_unordered)
             }

@@ -197,13 +197,14 @@ fn a_wall_of_text_is_quoted_in_part() {
 #[test]
 fn each_question_of_policy_has_a_switch() {
     type Switch = fn(&mut crate::math::MathPolicy);
-    let cases: [(&str, &str, Switch); 9] = [
+    let cases: [(&str, &str, Switch); 10] = [
         (r"28\%", "28", |policy| policy.percent_sign_optional = false),
         (r"45^\circ", "45", |policy| policy.degree_sign_optional = false),
         (r"5 \text{ cm}", "5", |policy| policy.units_optional = false),
         (r"\$5", "5", |policy| policy.currency_optional = false),
         (r"\frac13", "0.333", |policy| policy.rounding_digits = 0),
         ("x<5", r"(-\infty,5)", |policy| policy.relations_as_sets = false),
+        (r"\{1,2\}", "1,2", |policy| policy.sets_as_lists = false),
         ("1,2", "2,1", |policy| policy.lists_unordered = false),
         (r"k\pi", r"n\pi", |policy| policy.parameters_renamable = false),
         ("x^2", "x^2+C", |policy| policy.integration_constant_optional = true),
