@@ -224,8 +224,9 @@ impl<'a> Lexer<'a> {
 
     fn number(&mut self) -> Result<(), Unreadable> {
         // A command's bare argument is one digit: \frac12.
-        if self.pending > 0 {
-            let digit = i128::from(self.bytes[self.at] - b'0');
+        let byte = self.bytes[self.at];
+        if self.pending > 0 && byte.is_ascii_digit() {
+            let digit = i128::from(byte - b'0');
             self.at += 1;
             self.literal(Literal::integer(digit));
             return Ok(());

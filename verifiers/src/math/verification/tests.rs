@@ -24,6 +24,8 @@ fn assert_not_equal(pairs: &[(&str, &str)]) {
 fn numbers_are_compared_by_value() {
     assert_equal(&[
         ("0.5", r"\frac{1}{2}"),
+        ("0.5", r"\frac12"),
+        ("6", r"\frac.3.05"),
         ("1000", "1,000"),
         ("1000", "1 000"),
         (r"\frac{7}{3}", r"2\frac{1}{3}"),
