@@ -5,13 +5,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::Pid;
-
 use crate::engine::{Engines, Worker};
+use crate::grade::Board;
 use crate::metrics::Loss;
 use crate::pool::{Shared, held};
-use crate::ticket::Ticket;
+use crate::ticket::{Helper, Ticket};
 use crate::{EngineKind, SandboxError};
 
 /// The thread's state.
@@ -36,7 +34,9 @@ impl Lane {
     /// Serves tickets until the queue is closed.
     pub fn serve(&mut self) {
         while let Some(mut ticket) = self.shared.queue.pop() {
-            self.shared.metrics.waited(ticket.queued.elapsed());
+            if let Some(queued) = ticket.queued {
+                self.shared.metrics.waited(queued.elapsed());
+            }
             let kind = ticket.errand.engine().unwrap_or(self.engines.default_kind());
             held(&self.shared.slots[self.index]).busy = Some((ticket.id, kind));
             let result = self.attempt(kind, &mut ticket);
@@ -48,9 +48,13 @@ impl Lane {
 
     fn attempt(&mut self, kind: EngineKind, ticket: &mut Ticket) -> Result<(), SandboxError> {
         let shared = self.shared.clone();
-        let deadline = ticket.deadline;
+        let (id, deadline) = (ticket.id, ticket.deadline);
         let is_late = move || deadline.is_some_and(|deadline| deadline <= Instant::now());
         let is_cancelled = || is_late() || shared.is_closed();
+        let call_help = |board: &Arc<Board>, most: usize| {
+            let help = || Ticket { id, deadline, queued: None, errand: Box::new(Helper::new(board.clone(), kind)) };
+            shared.queue.offer(most, help);
+        };
         let mut lost_before = false;
         loop {
             // First the worker: whoever gives the ticket up while it starts finds no process to end.
@@ -61,11 +65,10 @@ impl Lane {
             if shared.is_closed() || ticket.errand.is_abandoned() {
                 return Err(SandboxError::Closed);
             }
-            let process = worker.id();
-            let reason = match ticket.errand.attempt(worker, &is_cancelled) {
+            let reason = match ticket.errand.attempt(worker, &is_cancelled, &call_help) {
                 Err(SandboxError::WorkerLost(reason)) => reason,
                 // Its programs die with it: what looks like a verdict may be no more than that.
-                _ if has_ended(process) => "it ended while it had a request".to_owned(),
+                _ if worker.has_ended() => "it ended while it had a request".to_owned(),
                 // It may have been cut short between two cases, and then there is no report.
                 Ok(()) if is_late() => return Err(SandboxError::DeadlinePassed),
                 Ok(()) if shared.is_closed() => return Err(SandboxError::Closed),
@@ -107,10 +110,4 @@ impl Lane {
         held(&self.shared.slots[self.index]).processes[kind as usize] = None;
         self.workers[kind as usize] = None;
     }
-}
-
-/// Whether a child process has ended; it can still be waited for.
-fn has_ended(process: u32) -> bool {
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    !matches!(waitid(Id::Pid(Pid::from_raw(process as i32)), flags), Ok(WaitStatus::StillAlive))
 }

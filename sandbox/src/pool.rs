@@ -129,7 +129,7 @@ impl Pool {
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (job, answered) = Job::new(work);
-        let ticket = Ticket { id, deadline, queued, errand: Box::new(job) };
+        let ticket = Ticket { id, deadline, queued: Some(queued), errand: Box::new(job) };
         match self.shared.queue.push(client, id, ticket) {
             Pushed::Waits => {}
             // Dropping it answers its caller.

@@ -27,6 +27,10 @@ struct State<T> {
     /// Clients with something waiting, the next one first.
     turns: VecDeque<Arc<str>>,
     len: usize,
+    /// Items for threads that would wait otherwise.
+    spare: Vec<T>,
+    /// Threads that wait.
+    num_idle: usize,
     is_closed: bool,
 }
 
@@ -40,7 +44,14 @@ pub(crate) struct FairQueue<T> {
 impl<T> FairQueue<T> {
     /// A queue of at most `capacity` items.
     pub fn new(capacity: usize) -> Self {
-        let state = State { lines: HashMap::new(), turns: VecDeque::new(), len: 0, is_closed: false };
+        let state = State {
+            lines: HashMap::new(),
+            turns: VecDeque::new(),
+            len: 0,
+            spare: Vec::new(),
+            num_idle: 0,
+            is_closed: false,
+        };
         Self { state: Mutex::new(state), arrived: Condvar::new(), capacity }
     }
 
@@ -63,6 +74,20 @@ impl<T> FairQueue<T> {
         displaced.map_or(Pushed::Waits, Pushed::Displaced)
     }
 
+    /// Gives items to threads that wait for one, at most `most`. They stand in no line: nothing that waits is kept waiting,
+    /// and where no thread is idle none is made.
+    pub fn offer(&self, most: usize, make: impl Fn() -> T) {
+        let mut state = self.held();
+        if state.is_closed {
+            return;
+        }
+        let num_items = state.num_idle.saturating_sub(state.len + state.spare.len()).min(most);
+        for _ in 0..num_items {
+            state.spare.push(make());
+            self.arrived.notify_one();
+        }
+    }
+
     /// Waits for the next item; `None` once the queue is closed.
     pub fn pop(&self) -> Option<T> {
         let mut state = self.held();
@@ -75,7 +100,12 @@ impl<T> FairQueue<T> {
                 state.turns.push_back(client.clone());
                 return state.take(&client, VecDeque::pop_front);
             }
+            if let Some(item) = state.spare.pop() {
+                return Some(item);
+            }
+            state.num_idle += 1;
             state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.num_idle -= 1;
         }
     }
 
@@ -103,9 +133,9 @@ impl<T> FairQueue<T> {
         state.is_closed = true;
         state.turns.clear();
         state.len = 0;
-        let lines = std::mem::take(&mut state.lines);
+        let (lines, spare) = (std::mem::take(&mut state.lines), std::mem::take(&mut state.spare));
         drop(state);
-        drop(lines);
+        drop((lines, spare));
         self.arrived.notify_all();
     }
 
@@ -184,6 +214,23 @@ mod tests {
         queue.close();
         assert_eq!((queue.pop(), queue.len()), (None, 0));
         assert_eq!(queue.push(&name(0), 9, 9), Pushed::Closed(9));
+    }
+
+    #[test]
+    fn only_idle_threads_are_offered_items() {
+        let queue = FairQueue::new(4);
+        queue.offer(2, || 1);
+        queue.push(&name(0), 0, 0);
+        assert_eq!((queue.pop(), queue.len()), (Some(0), 0), "no thread was idle");
+        std::thread::scope(|scope| {
+            let popped = [scope.spawn(|| queue.pop()), scope.spawn(|| queue.pop())];
+            while queue.held().num_idle < 2 {
+                std::thread::yield_now();
+            }
+            queue.offer(5, || 1);
+            assert_eq!(popped.map(|thread| thread.join().unwrap()), [Some(1), Some(1)]);
+        });
+        assert_eq!(queue.held().num_idle, 0);
     }
 
     proptest! {

@@ -10,19 +10,25 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use crate::engine::Worker;
+use crate::grade::Board;
 use crate::pool::Shared;
 use crate::{EngineKind, GradeReport, GradeRequest, RunReport, RunRequest, SandboxError};
 
 /// Something that a worker can do.
-pub(crate) trait Work: Send + 'static {
+pub(crate) trait Work: Send + Sync + 'static {
     /// What comes of it.
     type Report: Send + 'static;
 
     /// The engine it asks for.
     fn engine(&self) -> Option<EngineKind>;
 
-    /// Does it; may be called once more where the worker is lost.
-    fn perform(&self, worker: &mut Worker, is_cancelled: &dyn Fn() -> bool) -> Result<Self::Report, SandboxError>;
+    /// Does it; may be called once more where the worker is lost. `call_help` shows a board to idle lanes.
+    fn perform(
+        self: &Arc<Self>,
+        worker: &mut Worker,
+        is_cancelled: &dyn Fn() -> bool,
+        call_help: &dyn Fn(&Arc<Board>, usize),
+    ) -> Result<Self::Report, SandboxError>;
 }
 
 impl Work for GradeRequest {
@@ -32,8 +38,13 @@ impl Work for GradeRequest {
         self.wanted_engine()
     }
 
-    fn perform(&self, worker: &mut Worker, is_cancelled: &dyn Fn() -> bool) -> Result<GradeReport, SandboxError> {
-        crate::grade::grade(worker, self, is_cancelled)
+    fn perform(
+        self: &Arc<Self>,
+        worker: &mut Worker,
+        is_cancelled: &dyn Fn() -> bool,
+        call_help: &dyn Fn(&Arc<Board>, usize),
+    ) -> Result<GradeReport, SandboxError> {
+        crate::grade::grade(worker, self, is_cancelled, call_help)
     }
 }
 
@@ -44,7 +55,12 @@ impl Work for RunRequest {
         self.wanted_engine()
     }
 
-    fn perform(&self, worker: &mut Worker, _: &dyn Fn() -> bool) -> Result<RunReport, SandboxError> {
+    fn perform(
+        self: &Arc<Self>,
+        worker: &mut Worker,
+        _: &dyn Fn() -> bool,
+        _: &dyn Fn(&Arc<Board>, usize),
+    ) -> Result<RunReport, SandboxError> {
         crate::grade::run(worker, self)
     }
 }
@@ -62,7 +78,8 @@ pub(crate) type Answer<R> = Result<Done<R>, SandboxError>;
 pub(crate) struct Ticket {
     pub id: u64,
     pub deadline: Option<Instant>,
-    pub queued: Instant,
+    /// Since when its caller waits; `None` for help with another ticket of the same id.
+    pub queued: Option<Instant>,
     pub errand: Box<dyn Errand>,
 }
 
@@ -75,14 +92,19 @@ pub(crate) trait Errand: Send {
     fn is_abandoned(&self) -> bool;
 
     /// Does the work and keeps the report. A panic is the worker's loss: what it left half done goes with it.
-    fn attempt(&mut self, worker: &mut Worker, is_cancelled: &dyn Fn() -> bool) -> Result<(), SandboxError>;
+    fn attempt(
+        &mut self,
+        worker: &mut Worker,
+        is_cancelled: &dyn Fn() -> bool,
+        call_help: &dyn Fn(&Arc<Board>, usize),
+    ) -> Result<(), SandboxError>;
 
     /// Sends the report kept, or the error.
     fn reply(self: Box<Self>, engine: EngineKind, result: Result<(), SandboxError>);
 }
 
 pub(crate) struct Job<W: Work> {
-    work: W,
+    work: Arc<W>,
     report: Option<W::Report>,
     answer: oneshot::Sender<Answer<W::Report>>,
 }
@@ -90,7 +112,7 @@ pub(crate) struct Job<W: Work> {
 impl<W: Work> Job<W> {
     pub fn new(work: W) -> (Self, oneshot::Receiver<Answer<W::Report>>) {
         let (answer, answered) = oneshot::channel();
-        (Self { work, report: None, answer }, answered)
+        (Self { work: Arc::new(work), report: None, answer }, answered)
     }
 }
 
@@ -103,12 +125,15 @@ impl<W: Work> Errand for Job<W> {
         self.answer.is_closed()
     }
 
-    fn attempt(&mut self, worker: &mut Worker, is_cancelled: &dyn Fn() -> bool) -> Result<(), SandboxError> {
+    fn attempt(
+        &mut self,
+        worker: &mut Worker,
+        is_cancelled: &dyn Fn() -> bool,
+        call_help: &dyn Fn(&Arc<Board>, usize),
+    ) -> Result<(), SandboxError> {
         let (work, answer) = (&self.work, &self.answer);
         let is_cancelled = || answer.is_closed() || is_cancelled();
-        let report = catch_unwind(AssertUnwindSafe(|| work.perform(worker, &is_cancelled)))
-            .unwrap_or_else(|_| Err(SandboxError::WorkerLost("grading panicked; see the server's log".to_owned())))?;
-        self.report = Some(report);
+        self.report = Some(unpanicked(|| work.perform(worker, &is_cancelled, call_help))?);
         Ok(())
     }
 
@@ -119,6 +144,45 @@ impl<W: Work> Errand for Job<W> {
         // Nobody listens where the caller has gone.
         let _ = answer.send(report.map(|report| Done { report, engine }));
     }
+}
+
+/// Does something with a worker; a panic is the worker's loss.
+fn unpanicked<T>(work: impl FnOnce() -> Result<T, SandboxError>) -> Result<T, SandboxError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(SandboxError::WorkerLost("grading panicked; see the server's log".to_owned())))
+}
+
+/// Help of an idle lane with the cases of a submission that another one has.
+pub(crate) struct Helper {
+    board: Arc<Board>,
+    engine: EngineKind,
+}
+
+impl Helper {
+    pub fn new(board: Arc<Board>, engine: EngineKind) -> Self {
+        Self { board, engine }
+    }
+}
+
+impl Errand for Helper {
+    fn engine(&self) -> Option<EngineKind> {
+        Some(self.engine)
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.board.num_open() == 0
+    }
+
+    fn attempt(
+        &mut self,
+        worker: &mut Worker,
+        is_cancelled: &dyn Fn() -> bool,
+        _: &dyn Fn(&Arc<Board>, usize),
+    ) -> Result<(), SandboxError> {
+        unpanicked(|| self.board.help(worker, is_cancelled))
+    }
+
+    fn reply(self: Box<Self>, _: EngineKind, _: Result<(), SandboxError>) {}
 }
 
 /// A report to come. Dropping it takes the work out of the queue, or ends it where it already runs.

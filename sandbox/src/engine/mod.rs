@@ -15,6 +15,9 @@ pub use kind::EngineKind;
 pub(crate) use process::{Prepared, Ready};
 pub use wasm::{missing_in_wasm, run_worker_if_asked};
 
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
+
 use crate::{Language, Limits, SandboxError, ServerConfig};
 
 /// Starts workers of every engine that this server has.
@@ -75,6 +78,12 @@ impl Worker {
             Worker::Process(worker) => worker.id(),
             Worker::Wasm(worker) => worker.id(),
         }
+    }
+
+    /// Whether its process has ended; it can still be waited for.
+    pub fn has_ended(&self) -> bool {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        !matches!(waitid(Id::Pid(Pid::from_raw(self.id() as i32)), flags), Ok(WaitStatus::StillAlive))
     }
 
     /// Runs one job to its end.

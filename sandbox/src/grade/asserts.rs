@@ -2,8 +2,9 @@
 //!
 //! A test without an `assert` prepares what later ones use (`import math`, `tree = Node(1)`), so it also runs before them.
 
+use super::board::Done;
 use super::fault::fault;
-use super::{Failure, Tally, wrong};
+use super::{Failure, wrong};
 use crate::engine::{AssertResult, Job, Judgement, Outcome, Worker};
 use crate::report::{cut, shorten};
 use crate::{GradeVerdict, Limits, SandboxError};
@@ -11,40 +12,33 @@ use crate::{GradeVerdict, Limits, SandboxError};
 /// Characters of a test that a reason shows.
 const SHOWN: usize = 120;
 
-pub(super) fn grade(
+/// Runs test `index`, with what earlier tests prepare.
+pub(super) fn run(
     worker: &mut Worker,
-    tally: &mut Tally<'_>,
+    code: &str,
     setup: &str,
     tests: &[String],
-    is_cancelled: &dyn Fn() -> bool,
-) -> Result<(), SandboxError> {
-    let mut setup = setup.to_owned();
-    for (index, test) in tests.iter().enumerate() {
-        let limits = tally.limits();
-        let imports = import_lines(&setup);
-        let job = Job::Serve { code: &tally.request.code, imports: &imports, limits: &limits };
-        let (outcome, judgement) = worker.run_asserts(&job, &setup, std::slice::from_ref(test), true)?;
-        tally.seconds += outcome.seconds;
-        let result = match judgement {
-            None => {
-                let reason = "the tests ended before they were through".to_owned();
-                Err(fault(&outcome, &limits).unwrap_or((GradeVerdict::TimeLimit, reason)))
-            }
-            Some(Judgement { unusable: Some(why), .. }) => return Err(unusable(&why)),
-            Some(Judgement { results, .. }) => match results.into_iter().next() {
-                Some(result) => judged(result, test, &outcome, &limits)?,
-                None => return Err(SandboxError::WorkerLost("the judge gave no result".to_owned())),
-            },
-        };
-        if !tally.count(index, result) || is_cancelled() {
-            break;
+    index: usize,
+    limits: &Limits,
+) -> Result<Done, SandboxError> {
+    let prepares = tests[..index].iter().map(String::as_str).filter(|test| !test.contains("assert"));
+    let setup = std::iter::once(setup).chain(prepares).collect::<Vec<_>>().join("\n");
+    let test = &tests[index];
+    let imports = import_lines(&setup);
+    let job = Job::Serve { code, imports: &imports, limits };
+    let (outcome, judgement) = worker.run_asserts(&job, &setup, std::slice::from_ref(test), true)?;
+    let result = match judgement {
+        None => {
+            let reason = "the tests ended before they were through".to_owned();
+            Err(fault(&outcome, limits).unwrap_or((GradeVerdict::TimeLimit, reason)))
         }
-        if !test.contains("assert") {
-            setup.push('\n');
-            setup.push_str(test);
-        }
-    }
-    Ok(())
+        Some(Judgement { unusable: Some(why), .. }) => return Err(unusable(&why)),
+        Some(Judgement { results, .. }) => match results.into_iter().next() {
+            Some(result) => judged(result, test, &outcome, limits)?,
+            None => return Err(SandboxError::WorkerLost("the judge gave no result".to_owned())),
+        },
+    };
+    Ok(Done { seconds: outcome.seconds, result })
 }
 
 fn judged(

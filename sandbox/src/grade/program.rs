@@ -1,38 +1,45 @@
 //! A submission's program, made ready once and run for each case. Only the process engine has other languages than Python.
 
-use super::{Failure, Tally};
-use crate::engine::{Job, Outcome, Prepared, Ready, Worker};
+use super::Failure;
+use crate::engine::{self, Job, Outcome, Ready, Worker};
 use crate::report::cut;
-use crate::{GradeVerdict, Language, Limits, RunRequest, SandboxError};
+use crate::{GradeRequest, GradeVerdict, Language, Limits, RunRequest, SandboxError};
 
 /// A program that can be run.
-pub(super) enum Program<'a> {
+pub(super) enum Program {
     /// Python, as it is.
-    Python(&'a str),
+    Python,
     /// Anything else, compiled where that is needed.
-    Command(Ready),
+    Command(Box<Ready>),
 }
 
-impl<'a> Program<'a> {
-    /// Makes the submission's program ready; a program that does not compile has a runtime error.
-    pub fn prepare(worker: &mut Worker, tally: &mut Tally<'a>) -> Result<Result<Self, Failure>, SandboxError> {
-        let request = tally.request;
+/// What came of making a submission's program ready.
+pub(super) enum Prepared {
+    /// It can be run.
+    Ready(Program),
+    /// It does not compile, which is a runtime error.
+    Refused { seconds: f64, failure: Failure },
+}
+
+impl Program {
+    /// Makes the submission's program ready.
+    pub fn prepare(worker: &mut Worker, request: &GradeRequest) -> Result<Prepared, SandboxError> {
         if request.language == Language::Python {
-            return Ok(Ok(Program::Python(&request.code)));
+            return Ok(Prepared::Ready(Program::Python));
         }
         Ok(match worker.prepare(&request.language, &request.code, &request.limits)? {
-            Prepared::Ready(ready) => Ok(Program::Command(ready)),
-            Prepared::Refused(outcome) => {
-                tally.seconds += outcome.seconds;
-                Err((GradeVerdict::RuntimeError, format!("does not compile: {}", first_error(&outcome))))
+            engine::Prepared::Ready(ready) => Prepared::Ready(Program::Command(Box::new(ready))),
+            engine::Prepared::Refused(outcome) => {
+                let reason = format!("does not compile: {}", first_error(&outcome));
+                Prepared::Refused { seconds: outcome.seconds, failure: (GradeVerdict::RuntimeError, reason) }
             }
         })
     }
 
-    /// Runs it once.
-    pub fn run(&self, worker: &mut Worker, stdin: &str, limits: &Limits) -> Result<Outcome, SandboxError> {
+    /// Runs it once; `code` is its source.
+    pub fn run(&self, worker: &mut Worker, code: &str, stdin: &str, limits: &Limits) -> Result<Outcome, SandboxError> {
         match self {
-            Program::Python(code) => worker.run(&Job::Program { code, stdin, limits }),
+            Program::Python => worker.run(&Job::Program { code, stdin, limits }),
             Program::Command(ready) => worker.run_ready(ready, stdin, limits),
         }
     }
@@ -45,8 +52,8 @@ pub(super) fn run_once(worker: &mut Worker, request: &RunRequest) -> Result<Outc
         return worker.run(&Job::Program { code: &request.code, stdin, limits });
     }
     match worker.prepare(&request.language, &request.code, limits)? {
-        Prepared::Ready(ready) => worker.run_ready(&ready, stdin, limits),
-        Prepared::Refused(outcome) => Ok(outcome),
+        engine::Prepared::Ready(ready) => worker.run_ready(&ready, stdin, limits),
+        engine::Prepared::Refused(outcome) => Ok(outcome),
     }
 }
 

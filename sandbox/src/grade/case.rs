@@ -1,0 +1,90 @@
+//! One case of a submission, from a worker to its result. Depends on nothing that other cases left behind.
+
+use serde_json::Value;
+
+use super::board::Done;
+use super::checker::Checker;
+use super::fault::fault;
+use super::program::Program;
+use super::{Failure, asserts, wrong};
+use crate::engine::{Job, Outcome, Worker};
+use crate::{FunctionCase, GradeRequest, GradeVerdict, Limits, SandboxError, StdioCase, Tests};
+
+/// A case and what it needs.
+pub(super) struct Case<'a> {
+    pub request: &'a GradeRequest,
+    pub program: &'a Program,
+    pub index: usize,
+    pub limits: &'a Limits,
+}
+
+impl Case<'_> {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// A broken sandbox, or a test that cannot be run.
+    pub fn run(&self, worker: &mut Worker) -> Result<Done, SandboxError> {
+        let (tests, checker) = match &self.request.tests {
+            Tests::Checked { checker, tests } => (&**tests, Some(Checker::new(checker))),
+            tests => (tests, None),
+        };
+        match tests {
+            Tests::Stdio { cases } => self.stdio(worker, &cases[self.index], checker),
+            Tests::Function { entry_point, cases } => self.function(worker, entry_point, &cases[self.index], checker),
+            Tests::Asserts { setup, tests } => {
+                asserts::run(worker, &self.request.code, setup, tests, self.index, self.limits)
+            }
+            Tests::Checked { .. } => {
+                Err(SandboxError::BadRequest("tests: a checker stands within a checker".to_owned()))
+            }
+        }
+    }
+
+    fn stdio(&self, worker: &mut Worker, case: &StdioCase, checker: Option<Checker<'_>>) -> Result<Done, SandboxError> {
+        let limits = self.limits;
+        let outcome = self.program.run(worker, &self.request.code, &case.input, limits)?;
+        let result = match (fault(&outcome, limits), std::str::from_utf8(&outcome.stdout), checker) {
+            (Some(failure), ..) => Err(failure),
+            (None, Err(_), _) => Err(wrong("printed what is not UTF-8".to_owned())),
+            (None, Ok(printed), None) => crate::compare::printed(printed, &case.output).map_err(wrong),
+            (None, Ok(printed), Some(checker)) => {
+                let values = [&case.input, &case.output, printed].map(|text| Value::String(text.to_owned()));
+                checker.judge(worker, values, limits)?.map_err(wrong)
+            }
+        };
+        Ok(Done { seconds: outcome.seconds, result })
+    }
+
+    fn function(
+        &self,
+        worker: &mut Worker,
+        entry_point: &str,
+        case: &FunctionCase,
+        checker: Option<Checker<'_>>,
+    ) -> Result<Done, SandboxError> {
+        let args = match &case.args {
+            Value::Array(_) => case.args.clone(),
+            single => Value::Array(vec![single.clone()]),
+        };
+        let limits = self.limits;
+        let outcome = worker.run(&Job::Call { code: &self.request.code, entry_point, args: &args, limits })?;
+        let result = match (fault(&outcome, limits).map_or_else(|| returned(&outcome), Err), checker) {
+            (Err(failure), _) => Err(failure),
+            (Ok(got), None) => crate::compare::returned(&got, &case.expected).map_err(wrong),
+            (Ok(got), Some(checker)) => match crate::compare::plain(&got) {
+                Some(got) => checker.judge(worker, [args, case.expected.clone(), got], limits)?.map_err(wrong),
+                None => Err(wrong("returned what JSON has no type for".to_owned())),
+            },
+        };
+        Ok(Done { seconds: outcome.seconds, result })
+    }
+}
+
+/// What a function returned, as data.
+fn returned(outcome: &Outcome) -> Result<Value, Failure> {
+    if outcome.returned.is_empty() {
+        let reason = "the program ended before the function returned".to_owned();
+        return Err((GradeVerdict::RuntimeError, reason));
+    }
+    serde_json::from_slice(&outcome.returned).map_err(|error| wrong(format!("returned what is no JSON data ({error})")))
+}
