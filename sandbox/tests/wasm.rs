@@ -124,6 +124,62 @@ async fn programs_get_the_same_verdict_from_both_engines() {
     handle.shutdown().await;
 }
 
+/// Writes, reads, lists, moves, links and removes; imports a module that it wrote; keeps a database.
+const USES_FILES: &str = r#"
+import glob, os, pathlib, shutil, sqlite3, sys, tempfile
+with open("data.txt", "w") as file:
+    file.write("one\ntwo\n")
+with open("data.txt", "a") as file:
+    file.write("three\n")
+assert open("data.txt").readlines() == ["one\n", "two\n", "three\n"]
+with open("data.bin", "wb+") as file:
+    file.write(b"x" * 300_000)
+    file.seek(5)
+    file.write(b"hello")
+    file.seek(0)
+    assert (file.read(12), len(file.read())) == (b"xxxxxhelloxx", 299_988)
+    file.truncate(10)
+assert os.stat("data.bin").st_size == 10
+with tempfile.TemporaryDirectory() as folder:
+    inner = pathlib.Path(folder) / "a" / "b"
+    inner.mkdir(parents=True)
+    (inner / "f.txt").write_text("hi")
+    os.rename(inner / "f.txt", inner / "g.txt")
+    assert [path.name for path in sorted(pathlib.Path(folder).rglob("*"))] == ["a", "b", "g.txt"]
+assert not os.path.exists(folder)
+os.symlink("data.txt", "link")
+os.link("data.txt", "second")
+assert open("link").readline() == "one\n" and os.stat("second").st_nlink == 2
+base = sqlite3.connect("base.db")
+base.execute("create table t(a)")
+base.execute("insert into t values (4)")
+base.commit()
+assert sqlite3.connect("base.db").execute("select a from t").fetchall() == [(4,)]
+pathlib.Path("/tmp/written.py").write_text("value = 3")
+sys.path.append("/tmp")
+import written
+print("gone", file=open("/dev/null", "w"))
+shutil.copy("data.txt", "/tmp/copy")
+print(written.value + len(glob.glob("/tmp/c*")) + 3)
+"#;
+
+#[tokio::test]
+async fn files_are_those_of_the_run_alone() {
+    let Some((handle, client)) = server(1).await else { return };
+    both(&client, &stdio("print(open('/dev/null').read() + '7')", "", "7")).await;
+    let report = client.grade(&stdio(USES_FILES, "", "7")).await.unwrap();
+    assert_eq!(report.verdict, GradeVerdict::Passed, "{report:?}");
+    let next = run(&client, "import os\nprint(os.listdir('/'), os.listdir('/tmp'))").await;
+    assert_eq!(next.stdout, "['dev', 'tmp'] []\n", "{next:?}");
+    let full = "file = open('big', 'wb')\nfor index in range(100): file.write(bytes(1 << 20))";
+    let mut request = stdio(full, "", "");
+    request.limits.file_bytes = 20 << 20;
+    let report = client.grade(&request).await.unwrap();
+    assert_eq!(report.verdict, GradeVerdict::RuntimeError, "{report:?}");
+    assert!(report.reason.contains("OSError"), "{report:?}");
+    handle.shutdown().await;
+}
+
 #[tokio::test]
 async fn functions_return_values_by_a_way_of_their_own() {
     let Some((handle, client)) = server(1).await else { return };

@@ -6,7 +6,7 @@
 //! compiling the component for this machine is the binary's affair.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -57,11 +57,31 @@ pub fn ensure(root: &Path) -> Result<()> {
     let made = make(&incoming, &inputs)?;
     fs::rename(&made, &component).with_context(|| format!("cannot write {}", component.display()))?;
     third_party::remove(&incoming)?;
+    remove_older(&folder, &component)?;
     let seconds = started.elapsed().as_secs_f64();
     eprintln!(
         "setup: the sandbox's Python is in place, after {seconds:.0} s; the first server to use it compiles it for this \
          machine, once, in about 20 s (46 MB beside it)"
     );
+    Ok(())
+}
+
+/// Removes what is left of earlier components and of code compiled from them, but for the last one before `component`: a
+/// binary that was built with that one may still be in use.
+fn remove_older(folder: &Path, component: &Path) -> Result<()> {
+    let entries: std::io::Result<Vec<_>> = fs::read_dir(folder).and_then(Iterator::collect);
+    let entries = entries.with_context(|| format!("cannot read {}", folder.display()))?;
+    let paths: Vec<PathBuf> = entries.iter().map(DirEntry::path).collect();
+    let is_component = |path: &&PathBuf| path.extension().is_some_and(|end| end == "wasm") && *path != component;
+    let mut older: Vec<&PathBuf> = paths.iter().filter(is_component).collect();
+    older.sort_by_key(|path| path.metadata().and_then(|metadata| metadata.modified()).ok());
+    older.pop();
+    for stem in older.iter().filter_map(|path| path.file_stem()?.to_str()) {
+        let belongs = |path: &&PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(stem));
+        for path in paths.iter().filter(belongs) {
+            fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
     Ok(())
 }
 
@@ -179,6 +199,26 @@ mod tests {
     fn the_sources_are_there() {
         let inputs = read_inputs(&crate::workspace_root().join(SOURCES)).unwrap();
         assert!(inputs[0].contains("=="), "packages are pinned");
+    }
+
+    #[test]
+    fn the_component_before_is_kept_and_older_ones_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = |name: &str| folder.path().join(name);
+        let files =
+            ["python-1.wasm", "python-1.ab.cwasm", "python-1.ab.lock", "python-2.wasm", "python-2.ab.cwasm", "x"];
+        for (age, file) in files.iter().rev().enumerate() {
+            let time = std::time::SystemTime::now() - std::time::Duration::from_secs(age as u64);
+            fs::File::create(name(file)).unwrap().set_modified(time).unwrap();
+        }
+        fs::write(name("python-3.wasm"), "").unwrap();
+        remove_older(folder.path(), &name("python-3.wasm")).unwrap();
+        let mut left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["python-2.ab.cwasm", "python-2.wasm", "python-3.wasm", "x"]);
     }
 
     #[test]

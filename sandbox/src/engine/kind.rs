@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EngineKind {
-    /// CPython compiled to WebAssembly: a new instance for each run, no file system, network or processes.
+    /// CPython compiled to WebAssembly: a new instance for each run, no files but those in its memory, no network, no processes.
     Wasm,
     /// The host's interpreter in a process with namespaces of its own.
     Process,

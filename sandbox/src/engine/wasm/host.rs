@@ -1,12 +1,15 @@
 //! What an instance holds of the host: its files, its memory's account, and for a judge the candidate it asks.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::random::Deterministic;
-use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{HostWallClock, I32Exit, WasiCtx, WasiCtxView, WasiView};
 
 use super::clock::CountingClock;
+use super::files::{Files, FilesView};
 use super::interpreter::Peer;
 use super::output::Output;
 
@@ -27,6 +30,7 @@ const REPEATED: &[u8; 32] = b"these bytes come again and again";
 pub(super) struct Host {
     wasi: WasiCtx,
     table: ResourceTable,
+    files: Files,
     /// What it printed.
     pub output: Output,
     /// What it holds.
@@ -36,10 +40,11 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// A host that gives `stdin`, takes as much output as `output` has room for, and `memory_bytes` of memory.
+    /// A host that gives `stdin`, takes as much output as `output` has room for, and has `memory_bytes` of memory and
+    /// `file_bytes` for files.
     ///
     /// A repeatable one has the same clocks and random numbers every time.
-    pub fn new(stdin: String, output: Output, memory_bytes: u64, is_repeatable: bool) -> Self {
+    pub fn new(stdin: String, output: Output, memory_bytes: u64, file_bytes: u64, is_repeatable: bool) -> Self {
         let mut wasi = WasiCtx::builder();
         wasi.stdin(MemoryInputPipe::new(stdin)).stdout(output.stdout()).stderr(output.stderr());
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
@@ -48,9 +53,26 @@ impl Host {
             wasi.secure_random(Deterministic::new(REPEATED.to_vec()));
             wasi.insecure_random(Deterministic::new(REPEATED.to_vec())).insecure_random_seed(0);
         }
+        let counting = CountingClock::default();
+        let since_epoch = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = move || if is_repeatable { HostWallClock::now(&counting) } else { since_epoch() };
         let limit = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
         let memory = Memory { limit, held: 0, is_denied: false };
-        Self { wasi: wasi.build(), table: ResourceTable::new(), output, memory, peer: None }
+        Self {
+            wasi: wasi.build(),
+            table: ResourceTable::new(),
+            files: Files::new(file_bytes, now),
+            output,
+            memory,
+            peer: None,
+        }
+    }
+}
+
+impl Host {
+    /// Its files.
+    pub fn files(&mut self) -> FilesView<'_> {
+        self.files.view(&mut self.table)
     }
 }
 

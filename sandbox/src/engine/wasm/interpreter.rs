@@ -10,6 +10,7 @@ use wasmtime_wasi::I32Exit;
 
 use super::clock::{OutOfTime, Span, within};
 use super::component::Component;
+use super::files::Files;
 use super::host::{Host, Python, PythonPre};
 use super::output::Output;
 use crate::Limits;
@@ -28,9 +29,10 @@ const TABLE_ELEMENTS: usize = 60_000;
 const RESIDENT_BYTES: usize = 8 << 20;
 /// Fuel after which a running instance lets its limits be checked: some milliseconds of computing.
 const FUEL_BETWEEN_LOOKS: u64 = 10_000_000;
-/// What a judge may hold and print.
+/// What a judge may hold, print and write to files.
 const JUDGE_MEMORY_BYTES: u64 = 512 << 20;
 const JUDGE_OUTPUT_BYTES: u64 = 1 << 20;
+const JUDGE_FILE_BYTES: u64 = 1 << 20;
 /// How much longer a judge may take than its candidate.
 const JUDGE_SPARE: Duration = Duration::from_secs(1);
 /// Exit status of a program that the interpreter did not survive, as for a process that aborted.
@@ -86,6 +88,7 @@ impl Interpreter {
         let compiled = component.load(&engine)?;
         let mut linker: Linker<Host> = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(broken)?;
+        Files::add_to_linker(&mut linker, Host::files).map_err(broken)?;
         Python::add_to_linker::<_, wasmtime::component::HasSelf<_>>(&mut linker, |host| host).map_err(broken)?;
         let pre = linker.instantiate_pre(&compiled).and_then(PythonPre::new).map_err(broken)?;
         Ok(Self { pre })
@@ -110,7 +113,7 @@ impl Interpreter {
         });
         let peer = Box::new(Peer { start: Some(start), candidate: None, ended: None });
         let output = Output::with_room(JUDGE_OUTPUT_BYTES);
-        let mut host = Host::new(String::new(), output, JUDGE_MEMORY_BYTES, is_repeatable);
+        let mut host = Host::new(String::new(), output, JUDGE_MEMORY_BYTES, JUDGE_FILE_BYTES, is_repeatable);
         host.peer = Some(peer);
         let mut judge = match Instance::start(&self.pre, host, span.later(JUDGE_SPARE), u64::MAX).await {
             Ok(judge) => judge,
@@ -168,7 +171,7 @@ impl Start {
     async fn instance(self) -> Result<(Instance, String), Ended> {
         let output = Output::with_room(self.limits.output_bytes);
         let fuel = self.limits.fuel;
-        let host = Host::new(self.stdin, output, self.limits.memory_bytes, fuel.is_some());
+        let host = Host::new(self.stdin, output, self.limits.memory_bytes, self.limits.file_bytes, fuel.is_some());
         let instance = Instance::start(&self.pre, host, self.span, fuel.unwrap_or(u64::MAX)).await?;
         Ok((instance, self.job))
     }

@@ -1,7 +1,7 @@
 //! The wasm engine: CPython, compiled to a WebAssembly component and frozen after its start, one new instance for each run.
 //!
 //! A program computes inside a linear memory of its own and reaches nothing but what the host hands it: standard input,
-//! two bounded buffers, clocks, random numbers and an empty file system in memory. It has no sockets, no processes, no
+//! two bounded buffers, clocks, random numbers and files in memory (`files` over `tree`). It has no sockets, no processes, no
 //! threads. An instance is a copy-on-write image of the snapshot, so a run starts in about a millisecond.
 //!
 //! Workers are processes (`process`), started from this program's own executable: they run one job at a time and put
@@ -13,11 +13,13 @@
 mod clock;
 mod component;
 mod confine;
+mod files;
 mod host;
 mod interpreter;
 mod modules;
 mod output;
 mod process;
+mod tree;
 mod worker;
 
 pub(crate) use component::Component;

@@ -1,7 +1,7 @@
 """The world's exports, and what the snapshot holds: an interpreter with its library loaded.
 
 All that runs at import runs once, when the component is made. What is left of the standard library then is kept as code
-and imported from memory, for there is no file to import from later.
+and imported from memory, for its files are not there later.
 """
 import asyncio
 import gc
@@ -189,7 +189,8 @@ def freeze():
         __import__(name)
     library = Library()
     library.read(LIBRARY)
-    sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__name__ != "PathFinder"] + [library]
+    # Files come last, for a program that writes a module and adds its folder to the path.
+    sys.meta_path.insert([finder.__name__ for finder in sys.meta_path].index("PathFinder"), library)
     sys.path[:] = []
     sys.path_importer_cache.clear()
     sys.set_int_max_str_digits(0)
