@@ -56,6 +56,8 @@ pub struct ServerConfig {
     pub minimum_isolation: Isolation,
     /// Whether each run gets a network namespace of its own (slower) or shares its worker's, which is empty too.
     pub net_each_run: bool,
+    /// Whether workers are put into control groups (version 2) where this process may make some.
+    pub cgroup: bool,
 }
 
 /// A language that the process engine runs by a command of yours.
@@ -110,6 +112,7 @@ impl Default for ServerConfig {
             default_engine: None,
             minimum_isolation: Isolation::default(),
             net_each_run: true,
+            cgroup: true,
         }
     }
 }

@@ -29,6 +29,8 @@ pub struct LayerReport {
     pub landlock_abi: u32,
     /// Resource limits.
     pub rlimits: bool,
+    /// A control group (version 2) for each worker. No level of isolation asks for it.
+    pub cgroup: bool,
     /// No capability left.
     pub no_capabilities: bool,
     /// The wasm engine's interpreter; `None` where the engine is not set up.
@@ -62,6 +64,7 @@ impl fmt::Display for LayerReport {
             ("seccomp", self.seccomp),
             ("landlock", self.landlock),
             ("rlimits", self.rlimits),
+            ("control group", self.cgroup),
             ("no capabilities", self.no_capabilities),
         ];
         for (name, is_up) in layers {
@@ -110,6 +113,7 @@ fn attempt(config: &ServerConfig, confined: bool) -> Result<LayerReport, Sandbox
     let outcome = worker.run(&Job::Program { code: "pass", stdin: "", limits: &limits })?;
     let is_up = |name: &str| outcome.layers.get(name).is_some_and(String::is_empty);
     let missing = outcome.layers.iter().filter(|(_, error)| !error.is_empty());
+    let no_groups = engine.no_groups().map(|reason| format!("control group: {reason}"));
     Ok(LayerReport {
         interpreter: engine.interpreter().to_owned(),
         namespaces: is_up("namespaces"),
@@ -119,9 +123,10 @@ fn attempt(config: &ServerConfig, confined: bool) -> Result<LayerReport, Sandbox
         landlock: is_up("landlock"),
         landlock_abi: worker.landlock_abi(),
         rlimits: is_up("rlimits"),
+        cgroup: engine.no_groups().is_none(),
         no_capabilities: is_up("capabilities"),
         wasm_component: Component::find(config.component.as_deref()).ok().map(|found| found.path().to_owned()),
-        notes: missing.map(|(name, error)| format!("{name}: {error}")).collect(),
+        notes: missing.map(|(name, error)| format!("{name}: {error}")).chain(no_groups).collect(),
     })
 }
 

@@ -110,6 +110,7 @@ impl Board {
     pub fn report(&self) -> Result<GradeReport, SandboxError> {
         let mut tally = Tally::new(&self.request);
         let mut state = held(&self.state);
+        state.end = 0;
         for (index, result) in std::mem::take(&mut state.results).into_iter().enumerate() {
             let Some(done) = result else {
                 // Closed, or not begun for want of time.
@@ -167,7 +168,10 @@ impl Board {
             Err(_) => true,
         };
         let mut state = held(&self.state);
-        state.results[index] = Some(done);
+        // Nobody waits for what comes after the report.
+        if let Some(result) = state.results.get_mut(index) {
+            *result = Some(done);
+        }
         if is_last {
             state.end = state.end.min(index + 1);
         }
@@ -221,4 +225,33 @@ impl Drop for Helped<'_> {
 
 fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
     condition.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Language, StdioCase, Tests};
+
+    #[test]
+    fn a_case_that_comes_back_after_the_report_is_dropped() {
+        let case = StdioCase { input: String::new(), output: String::new() };
+        let request = GradeRequest {
+            code: "pass".to_owned(),
+            language: Language::Python,
+            engine: None,
+            tests: Tests::Stdio { cases: vec![case; 3] },
+            limits: Limits::default(),
+            stop_at_first_failure: true,
+        };
+        let board = Board::new(Arc::new(request), Program::Python);
+        let failed = Err((GradeVerdict::WrongAnswer, "wrong".to_owned()));
+        let (first, _) = board.take_or_wait().unwrap();
+        let (helped, _) = board.take_to_help().unwrap();
+        board.put(first, Ok(Done { seconds: 0.1, result: failed }));
+        assert!(board.take_or_wait().is_none(), "the helped case does not count any more");
+        let report = board.report().unwrap();
+        assert_eq!((report.verdict, report.reason.as_str()), (GradeVerdict::WrongAnswer, "case 1 of 3: wrong"));
+        helped.put(Ok(Done { seconds: 0.1, result: Ok(()) }));
+        assert!(board.take_to_help().is_none());
+    }
 }

@@ -4,10 +4,12 @@
 //! tmpfs with read-only binds of what it needs, as an ordinary user, without new privileges. It forks one supervisor for
 //! each run. That one makes new user, pid, mount, ipc, net and uts namespaces and forks the candidate, which gets a fresh
 //! scratch tmpfs, loses its capabilities, and goes under Landlock, rlimits and a seccomp filter before it runs a line.
+//! Where control groups can be made, a worker and all it starts are in one (`cgroup`).
 //! The candidate is process 1 of its pid namespace: when it ends, the kernel ends everything it started.
 //!
 //! The engine knows nothing of verdicts.
 
+mod cgroup;
 mod filter;
 mod interpreter;
 mod jail;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::cgroup::Groups;
 use super::filter::Filters;
 use super::interpreter::{Interpreter, outermost};
 use super::ready::{self, Prepared, Ready, compile_limits};
@@ -21,6 +22,8 @@ use crate::{Language, Limits, SandboxError, ServerConfig};
 pub(crate) struct Engine {
     toolchains: Arc<[Toolchain]>,
     options: ZygoteOptions,
+    /// Why workers have no control groups.
+    no_groups: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -38,6 +41,11 @@ impl Engine {
         let toolchains = Toolchain::discover(&config.commands);
         let needs = toolchains.iter().flat_map(|toolchain| toolchain.needs.iter().cloned());
         let needs = outermost(interpreter.needs.iter().cloned().chain(needs));
+        let (groups, no_groups) = match Groups::prepare() {
+            _ if !config.cgroup => (None, Some("switched off in the settings".to_owned())),
+            Ok(groups) => (Some(Arc::new(groups)), None),
+            Err(reason) => (None, Some(reason)),
+        };
         Ok(Self {
             toolchains: toolchains.into(),
             options: ZygoteOptions {
@@ -47,13 +55,20 @@ impl Engine {
                 strict,
                 confined,
                 net_each_run: config.net_each_run,
+                groups,
             },
+            no_groups,
         })
     }
 
     /// The interpreter's executable.
     pub fn interpreter(&self) -> &Path {
         &self.options.interpreter.executable
+    }
+
+    /// Why workers have no control groups; `None` where they have.
+    pub fn no_groups(&self) -> Option<&str> {
+        self.no_groups.as_deref()
     }
 
     /// Starts a worker, which dies with the calling thread.
@@ -88,9 +103,27 @@ impl Worker {
     }
 
     fn run_with(&mut self, job: &Job<'_>, artifact: Option<BorrowedFd<'_>>) -> Result<Outcome, SandboxError> {
+        let killed = self.limit(job.limits(), false)?;
         let mut run = self.zygote.fork(artifact).map_err(lost)?;
         write_frame(&mut run, job).map_err(lost)?;
-        read_outcome(&mut run, deadline(job.limits()))
+        let outcome = read_outcome(&mut run, deadline(job.limits()))?;
+        self.explain(outcome, killed)
+    }
+
+    /// Sets the control group's limits for one run; says how many processes it has killed so far.
+    fn limit(&mut self, limits: &Limits, is_judged: bool) -> Result<u64, SandboxError> {
+        let Some(group) = &mut self.zygote.group else { return Ok(0) };
+        group.apply(limits, is_judged).and_then(|()| group.num_killed()).map_err(lost)
+    }
+
+    /// A program that the control group killed ran out of memory.
+    fn explain(&self, outcome: Outcome, killed_before: u64) -> Result<Outcome, SandboxError> {
+        Ok(match &self.zygote.group {
+            Some(group) if outcome.end == RunEnd::Signaled && group.num_killed().map_err(lost)? > killed_before => {
+                Outcome { end: RunEnd::MemoryLimit, ..outcome }
+            }
+            _ => outcome,
+        })
     }
 
     /// Makes a program in another language ready: compiles it, where its language is compiled.
@@ -127,11 +160,13 @@ impl Worker {
         tests: &[String],
         stop: bool,
     ) -> Result<(Outcome, Option<Judgement>), SandboxError> {
+        let killed = self.limit(job.limits(), true)?;
         let (mut run, mut judge) = self.zygote.fork_judged().map_err(lost)?;
         let deadline = deadline(job.limits());
         write_frame(&mut judge, &JudgeJob { setup, tests, stop, limits: job.limits() }).map_err(lost)?;
         write_frame(&mut run, job).map_err(lost)?;
         let outcome = read_outcome(&mut run, deadline)?;
+        let outcome = self.explain(outcome, killed)?;
         match read_frame(&mut judge, deadline) {
             Ok(Judged::Done(judgement)) => Ok((outcome, Some(judgement))),
             Ok(Judged::Failed { detail }) => Err(SandboxError::WorkerLost(format!("judge: {detail}"))),

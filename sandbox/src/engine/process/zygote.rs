@@ -9,12 +9,14 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde_json::{Value, json};
 
+use super::cgroup::{Group, Groups};
 use super::filter::Filters;
 use super::interpreter::Interpreter;
 use super::jail::Jail;
@@ -44,12 +46,16 @@ pub(crate) struct ZygoteOptions {
     pub confined: bool,
     /// Whether each run has a network namespace of its own.
     pub net_each_run: bool,
+    /// Where its control group is made; none without.
+    pub groups: Option<Arc<Groups>>,
 }
 
 /// A warm interpreter; ends, with everything it started, when dropped.
 pub(crate) struct Zygote {
     child: Child,
     control: UnixStream,
+    /// Its control group, where it has one.
+    pub group: Option<Group>,
     /// What it said of itself at the start.
     pub landlock_abi: u32,
 }
@@ -76,6 +82,8 @@ impl Zygote {
             [theirs.as_raw_fd(), proc.as_raw_fd(), reserved.as_raw_fd()].map(|number: RawFd| number.to_string());
         let mut command = Command::new(&options.interpreter.executable);
         command.args(["-I", "-B", "-X", "utf8", "-c", SOURCE]).args(numbers).env_clear();
+        // A signal to its process group, such as a terminal's, is not for the server, nor the other way round.
+        command.process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         if !options.confined {
             command.current_dir("/");
@@ -89,11 +97,17 @@ impl Zygote {
             let _ = complaint.read_to_string(&mut step);
             failed(if step.is_empty() { error.to_string() } else { step })
         })?;
-        let mut zygote = Self { child, control: ours, landlock_abi: 0 };
+        let mut zygote = Self { child, control: ours, group: None, landlock_abi: 0 };
+        // It waits for its settings before it starts anything.
+        if let Some(groups) = &options.groups {
+            let group = groups.make().and_then(|group| group.enter(zygote.id()).map(|()| group));
+            zygote.group = Some(group.map_err(|error| failed(format!("its control group: {error}")))?);
+        }
         let programs = |programs: &[Vec<u8>]| programs.iter().map(|bytes| hex(bytes)).collect::<Vec<_>>();
         let settings = json!({
             "filters": programs(&options.filters.candidate), "judge_filters": programs(&options.filters.judge),
             "strict": options.strict, "confined": options.confined, "net_each_run": options.net_each_run,
+            "goes_first": zygote.group.is_some(),
         });
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS);
         let hello: io::Result<Value> =

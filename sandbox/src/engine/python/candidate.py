@@ -147,6 +147,10 @@ def finish():
     atexit._run_exitfuncs()
 
 
+# Given back before an error is told, for that takes memory too; filled where the address space is what is limited.
+RESERVE = []
+
+
 def attempt(task, *arguments):
     """Runs `task` and returns the exit status that a program of its own would have had."""
     status = 0
@@ -160,6 +164,7 @@ def attempt(task, *arguments):
             status = 1
     except BaseException as error:
         status = 1
+        RESERVE.clear()
         try:
             traceback.print_exception(type(error), error, own_part(error.__traceback__), limit=-LAST_FRAMES)
         except BaseException:

@@ -27,6 +27,7 @@ CHANNEL = 3
 # Processes past the limit that the kernel still lets a candidate have, so that the supervisor sees that it has too many.
 SPARE_PROCESSES = 4
 THREAD_STACK = 2 << 20
+RESERVE_BYTES = 4 << 20
 KEPT = sys.modules["__main__"]
 
 
@@ -68,10 +69,15 @@ def candidate_main(job, files, ready, channel, artifact, layers):
     """Becomes the candidate; never returns."""
     status = 1
     try:
+        # Signals to process group 0 reach past a pid namespace, so the candidate has a group of its own.
+        os.setsid()
         limits = job["limits"]
+        RESERVE.append(bytearray(RESERVE_BYTES))
         pairs = [(files[0], 0), (files[1], 1), (files[2], 2), (channel, 3), (ready, 4)]
         if artifact is not None:
             pairs.append((artifact, ARTIFACT))
+        if SETTINGS["goes_first"]:
+            go_first(SETTINGS["proc"])
         layers.put_up("scratch", lambda: fresh_scratch(limits["file_bytes"]))
         layers.put_up("capabilities", drop_capabilities)
         ruleset = SETTINGS["ruleset"]
