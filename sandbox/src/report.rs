@@ -117,6 +117,10 @@ pub struct RunReport {
     pub seconds: f64,
     /// The largest resident size of one of its processes, in bytes.
     pub peak_memory_bytes: u64,
+    /// How its compiler ended, where its language has one. Where that failed the rest of the report says the same: the
+    /// program was never run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compilation: Option<Box<RunReport>>,
 }
 
 /// A reason cut to what a report holds, control characters shown as spaces.

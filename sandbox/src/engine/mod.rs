@@ -12,7 +12,7 @@ mod wire;
 
 pub(crate) use job::{AssertResult, Job, Judged, Judgement, Outcome, RunEnd};
 pub use kind::EngineKind;
-pub(crate) use process::{Prepared, Ready};
+pub(crate) use process::{Prepared, Ready, compile_limits};
 pub use wasm::{missing_in_wasm, run_worker_if_asked};
 
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};

@@ -12,13 +12,13 @@ mod program;
 
 use std::sync::Arc;
 
-use crate::engine::{RunEnd, Worker};
+use crate::engine::{Outcome, RunEnd, Worker, compile_limits};
 use crate::report::cut;
-use crate::{GradeReport, GradeRequest, GradeVerdict, RunReport, RunRequest, RunStatus, SandboxError};
+use crate::{GradeReport, GradeRequest, GradeVerdict, Limits, RunReport, RunRequest, RunStatus, SandboxError};
 
 pub(crate) use board::Board;
 use fault::fault;
-use program::{Prepared, Program};
+use program::{Prepared, Program, Ran};
 
 /// A verdict that is not `passed`, and why.
 type Failure = (GradeVerdict, String);
@@ -104,14 +104,27 @@ fn wrong(reason: String) -> Failure {
     (GradeVerdict::WrongAnswer, reason)
 }
 
-/// Runs a program once.
+/// Runs a program once. One that does not compile is reported as its compiler is.
 ///
 /// # Errors
 /// A broken sandbox, or a language that is not there.
 pub(crate) fn run(worker: &mut Worker, request: &RunRequest) -> Result<RunReport, SandboxError> {
     request.validate(&request.limits)?;
-    let outcome = program::run_once(worker, request)?;
-    let status = match fault(&outcome, &request.limits).map(|(verdict, _)| verdict) {
+    let ran = program::run_once(worker, request)?;
+    Ok(match ran {
+        Ran::Program { compiler, program } => {
+            let compiler = compiler.map(|outcome| run_report(&outcome, &compile_limits(&request.limits)));
+            RunReport { compilation: compiler.map(Box::new), ..run_report(&program, &request.limits) }
+        }
+        Ran::Compiler(outcome) => {
+            let compiler = run_report(&outcome, &compile_limits(&request.limits));
+            RunReport { compilation: Some(Box::new(compiler.clone())), ..compiler }
+        }
+    })
+}
+
+fn run_report(outcome: &Outcome, limits: &Limits) -> RunReport {
+    let status = match fault(outcome, limits).map(|(verdict, _)| verdict) {
         None => RunStatus::Ok,
         Some(GradeVerdict::TimeLimit) => RunStatus::TimeLimit,
         Some(GradeVerdict::MemoryLimit) => RunStatus::MemoryLimit,
@@ -119,7 +132,7 @@ pub(crate) fn run(worker: &mut Worker, request: &RunRequest) -> Result<RunReport
         Some(GradeVerdict::ProcessLimit) => RunStatus::ProcessLimit,
         Some(_) => RunStatus::RuntimeError,
     };
-    Ok(RunReport {
+    RunReport {
         stdout: String::from_utf8_lossy(&outcome.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&outcome.stderr).into_owned(),
         exit: if outcome.end == RunEnd::Exited {
@@ -130,5 +143,6 @@ pub(crate) fn run(worker: &mut Worker, request: &RunRequest) -> Result<RunReport
         status,
         seconds: outcome.seconds,
         peak_memory_bytes: outcome.peak_bytes,
-    })
+        compilation: None,
+    }
 }

@@ -28,7 +28,7 @@ impl Program {
             return Ok(Prepared::Ready(Program::Python));
         }
         Ok(match worker.prepare(&request.language, &request.code, &request.limits)? {
-            engine::Prepared::Ready(ready) => Prepared::Ready(Program::Command(Box::new(ready))),
+            engine::Prepared::Ready(ready, _) => Prepared::Ready(Program::Command(ready)),
             engine::Prepared::Refused(outcome) => {
                 let reason = format!("does not compile: {}", first_error(&outcome));
                 Prepared::Refused { seconds: outcome.seconds, failure: (GradeVerdict::RuntimeError, reason) }
@@ -45,16 +45,27 @@ impl Program {
     }
 }
 
-/// Makes a program ready and runs it; where it does not compile, the outcome is the compiler's.
-pub(super) fn run_once(worker: &mut Worker, request: &RunRequest) -> Result<Outcome, SandboxError> {
+/// What was run, and how it ended.
+pub(super) enum Ran {
+    /// The program, after its compiler where it has one.
+    Program { compiler: Option<Outcome>, program: Outcome },
+    /// Its compiler alone, which refused it.
+    Compiler(Outcome),
+}
+
+/// Makes a program ready and runs it.
+pub(super) fn run_once(worker: &mut Worker, request: &RunRequest) -> Result<Ran, SandboxError> {
     let (stdin, limits) = (request.stdin.as_str(), &request.limits);
     if request.language == Language::Python {
-        return worker.run(&Job::Program { code: &request.code, stdin, limits });
+        let program = worker.run(&Job::Program { code: &request.code, stdin, limits })?;
+        return Ok(Ran::Program { compiler: None, program });
     }
-    match worker.prepare(&request.language, &request.code, limits)? {
-        engine::Prepared::Ready(ready) => worker.run_ready(&ready, stdin, limits),
-        engine::Prepared::Refused(outcome) => Ok(outcome),
-    }
+    Ok(match worker.prepare(&request.language, &request.code, limits)? {
+        engine::Prepared::Ready(ready, compiler) => {
+            Ran::Program { compiler, program: worker.run_ready(&ready, stdin, limits)? }
+        }
+        engine::Prepared::Refused(outcome) => Ran::Compiler(outcome),
+    })
 }
 
 /// The first line in which a compiler speaks of an error.

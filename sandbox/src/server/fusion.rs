@@ -19,7 +19,8 @@ use crate::{Language, Limits, RunReport, RunRequest, RunStatus};
 /// Seconds for a run where the request names none.
 const RUN_TIMEOUT: f64 = 10.0;
 
-/// What is asked. `compile_timeout` bounds a compiler; an interpreter's own compiling counts as running.
+/// What is asked. A compiler has the server's own time, whatever `compile_timeout` says; an interpreter's own compiling
+/// counts as running.
 #[derive(Debug, Deserialize)]
 struct Request {
     code: String,
@@ -76,7 +77,7 @@ pub(crate) async fn run_code(app: &App, caller: &Caller, body: &[u8]) -> Result<
         Ok(report) => answered(report),
         Err(refusal) if refusal.is_sandbox_error() => {
             app.metrics.failed(&refusal.kind);
-            respond(Status::SandboxError, refusal.error, None)
+            Response { message: refusal.error, ..respond(Status::SandboxError, None, None) }
         }
         Err(refusal) => return Err(refusal),
     };
@@ -101,22 +102,27 @@ fn translate(request: Request, most: &Limits) -> Result<RunRequest, Refusal> {
 }
 
 fn answered(report: RunReport) -> Response {
-    let (status, run_status) = match report.status {
-        RunStatus::Ok => (Status::Success, CommandStatus::Finished),
-        RunStatus::TimeLimit => (Status::Failed, CommandStatus::TimeLimitExceeded),
-        _ => (Status::Failed, CommandStatus::Finished),
+    let status = if report.status == RunStatus::Ok { Status::Success } else { Status::Failed };
+    let Some(compilation) = report.compilation.as_deref() else {
+        return respond(status, None, Some(command_result(&report)));
     };
-    let result = CommandResult {
-        return_code: (run_status == CommandStatus::Finished).then_some(report.exit),
-        status: run_status,
-        execution_time: report.seconds,
-        stdout: report.stdout,
-        stderr: report.stderr,
-    };
-    respond(status, String::new(), Some(result))
+    // A program that does not compile has no run.
+    let run = (compilation.status == RunStatus::Ok).then(|| command_result(&report));
+    respond(status, Some(command_result(compilation)), run)
 }
 
-fn respond(status: Status, message: String, run_result: Option<CommandResult>) -> Response {
+fn command_result(report: &RunReport) -> CommandResult {
+    let is_late = report.status == RunStatus::TimeLimit;
+    CommandResult {
+        status: if is_late { CommandStatus::TimeLimitExceeded } else { CommandStatus::Finished },
+        return_code: (!is_late).then_some(report.exit),
+        execution_time: report.seconds,
+        stdout: report.stdout.clone(),
+        stderr: report.stderr.clone(),
+    }
+}
+
+fn respond(status: Status, compile_result: Option<CommandResult>, run_result: Option<CommandResult>) -> Response {
     let executor_pod_name = std::env::var("MY_POD_NAME").ok();
-    Response { status, message, compile_result: None, run_result, executor_pod_name, files: BTreeMap::new() }
+    Response { status, message: String::new(), compile_result, run_result, executor_pod_name, files: BTreeMap::new() }
 }

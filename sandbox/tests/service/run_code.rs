@@ -41,6 +41,30 @@ async fn programs_are_answered_as_that_service_does() {
 }
 
 #[tokio::test]
+async fn a_compiler_has_a_result_of_its_own() {
+    let server = one_worker().await;
+    let url = format!("{}/run_code", server.url());
+    let ask = |code: &str| json!({"code": code, "language": "cpp", "stdin": "4"});
+    let good = "#include <iostream>\nint main() { int n; std::cin >> n; std::cout << n * n; return 5; }";
+    let (status, answer) = post(&url, &ask(good), &[]).await;
+    if status == 422 {
+        assert_eq!(answer["type"], "language_missing");
+        return eprintln!("left out: {answer}");
+    }
+    assert_eq!((&answer["status"], &answer["compile_result"]["status"]), (&json!("Failed"), &json!("Finished")));
+    assert_eq!(
+        (&answer["compile_result"]["return_code"], &answer["run_result"]["return_code"]),
+        (&json!(0), &json!(5))
+    );
+    assert_eq!(answer["run_result"]["stdout"], "16");
+    let (_, answer) = post(&url, &ask("int main() { return x; }"), &[]).await;
+    assert_eq!((&answer["status"], &answer["run_result"]), (&json!("Failed"), &Value::Null), "{answer}");
+    assert_eq!(answer["compile_result"]["return_code"], 1);
+    assert!(answer["compile_result"]["stderr"].as_str().unwrap().contains("error"), "{answer}");
+    server.shutdown().await;
+}
+
+#[tokio::test]
 async fn what_is_not_offered_is_refused() {
     let server = one_worker().await;
     let url = format!("{}/run_code", server.url());

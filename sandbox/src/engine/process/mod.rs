@@ -18,5 +18,5 @@ mod toolchain;
 mod worker;
 mod zygote;
 
-pub(crate) use ready::{Prepared, Ready};
+pub(crate) use ready::{Prepared, Ready, compile_limits};
 pub(crate) use worker::{Engine, Worker};

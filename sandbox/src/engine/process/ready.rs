@@ -25,8 +25,8 @@ const COMPILER: Limits = Limits {
 
 /// What came of making a program ready.
 pub(crate) enum Prepared {
-    /// It can be run.
-    Ready(Ready),
+    /// It can be run; with how the compiler ended, where there is one.
+    Ready(Box<Ready>, Option<Outcome>),
     /// The compiler ended so.
     Refused(Outcome),
 }
@@ -89,7 +89,7 @@ pub(super) fn compile_job<'a>(toolchain: &'a Toolchain, code: &'a str, limits: &
 }
 
 /// A submission's limits, raised to what a compiler needs.
-pub(super) fn compile_limits(limits: &Limits) -> Limits {
+pub(crate) fn compile_limits(limits: &Limits) -> Limits {
     Limits {
         wall_seconds: limits.wall_seconds.max(COMPILER.wall_seconds),
         cpu_seconds: limits.cpu_seconds.max(COMPILER.cpu_seconds),

@@ -133,7 +133,7 @@ impl Worker {
     pub fn prepare(&mut self, language: &Language, code: &str, limits: &Limits) -> Result<Prepared, SandboxError> {
         let toolchain = Toolchain::find(&self.toolchains, language)?.clone();
         if toolchain.compile.is_empty() {
-            return Ok(Prepared::Ready(Ready::interpreted(toolchain, code)));
+            return Ok(Prepared::Ready(Box::new(Ready::interpreted(toolchain, code)), None));
         }
         let limits = compile_limits(limits);
         let outcome = self.run(&ready::compile_job(&toolchain, code, &limits))?;
@@ -141,7 +141,8 @@ impl Worker {
             return Ok(Prepared::Refused(outcome));
         }
         let ready = Ready::compiled(toolchain, &outcome.returned);
-        Ok(Prepared::Ready(ready.map_err(|error| SandboxError::Start(format!("a compiled program: {error}")))?))
+        let ready = ready.map_err(|error| SandboxError::Start(format!("a compiled program: {error}")))?;
+        Ok(Prepared::Ready(Box::new(ready), Some(Outcome { returned: Vec::new(), ..outcome })))
     }
 
     /// Runs a program that was made ready.

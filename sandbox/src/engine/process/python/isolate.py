@@ -103,6 +103,10 @@ def restrict_files(ruleset):
     check(LIBC.syscall(SYS_LANDLOCK_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint(0)))
 
 
+# What a candidate gives back before it tells of an error, beside the memory that is its own.
+RESERVE_BYTES = 4 << 20
+
+
 class SockFprog(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
@@ -133,7 +137,7 @@ def set_limits(limits, processes, spare=0, address_space=True):
     set_limit(resource.RLIMIT_MEMLOCK, 0)
     set_limit(resource.RLIMIT_NPROC, processes)
     if address_space:
-        set_limit(resource.RLIMIT_AS, limits["memory_bytes"])
+        set_limit(resource.RLIMIT_AS, limits["memory_bytes"] + RESERVE_BYTES)
 
 
 def keep_only(pairs):

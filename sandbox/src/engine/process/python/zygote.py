@@ -27,7 +27,6 @@ CHANNEL = 3
 # Processes past the limit that the kernel still lets a candidate have, so that the supervisor sees that it has too many.
 SPARE_PROCESSES = 4
 THREAD_STACK = 2 << 20
-RESERVE_BYTES = 4 << 20
 KEPT = sys.modules["__main__"]
 
 
