@@ -71,7 +71,8 @@ def candidate_main(job, files, ready, channel, artifact, layers):
         # Signals to process group 0 reach past a pid namespace, so the candidate has a group of its own.
         os.setsid()
         limits = job["limits"]
-        RESERVE.append(bytearray(RESERVE_BYTES))
+        # Zeros that nobody writes take address space alone.
+        RESERVE.append(bytes(RESERVE_BYTES))
         pairs = [(files[0], 0), (files[1], 1), (files[2], 2), (channel, 3), (ready, 4)]
         if artifact is not None:
             pairs.append((artifact, ARTIFACT))
