@@ -174,6 +174,31 @@ async fn nothing_survives_a_run() {
 }
 
 #[tokio::test]
+async fn packages_of_a_virtual_environment_can_be_imported() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("environment");
+    let is_taken = folder.starts_with("/tmp");
+    let made =
+        std::process::Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(&folder).status().unwrap();
+    if !made.success() {
+        return eprintln!("left out: this Python has no venv");
+    }
+    let python = folder.join("bin").join("python3");
+    let question = "import sysconfig; print(sysconfig.get_path('purelib'))";
+    let answer = std::process::Command::new(&python).args(["-c", question]).output().unwrap();
+    let packages = String::from_utf8(answer.stdout).unwrap();
+    std::fs::write(std::path::Path::new(packages.trim()).join("installed_here.py"), "value = 42").unwrap();
+    let config = ServerConfig { workers: 1, python: Some(python), ..ServerConfig::default() };
+    let handle = match serve(config).await {
+        Err(error) if is_taken => return assert!(error.to_string().contains("another folder"), "{error}"),
+        served => served.unwrap(),
+    };
+    let client = Client::new(vec![handle.url()]).unwrap();
+    let report = grade(&client, &stdio("import installed_here\nprint(installed_here.value)", "", "42")).await;
+    assert_eq!(report.verdict, GradeVerdict::Passed, "{report:?}");
+    handle.shutdown().await;
+}
+
+#[tokio::test]
 async fn layers_are_reported() {
     let report = tokio::task::spawn_blocking(doctor).await.unwrap();
     assert!(report.level() >= Isolation::Standard, "{report}");

@@ -8,10 +8,16 @@ use serde::Deserialize;
 
 use crate::SandboxError;
 
+/// A virtual environment is known by the name that its interpreter is started with, so that one is kept, with every link on
+/// the way to the file itself.
 const QUESTION: &str = "import json, os, sys, sysconfig
-print(json.dumps({'executable': os.path.realpath(sys.executable), 'version': list(sys.version_info[:2]),
+links = [sys.executable]
+while os.path.islink(links[-1]) and len(links) < 40:
+    links.append(os.path.normpath(os.path.join(os.path.dirname(links[-1]), os.readlink(links[-1]))))
+real = os.path.realpath(sys.executable)
+print(json.dumps({'executable': real if sys.prefix == sys.base_prefix else sys.executable, 'version': list(sys.version_info[:2]),
  'prefixes': [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix],
- 'files': [p for p in sys.path if p] + [sys.executable] + list(sysconfig.get_paths().values())}))";
+ 'files': [p for p in sys.path if p] + links + [real] + list(sysconfig.get_paths().values())}))";
 
 /// Folders and files of the system that a dynamically linked interpreter needs.
 const SYSTEM: [&str; 7] =
@@ -28,7 +34,7 @@ struct Answer {
 /// A Python interpreter and what it needs to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Interpreter {
-    /// The executable, without symbolic links.
+    /// The executable; without symbolic links, unless it is a virtual environment's.
     pub executable: PathBuf,
     /// Files and folders to show it, none inside another.
     pub needs: Vec<PathBuf>,
@@ -52,9 +58,15 @@ impl Interpreter {
         if answer.version < (3, 9) {
             return Err(unusable(format!("it is version {}.{}", answer.version.0, answer.version.1)));
         }
+        if let Some(taken) = answer.prefixes.iter().find(|prefix| is_taken(prefix)) {
+            let taken = taken.display();
+            return Err(unusable(format!(
+                "it lies in {taken}, where a program's own files are: take one of another folder"
+            )));
+        }
         let system = SYSTEM.iter().map(PathBuf::from);
         let prefixes = answer.prefixes.into_iter().filter(|prefix| !is_system(prefix));
-        let files = answer.files.into_iter().filter(|file| !is_system(file));
+        let files = answer.files.into_iter().filter(|file| !is_system(file) && !is_taken(file));
         let wanted = system.chain(prefixes).chain(files).chain([answer.executable.clone()]);
         Ok(Self { executable: answer.executable, needs: outermost(wanted.filter(|path| path.exists())) })
     }
@@ -65,6 +77,11 @@ fn is_system(path: &Path) -> bool {
     ["/", "/usr", "/usr/local", "/usr/bin", "/usr/local/bin", "/bin", "/root", "/home"]
         .iter()
         .any(|wide| path == Path::new(wide))
+}
+
+/// Whether programs have something of their own in a path's place.
+fn is_taken(path: &Path) -> bool {
+    ["/tmp", "/box", "/dev", "/proc"].iter().any(|taken| path.starts_with(taken))
 }
 
 /// The paths that lie in no other one.
