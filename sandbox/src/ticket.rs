@@ -14,6 +14,9 @@ use crate::grade::Board;
 use crate::pool::Shared;
 use crate::{EngineKind, GradeReport, GradeRequest, RunReport, RunRequest, SandboxError};
 
+/// Shows a board to idle lanes, at most as many as it is told.
+pub(crate) type CallHelp<'a> = &'a dyn Fn(&Arc<Board>, usize);
+
 /// Something that a worker can do.
 pub(crate) trait Work: Send + Sync + 'static {
     /// What comes of it.
@@ -27,7 +30,7 @@ pub(crate) trait Work: Send + Sync + 'static {
         self: &Arc<Self>,
         worker: &mut Worker,
         is_cancelled: &dyn Fn() -> bool,
-        call_help: &dyn Fn(&Arc<Board>, usize),
+        call_help: CallHelp<'_>,
     ) -> Result<Self::Report, SandboxError>;
 }
 
@@ -42,7 +45,7 @@ impl Work for GradeRequest {
         self: &Arc<Self>,
         worker: &mut Worker,
         is_cancelled: &dyn Fn() -> bool,
-        call_help: &dyn Fn(&Arc<Board>, usize),
+        call_help: CallHelp<'_>,
     ) -> Result<GradeReport, SandboxError> {
         crate::grade::grade(worker, self, is_cancelled, call_help)
     }
@@ -59,7 +62,7 @@ impl Work for RunRequest {
         self: &Arc<Self>,
         worker: &mut Worker,
         _: &dyn Fn() -> bool,
-        _: &dyn Fn(&Arc<Board>, usize),
+        _: CallHelp<'_>,
     ) -> Result<RunReport, SandboxError> {
         crate::grade::run(worker, self)
     }
@@ -96,7 +99,7 @@ pub(crate) trait Errand: Send {
         &mut self,
         worker: &mut Worker,
         is_cancelled: &dyn Fn() -> bool,
-        call_help: &dyn Fn(&Arc<Board>, usize),
+        call_help: CallHelp<'_>,
     ) -> Result<(), SandboxError>;
 
     /// Sends the report kept, or the error.
@@ -129,7 +132,7 @@ impl<W: Work> Errand for Job<W> {
         &mut self,
         worker: &mut Worker,
         is_cancelled: &dyn Fn() -> bool,
-        call_help: &dyn Fn(&Arc<Board>, usize),
+        call_help: CallHelp<'_>,
     ) -> Result<(), SandboxError> {
         let (work, answer) = (&self.work, &self.answer);
         let is_cancelled = || answer.is_closed() || is_cancelled();
@@ -177,7 +180,7 @@ impl Errand for Helper {
         &mut self,
         worker: &mut Worker,
         is_cancelled: &dyn Fn() -> bool,
-        _: &dyn Fn(&Arc<Board>, usize),
+        _: CallHelp<'_>,
     ) -> Result<(), SandboxError> {
         unpanicked(|| self.board.help(worker, is_cancelled))
     }

@@ -67,7 +67,7 @@ impl Board {
                 0 => {}
                 open => call_help(open),
             }
-            let done = Case { request: &self.request, program: &self.program, index, limits: &limits }.run(worker);
+            let done = self.run(worker, index, &limits);
             if let Err(SandboxError::WorkerLost(_)) = done {
                 self.close();
                 return done.map(|_| ());
@@ -86,8 +86,7 @@ impl Board {
     /// [`SandboxError::WorkerLost`]: the worker is of no more use; its case is open again.
     pub fn help(&self, worker: &mut Worker, is_cancelled: &dyn Fn() -> bool) -> Result<(), SandboxError> {
         while let Some((helped, limits)) = self.take_to_help() {
-            let index = helped.index;
-            let done = Case { request: &self.request, program: &self.program, index, limits: &limits }.run(worker);
+            let done = self.run(worker, helped.index, &limits);
             if let Err(SandboxError::WorkerLost(_)) = done {
                 return done.map(|_| ());
             }
@@ -98,9 +97,13 @@ impl Board {
             if worker.has_ended() {
                 return Err(SandboxError::WorkerLost("it ended while it had a case".to_owned()));
             }
-            helped.put(done);
+            self.put(helped.index, done);
         }
         Ok(())
+    }
+
+    fn run(&self, worker: &mut Worker, index: usize, limits: &Limits) -> Result<Done, SandboxError> {
+        Case { request: &self.request, program: &self.program, index, limits }.run(worker)
     }
 
     /// The verdict, as if the cases had been run in order.
@@ -205,12 +208,6 @@ struct Helped<'a> {
     index: usize,
 }
 
-impl Helped<'_> {
-    fn put(self, done: Result<Done, SandboxError>) {
-        self.board.put(self.index, done);
-    }
-}
-
 impl Drop for Helped<'_> {
     fn drop(&mut self) {
         let mut state = held(&self.board.state);
@@ -251,7 +248,8 @@ mod tests {
         assert!(board.take_or_wait().is_none(), "the helped case does not count any more");
         let report = board.report().unwrap();
         assert_eq!((report.verdict, report.reason.as_str()), (GradeVerdict::WrongAnswer, "case 1 of 3: wrong"));
-        helped.put(Ok(Done { seconds: 0.1, result: Ok(()) }));
+        board.put(helped.index, Ok(Done { seconds: 0.1, result: Ok(()) }));
+        drop(helped);
         assert!(board.take_to_help().is_none());
     }
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::engine::{Outcome, RunEnd, Worker, compile_limits};
 use crate::report::cut;
+use crate::ticket::CallHelp;
 use crate::{GradeReport, GradeRequest, GradeVerdict, Limits, RunReport, RunRequest, RunStatus, SandboxError};
 
 pub(crate) use board::Board;
@@ -79,7 +80,7 @@ pub(crate) fn grade(
     worker: &mut Worker,
     request: &Arc<GradeRequest>,
     is_cancelled: &dyn Fn() -> bool,
-    call_help: &dyn Fn(&Arc<Board>, usize),
+    call_help: CallHelp<'_>,
 ) -> Result<GradeReport, SandboxError> {
     request.validate(&request.limits)?;
     let mut tally = Tally::new(request);

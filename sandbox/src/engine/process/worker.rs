@@ -41,8 +41,9 @@ impl Engine {
         let toolchains = Toolchain::discover(&config.commands);
         let needs = toolchains.iter().flat_map(|toolchain| toolchain.needs.iter().cloned());
         let needs = outermost(interpreter.needs.iter().cloned().chain(needs));
-        let (groups, no_groups) = match Groups::prepare() {
-            _ if !config.cgroup => (None, Some("switched off in the settings".to_owned())),
+        // Preparing moves this process; it is not done for nothing.
+        let prepared = if config.cgroup { Groups::prepare() } else { Err("switched off in the settings".to_owned()) };
+        let (groups, no_groups) = match prepared {
             Ok(groups) => (Some(Arc::new(groups)), None),
             Err(reason) => (None, Some(reason)),
         };

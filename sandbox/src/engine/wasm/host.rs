@@ -67,9 +67,7 @@ impl Host {
             peer: None,
         }
     }
-}
 
-impl Host {
     /// Its files.
     pub fn files(&mut self) -> FilesView<'_> {
         self.files.view(&mut self.table)
