@@ -56,7 +56,7 @@ async fn the_kernel_ends_what_takes_too_much_and_the_worker_stays() {
     let (workers, made) = (server.worker_ids(), groups(Path::new("/sys/fs/cgroup")));
     assert_eq!(made.len(), 1, "{made:?}");
     let inside = std::fs::read_to_string(made[0].join("cgroup.procs")).unwrap();
-    assert_eq!(inside.trim(), workers[0].to_string(), "the worker's process is in its group");
+    assert!(inside.lines().any(|id| id == workers[0].to_string()), "the worker's process is in its group: {inside}");
     for _ in 0..3 {
         let report = client.grade(&request(BURST, "all were there")).await.unwrap();
         // The supervisor sees it, or the kernel was faster and a child did not come back.

@@ -1,6 +1,7 @@
 //! Times the engines through their server, beside other ways to run a Python program that this machine has.
 //!
-//! All take turns in one run, so that a busy machine slows them alike; what counts are the ratios.
+//! All take turns in one run, each for some programs on end, so that a busy machine slows them alike and none finds the caches
+//! as another left them; what counts are the ratios.
 
 mod peers;
 mod programs;
@@ -40,6 +41,8 @@ impl Default for BenchOptions {
 
 /// Rounds of a rate; their median counts.
 const ROUNDS: usize = 3;
+/// Trivial programs on end before it is the next one's turn.
+const TURN: usize = 20;
 /// A peer is slower: so many fewer of its runs make a round.
 const PEER_SHARE: usize = 10;
 
@@ -93,12 +96,17 @@ pub async fn bench(options: &BenchOptions, progress: impl Fn(&str)) -> Result<Be
     let mut subjects = subjects(workers, &mut missing).await?;
     let mut peers = peers(&subjects[0], &mut missing).await;
     progress("trivial programs");
-    for _ in 0..options.runs.max(1) {
+    let runs = options.runs.max(1);
+    for turn in (0..runs).step_by(TURN).map(|begun| TURN.min(runs - begun)) {
         for subject in &mut subjects {
-            subject.time_trivial().await?;
+            for _ in 0..turn {
+                subject.time_trivial().await?;
+            }
         }
         for peer in &mut peers {
-            peer.time_trivial().await?;
+            for _ in 0..turn {
+                peer.time_trivial().await?;
+            }
         }
     }
     progress("programs of 16 MB");

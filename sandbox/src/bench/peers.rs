@@ -16,6 +16,9 @@ use super::{BenchError, PeerFigures};
 /// Seconds that a program may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Without what a machine's own packages do at each start of its Python: that would make every peer look worse.
+const BARE: [&str; 4] = ["-I", "-S", "-c", TRIVIAL];
+
 /// A way to run a program.
 #[derive(Debug)]
 pub(super) struct Peer {
@@ -35,7 +38,7 @@ struct Way {
 impl Peer {
     /// A plain subprocess with a time-out.
     pub fn python(interpreter: &Path) -> Self {
-        Self::new("python3 subprocess", interpreter.to_owned(), ["-c", TRIVIAL].map(str::to_owned).to_vec())
+        Self::new("python3 subprocess", interpreter.to_owned(), BARE.map(str::to_owned).to_vec())
     }
 
     /// bubblewrap with every namespace, or why it cannot be timed.
@@ -44,7 +47,7 @@ impl Peer {
         let mut arguments: Vec<String> = fixed.map(str::to_owned).to_vec();
         arguments.extend(["--unshare-all", "--die-with-parent", "--clearenv", "--new-session"].map(str::to_owned));
         arguments.push(interpreter.display().to_string());
-        arguments.extend(["-c", TRIVIAL].map(str::to_owned));
+        arguments.extend(BARE.map(str::to_owned));
         let peer = Self::new("bubblewrap", "bwrap".into(), arguments);
         peer.way.run().await.map_err(|error| error.to_string())?;
         Ok(peer)

@@ -39,7 +39,7 @@ pub struct EngineFigures {
     pub trivial: Times,
     /// Gradings a second with one test case each.
     pub gradings_per_second: f64,
-    /// Bytes of the workers in memory while nothing runs.
+    /// Bytes of the workers, and of what stands by for them, in memory while nothing runs.
     pub standing_bytes: Option<u64>,
     /// A program that holds 16 MB.
     pub sixteen_megabytes: Times,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use nix::unistd::{Pid, getpgid};
 use tokio::task::JoinSet;
 
 use super::programs::{SIXTEEN_MEGABYTES, TRIVIAL};
@@ -46,7 +47,7 @@ impl Subject {
         for _ in 0..workers * 2 {
             subject.run(TRIVIAL).await?;
         }
-        subject.standing_bytes = subject.server.worker_ids().into_iter().map(proportional_bytes).sum();
+        subject.standing_bytes = standing(&subject.server.worker_ids()).into_iter().map(proportional_bytes).sum();
         Ok(subject)
     }
 
@@ -132,6 +133,16 @@ fn adds_one() -> GradeRequest {
         limits: Limits::default(),
         stop_at_first_failure: true,
     }
+}
+
+/// The workers and what stands by in their process groups.
+fn standing(workers: &[u32]) -> Vec<u32> {
+    let names = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let ids = names.filter_map(|name| name.to_str()?.parse::<i32>().ok());
+    let is_in_group =
+        |id: &i32| getpgid(Some(Pid::from_raw(*id))).is_ok_and(|group| workers.contains(&(group.as_raw() as u32)));
+    let others = ids.filter(is_in_group).map(|id| id as u32).filter(|id| !workers.contains(id));
+    workers.iter().copied().chain(others).collect()
 }
 
 /// Bytes of a process in memory, pages that several share counted in parts; `None` where the kernel does not say.

@@ -33,7 +33,17 @@ pub(crate) enum Job<'a> {
     },
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    /// The job without its standard input, and that.
+    pub fn split_stdin(&self) -> (Self, &'a str) {
+        let mut rest = self.clone();
+        let input = match &mut rest {
+            Job::Program { stdin, .. } | Job::Command { stdin, .. } => std::mem::take(stdin),
+            Job::Call { .. } | Job::Serve { .. } => "",
+        };
+        (rest, input)
+    }
+
     /// The limits of the program.
     pub fn limits(&self) -> &Limits {
         match self {

@@ -16,7 +16,7 @@ use crate::{Limits, SandboxError};
 const FRAME_BYTES: u32 = 1 << 30;
 /// Seconds that a frame may take to be written.
 const WRITE_SECONDS: u64 = 30;
-/// Seconds past a program's wall clock after which its supervisor counts as lost.
+/// Seconds past a program's wall clock after which its worker counts as lost.
 const GRACE_SECONDS: u64 = 10;
 
 /// What an engine's process says of a candidate that ended; the bodies of its files follow.
@@ -41,11 +41,15 @@ pub(crate) struct Report {
 
 /// Writes a value as one frame: its length in four bytes, then JSON.
 pub(crate) fn write_frame(stream: &mut UnixStream, value: &impl Serialize) -> io::Result<()> {
-    let body = serde_json::to_vec(value)?;
+    write_body(stream, &serde_json::to_vec(value)?)
+}
+
+/// Writes bytes as one frame.
+pub(crate) fn write_body(stream: &mut UnixStream, body: &[u8]) -> io::Result<()> {
     let length = u32::try_from(body.len()).map_err(|_| io::Error::other("a frame is over 4 GiB"))?;
     stream.set_write_timeout(Some(Duration::from_secs(WRITE_SECONDS)))?;
     stream.write_all(&length.to_le_bytes())?;
-    stream.write_all(&body)
+    stream.write_all(body)
 }
 
 /// Reads a frame before `deadline`.
@@ -106,7 +110,7 @@ pub(crate) fn read_outcome(run: &mut UnixStream, deadline: Instant) -> Result<Ou
     })
 }
 
-/// When a program's supervisor counts as lost.
+/// When a program's worker counts as lost.
 pub(crate) fn deadline(limits: &Limits) -> Instant {
     Instant::now() + Duration::from_secs_f64(limits.wall_seconds) + Duration::from_secs(GRACE_SECONDS)
 }

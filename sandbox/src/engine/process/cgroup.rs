@@ -16,7 +16,7 @@ use crate::Limits;
 const OWN: &str = "ponder-server";
 /// The controllers that hold the limits.
 const CONTROLLERS: [&str; 2] = ["memory", "pids"];
-/// What a worker holds beside a program: the warm interpreter, the supervisor.
+/// What a worker holds beside a program: the warm interpreter, and what stands by.
 const SPARE_BYTES: u64 = 128 << 20;
 const SPARE_PROCESSES: u64 = 16;
 /// What a judge may hold.

@@ -1,4 +1,8 @@
 //! The seccomp filters: which system calls a candidate and a judge may make. Everything else fails with EPERM.
+//!
+//! The long list of what is allowed goes up once, in the worker's interpreter, and is inherited: to have the kernel compile it for
+//! each run would take as long as the rest of a run's layers. It still allows what the layers are put up with; the last of
+//! those is a short filter that takes that away.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +13,8 @@ use seccompiler::{
 
 use crate::SandboxError;
 
-/// Flags of `clone` that make namespaces.
-const NEW_NAMESPACES: u64 = 0x7e02_0080;
+/// Flags of `clone` that make namespaces, and that by which a child would be its maker's sibling.
+const REFUSED_FLAGS: u64 = 0x7e02_0080 | libc::CLONE_PARENT as u64;
 
 /// Calls of any pure computation with files, pipes, threads and time.
 const COMMON: &[i64] = &[
@@ -188,23 +192,35 @@ const PROCESSES: &[i64] = &[
     libc::SYS_vfork,
 ];
 
+/// Calls that layers are put up with, and that no program may make.
+const SETUP: &[i64] =
+    &[libc::SYS_mount, libc::SYS_capset, libc::SYS_landlock_create_ruleset, libc::SYS_landlock_restrict_self];
+
+/// What `prctl` may be asked for in the end.
+const PRCTL: [libc::c_int; 2] = [libc::PR_SET_NAME, libc::PR_GET_NAME];
+
 /// The programs to install, in order, as the kernel's own bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Filters {
-    /// For a candidate.
+    /// For a worker's interpreter and all that comes of it.
+    pub zygote: Vec<Vec<u8>>,
+    /// For a candidate on top of that.
     pub candidate: Vec<Vec<u8>>,
-    /// For a judge: no signals, no processes.
+    /// For a judge on top of that: no signals, no processes.
     pub judge: Vec<Vec<u8>>,
 }
 
 impl Filters {
     /// Compiles the filters for this machine.
     pub fn compile() -> Result<Self, SandboxError> {
-        let build = |processes| -> Result<Vec<Vec<u8>>, seccompiler::BackendError> {
-            Ok(vec![bytes(&no_clone3()?), bytes(&allowed(processes)?)])
+        let build = || -> Result<Self, seccompiler::BackendError> {
+            Ok(Self {
+                zygote: vec![bytes(&no_clone3()?), bytes(&allowed()?)],
+                candidate: vec![bytes(&refused(false)?)],
+                judge: vec![bytes(&refused(true)?)],
+            })
         };
-        let broken = |error| SandboxError::Start(format!("the seccomp filter cannot be compiled: {error}"));
-        Ok(Self { candidate: build(true).map_err(broken)?, judge: build(false).map_err(broken)? })
+        build().map_err(|error| SandboxError::Start(format!("the seccomp filter cannot be compiled: {error}")))
     }
 }
 
@@ -215,11 +231,10 @@ fn no_clone3() -> Result<BpfProgram, seccompiler::BackendError> {
     SeccompFilter::new(rules, SeccompAction::Allow, errno, architecture()?)?.try_into()
 }
 
-fn allowed(processes: bool) -> Result<BpfProgram, seccompiler::BackendError> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = COMMON.iter().chain(OLD).map(|call| (*call, Vec::new())).collect();
-    let only = |argument, operation, value| -> Result<SeccompRule, seccompiler::BackendError> {
-        SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Qword, operation, value)?])
-    };
+/// What anything may do that a worker starts, its own layers among it.
+fn allowed() -> Result<BpfProgram, seccompiler::BackendError> {
+    let calls = COMMON.iter().chain(OLD).chain(PROCESSES).chain(SETUP);
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = calls.map(|call| (*call, Vec::new())).collect();
     // Terminal size, bytes waiting, close-on-exec, non-blocking: what Python asks of files. The command is 32 bits wide.
     let commands = [libc::TCGETS, libc::TIOCGWINSZ, libc::FIONREAD, libc::FIOCLEX, libc::FIONCLEX, libc::FIONBIO];
     let mut ioctl = Vec::new();
@@ -229,16 +244,36 @@ fn allowed(processes: bool) -> Result<BpfProgram, seccompiler::BackendError> {
     }
     rules.insert(libc::SYS_ioctl, ioctl);
     rules.insert(libc::SYS_mmap, private_or_of_a_file()?);
-    let names = [libc::PR_SET_NAME, libc::PR_GET_NAME].map(|option| only(0, SeccompCmpOp::Eq, option as u64));
-    rules.insert(libc::SYS_prctl, names.into_iter().collect::<Result<_, _>>()?);
-    rules.insert(libc::SYS_clone3, Vec::new());
-    if processes {
-        rules.extend(PROCESSES.iter().map(|call| (*call, Vec::new())));
-        rules.insert(libc::SYS_clone, vec![only(0, SeccompCmpOp::MaskedEq(NEW_NAMESPACES), 0)?]);
-        rules.insert(libc::SYS_socketpair, vec![only(0, SeccompCmpOp::Eq, libc::AF_UNIX as u64)?]);
+    for call in [libc::SYS_prctl, libc::SYS_clone, libc::SYS_clone3] {
+        rules.insert(call, Vec::new());
     }
+    let unix = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, libc::AF_UNIX as u64)?;
+    rules.insert(libc::SYS_socketpair, vec![SeccompRule::new(vec![unix])?]);
     let errno = SeccompAction::Errno(libc::EPERM as u32);
     SeccompFilter::new(rules, errno, SeccompAction::Allow, architecture()?)?.try_into()
+}
+
+/// What is taken from a candidate, or from a judge, once its other layers are up.
+fn refused(from_judge: bool) -> Result<BpfProgram, seccompiler::BackendError> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = SETUP.iter().map(|call| (*call, Vec::new())).collect();
+    let mut other = Vec::new();
+    for option in PRCTL {
+        other.push(SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, option as u64)?);
+    }
+    rules.insert(libc::SYS_prctl, vec![SeccompRule::new(other)?]);
+    if from_judge {
+        rules.extend(PROCESSES.iter().chain(&[libc::SYS_clone, libc::SYS_socketpair]).map(|call| (*call, Vec::new())));
+    } else {
+        let flags = (0..u64::BITS).map(|bit| 1 << bit).filter(|flag| REFUSED_FLAGS & flag != 0);
+        let mut refused = Vec::new();
+        for flag in flags {
+            let is_set = SeccompCmpOp::MaskedEq(flag);
+            refused.push(SeccompRule::new(vec![SeccompCondition::new(0, SeccompCmpArgLen::Qword, is_set, flag)?])?);
+        }
+        rules.insert(libc::SYS_clone, refused);
+    }
+    let errno = SeccompAction::Errno(libc::EPERM as u32);
+    SeccompFilter::new(rules, SeccompAction::Allow, errno, architecture()?)?.try_into()
 }
 
 /// `mmap` of memory that no other process shares, or of a file: shared memory without a file could be taken out of its
@@ -273,12 +308,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn filters_fit_the_kernels_limit_and_differ() {
+    fn filters_fit_the_kernels_limit_and_what_each_run_puts_up_is_short() {
         let filters = Filters::compile().unwrap();
-        for program in filters.candidate.iter().chain(&filters.judge) {
+        for program in filters.zygote.iter().chain(&filters.candidate).chain(&filters.judge) {
             assert_eq!(program.len() % 8, 0);
             assert!(program.len() / 8 <= 4096);
         }
-        assert!(filters.candidate[1].len() > filters.judge[1].len());
+        let length = |programs: &[Vec<u8>]| programs.iter().map(Vec::len).sum::<usize>();
+        assert!(length(&filters.candidate) * 4 < length(&filters.zygote));
     }
 }

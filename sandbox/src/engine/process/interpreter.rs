@@ -1,21 +1,34 @@
-//! Finds the host's Python and the files it cannot do without, by asking it.
+//! Finds the host's Python and the files it cannot do without, by asking it; it compiles what a worker runs, too.
 
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
 use crate::SandboxError;
 
+/// What a worker's interpreter runs.
+const SOURCE: &str = concat!(
+    include_str!("python/isolate.py"),
+    include_str!("../python/wire.py"),
+    include_str!("../python/candidate.py"),
+    include_str!("../python/judge.py"),
+    include_str!("python/command.py"),
+    include_str!("python/zygote.py"),
+);
+
 /// A virtual environment is known by the name that its interpreter is started with, so that one is kept, with every link on
 /// the way to the file itself.
-const QUESTION: &str = "import json, os, sys, sysconfig
+const QUESTION: &str = "import json, marshal, os, sys, sysconfig
+code = marshal.dumps(compile(sys.stdin.buffer.read(), 'sandbox', 'exec', dont_inherit=True))
 links = [sys.executable]
 while os.path.islink(links[-1]) and len(links) < 40:
     links.append(os.path.normpath(os.path.join(os.path.dirname(links[-1]), os.readlink(links[-1]))))
 real = os.path.realpath(sys.executable)
-print(json.dumps({'executable': real if sys.prefix == sys.base_prefix else sys.executable, 'version': list(sys.version_info[:2]),
+print(json.dumps({'code': code.hex(), 'executable': real if sys.prefix == sys.base_prefix else sys.executable, 'version': list(sys.version_info[:2]),
  'prefixes': [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix],
  'files': [p for p in sys.path if p] + links + [real] + list(sysconfig.get_paths().values())}))";
 
@@ -25,6 +38,7 @@ const SYSTEM: [&str; 7] =
 
 #[derive(Deserialize)]
 struct Answer {
+    code: String,
     executable: PathBuf,
     version: (u32, u32),
     prefixes: Vec<PathBuf>,
@@ -38,6 +52,8 @@ pub(crate) struct Interpreter {
     pub executable: PathBuf,
     /// Files and folders to show it, none inside another.
     pub needs: Vec<PathBuf>,
+    /// What a worker runs, compiled: a compiler's memory would stay with the worker, and every copy of it would pay for that.
+    pub code: Arc<[u8]>,
 }
 
 impl Interpreter {
@@ -45,11 +61,7 @@ impl Interpreter {
     pub fn discover(python: Option<&Path>) -> Result<Self, SandboxError> {
         let path = python.unwrap_or(Path::new("python3"));
         let unusable = |reason: String| SandboxError::Interpreter { path: path.to_owned(), reason };
-        let output = Command::new(path)
-            .args(["-I", "-B", "-c", QUESTION])
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| unusable(error.to_string()))?;
+        let output = ask(path).map_err(|error| unusable(error.to_string()))?;
         if !output.status.success() {
             return Err(unusable(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
         }
@@ -68,8 +80,24 @@ impl Interpreter {
         let prefixes = answer.prefixes.into_iter().filter(|prefix| !is_system(prefix));
         let files = answer.files.into_iter().filter(|file| !is_system(file) && !is_taken(file));
         let wanted = system.chain(prefixes).chain(files).chain([answer.executable.clone()]);
-        Ok(Self { executable: answer.executable, needs: outermost(wanted.filter(|path| path.exists())) })
+        let needs = outermost(wanted.filter(|path| path.exists()));
+        let code = from_hex(&answer.code).ok_or_else(|| unusable("it answered with code that is no hex".to_owned()))?;
+        Ok(Self { executable: answer.executable, needs, code: code.into() })
     }
+}
+
+fn ask(python: &Path) -> io::Result<Output> {
+    let mut command = Command::new(python);
+    command.args(["-I", "-B", "-X", "utf8", "-c", QUESTION]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    // One that does not read it all says why.
+    let _ = child.stdin.take().map(|mut stdin| stdin.write_all(SOURCE.as_bytes()));
+    child.wait_with_output()
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let byte = |at: usize| text.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    (0..text.len()).step_by(2).map(byte).collect()
 }
 
 /// Folders too wide to show: the interpreter's own files in them are named one by one.

@@ -2,19 +2,21 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::Serialize;
-
+use super::candidate::{Candidate, Confines, Running};
 use super::cgroup::Groups;
 use super::filter::Filters;
 use super::interpreter::{Interpreter, outermost};
+use super::judge::{Judge, TestJob};
 use super::ready::{self, Prepared, Ready, compile_limits};
+use super::supervisor::watch;
 use super::toolchain::Toolchain;
 use super::zygote::{Zygote, ZygoteOptions};
-use crate::engine::wire::{deadline, lost, read_frame, read_outcome, write_frame};
-use crate::engine::{Job, Judged, Judgement, Outcome, RunEnd};
+use crate::engine::wire::lost;
+use crate::engine::{Job, Judgement, Outcome, RunEnd};
 use crate::{Language, Limits, SandboxError, ServerConfig};
 
 /// Starts workers.
@@ -24,14 +26,6 @@ pub(crate) struct Engine {
     options: ZygoteOptions,
     /// Why workers have no control groups.
     no_groups: Option<String>,
-}
-
-#[derive(Serialize)]
-struct JudgeJob<'a> {
-    setup: &'a str,
-    tests: &'a [String],
-    stop: bool,
-    limits: &'a Limits,
 }
 
 impl Engine {
@@ -74,12 +68,20 @@ impl Engine {
 
     /// Starts a worker, which dies with the calling thread.
     pub fn start(&self) -> Result<Worker, SandboxError> {
-        Ok(Worker { zygote: Zygote::start(&self.options)?, toolchains: self.toolchains.clone() })
+        let zygote = Zygote::start(&self.options)?;
+        let mut worker = Worker { next: None, next_judge: None, zygote, toolchains: self.toolchains.clone() };
+        worker.stand_by(Confines::new(&Limits::default(), true));
+        Ok(worker)
     }
 }
 
-/// A running worker.
+/// A running worker. What stands by is made ahead of its job, so that the job does not wait for it.
 pub(crate) struct Worker {
+    /// Stands by, confined as the last program was.
+    next: Option<Candidate>,
+    /// Stands by where the last program had a judge.
+    next_judge: Option<Judge>,
+    /// Dropped after what it made.
     zygote: Zygote,
     toolchains: Arc<[Toolchain]>,
 }
@@ -105,10 +107,30 @@ impl Worker {
 
     fn run_with(&mut self, job: &Job<'_>, artifact: Option<BorrowedFd<'_>>) -> Result<Outcome, SandboxError> {
         let killed = self.limit(job.limits(), false)?;
-        let mut run = self.zygote.fork(artifact).map_err(lost)?;
-        write_frame(&mut run, job).map_err(lost)?;
-        let outcome = read_outcome(&mut run, deadline(job.limits()))?;
+        let (running, channel) = self.begin(job, artifact).map_err(lost)?;
+        let outcome = watch(running, Some(channel), self.zygote.control(), job.limits()).map_err(lost)?;
         self.explain(outcome, killed)
+    }
+
+    /// Gives a job to the candidate that stands by, or to a new one where that is confined otherwise.
+    fn begin(&mut self, job: &Job<'_>, artifact: Option<BorrowedFd<'_>>) -> io::Result<(Running, UnixStream)> {
+        let confines = Confines::of(job);
+        if artifact.is_some() {
+            return Candidate::ask(&self.zygote, confines, artifact)?.begin(job);
+        }
+        // One that was lost while it stood by is no reason to lose the worker.
+        let begun = self.next.take_if(|next| next.confines == confines).and_then(|next| next.begin(job).ok());
+        let begun = match begun {
+            Some(begun) => begun,
+            None => Candidate::ask(&self.zygote, confines.clone(), None)?.begin(job)?,
+        };
+        self.stand_by(confines);
+        Ok(begun)
+    }
+
+    fn stand_by(&mut self, confines: Confines) {
+        // What went wrong shows when one is needed.
+        self.next = Candidate::ask(&self.zygote, confines, None).ok();
     }
 
     /// Sets the control group's limits for one run; says how many processes it has killed so far.
@@ -163,17 +185,13 @@ impl Worker {
         stop: bool,
     ) -> Result<(Outcome, Option<Judgement>), SandboxError> {
         let killed = self.limit(job.limits(), true)?;
-        let (mut run, mut judge) = self.zygote.fork_judged().map_err(lost)?;
-        let deadline = deadline(job.limits());
-        write_frame(&mut judge, &JudgeJob { setup, tests, stop, limits: job.limits() }).map_err(lost)?;
-        write_frame(&mut run, job).map_err(lost)?;
-        let outcome = read_outcome(&mut run, deadline)?;
-        let outcome = self.explain(outcome, killed)?;
-        match read_frame(&mut judge, deadline) {
-            Ok(Judged::Done(judgement)) => Ok((outcome, Some(judgement))),
-            Ok(Judged::Failed { detail }) => Err(SandboxError::WorkerLost(format!("judge: {detail}"))),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok((outcome, None)),
-            Err(error) => Err(lost(error)),
-        }
+        let (running, channel) = self.begin(job, None).map_err(lost)?;
+        let judge = self.next_judge.take().map_or_else(|| Judge::ask(&self.zygote), Ok).map_err(lost)?;
+        let tests = TestJob { setup, tests, stop, limits: job.limits() };
+        let judging = judge.begin(channel, &tests).map_err(lost)?;
+        self.next_judge = Judge::ask(&self.zygote).ok();
+        let outcome = watch(running, None, self.zygote.control(), job.limits()).map_err(lost)?;
+        let judgement = judging.end()?;
+        Ok((self.explain(outcome, killed)?, judgement))
     }
 }

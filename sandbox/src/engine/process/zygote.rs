@@ -1,9 +1,9 @@
-//! Starts a warm interpreter in its jail and talks to it: frames on sockets, files handed over. Knows no test and no verdict.
+//! Starts a warm interpreter in its jail and has it make copies of itself. Knows no job, no test and no verdict.
 #![allow(unsafe_code)]
 
 use std::fs::File;
 use std::io::{self, IoSlice, Read};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -13,24 +13,29 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::libc;
+use nix::sys::signal::{Signal, killpg};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use super::candidate::Confines;
 use super::cgroup::{Group, Groups};
 use super::filter::Filters;
+use super::forked::Newborn;
 use super::interpreter::Interpreter;
 use super::jail::Jail;
 use crate::SandboxError;
-use crate::engine::wire::{read_frame, write_frame};
+use crate::engine::wire::{read_frame, write_body, write_frame};
 
-const SOURCE: &str = concat!(
-    include_str!("python/isolate.py"),
-    include_str!("../python/wire.py"),
-    include_str!("../python/candidate.py"),
-    include_str!("../python/judge.py"),
-    include_str!("python/command.py"),
-    include_str!("python/zygote.py"),
-);
+/// Reads the code that it runs from its control socket.
+const BOOTSTRAP: &str = "import marshal, sys
+with open(int(sys.argv[1]), 'rb', 0, closefd=False) as control:
+    size, code = int.from_bytes(control.read(4), 'little'), b''
+    while len(code) < size:
+        code += control.read(size - len(code)) or sys.exit('the server has ended')
+code = marshal.loads(code)
+exec(code)";
 const START_SECONDS: u64 = 30;
 
 /// How a zygote is started.
@@ -50,7 +55,14 @@ pub(crate) struct ZygoteOptions {
     pub groups: Option<Arc<Groups>>,
 }
 
-/// A warm interpreter; ends, with everything it started, when dropped.
+/// What a copy becomes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part<'a> {
+    Candidate(&'a Confines),
+    Judge,
+}
+
+/// A warm interpreter; ends when dropped.
 pub(crate) struct Zygote {
     child: Child,
     control: UnixStream,
@@ -81,7 +93,7 @@ impl Zygote {
         let numbers =
             [theirs.as_raw_fd(), proc.as_raw_fd(), reserved.as_raw_fd()].map(|number: RawFd| number.to_string());
         let mut command = Command::new(&options.interpreter.executable);
-        command.args(["-I", "-B", "-X", "utf8", "-c", SOURCE]).args(numbers).env_clear();
+        command.args(["-I", "-B", "-X", "utf8", "-c", BOOTSTRAP]).args(numbers).env_clear();
         // A signal to its process group, such as a terminal's, is not for the server, nor the other way round.
         command.process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -105,13 +117,15 @@ impl Zygote {
         }
         let programs = |programs: &[Vec<u8>]| programs.iter().map(|bytes| hex(bytes)).collect::<Vec<_>>();
         let settings = json!({
-            "filters": programs(&options.filters.candidate), "judge_filters": programs(&options.filters.judge),
+            "zygote_filters": programs(&options.filters.zygote),
+            "candidate_filters": programs(&options.filters.candidate), "judge_filters": programs(&options.filters.judge),
             "strict": options.strict, "confined": options.confined, "net_each_run": options.net_each_run,
-            "goes_first": zygote.group.is_some(),
+            "goes_first": zygote.group.is_some(), "sys_clone": libc::SYS_clone,
         });
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS);
-        let hello: io::Result<Value> =
-            write_frame(&mut zygote.control, &settings).and_then(|()| read_frame(&mut zygote.control, deadline));
+        let hello: io::Result<Value> = write_body(&mut zygote.control, &options.interpreter.code)
+            .and_then(|()| write_frame(&mut zygote.control, &settings))
+            .and_then(|()| read_frame(&mut zygote.control, deadline));
         match hello {
             Ok(hello) => zygote.landlock_abi = hello["landlock_abi"].as_u64().unwrap_or(0) as u32,
             Err(error) => {
@@ -132,38 +146,41 @@ impl Zygote {
         self.child.id()
     }
 
-    /// Has a supervisor forked for one run; `artifact` is handed to the candidate. Returns the socket to it.
-    pub fn fork(&mut self, artifact: Option<BorrowedFd<'_>>) -> io::Result<UnixStream> {
-        let (run, run_end) = UnixStream::pair()?;
-        let mut handed: Vec<OwnedFd> = vec![run_end.into()];
-        if let Some(artifact) = artifact {
-            handed.push(artifact.try_clone_to_owned()?);
-        }
-        self.hand_over(b"P", &handed)?;
-        Ok(run)
+    /// Hangs up when the process has ended.
+    pub fn control(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
     }
 
-    /// Has a supervisor and a judge forked; returns the sockets to them.
-    pub fn fork_judged(&mut self) -> io::Result<(UnixStream, UnixStream)> {
-        let (run, run_end) = UnixStream::pair()?;
-        let (candidate_channel, judge_channel) = UnixStream::pair()?;
-        let (judge, judge_end) = UnixStream::pair()?;
-        self.hand_over(b"J", &[run_end.into(), candidate_channel.into(), judge_end.into(), judge_channel.into()])?;
-        Ok((run, judge))
+    /// Asks for a copy of the process, with the files that it takes.
+    pub fn ask(&self, part: Part<'_>, files: &[BorrowedFd<'_>]) -> io::Result<Newborn> {
+        let (birth, birth_end) = UnixStream::pair()?;
+        let message = match part {
+            Part::Candidate(confines) => [b"C".to_vec(), confines.to_bytes()].concat(),
+            Part::Judge => b"J".to_vec(),
+        };
+        let files: Vec<BorrowedFd<'_>> = std::iter::once(birth_end.as_fd()).chain(files.iter().copied()).collect();
+        hand_over(&self.control, &message, &files)?;
+        Ok(Newborn::new(birth))
     }
+}
 
-    fn hand_over(&mut self, kind: &[u8], handed: &[OwnedFd]) -> io::Result<()> {
-        let numbers: Vec<RawFd> = handed.iter().map(AsRawFd::as_raw_fd).collect();
-        let message = [ControlMessage::ScmRights(&numbers)];
-        sendmsg::<()>(self.control.as_raw_fd(), &[IoSlice::new(kind)], &message, MsgFlags::MSG_NOSIGNAL, None)?;
-        Ok(())
-    }
+/// Sends a short message, and files with it.
+pub(super) fn hand_over(socket: &UnixStream, message: &[u8], files: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let numbers: Vec<RawFd> = files.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&numbers)];
+    sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(message)], &rights, MsgFlags::MSG_NOSIGNAL, None)?;
+    Ok(())
 }
 
 impl Drop for Zygote {
     fn drop(&mut self) {
+        // What it made and nobody came to know of is in its process group still, and a child of this process. The group's
+        // number is nobody else's before the zygote is waited for.
+        let group = Pid::from_raw(self.id() as i32);
+        let _ = killpg(group, Signal::SIGKILL);
         let _ = self.child.kill();
         let _ = self.child.wait();
+        while waitpid(Pid::from_raw(-group.as_raw()), None).is_ok() {}
     }
 }
 

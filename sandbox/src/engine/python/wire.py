@@ -34,9 +34,13 @@ def write_all(file, data):
         view = view[os.write(file, view):]
 
 
-def write_frame(file, value):
+def frame(value):
     data = json.dumps(value, ensure_ascii=True).encode()
-    write_all(file, struct.pack("<I", len(data)) + data)
+    return struct.pack("<I", len(data)) + data
+
+
+def write_frame(file, value):
+    write_all(file, frame(value))
 
 
 TAGGED = (

@@ -1,0 +1,144 @@
+//! A process that a zygote made of itself. Its parent is this process, so here it is watched, ended and waited for.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+
+use crate::engine::wire::read_bytes;
+
+/// Seconds that a zygote may take to make a process, and that one which was killed may take to end.
+const GRACE_SECONDS: u64 = 10;
+
+/// A process that a zygote was asked for.
+pub(super) struct Newborn {
+    /// `None` once its id was asked for.
+    birth: Option<UnixStream>,
+}
+
+/// A process that a zygote made; ended and waited for when dropped.
+pub(super) struct Forked {
+    pid: Pid,
+    /// Can be read once the process has ended.
+    ended: OwnedFd,
+    is_reaped: bool,
+}
+
+/// How a process ended.
+pub(super) struct Exit {
+    /// The exit status, or the signal below 0.
+    pub code: i32,
+    pub cpu_seconds: f64,
+    /// The most memory that it, or one of its children that it waited for, held at a time.
+    pub peak_bytes: u64,
+}
+
+impl Newborn {
+    /// The process whose id comes through `birth`.
+    pub fn new(birth: UnixStream) -> Self {
+        Self { birth: Some(birth) }
+    }
+
+    /// Waits for its id.
+    ///
+    /// # Errors
+    /// It was not made, or the zygote has ended.
+    pub fn adopt(mut self) -> io::Result<Forked> {
+        self.birth.take().map_or_else(|| Err(io::ErrorKind::NotFound.into()), adopt)
+    }
+}
+
+impl Drop for Newborn {
+    /// One that is not wanted is ended and waited for all the same.
+    fn drop(&mut self) {
+        let _ = self.birth.take().map(adopt);
+    }
+}
+
+fn adopt(mut birth: UnixStream) -> io::Result<Forked> {
+    let told = read_bytes(&mut birth, 4, Instant::now() + Duration::from_secs(GRACE_SECONDS))?;
+    match i32::from_le_bytes([told[0], told[1], told[2], told[3]]) {
+        errno @ ..=0 => Err(io::Error::from_raw_os_error(-errno)),
+        pid => Forked::of(Pid::from_raw(pid)),
+    }
+}
+
+impl Forked {
+    fn of(pid: Pid) -> io::Result<Self> {
+        // SAFETY: takes numbers only, and returns a new file or -1.
+        let ended = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
+        if ended < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just made this file for this process, and nobody else knows of it.
+        let ended = unsafe { OwnedFd::from_raw_fd(ended as i32) };
+        Ok(Self { pid, ended, is_reaped: false })
+    }
+
+    /// Its id, which is nobody else's before it was waited for.
+    pub fn id(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
+    /// What can be read once it has ended.
+    pub fn ended(&self) -> BorrowedFd<'_> {
+        self.ended.as_fd()
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        let mut files = [PollFd::new(self.ended.as_fd(), PollFlags::POLLIN)];
+        poll(&mut files, PollTimeout::ZERO).is_ok_and(|num_ready| num_ready > 0)
+    }
+
+    /// Ends it, with its process group if it has made one of its own.
+    pub fn kill(&self) {
+        if !self.is_reaped {
+            let _ = killpg(self.pid, Signal::SIGKILL);
+            let _ = kill(self.pid, Signal::SIGKILL);
+        }
+    }
+
+    /// Waits for one that has ended or was killed.
+    ///
+    /// # Errors
+    /// It does not end.
+    pub fn wait(&mut self) -> io::Result<Exit> {
+        let mut files = [PollFd::new(self.ended.as_fd(), PollFlags::POLLIN)];
+        let patience = PollTimeout::try_from(Duration::from_secs(GRACE_SECONDS)).unwrap_or(PollTimeout::MAX);
+        if poll(&mut files, patience)? == 0 {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let (mut status, mut usage) = (0, MaybeUninit::<libc::rusage>::zeroed());
+        // SAFETY: both places are valid for writes of their types while the call lasts.
+        let waited = unsafe { libc::wait4(self.pid.as_raw(), &mut status, libc::WNOHANG, usage.as_mut_ptr()) };
+        if waited != self.pid.as_raw() {
+            return Err(io::Error::last_os_error());
+        }
+        self.is_reaped = true;
+        // SAFETY: every bit pattern is a value of this type, and the kernel has filled it.
+        let usage = unsafe { usage.assume_init() };
+        let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 * 1e-6;
+        Ok(Exit {
+            code: if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) },
+            cpu_seconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+            peak_bytes: usage.ru_maxrss as u64 * 1024,
+        })
+    }
+}
+
+impl Drop for Forked {
+    fn drop(&mut self) {
+        if !self.is_reaped {
+            self.kill();
+            let _ = self.wait();
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What a process and all that it started hold together, read from `/proc`.
+
+use std::fs;
+use std::io;
+
+use crate::Limits;
+use crate::engine::RunEnd;
+
+/// Bytes of a page.
+const PAGE_BYTES: u64 = 4096;
+
+/// Which limit a process and those under it are past together.
+pub(super) fn excess(process: i32, limits: &Limits) -> Option<RunEnd> {
+    let (processes, num_threads) = tree(process);
+    if num_threads > limits.processes {
+        return Some(RunEnd::ProcessLimit);
+    }
+    // Pages that a process shares with its parent since a fork count for both in the rough measure, and never too low.
+    let is_past = |measure: fn(i32) -> io::Result<u64>| {
+        processes.iter().filter_map(|process| measure(*process).ok()).sum::<u64>() > limits.memory_bytes
+    };
+    (is_past(rough_bytes) && is_past(exact_bytes)).then_some(RunEnd::MemoryLimit)
+}
+
+/// A process and those under it, and the number of their threads.
+fn tree(process: i32) -> (Vec<i32>, u64) {
+    let (mut found, mut waiting, mut num_threads) = (Vec::new(), vec![process], 0);
+    while let Some(process) = waiting.pop() {
+        found.push(process);
+        for task in fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten() {
+            num_threads += 1;
+            let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            waiting.extend(children.split_whitespace().filter_map(|child| child.parse::<i32>().ok()));
+        }
+    }
+    (found, num_threads)
+}
+
+/// Bytes of a process's own pages.
+fn rough_bytes(process: i32) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/statm"))?;
+    let mut pages = text.split_whitespace().skip(1).map_while(|field| field.parse::<u64>().ok());
+    let (resident, shared) = (pages.next().unwrap_or(0), pages.next().unwrap_or(0));
+    Ok(resident.saturating_sub(shared) * PAGE_BYTES)
+}
+
+/// Bytes of a process, pages that several hold shared out between them; slow.
+fn exact_bytes(process: i32) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.map(|kilobytes| kilobytes * 1024).ok_or_else(|| io::Error::other("no Pss"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_over_small_limits_and_under_large_ones() {
+        let process = std::process::id() as i32;
+        let large = Limits { processes: 10_000, memory_bytes: 1 << 40, ..Limits::default() };
+        assert_eq!(excess(process, &large), None);
+        assert_eq!(excess(process, &Limits { processes: 0, ..large.clone() }), Some(RunEnd::ProcessLimit));
+        assert_eq!(excess(process, &Limits { memory_bytes: 1 << 10, ..large }), Some(RunEnd::MemoryLimit));
+    }
+}
