@@ -2,6 +2,7 @@
 //! children of this process.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -11,6 +12,11 @@ fn children() -> BTreeSet<u32> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let lists = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
     lists.flat_map(|list| list.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<u32>>()).collect()
+}
+
+fn has_ended(process: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_none_or(|rest| rest.is_empty() || rest.starts_with(" Z"))
 }
 
 #[tokio::test]
@@ -32,6 +38,9 @@ async fn nothing_that_stood_by_is_left() {
         let mut others = children().into_iter().filter(|child| *child != worker);
         let process = if victim == 0 { worker } else { others.next().unwrap() };
         kill(Pid::from_raw(process as i32), Signal::SIGKILL).unwrap();
+        while !has_ended(process) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let report = client.run(&RunRequest { code: "print(1)".to_owned(), ..RunRequest::default() }).await.unwrap();
         assert_eq!(report.status, RunStatus::Ok);
         assert!(children().len() <= 2, "{:?}", children());
