@@ -4,7 +4,8 @@ use sandbox::{BenchOptions, EngineKind, bench};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn engines_and_peers_are_measured_in_one_run() {
-    let options = BenchOptions { runs: 5, gradings: 20, clients: 4, workers: 1, numeric_runs: 1 };
+    let options =
+        BenchOptions { runs: 5, gradings: 20, clients: 4, workers: 1, numeric_runs: 1, ..BenchOptions::default() };
     let report = bench(&options, |_| {}).await.unwrap();
     let process =
         report.engines.iter().find(|figures| figures.engine == EngineKind::Process).expect("it is always there");

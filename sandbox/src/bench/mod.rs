@@ -12,8 +12,10 @@ mod times;
 pub use report::{BenchReport, EngineFigures, Missing, NumericFigures, PeerFigures, RateRatio};
 pub use times::Times;
 
+use std::path::{Path, PathBuf};
+
 use crate::{ClientError, EngineKind, SandboxError};
-use peers::Peer;
+use peers::{Peer, Start};
 use programs::NUMERIC;
 use subject::Subject;
 use times::median;
@@ -31,11 +33,13 @@ pub struct BenchOptions {
     pub workers: usize,
     /// Runs of each numeric program; 0 leaves them out.
     pub numeric_runs: usize,
+    /// The Python of the process engine and of the peers; `python3` from the path if unset.
+    pub python: Option<PathBuf>,
 }
 
 impl Default for BenchOptions {
     fn default() -> Self {
-        Self { runs: 300, gradings: 1500, clients: 64, workers: 0, numeric_runs: 3 }
+        Self { runs: 300, gradings: 1500, clients: 64, workers: 0, numeric_runs: 3, python: None }
     }
 }
 
@@ -93,8 +97,9 @@ pub async fn bench(options: &BenchOptions, progress: impl Fn(&str)) -> Result<Be
     let workers = if options.workers > 0 { options.workers } else { cores };
     progress("starting the engines");
     let mut missing = Vec::new();
-    let mut subjects = subjects(workers, &mut missing).await?;
-    let mut peers = peers(&subjects[0], &mut missing).await;
+    let mut subjects = subjects(options, workers, &mut missing).await?;
+    let interpreter = subjects[0].interpreter();
+    let mut peers = peers(&interpreter, &mut missing).await;
     progress("trivial programs");
     let runs = options.runs.max(1);
     for turn in (0..runs).step_by(TURN).map(|begun| TURN.min(runs - begun)) {
@@ -132,14 +137,29 @@ pub async fn bench(options: &BenchOptions, progress: impl Fn(&str)) -> Result<Be
     }
     let peers = peers.into_iter().map(Peer::finish).collect::<Result<Vec<_>, _>>()?;
     let (ratios, clients) = (ratios(&engines, &peers), options.clients);
-    Ok(BenchReport { cores, processor: processor(), workers, clients, engines, peers, ratios, numeric, missing })
+    Ok(BenchReport {
+        cores,
+        processor: processor(),
+        interpreter,
+        workers,
+        clients,
+        engines,
+        peers,
+        ratios,
+        numeric,
+        missing,
+    })
 }
 
 /// The engines that are set up: one at least.
-async fn subjects(workers: usize, missing: &mut Vec<Missing>) -> Result<Vec<Subject>, BenchError> {
+async fn subjects(
+    options: &BenchOptions,
+    workers: usize,
+    missing: &mut Vec<Missing>,
+) -> Result<Vec<Subject>, BenchError> {
     let mut subjects = Vec::new();
     for engine in EngineKind::ALL {
-        match Subject::start(engine, workers).await {
+        match Subject::start(engine, workers, options.python.clone()).await {
             Ok(subject) => subjects.push(subject),
             Err(error) => missing.push(Missing { name: engine.to_string(), reason: error.to_string() }),
         }
@@ -151,12 +171,16 @@ async fn subjects(workers: usize, missing: &mut Vec<Missing>) -> Result<Vec<Subj
     Ok(subjects)
 }
 
-async fn peers(subject: &Subject, missing: &mut Vec<Missing>) -> Vec<Peer> {
-    let interpreter = subject.interpreter();
-    let mut peers = vec![Peer::python(&interpreter)];
-    match Peer::bubblewrap(&interpreter).await {
-        Ok(peer) => peers.push(peer),
-        Err(reason) => missing.push(Missing { name: "bubblewrap".to_owned(), reason }),
+async fn peers(interpreter: &Path, missing: &mut Vec<Missing>) -> Vec<Peer> {
+    let mut peers = Start::ALL.map(|start| Peer::python(interpreter, start)).into_iter().collect::<Vec<_>>();
+    for start in Start::ALL {
+        match Peer::bubblewrap(interpreter, start).await {
+            Ok(peer) => peers.push(peer),
+            Err(reason) => {
+                missing.push(Missing { name: "bubblewrap".to_owned(), reason });
+                break;
+            }
+        }
     }
     peers
 }

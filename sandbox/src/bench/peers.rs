@@ -16,9 +16,6 @@ use super::{BenchError, PeerFigures};
 /// Seconds that a program may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Without what a machine's own packages do at each start of its Python: that would make every peer look worse.
-const BARE: [&str; 4] = ["-I", "-S", "-c", TRIVIAL];
-
 /// A way to run a program.
 #[derive(Debug)]
 pub(super) struct Peer {
@@ -26,6 +23,27 @@ pub(super) struct Peer {
     way: Arc<Way>,
     trivial: Vec<f64>,
     rates: Vec<f64>,
+}
+
+/// How an interpreter is started.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Start {
+    /// As anyone would.
+    Plain,
+    /// Without what the machine's own packages do at each start, which may be most of it.
+    Bare,
+}
+
+impl Start {
+    pub const ALL: [Self; 2] = [Self::Plain, Self::Bare];
+
+    fn arguments(self) -> Vec<String> {
+        let arguments: &[&str] = match self {
+            Start::Plain => &["-c", TRIVIAL],
+            Start::Bare => &["-I", "-S", "-c", TRIVIAL],
+        };
+        arguments.iter().map(|argument| (*argument).to_owned()).collect()
+    }
 }
 
 /// The command that runs the trivial program.
@@ -37,18 +55,26 @@ struct Way {
 
 impl Peer {
     /// A plain subprocess with a time-out.
-    pub fn python(interpreter: &Path) -> Self {
-        Self::new("python3 subprocess", interpreter.to_owned(), BARE.map(str::to_owned).to_vec())
+    pub fn python(interpreter: &Path, start: Start) -> Self {
+        let name = match start {
+            Start::Plain => "python3 subprocess",
+            Start::Bare => "python3 -I -S subprocess",
+        };
+        Self::new(name, interpreter.to_owned(), start.arguments())
     }
 
     /// bubblewrap with every namespace, or why it cannot be timed.
-    pub async fn bubblewrap(interpreter: &Path) -> Result<Self, String> {
+    pub async fn bubblewrap(interpreter: &Path, start: Start) -> Result<Self, String> {
+        let name = match start {
+            Start::Plain => "bubblewrap",
+            Start::Bare => "bubblewrap, python3 -I -S",
+        };
         let fixed = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"];
         let mut arguments: Vec<String> = fixed.map(str::to_owned).to_vec();
         arguments.extend(["--unshare-all", "--die-with-parent", "--clearenv", "--new-session"].map(str::to_owned));
         arguments.push(interpreter.display().to_string());
-        arguments.extend(BARE.map(str::to_owned));
-        let peer = Self::new("bubblewrap", "bwrap".into(), arguments);
+        arguments.extend(start.arguments());
+        let peer = Self::new(name, "bwrap".into(), arguments);
         peer.way.run().await.map_err(|error| error.to_string())?;
         Ok(peer)
     }

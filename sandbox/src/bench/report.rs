@@ -1,6 +1,7 @@
 //! What was measured, as JSON and as a table.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -14,6 +15,8 @@ pub struct BenchReport {
     pub cores: usize,
     /// Its processor, as the kernel names it.
     pub processor: String,
+    /// The Python of the process engine and of the peers.
+    pub interpreter: PathBuf,
     /// Worker processes of each server.
     pub workers: usize,
     /// Callers at once where a rate is measured.
@@ -95,11 +98,15 @@ pub struct Missing {
 
 impl fmt::Display for BenchReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cores, processor, workers, clients, .. } = self;
-        writeln!(formatter, "{cores} cores, {processor}; {workers} workers, {clients} clients\n")?;
-        writeln!(formatter, "{:<20} {:>10} {:>10} {:>12}", "print(1)", "median ms", "p99 ms", "per second")?;
+        let Self { cores, processor, interpreter, workers, clients, .. } = self;
+        writeln!(
+            formatter,
+            "{cores} cores, {processor}; {workers} workers, {clients} clients; {}\n",
+            interpreter.display()
+        )?;
+        writeln!(formatter, "{:<26} {:>10} {:>10} {:>12}", "print(1)", "median ms", "p99 ms", "per second")?;
         let mut row = |name: &str, times: &Times, rate: f64| {
-            writeln!(formatter, "{name:<20} {:>10.2} {:>10.2} {rate:>12.0}", times.median_ms, times.p99_ms)
+            writeln!(formatter, "{name:<26} {:>10.2} {:>10.2} {rate:>12.0}", times.median_ms, times.p99_ms)
         };
         for figures in &self.engines {
             row(figures.engine.as_str(), &figures.trivial, figures.gradings_per_second)?;
@@ -107,9 +114,9 @@ impl fmt::Display for BenchReport {
         for figures in &self.peers {
             row(&figures.name, &figures.trivial, figures.runs_per_second)?;
         }
-        writeln!(formatter, "\n{:<10} {:<20} {:>8} {:>8}", "engine", "beside", "rate", "median")?;
+        writeln!(formatter, "\n{:<10} {:<26} {:>8} {:>8}", "engine", "beside", "rate", "median")?;
         for RateRatio { engine, peer, rate, median } in &self.ratios {
-            writeln!(formatter, "{:<10} {peer:<20} {rate:>7.1}x {median:>7.1}x", engine.as_str())?;
+            writeln!(formatter, "{:<10} {peer:<26} {rate:>7.1}x {median:>7.1}x", engine.as_str())?;
         }
         writeln!(formatter, "\n{:<10} {:>14} {:>14} {:>14}", "engine", "standing MiB", "16 MB: ms", "16 MB: MiB")?;
         for figures in &self.engines {

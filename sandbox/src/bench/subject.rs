@@ -30,8 +30,8 @@ pub(super) struct Subject {
 
 impl Subject {
     /// A server whose programs run on `engine`; its workers are warm.
-    pub async fn start(engine: EngineKind, workers: usize) -> Result<Self, BenchError> {
-        let config = ServerConfig { workers, default_engine: Some(engine), ..ServerConfig::default() };
+    pub async fn start(engine: EngineKind, workers: usize, python: Option<PathBuf>) -> Result<Self, BenchError> {
+        let config = ServerConfig { workers, python, default_engine: Some(engine), ..ServerConfig::default() };
         let server = serve(config).await?;
         let client = Client::new(vec![server.url()])?;
         let mut subject = Self {

@@ -28,6 +28,9 @@ pub struct SandboxArgs {
     /// Worker processes; 0 takes one for each core.
     #[arg(long, value_name = "N", default_value_t = 0)]
     workers: usize,
+    /// The Python of the process engine and of the peers [default: python3].
+    #[arg(long, value_name = "FILE")]
+    python: Option<PathBuf>,
     /// Callers at once where a rate is measured, and in a soak.
     #[arg(long, value_name = "N", default_value_t = BenchOptions::default().clients)]
     clients: usize,
@@ -56,8 +59,8 @@ pub async fn run(command: BenchCommand) -> Result<()> {
 }
 
 async fn sandbox(args: SandboxArgs) -> Result<()> {
-    let options =
-        BenchOptions { runs: args.runs, clients: args.clients, workers: args.workers, ..BenchOptions::default() };
+    let SandboxArgs { runs, clients, workers, python, .. } = args;
+    let options = BenchOptions { runs, clients, workers, python, ..BenchOptions::default() };
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(100));
     let report = sandbox::bench(&options, |what| bar.set_message(what.to_owned())).await?;

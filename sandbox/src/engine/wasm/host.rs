@@ -68,6 +68,11 @@ impl Host {
         }
     }
 
+    /// The host of an instance that has no job yet.
+    pub fn idle() -> Self {
+        Self::new(String::new(), Output::with_room(0), u64::MAX, 0, false)
+    }
+
     /// Its files.
     pub fn files(&mut self) -> FilesView<'_> {
         self.files.view(&mut self.table)
@@ -103,6 +108,14 @@ pub(super) struct Memory {
     pub is_denied: bool,
 }
 
+impl Memory {
+    /// Counts what was held under another account.
+    pub fn take_over(&mut self, other: &Memory) {
+        self.held += other.held;
+        self.is_denied |= self.held > self.limit;
+    }
+}
+
 impl ResourceLimiter for Memory {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let held = self.held + desired.saturating_sub(current);
@@ -131,5 +144,8 @@ mod tests {
         assert!(memory.memory_growing(0, 30, None).unwrap());
         assert!(!memory.memory_growing(60, 80, None).unwrap());
         assert!(memory.is_denied && memory.held == 90);
+        let mut smaller = Memory { limit: 89, held: 0, is_denied: false };
+        smaller.take_over(&memory);
+        assert!(smaller.is_denied && smaller.held == 90);
     }
 }

@@ -75,6 +75,12 @@ pub(super) struct Ended {
 /// The frozen interpreter.
 pub(super) struct Interpreter {
     pre: PythonPre<Host>,
+    /// Instances that were made ahead of their jobs.
+    idle: Vec<Idle>,
+    /// How many the last job took.
+    num_wanted: usize,
+    /// The instance of the last program, which is taken down once it was told how that ended.
+    spent: Option<Instance>,
 }
 
 impl Interpreter {
@@ -91,22 +97,41 @@ impl Interpreter {
         Files::add_to_linker(&mut linker, Host::files).map_err(broken)?;
         Python::add_to_linker::<_, wasmtime::component::HasSelf<_>>(&mut linker, |host| host).map_err(broken)?;
         let pre = linker.instantiate_pre(&compiled).and_then(PythonPre::new).map_err(broken)?;
-        Ok(Self { pre })
+        Ok(Self { pre, idle: Vec::new(), num_wanted: 1, spent: None })
+    }
+
+    /// Makes instances ready for a job like the last one, so that the job does not wait for them.
+    pub async fn stand_by(&mut self) {
+        self.spent = None;
+        while self.idle.len() < self.num_wanted {
+            // What went wrong shows when one is needed.
+            let Ok(idle) = Idle::start(&self.pre).await else { break };
+            self.idle.push(idle);
+        }
     }
 
     /// Runs one job to its end.
     ///
     /// # Errors
     /// A job that is none.
-    pub async fn run(&self, task: Task) -> Result<Ended, serde_json::Error> {
-        let start = Start::of(task.job, &self.pre)?;
+    pub async fn run(&mut self, task: Task) -> Result<Ended, serde_json::Error> {
+        self.num_wanted = if task.tests.is_some() { 2 } else { 1 };
+        let start = Start::of(task.job, self.source())?;
         match task.tests {
-            None => Ok(run_program(start).await),
+            None => {
+                let (ended, spent) = run_program(start).await;
+                self.spent = spent;
+                Ok(ended)
+            }
             Some(tests) => Ok(self.judge(start, tests).await),
         }
     }
 
-    async fn judge(&self, start: Start, tests: TestJob) -> Ended {
+    fn source(&mut self) -> Source {
+        self.idle.pop().map_or_else(|| Source::New(self.pre.clone()), Source::Idle)
+    }
+
+    async fn judge(&mut self, start: Start, tests: TestJob) -> Ended {
         let (span, is_repeatable) = (start.span, start.limits.fuel.is_some());
         let job = json!({
             "setup": tests.setup, "tests": tests.tests, "stop": tests.stop, "limits": start.limits,
@@ -115,7 +140,7 @@ impl Interpreter {
         let output = Output::with_room(JUDGE_OUTPUT_BYTES);
         let mut host = Host::new(String::new(), output, JUDGE_MEMORY_BYTES, JUDGE_FILE_BYTES, is_repeatable);
         host.peer = Some(peer);
-        let mut judge = match Instance::start(&self.pre, host, span.later(JUDGE_SPARE), u64::MAX).await {
+        let mut judge = match self.source().equip(host, span.later(JUDGE_SPARE), u64::MAX).await {
             Ok(judge) => judge,
             Err(ended) => return Ended { end: RunEnd::SetupFailed, ..ended },
         };
@@ -123,7 +148,7 @@ impl Interpreter {
         let peer = judge.store.into_data().peer;
         let mut ended = match peer.map(|peer| *peer) {
             Some(Peer { ended: Some(ended), .. }) => ended,
-            Some(Peer { candidate: Some(candidate), .. }) => candidate.ended(RunEnd::Exited, 0, String::new()),
+            Some(Peer { candidate: Some(candidate), .. }) => candidate.ended(RunEnd::Exited, 0),
             _ => Ended::nothing(span),
         };
         ended.judged = said.ok();
@@ -150,7 +175,7 @@ fn config(memory_bytes: u64) -> Config {
 
 /// A candidate that is about to start.
 pub(super) struct Start {
-    pre: PythonPre<Host>,
+    source: Source,
     job: String,
     stdin: String,
     limits: Limits,
@@ -158,38 +183,40 @@ pub(super) struct Start {
 }
 
 impl Start {
-    fn of(mut job: Map<String, Value>, pre: &PythonPre<Host>) -> Result<Self, serde_json::Error> {
+    fn of(mut job: Map<String, Value>, source: Source) -> Result<Self, serde_json::Error> {
         let limits: Limits = serde_json::from_value(job.remove("limits").unwrap_or_default())?;
         let stdin = match job.remove("stdin") {
             Some(Value::String(text)) => text,
             _ => String::new(),
         };
         let span = Span::begin(limits.wall_seconds, limits.cpu_seconds);
-        Ok(Self { pre: pre.clone(), job: serde_json::to_string(&job)?, stdin, limits, span })
+        Ok(Self { source, job: serde_json::to_string(&job)?, stdin, limits, span })
     }
 
     async fn instance(self) -> Result<(Instance, String), Ended> {
         let output = Output::with_room(self.limits.output_bytes);
         let fuel = self.limits.fuel;
         let host = Host::new(self.stdin, output, self.limits.memory_bytes, self.limits.file_bytes, fuel.is_some());
-        let instance = Instance::start(&self.pre, host, self.span, fuel.unwrap_or(u64::MAX)).await?;
+        let instance = self.source.equip(host, self.span, fuel.unwrap_or(u64::MAX)).await?;
         Ok((instance, self.job))
     }
 }
 
-async fn run_program(start: Start) -> Ended {
+/// Runs a program; how it ended, and what is left of it.
+async fn run_program(start: Start) -> (Ended, Option<Instance>) {
     let (mut instance, job) = match start.instance().await {
         Ok(started) => started,
-        Err(ended) => return ended,
+        Err(ended) => return (ended, None),
     };
     let (python, store) = (&instance.python, &mut instance.store);
-    match within(instance.span, python.call_run(store, &job)).await {
+    let ended = match within(instance.span, python.call_run(store, &job)).await {
         Ok(ending) => {
             let returned = ending.returned.map(String::into_bytes).unwrap_or_default();
-            Ended { returned, ..instance.ended(RunEnd::Exited, ending.status, String::new()) }
+            Ended { returned, ..instance.ended(RunEnd::Exited, ending.status) }
         }
         Err(error) => instance.failed(&error),
-    }
+    };
+    (ended, Some(instance))
 }
 
 /// A judge's candidate: started by the first question, and gone after an answer that did not come.
@@ -233,7 +260,7 @@ impl Peer {
                 self.candidate = Some(candidate);
                 return Some(names);
             }
-            Ok(Err(status)) => self.ended = Some(candidate.ended(RunEnd::Exited, status, String::new())),
+            Ok(Err(status)) => self.ended = Some(candidate.ended(RunEnd::Exited, status)),
             Err(error) => self.ended = Some(candidate.failed(&error)),
         }
         None
@@ -247,34 +274,61 @@ struct Instance {
     span: Span,
 }
 
-impl Instance {
-    async fn start(pre: &PythonPre<Host>, host: Host, span: Span, fuel: u64) -> Result<Self, Ended> {
-        let mut store = Store::new(pre.engine(), host);
-        store.limiter(|host| &mut host.memory);
-        let fueled = store.set_fuel(fuel).and_then(|()| store.fuel_async_yield_interval(Some(FUEL_BETWEEN_LOOKS)));
-        let started = match fueled {
-            Ok(()) => within(span, pre.instantiate_async(&mut store)).await,
-            Err(error) => Err(error),
-        };
-        match started {
-            Ok(python) => Ok(Self { store, python, span }),
-            Err(error) if store.data().memory.is_denied => {
-                Err(ended(store.into_data(), span, RunEnd::MemoryLimit, 0, format!("{error:#}")))
-            }
-            Err(error) => Err(ended(store.into_data(), span, RunEnd::SetupFailed, 0, format!("{error:#}"))),
-        }
-    }
+/// Where an instance comes from.
+enum Source {
+    Idle(Idle),
+    New(PythonPre<Host>),
+}
 
+/// An instance that has no job, and nothing of one.
+struct Idle {
+    store: Store<Host>,
+    python: Python,
+}
+
+impl Idle {
+    async fn start(pre: &PythonPre<Host>) -> wasmtime::Result<Self> {
+        let mut store = Store::new(pre.engine(), Host::idle());
+        store.limiter(|host| &mut host.memory);
+        store.set_fuel(u64::MAX)?;
+        store.fuel_async_yield_interval(Some(FUEL_BETWEEN_LOOKS))?;
+        let python = pre.instantiate_async(&mut store).await?;
+        Ok(Self { store, python })
+    }
+}
+
+impl Source {
+    /// An instance with what its job brings.
+    async fn equip(self, mut host: Host, span: Span, fuel: u64) -> Result<Instance, Ended> {
+        let started = match self {
+            Source::Idle(idle) => Ok(idle),
+            Source::New(pre) => Idle::start(&pre).await,
+        };
+        let started = started.and_then(|mut idle| idle.store.set_fuel(fuel).map(|()| idle));
+        let Idle { mut store, python } = match started {
+            Ok(idle) => idle,
+            Err(error) => return Err(ended(&host, span, RunEnd::SetupFailed, 0, format!("{error:#}"))),
+        };
+        host.memory.take_over(&store.data().memory);
+        if host.memory.is_denied {
+            return Err(ended(&host, span, RunEnd::MemoryLimit, 0, String::new()));
+        }
+        *store.data_mut() = host;
+        Ok(Instance { store, python, span })
+    }
+}
+
+impl Instance {
     async fn judge(&mut self, job: &str) -> wasmtime::Result<String> {
         within(self.span, self.python.call_judge(&mut self.store, job)).await
     }
 
-    fn ended(self, end: RunEnd, code: i32, detail: String) -> Ended {
-        ended(self.store.into_data(), self.span, end, code, detail)
+    fn ended(&self, end: RunEnd, code: i32) -> Ended {
+        ended(self.store.data(), self.span, end, code, String::new())
     }
 
     /// Reads from a call's error how the program ended.
-    fn failed(self, error: &wasmtime::Error) -> Ended {
+    fn failed(&self, error: &wasmtime::Error) -> Ended {
         let host = self.store.data();
         let (end, code) = if let Some(exit) = error.downcast_ref::<I32Exit>() {
             (RunEnd::Exited, exit.0 & 0xff)
@@ -294,11 +348,11 @@ impl Instance {
                 }
             }
         };
-        self.ended(end, code, String::new())
+        self.ended(end, code)
     }
 }
 
-fn ended(host: Host, span: Span, end: RunEnd, code: i32, detail: String) -> Ended {
+fn ended(host: &Host, span: Span, end: RunEnd, code: i32, detail: String) -> Ended {
     let mut printed = host.output.held();
     Ended {
         end,

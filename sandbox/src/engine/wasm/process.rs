@@ -72,7 +72,7 @@ fn serve() -> io::Result<()> {
     let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let settings: Settings = read_frame(&mut socket, Instant::now() + PATIENCE)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let interpreter = match prepare(&settings) {
+    let mut interpreter = match prepare(&settings) {
         Ok((interpreter, layers)) => {
             write_frame(&mut socket, &Hello { error: None, layers })?;
             interpreter
@@ -80,6 +80,7 @@ fn serve() -> io::Result<()> {
         Err(error) => return write_frame(&mut socket, &Hello { error: Some(error), ..Hello::default() }),
     };
     loop {
+        runtime.block_on(interpreter.stand_by());
         let task: Task = match read_frame(&mut socket, Instant::now() + PATIENCE) {
             Ok(task) => task,
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
