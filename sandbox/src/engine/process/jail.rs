@@ -139,10 +139,11 @@ impl Jail {
         nix_result(mount(none, "/", none, read_only, none))
     }
 
-    /// Puts a ruleset where the interpreter's children find it: read and execute everywhere, write in the scratch.
+    /// Puts a ruleset where the interpreter's children find it: read and execute everywhere, write in the scratch. Without a
+    /// root of its own a program has no scratch, and then this keeps it from writing, from signals to others and from what
+    /// `/proc` shows of them.
     fn landlock(&self) -> io::Result<()> {
-        let ruleset = if self.confined { ruleset() } else { Ok(None) };
-        match ruleset.map_err(|error| io::Error::other(error.to_string()))? {
+        match ruleset(self.confined).map_err(|error| io::Error::other(error.to_string()))? {
             // SAFETY: both are files of this process; the target was reserved before the fork.
             Some(file) => match unsafe { libc::dup2(file.as_raw_fd(), self.ruleset) } {
                 -1 => Err(io::Error::last_os_error()),
@@ -153,7 +154,7 @@ impl Jail {
     }
 }
 
-fn ruleset() -> Result<Option<OwnedFd>, landlock::RulesetError> {
+fn ruleset(has_scratch: bool) -> Result<Option<OwnedFd>, landlock::RulesetError> {
     let abi = ABI::V6;
     let read = AccessFs::from_read(abi);
     let mut ruleset = Ruleset::default()
@@ -163,7 +164,8 @@ fn ruleset() -> Result<Option<OwnedFd>, landlock::RulesetError> {
         .scope(Scope::from_all(abi))?
         .create()?;
     let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::ReadDir;
-    for (path, access) in [("/", read), ("/box", AccessFs::from_all(abi)), ("/dev", device)] {
+    let scratch = has_scratch.then_some(("/box", AccessFs::from_all(abi)));
+    for (path, access) in [("/", read), ("/dev", device)].into_iter().chain(scratch) {
         if let Ok(file) = PathFd::new(path) {
             ruleset = ruleset.add_rule(PathBeneath::new(file, access))?;
         }

@@ -119,7 +119,7 @@ impl Zygote {
         let settings = json!({
             "zygote_filters": programs(&options.filters.zygote),
             "candidate_filters": programs(&options.filters.candidate), "judge_filters": programs(&options.filters.judge),
-            "strict": options.strict, "confined": options.confined, "net_each_run": options.net_each_run,
+            "strict": options.strict, "net_each_run": options.net_each_run,
             "goes_first": zygote.group.is_some(), "sys_clone": libc::SYS_clone,
         });
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS);

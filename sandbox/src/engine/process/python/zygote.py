@@ -203,7 +203,7 @@ def serve_births():
 CONTROL = socket.socket(fileno=int(sys.argv[1]))
 SETTINGS = read_frame(CONTROL.fileno())
 ABI = landlock_abi()
-SETTINGS.update(proc=int(sys.argv[2]), ruleset=int(sys.argv[3]) if SETTINGS["confined"] and ABI else -1)
+SETTINGS.update(proc=int(sys.argv[2]), ruleset=int(sys.argv[3]) if ABI else -1)
 ID_MAPS = id_maps()
 FILTERS, JUDGE_FILTERS = ready_filters(SETTINGS["candidate_filters"]), ready_filters(SETTINGS["judge_filters"])
 CALLS = {b"C": clone_call(namespace_flags(SETTINGS["net_each_run"])), b"J": clone_call(0)}
