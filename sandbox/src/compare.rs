@@ -16,6 +16,10 @@ use crate::report::shorten;
 /// Digits a decimal may have, its exponent written out, to be compared as a number.
 const MOST_DIGITS: i64 = 5000;
 const SHOWN: usize = 80;
+/// Levels of arrays and objects that a checker is given.
+const MOST_NESTED: usize = 100;
+/// The key by which the JSON library tells its numbers of any size from objects: no object may have it.
+const NUMBER_KEY: &str = "$serde_json::private::Number";
 
 /// `Ok` where `printed` is right, else what is wrong in a few words.
 pub(crate) fn printed(printed: &str, expected: &str) -> Result<(), String> {
@@ -126,18 +130,26 @@ fn equal(got: &Value, expected: &Value) -> bool {
     }
 }
 
-/// A returned value as the JSON that a checker is given; `None` where JSON has no type for it. Tuples become arrays.
+/// A returned value as the JSON that a checker is given; `None` where JSON has no type for it, or it is nested too deep to be
+/// read again. Tuples become arrays.
 pub(crate) fn plain(got: &Value) -> Option<Value> {
+    plain_within(got, MOST_NESTED)
+}
+
+fn plain_within(got: &Value, depth: usize) -> Option<Value> {
+    let depth = depth.checked_sub(1)?;
     match (tagged(got), got) {
         (Some(("dict", Value::Array(pairs))), _) => {
             let pair = |pair: &Value| match pair.as_array().map(Vec::as_slice) {
-                Some([Value::String(key), value]) => Some((key.clone(), plain(value)?)),
+                Some([Value::String(key), value]) if key != NUMBER_KEY => {
+                    Some((key.clone(), plain_within(value, depth)?))
+                }
                 _ => None,
             };
             Some(Value::Object(pairs.iter().map(pair).collect::<Option<_>>()?))
         }
         (Some(("tuple", Value::Array(items))), _) | (None, Value::Array(items)) => {
-            items.iter().map(plain).collect::<Option<Vec<_>>>().map(Value::Array)
+            items.iter().map(|item| plain_within(item, depth)).collect::<Option<Vec<_>>>().map(Value::Array)
         }
         (Some(_), _) | (None, Value::Object(_)) => None,
         (None, scalar) => Some(scalar.clone()),
@@ -215,6 +227,15 @@ mod tests {
         let longer: Value = serde_json::from_str("0.1000000000000000055511151231257827").unwrap();
         assert!(returned(&json!(0.1), &longer).is_ok(), "both are the same float");
         assert!(returned(&json!(0.1), &json!(0.2)).is_err());
+    }
+
+    #[test]
+    fn a_checker_is_given_what_can_be_read_again() {
+        let dict = |key: &str| json!({"t": "dict", "v": [[key, 1]]});
+        assert_eq!(plain(&dict("a")), Some(json!({"a": 1})));
+        assert_eq!(plain(&dict(NUMBER_KEY)), None);
+        let nested = |levels| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+        assert!(plain(&nested(MOST_NESTED - 1)).is_some() && plain(&nested(MOST_NESTED)).is_none());
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Lane {
             }
             let reason = match ticket.errand.attempt(worker, &is_cancelled, &call_help) {
                 Err(SandboxError::WorkerLost(reason)) => reason,
-                // Its programs die with it: what looks like a verdict may be no more than that.
+                // Its programs are cut short with it: what looks like a verdict may be no more than that.
                 _ if worker.has_ended() => "it ended while it had a request".to_owned(),
                 // It may have been cut short between two cases, and then there is no report.
                 Ok(()) if is_late() => return Err(SandboxError::DeadlinePassed),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use crate::engine::Engines;
@@ -64,10 +64,17 @@ impl Shared {
                 && busy == id
                 && let Some(process) = slot.processes[kind as usize]
             {
-                let _ = kill(Pid::from_raw(process as i32), Signal::SIGKILL);
+                end_worker(process);
             }
         }
     }
+}
+
+/// Kills a worker's process, with what is in a process group of its own.
+fn end_worker(process: u32) {
+    let process = Pid::from_raw(process as i32);
+    let _ = killpg(process, Signal::SIGKILL);
+    let _ = kill(process, Signal::SIGKILL);
 }
 
 /// The workers.
@@ -177,7 +184,7 @@ impl Pool {
         self.shared.queue.close();
         for slot in &self.shared.slots {
             for id in held(slot).processes.iter().flatten() {
-                let _ = kill(Pid::from_raw(*id as i32), Signal::SIGKILL);
+                end_worker(*id);
             }
         }
         for thread in std::mem::take(&mut *held(&self.threads)) {

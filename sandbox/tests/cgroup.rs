@@ -59,7 +59,7 @@ async fn the_kernel_ends_what_takes_too_much_and_the_worker_stays() {
     assert!(inside.lines().any(|id| id == workers[0].to_string()), "the worker's process is in its group: {inside}");
     for _ in 0..3 {
         let report = client.grade(&request(BURST, "all were there")).await.unwrap();
-        // The supervisor sees it, or the kernel was faster and a child did not come back.
+        // The server sees it, or the kernel was faster and a child did not come back.
         let ends = [GradeVerdict::MemoryLimit, GradeVerdict::RuntimeError];
         assert!(ends.contains(&report.verdict), "{report:?}");
         let report = client.grade(&request("print(1)", "1")).await.unwrap();

@@ -1,5 +1,5 @@
-//! The two corpora, on every engine that is set up: hostile programs are contained and get the right verdict, and no
-//! cheating program passes. After each of them an ordinary program is graded as before.
+//! The corpora, on every engine that is set up: hostile programs are contained and get the right verdict, no cheating program
+//! passes, and ordinary ones do. After each of them an ordinary program is graded as before.
 //!
 //! A program's first lines say what it tries and what is expected: `# Expects: verdict, verdict`, with
 //! `# Expects on wasm:` where that engine ends it in another way, and `# Kinds:` of tests for a cheating one.
@@ -185,6 +185,27 @@ async fn cheating(engine: EngineKind) {
     }
     grade_all(&client, requests, |_, verdict, num_passed| verdict != GradeVerdict::Passed && num_passed == 0).await;
     handle.shutdown().await;
+}
+
+/// Programs that any Python runs, in ways of their own.
+async fn ordinary(engine: EngineKind) {
+    let Some((handle, client)) = server(engine).await else { return };
+    let requests = Program::all("ordinary").into_iter().map(|program| {
+        let place = program.path.file_name().unwrap().to_string_lossy().into_owned();
+        (place, request(engine, &program.code, stdio("41\n", "42")))
+    });
+    grade_all(&client, requests.collect(), |_, verdict, _| verdict == GradeVerdict::Passed).await;
+    handle.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ordinary_programs_pass_on_the_process_engine() {
+    ordinary(EngineKind::Process).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ordinary_programs_pass_on_the_wasm_engine() {
+    ordinary(EngineKind::Wasm).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use sandbox::{Client, EngineKind, Limits, RunRequest, RunStatus, ServerConfig, serve};
+use sandbox::{
+    Client, EngineKind, GradeRequest, GradeVerdict, Language, Limits, RunRequest, RunStatus, ServerConfig, Tests, serve,
+};
 
 fn children() -> BTreeSet<u32> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
@@ -45,6 +47,27 @@ async fn nothing_that_stood_by_is_left() {
         assert_eq!(report.status, RunStatus::Ok);
         assert!(children().len() <= 2, "{:?}", children());
     }
+    // A judge that stands by does not hide that its worker has ended.
+    let tests = Tests::Asserts { setup: String::new(), tests: vec!["assert f(1) == 2".to_owned()] };
+    let code = "def f(x): return x + 1".to_owned();
+    let (language, limits) = (Language::Python, Limits::default());
+    let asserts = GradeRequest { code, language, engine: None, tests, limits, stop_at_first_failure: true };
+    assert_eq!(client.grade(&asserts).await.unwrap().verdict, GradeVerdict::Passed);
+    let worker = server.worker_ids()[0];
+    let limits = Limits { wall_seconds: 100.0, ..Limits::default() };
+    let endless = RunRequest { code: "import time; time.sleep(99)".to_owned(), limits, ..RunRequest::default() };
+    let caller = tokio::spawn(async move { client.run(&endless).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    kill(Pid::from_raw(worker as i32), Signal::SIGKILL).unwrap();
+    let is_replaced = async {
+        while server.worker_ids().first().is_none_or(|id| *id == worker) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), is_replaced)
+        .await
+        .expect("it is replaced long before its program's time is up");
+    caller.abort();
     server.shutdown().await;
     assert_eq!(children(), BTreeSet::new());
 }

@@ -1,5 +1,5 @@
 //! Frames between the server and an engine's processes: a length in four bytes, then JSON. Knows nothing of what they mean,
-//! but for the report that every run ends with.
+//! but for the report that every run of the wasm engine ends with.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};

@@ -5,7 +5,7 @@
 use super::board::Done;
 use super::fault::fault;
 use super::{Failure, wrong};
-use crate::engine::{AssertResult, Job, Judgement, Outcome, Worker};
+use crate::engine::{AssertResult, Job, Judgement, Outcome, RunEnd, Worker};
 use crate::report::{cut, shorten};
 use crate::{GradeVerdict, Limits, SandboxError};
 
@@ -48,7 +48,9 @@ fn judged(
     limits: &Limits,
 ) -> Result<Result<(), Failure>, SandboxError> {
     if result.ok {
-        return Ok(Ok(()));
+        // A program that went past a limit beside its right answers did not pass.
+        let is_past_limit = !matches!(outcome.end, RunEnd::Exited | RunEnd::Signaled);
+        return Ok(fault(outcome, limits).filter(|_| is_past_limit).map_or(Ok(()), Err));
     }
     let test = shorten(test.trim(), SHOWN);
     let detail = result.detail;

@@ -152,7 +152,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Before Linux 5.14 there is no such file; there the processes end with the worker that started them.
+        // Before Linux 5.14 there is no such file; there the server ends the processes that it knows of, one by one.
         let _ = self.write("cgroup.kill", "1");
         let deadline = Instant::now() + Duration::from_secs(END_SECONDS);
         while let Err(error) = fs::remove_dir(&self.path) {

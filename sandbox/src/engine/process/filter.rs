@@ -199,6 +199,10 @@ const SETUP: &[i64] =
 /// What `prctl` may be asked for in the end.
 const PRCTL: [libc::c_int; 2] = [libc::PR_SET_NAME, libc::PR_GET_NAME];
 
+/// Signals that end a process whatever it has made ready for them, or that it sends itself to end. The kernel keeps them from
+/// process 1 of a pid namespace, which a candidate is.
+const FATAL: [libc::c_int; 6] = [libc::SIGKILL, libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
+
 /// The programs to install, in order, as the kernel's own bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Filters {
@@ -215,7 +219,7 @@ impl Filters {
     pub fn compile() -> Result<Self, SandboxError> {
         let build = || -> Result<Self, seccompiler::BackendError> {
             Ok(Self {
-                zygote: vec![bytes(&no_clone3()?), bytes(&allowed()?)],
+                zygote: vec![bytes(&no_clone3()?), bytes(&allowed()?), bytes(&suicide()?)],
                 candidate: vec![bytes(&refused(false)?)],
                 judge: vec![bytes(&refused(true)?)],
             })
@@ -274,6 +278,24 @@ fn refused(from_judge: bool) -> Result<BpfProgram, seccompiler::BackendError> {
     }
     let errno = SeccompAction::Errno(libc::EPERM as u32);
     SeccompFilter::new(rules, SeccompAction::Allow, errno, architecture()?)?.try_into()
+}
+
+/// A candidate that sends itself what would end any other process is ended.
+fn suicide() -> Result<BpfProgram, seccompiler::BackendError> {
+    let is = |argument, value: i64| {
+        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, u64::from(value as u32))
+    };
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+    for signal in FATAL {
+        // Itself, or its process group.
+        for (call, target, argument) in
+            [(libc::SYS_kill, 1, 1), (libc::SYS_kill, 0, 1), (libc::SYS_tkill, 1, 1), (libc::SYS_tgkill, 1, 2)]
+        {
+            let rule = SeccompRule::new(vec![is(0, target)?, is(argument, i64::from(signal))?])?;
+            rules.entry(call).or_default().push(rule);
+        }
+    }
+    SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::KillProcess, architecture()?)?.try_into()
 }
 
 /// `mmap` of memory that no other process shares, or of a file: shared memory without a file could be taken out of its

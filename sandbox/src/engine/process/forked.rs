@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::Pid;
 
 use crate::engine::wire::read_bytes;
@@ -72,10 +73,15 @@ fn adopt(mut birth: UnixStream) -> io::Result<Forked> {
 
 impl Forked {
     fn of(pid: Pid) -> io::Result<Self> {
+        // Nothing but a child of this process is ever signalled.
+        waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT)?;
         // SAFETY: takes numbers only, and returns a new file or -1.
         let ended = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
         if ended < 0 {
-            return Err(io::Error::last_os_error());
+            let error = io::Error::last_os_error();
+            let _ = kill(pid, Signal::SIGKILL);
+            let _ = waitpid(pid, None);
+            return Err(error);
         }
         // SAFETY: the kernel has just made this file for this process, and nobody else knows of it.
         let ended = unsafe { OwnedFd::from_raw_fd(ended as i32) };
@@ -94,8 +100,15 @@ impl Forked {
 
     /// Whether it has ended.
     pub fn has_ended(&self) -> bool {
+        self.has_ended_within(Duration::ZERO).unwrap_or(true)
+    }
+
+    fn has_ended_within(&self, patience: Duration) -> io::Result<bool> {
         let mut files = [PollFd::new(self.ended.as_fd(), PollFlags::POLLIN)];
-        poll(&mut files, PollTimeout::ZERO).is_ok_and(|num_ready| num_ready > 0)
+        match poll(&mut files, PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX)) {
+            Err(nix::errno::Errno::EINTR) => Ok(false),
+            polled => Ok(polled? > 0),
+        }
     }
 
     /// Ends it, with its process group if it has made one of its own.
@@ -111,10 +124,11 @@ impl Forked {
     /// # Errors
     /// It does not end.
     pub fn wait(&mut self) -> io::Result<Exit> {
-        let mut files = [PollFd::new(self.ended.as_fd(), PollFlags::POLLIN)];
-        let patience = PollTimeout::try_from(Duration::from_secs(GRACE_SECONDS)).unwrap_or(PollTimeout::MAX);
-        if poll(&mut files, patience)? == 0 {
-            return Err(io::ErrorKind::TimedOut.into());
+        let deadline = Instant::now() + Duration::from_secs(GRACE_SECONDS);
+        while !self.has_ended_within(deadline.saturating_duration_since(Instant::now()))? {
+            if Instant::now() >= deadline {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
         }
         let (mut status, mut usage) = (0, MaybeUninit::<libc::rusage>::zeroed());
         // SAFETY: both places are valid for writes of their types while the call lasts.
@@ -131,6 +145,18 @@ impl Forked {
             cpu_seconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
             peak_bytes: usage.ru_maxrss as u64 * 1024,
         })
+    }
+}
+
+/// Sees to it that children which have ended can be waited for, where whoever started this process had them thrown away.
+pub(super) fn keep_ended_children() {
+    let mut now = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: asks only, and the place is valid for a write of its type while the call lasts.
+    let asked = unsafe { libc::sigaction(libc::SIGCHLD, std::ptr::null(), now.as_mut_ptr()) };
+    // SAFETY: every bit pattern is a value of this type.
+    if asked == 0 && unsafe { now.assume_init() }.sa_sigaction == libc::SIG_IGN {
+        // SAFETY: the default action runs no code of this process.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
     }
 }
 

@@ -1,4 +1,4 @@
-//! The process engine: programs in new namespaces, forked from a warm interpreter.
+//! The process engine: programs in new namespaces, as copies of a warm interpreter.
 //!
 //! Layers, from the outside: the worker's interpreter (`zygote`) lives in mount, ipc, net and uts namespaces of its own, its
 //! root a tmpfs with read-only binds of what it needs (`jail`), as an ordinary user, without new privileges. It makes a copy of

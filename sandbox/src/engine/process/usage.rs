@@ -3,11 +3,10 @@
 use std::fs;
 use std::io;
 
+use nix::unistd::{SysconfVar, sysconf};
+
 use crate::Limits;
 use crate::engine::RunEnd;
-
-/// Bytes of a page.
-const PAGE_BYTES: u64 = 4096;
 
 /// Which limit a process and those under it are past together.
 pub(super) fn excess(process: i32, limits: &Limits) -> Option<RunEnd> {
@@ -19,7 +18,9 @@ pub(super) fn excess(process: i32, limits: &Limits) -> Option<RunEnd> {
     let is_past = |measure: fn(i32) -> io::Result<u64>| {
         processes.iter().filter_map(|process| measure(*process).ok()).sum::<u64>() > limits.memory_bytes
     };
-    (is_past(rough_bytes) && is_past(exact_bytes)).then_some(RunEnd::MemoryLimit)
+    // Where this process may not see the exact one, the rough one decides.
+    let exact = |process| exact_bytes(process).or_else(|_| rough_bytes(process));
+    (is_past(rough_bytes) && is_past(exact)).then_some(RunEnd::MemoryLimit)
 }
 
 /// A process and those under it, and the number of their threads.
@@ -41,7 +42,8 @@ fn rough_bytes(process: i32) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{process}/statm"))?;
     let mut pages = text.split_whitespace().skip(1).map_while(|field| field.parse::<u64>().ok());
     let (resident, shared) = (pages.next().unwrap_or(0), pages.next().unwrap_or(0));
-    Ok(resident.saturating_sub(shared) * PAGE_BYTES)
+    let page_bytes = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|bytes| u64::try_from(bytes).ok());
+    Ok(resident.saturating_sub(shared) * page_bytes.unwrap_or(4096))
 }
 
 /// Bytes of a process, pages that several hold shared out between them; slow.

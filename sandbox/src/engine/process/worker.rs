@@ -6,9 +6,12 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 use super::candidate::{Candidate, Confines, Running};
 use super::cgroup::Groups;
 use super::filter::Filters;
+use super::forked::keep_ended_children;
 use super::interpreter::{Interpreter, outermost};
 use super::judge::{Judge, TestJob};
 use super::ready::{self, Prepared, Ready, compile_limits};
@@ -31,6 +34,11 @@ pub(crate) struct Engine {
 impl Engine {
     /// Finds the interpreter and compiles the filters.
     pub fn prepare(config: &ServerConfig, strict: bool, confined: bool) -> Result<Self, SandboxError> {
+        keep_ended_children();
+        // A worker has some twenty files; many workers have more than programs are usually allowed.
+        if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+        }
         let interpreter = Interpreter::discover(config.python.as_deref())?;
         let toolchains = Toolchain::discover(&config.commands);
         let needs = toolchains.iter().flat_map(|toolchain| toolchain.needs.iter().cloned());
@@ -69,7 +77,8 @@ impl Engine {
     /// Starts a worker, which dies with the calling thread.
     pub fn start(&self) -> Result<Worker, SandboxError> {
         let zygote = Zygote::start(&self.options)?;
-        let mut worker = Worker { next: None, next_judge: None, zygote, toolchains: self.toolchains.clone() };
+        let (toolchains, stands_by) = (self.toolchains.clone(), self.options.strict);
+        let mut worker = Worker { next: None, next_judge: None, zygote, toolchains, stands_by };
         worker.stand_by(Confines::new(&Limits::default(), true));
         Ok(worker)
     }
@@ -84,6 +93,8 @@ pub(crate) struct Worker {
     /// Dropped after what it made.
     zygote: Zygote,
     toolchains: Arc<[Toolchain]>,
+    /// Whether anything does: not without namespaces, where programs see each other's processes.
+    stands_by: bool,
 }
 
 impl Worker {
@@ -118,19 +129,27 @@ impl Worker {
         if artifact.is_some() {
             return Candidate::ask(&self.zygote, confines, artifact)?.begin(job);
         }
-        // One that was lost while it stood by is no reason to lose the worker.
-        let begun = self.next.take_if(|next| next.confines == confines).and_then(|next| next.begin(job).ok());
-        let begun = match begun {
-            Some(begun) => begun,
-            None => Candidate::ask(&self.zygote, confines.clone(), None)?.begin(job)?,
+        // One that does not suit is ended here, before the job's time begins.
+        let next = self.next.take().filter(|next| next.confines == confines);
+        let begun = match next.map(|next| next.begin(job)) {
+            Some(Ok(begun)) => begun,
+            // One that was lost while it stood by is no reason to lose the worker.
+            lost => {
+                if let Some(Err(error)) = lost {
+                    tracing::debug!(%error, "a process that stood by was lost");
+                }
+                Candidate::ask(&self.zygote, confines.clone(), None)?.begin(job)?
+            }
         };
         self.stand_by(confines);
         Ok(begun)
     }
 
     fn stand_by(&mut self, confines: Confines) {
-        // What went wrong shows when one is needed.
-        self.next = Candidate::ask(&self.zygote, confines, None).ok();
+        if self.stands_by {
+            // What went wrong shows when one is needed.
+            self.next = Candidate::ask(&self.zygote, confines, None).ok();
+        }
     }
 
     /// Sets the control group's limits for one run; says how many processes it has killed so far.
@@ -185,11 +204,13 @@ impl Worker {
         stop: bool,
     ) -> Result<(Outcome, Option<Judgement>), SandboxError> {
         let killed = self.limit(job.limits(), true)?;
-        let (running, channel) = self.begin(job, None).map_err(lost)?;
         let judge = self.next_judge.take().map_or_else(|| Judge::ask(&self.zygote), Ok).map_err(lost)?;
+        let (running, channel) = self.begin(job, None).map_err(lost)?;
         let tests = TestJob { setup, tests, stop, limits: job.limits() };
         let judging = judge.begin(channel, &tests).map_err(lost)?;
-        self.next_judge = Judge::ask(&self.zygote).ok();
+        if self.stands_by {
+            self.next_judge = Judge::ask(&self.zygote).ok();
+        }
         let outcome = watch(running, None, self.zygote.control(), job.limits()).map_err(lost)?;
         let judgement = judging.end()?;
         Ok((self.explain(outcome, killed)?, judgement))

@@ -96,7 +96,8 @@ impl Zygote {
         command.args(["-I", "-B", "-X", "utf8", "-c", BOOTSTRAP]).args(numbers).env_clear();
         // A signal to its process group, such as a terminal's, is not for the server, nor the other way round.
         command.process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        // What Python finds of its files at its start it takes for granted later: a program's output is a pipe.
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if !options.confined {
             command.current_dir("/");
         }
@@ -179,8 +180,8 @@ impl Drop for Zygote {
         let group = Pid::from_raw(self.id() as i32);
         let _ = killpg(group, Signal::SIGKILL);
         let _ = self.child.kill();
-        let _ = self.child.wait();
         while waitpid(Pid::from_raw(-group.as_raw()), None).is_ok() {}
+        let _ = self.child.wait();
     }
 }
 

@@ -12,6 +12,8 @@ import types
 FILE = "main.py"
 # Of a traceback; a deep recursion has thousands, and each is looked up in the source.
 LAST_FRAMES = 20
+# What is shown of an error, in characters: the line that it shows of a program may be all of that.
+LINE_CHARACTERS, ERROR_CHARACTERS = 2000, 16000
 
 # What LeetCode has imported before a solution: every public name of the first modules, and all of them by name.
 STARRED = (
@@ -32,6 +34,10 @@ def given_names():
 GIVEN = given_names()
 
 
+# The program's module, once there is one.
+LOADED = []
+
+
 def load(job):
     """A clean `__main__` with the candidate's code run in it."""
     main = types.ModuleType("__main__")
@@ -46,7 +52,8 @@ def load(job):
     if job["mode"] != "program":
         # Below the program's own names, so that only what it defines itself can be called from outside.
         vars(builtins).update(GIVEN)
-    code = job["code"]
+    code = job["code"].removeprefix("\ufeff")
+    LOADED.append(main)
     linecache.cache[FILE] = (len(code), None, code.splitlines(True), FILE)
     exec(compile(code, FILE, "exec", dont_inherit=True), main.__dict__)
     return main
@@ -147,8 +154,30 @@ def finish():
     atexit._run_exitfuncs()
 
 
+def flush(*files):
+    for file in files:
+        if file is not None and not getattr(file, "closed", False):
+            file.flush()
+
+
+def flush_own(files):
+    """Writes what the interpreter's own files still hold, if a program has not closed them or taken them apart."""
+    for file in files:
+        try:
+            file.flush()
+        except Exception:
+            pass
+
+
 # Given back before an error is told, for that takes memory too; filled where the address space is what is limited.
 RESERVE = []
+
+
+def shown(error):
+    """The traceback of a program's error, its long lines cut, and its end where there is much."""
+    parts = traceback.format_exception(type(error), error, own_part(error.__traceback__), limit=-LAST_FRAMES)
+    lines = [line[:LINE_CHARACTERS] for line in "".join(parts).splitlines()]
+    return "\n".join(lines)[-ERROR_CHARACTERS:] + "\n"
 
 
 def attempt(task, *arguments):
@@ -166,7 +195,7 @@ def attempt(task, *arguments):
         status = 1
         RESERVE.clear()
         try:
-            traceback.print_exception(type(error), error, own_part(error.__traceback__), limit=-LAST_FRAMES)
+            sys.stderr.write(shown(error))
         except BaseException:
             os.write(2, type(error).__name__.encode() + b"\n")
     return status
@@ -174,11 +203,17 @@ def attempt(task, *arguments):
 
 def run_to_the_end(task, *arguments):
     """Runs `task` and what a program does at its exit; returns its exit status."""
+    own = sys.stdout, sys.stderr
     status = attempt(task, *arguments)
     try:
         finish()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # A program may have put others in their place; each may hold what it printed.
+        flush_own(own)
+        flush(sys.stdout, sys.stderr)
+        # Files that it left open write what they hold, and objects say their last, as when an interpreter ends.
+        for main in LOADED:
+            main.__dict__.clear()
+        flush_own(own)
     except BaseException:
         status = status or 1
     return status

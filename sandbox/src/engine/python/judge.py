@@ -15,9 +15,18 @@ STANDARD_MODULES = (
 ).split()
 STANDARD_NAMES = {
     "collections": "ChainMap Counter OrderedDict defaultdict deque namedtuple",
-    "decimal": "Decimal", "fractions": "Fraction", "math": "inf isclose isinf isnan nan pi", "copy": "deepcopy",
+    "decimal": "Decimal", "fractions": "Fraction", "copy": "deepcopy", "functools": "cmp_to_key lru_cache partial reduce",
+    "math": "ceil comb copysign cos dist e exp fabs factorial floor fsum gcd hypot inf isclose isfinite isinf isnan isqrt lcm log log10"
+    " log2 nan pi perm pow prod sin sqrt tan tau trunc",
+    "itertools": "accumulate chain combinations groupby islice permutations product zip_longest",
     "typing": "Any Dict List Optional Set Tuple Union",
 }
+# Packages that a test may mean without an import of its own; where they are not installed it cannot be run.
+PACKAGES = {"np": "numpy", "numpy": "numpy", "pytest": "pytest", "unittest": "unittest", "approx": "pytest"}
+# Builtins that no task asks for, and by which a program could answer anything in a test's place.
+NEVER_THEIRS = set(
+    "callable compile delattr eval exec getattr globals hasattr isinstance issubclass locals setattr super type vars".split()
+)
 
 
 def standard(name):
@@ -27,15 +36,18 @@ def standard(name):
     for module, names in STANDARD_NAMES.items():
         if name in names.split():
             return getattr(__import__(module), name)
+    if name in PACKAGES:
+        try:
+            package = __import__(PACKAGES[name])
+        except ImportError as error:
+            raise Unsupported(f"a test uses {name}: {error}") from None
+        return getattr(package, name, package)
     raise KeyError(name)
 
 
 def is_standard(name):
-    try:
-        standard(name)
-    except KeyError:
-        return hasattr(builtins, name)
-    return True
+    names = (names.split() for names in STANDARD_NAMES.values())
+    return name in STANDARD_MODULES or name in PACKAGES or hasattr(builtins, name) or any(name in some for some in names)
 
 
 class Gone(BaseException):
@@ -56,35 +68,47 @@ class Channel:
     def __init__(self, link):
         self.link = link
         self.was_asked = False
+        # What ended it, for a test that catches everything.
+        self.failure = None
+
+    def fail(self, failure):
+        self.failure = self.failure or failure
+        return failure
 
     def receive(self):
         try:
             return self.link.receive()
         except (EOFError, OSError):
-            raise Gone("the program ended before the tests did") from None
+            raise self.fail(Gone("the program ended before the tests did")) from None
         except (ValueError, RecursionError, MemoryError) as error:
-            raise Gone(f"the program's answer could not be read: {error}") from None
+            raise self.fail(Gone(f"the program's answer could not be read: {error}")) from None
 
     def ask(self, op, target, args=(), kwargs=None):
-        request = {"op": op, "target": target, "args": [encode(item, refer) for item in args]}
-        if kwargs:
-            request["kwargs"] = {name: encode(item, refer) for name, item in kwargs.items()}
+        try:
+            request = {"op": op, "target": target, "args": [encode(item, refer) for item in args]}
+            if kwargs:
+                request["kwargs"] = {name: encode(item, refer) for name, item in kwargs.items()}
+        except Unsupported as error:
+            # What an object of the program's is asked is the program's doing, for it could have returned plain data.
+            if target["t"] == "ref":
+                raise raised_by_candidate(["TypeError"], str(error), op) from None
+            raise self.fail(error)
         self.was_asked = True
         try:
             self.link.send(request)
         except OSError:
-            raise Gone("the program ended before the tests did") from None
+            raise self.fail(Gone("the program ended before the tests did")) from None
         reply = self.receive()
         try:
             if "error" in reply:
-                raised = raised_by_candidate(reply["error"], str(reply.get("message", "")))
+                raised = raised_by_candidate(reply["error"], str(reply.get("message", "")), op)
             else:
                 if "args" in reply:
                     for kept, item in zip(args, reply["args"]):
                         update(kept, decode(item, self.resolve))
                 return decode(reply["ok"], self.resolve)
         except Exception as error:
-            raise Gone(f"the program's answer could not be read: {error}") from None
+            raise self.fail(Gone(f"the program's answer could not be read: {error}")) from None
         raise raised
 
     def resolve(self, tag, data):
@@ -102,7 +126,10 @@ def update(kept, now):
         kept.extend(now) if type(kept) is bytearray else kept.update(now)
 
 
-def raised_by_candidate(kinds, message):
+def raised_by_candidate(kinds, message, op):
+    """The exception to raise in the test. One that would end the test's own loop is another, unless an iterator raised it."""
+    if op != "next" and "StopIteration" in kinds:
+        kinds = ["RuntimeError"]
     for kind in kinds:
         base = getattr(builtins, str(kind), None)
         if isinstance(base, type) and issubclass(base, Exception):
@@ -172,47 +199,58 @@ def refer(value):
 class Names(dict):
     """The tests' namespace: a name that is nowhere else is the candidate's."""
 
-    def __init__(self, channel, shadowed):
+    def __init__(self, channel, shadowing):
         super().__init__(__name__="__tests__", __builtins__=builtins)
         self.channel = channel
-        self.shadowed = shadowed
+        self.shadowing = shadowing
 
     def __missing__(self, name):
-        if name not in self.shadowed:
+        if name not in self.shadowing:
             if hasattr(builtins, name):
                 raise KeyError(name)
             try:
                 return standard(name)
             except KeyError:
                 pass
+            except Unsupported as error:
+                raise self.channel.fail(error) from None
         return Remote(self.channel, {"t": "name", "v": name})
 
 
-def shadowed_builtins(sources, theirs):
-    """Builtins and standard names that the tests mean as the candidate's: only where they call nothing else that could be."""
-    loaded, called, stored = set(), set(), set()
-    for source in sources:
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Name):
-                (loaded if isinstance(node.ctx, ast.Load) else stored).add(node.id)
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                called.add(node.func.id)
-            elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-                stored.add(node.name)
-            elif isinstance(node, ast.arg):
-                stored.add(node.arg)
-            elif isinstance(node, ast.alias):
-                stored.add((node.asname or node.name).split(".")[0])
-    if any(not is_standard(name) for name in loaded - stored):
+def shadowed(sources, theirs):
+    """The builtin or standard name that the tests mean as the candidate's, as a set: only where they name nothing else that
+    could be, and then one, that which takes what no other of them made."""
+    trees = [ast.parse(source) for source in sources]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    loaded = [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    stored = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    stored.update(node.arg for node in nodes if isinstance(node, ast.arg))
+    stored.update((node.asname or node.name).split(".")[0] for node in nodes if isinstance(node, ast.alias))
+    defined = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    foreign = {name for name in loaded if not is_standard(name)} - defined
+    # A loop or a parameter may go by the name of the function that it is about.
+    if foreign & theirs or foreign - stored:
         return set()
-    return {name for name in called - stored if name in theirs}
+    options = {name for name in loaded if name in theirs and is_standard(name)} - NEVER_THEIRS - stored - defined
+    called = {id(node.func): node for node in nodes if isinstance(node, ast.Call)}
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id in options:
+            inside = [inner for inner in ast.walk(called[id(node)]) if inner is not node] if id(node) in called else []
+            if not any(isinstance(inner, ast.Name) and inner.id in options - {node.id} for inner in inside):
+                return {node.id}
+    return set()
+
+
+def failed(kind, detail):
+    """A result. Half of a surrogate pair is no text outside of Python."""
+    return {"ok": False, "kind": kind, "detail": detail.encode("utf-8", "replace").decode()}
 
 
 def run_test(source, names):
     """One result: {"ok": true} or {"ok": false, "kind": ..., "detail": ...}."""
+    kind = None
     try:
         exec(compile(source, "tests.py", "exec", dont_inherit=True), names)
-        return {"ok": True}
     except (Gone, Unsupported) as error:
         kind, caught = type(error).__name__.lower(), error
     except Asked as error:
@@ -221,7 +259,10 @@ def run_test(source, names):
         kind, caught = "assertion", error
     except BaseException as error:
         kind, caught = "error", error
-    return {"ok": False, "kind": kind, "detail": describe(caught, kind in ("raised", "error"))}
+    # Whatever the test made of it.
+    if names.channel.failure:
+        kind, caught = type(names.channel.failure).__name__.lower(), names.channel.failure
+    return failed(kind, describe(caught, kind in ("raised", "error"))) if kind else {"ok": True}
 
 
 def describe(error, named=True):
@@ -234,27 +275,31 @@ def describe(error, named=True):
     return (f"{name}: {text}" if text else name) if named else text
 
 
+# Of an integer that a candidate returns: reading it takes a time that grows with their square.
+MOST_DIGITS = 200_000
+
+
 def judge(job, link):
     """Loads the tests, waits for the candidate, and runs them in order.
 
     Whatever breaks after the candidate was heard is held against the candidate: it must not be able to make the judge fail.
     """
-    sys.set_int_max_str_digits(20000) if hasattr(sys, "set_int_max_str_digits") else None
+    sys.set_int_max_str_digits(MOST_DIGITS) if hasattr(sys, "set_int_max_str_digits") else None
     channel = Channel(link)
     sources = [job["setup"], *job["tests"]]
     try:
         for source in sources:
             compile(source, "tests.py", "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
-        return {"unusable": describe(error), "results": []}
+        return {"unusable": failed("", describe(error))["detail"], "results": []}
     results = []
     try:
         try:
             names = channel.receive().get("names", [])
-            shadowed = shadowed_builtins(sources, set(map(str, names)))
+            shadowing = shadowed(sources, set(map(str, names)))
         except (Gone, AttributeError, TypeError) as error:
-            return {"results": [{"ok": False, "kind": "load", "detail": str(error)}]}
-        namespace = Names(channel, shadowed)
+            return {"results": [failed("load", str(error))]}
+        namespace = Names(channel, shadowing)
         started = run_test(job["setup"], namespace)
         if not started["ok"]:
             if started["kind"] in ("error", "assertion") and not channel.was_asked:
@@ -267,5 +312,5 @@ def judge(job, link):
             if results[-1].get("kind") == "gone" or (job["stop"] and not results[-1]["ok"]):
                 break
     except BaseException as error:
-        results.append({"ok": False, "kind": "gone", "detail": describe(error)})
+        results.append(failed("gone", describe(error)))
     return {"results": results}

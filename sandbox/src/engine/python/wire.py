@@ -54,6 +54,7 @@ TAGGED = (
     (decimal.Decimal, "decimal", lambda value, inner: str(value)),
     (fractions.Fraction, "fraction", lambda value, inner: [value.numerator, value.denominator]),
     (range, "range", lambda value, inner: [value.start, value.stop, value.step]),
+    (slice, "slice", lambda value, inner: [inner(value.start), inner(value.stop), inner(value.step)]),
 )
 UNTAGGED = {
     "tuple": lambda data, inner: tuple(map(inner, data)),
@@ -66,6 +67,7 @@ UNTAGGED = {
     "decimal": lambda data, inner: decimal.Decimal(data),
     "fraction": lambda data, inner: fractions.Fraction(*data),
     "range": lambda data, inner: range(*data),
+    "slice": lambda data, inner: slice(*map(inner, data)),
 }
 
 

@@ -1,6 +1,7 @@
 //! `wasi:filesystem` over a tree in memory: handles, streams and times. Takes the place of the runtime's own, which opens
 //! files of the host.
 
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -40,7 +41,11 @@ struct Handle {
 }
 
 /// What the guest holds while it lists a folder.
-struct Listing(std::vec::IntoIter<DirectoryEntry>);
+struct Listing {
+    folder: NodeId,
+    /// The name that was given last.
+    last: Option<String>,
+}
 
 impl HasData for Files {
     type Data<'a> = FilesView<'a>;
@@ -225,6 +230,7 @@ impl HostDescriptor for FilesView<'_> {
     }
 
     async fn set_size(&mut self, file: Resource<Descriptor>, size: Filesize) -> FsResult<()> {
+        pause().await;
         let node = self.node_for(&file, DescriptorFlags::WRITE)?;
         Ok(self.tree().set_size(node, size)?)
     }
@@ -235,6 +241,7 @@ impl HostDescriptor for FilesView<'_> {
         length: Filesize,
         offset: Filesize,
     ) -> FsResult<(Vec<u8>, bool)> {
+        pause().await;
         let node = self.node_for(&file, DescriptorFlags::READ)?;
         let length = usize::try_from(length).unwrap_or(CHUNK).min(CHUNK);
         let bytes = self.tree().read(node, offset, length)?.to_vec();
@@ -243,25 +250,22 @@ impl HostDescriptor for FilesView<'_> {
     }
 
     async fn write(&mut self, file: Resource<Descriptor>, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {
+        pause().await;
         let node = self.node_for(&file, DescriptorFlags::WRITE)?;
         self.tree().write(node, Some(offset), &bytes)?;
         Ok(bytes.len() as Filesize)
     }
 
     async fn read_directory(&mut self, folder: Resource<Descriptor>) -> FsResult<Resource<DirectoryEntryStream>> {
+        pause().await;
         let node = self.node_for(&folder, DescriptorFlags::READ)?;
-        let mut listed = Vec::new();
-        {
-            let tree = self.tree();
-            for (name, id) in tree.folder(node)?.0 {
-                listed.push(DirectoryEntry { type_: kind(&tree.node(*id)?.content), name: name.clone() });
-            }
-        }
-        let listing = self.table.push(Listing(listed.into_iter()))?;
+        self.tree().folder(node)?;
+        let listing = self.table.push(Listing { folder: node, last: None })?;
         Ok(Resource::new_own(listing.rep()))
     }
 
     async fn create_directory_at(&mut self, folder: Resource<Descriptor>, path: String) -> FsResult<()> {
+        pause().await;
         let node = self.node(&folder)?;
         self.tree().make_folder(node, &path)?;
         Ok(())
@@ -277,6 +281,7 @@ impl HostDescriptor for FilesView<'_> {
         flags: PathFlags,
         path: String,
     ) -> FsResult<DescriptorStat> {
+        pause().await;
         self.stat_of(self.find(&folder, flags, &path)?)
     }
 
@@ -297,6 +302,7 @@ impl HostDescriptor for FilesView<'_> {
         accessed: NewTimestamp,
         modified: NewTimestamp,
     ) -> FsResult<()> {
+        pause().await;
         self.set_times_of(self.find(&folder, flags, &path)?, accessed, modified)
     }
 
@@ -308,6 +314,7 @@ impl HostDescriptor for FilesView<'_> {
         new_folder: Resource<Descriptor>,
         new_path: String,
     ) -> FsResult<()> {
+        pause().await;
         let node = self.find(&old_folder, flags, &old_path)?;
         let to = self.node(&new_folder)?;
         let mut tree = self.tree();
@@ -323,6 +330,7 @@ impl HostDescriptor for FilesView<'_> {
         open_flags: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Resource<Descriptor>> {
+        pause().await;
         let from = self.node(&folder)?;
         let node = {
             let mut tree = self.tree();
@@ -353,6 +361,7 @@ impl HostDescriptor for FilesView<'_> {
     }
 
     async fn readlink_at(&mut self, folder: Resource<Descriptor>, path: String) -> FsResult<String> {
+        pause().await;
         let node = self.find(&folder, PathFlags::empty(), &path)?;
         match &self.tree().node(node)?.content {
             Content::Link(target) => Ok(target.clone()),
@@ -361,6 +370,7 @@ impl HostDescriptor for FilesView<'_> {
     }
 
     async fn remove_directory_at(&mut self, folder: Resource<Descriptor>, path: String) -> FsResult<()> {
+        pause().await;
         let node = self.node(&folder)?;
         Ok(self.tree().remove_folder(node, &path)?)
     }
@@ -372,11 +382,13 @@ impl HostDescriptor for FilesView<'_> {
         new_folder: Resource<Descriptor>,
         new_path: String,
     ) -> FsResult<()> {
+        pause().await;
         let (from, to) = (self.node(&old_folder)?, self.node(&new_folder)?);
         Ok(self.tree().rename(from, &old_path, to, &new_path)?)
     }
 
     async fn symlink_at(&mut self, folder: Resource<Descriptor>, target: String, path: String) -> FsResult<()> {
+        pause().await;
         let from = self.node(&folder)?;
         let mut tree = self.tree();
         let place = tree.walk(from, &path, false)?;
@@ -385,6 +397,7 @@ impl HostDescriptor for FilesView<'_> {
     }
 
     async fn unlink_file_at(&mut self, folder: Resource<Descriptor>, path: String) -> FsResult<()> {
+        pause().await;
         let node = self.node(&folder)?;
         Ok(self.tree().unlink(node, &path)?)
     }
@@ -403,6 +416,7 @@ impl HostDescriptor for FilesView<'_> {
         flags: PathFlags,
         path: String,
     ) -> FsResult<MetadataHashValue> {
+        pause().await;
         Ok(hash(self.find(&folder, flags, &path)?))
     }
 
@@ -413,13 +427,26 @@ impl HostDescriptor for FilesView<'_> {
     }
 }
 
+/// Lets a program's limits of time be looked at: what a call costs here is not counted as the program's computing.
+async fn pause() {
+    tokio::task::yield_now().await;
+}
+
 impl HostDirectoryEntryStream for FilesView<'_> {
     async fn read_directory_entry(
         &mut self,
         stream: Resource<DirectoryEntryStream>,
     ) -> FsResult<Option<DirectoryEntry>> {
-        let listing = Resource::<Listing>::new_borrow(stream.rep());
-        Ok(self.table.get_mut(&listing)?.0.next())
+        pause().await;
+        let listing = self.table.get_mut(&Resource::<Listing>::new_borrow(stream.rep()))?;
+        let tree = self.files.tree();
+        // One that was removed meanwhile has no entries.
+        let Ok((entries, _)) = tree.folder(listing.folder) else { return Ok(None) };
+        let after = listing.last.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let Some((name, id)) = entries.range((after, Bound::Unbounded)).next() else { return Ok(None) };
+        let entry = DirectoryEntry { type_: kind(&tree.node(*id)?.content), name: name.clone() };
+        listing.last = Some(name.clone());
+        Ok(Some(entry))
     }
 
     fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> wasmtime::Result<()> {

@@ -173,6 +173,9 @@ impl Tree {
 
     /// Puts something new at a free place.
     pub fn add(&mut self, place: Place, content: Content) -> Result<NodeId, ErrorCode> {
+        if matches!(&content, Content::Link(target) if target.len() > MAX_PATH) {
+            return Err(ErrorCode::NameTooLong);
+        }
         let (folder, name) = place.free_name()?;
         let target_bytes = if let Content::Link(target) = &content { target.len() as u64 } else { 0 };
         self.enter(folder, name, self.next, target_bytes)?;

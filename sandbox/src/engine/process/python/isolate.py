@@ -62,10 +62,11 @@ def landlock_abi():
 
 
 def thread_id_address():
-    """Where the C library keeps its thread's id; None where the kernel does not tell."""
-    address, zero = ctypes.c_void_p(), ctypes.c_ulong(0)
-    told = PRCTL(PR_GET_TID_ADDRESS, ctypes.byref(address), zero, zero, zero)
-    return address if told == 0 else None
+    """Where the C library keeps its thread's id; None where the kernel does not tell, or the library keeps something else there."""
+    address = ctypes.c_void_p()
+    told = PRCTL(PR_GET_TID_ADDRESS, ctypes.byref(address), ZERO, ZERO, ZERO)
+    is_kept = told == 0 and address.value and ctypes.c_int.from_address(address.value).value == os.getpid()
+    return address if is_kept else None
 
 
 def namespace_flags(has_network):

@@ -13,7 +13,6 @@ import socket
 import struct
 import sys
 import threading
-import time
 
 for WARM in (
     "abc array bisect cmath collections contextlib copy dataclasses datetime decimal enum fractions functools heapq inspect io itertools"
@@ -134,19 +133,22 @@ def out_of_time(*_):
 def run_judge(_refused, _options, run):
     """Becomes a judge, which waits for its tests and for its way to the candidate. Never returns."""
     try:
+        layers = Layers(SETTINGS["strict"])
+        if SETTINGS["ruleset"] >= 0:
+            layers.put_up("landlock", restrict_files, SETTINGS["ruleset"])
+        # Nothing comes in, nothing is heard. The zygote's own files are not kept while it waits: by them its end is seen.
+        null = os.open("/dev/null", os.O_RDWR)
+        keep_only((null, null, null, run))
+        run = 3
         die_with_parent()
         end = socket.socket(fileno=run)
         is_wanted, files, _, _ = socket.recv_fds(end, 1, 1)
         end.detach()
         if not is_wanted:
             os._exit(0)
+        channel = files[0]
         job = read_frame(run)
-        layers = Layers(SETTINGS["strict"])
-        if SETTINGS["ruleset"] >= 0:
-            layers.put_up("landlock", restrict_files, SETTINGS["ruleset"])
-        # The first three are the interpreter's: nothing comes in, nothing is heard.
-        keep_only((0, 1, 1, run, *files))
-        run = 3
+        random.seed()
         limits = job["limits"]
         cpu_seconds = max(1, math.ceil(limits["cpu_seconds"]))
         # The second between the two limits is for the judge to say that time is up.
@@ -158,13 +160,27 @@ def run_judge(_refused, _options, run):
         # Past the candidate's own wall clock the judge ends, whatever it is in the middle of.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, limits["wall_seconds"] + 2)
-        found = judge(job, Link(4, 4 * limits["output_bytes"] + (1 << 16)))
+        found = judge(job, Link(channel, 4 * limits["output_bytes"] + (1 << 16)))
     except BaseException as error:
         found = {"detail": f"{type(error).__name__}: {error}"}
     try:
         write_frame(run, found)
     finally:
         os._exit(0)
+
+
+def low_number(file):
+    """The same file under the lowest number that is free: the server's own may be beyond those that copies close."""
+    low = os.dup(file)
+    os.close(file)
+    return low
+
+
+def end_by_signal(number, _frame):
+    """Ends a process as a signal does that it has made nothing ready for: the kernel keeps those from process 1 of a pid namespace."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)
 
 
 PARTS = {b"C": run_candidate, b"J": run_judge}
@@ -200,17 +216,17 @@ def serve_births():
             os.close(file)
 
 
-CONTROL = socket.socket(fileno=int(sys.argv[1]))
-SETTINGS = read_frame(CONTROL.fileno())
-ABI = landlock_abi()
-SETTINGS.update(proc=int(sys.argv[2]), ruleset=int(sys.argv[3]) if ABI else -1)
-ID_MAPS = id_maps()
-FILTERS, JUDGE_FILTERS = ready_filters(SETTINGS["candidate_filters"]), ready_filters(SETTINGS["judge_filters"])
-CALLS = {b"C": clone_call(namespace_flags(SETTINGS["net_each_run"])), b"J": clone_call(0)}
 # Numbers that a copy moves its files to, so that no file comes from one of them.
 for _ in range(ARTIFACT + 1):
     if (file := os.open("/dev/null", os.O_RDWR)) > ARTIFACT:
         os.close(file)
+CONTROL = socket.socket(fileno=low_number(int(sys.argv[1])))
+SETTINGS = read_frame(CONTROL.fileno())
+ABI = landlock_abi()
+SETTINGS.update(proc=low_number(int(sys.argv[2])), ruleset=low_number(int(sys.argv[3])) if ABI else -1)
+ID_MAPS = id_maps()
+FILTERS, JUDGE_FILTERS = ready_filters(SETTINGS["candidate_filters"]), ready_filters(SETTINGS["judge_filters"])
+CALLS = {b"C": clone_call(namespace_flags(SETTINGS["net_each_run"])), b"J": clone_call(0)}
 OWN = Layers(SETTINGS["strict"])
 OWN.put_up("seccomp", filter_system_calls, ready_filters(SETTINGS["zygote_filters"]))
 # What a candidate inherits and cannot put up.
@@ -220,7 +236,12 @@ READY = frame({"layers": ALL_UP | FILTERED})
 if hasattr(sys, "set_int_max_str_digits"):
     sys.set_int_max_str_digits(0)
 os.environ.clear()
+# Of how this interpreter was started a program has no use.
+if hasattr(sys, "orig_argv"):
+    sys.orig_argv[:] = [FILE]
 signal.signal(signal.SIGINT, signal.default_int_handler)
+for number in (signal.SIGHUP, signal.SIGALRM, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGVTALRM, signal.SIGPROF):
+    signal.signal(number, end_by_signal)
 write_frame(CONTROL.fileno(), {"landlock_abi": ABI, "version": sys.version.split()[0]})
 gc.collect()
 gc.disable()

@@ -11,6 +11,7 @@ import io
 import marshal
 import operator
 import random
+import select
 import selectors
 import time
 
@@ -19,6 +20,7 @@ from componentize_py_types import Err
 from wit_world import Ending
 
 LIBRARY = "/python"
+SELECT = select.select
 READY = (
     "abc argparse array ast asyncio base64 binascii bisect calendar cmath collections collections.abc colorsys contextlib"
     " contextvars copy copyreg csv dataclasses datetime decimal difflib dis enum fnmatch fractions functools graphlib"
@@ -108,7 +110,7 @@ class WitWorld(wit_world.WitWorld):
         kept = []
         status = attempt(lambda: kept.append(Server(load(job))))
         if not kept:
-            flush()
+            flush_all()
             raise Err(status)
         WitWorld.server = kept[0]
         return json.dumps(kept[0].names())
@@ -131,12 +133,11 @@ def begin(job):
     return json.loads(job)
 
 
-def flush():
-    for file in (sys.stdout, sys.stderr):
-        try:
-            file.flush()
-        except BaseException:
-            pass
+def flush_all():
+    try:
+        flush(sys.stdout, sys.stderr)
+    except BaseException:
+        pass
 
 
 def leave(status):
@@ -144,13 +145,28 @@ def leave(status):
     wit_world.leave(operator.index(status) & 0xFF)
 
 
+def wait(timeout):
+    """Sleeps for so many seconds; for ever with None."""
+    while timeout is None:
+        time.sleep(3600)
+    time.sleep(max(timeout, 0))
+
+
+def patient_select(readers, writers, others, timeout=None):
+    """select.select, which ends the interpreter where it waits for no file."""
+    if readers or writers or others:
+        return SELECT(readers, writers, others, timeout)
+    wait(timeout)
+    return [], [], []
+
+
 class IdleSelector(selectors.SelectSelector):
     """Waits for time alone where there is no file to wait for."""
 
     def select(self, timeout=None):
-        if self.get_map() or timeout is None:
+        if self.get_map():
             return super().select(timeout)
-        time.sleep(max(timeout, 0))
+        wait(timeout)
         return []
 
 
@@ -174,13 +190,19 @@ class EventLoopPolicy(asyncio.DefaultEventLoopPolicy):
     _loop_factory = EventLoop
 
 
+def standard_file(number, mode, name, **options):
+    raw = io.FileIO(number, mode, closefd=False)
+    raw.name = name
+    buffer = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
+    text = io.TextIOWrapper(buffer, encoding="utf-8", **options)
+    text.mode = mode
+    return text
+
+
 def open_standard_files():
-    reader = io.BufferedReader(io.FileIO(0, "r", closefd=False))
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(reader, encoding="utf-8", errors="strict")
-    writer = io.BufferedWriter(io.FileIO(1, "w", closefd=False))
-    sys.stdout = sys.__stdout__ = io.TextIOWrapper(writer, encoding="utf-8", errors="strict")
-    writer = io.BufferedWriter(io.FileIO(2, "w", closefd=False))
-    sys.stderr = sys.__stderr__ = io.TextIOWrapper(writer, encoding="utf-8", errors="backslashreplace", write_through=True)
+    sys.stdin = sys.__stdin__ = standard_file(0, "r", "<stdin>", errors="strict")
+    sys.stdout = sys.__stdout__ = standard_file(1, "w", "<stdout>", errors="strict")
+    sys.stderr = sys.__stderr__ = standard_file(2, "w", "<stderr>", errors="backslashreplace", write_through=True)
 
 
 def freeze():
@@ -196,6 +218,7 @@ def freeze():
     sys.set_int_max_str_digits(0)
     os.environ.clear()
     os._exit = leave
+    select.select = patient_select
     # Programs take it for a number beyond all others, and their tests were made where it is this one.
     sys.maxsize = 2**63 - 1
     asyncio.events._event_loop_policy = EventLoopPolicy()

@@ -1,0 +1,4 @@
+# Tries: to wait for nothing for ever
+# Expects: time_limit
+import select
+select.select([], [], [])

@@ -1,0 +1,2 @@
+out = open(1, "w", closefd=False)
+out.write("42")

@@ -1,0 +1,115 @@
+//! What asserts and checkers say of programs that answer in unusual ways, on every engine that is set up: none of them makes the
+//! judge fail, and none is taken to be right by a gap in it.
+
+use sandbox::{
+    Client, EngineKind, FunctionCase, GradeRequest, GradeVerdict, Language, Limits, ServerConfig, Tests, serve,
+};
+use serde_json::json;
+
+fn request(code: &str, tests: Tests) -> GradeRequest {
+    GradeRequest {
+        code: code.to_owned(),
+        language: Language::Python,
+        engine: None,
+        tests,
+        limits: Limits { wall_seconds: 2.0, cpu_seconds: 2.0, ..Limits::default() },
+        stop_at_first_failure: true,
+    }
+}
+
+/// Grades each program by its test, on each engine; `is_right` says which verdicts may be.
+async fn judge(cases: &[(&str, &str)], is_right: impl Fn(GradeVerdict) -> bool) {
+    for engine in EngineKind::ALL {
+        let worker = Some(env!("CARGO_BIN_EXE_sandbox-worker").into());
+        let config = ServerConfig { workers: 1, worker, default_engine: Some(engine), ..ServerConfig::default() };
+        let server = match serve(config).await {
+            Ok(server) => server,
+            Err(error) if engine == EngineKind::Wasm => return eprintln!("left out: {error}"),
+            Err(error) => panic!("{error}"),
+        };
+        let client = Client::new(vec![server.url()]).unwrap();
+        for (code, test) in cases {
+            let tests = Tests::Asserts { setup: String::new(), tests: vec![(*test).to_owned()] };
+            let report = client.grade(&request(code, tests)).await;
+            let report = report.unwrap_or_else(|error| panic!("{engine}: {code}\n{test}\n{error}"));
+            assert!(is_right(report.verdict), "{engine}: {code}\n{test}\n{report:?}");
+        }
+        server.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_no_plain_data_are_wrong_and_break_nothing() {
+    let wrong = |verdict| matches!(verdict, GradeVerdict::WrongAnswer | GradeVerdict::RuntimeError);
+    let cases = [
+        // Half of a surrogate pair in what is told of a failure.
+        ("def f(x): raise ValueError('\\ud800 x')", "assert f(3) == 1"),
+        ("def f(x): return '\\ud800'", "r = f(3)\nassert r == 1, r"),
+        // Slices of what is no list.
+        ("class A:\n __getitem__ = lambda s, k: [1, 2]\ndef f(x): return A()", "assert f(3)[:2] == [5, 7]"),
+        ("def f(x): return (c for c in [1, 2])", "s = f(3)\nassert s == s[::-1] and list(s) == [7]"),
+        ("class A:\n __getitem__ = lambda s, k: 1\ndef f(x): return A()", "assert f(3)[lambda: 1] == 1"),
+        // What would end the test's own loop.
+        ("def f(x): raise StopIteration", "assert all(map(lambda c: f(c[0]) == c[1], [(1, 2), (3, 9)]))"),
+        ("def f(x): raise StopIteration", "for got, want in zip(map(f, [1, 2]), [7, 8]): assert got == want"),
+        ("class S(StopIteration): pass\ndef f(x): raise S", "assert all(a == b for a, b in zip(map(f, [1]), [7]))"),
+        // The name of what is expected to decide.
+        ("def f(x): return 0\ndef abs(x): return 0", "def check(f):\n assert abs(f(3) - 1.5) < 1e-6\ncheck(f)"),
+        ("def f(x): return 0\ndef abs(x): return 0", "assert (lambda f: abs(f(3) - 1.5) < 1e-6)(f)"),
+        ("def f(x): return 0\ndef set(x): return 0", "for f in [f]: assert set(f(3)) == set([1])"),
+        ("def f(x): return 0\ndef eval(x): return True", "assert eval('f(3) == 5')"),
+        ("def abs(x): return 0\ndef isclose(a, b): return True", "assert isclose(abs(-1.5), 1.5)"),
+        ("def sorted(x): return 0\ndef len(x): return 3", "assert len(sorted([3, 1, 2])) == 3"),
+        ("def f(x): return 0\ndef fabs(x): return 0", "assert fabs(f(3) - 1.5) < 1e-6"),
+        ("def f(x): return 0\ndef sqrt(x): return 0", "assert f(3) == sqrt(16)"),
+    ];
+    judge(&cases, wrong).await;
+}
+
+#[tokio::test]
+async fn a_test_that_catches_everything_catches_no_program_that_has_ended() {
+    let cases = [
+        ("import os\ndef f(x): os._exit(0)", "try:\n f(-1)\n ok = False\nexcept:\n ok = True\nassert ok"),
+        ("def f(x):\n while True: pass", "try:\n f(-1)\n ok = False\nexcept BaseException:\n ok = True\nassert ok"),
+    ];
+    judge(&cases, |verdict| matches!(verdict, GradeVerdict::RuntimeError | GradeVerdict::TimeLimit)).await;
+}
+
+#[tokio::test]
+async fn right_answers_pass_however_they_are_asked_for() {
+    let cases = [
+        ("def f(x): return list(range(x))", "assert f(9)[2:6:2] == [2, 4]"),
+        ("class A:\n def __getitem__(s, k): return [0, 1, 2, 3][k]\ndef f(): return A()", "assert f()[1:3] == [1, 2]"),
+        ("def f(x): return (c for c in range(x))", "assert all(a == b for a, b in zip(f(3), [0, 1, 2]))"),
+        ("def f(n): return 2 ** n", "assert f(100_000) == 2 ** 100_000"),
+        // Functions that are called as builtins or standard functions are, and do something else.
+        ("def sum(a, b): return a * b", "assert sum(3, 4) == 12"),
+        ("def median(xs): return 7", "assert abs(median([1, 2]) - 7) < 1e-6"),
+        ("def factorial(n): return n", "def check(candidate):\n assert candidate(5) == 5\ncheck(factorial)"),
+        ("def sqrt(n): return n", "assert sqrt(16) == 16"),
+        ("def f(x): return x / 3", "assert math.isclose(f(1), 1 / 3) and isclose(f(1), 1 / 3) and fabs(f(0)) < 1"),
+        ("def f(x):\n if x < 0: raise ValueError('no')", "try:\n f(-1)\n assert False\nexcept ValueError: pass"),
+    ];
+    judge(&cases, |verdict| verdict == GradeVerdict::Passed).await;
+}
+
+#[tokio::test]
+async fn a_checker_is_given_answers_that_can_be_read_or_none() {
+    let deep = "def f():\n x = 1\n for _ in range(126): x = [x]\n return x";
+    let key = "def f(): return {'$serde_json::private::Number': '5'}";
+    for engine in EngineKind::ALL {
+        let worker = Some(env!("CARGO_BIN_EXE_sandbox-worker").into());
+        let config = ServerConfig { workers: 1, worker, default_engine: Some(engine), ..ServerConfig::default() };
+        let Ok(server) = serve(config).await else { return eprintln!("left out: {engine}") };
+        let client = Client::new(vec![server.url()]).unwrap();
+        for code in [deep, key] {
+            let cases = vec![FunctionCase { args: json!([]), expected: json!(5) }];
+            let tests = Tests::Function { entry_point: "f".to_owned(), cases };
+            let checker = "def check(input, expected, got): return got == expected".to_owned();
+            let report =
+                client.grade(&request(code, Tests::Checked { checker, tests: Box::new(tests) })).await.unwrap();
+            assert_eq!(report.verdict, GradeVerdict::WrongAnswer, "{engine}: {report:?}");
+        }
+        server.shutdown().await;
+    }
+}
