@@ -62,6 +62,14 @@ async fn answers_that_are_no_plain_data_are_wrong_and_break_nothing() {
         ("def sorted(x): return 0\ndef len(x): return 3", "assert len(sorted([3, 1, 2])) == 3"),
         ("def f(x): return 0\ndef fabs(x): return 0", "assert fabs(f(3) - 1.5) < 1e-6"),
         ("def f(x): return 0\ndef sqrt(x): return 0", "assert f(3) == sqrt(16)"),
+        (
+            "class Solution:\n def f(self, x): return 0\ndef abs(x): return 0",
+            "def check(f):\n assert abs(f(3) - 1.5) < 1\ncheck(f)",
+        ),
+        // Functions of the standard library that a task asks for and a program does not define.
+        ("pass", "assert factorial(5) == 120"),
+        ("def len(x): return 3", "assert factorial(len([1, 2, 3])) == 6"),
+        ("pass", "def check(candidate):\n assert candidate(12, 8) == 4\ncheck(gcd)"),
     ];
     judge(&cases, wrong).await;
 }
@@ -87,6 +95,10 @@ async fn right_answers_pass_however_they_are_asked_for() {
         ("def median(xs): return 7", "assert abs(median([1, 2]) - 7) < 1e-6"),
         ("def factorial(n): return n", "def check(candidate):\n assert candidate(5) == 5\ncheck(factorial)"),
         ("def sqrt(n): return n", "assert sqrt(16) == 16"),
+        ("from math import gcd\ndef lcm(a, b): return a * b // gcd(a, b)", "assert fabs(lcm(4, 6) - 12) < 1e-6"),
+        ("def max(xs): return 7", "assert max([len([1, 2])]) == 7"),
+        ("def f(x): return x", "result = f(3)\nassert result == 3 and sum([f(n) for n in range(3)]) == 3"),
+        ("def f(x): return x", "f = f\nassert abs(f(-3)) == 3"),
         ("def f(x): return x / 3", "assert math.isclose(f(1), 1 / 3) and isclose(f(1), 1 / 3) and fabs(f(0)) < 1"),
         ("def f(x):\n if x < 0: raise ValueError('no')", "try:\n f(-1)\n assert False\nexcept ValueError: pass"),
     ];

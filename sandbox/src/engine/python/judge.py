@@ -6,20 +6,27 @@ Python's own types, and an object that is no plain data equals nothing but itsel
 """
 import ast
 import builtins
+import symtable
 
-# What tests may mean by a name that they do not import: never the candidate's, unless nothing else they call can be.
+# What tests may mean by a name that they do not import: never the candidate's, unless nothing else they name can be.
 # Asking the candidate for these would hand it what is expected: `isclose(f(1), 0.5)`, `Counter(f(1)) == Counter([2])`.
 STANDARD_MODULES = (
     "bisect cmath collections copy datetime decimal fractions functools heapq itertools json math operator random re"
     " statistics string sys typing"
 ).split()
-STANDARD_NAMES = {
-    "collections": "ChainMap Counter OrderedDict defaultdict deque namedtuple",
-    "decimal": "Decimal", "fractions": "Fraction", "copy": "deepcopy", "functools": "cmp_to_key lru_cache partial reduce",
-    "math": "ceil comb copysign cos dist e exp fabs factorial floor fsum gcd hypot inf isclose isfinite isinf isnan isqrt lcm log log10"
-    " log2 nan pi perm pow prod sin sqrt tan tau trunc",
-    "itertools": "accumulate chain combinations groupby islice permutations product zip_longest",
-    "typing": "Any Dict List Optional Set Tuple Union",
+# What tests compare and build with, and no task asks for.
+AIDS = {
+    "collections": "ChainMap Counter OrderedDict defaultdict deque namedtuple", "copy": "deepcopy",
+    "decimal": "Decimal", "fractions": "Fraction", "functools": "cmp_to_key lru_cache partial",
+    "math": "e fabs inf isclose isfinite isinf isnan nan pi tau", "typing": "Any Dict List Optional Set Tuple Union",
+}
+# What a task may ask for, too.
+FUNCTIONS = {
+    "functools": "reduce", "itertools": "accumulate chain combinations groupby islice permutations product zip_longest",
+    "math": "ceil comb copysign cos dist exp factorial floor fsum gcd hypot isqrt lcm log log10 log2 perm pow prod sin sqrt tan trunc",
+}
+MODULE_OF = {
+    name: module for table in (AIDS, FUNCTIONS) for module, names in table.items() for name in names.split()
 }
 # Packages that a test may mean without an import of its own; where they are not installed it cannot be run.
 PACKAGES = {"np": "numpy", "numpy": "numpy", "pytest": "pytest", "unittest": "unittest", "approx": "pytest"}
@@ -33,9 +40,8 @@ def standard(name):
     """The standard module or class that a test means by `name`; KeyError where it is none."""
     if name in STANDARD_MODULES:
         return __import__(name)
-    for module, names in STANDARD_NAMES.items():
-        if name in names.split():
-            return getattr(__import__(module), name)
+    if name in MODULE_OF and hasattr(__import__(MODULE_OF[name]), name):
+        return getattr(__import__(MODULE_OF[name]), name)
     if name in PACKAGES:
         try:
             package = __import__(PACKAGES[name])
@@ -46,8 +52,7 @@ def standard(name):
 
 
 def is_standard(name):
-    names = (names.split() for names in STANDARD_NAMES.values())
-    return name in STANDARD_MODULES or name in PACKAGES or hasattr(builtins, name) or any(name in some for some in names)
+    return name in STANDARD_MODULES or name in MODULE_OF or name in PACKAGES or hasattr(builtins, name)
 
 
 class Gone(BaseException):
@@ -217,28 +222,55 @@ class Names(dict):
         return Remote(self.channel, {"t": "name", "v": name})
 
 
-def shadowed(sources, theirs):
-    """The builtin or standard name that the tests mean as the candidate's, as a set: only where they name nothing else that
-    could be, and then one, that which takes what no other of them made."""
-    trees = [ast.parse(source) for source in sources]
+def global_names(table):
+    """The names that a scope and those within it take from the module."""
+    symbols = [symbol for symbol in table.get_symbols() if symbol.is_referenced()]
+    found = {symbol.get_name() for symbol in symbols if table.get_type() == "module" or symbol.is_global()}
+    return found.union(*map(global_names, table.get_children()))
+
+
+def bound_names(table):
+    return {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+
+
+def loaded_names(*trees):
+    """The names that are read, each with its node, outermost first."""
     nodes = [node for tree in trees for node in ast.walk(tree)]
-    loaded = [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
-    stored = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
-    stored.update(node.arg for node in nodes if isinstance(node, ast.arg))
-    stored.update((node.asname or node.name).split(".")[0] for node in nodes if isinstance(node, ast.alias))
-    defined = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    foreign = {name for name in loaded if not is_standard(name)} - defined
-    # A loop or a parameter may go by the name of the function that it is about.
-    if foreign & theirs or foreign - stored:
+    return [(node.id, node) for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+
+
+def made_of_itself(statement):
+    """Names that a statement binds and reads: `for f in [f]`, `f = wrapped(f)`."""
+    source = getattr(statement, "iter", None) or getattr(statement, "value", None)
+    read = {name for name, _ in loaded_names(source)} if isinstance(source, ast.AST) else set()
+    stored = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    return read & stored
+
+
+def shadowed(sources, theirs):
+    """The builtin and standard names that the tests mean as the candidate's: only where they name nothing else that could be.
+
+    `theirs`, the names of the candidate's, is the candidate's word: nothing is decided by it that it could gain from.
+    """
+    trees, tables = map(ast.parse, sources), [symtable.symtable(source, "tests.py", "exec") for source in sources]
+    trees = list(trees)
+    bound = set().union(*map(bound_names, tables))
+    needed = set().union(*map(global_names, tables)) - bound
+    needed |= {name for tree in trees for statement in tree.body for name in made_of_itself(statement)}
+    if any(not is_standard(name) for name in needed):
         return set()
-    options = {name for name in loaded if name in theirs and is_standard(name)} - NEVER_THEIRS - stored - defined
-    called = {id(node.func): node for node in nodes if isinstance(node, ast.Call)}
-    for node in nodes:
-        if isinstance(node, ast.Name) and node.id in options:
-            inside = [inner for inner in ast.walk(called[id(node)]) if inner is not node] if id(node) in called else []
-            if not any(isinstance(inner, ast.Name) and inner.id in options - {node.id} for inner in inside):
-                return {node.id}
-    return set()
+    functions = {name for names in FUNCTIONS.values() for name in names.split() if name in needed}
+    if functions:
+        return functions
+    builtin = {name for name in needed if name in theirs and hasattr(builtins, name)} - NEVER_THEIRS
+    loaded = loaded_names(*trees)
+    calls = {id(node.func): node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    for name, node in loaded:
+        # One: that which takes what no other of them made.
+        inside = loaded_names(calls[id(node)]) if id(node) in calls else []
+        if name in builtin and not any(other in builtin - {name} for other, _ in inside):
+            return {name}
+    return {name for name in needed if name in MODULE_OF}
 
 
 def failed(kind, detail):

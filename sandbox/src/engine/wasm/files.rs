@@ -1,11 +1,10 @@
-//! `wasi:filesystem` over a tree in memory: handles, streams and times. Takes the place of the runtime's own, which opens
+//! `wasi:filesystem` over a tree in memory: handles, listings and times. Takes the place of the runtime's own, which opens
 //! files of the host.
 
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use bytes::Bytes;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use wasmtime_wasi::p2::bindings::filesystem::preopens;
@@ -14,15 +13,14 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
     ErrorCode, Filesize, HostDescriptor, HostDirectoryEntryStream, MetadataHashValue, NewTimestamp, OpenFlags,
     PathFlags,
 };
-use wasmtime_wasi::p2::{
-    DynInputStream, DynOutputStream, FsError, FsResult, InputStream, OutputStream, Pollable, StreamError, StreamResult,
-};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 
+use super::stream::Stream;
 use super::tree::{Content, NodeId, ROOT, Tree};
 use crate::pool::held;
 
 /// Bytes that are read or written at once.
-const CHUNK: usize = 1 << 16;
+pub(super) const CHUNK: usize = 1 << 16;
 
 /// A tree that handles and streams share.
 #[derive(Clone)]
@@ -71,13 +69,9 @@ impl Files {
         Ok(())
     }
 
-    fn tree(&self) -> MutexGuard<'_, Tree> {
+    /// The tree, for one step.
+    pub fn tree(&self) -> MutexGuard<'_, Tree> {
         held(&self.0)
-    }
-
-    fn stream(&self, node: NodeId, offset: Option<u64>) -> Result<Stream, ErrorCode> {
-        self.tree().open(node)?;
-        Ok(Stream { files: self.clone(), node, offset })
     }
 }
 
@@ -189,7 +183,7 @@ impl types::Host for FilesView<'_> {
 impl HostDescriptor for FilesView<'_> {
     fn read_via_stream(&mut self, file: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<DynInputStream>> {
         let node = self.node_for(&file, DescriptorFlags::READ)?;
-        let stream: DynInputStream = Box::new(self.files.stream(node, Some(offset))?);
+        let stream: DynInputStream = Box::new(Stream::open(self.files, node, Some(offset))?);
         Ok(self.table.push(stream)?)
     }
 
@@ -199,13 +193,13 @@ impl HostDescriptor for FilesView<'_> {
         offset: Filesize,
     ) -> FsResult<Resource<DynOutputStream>> {
         let node = self.node_for(&file, DescriptorFlags::WRITE)?;
-        let stream: DynOutputStream = Box::new(self.files.stream(node, Some(offset))?);
+        let stream: DynOutputStream = Box::new(Stream::open(self.files, node, Some(offset))?);
         Ok(self.table.push(stream)?)
     }
 
     fn append_via_stream(&mut self, file: Resource<Descriptor>) -> FsResult<Resource<DynOutputStream>> {
         let node = self.node_for(&file, DescriptorFlags::WRITE)?;
-        let stream: DynOutputStream = Box::new(self.files.stream(node, None)?);
+        let stream: DynOutputStream = Box::new(Stream::open(self.files, node, None)?);
         Ok(self.table.push(stream)?)
     }
 
@@ -452,57 +446,5 @@ impl HostDirectoryEntryStream for FilesView<'_> {
     fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> wasmtime::Result<()> {
         self.table.delete(Resource::<Listing>::new_own(stream.rep()))?;
         Ok(())
-    }
-}
-
-/// Reads or writes a file in order.
-struct Stream {
-    files: Files,
-    node: NodeId,
-    /// Where it goes on; `None` for always at the file's end.
-    offset: Option<u64>,
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.files.tree().close(self.node);
-    }
-}
-
-#[wasmtime_wasi::async_trait]
-impl Pollable for Stream {
-    async fn ready(&mut self) {}
-}
-
-impl InputStream for Stream {
-    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
-        let offset = self.offset.unwrap_or(0);
-        let bytes = match self.files.tree().read(self.node, offset, size.min(CHUNK)) {
-            Ok(bytes) => Bytes::copy_from_slice(bytes),
-            Err(code) => return Err(StreamError::LastOperationFailed(code.into())),
-        };
-        if bytes.is_empty() && size > 0 {
-            return Err(StreamError::Closed);
-        }
-        self.offset = Some(offset + bytes.len() as u64);
-        Ok(bytes)
-    }
-}
-
-impl OutputStream for Stream {
-    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        match self.files.tree().write(self.node, self.offset, &bytes) {
-            Ok(end) => self.offset = self.offset.map(|_| end),
-            Err(code) => return Err(StreamError::LastOperationFailed(code.into())),
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> StreamResult<()> {
-        Ok(())
-    }
-
-    fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(CHUNK)
     }
 }

@@ -19,6 +19,7 @@ mod interpreter;
 mod modules;
 mod output;
 mod process;
+mod stream;
 mod tree;
 mod worker;
 
