@@ -8,11 +8,10 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::Deserialize;
 
 use super::forked::{Forked, Newborn};
+use super::memory_file;
 use super::zygote::{Part, Zygote};
 use crate::Limits;
 use crate::engine::Job;
@@ -90,7 +89,7 @@ impl Candidate {
     /// Asks for one; `artifact` is handed to it.
     pub fn ask(zygote: &Zygote, confines: Confines, artifact: Option<BorrowedFd<'_>>) -> io::Result<Self> {
         let (talk, talk_end) = UnixStream::pair()?;
-        let stdin: File = memfd_create("stdin", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?.into();
+        let stdin = memory_file::make("stdin")?;
         let ((stdout, stdout_end), (stderr, stderr_end)) = (io::pipe()?, io::pipe()?);
         let (channel, channel_end) = UnixStream::pair()?;
         let files = [talk_end.as_fd(), stdin.as_fd(), stdout_end.as_fd(), stderr_end.as_fd(), channel_end.as_fd()];
@@ -113,8 +112,7 @@ impl Candidate {
         };
         let (job, input) = job.split_stdin();
         self.stdin.write_all_at(input.as_bytes(), 0)?;
-        let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
-        fcntl(&self.stdin, FcntlArg::F_ADD_SEALS(seals))?;
+        memory_file::seal(&self.stdin)?;
         if process.has_ended() {
             return Err(io::Error::other("it was ended while it stood by"));
         }

@@ -20,6 +20,7 @@ mod forked;
 mod interpreter;
 mod jail;
 mod judge;
+mod memory_file;
 mod ready;
 mod supervisor;
 mod toolchain;

@@ -4,9 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
-
+use super::memory_file;
 use super::toolchain::Toolchain;
 use crate::Limits;
 use crate::engine::{Job, Outcome};
@@ -46,10 +44,9 @@ impl Ready {
 
     /// One that was compiled into `product`, kept in a file in memory that nobody can change.
     pub fn compiled(toolchain: Toolchain, product: &[u8]) -> io::Result<Self> {
-        let mut file: File = memfd_create("program", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?.into();
+        let mut file = memory_file::make("program")?;
         file.write_all(product)?;
-        let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
-        fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
+        memory_file::seal(&file)?;
         Ok(Self { toolchain, source: None, artifact: Some(file) })
     }
 
