@@ -4,15 +4,15 @@
 //! A program's first lines say what it tries and what is expected: `# Expects: verdict, verdict`, with
 //! `# Expects on wasm:` where that engine ends it in another way, and `# Kinds:` of tests for a cheating one.
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sandbox::{
-    Client, EngineKind, FunctionCase, GradeRequest, GradeVerdict, Language, Limits, ServerConfig, ServerHandle,
-    StdioCase, Tests, serve,
-};
+use sandbox::{Client, EngineKind, FunctionCase, GradeRequest, GradeVerdict, Language, Limits, StdioCase, Tests};
 use serde_json::json;
+use support::server;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -42,26 +42,6 @@ impl Program {
         let line =
             self.code.lines().take_while(|line| line.starts_with('#')).find_map(|line| line.strip_prefix(&prefix))?;
         Some(line.split(',').map(|word| word.trim().to_owned()).collect())
-    }
-}
-
-async fn server(engine: EngineKind) -> Option<(ServerHandle, Client)> {
-    let config = ServerConfig {
-        workers: NUM_OPEN,
-        worker: Some(env!("CARGO_BIN_EXE_sandbox-worker").into()),
-        default_engine: Some(engine),
-        ..ServerConfig::default()
-    };
-    match serve(config).await {
-        Ok(handle) => {
-            let client = Client::new(vec![handle.url()]).unwrap();
-            Some((handle, client))
-        }
-        Err(error) if engine == EngineKind::Wasm => {
-            eprintln!("left out: {error}");
-            None
-        }
-        Err(error) => panic!("{error}"),
     }
 }
 
@@ -156,7 +136,7 @@ async fn grade_all(
 }
 
 async fn hostile(engine: EngineKind) {
-    let Some((handle, client)) = server(engine).await else { return };
+    let Some((handle, client)) = server(engine, NUM_OPEN).await else { return };
     let programs = Program::all("hostile");
     assert!(programs.len() >= 60);
     let expected = |place: &str| {
@@ -173,7 +153,7 @@ async fn hostile(engine: EngineKind) {
 }
 
 async fn cheating(engine: EngineKind) {
-    let Some((handle, client)) = server(engine).await else { return };
+    let Some((handle, client)) = server(engine, NUM_OPEN).await else { return };
     let programs = Program::all("cheating");
     assert!(programs.len() >= 40);
     let mut requests = Vec::new();
@@ -189,7 +169,7 @@ async fn cheating(engine: EngineKind) {
 
 /// Programs that any Python runs, in ways of their own.
 async fn ordinary(engine: EngineKind) {
-    let Some((handle, client)) = server(engine).await else { return };
+    let Some((handle, client)) = server(engine, NUM_OPEN).await else { return };
     let requests = Program::all("ordinary").into_iter().map(|program| {
         let place = program.path.file_name().unwrap().to_string_lossy().into_owned();
         (place, request(engine, &program.code, stdio("41\n", "42")))

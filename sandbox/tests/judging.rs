@@ -1,10 +1,11 @@
 //! What asserts and checkers say of programs that answer in unusual ways, on every engine that is set up: none of them makes the
 //! judge fail, and none is taken to be right by a gap in it.
 
-use sandbox::{
-    Client, EngineKind, FunctionCase, GradeRequest, GradeVerdict, Language, Limits, ServerConfig, Tests, serve,
-};
+mod support;
+
+use sandbox::{EngineKind, FunctionCase, GradeRequest, GradeVerdict, Language, Limits, Tests};
 use serde_json::json;
+use support::server;
 
 fn request(code: &str, tests: Tests) -> GradeRequest {
     GradeRequest {
@@ -20,14 +21,7 @@ fn request(code: &str, tests: Tests) -> GradeRequest {
 /// Grades each program by its test, on each engine; `is_right` says which verdicts may be.
 async fn judge(cases: &[(&str, &str)], is_right: impl Fn(GradeVerdict) -> bool) {
     for engine in EngineKind::ALL {
-        let worker = Some(env!("CARGO_BIN_EXE_sandbox-worker").into());
-        let config = ServerConfig { workers: 1, worker, default_engine: Some(engine), ..ServerConfig::default() };
-        let server = match serve(config).await {
-            Ok(server) => server,
-            Err(error) if engine == EngineKind::Wasm => return eprintln!("left out: {error}"),
-            Err(error) => panic!("{error}"),
-        };
-        let client = Client::new(vec![server.url()]).unwrap();
+        let Some((server, client)) = server(engine, 1).await else { continue };
         for (code, test) in cases {
             let tests = Tests::Asserts { setup: String::new(), tests: vec![(*test).to_owned()] };
             let report = client.grade(&request(code, tests)).await;
@@ -110,10 +104,7 @@ async fn a_checker_is_given_answers_that_can_be_read_or_none() {
     let deep = "def f():\n x = 1\n for _ in range(126): x = [x]\n return x";
     let key = "def f(): return {'$serde_json::private::Number': '5'}";
     for engine in EngineKind::ALL {
-        let worker = Some(env!("CARGO_BIN_EXE_sandbox-worker").into());
-        let config = ServerConfig { workers: 1, worker, default_engine: Some(engine), ..ServerConfig::default() };
-        let Ok(server) = serve(config).await else { return eprintln!("left out: {engine}") };
-        let client = Client::new(vec![server.url()]).unwrap();
+        let Some((server, client)) = server(engine, 1).await else { continue };
         for code in [deep, key] {
             let cases = vec![FunctionCase { args: json!([]), expected: json!(5) }];
             let tests = Tests::Function { entry_point: "f".to_owned(), cases };

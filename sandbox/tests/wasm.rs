@@ -2,34 +2,16 @@
 //!
 //! Where its interpreter is not set up these tests say so and check nothing; `cargo xtask test` sets it up.
 
+mod support;
+
 use std::time::{Duration, Instant};
 
 use sandbox::{
     Client, EngineKind, FunctionCase, GradeReport, GradeRequest, GradeVerdict, Language, Limits, RunReport, RunRequest,
-    RunStatus, SandboxError, ServerConfig, ServerHandle, StdioCase, Tests, missing_in_wasm, serve,
+    RunStatus, ServerConfig, StdioCase, Tests, missing_in_wasm, serve,
 };
 use serde_json::json;
-
-/// A server for both engines, or `None` where the wasm engine is not set up.
-async fn server(workers: usize) -> Option<(ServerHandle, Client)> {
-    let config = ServerConfig {
-        workers,
-        worker: Some(env!("CARGO_BIN_EXE_sandbox-worker").into()),
-        default_engine: Some(EngineKind::Wasm),
-        ..ServerConfig::default()
-    };
-    match serve(config).await {
-        Ok(handle) => {
-            let client = Client::new(vec![handle.url()]).expect("the server's address is good");
-            Some((handle, client))
-        }
-        Err(error @ SandboxError::EngineMissing { .. }) => {
-            eprintln!("LEFT OUT: {error}");
-            None
-        }
-        Err(error) => panic!("the server does not start: {error}"),
-    }
-}
+use support::server;
 
 fn quick_limits() -> Limits {
     Limits { wall_seconds: 4.0, cpu_seconds: 4.0, memory_bytes: 128 << 20, output_bytes: 100_000, ..Limits::default() }
@@ -77,7 +59,7 @@ async fn both(client: &Client, request: &GradeRequest) -> GradeReport {
 
 #[tokio::test]
 async fn programs_get_the_same_verdict_from_both_engines() {
-    let Some((handle, client)) = server(1).await else { return };
+    let Some((handle, client)) = server(EngineKind::Wasm, 1).await else { return };
     let programs = [
         ("a, b = map(int, input().split())\nprint(a + b)", GradeVerdict::Passed),
         ("import sys\nprint(sum(map(int, sys.stdin.read().split())))", GradeVerdict::Passed),
@@ -165,7 +147,7 @@ print(written.value + len(glob.glob("/tmp/c*")) + 3)
 
 #[tokio::test]
 async fn files_are_those_of_the_run_alone() {
-    let Some((handle, client)) = server(1).await else { return };
+    let Some((handle, client)) = server(EngineKind::Wasm, 1).await else { return };
     both(&client, &stdio("print(open('/dev/null').read() + '7')", "", "7")).await;
     let report = client.grade(&stdio(USES_FILES, "", "7")).await.unwrap();
     assert_eq!(report.verdict, GradeVerdict::Passed, "{report:?}");
@@ -182,7 +164,7 @@ async fn files_are_those_of_the_run_alone() {
 
 #[tokio::test]
 async fn functions_return_values_by_a_way_of_their_own() {
-    let Some((handle, client)) = server(1).await else { return };
+    let Some((handle, client)) = server(EngineKind::Wasm, 1).await else { return };
     let tests = |expected| Tests::Function {
         entry_point: "f".to_owned(),
         cases: vec![FunctionCase { args: json!([2, [3]]), expected }],
@@ -207,7 +189,7 @@ async fn functions_return_values_by_a_way_of_their_own() {
 
 #[tokio::test]
 async fn asserts_run_in_an_instance_of_their_own() {
-    let Some((handle, client)) = server(1).await else { return };
+    let Some((handle, client)) = server(EngineKind::Wasm, 1).await else { return };
     let cases: &[(&str, &[&str], GradeVerdict, usize)] = &[
         (
             "def add(a, b): return a + b",
@@ -246,7 +228,7 @@ async fn asserts_run_in_an_instance_of_their_own() {
 
 #[tokio::test]
 async fn no_cheating_passes() {
-    let Some((handle, client)) = server(1).await else { return };
+    let Some((handle, client)) = server(EngineKind::Wasm, 1).await else { return };
     let cheats = [
         "import os\nos._exit(0)",
         "raise SystemExit(0)",
@@ -274,7 +256,7 @@ async fn no_cheating_passes() {
 
 #[tokio::test]
 async fn what_is_missing_is_an_ordinary_import_error() {
-    let Some((handle, client)) = server(1).await else { return };
+    let Some((handle, client)) = server(EngineKind::Wasm, 1).await else { return };
     for module in ["ctypes", "ssl", "bz2", "lzma", "numpy", "multiprocessing.shared_memory", "tkinter", "fcntl"] {
         let report =
             run(&client, &format!("try:\n    import {module}\nexcept ImportError as error:\n    print(error)")).await;
@@ -292,7 +274,7 @@ async fn what_is_missing_is_an_ordinary_import_error() {
 
 #[tokio::test]
 async fn modules_that_count_as_there_are() {
-    let Some((handle, client)) = server(1).await else { return };
+    let Some((handle, client)) = server(EngineKind::Wasm, 1).await else { return };
     let modules = include_str!("../src/engine/wasm/guest/modules.txt").split_whitespace();
     let code: String = modules.map(|module| format!("import {module}\n")).collect();
     let report = run(&client, &code).await;
@@ -303,7 +285,7 @@ async fn modules_that_count_as_there_are() {
 
 #[tokio::test]
 async fn nothing_survives_a_run() {
-    let Some((handle, client)) = server(1).await else { return };
+    let Some((handle, client)) = server(EngineKind::Wasm, 1).await else { return };
     let code = "import builtins, os, sys\nprint(hasattr(builtins, 'left'), os.environ, sys.argv)\nbuiltins.left = 1\nos.environ['x'] = 'y'";
     for _ in 0..3 {
         assert_eq!(run(&client, code).await.stdout.trim(), "False environ({}) ['main.py']");
@@ -318,7 +300,7 @@ async fn nothing_survives_a_run() {
 
 #[tokio::test]
 async fn fuel_ends_a_program_at_the_same_place_every_time() {
-    let Some((handle, client)) = server(2).await else { return };
+    let Some((handle, client)) = server(EngineKind::Wasm, 2).await else { return };
     let code =
         "import random, time\nn = 0\nwhile True:\n    n += 1\n    print(n, random.random(), time.time(), flush=True)";
     let limits = Limits { fuel: Some(300_000_000), wall_seconds: 60.0, cpu_seconds: 60.0, ..Limits::default() };
@@ -336,7 +318,7 @@ async fn fuel_ends_a_program_at_the_same_place_every_time() {
 
 #[tokio::test]
 async fn a_worker_that_is_killed_is_replaced_and_its_request_answered() {
-    let Some((handle, client)) = server(1).await else { return };
+    let Some((handle, client)) = server(EngineKind::Wasm, 1).await else { return };
     assert_eq!(run(&client, "print(1)").await.stdout, "1\n");
     let worker = handle.worker_ids()[0];
     let waiting = tokio::spawn({
@@ -363,7 +345,7 @@ async fn a_component_that_is_not_there_says_what_to_do() {
 
 #[tokio::test]
 async fn one_gradings_time_is_printed() {
-    let Some((handle, client)) = server(2).await else { return };
+    let Some((handle, client)) = server(EngineKind::Wasm, 2).await else { return };
     let requests = [
         ("stdio", stdio("print(1)", "", "1")),
         ("asserts", asserts("def f(x): return x + 1", &["assert f(1) == 2"; 3])),
