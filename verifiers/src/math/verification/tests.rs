@@ -1,3 +1,5 @@
+//! Verdicts of whole answers: extraction, reading and comparison together, under each setting that changes them.
+
 use super::*;
 
 fn judge_boxed(gold: &str, answer: &str, config: &MathConfig) -> MathVerdict {
