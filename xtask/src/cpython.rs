@@ -61,7 +61,7 @@ pub fn ensure(root: &Path) -> Result<()> {
     let seconds = started.elapsed().as_secs_f64();
     eprintln!(
         "setup: the sandbox's Python is in place, after {seconds:.0} s; the first server to use it compiles it for this \
-         machine, once, in about 20 s (46 MB beside it)"
+         machine, once, in about 10 s (53 MB beside it)"
     );
     Ok(())
 }

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use wasmtime::Engine;
 use wasmtime::component::Component as Compiled;
 
+use super::image::take_apart;
+
 /// What the component is made from, in the order in which the set-up reads it.
 const INPUTS: [&str; 6] = [
     include_str!("guest/packages.txt"),
@@ -24,6 +26,9 @@ const INPUTS: [&str; 6] = [
 
 /// The folder that the set-up fills, seen from the workspace's root.
 const FOLDER: &str = "third_party/cpython-wasm";
+
+/// Part of the compiled code's name: how components are taken apart before they are compiled.
+const FORM: &str = "code and image apart";
 
 /// An interpreter's component.
 #[derive(Debug, Clone)]
@@ -56,35 +61,45 @@ impl Component {
         &self.path
     }
 
-    /// The compiled component. Compiles it where that was not done before; others wait for the one that does.
+    /// The compiled component, and the file of what its memory starts with. Compiles it where that was not done before;
+    /// others wait for the one that does.
     ///
     /// # Errors
     /// What went wrong, with the file's name.
-    pub fn load(&self, engine: &Engine) -> Result<Compiled, String> {
+    pub fn load(&self, engine: &Engine) -> Result<(Compiled, PathBuf), String> {
         let problem = |what: &str, path: &Path, error: &dyn std::fmt::Display| {
             format!("{}: cannot {what}: {error}", path.display())
         };
         let metadata = fs::metadata(&self.path).map_err(|error| problem("be read", &self.path, &error))?;
         let mut state = Fnv::default();
+        FORM.hash(&mut state);
         engine.precompile_compatibility_hash().hash(&mut state);
         (metadata.len(), metadata.modified().ok()).hash(&mut state);
         let compiled = self.path.with_extension(format!("{:016x}.cwasm", state.finish()));
+        let image = compiled.with_extension("image");
         if let Ok(component) = deserialize(engine, &compiled) {
-            return Ok(component);
+            return Ok((component, image));
         }
         let lock_path = compiled.with_extension("lock");
         let lock = File::create(&lock_path).map_err(|error| problem("be written", &lock_path, &error))?;
         lock.lock().map_err(|error| problem("be locked", &lock_path, &error))?;
         if let Ok(component) = deserialize(engine, &compiled) {
-            return Ok(component);
+            return Ok((component, image));
         }
         let bytes = fs::read(&self.path).map_err(|error| problem("be read", &self.path, &error))?;
-        let code = engine.precompile_component(&bytes).map_err(|error| problem("be compiled", &self.path, &error))?;
-        let fresh = compiled.with_extension("new");
-        fs::write(&fresh, code)
-            .and_then(|()| fs::rename(&fresh, &compiled))
-            .map_err(|error| problem("be written", &compiled, &error))?;
-        deserialize(engine, &compiled).map_err(|error| problem("be loaded", &compiled, &error))
+        let parts = take_apart(&bytes).map_err(|error| problem("be used", &self.path, &error))?;
+        let code = engine
+            .precompile_component(&parts.component)
+            .map_err(|error| problem("be compiled", &self.path, &error))?;
+        // The code comes last: where it lies, the image does too.
+        for (path, bytes) in [(&image, &parts.image), (&compiled, &code)] {
+            let fresh = path.with_extension("new");
+            fs::write(&fresh, bytes)
+                .and_then(|()| fs::rename(&fresh, path))
+                .map_err(|error| problem("be written", path, &error))?;
+        }
+        let component = deserialize(engine, &compiled).map_err(|error| problem("be loaded", &compiled, &error))?;
+        Ok((component, image))
     }
 }
 

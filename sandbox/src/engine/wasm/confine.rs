@@ -13,6 +13,7 @@ const ALLOWED: &[i64] = &[
     libc::SYS_read,
     libc::SYS_write,
     libc::SYS_readv,
+    libc::SYS_pread64,
     libc::SYS_writev,
     libc::SYS_recvfrom,
     libc::SYS_sendto,

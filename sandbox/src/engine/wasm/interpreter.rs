@@ -1,17 +1,19 @@
 //! Runs jobs: instantiates the frozen interpreter, calls it within the limits, and says how it ended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use wasmtime::component::Linker;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap};
+use wasmtime::{Config, Engine, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
 use super::clock::{OutOfTime, Span, within};
 use super::component::Component;
 use super::files::Files;
 use super::host::{Host, Python, PythonPre};
+use super::memory::Memories;
 use super::output::Output;
 use crate::Limits;
 use crate::engine::RunEnd;
@@ -20,13 +22,6 @@ use crate::engine::RunEnd;
 const STACK_BYTES: usize = 16 << 20;
 /// Stack that is left for the host's functions.
 const HOST_STACK_BYTES: usize = 1 << 20;
-/// Instances at one time: a candidate and a judge, and one of each that is being taken down.
-const INSTANCES: u32 = 4;
-/// What one component's instance is made of, at most.
-const CORE_INSTANCES: u32 = 100;
-const TABLE_ELEMENTS: usize = 60_000;
-/// Memory of an instance that is reset in place and not given back to the system.
-const RESIDENT_BYTES: usize = 8 << 20;
 /// Fuel after which a running instance lets its limits be checked: some milliseconds of computing.
 const FUEL_BETWEEN_LOOKS: u64 = 10_000_000;
 /// What a judge may hold, print and write to files.
@@ -84,14 +79,16 @@ pub(super) struct Interpreter {
 }
 
 impl Interpreter {
-    /// Loads it, for programs with at most `memory_bytes`.
+    /// Loads it.
     ///
     /// # Errors
     /// What went wrong.
-    pub fn load(component: &Component, memory_bytes: u64) -> Result<Self, String> {
+    pub fn load(component: &Component) -> Result<Self, String> {
         let broken = |error: wasmtime::Error| format!("{error:#}");
-        let engine = Engine::new(&config(memory_bytes)).map_err(broken)?;
-        let compiled = component.load(&engine)?;
+        let memories = Arc::new(Memories::default());
+        let engine = Engine::new(config().with_host_memory(memories.clone())).map_err(broken)?;
+        let (compiled, image) = component.load(&engine)?;
+        memories.start_with(&image).map_err(|error| format!("{}: cannot be mapped: {error}", image.display()))?;
         let mut linker: Linker<Host> = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(broken)?;
         Files::add_to_linker(&mut linker, Host::files).map_err(broken)?;
@@ -156,17 +153,8 @@ impl Interpreter {
     }
 }
 
-fn config(memory_bytes: u64) -> Config {
-    let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(INSTANCES);
-    pool.total_core_instances(INSTANCES * CORE_INSTANCES);
-    pool.max_core_instances_per_component(CORE_INSTANCES);
-    pool.total_memories(INSTANCES * 2).total_tables(INSTANCES * 20).total_stacks(INSTANCES);
-    pool.table_elements(TABLE_ELEMENTS).max_core_instance_size(1 << 20).max_component_instance_size(1 << 20);
-    pool.max_memory_size(usize::try_from(memory_bytes).unwrap_or(usize::MAX).min(1 << 32));
-    pool.linear_memory_keep_resident(RESIDENT_BYTES).pagemap_scan(Enabled::Auto);
+fn config() -> Config {
     let mut config = Config::new();
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config.consume_fuel(true);
     config.max_wasm_stack(STACK_BYTES).async_stack_size(STACK_BYTES + HOST_STACK_BYTES);
     config.wasm_backtrace_max_frames(None);

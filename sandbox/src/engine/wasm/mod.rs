@@ -2,7 +2,8 @@
 //!
 //! A program computes inside a linear memory of its own and reaches nothing but what the host hands it: standard input,
 //! two bounded buffers, clocks, random numbers and files in memory (`files` over `tree`). It has no sockets, no processes, no
-//! threads. An instance is a copy-on-write image of the snapshot, so a run starts in about a millisecond.
+//! threads. An instance's memory is a copy-on-write mapping of the snapshot (`image` takes it out of the component, `memory` maps it
+//! and puts it back in place), so a run starts in about a millisecond.
 //!
 //! Workers are processes (`process`), started from this program's own executable: they run one job at a time and put
 //! themselves under Landlock and a seccomp filter, so that an error in the WebAssembly runtime is not yet a way out. The
@@ -15,7 +16,9 @@ mod component;
 mod confine;
 mod files;
 mod host;
+mod image;
 mod interpreter;
+mod memory;
 mod modules;
 mod output;
 mod process;

@@ -28,8 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Settings {
     pub component: PathBuf,
-    /// The most memory that any job may ask for.
-    pub memory_bytes: u64,
     /// What must be up for it to start.
     pub minimum: Isolation,
 }
@@ -94,7 +92,7 @@ fn serve() -> io::Result<()> {
 
 fn prepare(settings: &Settings) -> Result<(Interpreter, BTreeMap<String, String>), String> {
     let component = Component::find(Some(&settings.component))?;
-    let interpreter = Interpreter::load(&component, settings.memory_bytes)?;
+    let interpreter = Interpreter::load(&component)?;
     let layers = confine();
     let needed: &[&str] = match settings.minimum {
         Isolation::None => &[],

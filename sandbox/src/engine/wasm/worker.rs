@@ -48,11 +48,7 @@ impl Engine {
         };
         Ok(Self {
             executable,
-            settings: Settings {
-                component: component.path().to_owned(),
-                memory_bytes: config.most.memory_bytes,
-                minimum: config.minimum_isolation,
-            },
+            settings: Settings { component: component.path().to_owned(), minimum: config.minimum_isolation },
         })
     }
 
