@@ -1,12 +1,13 @@
 //! Runs jobs: instantiates the frozen interpreter, calls it within the limits, and says how it ended.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use wasmtime::component::Linker;
-use wasmtime::{Config, Engine, Store, Trap};
+use wasmtime::{Config, Engine, Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::clock::{OutOfTime, Span, within};
@@ -157,7 +158,7 @@ fn config() -> Config {
     let mut config = Config::new();
     config.consume_fuel(true);
     config.max_wasm_stack(STACK_BYTES).async_stack_size(STACK_BYTES + HOST_STACK_BYTES);
-    config.wasm_backtrace_max_frames(None);
+    config.wasm_backtrace_max_frames(NonZeroUsize::new(1));
     config
 }
 
@@ -327,6 +328,8 @@ impl Instance {
         } else {
             match error.downcast_ref::<Trap>() {
                 Some(Trap::OutOfFuel) => (RunEnd::FuelLimit, 0),
+                // There is no other thread that could wake it.
+                _ if was_in(error, "pthread_cond_wait") => (RunEnd::WallLimit, 0),
                 _ if host.memory.is_denied => (RunEnd::MemoryLimit, 0),
                 trap => {
                     let why = trap.map_or_else(|| error.to_string(), Trap::to_string);
@@ -338,6 +341,12 @@ impl Instance {
         };
         self.ended(end, code)
     }
+}
+
+/// Whether the interpreter was in its function of this name when it was aborted.
+fn was_in(error: &wasmtime::Error, function: &str) -> bool {
+    let trace = error.downcast_ref::<WasmBacktrace>();
+    trace.and_then(|trace| trace.frames().first()?.func_name()) == Some(function)
 }
 
 fn ended(host: &Host, span: Span, end: RunEnd, code: i32, detail: String) -> Ended {
