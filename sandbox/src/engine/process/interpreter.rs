@@ -32,9 +32,18 @@ print(json.dumps({'code': code.hex(), 'executable': real if sys.prefix == sys.ba
  'prefixes': [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix],
  'files': [p for p in sys.path if p] + links + [real] + list(sysconfig.get_paths().values())}))";
 
-/// Folders and files of the system that a dynamically linked interpreter needs.
-const SYSTEM: [&str; 7] =
-    ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/usr/share/zoneinfo"];
+/// Folders and files of the system that a dynamically linked interpreter needs. Debian's libraries may be links by way of
+/// `/etc/alternatives` (numpy's BLAS is).
+const SYSTEM: [&str; 8] = [
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/local/lib",
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+    "/usr/share/zoneinfo",
+];
 
 #[derive(Deserialize)]
 struct Answer {
