@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Job;
 use crate::engine::process::Engine;
 use crate::engine::wasm::Component;
+use crate::engine::{Exchange, Job};
 use crate::{Isolation, Limits, SandboxError, ServerConfig};
 
 /// The layers in force for a candidate's process.
@@ -110,7 +110,8 @@ fn attempt(config: &ServerConfig, confined: bool) -> Result<LayerReport, Sandbox
     let engine = Engine::prepare(config, false, confined)?;
     let mut worker = engine.start()?;
     let limits = Limits::default();
-    let outcome = worker.run(&Job::Program { code: "pass", stdin: "", limits: &limits })?;
+    let outcome =
+        worker.run(&Job::Program { code: "pass", stdin: "", exchange: Exchange::default(), limits: &limits })?;
     let is_up = |name: &str| outcome.layers.get(name).is_some_and(String::is_empty);
     let missing = outcome.layers.iter().filter(|(_, error)| !error.is_empty());
     let no_groups = engine.no_groups().map(|reason| format!("control group: {reason}"));

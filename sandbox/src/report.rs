@@ -1,5 +1,7 @@
 //! What the server answers. A broken sandbox has no place here: that is an error, never a verdict.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Characters of a reason that are kept.
@@ -117,6 +119,9 @@ pub struct RunReport {
     pub seconds: f64,
     /// The largest resident size of one of its processes, in bytes.
     pub peak_memory_bytes: u64,
+    /// Those of the files asked for that were there when it had ended: paths, with their bytes in base64.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
     /// How its compiler ended, where its language has one. Where that failed the rest of the report says the same: the
     /// program was never run.
     #[serde(default, skip_serializing_if = "Option::is_none")]

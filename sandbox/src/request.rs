@@ -1,5 +1,8 @@
 //! What a caller asks for: a program, what judges it, and its limits. Knows nothing of how it is run.
 
+use std::collections::BTreeMap;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -220,6 +223,15 @@ pub struct RunRequest {
     /// Its limits.
     #[serde(default)]
     pub limits: Limits,
+    /// Files that it finds: paths, seen from the folder that it starts in, with their bytes in base64.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
+    /// Paths of files that are to be in the report, if they are there when it has ended by itself.
+    #[serde(default)]
+    pub fetch_files: Vec<String>,
+    /// Seconds for its compiler, where its language has one; the server's own if unset.
+    #[serde(default)]
+    pub compile_seconds: Option<f64>,
 }
 
 impl RunRequest {
@@ -228,7 +240,19 @@ impl RunRequest {
     /// # Errors
     /// [`SandboxError::BadRequest`], naming the field.
     pub fn validate(&self, most: &Limits) -> Result<(), SandboxError> {
-        self.limits.validate(most)
+        self.limits.validate(most)?;
+        let refused = |reason: String| Err(SandboxError::BadRequest(reason));
+        if let Some(seconds) = self.compile_seconds.filter(|seconds| !(seconds.is_finite() && *seconds > 0.0)) {
+            return refused(format!("compile_seconds is {seconds}: give more than 0"));
+        }
+        let is_path = |path: &str| !path.is_empty() && !path.contains('\0');
+        if self.files.keys().chain(&self.fetch_files).any(|path| !is_path(path)) {
+            return refused("files and fetch_files: a path is empty or has a NUL byte".to_owned());
+        }
+        match self.files.iter().find(|(_, bytes)| BASE64_STANDARD.decode(bytes).is_err()) {
+            Some((path, _)) => refused(format!("files: the bytes of {path:?} are no base64")),
+            None => Ok(()),
+        }
     }
 
     /// The engine that the request needs, `None` where any will do.

@@ -48,6 +48,9 @@ async fn serve_until_told(config: ServerConfig) -> Result<(), SandboxError> {
     let mut told = async || tokio::select! { _ = int.recv() => {}, _ = term.recv() => {} };
     let server = serve(config).await?;
     println!("listening on {}, isolation {}", server.url(), server.layers().level());
+    for note in &server.layers().notes {
+        println!("note: {note}");
+    }
     told().await;
     tokio::select! { () = server.shutdown() => {}, () = told() => {} }
     Ok(())

@@ -14,23 +14,40 @@ use crate::Limits;
 #[serde(tag = "mode", rename_all = "snake_case")]
 pub(crate) enum Job<'a> {
     /// Run as a program.
-    Program { code: &'a str, stdin: &'a str, limits: &'a Limits },
+    Program {
+        code: &'a str,
+        stdin: &'a str,
+        #[serde(flatten)]
+        exchange: Exchange<'a>,
+        limits: &'a Limits,
+    },
     /// Define, then call a function.
     Call { code: &'a str, entry_point: &'a str, args: &'a Value, limits: &'a Limits },
     /// Define, then answer the judge.
     Serve { code: &'a str, imports: &'a [&'a str], limits: &'a Limits },
-    /// Put `files` in the scratch folder, and `takes` with what was handed over; run `command`; send the file `gives`.
+    /// Put `sources` in the scratch folder, and `takes` with what was handed over; run `command`; send the file `gives`.
     Command {
         command: &'a [String],
-        files: BTreeMap<&'a str, &'a str>,
+        sources: BTreeMap<&'a str, &'a str>,
         takes: &'a str,
         gives: &'a str,
         stdin: &'a str,
+        #[serde(flatten)]
+        exchange: Exchange<'a>,
         environment: &'a BTreeMap<String, String>,
         /// Whether the limit on memory is one on address space too.
         address_space: bool,
         limits: &'a Limits,
     },
+}
+
+/// A program's files: what it finds, and what is wanted of it when it has ended; bytes in base64.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct Exchange<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<&'a BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub fetch_files: &'a [String],
 }
 
 impl<'a> Job<'a> {
@@ -83,7 +100,7 @@ pub(crate) struct Outcome {
     pub layers: BTreeMap<String, String>,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
-    /// What a call returned, as JSON text.
+    /// What a call returned, as JSON text; of a program, the files that were fetched.
     pub returned: Vec<u8>,
 }
 

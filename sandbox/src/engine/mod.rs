@@ -10,7 +10,7 @@ pub(crate) mod process;
 pub(crate) mod wasm;
 mod wire;
 
-pub(crate) use job::{AssertResult, Job, Judged, Judgement, Outcome, RunEnd};
+pub(crate) use job::{AssertResult, Exchange, Job, Judged, Judgement, Outcome, RunEnd};
 pub use kind::EngineKind;
 pub(crate) use process::{Prepared, Ready, compile_limits};
 pub use wasm::{missing_in_wasm, run_worker_if_asked};
@@ -116,14 +116,20 @@ impl Worker {
         }
     }
 
-    /// Makes a program in another language than Python ready to run.
+    /// Makes a program in another language than Python ready to run; its compiler has at most `seconds` where they are given.
     ///
     /// # Errors
     /// [`SandboxError::LanguageMissing`]: this engine, or this machine, does not have the language.
-    pub fn prepare(&mut self, language: &Language, code: &str, limits: &Limits) -> Result<Prepared, SandboxError> {
+    pub fn prepare(
+        &mut self,
+        language: &Language,
+        code: &str,
+        limits: &Limits,
+        seconds: Option<f64>,
+    ) -> Result<Prepared, SandboxError> {
         match self {
             Worker::Process(_) if limits.fuel.is_some() => Err(no_fuel()),
-            Worker::Process(worker) => worker.prepare(language, code, limits),
+            Worker::Process(worker) => worker.prepare(language, code, limits, seconds),
             Worker::Wasm(_) => Err(only_python()),
         }
     }
@@ -132,9 +138,15 @@ impl Worker {
     ///
     /// # Errors
     /// [`SandboxError::WorkerLost`]: the worker is of no more use.
-    pub fn run_ready(&mut self, ready: &Ready, stdin: &str, limits: &Limits) -> Result<Outcome, SandboxError> {
+    pub fn run_ready(
+        &mut self,
+        ready: &Ready,
+        stdin: &str,
+        exchange: Exchange<'_>,
+        limits: &Limits,
+    ) -> Result<Outcome, SandboxError> {
         match self {
-            Worker::Process(worker) => worker.run_ready(ready, stdin, limits),
+            Worker::Process(worker) => worker.run_ready(ready, stdin, exchange, limits),
             Worker::Wasm(_) => Err(only_python()),
         }
     }

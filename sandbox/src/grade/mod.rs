@@ -10,7 +10,10 @@ mod checker;
 mod fault;
 mod program;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use crate::engine::{Outcome, RunEnd, Worker, compile_limits};
 use crate::report::cut;
@@ -111,17 +114,32 @@ fn wrong(reason: String) -> Failure {
 /// A broken sandbox, or a language that is not there.
 pub(crate) fn run(worker: &mut Worker, request: &RunRequest) -> Result<RunReport, SandboxError> {
     request.validate(&request.limits)?;
-    let ran = program::run_once(worker, request)?;
-    Ok(match ran {
-        Ran::Program { compiler, program } => {
-            let compiler = compiler.map(|outcome| run_report(&outcome, &compile_limits(&request.limits)));
-            RunReport { compilation: compiler.map(Box::new), ..run_report(&program, &request.limits) }
+    let compiling = compile_limits(&request.limits, request.compile_seconds);
+    Ok(match program::run_once(worker, request)? {
+        Ran::Program { compiler, mut program } => {
+            if program.returned.len() as u64 > request.limits.output_bytes {
+                program.end = RunEnd::OutputLimit;
+                program.returned.clear();
+            }
+            RunReport {
+                compilation: compiler.map(|outcome| Box::new(run_report(&outcome, &compiling))),
+                files: fetched(&program.returned, &request.fetch_files),
+                ..run_report(&program, &request.limits)
+            }
         }
         Ran::Compiler(outcome) => {
-            let compiler = run_report(&outcome, &compile_limits(&request.limits));
+            let compiler = run_report(&outcome, &compiling);
             RunReport { compilation: Some(Box::new(compiler.clone())), ..compiler }
         }
     })
+}
+
+/// What a program gave of the files that were asked for; it may have said anything.
+fn fetched(said: &[u8], wanted: &[String]) -> BTreeMap<String, String> {
+    // What was cut at a limit is no JSON.
+    let mut files: BTreeMap<String, String> = serde_json::from_slice(said).unwrap_or_default();
+    files.retain(|path, bytes| wanted.contains(path) && BASE64_STANDARD.decode(bytes).is_ok());
+    files
 }
 
 fn run_report(outcome: &Outcome, limits: &Limits) -> RunReport {
@@ -144,6 +162,7 @@ fn run_report(outcome: &Outcome, limits: &Limits) -> RunReport {
         status,
         seconds: outcome.seconds,
         peak_memory_bytes: outcome.peak_bytes,
+        files: BTreeMap::new(),
         compilation: None,
     }
 }

@@ -1,7 +1,7 @@
 //! A submission's program, made ready once and run for each case. Only the process engine has other languages than Python.
 
 use super::Failure;
-use crate::engine::{self, Job, Outcome, Ready, Worker};
+use crate::engine::{self, Exchange, Job, Outcome, Ready, Worker};
 use crate::report::cut;
 use crate::{GradeRequest, GradeVerdict, Language, Limits, RunRequest, SandboxError};
 
@@ -27,7 +27,7 @@ impl Program {
         if request.language == Language::Python {
             return Ok(Prepared::Ready(Program::Python));
         }
-        Ok(match worker.prepare(&request.language, &request.code, &request.limits)? {
+        Ok(match worker.prepare(&request.language, &request.code, &request.limits, None)? {
             engine::Prepared::Ready(ready, _) => Prepared::Ready(Program::Command(ready)),
             engine::Prepared::Refused(outcome) => {
                 let reason = format!("does not compile: {}", first_error(&outcome));
@@ -38,9 +38,10 @@ impl Program {
 
     /// Runs it once; `code` is its source.
     pub fn run(&self, worker: &mut Worker, code: &str, stdin: &str, limits: &Limits) -> Result<Outcome, SandboxError> {
+        let exchange = Exchange::default();
         match self {
-            Program::Python => worker.run(&Job::Program { code, stdin, limits }),
-            Program::Command(ready) => worker.run_ready(ready, stdin, limits),
+            Program::Python => worker.run(&Job::Program { code, stdin, exchange, limits }),
+            Program::Command(ready) => worker.run_ready(ready, stdin, exchange, limits),
         }
     }
 }
@@ -56,13 +57,15 @@ pub(super) enum Ran {
 /// Makes a program ready and runs it.
 pub(super) fn run_once(worker: &mut Worker, request: &RunRequest) -> Result<Ran, SandboxError> {
     let (stdin, limits) = (request.stdin.as_str(), &request.limits);
+    let files = Some(&request.files).filter(|files| !files.is_empty());
+    let exchange = Exchange { files, fetch_files: &request.fetch_files };
     if request.language == Language::Python {
-        let program = worker.run(&Job::Program { code: &request.code, stdin, limits })?;
+        let program = worker.run(&Job::Program { code: &request.code, stdin, exchange, limits })?;
         return Ok(Ran::Program { compiler: None, program });
     }
-    Ok(match worker.prepare(&request.language, &request.code, limits)? {
+    Ok(match worker.prepare(&request.language, &request.code, limits, request.compile_seconds)? {
         engine::Prepared::Ready(ready, compiler) => {
-            Ran::Program { compiler, program: worker.run_ready(&ready, stdin, limits)? }
+            Ran::Program { compiler, program: worker.run_ready(&ready, stdin, exchange, limits)? }
         }
         engine::Prepared::Refused(outcome) => Ran::Compiler(outcome),
     })

@@ -1,14 +1,11 @@
 //! `/run_code` as SandboxFusion has it, so that trainers written for that service can use this one.
 //!
 //! Its public API: the request names code, language, standard input and time-outs; the answer has an overall status, and a
-//! result for the run with its own status. A program that fails is an answer with status 200, as there. Files in and out
-//! are not offered and refused.
+//! result for the run with its own status. A program that fails is an answer with status 200, as there.
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::app::App;
 use super::caller::Caller;
@@ -19,8 +16,7 @@ use crate::{Language, Limits, RunReport, RunRequest, RunStatus};
 /// Seconds for a run where the request names none.
 const RUN_TIMEOUT: f64 = 10.0;
 
-/// What is asked. A compiler has the server's own time, whatever `compile_timeout` says; an interpreter's own compiling
-/// counts as running.
+/// What is asked. An interpreter's own compiling counts as running, whatever `compile_timeout` says.
 #[derive(Debug, Deserialize)]
 struct Request {
     code: String,
@@ -28,11 +24,13 @@ struct Request {
     #[serde(default)]
     stdin: Option<String>,
     #[serde(default)]
+    compile_timeout: Option<f64>,
+    #[serde(default)]
     run_timeout: Option<f64>,
     #[serde(default, rename = "memory_limit_MB")]
     memory_limit_mb: Option<i64>,
     #[serde(default)]
-    files: Option<BTreeMap<String, Value>>,
+    files: Option<BTreeMap<String, Option<String>>>,
     #[serde(default)]
     fetch_files: Option<Vec<String>>,
 }
@@ -73,7 +71,7 @@ struct Response {
 /// answer whose status says so.
 pub(crate) async fn run_code(app: &App, caller: &Caller, body: &[u8]) -> Result<Reply, Refusal> {
     let request: Request = serde_json::from_slice(body).map_err(|error| Refusal::bad_json(&error))?;
-    let answer = match app.perform(caller, translate(request, &app.config.most)?).await {
+    let answer = match app.perform(caller, translate(request, &app.config.most)).await {
         Ok(report) => answered(report),
         Err(refusal) if refusal.is_sandbox_error() => {
             app.metrics.failed(&refusal.kind);
@@ -84,11 +82,7 @@ pub(crate) async fn run_code(app: &App, caller: &Caller, body: &[u8]) -> Result<
     Ok(Reply::ok(&answer))
 }
 
-fn translate(request: Request, most: &Limits) -> Result<RunRequest, Refusal> {
-    let unprocessable = |sentence: String| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_request", sentence);
-    if request.files.is_some_and(|files| !files.is_empty()) || request.fetch_files.is_some_and(|all| !all.is_empty()) {
-        return Err(unprocessable("files and fetch_files are not offered here: leave them empty".to_owned()));
-    }
+fn translate(request: Request, most: &Limits) -> RunRequest {
     let language = Language::from(request.language);
     let seconds = request.run_timeout.unwrap_or(RUN_TIMEOUT);
     let memory_bytes = match request.memory_limit_mb.map(u64::try_from) {
@@ -96,19 +90,31 @@ fn translate(request: Request, most: &Limits) -> Result<RunRequest, Refusal> {
         // -1 stands for no limit there.
         _ => most.memory_bytes.min(1 << 30),
     };
-    let limits = Limits { wall_seconds: seconds, cpu_seconds: seconds, memory_bytes, ..Limits::default() };
-    let stdin = request.stdin.unwrap_or_default();
-    Ok(RunRequest { code: request.code, language, stdin, limits, ..RunRequest::default() })
+    let fetch_files = request.fetch_files.unwrap_or_default();
+    let output_bytes = if fetch_files.is_empty() { Limits::default().output_bytes } else { most.output_bytes };
+    let limits =
+        Limits { wall_seconds: seconds, cpu_seconds: seconds, memory_bytes, output_bytes, ..Limits::default() };
+    // A path without bytes names no file there.
+    let files = request.files.unwrap_or_default().into_iter().filter_map(|(path, bytes)| Some((path, bytes?)));
+    RunRequest {
+        code: request.code,
+        language,
+        engine: None,
+        stdin: request.stdin.unwrap_or_default(),
+        limits,
+        files: files.collect(),
+        fetch_files,
+        compile_seconds: request.compile_timeout,
+    }
 }
 
 fn answered(report: RunReport) -> Response {
     let status = if report.status == RunStatus::Ok { Status::Success } else { Status::Failed };
-    let Some(compilation) = report.compilation.as_deref() else {
-        return respond(status, None, Some(command_result(&report)));
-    };
+    let compiler = report.compilation.as_deref();
     // A program that does not compile has no run.
-    let run = (compilation.status == RunStatus::Ok).then(|| command_result(&report));
-    respond(status, Some(command_result(compilation)), run)
+    let is_run = compiler.is_none_or(|compiler| compiler.status == RunStatus::Ok);
+    let run_result = is_run.then(|| command_result(&report));
+    Response { files: report.files, ..respond(status, compiler.map(command_result), run_result) }
 }
 
 fn command_result(report: &RunReport) -> CommandResult {

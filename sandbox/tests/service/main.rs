@@ -5,6 +5,8 @@ mod client;
 mod http;
 mod queue;
 mod run_code;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::time::Duration;
 

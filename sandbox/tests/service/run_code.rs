@@ -1,7 +1,9 @@
 //! SandboxFusion's interface, with the requests that trainers send and the fields that they read.
 
+use sandbox::EngineKind;
 use serde_json::{Value, json};
 
+use super::support::server;
 use super::{one_worker, post};
 
 /// What verl's client sends: every field, the optional ones empty.
@@ -64,15 +66,84 @@ async fn a_compiler_has_a_result_of_its_own() {
     server.shutdown().await;
 }
 
+/// Programs that read `in/a.bin` and write `out.bin`.
+const COPIERS: [(&str, &str); 3] = [
+    ("python", "with open('in/a.bin', 'rb') as file: data = file.read()\nopen('out.bin', 'wb').write(data[::-1])"),
+    ("shell", "cat in/a.bin in/a.bin > out.bin"),
+    (
+        "cpp",
+        "#include <fstream>\nint main() { std::ofstream(\"out.bin\") << std::ifstream(\"in/a.bin\").rdbuf(); return 3; }",
+    ),
+];
+
+#[tokio::test]
+async fn files_go_in_and_come_out() {
+    for engine in [EngineKind::Wasm, EngineKind::Process] {
+        let Some((server, _)) = server(engine, 1).await else { continue };
+        let url = format!("{}/run_code", server.url());
+        for (language, code) in COPIERS {
+            let mut body = request(code, "");
+            body["language"] = json!(language);
+            body["files"] = json!({"in/a.bin": "AP8K", "no.bin": null});
+            body["fetch_files"] = json!(["out.bin", "never.bin"]);
+            let (status, answer) = post(&url, &body, &[]).await;
+            if status == 422 && answer["type"] == "language_missing" {
+                eprintln!("left out: {answer}");
+                continue;
+            }
+            let expected = match language {
+                "python" => json!({"out.bin": "Cv8A"}),
+                "shell" => json!({"out.bin": "AP8KAP8K"}),
+                _ => json!({"out.bin": "AP8K"}),
+            };
+            assert_eq!((status, &answer["files"]), (200, &expected), "{language}: {answer}");
+            let code = if language == "cpp" { 3 } else { 0 };
+            assert_eq!(answer["run_result"]["return_code"], code, "{language}: {answer}");
+        }
+        // The next program finds nothing of them.
+        let (_, answer) = post(&url, &request("import os\nprint(os.path.exists('out.bin'))", ""), &[]).await;
+        assert_eq!((&answer["run_result"]["stdout"], &answer["files"]), (&json!("False\n"), &json!({})), "{answer}");
+        // What a program says in the place of its files is no file.
+        let mut forged =
+            request("import os\nfor f in range(3, 10):\n    try: os.write(f, b'{')\n    except OSError: pass", "");
+        forged["fetch_files"] = json!(["out.bin"]);
+        let (status, answer) = post(&url, &forged, &[]).await;
+        assert_eq!((status, &answer["files"]), (200, &json!({})), "{answer}");
+        let huge = json!({"code": "open('out.bin', 'wb').write(bytes(9 << 20))", "fetch_files": ["out.bin"]});
+        let (status, answer) = post(&format!("{}/run", server.url()), &huge, &[]).await;
+        assert_eq!((status, &answer["status"]), (200, &json!("output_limit")));
+        assert!(answer["files"].is_null(), "none is given past the limit");
+        server.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_compiler_has_the_time_that_is_asked_for() {
+    let server = one_worker().await;
+    let slow = "template <int N> struct F { static const int v = F<N-1>::v + F<N-2>::v % 7; };\n\
+        template <> struct F<0> { static const int v = 0; }; template <> struct F<1> { static const int v = 1; };\n\
+        #include <regex>\nint main() { std::regex r(\"a+\"); return F<400>::v & 1; }";
+    let body = json!({"code": slow, "language": "cpp", "compile_timeout": 0.05});
+    let (status, answer) = post(&format!("{}/run_code", server.url()), &body, &[]).await;
+    if status == 422 && answer["type"] == "language_missing" {
+        return eprintln!("left out: {answer}");
+    }
+    assert_eq!((&answer["status"], &answer["run_result"]), (&json!("Failed"), &Value::Null), "{answer}");
+    assert_eq!(answer["compile_result"]["status"], "TimeLimitExceeded", "{answer}");
+    server.shutdown().await;
+}
+
 #[tokio::test]
 async fn what_is_not_offered_is_refused() {
     let server = one_worker().await;
     let url = format!("{}/run_code", server.url());
     for (key, value, kind, word) in [
         ("language", json!("verilog"), "language_missing", "verilog"),
-        ("files", json!({"a.txt": "YQ=="}), "bad_request", "files"),
-        ("fetch_files", json!(["a.txt"]), "bad_request", "files"),
+        ("files", json!({"a.txt": "no base64"}), "bad_request", "a.txt"),
+        ("files", json!({"": "YQ=="}), "bad_request", "a path is empty"),
+        ("fetch_files", json!(["a\0b"]), "bad_request", "NUL"),
         ("run_timeout", json!(0), "bad_request", "wall_seconds"),
+        ("compile_timeout", json!(-1), "bad_request", "compile_seconds"),
     ] {
         let mut body = request("print(1)", "");
         body[key] = value;

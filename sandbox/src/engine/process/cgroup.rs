@@ -14,6 +14,8 @@ use crate::Limits;
 
 /// The group that the server's process moves into.
 const OWN: &str = "ponder-server";
+/// What the names of workers' groups begin with; the server's process id and a number follow.
+const WORKER: &str = "ponder-worker-";
 /// The controllers that hold the limits.
 const CONTROLLERS: [&str; 2] = ["memory", "pids"];
 /// What a worker holds beside a program: the warm interpreter, and what stands by.
@@ -53,14 +55,26 @@ impl Groups {
         if !has_all(&listed("cgroup.subtree_control")?) {
             hand_down(&parent).map_err(|error| problem("cannot be divided", error))?;
         }
-        Ok(Self { parent })
+        remove_left_behind(&parent);
+        let groups = Self { parent: parent.clone() };
+        // What may be divided need not be ours to make groups in, nor to move processes in.
+        groups.make().map_err(|error| problem("no group can be made in it", error))?;
+        let moves = fs::File::options().write(true).open(parent.join("cgroup.procs"));
+        moves.map_err(|error| problem("no process can be moved in it", error))?;
+        Ok(groups)
     }
 
     /// Makes a group without processes.
     pub fn make(&self) -> io::Result<Group> {
-        let number = NUM_MADE.fetch_add(1, Ordering::Relaxed);
-        let path = self.parent.join(format!("ponder-worker-{}-{number}", std::process::id()));
-        fs::create_dir(&path)?;
+        let path = loop {
+            let number = NUM_MADE.fetch_add(1, Ordering::Relaxed);
+            let path = self.parent.join(format!("{WORKER}{}-{number}", std::process::id()));
+            match fs::create_dir(&path) {
+                // Another server's, whose process had the same id.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => break made.map(|()| path)?,
+            }
+        };
         let group = Group { path, applied: None };
         // Kernels may be built without swap, and then there is no such file.
         match group.write("memory.swap.max", "0") {
@@ -70,26 +84,45 @@ impl Groups {
     }
 }
 
-/// Hands the controllers down to groups below `parent`; moves this process aside where the kernel asks for that.
+/// Hands the controllers down to groups below `parent`; moves this process aside where the kernel asks for that, and back
+/// where that was not enough.
 fn hand_down(parent: &Path) -> io::Result<()> {
     let control = parent.join("cgroup.subtree_control");
     let add = || fs::write(&control, CONTROLLERS.map(|name| format!("+{name}")).join(" "));
     match add() {
-        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-            let own = parent.join(OWN);
-            match fs::create_dir(&own) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {}
+        result => return result,
+    }
+    let own = parent.join(OWN);
+    match fs::create_dir(&own) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    fs::write(own.join("cgroup.procs"), "0").and_then(|()| add()).map_err(|error| {
+        let _ = fs::write(parent.join("cgroup.procs"), "0");
+        let _ = fs::remove_dir(&own);
+        match error.kind() {
+            io::ErrorKind::ResourceBusy => {
+                io::Error::other("other processes are in the group: give the server its own")
             }
-            fs::write(own.join("cgroup.procs"), "0")?;
-            add().map_err(|error| match error.kind() {
-                io::ErrorKind::ResourceBusy => {
-                    io::Error::other("other processes are in the group: give the server its own")
-                }
-                _ => error,
-            })
+            _ => error,
         }
-        result => result,
+    })
+}
+
+/// Removes the groups of servers that are gone: of one that was killed they stay, without a process.
+fn remove_left_behind(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let server = name.to_str().and_then(|name| name.strip_prefix(WORKER)?.split_once('-')?.0.parse().ok());
+        let is_gone = |server: u32| match server == std::process::id() {
+            true => NUM_MADE.load(Ordering::Relaxed) == 0,
+            false => !Path::new("/proc").join(server.to_string()).exists(),
+        };
+        if server.is_some_and(is_gone) {
+            // The kernel keeps one that has processes.
+            let _ = fs::remove_dir(entry.path());
+        }
     }
 }
 
@@ -183,8 +216,8 @@ mod tests {
         group.apply(&Limits { memory_bytes: 64 << 20, file_bytes: 0, ..Limits::default() }, false).unwrap();
         let mut child = Command::new("sh");
         // What holds all that it reads waits to be told, so that it is in the group by then.
-        let mut child =
-            child.args(["-c", "read line; tail -c 1000000000 /dev/zero"]).stdin(Stdio::piped()).spawn().unwrap();
+        child.args(["-c", "read line; head -c 1000000000 /dev/zero | tail -c 999999999"]).stdout(Stdio::null());
+        let mut child = child.stdin(Stdio::piped()).spawn().unwrap();
         group.enter(child.id()).unwrap();
         child.stdin.take().unwrap().write_all(b"\n").unwrap();
         assert!(!child.wait().unwrap().success());

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use super::memory_file;
 use super::toolchain::Toolchain;
 use crate::Limits;
-use crate::engine::{Job, Outcome};
+use crate::engine::{Exchange, Job, Outcome};
 
 /// What a compiler may use where the submission's own limits are lower.
 const COMPILER: Limits = Limits {
@@ -56,14 +56,15 @@ impl Ready {
     }
 
     /// The job of running it.
-    pub fn job<'a>(&'a self, stdin: &'a str, limits: &'a Limits) -> Job<'a> {
+    pub fn job<'a>(&'a self, stdin: &'a str, exchange: Exchange<'a>, limits: &'a Limits) -> Job<'a> {
         let toolchain = &self.toolchain;
         Job::Command {
             command: &toolchain.run,
-            files: self.source.iter().map(|source| (toolchain.source.as_str(), source.as_str())).collect(),
+            sources: self.source.iter().map(|source| (toolchain.source.as_str(), source.as_str())).collect(),
             takes: if self.artifact.is_some() { &toolchain.product } else { "" },
             gives: "",
             stdin,
+            exchange,
             environment: &toolchain.environment,
             address_space: toolchain.limits_address_space,
             limits,
@@ -75,20 +76,22 @@ impl Ready {
 pub(super) fn compile_job<'a>(toolchain: &'a Toolchain, code: &'a str, limits: &'a Limits) -> Job<'a> {
     Job::Command {
         command: &toolchain.compile,
-        files: [(toolchain.source.as_str(), code)].into(),
+        sources: [(toolchain.source.as_str(), code)].into(),
         takes: "",
         gives: &toolchain.product,
         stdin: "",
+        exchange: Exchange::default(),
         environment: &toolchain.environment,
         address_space: false,
         limits,
     }
 }
 
-/// A submission's limits, raised to what a compiler needs.
-pub(crate) fn compile_limits(limits: &Limits) -> Limits {
+/// A submission's limits, raised to what a compiler needs; its time is `seconds` where they are given.
+pub(crate) fn compile_limits(limits: &Limits, seconds: Option<f64>) -> Limits {
+    let most = limits.wall_seconds.max(COMPILER.wall_seconds);
     Limits {
-        wall_seconds: limits.wall_seconds.max(COMPILER.wall_seconds),
+        wall_seconds: seconds.map_or(most, |seconds| seconds.min(most)),
         cpu_seconds: limits.cpu_seconds.max(COMPILER.cpu_seconds),
         memory_bytes: limits.memory_bytes.max(COMPILER.memory_bytes),
         output_bytes: limits.output_bytes.max(COMPILER.output_bytes),

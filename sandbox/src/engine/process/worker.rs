@@ -19,7 +19,7 @@ use super::supervisor::watch;
 use super::toolchain::Toolchain;
 use super::zygote::{Zygote, ZygoteOptions};
 use crate::engine::wire::lost;
-use crate::engine::{Job, Judgement, Outcome, RunEnd};
+use crate::engine::{Exchange, Job, Judgement, Outcome, RunEnd};
 use crate::{Language, Limits, SandboxError, ServerConfig};
 
 /// Starts workers.
@@ -158,26 +158,36 @@ impl Worker {
         group.apply(limits, is_judged).and_then(|()| group.num_killed()).map_err(lost)
     }
 
-    /// A program that the control group killed ran out of memory.
+    /// A program of which the control group killed a process ran out of memory, however its first process ended.
     fn explain(&self, outcome: Outcome, killed_before: u64) -> Result<Outcome, SandboxError> {
         Ok(match &self.zygote.group {
-            Some(group) if outcome.end == RunEnd::Signaled && group.num_killed().map_err(lost)? > killed_before => {
+            Some(group)
+                if matches!(outcome.end, RunEnd::Signaled | RunEnd::Exited)
+                    && group.num_killed().map_err(lost)? > killed_before =>
+            {
                 Outcome { end: RunEnd::MemoryLimit, ..outcome }
             }
             _ => outcome,
         })
     }
 
-    /// Makes a program in another language ready: compiles it, where its language is compiled.
+    /// Makes a program in another language ready: compiles it, where its language is compiled, for at most `seconds` where
+    /// they are given.
     ///
     /// # Errors
     /// [`SandboxError::LanguageMissing`], or [`SandboxError::WorkerLost`].
-    pub fn prepare(&mut self, language: &Language, code: &str, limits: &Limits) -> Result<Prepared, SandboxError> {
+    pub fn prepare(
+        &mut self,
+        language: &Language,
+        code: &str,
+        limits: &Limits,
+        seconds: Option<f64>,
+    ) -> Result<Prepared, SandboxError> {
         let toolchain = Toolchain::find(&self.toolchains, language)?.clone();
         if toolchain.compile.is_empty() {
             return Ok(Prepared::Ready(Box::new(Ready::interpreted(toolchain, code)), None));
         }
-        let limits = compile_limits(limits);
+        let limits = compile_limits(limits, seconds);
         let outcome = self.run(&ready::compile_job(&toolchain, code, &limits))?;
         if outcome.end != RunEnd::Exited || outcome.code != 0 {
             return Ok(Prepared::Refused(outcome));
@@ -191,8 +201,14 @@ impl Worker {
     ///
     /// # Errors
     /// [`SandboxError::WorkerLost`]: the worker is of no more use.
-    pub fn run_ready(&mut self, ready: &Ready, stdin: &str, limits: &Limits) -> Result<Outcome, SandboxError> {
-        self.run_with(&ready.job(stdin, limits), ready.artifact())
+    pub fn run_ready(
+        &mut self,
+        ready: &Ready,
+        stdin: &str,
+        exchange: Exchange<'_>,
+        limits: &Limits,
+    ) -> Result<Outcome, SandboxError> {
+        self.run_with(&ready.job(stdin, exchange, limits), ready.artifact())
     }
 
     /// Runs asserts beside a program. The judgement is `None` where the judge itself ended early.

@@ -3,6 +3,7 @@
 This runs inside all layers. Whatever it holds the candidate can read and change, so it holds no expected value, and
 nothing it says is believed further than "this is what the program printed or returned".
 """
+import binascii
 import builtins
 import linecache
 import sys
@@ -38,6 +39,26 @@ GIVEN = given_names()
 LOADED = []
 
 
+def put_files(files):
+    """Makes files of paths and bytes in base64."""
+    for path, data in files.items():
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(binascii.a2b_base64(data))
+
+
+def fetched_files(paths):
+    """Those of the files that are there, as JSON text of paths and bytes in base64."""
+    found = {}
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                found[path] = binascii.b2a_base64(file.read(), newline=False).decode()
+        except OSError:
+            pass
+    return json.dumps(found)
+
+
 def load(job):
     """A clean `__main__` with the candidate's code run in it."""
     main = types.ModuleType("__main__")
@@ -54,6 +75,7 @@ def load(job):
         vars(builtins).update(GIVEN)
     code = job["code"].removeprefix("\ufeff")
     LOADED.append(main)
+    put_files(job.get("files", {}))
     linecache.cache[FILE] = (len(code), None, code.splitlines(True), FILE)
     exec(compile(code, FILE, "exec", dont_inherit=True), main.__dict__)
     return main

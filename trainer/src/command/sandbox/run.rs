@@ -66,6 +66,7 @@ pub async fn run(args: RunArgs) -> Result<()> {
         engine: args.engine,
         stdin: args.stdin.as_deref().map(read).transpose()?.unwrap_or_default(),
         limits,
+        ..RunRequest::default()
     };
     let server = embedded::start(request.wanted_engine(), 1, &request.limits).await?;
     let answer = Client::new(vec![server.url()])?.run(&request).await;

@@ -118,6 +118,8 @@ def run_candidate(refused, confines, run, *files):
         # The usual eight megabytes each would use up the address space before there are many threads.
         threading.stack_size(THREAD_STACK)
         status = run_command(job) if job["mode"] == "command" else run_to_the_end(MODES[job["mode"]], job)
+        if job["mode"] == "program" and "fetch_files" in job:
+            write_all(CHANNEL, fetched_files(job["fetch_files"]).encode())
     except EOFError:
         # No job will come.
         status = 0

@@ -101,6 +101,8 @@ class WitWorld(wit_world.WitWorld):
         returned = []
         if job["mode"] == "program":
             status = run_to_the_end(load, job)
+            if "fetch_files" in job:
+                returned.append(fetched_files(job["fetch_files"]))
         else:
             status = run_to_the_end(lambda: returned.append(call_once(job)))
         return Ending(status, returned[0] if returned else None)
