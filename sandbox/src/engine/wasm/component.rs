@@ -7,6 +7,7 @@
 
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use wasmtime::Engine;
@@ -61,12 +62,12 @@ impl Component {
         &self.path
     }
 
-    /// The compiled component, and the file of what its memory starts with. Compiles it where that was not done before;
-    /// others wait for the one that does.
+    /// The compiled component, and what its memory starts with. Compiles it where that was not done before; others wait for
+    /// the one that does.
     ///
     /// # Errors
     /// What went wrong, with the file's name.
-    pub fn load(&self, engine: &Engine) -> Result<(Compiled, PathBuf), String> {
+    pub fn load(&self, engine: &Engine) -> Result<(Compiled, File), String> {
         let problem = |what: &str, path: &Path, error: &dyn std::fmt::Display| {
             format!("{}: cannot {what}: {error}", path.display())
         };
@@ -77,30 +78,43 @@ impl Component {
         (metadata.len(), metadata.modified().ok()).hash(&mut state);
         let compiled = self.path.with_extension(format!("{:016x}.cwasm", state.finish()));
         let image = compiled.with_extension("image");
-        if let Ok(component) = deserialize(engine, &compiled) {
-            return Ok((component, image));
+        if let Ok(both) = open(engine, &compiled, &image) {
+            return Ok(both);
         }
         let lock_path = compiled.with_extension("lock");
         let lock = File::create(&lock_path).map_err(|error| problem("be written", &lock_path, &error))?;
         lock.lock().map_err(|error| problem("be locked", &lock_path, &error))?;
-        if let Ok(component) = deserialize(engine, &compiled) {
-            return Ok((component, image));
+        if let Ok(both) = open(engine, &compiled, &image) {
+            return Ok(both);
         }
         let bytes = fs::read(&self.path).map_err(|error| problem("be read", &self.path, &error))?;
         let parts = take_apart(&bytes).map_err(|error| problem("be used", &self.path, &error))?;
         let code = engine
             .precompile_component(&parts.component)
             .map_err(|error| problem("be compiled", &self.path, &error))?;
-        // The code comes last: where it lies, the image does too.
         for (path, bytes) in [(&image, &parts.image), (&compiled, &code)] {
-            let fresh = path.with_extension("new");
-            fs::write(&fresh, bytes)
-                .and_then(|()| fs::rename(&fresh, path))
-                .map_err(|error| problem("be written", path, &error))?;
+            put(path, bytes).map_err(|error| problem("be written", path, &error))?;
         }
-        let component = deserialize(engine, &compiled).map_err(|error| problem("be loaded", &compiled, &error))?;
-        Ok((component, image))
+        open(engine, &compiled, &image).map_err(|error| problem("be loaded", &compiled, &error))
     }
+}
+
+/// Writes a file that is there whole or not at all, also after the machine has lost its power.
+fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let fresh = path.with_extension("new");
+    let mut file = File::create(&fresh)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)
+}
+
+/// The compiled component and its image, where both are there.
+fn open(engine: &Engine, compiled: &Path, image: &Path) -> Result<(Compiled, File), String> {
+    let file = File::open(image).map_err(|error| format!("{}: {error}", image.display()))?;
+    if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+        return Err(format!("{} is empty", image.display()));
+    }
+    Ok((deserialize(engine, compiled).map_err(|error| error.to_string())?, file))
 }
 
 fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Compiled> {

@@ -4,7 +4,7 @@
 //! [`memory`](super::memory) maps for every instance.
 
 use wasm_encoder::{Component, ComponentSectionId, Module, RawSection};
-use wasmparser::{BinaryReaderError, Data, DataKind, DataSectionReader, Operator, Parser, Payload};
+use wasmparser::{BinaryReaderError, Data, DataKind, DataSectionReader, Operator, Parser, Payload, TypeRef};
 
 const WASM_PAGE: u64 = 64 << 10;
 
@@ -53,17 +53,26 @@ pub(super) fn take_apart(component: &[u8]) -> Result<Parts, String> {
 /// The module without the data that it puts into its memory, which goes to `image`; `None` where it has none.
 fn without_data(module: &[u8], image: &mut Vec<u8>) -> Result<Option<Vec<u8>>, String> {
     let mut code = Module::new();
-    let (mut memory_bytes, mut has_data) = (None, false);
+    let (mut memory_bytes, mut imports_memory, mut has_data) = (None, false, false);
     for payload in Parser::new(0).parse_all(module) {
         let payload = payload.map_err(broken)?;
         let section = payload.as_section();
         match payload {
+            Payload::ImportSection(imports) => {
+                for import in imports.into_imports() {
+                    imports_memory |= matches!(import.map_err(broken)?.ty, TypeRef::Memory(_));
+                }
+            }
             Payload::MemorySection(memories) => {
                 let memory = memories.into_iter().next().transpose().map_err(broken)?;
-                memory_bytes = memory.map(|memory| memory.initial * WASM_PAGE);
+                let ordinary = memory.filter(|memory| {
+                    !(imports_memory || memory.memory64 || memory.shared || memory.page_size_log2.is_some())
+                });
+                memory_bytes = ordinary.and_then(|memory| memory.initial.checked_mul(WASM_PAGE));
             }
             Payload::DataSection(data) => {
-                let memory_bytes = memory_bytes.ok_or("a module has data for another one's memory")?;
+                let memory_bytes =
+                    memory_bytes.ok_or("a module of the component has data, and no plain memory of its own")?;
                 put_in_place(data, memory_bytes, image)?;
                 has_data = true;
                 continue;
@@ -96,10 +105,11 @@ fn put_in_place(segments: DataSectionReader<'_>, memory_bytes: u64, image: &mut 
 
 /// Where a segment goes.
 fn offset(segment: &Data<'_>) -> Result<u32, String> {
-    if let DataKind::Active { memory_index: 0, offset_expr } = &segment.kind
-        && let Ok(Operator::I32Const { value }) = offset_expr.get_operators_reader().read()
-    {
-        return Ok(value.cast_unsigned());
+    if let DataKind::Active { memory_index: 0, offset_expr } = &segment.kind {
+        let operators: Result<Vec<_>, _> = offset_expr.get_operators_reader().into_iter().collect();
+        if let [Operator::I32Const { value }, Operator::End] = operators.map_err(broken)?[..] {
+            return Ok(value.cast_unsigned());
+        }
     }
     Err("the component has data whose place is not a number".into())
 }

@@ -89,7 +89,7 @@ impl Interpreter {
         let memories = Arc::new(Memories::default());
         let engine = Engine::new(config().with_host_memory(memories.clone())).map_err(broken)?;
         let (compiled, image) = component.load(&engine)?;
-        memories.start_with(&image).map_err(|error| format!("{}: cannot be mapped: {error}", image.display()))?;
+        memories.start_with(image).map_err(|error| format!("the interpreter's memory cannot be mapped: {error}"))?;
         let mut linker: Linker<Host> = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(broken)?;
         Files::add_to_linker(&mut linker, Host::files).map_err(broken)?;
@@ -158,6 +158,8 @@ fn config() -> Config {
     let mut config = Config::new();
     config.consume_fuel(true);
     config.max_wasm_stack(STACK_BYTES).async_stack_size(STACK_BYTES + HOST_STACK_BYTES);
+    // Memories bring their data with them.
+    config.memory_init_cow(false);
     config.wasm_backtrace_max_frames(NonZeroUsize::new(1));
     config
 }

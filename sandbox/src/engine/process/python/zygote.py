@@ -193,17 +193,20 @@ def rehearse():
     What an interpreter learns of code as it runs (quickened instructions, versions of types, where attributes were found)
     it writes all over its memory. The copy of one that has learned it writes to fewer pages.
     """
-    job = {"mode": "program", "code": "try:\n    print(int(input()) + 1)\nexcept EOFError:\n    print(1)\n"}
+    job = {"mode": "program", "code": "print(int(input()) + 1)"}
     here, there = socket.socketpair()
+    source, target = os.pipe()
+    os.write(target, b"1\n" * REHEARSALS)
+    os.close(target)
     own, arguments = (sys.stdin, sys.stdout), sys.argv
-    with here, there, open("/dev/null") as sys.stdin, open("/dev/null", "w") as sys.stdout:
+    with here, there, open(source) as sys.stdin, open("/dev/null", "w") as sys.stdout:
         for _ in range(REHEARSALS):
             layers = Layers(True)
             layers.put_up("namespaces", prctl, PR_SET_PDEATHSIG, SIGKILL)
             layers.put_up("landlock", check, 0)
             CONFINES.unpack(bytes(CONFINES.size))
             write_frame(here.fileno(), job)
-            attempt(load, read_frame(there.fileno()))
+            assert attempt(load, read_frame(there.fileno())) == 0
             flush_own((sys.stdout,))
             flush(sys.stdout, sys.stderr)
             random.seed()
@@ -272,8 +275,8 @@ if hasattr(sys, "orig_argv"):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for number in (signal.SIGHUP, signal.SIGALRM, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGVTALRM, signal.SIGPROF):
     signal.signal(number, end_by_signal)
-write_frame(CONTROL.fileno(), {"landlock_abi": ABI, "version": sys.version.split()[0]})
 rehearse()
+write_frame(CONTROL.fileno(), {"landlock_abi": ABI, "version": sys.version.split()[0]})
 gc.collect()
 gc.disable()
 gc.freeze()
