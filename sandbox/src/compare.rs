@@ -43,8 +43,8 @@ pub(crate) fn printed(printed: &str, expected: &str) -> Result<(), String> {
 }
 
 fn same_decimals(got: &str, want: &str) -> bool {
-    let mut got = got.split_whitespace().map(number);
-    let mut want = want.split_whitespace().map(number);
+    let mut got = got.split_whitespace().map(Decimal::read);
+    let mut want = want.split_whitespace().map(Decimal::read);
     loop {
         match (got.next(), want.next()) {
             (None, None) => return true,
@@ -54,29 +54,53 @@ fn same_decimals(got: &str, want: &str) -> bool {
     }
 }
 
-/// The exact value of a decimal such as `-1.50e3`; `None` where it is none or has too many digits.
+/// A decimal such as `-1.50e3`: its digits without zeros at either end, and the power of ten of the last one. Equal ones are
+/// the same number.
+#[derive(Debug, PartialEq)]
+struct Decimal {
+    is_negative: bool,
+    digits: String,
+    power: i64,
+}
+
+impl Decimal {
+    /// `None` where the text is no decimal.
+    fn read(text: &str) -> Option<Self> {
+        let (mantissa, exponent) = match text.find(['e', 'E']) {
+            Some(at) => (&text[..at], text[at + 1..].parse::<i64>().ok()?),
+            None => (text, 0),
+        };
+        let (is_negative, unsigned) = match mantissa.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, mantissa.strip_prefix('+').unwrap_or(mantissa)),
+        };
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+        let all = format!("{whole}{fraction}");
+        if all.is_empty() || !all.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let digits = all.trim_end_matches('0');
+        let num_zeros = (all.len() - digits.len()) as i64;
+        let digits = digits.trim_start_matches('0').to_owned();
+        if digits.is_empty() {
+            return Some(Self { is_negative: false, digits, power: 0 });
+        }
+        let power = exponent.checked_sub(fraction.len() as i64)?.checked_add(num_zeros)?;
+        Some(Self { is_negative, digits, power })
+    }
+}
+
+/// The exact value of a decimal; `None` where it is none or has too many digits.
 fn number(text: &str) -> Option<BigRational> {
-    let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(at) => (&text[..at], text[at + 1..].parse::<i64>().ok()?),
-        None => (text, 0),
-    };
-    let (negative, unsigned) = match mantissa.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, mantissa.strip_prefix('+').unwrap_or(mantissa)),
-    };
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-    let digits = format!("{whole}{fraction}");
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    let Decimal { is_negative, digits, power } = Decimal::read(text)?;
+    if digits.is_empty() {
+        return Some(BigRational::zero());
+    }
+    if (digits.len() as i64).checked_add(power.checked_abs()?)? > MOST_DIGITS {
         return None;
     }
-    let power = exponent.checked_sub(fraction.len() as i64)?;
-    if digits.len() as i64 + power.checked_abs()? > MOST_DIGITS {
-        return None;
-    }
-    let mut value: BigInt = digits.parse().ok()?;
-    if negative {
-        value = -value;
-    }
+    let magnitude: BigInt = digits.parse().ok()?;
+    let value = if is_negative { -magnitude } else { magnitude };
     let scale = BigInt::from(10).pow(u32::try_from(power.abs()).ok()?);
     Some(if power < 0 { BigRational::new(value, scale) } else { BigRational::from(value * scale) })
 }
@@ -211,6 +235,9 @@ mod tests {
         assert!(printed("", "").is_ok());
         assert!(printed("nan", "1").is_err());
         assert!(printed("1e999999999", "1").is_err());
+        assert!(printed("-0.0 0e-4990 00 100 1.50e1 +7.", "0 0 -0 1e2 15 7").is_ok());
+        assert!(printed("-1", "1").is_err() && printed("10", "1").is_err() && printed(".", "0").is_err());
+        assert!(printed("1e9223372036854775807", "10e9223372036854775807").is_err());
     }
 
     #[test]

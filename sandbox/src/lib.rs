@@ -35,7 +35,7 @@ pub use bench::{
 };
 pub use client::{Client, ClientError, ClientOptions};
 pub use config::{CommandLanguage, ServerConfig};
-pub use engine::{EngineKind, missing_in_wasm, run_worker_if_asked};
+pub use engine::{EngineKind, is_limit_of_wasm, missing_in_wasm, run_worker_if_asked};
 pub use error::SandboxError;
 pub use isolation::Isolation;
 pub use language::Language;

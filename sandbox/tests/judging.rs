@@ -43,6 +43,16 @@ async fn answers_that_are_no_plain_data_are_wrong_and_break_nothing() {
         ("class A:\n __getitem__ = lambda s, k: [1, 2]\ndef f(x): return A()", "assert f(3)[:2] == [5, 7]"),
         ("def f(x): return (c for c in [1, 2])", "s = f(3)\nassert s == s[::-1] and list(s) == [7]"),
         ("class A:\n __getitem__ = lambda s, k: 1\ndef f(x): return A()", "assert f(3)[lambda: 1] == 1"),
+        // Questions about a plain value, asked of an object that says yes to all.
+        ("class E:\n __getattr__ = lambda s, n: lambda *a: True\ndef f(x): return E()", "assert f(3).startswith('zq')"),
+        (
+            "class E:\n __getattr__ = lambda s, n: lambda *a: True\ndef f(x): return E()",
+            "assert f(3).issuperset({5, 6})",
+        ),
+        ("class E:\n isdigit = lambda s: True\ndef f(x): return E()", "assert f(3).isdigit()"),
+        // Names of errors that are taken away from the test: no fault of the test's.
+        ("TypeError = 1", "try:\n sum('a')\n assert False\nexcept TypeError:\n assert sum([1, 2]) == 4"),
+        ("def sum(x): return 4\nTypeError = 1", "assert sum([1, 2]) == 3\ntry: sum('a')\nexcept TypeError: pass"),
         // What would end the test's own loop.
         ("def f(x): raise StopIteration", "assert all(map(lambda c: f(c[0]) == c[1], [(1, 2), (3, 9)]))"),
         ("def f(x): raise StopIteration", "for got, want in zip(map(f, [1, 2]), [7, 8]): assert got == want"),
@@ -93,10 +103,34 @@ async fn right_answers_pass_however_they_are_asked_for() {
         ("def max(xs): return 7", "assert max([len([1, 2])]) == 7"),
         ("def f(x): return x", "result = f(3)\nassert result == 3 and sum([f(n) for n in range(3)]) == 3"),
         ("def f(x): return x", "f = f\nassert abs(f(-3)) == 3"),
+        ("import datetime\ndef f(x): return datetime.date(2020, 1, x)", "assert f(3) == datetime.date(2020, 1, 3)"),
+        (
+            "from datetime import *\ndef f(x): return x + timedelta(1)",
+            "import datetime\nassert f(datetime.datetime(2020, 1, 1, 5)) == datetime.datetime(2020, 1, 2, 5)",
+        ),
+        ("from collections import deque\ndef f(x): return deque([x], 4)", "assert f(3) == deque([3])"),
+        ("def f(x): return x\nif __name__ == '__main__':\n raise SystemExit(f(int(input())))", "assert f(3) == 3"),
         ("def f(x): return x / 3", "assert math.isclose(f(1), 1 / 3) and isclose(f(1), 1 / 3) and fabs(f(0)) < 1"),
         ("def f(x):\n if x < 0: raise ValueError('no')", "try:\n f(-1)\n assert False\nexcept ValueError: pass"),
     ];
     judge(&cases, |verdict| verdict == GradeVerdict::Passed).await;
+}
+
+#[tokio::test]
+async fn what_a_function_returns_counts_as_output() {
+    for engine in EngineKind::ALL {
+        let Some((server, client)) = server(engine, 1).await else { continue };
+        let grade = async |code: &str| {
+            let cases = vec![FunctionCase { args: json!([3]), expected: json!(3) }];
+            let report = client.grade(&request(code, Tests::Function { entry_point: "f".to_owned(), cases })).await;
+            report.unwrap().verdict
+        };
+        assert_eq!(grade("def f(x): return 'a' * 2_000_000").await, GradeVerdict::OutputLimit, "{engine}");
+        assert_eq!(grade("def f(x): return [0] * 1_000_000").await, GradeVerdict::OutputLimit, "{engine}");
+        let main = "def f(x): return x\nif __name__ == '__main__':\n import sys\n sys.exit(input())";
+        assert_eq!(grade(main).await, GradeVerdict::Passed, "{engine}: what is for a program alone is not run");
+        server.shutdown().await;
+    }
 }
 
 #[tokio::test]

@@ -53,6 +53,11 @@ async fn correct_and_wrong_programs() {
     let code = "a, b = map(int, input().split())\nprint(a + b)";
     let report = grade(&client, &stdio(code, "1 2\n", "3\n")).await;
     assert_eq!((report.verdict, report.num_passed, report.num_tests), (GradeVerdict::Passed, 1, 1));
+    // Threads get no stack that the limit on memory has no room for.
+    let deep = "import sys, threading\nsys.setrecursionlimit(1 << 20)\nthreading.stack_size(1 << 29)\n\
+                def depth(n): return 0 if n == 0 else 1 + depth(n - 1)\n\
+                thread = threading.Thread(target=lambda: print(depth(9000)))\nthread.start()\nthread.join()";
+    assert_eq!(grade(&client, &stdio(deep, "", "9000")).await.verdict, GradeVerdict::Passed);
     let report = grade(&client, &stdio("print('no')", "", "yes")).await;
     assert_eq!(report.verdict, GradeVerdict::WrongAnswer);
     assert!(report.reason.starts_with("case 1 of 1") && report.reason.contains("no"), "{report:?}");

@@ -72,6 +72,11 @@ async fn programs_get_the_same_verdict_from_both_engines() {
             GradeVerdict::Passed,
         ),
         ("import email, http, sqlite3, tomllib, xml.dom, doctest\nprint(7)", GradeVerdict::Passed),
+        (
+            "class N:\n    def __init__(self, n): self.n = n\nh = None\nfor i in range(200000): h = N(h)\ndel h\nprint(7)",
+            GradeVerdict::Passed,
+        ),
+        ("raise ValueError('MemoryError')", GradeVerdict::RuntimeError),
         ("print(8)", GradeVerdict::WrongAnswer),
         ("import os\nos._exit(0)", GradeVerdict::WrongAnswer),
         ("print(7)\nraise SystemExit(1)", GradeVerdict::RuntimeError),

@@ -76,6 +76,19 @@ async fn programs_are_judged_by_their_tests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_limit_of_one_engine_is_no_verdict() {
+    let server = start().await;
+    let task = task("code_function", json!({"entry_point": "steps", "cases": [{"args": [4000], "expected": 4000}]}));
+    let deep = completion(
+        "import sys\nfrom functools import lru_cache\nsys.setrecursionlimit(10**5)\n\
+         @lru_cache(None)\ndef steps(n):\n    return 0 if n == 0 else 1 + steps(n - 1)",
+    );
+    let verdict = verifiers(server.url(), "").verify(&task, &deep).await.expect("a verdict");
+    assert!(verdict.passed, "{verdict:?}");
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_never_ends_is_a_verdict() {
     let server = start().await;
     let verifiers = verifiers(server.url(), "[code.limits]\nwall_seconds = 1.0\ncpu_seconds = 1.0");

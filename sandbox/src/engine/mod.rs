@@ -13,7 +13,7 @@ mod wire;
 pub(crate) use job::{AssertResult, Exchange, Job, Judged, Judgement, Outcome, RunEnd};
 pub use kind::EngineKind;
 pub(crate) use process::{Prepared, Ready, compile_limits};
-pub use wasm::{missing_in_wasm, run_worker_if_asked};
+pub use wasm::{is_limit_of_wasm, missing_in_wasm, run_worker_if_asked};
 
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;

@@ -9,14 +9,15 @@ const NEAR_MEMORY_LIMIT: f64 = 0.95;
 /// The part of the processor time past which a program that was killed is taken to have used it up.
 const NEAR_CPU_LIMIT: f64 = 0.9;
 
-/// Last lines on standard error that say that memory ran out: Python's, C++'s, Rust's and V8's.
-const OUT_OF_MEMORY: [&str; 5] =
-    ["MemoryError", "std::bad_alloc", "memory allocation of", "heap out of memory", "Cannot allocate memory"];
+/// What the last line on standard error says where memory ran out: Python's, which begins so, C++'s, Rust's and V8's.
+const MEMORY_ERROR: &str = "MemoryError";
+const OUT_OF_MEMORY: [&str; 4] =
+    ["std::bad_alloc", "memory allocation of", "heap out of memory", "Cannot allocate memory"];
 /// What Python's parser calls a memory error and is none.
 const TOO_NESTED: &str = "Parser stack overflowed";
 /// Lines that say that a process or thread was refused; the lines of several processes stand in any order.
 const OUT_OF_PROCESSES: [&str; 3] =
-    ["BlockingIOError: [Errno 11]", "can't start new thread", "Resource temporarily unavailable"];
+    ["BlockingIOError: [Errno 11]", "RuntimeError: can't start new thread", "Resource temporarily unavailable"];
 
 /// The verdict on how a program ended; `None` where it ended by itself with status 0.
 pub(super) fn fault(outcome: &Outcome, limits: &Limits) -> Option<Failure> {
@@ -43,7 +44,8 @@ pub(super) fn fault(outcome: &Outcome, limits: &Limits) -> Option<Failure> {
         RunEnd::Signaled | RunEnd::Exited | RunEnd::SetupFailed => {
             let last = last_line(&outcome.stderr);
             let refused = OUT_OF_PROCESSES.iter().any(|words| contains(&outcome.stderr, words.as_bytes()));
-            let is_out_of_memory = OUT_OF_MEMORY.iter().any(|words| last.contains(words)) && !last.contains(TOO_NESTED);
+            let is_memory_error = last.starts_with(MEMORY_ERROR) && !last.contains(TOO_NESTED);
+            let is_out_of_memory = is_memory_error || OUT_OF_MEMORY.iter().any(|words| last.contains(words));
             let verdict = if is_out_of_memory {
                 GradeVerdict::MemoryLimit
             } else if refused {

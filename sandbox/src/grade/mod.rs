@@ -116,17 +116,11 @@ pub(crate) fn run(worker: &mut Worker, request: &RunRequest) -> Result<RunReport
     request.validate(&request.limits)?;
     let compiling = compile_limits(&request.limits, request.compile_seconds);
     Ok(match program::run_once(worker, request)? {
-        Ran::Program { compiler, mut program } => {
-            if program.returned.len() as u64 > request.limits.output_bytes {
-                program.end = RunEnd::OutputLimit;
-                program.returned.clear();
-            }
-            RunReport {
-                compilation: compiler.map(|outcome| Box::new(run_report(&outcome, &compiling))),
-                files: fetched(&program.returned, &request.fetch_files),
-                ..run_report(&program, &request.limits)
-            }
-        }
+        Ran::Program { compiler, program } => RunReport {
+            compilation: compiler.map(|outcome| Box::new(run_report(&outcome, &compiling))),
+            files: fetched(&program.returned, &request.fetch_files),
+            ..run_report(&program, &request.limits)
+        },
         Ran::Compiler(outcome) => {
             let compiler = run_report(&outcome, &compiling);
             RunReport { compilation: Some(Box::new(compiler.clone())), ..compiler }

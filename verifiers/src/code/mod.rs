@@ -7,7 +7,9 @@ mod extraction;
 mod ground_truth;
 
 use datasets::Task;
-use sandbox::{EngineKind, GradeReport, GradeRequest, Language, Limits, missing_in_wasm};
+use sandbox::{
+    EngineKind, GradeReport, GradeRequest, GradeVerdict, Language, Limits, is_limit_of_wasm, missing_in_wasm,
+};
 use serde::{Deserialize, Serialize};
 
 pub use extraction::{Extraction, ExtractionRule, extract_code};
@@ -35,7 +37,8 @@ pub struct CodeConfig {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CodeEngine {
-    /// The server's default; the process engine for a program that imports what the wasm engine lacks, such as numpy.
+    /// The server's default; the process engine for a program that imports what the wasm engine lacks, such as numpy, or that
+    /// failed there at a limit of the engine's own.
     #[default]
     Auto,
     /// The wasm engine, whatever the program imports.
@@ -103,11 +106,16 @@ impl CodeVerifier {
             limits: self.config.limits.clone(),
             stop_at_first_failure: !self.config.partial_credit,
         };
-        let report = self
-            .client
-            .grade(&request)
-            .await
-            .map_err(|source| VerifierError::Sandbox { task: task.id.clone(), source })?;
+        let failed = |source| VerifierError::Sandbox { task: task.id.clone(), source };
+        let report = self.client.grade(&request).await.map_err(failed)?;
+        if request.engine.is_none() && report.verdict == GradeVerdict::RuntimeError && is_limit_of_wasm(&report.reason)
+        {
+            let again = GradeRequest { engine: Some(EngineKind::Process), ..request };
+            // A server without that engine has said all that it can.
+            if let Ok(report) = self.client.grade(&again).await {
+                return Ok(self.verdict(&report));
+            }
+        }
         Ok(self.verdict(&report))
     }
 

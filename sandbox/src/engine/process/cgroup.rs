@@ -44,7 +44,8 @@ impl Groups {
         let read = |path: &str| fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
         let own = own_group(&read("/proc/self/mountinfo")?, &read("/proc/self/cgroup")?)
             .ok_or("control groups of version 2 are not mounted")?;
-        let parent = if own.ends_with(OWN) { own.parent().unwrap_or(&own).to_owned() } else { own };
+        let is_aside = own.ends_with(OWN);
+        let parent = if is_aside { own.parent().unwrap_or(&own).to_owned() } else { own };
         let problem = |what: &str, error: io::Error| format!("{}: {what}: {error}", parent.display());
         let listed = |name: &str| fs::read_to_string(parent.join(name)).map_err(|error| problem(name, error));
         let has_all =
@@ -53,7 +54,7 @@ impl Groups {
             return Err(format!("{}: the controllers memory and pids are not to be had here", parent.display()));
         }
         if !has_all(&listed("cgroup.subtree_control")?) {
-            hand_down(&parent).map_err(|error| problem("cannot be divided", error))?;
+            hand_down(&parent, is_aside).map_err(|error| problem("cannot be divided", error))?;
         }
         remove_left_behind(&parent);
         let groups = Self { parent: parent.clone() };
@@ -84,29 +85,30 @@ impl Groups {
     }
 }
 
-/// Hands the controllers down to groups below `parent`; moves this process aside where the kernel asks for that, and back
-/// where that was not enough.
-fn hand_down(parent: &Path) -> io::Result<()> {
+/// Hands the controllers down to groups below `parent`; moves this process aside where the kernel asks for that and it is not
+/// (`is_aside`), and back where that was not enough.
+fn hand_down(parent: &Path, is_aside: bool) -> io::Result<()> {
     let control = parent.join("cgroup.subtree_control");
     let add = || fs::write(&control, CONTROLLERS.map(|name| format!("+{name}")).join(" "));
+    let explain = |error: io::Error| match error.kind() {
+        io::ErrorKind::ResourceBusy => io::Error::other("other processes are in the group: give the server its own"),
+        _ => error,
+    };
     match add() {
-        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {}
-        result => return result,
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy && !is_aside => {}
+        result => return result.map_err(explain),
     }
     let own = parent.join(OWN);
-    match fs::create_dir(&own) {
+    let is_new = match fs::create_dir(&own) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
+        made => made.is_ok(),
+    };
     fs::write(own.join("cgroup.procs"), "0").and_then(|()| add()).map_err(|error| {
         let _ = fs::write(parent.join("cgroup.procs"), "0");
-        let _ = fs::remove_dir(&own);
-        match error.kind() {
-            io::ErrorKind::ResourceBusy => {
-                io::Error::other("other processes are in the group: give the server its own")
-            }
-            _ => error,
+        if is_new {
+            let _ = fs::remove_dir(&own);
         }
+        explain(error)
     })
 }
 

@@ -61,9 +61,11 @@ def fetched_files(paths):
 
 def load(job):
     """A clean `__main__` with the candidate's code run in it."""
-    main = types.ModuleType("__main__")
+    # What stands under `if __name__ == "__main__":` is for a program alone.
+    name = "__main__" if job["mode"] == "program" else "solution"
+    main = types.ModuleType(name)
     main.__dict__.update(__builtins__=builtins, __file__=FILE)
-    sys.modules["__main__"] = main
+    sys.modules["__main__"] = sys.modules[name] = main
     sys.argv = [FILE]
     for line in job.get("imports", ()):
         try:
@@ -209,7 +211,7 @@ def attempt(task, *arguments):
         task(*arguments)
     except SystemExit as stop:
         if isinstance(stop.code, int):
-            status = stop.code & 0xFF
+            status = int.__and__(stop.code, 0xFF)
         elif stop.code is not None:
             print(stop.code, file=sys.stderr)
             status = 1

@@ -30,10 +30,16 @@ MODULE_OF = {
 }
 # Packages that a test may mean without an import of its own; where they are not installed it cannot be run.
 PACKAGES = {"np": "numpy", "numpy": "numpy", "pytest": "pytest", "unittest": "unittest", "approx": "pytest"}
-# Builtins that no task asks for, and by which a program could answer anything in a test's place.
+# Builtins that no task asks for, and by which a program could answer anything in a test's place, or break it.
 NEVER_THEIRS = set(
     "callable compile delattr eval exec getattr globals hasattr isinstance issubclass locals setattr super type vars".split()
-)
+) | {name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)}
+# Questions about a text, a number or a set: what a test asks of the value that it expects, and an object that answers them
+# itself would answer yes.
+ABOUT_PLAIN = {
+    name for kind in (str, set, float) for name in dir(kind)
+    if name.startswith("is") or name in ("startswith", "endswith")
+}
 
 
 def standard(name):
@@ -158,6 +164,8 @@ class Remote:
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
+        if name in ABOUT_PLAIN and self._data["t"] == "ref":
+            raise raised_by_candidate(["AttributeError"], f"an object of the program's is asked {name}()", "get")
         return self._channel.ask("get", self._data, (name,))
 
     def __setattr__(self, name, value):
@@ -334,12 +342,12 @@ def judge(job, link):
         namespace = Names(channel, shadowing)
         started = run_test(job["setup"], namespace)
         if not started["ok"]:
-            if started["kind"] in ("error", "assertion") and not channel.was_asked:
+            if started["kind"] in ("error", "assertion") and not (channel.was_asked or shadowing):
                 return {"unusable": "setup: " + started["detail"], "results": []}
             return {"results": [started]}
         for source in job["tests"]:
             results.append(run_test(source, namespace))
-            if results[-1].get("kind") == "error" and not channel.was_asked:
+            if results[-1].get("kind") == "error" and not (channel.was_asked or shadowing):
                 results[-1]["kind"] = "unusable"
             if results[-1].get("kind") == "gone" or (job["stop"] and not results[-1]["ok"]):
                 break

@@ -3,6 +3,8 @@
 A value crosses between the candidate and the judge as data only: JSON where JSON has the type, {"t": type, "v": ...}
 where it has not, and a reference where a value is no plain data (it stays with the candidate).
 """
+import collections
+import datetime
 import decimal
 import fractions
 import json
@@ -51,6 +53,10 @@ TAGGED = (
     (bytes, "bytes", lambda value, inner: bytes.hex(value)),
     (bytearray, "bytearray", lambda value, inner: bytearray.hex(value)),
     (complex, "complex", lambda value, inner: [value.real, value.imag]),
+    (collections.deque, "deque", lambda value, inner: [[inner(item) for item in collections.deque.__iter__(value)], value.maxlen]),
+    (datetime.datetime, "datetime", lambda value, inner: datetime.datetime.isoformat(value)),
+    (datetime.date, "date", lambda value, inner: datetime.date.isoformat(value)),
+    (datetime.timedelta, "timedelta", lambda value, inner: [value.days, value.seconds, value.microseconds]),
     (decimal.Decimal, "decimal", lambda value, inner: str(value)),
     (fractions.Fraction, "fraction", lambda value, inner: [value.numerator, value.denominator]),
     (range, "range", lambda value, inner: [value.start, value.stop, value.step]),
@@ -64,6 +70,10 @@ UNTAGGED = {
     "bytes": lambda data, inner: bytes.fromhex(data),
     "bytearray": lambda data, inner: bytearray.fromhex(data),
     "complex": lambda data, inner: complex(*data),
+    "deque": lambda data, inner: collections.deque(map(inner, data[0]), data[1]),
+    "datetime": lambda data, inner: datetime.datetime.fromisoformat(data),
+    "date": lambda data, inner: datetime.date.fromisoformat(data),
+    "timedelta": lambda data, inner: datetime.timedelta(*data),
     "decimal": lambda data, inner: decimal.Decimal(data),
     "fraction": lambda data, inner: fractions.Fraction(*data),
     "range": lambda data, inner: range(*data),

@@ -13,7 +13,7 @@ use super::files::{Files, FilesView};
 use super::interpreter::Peer;
 use super::output::Output;
 
-pub(super) use bindings::{Python, PythonImports, PythonPre};
+pub(super) use bindings::{Ending, Python, PythonImports, PythonPre};
 
 mod bindings {
     wasmtime::component::bindgen!({

@@ -13,14 +13,15 @@ use wasmtime_wasi::I32Exit;
 use super::clock::{OutOfTime, Span, within};
 use super::component::Component;
 use super::files::Files;
-use super::host::{Host, Python, PythonPre};
+use super::host::{Ending, Host, Python, PythonPre};
 use super::memory::Memories;
 use super::output::Output;
 use crate::Limits;
 use crate::engine::RunEnd;
 
-/// Stack of an instance; CPython raises RecursionError before it is used up.
-const STACK_BYTES: usize = 16 << 20;
+/// Stack of an instance, of which nothing is taken before it is used. CPython watches a stack of its own, in the linear
+/// memory; what it takes apart step by step, such as a long list of linked objects, shows on this one alone.
+const STACK_BYTES: usize = 256 << 20;
 /// Stack that is left for the host's functions.
 const HOST_STACK_BYTES: usize = 1 << 20;
 /// Fuel after which a running instance lets its limits be checked: some milliseconds of computing.
@@ -195,12 +196,16 @@ impl Start {
 
 /// Runs a program; how it ended, and what is left of it.
 async fn run_program(start: Start) -> (Ended, Option<Instance>) {
+    let output_bytes = start.limits.output_bytes;
     let (mut instance, job) = match start.instance().await {
         Ok(started) => started,
         Err(ended) => return (ended, None),
     };
     let (python, store) = (&instance.python, &mut instance.store);
     let ended = match within(instance.span, python.call_run(store, &job)).await {
+        Ok(Ending { returned: Some(returned), .. }) if returned.len() as u64 > output_bytes => {
+            instance.ended(RunEnd::OutputLimit, 0)
+        }
         Ok(ending) => {
             let returned = ending.returned.map(String::into_bytes).unwrap_or_default();
             Ended { returned, ..instance.ended(RunEnd::Exited, ending.status) }

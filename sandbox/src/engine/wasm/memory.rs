@@ -24,9 +24,9 @@ use nix::unistd::{SysconfVar, sysconf};
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
 /// Memory that is put back in place at most.
-const RESIDENT_BYTES: usize = 8 << 20;
+const RESIDENT_BYTES: usize = 12 << 20;
 /// How many instances a memory serves before all that was ever written goes back to the system.
-const SERVICES: u32 = 32;
+const SERVICES: u32 = 64;
 
 /// Of an entry of `/proc/PID/pagemap`: the page is in memory, it is swapped out, it is a file's (Linux's
 /// Documentation/admin-guide/mm/pagemap.rst).

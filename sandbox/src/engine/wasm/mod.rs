@@ -27,6 +27,6 @@ mod tree;
 mod worker;
 
 pub(crate) use component::Component;
-pub use modules::missing_in_wasm;
+pub use modules::{is_limit_of_wasm, missing_in_wasm};
 pub use process::run_worker_if_asked;
 pub(crate) use worker::{Engine, Worker};

@@ -33,6 +33,21 @@ fn is_available(module: &str) -> bool {
     AVAILABLE.split_whitespace().any(|name| name == module)
 }
 
+/// What the last line of a program's error says where the wasm engine's interpreter has a limit that the host's has not: its
+/// stack in C of 1 MB, its stack below that, and its integers of 32 bits.
+const LIMITS: [&str; 5] = [
+    "RecursionError: Stack overflow",
+    "call stack exhausted",
+    "to convert to C",
+    "into an index-sized integer",
+    "MemoryError: Parser stack overflowed",
+];
+
+/// Whether a program that the wasm engine ran, and that ended with this error, failed at a limit that the process engine has not.
+pub fn is_limit_of_wasm(error: &str) -> bool {
+    LIMITS.iter().any(|words| error.contains(words))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +58,12 @@ mod tests {
         assert_eq!(missing_in_wasm("import sys, threading"), Some("threading"));
         assert_eq!(missing_in_wasm("def f():\n    from scipy.stats import norm"), Some("scipy"));
         assert_eq!(missing_in_wasm("import math; import sortedcontainers"), Some("sortedcontainers"));
+    }
+
+    #[test]
+    fn limits_of_the_engine_are_told_from_errors_of_programs() {
+        assert!(is_limit_of_wasm("case 1 of 2: OverflowError: Python int too large to convert to C ssize_t"));
+        assert!(!is_limit_of_wasm("case 1 of 2: RecursionError: maximum recursion depth exceeded"));
     }
 
     #[test]

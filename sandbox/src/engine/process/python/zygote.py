@@ -32,7 +32,8 @@ CONFINES = struct.Struct("<4q")
 SPARE_PROCESSES = 4
 # What a candidate gives back before it tells of an error, beside the memory that is its own.
 RESERVE_BYTES = 4 << 20
-THREAD_STACK = 2 << 20
+THREAD_STACK, MOST_THREAD_STACK = 2 << 20, 64 << 20
+STACK_SIZE = threading.stack_size
 # More than any version of the interpreter waits before it quickens code.
 REHEARSALS = 50
 KEPT = sys.modules["__main__"]
@@ -50,6 +51,11 @@ class Link:
 
     def receive(self):
         return read_frame(self.file, self.most)
+
+
+def modest_stack_size(size=0):
+    """threading.stack_size, which takes the address space of each thread's stack at once: at most what leaves room for others."""
+    return STACK_SIZE(min(size, MOST_THREAD_STACK) if isinstance(size, int) else size)
 
 
 def return_value(job):
@@ -117,6 +123,7 @@ def run_candidate(refused, confines, run, *files):
         random.seed()
         # The usual eight megabytes each would use up the address space before there are many threads.
         threading.stack_size(THREAD_STACK)
+        threading.stack_size = modest_stack_size
         status = run_command(job) if job["mode"] == "command" else run_to_the_end(MODES[job["mode"]], job)
         if job["mode"] == "program" and "fetch_files" in job:
             write_all(CHANNEL, fetched_files(job["fetch_files"]).encode())
