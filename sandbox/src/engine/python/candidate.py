@@ -3,6 +3,7 @@
 This runs inside all layers. Whatever it holds the candidate can read and change, so it holds no expected value, and
 nothing it says is believed further than "this is what the program printed or returned".
 """
+import atexit
 import binascii
 import builtins
 import linecache
@@ -172,9 +173,10 @@ def own_part(trace):
 
 
 def finish():
-    if "threading" in sys.modules:
-        sys.modules["threading"]._shutdown()
-    import atexit
+    threads = sys.modules.get("threading")
+    # With one thread, and nothing to do after the others, there is nobody to wait for.
+    if threads and (len(threads._active) > 1 or getattr(threads, "_threading_atexits", True)):
+        threads._shutdown()
     atexit._run_exitfuncs()
 
 

@@ -23,11 +23,26 @@ def read_exactly(file, count):
     return b"".join(parts)
 
 
+LENGTH = struct.Struct("<I")
+SCAN = json.JSONDecoder().scan_once
+
+
+def parsed(text):
+    """The value of JSON with nothing around it, as json.loads finds it after a look at what may be."""
+    try:
+        value, end = SCAN(text, 0)
+    except StopIteration:
+        end = -1
+    if end != len(text):
+        raise ValueError("no JSON")
+    return value
+
+
 def read_frame(file, most=1 << 30):
-    (length,) = struct.unpack("<I", read_exactly(file, 4))
+    (length,) = LENGTH.unpack(read_exactly(file, 4))
     if length > most:
         raise ValueError("a value is larger than the output limit")
-    return json.loads(read_exactly(file, length))
+    return parsed(read_exactly(file, length).decode())
 
 
 def write_all(file, data):
@@ -38,7 +53,7 @@ def write_all(file, data):
 
 def frame(value):
     data = json.dumps(value, ensure_ascii=True).encode()
-    return struct.pack("<I", len(data)) + data
+    return LENGTH.pack(len(data)) + data
 
 
 def write_frame(file, value):

@@ -27,7 +27,7 @@ CHANNEL, JOB = 3, 4
 # A birth, then what a candidate takes.
 MOST_FILES = 7
 MESSAGE_BYTES = 64
-CONFINES = struct.Struct("<4q")
+CONFINES, INT = struct.Struct("<4q"), struct.Struct("@i")
 # Processes past the limit that the kernel still lets a candidate have, so that the server sees that it has too many.
 SPARE_PROCESSES = 4
 # What a candidate gives back before it tells of an error, beside the memory that is its own.
@@ -246,14 +246,18 @@ def make(part, options, files):
 
 def serve_births():
     """Makes a process for each message: one letter and its options, with a socket to tell its id to and the files that it takes."""
+    receive, close, write = CONTROL.recvmsg, os.close, os.write
+    room = socket.CMSG_SPACE(MOST_FILES * INT.size)
     while True:
-        message, files, _, _ = socket.recv_fds(CONTROL, MESSAGE_BYTES, MOST_FILES)
+        message, handed, _, _ = receive(MESSAGE_BYTES, room)
         if not message:
             os._exit(0)
-        birth, *files = files
-        os.write(birth, struct.pack("<i", make(message[:1], message[1:], files)))
-        for file in (birth, *files):
-            os.close(file)
+        (_, _, numbers), = handed
+        birth, *files = memoryview(numbers).cast("i")
+        write(birth, INT.pack(make(message[:1], message[1:], files)))
+        for file in files:
+            close(file)
+        close(birth)
 
 
 # Numbers that a copy moves its files to, so that no file comes from one of them.
