@@ -61,7 +61,7 @@ def fetched_files(paths):
 
 
 def load(job):
-    """A clean `__main__` with the candidate's code run in it."""
+    """A clean module with the candidate's code run in it."""
     # What stands under `if __name__ == "__main__":` is for a program alone.
     name = "__main__" if job["mode"] == "program" else "solution"
     main = types.ModuleType(name)

@@ -124,16 +124,21 @@ mod tests {
 
     use super::*;
 
-    fn module(num_pages: u64, segments: &[(i32, &[u8])]) -> Module {
+    /// One memory of one page.
+    fn memory() -> MemorySection {
         let mut memories = MemorySection::new();
         let (maximum, page_size_log2) = (None, None);
-        memories.memory(MemoryType { minimum: num_pages, maximum, memory64: false, shared: false, page_size_log2 });
+        memories.memory(MemoryType { minimum: 1, maximum, memory64: false, shared: false, page_size_log2 });
+        memories
+    }
+
+    fn module(segments: &[(i32, &[u8])]) -> Module {
         let mut data = DataSection::new();
         for (start, bytes) in segments {
             data.active(0, &ConstExpr::i32_const(*start), bytes.iter().copied());
         }
         let mut module = Module::new();
-        module.section(&memories).section(&data);
+        module.section(&memory()).section(&data);
         module
     }
 
@@ -147,21 +152,18 @@ mod tests {
 
     #[test]
     fn data_becomes_the_image_and_the_rest_stays() {
-        let parts = take_apart(&component(&[module(1, &[(4, b"abc"), (1, b"x"), (5, b"B")])])).unwrap();
+        let parts = take_apart(&component(&[module(&[(4, b"abc"), (1, b"x"), (5, b"B")])])).unwrap();
         assert_eq!(parts.image, b"\0x\0\0aBc");
         let mut without = Module::new();
-        let mut memories = MemorySection::new();
-        let (maximum, page_size_log2) = (None, None);
-        memories.memory(MemoryType { minimum: 1, maximum, memory64: false, shared: false, page_size_log2 });
-        without.section(&memories);
+        without.section(&memory());
         assert_eq!(parts.component, component(&[without]));
     }
 
     #[test]
     fn unfit_components_are_refused() {
         let said = |bytes: &[u8]| take_apart(bytes).err().unwrap();
-        assert!(said(&component(&[module(1, &[]), module(1, &[])])).contains("2 memories"));
-        assert!(said(&component(&[module(1, &[(65_534, b"abc")])])).contains("ends at 65537, its memory at 65536"));
+        assert!(said(&component(&[module(&[]), module(&[])])).contains("2 memories"));
+        assert!(said(&component(&[module(&[(65_534, b"abc")])])).contains("ends at 65537, its memory at 65536"));
         assert!(said(b"\0asm").contains("cannot be read"));
     }
 }

@@ -16,7 +16,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use nix::libc::c_void;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap};
@@ -27,6 +27,8 @@ use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 const RESIDENT_BYTES: usize = 12 << 20;
 /// How many instances a memory serves before all that was ever written goes back to the system.
 const SERVICES: u32 = 64;
+
+const READ_WRITE: ProtFlags = ProtFlags::PROT_READ.union(ProtFlags::PROT_WRITE);
 
 /// Of an entry of `/proc/PID/pagemap`: the page is in memory, it is swapped out, it is a file's (Linux's
 /// Documentation/admin-guide/mm/pagemap.rst).
@@ -48,6 +50,12 @@ struct Shared {
     page_bytes: usize,
     /// Memories without an instance, as at their start.
     free: Mutex<Vec<Mapped>>,
+}
+
+impl Shared {
+    fn free(&self) -> MutexGuard<'_, Vec<Mapped>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Memories {
@@ -80,8 +88,7 @@ unsafe impl MemoryCreator for Memories {
     ) -> Result<Box<dyn LinearMemory>, String> {
         let reserved = reserved.ok_or("a memory's address space is to be reserved")?;
         let shared = self.0.get().ok_or("memories have no image yet")?;
-        let free = shared.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mapped = match free.filter(|mapped| mapped.is_as(minimum, reserved, guard)) {
+        let mapped = match shared.free().pop().filter(|mapped| mapped.is_as(minimum, reserved, guard)) {
             Some(mapped) => mapped,
             None => Mapped::new(shared, minimum, reserved, guard).map_err(|error| format!("a memory: {error}"))?,
         };
@@ -129,7 +136,7 @@ impl Drop for InstanceMemory {
         if let Some(mut mapped) = self.mapped.take()
             && mapped.reset(&self.shared).is_ok()
         {
-            self.shared.free.lock().unwrap_or_else(PoisonError::into_inner).push(mapped);
+            self.shared.free().push(mapped);
         }
     }
 }
@@ -162,8 +169,8 @@ impl Mapped {
             return Err(io::Error::other(format!("{minimum} bytes do not hold {} bytes of data", image.length)));
         }
         let mapping = Mapping::reserve(guard + reserved + guard)?;
-        mapping.protect(guard, minimum, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE)?;
-        mapping.map(guard, &shared.image, image.length, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE)?;
+        mapping.protect(guard, minimum, READ_WRITE)?;
+        mapping.map(guard, &shared.image, image.length, READ_WRITE)?;
         let entries = vec![0; minimum / page * size_of::<u64>()];
         Ok(Self { mapping, guard, minimum, size: minimum, touched: minimum, reserved, num_served: 0, entries })
     }
@@ -183,7 +190,7 @@ impl Mapped {
         }
         let more = size.saturating_sub(self.size);
         self.touched = self.touched.max(self.size + more);
-        self.mapping.protect(self.guard + self.size, more, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE)?;
+        self.mapping.protect(self.guard + self.size, more, READ_WRITE)?;
         self.size += more;
         Ok(())
     }

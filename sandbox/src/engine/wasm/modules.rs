@@ -1,4 +1,4 @@
-//! Which modules a program imports that the wasm engine cannot give it.
+//! What the wasm engine cannot give a program: modules that it imports, and room where its interpreter has less.
 
 /// The modules of the standard library that programs use and that work in the wasm engine, as CPython 3.14 has them.
 ///

@@ -13,7 +13,7 @@ def copy(source, target):
 
 
 def run_command(job):
-    """Becomes the command; where something is wanted of it, waits for it and sends that. Returns its exit status."""
+    """Becomes the command; where a file is wanted of it, waits for it, and sends the one that it gives. Returns its exit status."""
     put_files(job.get("files", {}))
     for name, text in job["sources"].items():
         with open(name, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:
@@ -24,15 +24,13 @@ def run_command(job):
         os.close(file)
         os.close(ARTIFACT)
     command, environment = job["command"], job["environment"]
-    fetch_files = job.get("fetch_files")
-    if not (job["gives"] or fetch_files):
+    if not (job["gives"] or "fetch_files" in job):
         os.close(CHANNEL)
         os.execve(command[0], command, environment)
     child = os.posix_spawn(command[0], command, environment, file_actions=[(os.POSIX_SPAWN_CLOSE, CHANNEL)])
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
-    if fetch_files:
-        write_all(CHANNEL, fetched_files(fetch_files).encode())
+    if not job["gives"]:
         return code if code >= 0 else 128 - code
     if code == 0:
         file = os.open(job["gives"], os.O_RDONLY)

@@ -125,7 +125,7 @@ def run_candidate(refused, confines, run, *files):
         threading.stack_size(THREAD_STACK)
         threading.stack_size = modest_stack_size
         status = run_command(job) if job["mode"] == "command" else run_to_the_end(MODES[job["mode"]], job)
-        if job["mode"] == "program" and "fetch_files" in job:
+        if "fetch_files" in job:
             write_all(CHANNEL, fetched_files(job["fetch_files"]).encode())
     except EOFError:
         # No job will come.
