@@ -10,11 +10,12 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace it may import.
-const ALLOWED: [(&str, &[&str]); 7] = [
+const ALLOWED: [(&str, &[&str]); 8] = [
+    ("confine", &[]),
     ("datasets", &[]),
     ("policy", &[]),
     ("rollout", &["policy"]),
-    ("sandbox", &[]),
+    ("sandbox", &["confine"]),
     ("trainer", &["datasets", "policy", "rollout", "sandbox", "verifiers"]),
     ("verifiers", &["datasets", "sandbox"]),
     ("xtask", &[]),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use confine::{Layer, landlock_abi};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::process::Engine;
@@ -110,24 +111,23 @@ fn attempt(config: &ServerConfig, confined: bool) -> Result<LayerReport, Sandbox
     let engine = Engine::prepare(config, false, confined)?;
     let mut worker = engine.start()?;
     let limits = Limits::default();
-    let outcome =
-        worker.run(&Job::Program { code: "pass", stdin: "", exchange: Exchange::default(), limits: &limits })?;
-    let is_up = |name: &str| outcome.layers.get(name).is_some_and(String::is_empty);
-    let missing = outcome.layers.iter().filter(|(_, error)| !error.is_empty());
+    worker.run(&Job::Program { code: "pass", stdin: "", exchange: Exchange::default(), limits: &limits })?;
+    let report = worker.report();
+    let missing = report.failed().map(|(layer, error)| format!("{}: {error}", layer.name()));
     let no_groups = engine.no_groups().map(|reason| format!("control group: {reason}"));
     Ok(LayerReport {
         interpreter: engine.interpreter().to_owned(),
-        namespaces: is_up("namespaces"),
+        namespaces: report.is_up(Layer::Namespaces),
         pivot_root: confined,
-        scratch: is_up("scratch"),
-        seccomp: is_up("seccomp"),
-        landlock: is_up("landlock"),
-        landlock_abi: worker.landlock_abi(),
-        rlimits: is_up("rlimits"),
+        scratch: report.is_up(Layer::Scratch),
+        seccomp: report.is_up(Layer::Seccomp),
+        landlock: report.is_up(Layer::Landlock),
+        landlock_abi: landlock_abi(),
+        rlimits: report.is_up(Layer::Rlimits),
         cgroup: engine.no_groups().is_none(),
-        no_capabilities: is_up("capabilities"),
+        no_capabilities: report.is_up(Layer::Capabilities),
         wasm_component: Component::find(config.component.as_deref()).ok().map(|found| found.path().to_owned()),
-        notes: missing.map(|(name, error)| format!("{name}: {error}")).chain(no_groups).collect(),
+        notes: missing.chain(no_groups).collect(),
     })
 }
 

@@ -96,8 +96,6 @@ pub(crate) struct Outcome {
     pub seconds: f64,
     pub cpu_seconds: f64,
     pub peak_bytes: u64,
-    /// Layers tried, with the error of those that are not up.
-    pub layers: BTreeMap<String, String>,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
     /// What a call returned, as JSON text; of a program, the files that were fetched.

@@ -1,7 +1,6 @@
 //! Frames between the server and an engine's processes: a length in four bytes, then JSON. Knows nothing of what they mean,
 //! but for the report that every run of the wasm engine ends with.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -35,8 +34,6 @@ pub(crate) struct Report {
     pub detail: String,
     #[serde(default)]
     pub sizes: Vec<usize>,
-    #[serde(default)]
-    pub layers: BTreeMap<String, String>,
 }
 
 /// Writes a value as one frame: its length in four bytes, then JSON.
@@ -54,20 +51,30 @@ pub(crate) fn write_body(stream: &mut UnixStream, body: &[u8]) -> io::Result<()>
 
 /// Reads a frame before `deadline`.
 pub(crate) fn read_frame<T: DeserializeOwned>(stream: &mut UnixStream, deadline: Instant) -> io::Result<T> {
-    let mut length = [0; 4];
-    length.copy_from_slice(&read_bytes(stream, 4, deadline)?);
-    let length = u32::from_le_bytes(length);
+    let length = u32::from_le_bytes(read_array(stream, deadline)?);
     if length > FRAME_BYTES {
         return Err(io::Error::other("a frame is too long"));
     }
     Ok(serde_json::from_slice(&read_bytes(stream, length as usize, deadline)?)?)
 }
 
+/// Reads as many bytes as an array has before `deadline`.
+pub(crate) fn read_array<const N: usize>(stream: &mut UnixStream, deadline: Instant) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    fill(stream, &mut bytes, deadline)?;
+    Ok(bytes)
+}
+
 /// Reads exactly `count` bytes before `deadline`.
 pub(crate) fn read_bytes(stream: &mut UnixStream, count: usize, deadline: Instant) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; count];
+    fill(stream, &mut bytes, deadline)?;
+    Ok(bytes)
+}
+
+fn fill(stream: &mut UnixStream, bytes: &mut [u8], deadline: Instant) -> io::Result<()> {
     let mut filled = 0;
-    while filled < count {
+    while filled < bytes.len() {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
@@ -80,7 +87,7 @@ pub(crate) fn read_bytes(stream: &mut UnixStream, count: usize, deadline: Instan
             Err(error) => return Err(error),
         }
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// Reads a report and the bodies that follow it: standard output, standard error, what was returned.
@@ -103,7 +110,6 @@ pub(crate) fn read_outcome(run: &mut UnixStream, deadline: Instant) -> Result<Ou
         seconds: report.seconds,
         cpu_seconds: report.cpu_seconds,
         peak_bytes: report.peak_bytes,
-        layers: report.layers,
         stdout: bodies.next().unwrap_or_default(),
         stderr: bodies.next().unwrap_or_default(),
         returned: bodies.next().unwrap_or_default(),

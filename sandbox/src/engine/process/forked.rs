@@ -3,7 +3,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, pidfd_open};
 
-use crate::engine::wire::read_bytes;
+use crate::engine::wire::read_array;
 
 /// Seconds that a zygote may take to make a process, and that one which was killed may take to end.
 const GRACE_SECONDS: u64 = 10;
@@ -64,8 +65,7 @@ impl Drop for Newborn {
 }
 
 fn adopt(mut birth: UnixStream) -> io::Result<Forked> {
-    let told = read_bytes(&mut birth, 4, Instant::now() + Duration::from_secs(GRACE_SECONDS))?;
-    match i32::from_le_bytes([told[0], told[1], told[2], told[3]]) {
+    match i32::from_le_bytes(read_array(&mut birth, Instant::now() + Duration::from_secs(GRACE_SECONDS))?) {
         errno @ ..=0 => Err(io::Error::from_raw_os_error(-errno)),
         pid => Forked::of(Pid::from_raw(pid)),
     }
@@ -75,17 +75,15 @@ impl Forked {
     fn of(pid: Pid) -> io::Result<Self> {
         // Nothing but a child of this process is ever signalled.
         waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT)?;
-        // SAFETY: takes numbers only, and returns a new file or -1.
-        let ended = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
-        if ended < 0 {
-            let error = io::Error::last_os_error();
-            let _ = kill(pid, Signal::SIGKILL);
-            let _ = waitpid(pid, None);
-            return Err(error);
+        let number = rustix::process::Pid::from_raw(pid.as_raw()).ok_or(io::ErrorKind::NotFound)?;
+        match pidfd_open(number, PidfdFlags::empty()) {
+            Ok(ended) => Ok(Self { pid, ended, is_reaped: false }),
+            Err(error) => {
+                let _ = kill(pid, Signal::SIGKILL);
+                let _ = waitpid(pid, None);
+                Err(error.into())
+            }
         }
-        // SAFETY: the kernel has just made this file for this process, and nobody else knows of it.
-        let ended = unsafe { OwnedFd::from_raw_fd(ended as i32) };
-        Ok(Self { pid, ended, is_reaped: false })
     }
 
     /// Its id, which is nobody else's before it was waited for.

@@ -12,7 +12,6 @@ use crate::SandboxError;
 
 /// What a worker's interpreter runs.
 const SOURCE: &str = concat!(
-    include_str!("python/isolate.py"),
     include_str!("../python/wire.py"),
     include_str!("../python/candidate.py"),
     include_str!("../python/judge.py"),

@@ -7,14 +7,10 @@
 use std::ffi::CStr;
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, RawFd};
 use std::path::{Path, PathBuf};
 
-use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, Scope,
-};
-use nix::libc;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::statvfs::{FsFlags, statvfs};
@@ -32,8 +28,6 @@ pub(crate) struct Jail {
     pub needs: Vec<PathBuf>,
     /// Files that stay open across the exec.
     pub kept: Vec<RawFd>,
-    /// Where the Landlock ruleset is put; one of `kept`.
-    pub ruleset: RawFd,
     /// Where the name of the step that failed is written.
     pub complaint: RawFd,
     /// Whether to make namespaces and a root of its own at all.
@@ -66,7 +60,6 @@ impl Jail {
         if self.drop_root {
             self.step("ordinary user", become_worker())?;
         }
-        self.step("landlock ruleset", self.landlock())?;
         self.step("no new privileges", nix_result(nix::sys::prctl::set_no_new_privs()))?;
         self.step("die with the server", nix_result(nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)))
     }
@@ -81,15 +74,15 @@ impl Jail {
     }
 
     fn keep_files(&self) -> io::Result<()> {
-        // SAFETY: marks files close-on-exec by number; no memory is involved.
-        let marked = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
-        if marked < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        for file in &self.kept {
-            // SAFETY: clears a flag of a file that this process owns.
-            if unsafe { libc::fcntl(*file, libc::F_SETFD, 0) } < 0 {
-                return Err(io::Error::last_os_error());
+        for entry in fs::read_dir("/proc/self/fd")? {
+            let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok()) else {
+                continue;
+            };
+            if number > 2 {
+                let flags = if self.kept.contains(&number) { FdFlag::empty() } else { FdFlag::FD_CLOEXEC };
+                // SAFETY: the file was open a moment ago, and only this thread opens and closes any.
+                let file = unsafe { BorrowedFd::borrow_raw(number) };
+                nix_result(fcntl(file, FcntlArg::F_SETFD(flags)))?;
             }
         }
         Ok(())
@@ -138,39 +131,6 @@ impl Jail {
         let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | nowhere;
         nix_result(mount(none, "/", none, read_only, none))
     }
-
-    /// Puts a ruleset where the interpreter's children find it: read and execute everywhere, write in the scratch. Without a
-    /// root of its own a program has no scratch, and then this keeps it from writing, from signals to others and from what
-    /// `/proc` shows of them.
-    fn landlock(&self) -> io::Result<()> {
-        match ruleset(self.confined).map_err(|error| io::Error::other(error.to_string()))? {
-            // SAFETY: both are files of this process; the target was reserved before the fork.
-            Some(file) => match unsafe { libc::dup2(file.as_raw_fd(), self.ruleset) } {
-                -1 => Err(io::Error::last_os_error()),
-                _ => Ok(()),
-            },
-            None => Ok(()),
-        }
-    }
-}
-
-fn ruleset(has_scratch: bool) -> Result<Option<OwnedFd>, landlock::RulesetError> {
-    let abi = ABI::V6;
-    let read = AccessFs::from_read(abi);
-    let mut ruleset = Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(abi))?
-        .handle_access(AccessNet::from_all(abi))?
-        .scope(Scope::from_all(abi))?
-        .create()?;
-    let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::ReadDir;
-    let scratch = has_scratch.then_some(("/box", AccessFs::from_all(abi)));
-    for (path, access) in [("/", read), ("/dev", device)].into_iter().chain(scratch) {
-        if let Ok(file) = PathFd::new(path) {
-            ruleset = ruleset.add_rule(PathBeneath::new(file, access))?;
-        }
-    }
-    Ok(ruleset.into())
 }
 
 /// Binds one path of the old root at its place in the new one, read-only; a link stays a link.

@@ -4,10 +4,11 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
+use confine::Part;
 use serde::Serialize;
 
 use super::forked::{Forked, Newborn};
-use super::zygote::{Part, Zygote, hand_over};
+use super::zygote::{Zygote, hand_over};
 use crate::engine::wire::{deadline, lost, read_frame, write_frame};
 use crate::engine::{Judged, Judgement};
 use crate::{Limits, SandboxError};
@@ -39,7 +40,7 @@ impl Judge {
     /// Asks for one.
     pub fn ask(zygote: &Zygote) -> io::Result<Self> {
         let (talk, talk_end) = UnixStream::pair()?;
-        Ok(Self { newborn: zygote.ask(Part::Judge, &[talk_end.as_fd()])?, talk })
+        Ok(Self { newborn: zygote.ask(&Part::Judge, &[talk_end.as_fd()])?, talk })
     }
 
     /// Gives it its tests, and the end of the channel at whose other end the candidate is.

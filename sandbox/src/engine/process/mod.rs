@@ -3,7 +3,7 @@
 //! Layers, from the outside: the worker's interpreter (`zygote`) lives in mount, ipc, net and uts namespaces of its own, its
 //! root a tmpfs with read-only binds of what it needs (`jail`), as an ordinary user, without new privileges. It makes a copy of
 //! itself for each run, the `candidate`, in new user, pid, mount, ipc, net and uts namespaces, which gets a fresh scratch tmpfs,
-//! loses its capabilities, and goes under Landlock, rlimits and a seccomp `filter` before it runs a line. The one for the next
+//! loses its capabilities, and goes under Landlock, rlimits and a seccomp filter before it runs a line: by the crate `confine`, which the interpreter loads. The one for the next
 //! run is made ahead and stands by behind all its layers. Where control groups can be made, a worker and all it starts are in
 //! one (`cgroup`).
 //!
@@ -15,7 +15,6 @@
 
 mod candidate;
 mod cgroup;
-mod filter;
 mod forked;
 mod interpreter;
 mod jail;

@@ -70,7 +70,7 @@ pub(super) fn watch(
     worker: BorrowedFd<'_>,
     limits: &Limits,
 ) -> io::Result<Outcome> {
-    let Running { mut process, stdout, stderr, layers, began } = running;
+    let Running { mut process, stdout, stderr, began, .. } = running;
     let mut sources = vec![Drained::of(stdout)?, Drained::of(stderr)?];
     if let Some(channel) = channel {
         sources.push(Drained::of(channel)?);
@@ -130,7 +130,6 @@ pub(super) fn watch(
         seconds,
         cpu_seconds: exit.cpu_seconds,
         peak_bytes: exit.peak_bytes,
-        layers,
         stdout: bodies.next().unwrap_or_default(),
         stderr: bodies.next().unwrap_or_default(),
         returned: bodies.next().unwrap_or_default(),

@@ -1,19 +1,21 @@
 //! One worker: a warm interpreter that runs one program at a time. Says how a program ended, not whether it was right.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 
+use confine::{ProcessLimits, Report};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use super::candidate::{Candidate, Confines, Running};
+use super::candidate::{Candidate, Running, process_limits, process_limits_of};
 use super::cgroup::Groups;
-use super::filter::Filters;
 use super::forked::keep_ended_children;
 use super::interpreter::{Interpreter, outermost};
 use super::judge::{Judge, TestJob};
+use super::memory_file;
 use super::ready::{self, Prepared, Ready, compile_limits};
 use super::supervisor::watch;
 use super::toolchain::Toolchain;
@@ -32,7 +34,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Finds the interpreter and compiles the filters.
+    /// Finds the interpreter, the toolchains and the control groups.
     pub fn prepare(config: &ServerConfig, strict: bool, confined: bool) -> Result<Self, SandboxError> {
         keep_ended_children();
         // A worker has some twenty files; many workers have more than programs are usually allowed.
@@ -54,8 +56,8 @@ impl Engine {
             options: ZygoteOptions {
                 interpreter,
                 needs,
-                filters: Filters::compile()?,
-                strict,
+                library: library()?.into(),
+                is_strict: strict,
                 confined,
                 net_each_run: config.net_each_run,
                 groups,
@@ -77,11 +79,24 @@ impl Engine {
     /// Starts a worker, which dies with the calling thread.
     pub fn start(&self) -> Result<Worker, SandboxError> {
         let zygote = Zygote::start(&self.options)?;
-        let (toolchains, stands_by) = (self.toolchains.clone(), self.options.strict);
-        let mut worker = Worker { next: None, next_judge: None, zygote, toolchains, stands_by };
-        worker.stand_by(Confines::new(&Limits::default(), true));
+        let (toolchains, stands_by) = (self.toolchains.clone(), self.options.is_strict);
+        let mut worker =
+            Worker { next: None, next_judge: None, zygote, toolchains, stands_by, report: Report::default() };
+        worker.stand_by(process_limits(&Limits::default(), true));
         Ok(worker)
     }
+}
+
+/// The library that confines an interpreter's copies, in a file in memory that nobody can change.
+fn library() -> Result<File, SandboxError> {
+    const LIBRARY: &[u8] = include_bytes!(env!("CONFINE_LIBRARY"));
+    let make = || {
+        let mut file = memory_file::make("confine")?;
+        file.write_all(LIBRARY)?;
+        memory_file::seal(&file)?;
+        Ok(file)
+    };
+    make().map_err(|error: io::Error| SandboxError::Start(format!("the library that confines programs: {error}")))
 }
 
 /// A running worker. What stands by is made ahead of its job, so that the job does not wait for it.
@@ -95,12 +110,14 @@ pub(crate) struct Worker {
     toolchains: Arc<[Toolchain]>,
     /// Whether anything does: not without namespaces, where programs see each other's processes.
     stands_by: bool,
+    /// What the process that ran the last program said of its layers.
+    report: Report,
 }
 
 impl Worker {
-    /// The kernel's Landlock ABI, 0 where there is none.
-    pub fn landlock_abi(&self) -> u32 {
-        self.zygote.landlock_abi
+    /// What the process that ran the last program said of its layers.
+    pub fn report(&self) -> Report {
+        self.report
     }
 
     /// The process id of the warm interpreter.
@@ -119,18 +136,19 @@ impl Worker {
     fn run_with(&mut self, job: &Job<'_>, artifact: Option<BorrowedFd<'_>>) -> Result<Outcome, SandboxError> {
         let killed = self.limit(job.limits(), false)?;
         let (running, channel) = self.begin(job, artifact).map_err(lost)?;
+        self.report = running.report;
         let outcome = watch(running, Some(channel), self.zygote.control(), job.limits()).map_err(lost)?;
         self.explain(outcome, killed)
     }
 
     /// Gives a job to the candidate that stands by, or to a new one where that is confined otherwise.
     fn begin(&mut self, job: &Job<'_>, artifact: Option<BorrowedFd<'_>>) -> io::Result<(Running, UnixStream)> {
-        let confines = Confines::of(job);
+        let wanted = process_limits_of(job);
         if artifact.is_some() {
-            return Candidate::ask(&self.zygote, confines, artifact)?.begin(job);
+            return Candidate::ask(&self.zygote, wanted, artifact)?.begin(job);
         }
         // One that does not suit is ended here, before the job's time begins.
-        let next = self.next.take().filter(|next| next.confines == confines);
+        let next = self.next.take().filter(|next| next.process_limits == wanted);
         let begun = match next.map(|next| next.begin(job)) {
             Some(Ok(begun)) => begun,
             // One that was lost while it stood by is no reason to lose the worker.
@@ -138,17 +156,17 @@ impl Worker {
                 if let Some(Err(error)) = lost {
                     tracing::debug!(%error, "a process that stood by was lost");
                 }
-                Candidate::ask(&self.zygote, confines.clone(), None)?.begin(job)?
+                Candidate::ask(&self.zygote, wanted.clone(), None)?.begin(job)?
             }
         };
-        self.stand_by(confines);
+        self.stand_by(wanted);
         Ok(begun)
     }
 
-    fn stand_by(&mut self, confines: Confines) {
+    fn stand_by(&mut self, limits: ProcessLimits) {
         if self.stands_by {
             // What went wrong shows when one is needed.
-            self.next = Candidate::ask(&self.zygote, confines, None).ok();
+            self.next = Candidate::ask(&self.zygote, limits, None).ok();
         }
     }
 

@@ -12,16 +12,17 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use confine::{Options, Part};
 use nix::libc;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde::de::IgnoredAny;
 
-use super::candidate::Confines;
+use super::candidate::RESERVE_BYTES;
 use super::cgroup::{Group, Groups};
-use super::filter::Filters;
 use super::forked::Newborn;
 use super::interpreter::Interpreter;
 use super::jail::Jail;
@@ -44,9 +45,10 @@ pub(crate) struct ZygoteOptions {
     pub interpreter: Interpreter,
     /// Files and folders to show to everything that runs, none inside another.
     pub needs: Vec<PathBuf>,
-    pub filters: Filters,
+    /// The library that confines copies.
+    pub library: Arc<File>,
     /// Whether a layer that cannot be put up is an error.
-    pub strict: bool,
+    pub is_strict: bool,
     /// Whether to make the outer namespaces and root.
     pub confined: bool,
     /// Whether each run has a network namespace of its own.
@@ -55,11 +57,12 @@ pub(crate) struct ZygoteOptions {
     pub groups: Option<Arc<Groups>>,
 }
 
-/// What a copy becomes.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Part<'a> {
-    Candidate(&'a Confines),
-    Judge,
+/// What the interpreter is told before it begins.
+#[derive(Serialize)]
+struct Settings {
+    /// What it hands on to the library.
+    options: u32,
+    reserve_bytes: u64,
 }
 
 /// A warm interpreter; ends when dropped.
@@ -68,8 +71,8 @@ pub(crate) struct Zygote {
     control: UnixStream,
     /// Its control group, where it has one.
     pub group: Option<Group>,
-    /// What it said of itself at the start.
-    pub landlock_abi: u32,
+    /// Whether its copies end where a layer cannot be put up.
+    pub is_strict: bool,
 }
 
 impl Zygote {
@@ -80,18 +83,16 @@ impl Zygote {
         let (ours, theirs) = UnixStream::pair().map_err(broken)?;
         let proc =
             File::options().read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY).open("/proc").map_err(broken)?;
-        let reserved = File::open("/dev/null").map_err(broken)?;
         let (mut complaint, complaint_end) = io::pipe().map_err(broken)?;
+        let kept = [theirs.as_raw_fd(), proc.as_raw_fd(), options.library.as_raw_fd()];
         let jail = Jail {
             needs: options.needs.clone(),
-            kept: vec![theirs.as_raw_fd(), proc.as_raw_fd(), reserved.as_raw_fd()],
-            ruleset: reserved.as_raw_fd(),
+            kept: kept.to_vec(),
             complaint: complaint_end.as_raw_fd(),
             confined: options.confined,
             drop_root: Jail::can_drop_root(),
         };
-        let numbers =
-            [theirs.as_raw_fd(), proc.as_raw_fd(), reserved.as_raw_fd()].map(|number: RawFd| number.to_string());
+        let numbers = kept.map(|number: RawFd| number.to_string());
         let mut command = Command::new(&options.interpreter.executable);
         command.args(["-I", "-B", "-X", "utf8", "-c", BOOTSTRAP]).args(numbers).env_clear();
         // A signal to its process group, such as a terminal's, is not for the server, nor the other way round.
@@ -110,34 +111,31 @@ impl Zygote {
             let _ = complaint.read_to_string(&mut step);
             failed(if step.is_empty() { error.to_string() } else { step })
         })?;
-        let mut zygote = Self { child, control: ours, group: None, landlock_abi: 0 };
+        let mut zygote = Self { child, control: ours, group: None, is_strict: options.is_strict };
         // It waits for its settings before it starts anything.
         if let Some(groups) = &options.groups {
             let group = groups.make().and_then(|group| group.enter(zygote.id()).map(|()| group));
             zygote.group = Some(group.map_err(|error| failed(format!("its control group: {error}")))?);
         }
-        let programs = |programs: &[Vec<u8>]| programs.iter().map(|bytes| hex(bytes)).collect::<Vec<_>>();
-        let settings = json!({
-            "zygote_filters": programs(&options.filters.zygote),
-            "candidate_filters": programs(&options.filters.candidate), "judge_filters": programs(&options.filters.judge),
-            "strict": options.strict, "net_each_run": options.net_each_run,
-            "goes_first": zygote.group.is_some(), "sys_clone": libc::SYS_clone,
-        });
+        let copies = Options {
+            is_strict: options.is_strict,
+            has_root: options.confined,
+            net_each_run: options.net_each_run,
+            goes_first: zygote.group.is_some(),
+        };
+        let settings = Settings { options: copies.bits(), reserve_bytes: RESERVE_BYTES };
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS);
-        let hello: io::Result<Value> = write_body(&mut zygote.control, &options.interpreter.code)
+        let ready: io::Result<IgnoredAny> = write_body(&mut zygote.control, &options.interpreter.code)
             .and_then(|()| write_frame(&mut zygote.control, &settings))
             .and_then(|()| read_frame(&mut zygote.control, deadline));
-        match hello {
-            Ok(hello) => zygote.landlock_abi = hello["landlock_abi"].as_u64().unwrap_or(0) as u32,
-            Err(error) => {
-                let _ = zygote.child.kill();
-                let mut text = String::new();
-                if let Some(mut stderr) = zygote.child.stderr.take() {
-                    let _ = stderr.read_to_string(&mut text);
-                }
-                let last = text.trim().lines().last().unwrap_or("it said nothing");
-                return Err(failed(format!("the interpreter ended at its start ({error}): {last}")));
+        if let Err(error) = ready {
+            let _ = zygote.child.kill();
+            let mut text = String::new();
+            if let Some(mut stderr) = zygote.child.stderr.take() {
+                let _ = stderr.read_to_string(&mut text);
             }
+            let last = text.trim().lines().last().unwrap_or("it said nothing");
+            return Err(failed(format!("the interpreter ended at its start ({error}): {last}")));
         }
         Ok(zygote)
     }
@@ -153,14 +151,10 @@ impl Zygote {
     }
 
     /// Asks for a copy of the process, with the files that it takes.
-    pub fn ask(&self, part: Part<'_>, files: &[BorrowedFd<'_>]) -> io::Result<Newborn> {
+    pub fn ask(&self, part: &Part, files: &[BorrowedFd<'_>]) -> io::Result<Newborn> {
         let (birth, birth_end) = UnixStream::pair()?;
-        let message = match part {
-            Part::Candidate(confines) => [b"C".to_vec(), confines.to_bytes()].concat(),
-            Part::Judge => b"J".to_vec(),
-        };
         let files: Vec<BorrowedFd<'_>> = std::iter::once(birth_end.as_fd()).chain(files.iter().copied()).collect();
-        hand_over(&self.control, &message, &files)?;
+        hand_over(&self.control, &part.to_bytes(), &files)?;
         Ok(Newborn::new(birth))
     }
 }
@@ -183,8 +177,4 @@ impl Drop for Zygote {
         while waitpid(Pid::from_raw(-group.as_raw()), None).is_ok() {}
         let _ = self.child.wait();
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -115,7 +115,6 @@ fn answer(socket: &mut UnixStream, ended: Ended, is_judged: bool) -> io::Result<
         peak_bytes: ended.peak_bytes,
         detail: ended.detail,
         sizes: vec![ended.stdout.len(), ended.stderr.len(), ended.returned.len()],
-        layers: BTreeMap::new(),
     };
     write_frame(socket, &report)?;
     for body in [ended.stdout, ended.stderr, ended.returned] {

@@ -1,16 +1,15 @@
-"""A warm interpreter that makes copies of itself: a candidate for each run, and a judge where there are asserts.
+"""A warm interpreter that has copies of itself made: a candidate for each run, and a judge where there are asserts.
 
-Their parent is the server, which watches them. Nothing that they are made for is read here: code, input and tests go straight to
-the process that needs them, so nothing of one run is in the memory that the next one inherits, and no test is in the memory
-that a candidate inherits. This process has one thread, always: `clone` counts on it.
+The library that it loads makes them and has them put up their layers; the code here that a copy runs, it runs behind those. This
+process has one thread, always: the library counts on it.
 """
+import ctypes
 import gc
 import math
 import os
 import random
 import signal
 import socket
-import struct
 import sys
 import threading
 
@@ -24,18 +23,15 @@ for WARM in (
         pass
 
 CHANNEL, JOB = 3, 4
-# A birth, then what a candidate takes.
-MOST_FILES = 7
-MESSAGE_BYTES = 64
-CONFINES, INT = struct.Struct("<4q"), struct.Struct("@i")
-# Processes past the limit that the kernel still lets a candidate have, so that the server sees that it has too many.
-SPARE_PROCESSES = 4
-# What a candidate gives back before it tells of an error, beside the memory that is its own.
-RESERVE_BYTES = 4 << 20
+# Where a judge hears from the server.
+TALK = 3
 THREAD_STACK, MOST_THREAD_STACK = 2 << 20, 64 << 20
 STACK_SIZE = threading.stack_size
 # More than any version of the interpreter waits before it quickens code.
 REHEARSALS = 50
+PART = ctypes.CFUNCTYPE(None)
+# A judge makes none, and its user's others count.
+MOST_PROCESSES = 1 << 20
 KEPT = sys.modules["__main__"]
 
 
@@ -78,42 +74,12 @@ def serve(job):
 MODES = {"program": load, "call": return_value, "serve": serve}
 
 
-def run_candidate(refused, confines, run, *files):
-    """Becomes a candidate: puts up every layer, then waits for its job. Never returns."""
-    told = run
-    try:
-        layers = Layers(SETTINGS["strict"])
-        proc, ruleset = SETTINGS["proc"], SETTINGS["ruleset"]
-        cpu_seconds, processes, file_bytes, address_space = CONFINES.unpack(confines)
-        if refused:
-            layers.up["namespaces"] = refused
-        else:
-            layers.put_up("namespaces", map_ids, proc, ID_MAPS)
-        # Zeros that nobody writes take address space alone.
-        RESERVE.append(bytes(RESERVE_BYTES))
-        if SETTINGS["goes_first"]:
-            go_first(proc)
-        layers.put_up("scratch", fresh_scratch, b"%d" % file_bytes)
-        layers.put_up("capabilities", drop_capabilities)
-        if ruleset >= 0:
-            layers.put_up("landlock", restrict_files, ruleset)
-        keep_only((*files[:JOB], run, *files[JOB:]))
-        told = JOB
-        die_with_parent()
-        limits = cpu_seconds, processes + SPARE_PROCESSES, file_bytes, address_space + RESERVE_BYTES
-        layers.put_up("rlimits", set_limits, *limits)
-        layers.put_up("seccomp", filter_system_calls, FILTERS)
-        if layers.up == ALL_UP:
-            write_all(JOB, READY)
-        else:
-            write_frame(JOB, {"layers": layers.up | FILTERED})
-    except BaseException as error:
-        try:
-            write_frame(told, {"failed": f"{type(error).__name__}: {error}"})
-        finally:
-            os._exit(1)
+def run_candidate():
+    """What a copy does behind all its layers: waits for its job and does it. Never returns."""
     status = 1
     try:
+        # Zeros that nobody writes take address space alone.
+        RESERVE.append(bytes(SETTINGS["reserve_bytes"]))
         job = read_frame(JOB)
         # Signals to process group 0 reach past a pid namespace, so a program has a group of its own. Until now it was in its
         # worker's, with which a process that nobody came to know of is ended.
@@ -141,31 +107,22 @@ def out_of_time(*_):
     raise Gone("the tests used up their processor time")
 
 
-def run_judge(_refused, _options, run):
-    """Becomes a judge, which waits for its tests and for its way to the candidate. Never returns."""
+def run_judge():
+    """What a copy does as a judge: waits for its tests and for its way to the candidate. Never returns."""
     try:
-        layers = Layers(SETTINGS["strict"])
-        if SETTINGS["ruleset"] >= 0:
-            layers.put_up("landlock", restrict_files, SETTINGS["ruleset"])
-        # Nothing comes in, nothing is heard. The zygote's own files are not kept while it waits: by them its end is seen.
-        null = os.open("/dev/null", os.O_RDWR)
-        keep_only((null, null, null, run))
-        run = 3
-        die_with_parent()
-        end = socket.socket(fileno=run)
+        end = socket.socket(fileno=TALK)
         is_wanted, files, _, _ = socket.recv_fds(end, 1, 1)
         end.detach()
         if not is_wanted:
             os._exit(0)
         channel = files[0]
-        job = read_frame(run)
+        job = read_frame(TALK)
         random.seed()
         limits = job["limits"]
-        cpu_seconds = max(1, math.ceil(limits["cpu_seconds"]))
-        # The second between the two limits is for the judge to say that time is up.
-        own = cpu_seconds, 1 << 20, limits["file_bytes"], limits["memory_bytes"] + RESERVE_BYTES, 1
-        layers.put_up("rlimits", set_limits, *own)
-        layers.put_up("seccomp", filter_system_calls, JUDGE_FILTERS)
+        cpu_seconds, address_space = max(1, math.ceil(limits["cpu_seconds"])), limits["memory_bytes"] + SETTINGS["reserve_bytes"]
+        error = CONFINE.confine_judge(ZYGOTE, cpu_seconds, MOST_PROCESSES, limits["file_bytes"], address_space)
+        if error:
+            raise OSError(error, os.strerror(error))
         gc.enable()
         signal.signal(signal.SIGXCPU, out_of_time)
         # Past the candidate's own wall clock the judge ends, whatever it is in the middle of.
@@ -175,13 +132,13 @@ def run_judge(_refused, _options, run):
     except BaseException as error:
         found = {"detail": f"{type(error).__name__}: {error}"}
     try:
-        write_frame(run, found)
+        write_frame(TALK, found)
     finally:
         os._exit(0)
 
 
 def low_number(file):
-    """The same file under the lowest number that is free: the server's own may be beyond those that copies close."""
+    """The same file under the lowest number that is free: a copy closes every number up to the highest."""
     low = os.dup(file)
     os.close(file)
     return low
@@ -208,10 +165,6 @@ def rehearse():
     own, arguments = (sys.stdin, sys.stdout), sys.argv
     with here, there, open(source) as sys.stdin, open("/dev/null", "w") as sys.stdout:
         for _ in range(REHEARSALS):
-            layers = Layers(True)
-            layers.put_up("namespaces", prctl, PR_SET_PDEATHSIG, SIGKILL)
-            layers.put_up("landlock", check, 0)
-            CONFINES.unpack(bytes(CONFINES.size))
             write_frame(here.fileno(), job)
             assert attempt(load, read_frame(there.fileno())) == 0
             flush_own((sys.stdout,))
@@ -223,60 +176,33 @@ def rehearse():
     linecache.cache.clear()
 
 
-PARTS = {b"C": run_candidate, b"J": run_judge}
-
-
-def make(part, options, files):
-    """Makes a process that becomes `part`; its id, or the error's number below 0."""
-    refused = None
+def library(proc, file):
+    """The library that confines copies. There is no /proc here but by a file."""
+    os.fchdir(proc)
     try:
-        pid = clone(CALLS[part])
-    except OSError as error:
-        if part != b"C" or SETTINGS["strict"]:
-            return -error.errno
-        refused = os.strerror(error.errno)
-        try:
-            pid = clone(CALLS[b"J"])
-        except OSError as error:
-            return -error.errno
-    if pid == 0:
-        PARTS[part](refused, options, *files)
-    return pid
-
-
-def serve_births():
-    """Makes a process for each message: one letter and its options, with a socket to tell its id to and the files that it takes."""
-    receive, close, write = CONTROL.recvmsg, os.close, os.write
-    room = socket.CMSG_SPACE(MOST_FILES * INT.size)
-    while True:
-        message, handed, _, _ = receive(MESSAGE_BYTES, room)
-        if not message:
-            os._exit(0)
-        (_, _, numbers), = handed
-        birth, *files = memoryview(numbers).cast("i")
-        write(birth, INT.pack(make(message[:1], message[1:], files)))
-        for file in files:
-            close(file)
-        close(birth)
+        loaded = ctypes.PyDLL(f"self/fd/{file}")
+    finally:
+        os.chdir("/")
+    os.close(file)
+    loaded.confine_prepare.restype = ctypes.c_void_p
+    loaded.confine_prepare.argtypes = ctypes.c_int, ctypes.c_int, ctypes.c_uint32
+    loaded.confine_serve.restype = ctypes.c_bool
+    loaded.confine_serve.argtypes = ctypes.c_void_p, PART, PART
+    loaded.confine_judge.argtypes = ctypes.c_void_p, *[ctypes.c_uint64] * 4
+    return loaded
 
 
 # Numbers that a copy moves its files to, so that no file comes from one of them.
 for _ in range(ARTIFACT + 1):
     if (file := os.open("/dev/null", os.O_RDWR)) > ARTIFACT:
         os.close(file)
-CONTROL = socket.socket(fileno=low_number(int(sys.argv[1])))
-SETTINGS = read_frame(CONTROL.fileno())
-ABI = landlock_abi()
-SETTINGS.update(proc=low_number(int(sys.argv[2])), ruleset=low_number(int(sys.argv[3])) if ABI else -1)
-ID_MAPS = id_maps()
-FILTERS, JUDGE_FILTERS = ready_filters(SETTINGS["candidate_filters"]), ready_filters(SETTINGS["judge_filters"])
-CALLS = {b"C": clone_call(namespace_flags(SETTINGS["net_each_run"])), b"J": clone_call(0)}
-OWN = Layers(SETTINGS["strict"])
-OWN.put_up("seccomp", filter_system_calls, ready_filters(SETTINGS["zygote_filters"]))
-# What a candidate inherits and cannot put up.
-FILTERED = {name: error for name, error in OWN.up.items() if error}
-ALL_UP = dict.fromkeys(("namespaces", "scratch", "capabilities", *(("landlock",) if SETTINGS["ruleset"] >= 0 else ()), "rlimits", "seccomp"), "")
-READY = frame({"layers": ALL_UP | FILTERED})
+CONTROL, PROC = map(low_number, map(int, sys.argv[1:3]))
+SETTINGS = read_frame(CONTROL)
+CONFINE = library(PROC, int(sys.argv[3]))
+ZYGOTE = CONFINE.confine_prepare(CONTROL, PROC, SETTINGS["options"])
+if not ZYGOTE:
+    # It has said why.
+    sys.exit(1)
 if hasattr(sys, "set_int_max_str_digits"):
     sys.set_int_max_str_digits(0)
 os.environ.clear()
@@ -287,8 +213,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for number in (signal.SIGHUP, signal.SIGALRM, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGVTALRM, signal.SIGPROF):
     signal.signal(number, end_by_signal)
 rehearse()
-write_frame(CONTROL.fileno(), {"landlock_abi": ABI, "version": sys.version.split()[0]})
+write_frame(CONTROL, None)
 gc.collect()
 gc.disable()
 gc.freeze()
-serve_births()
+CANDIDATE, JUDGE = PART(run_candidate), PART(run_judge)
+while CONFINE.confine_serve(ZYGOTE, CANDIDATE, JUDGE):
+    pass
+os._exit(0)

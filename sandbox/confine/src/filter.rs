@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use nix::errno::Errno;
 use nix::libc;
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+    BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch, apply_filter,
 };
-
-use crate::SandboxError;
 
 /// Flags of `clone` that make namespaces, and that by which a child would be its maker's sibling.
 const REFUSED_FLAGS: u64 = 0x7e02_0080 | libc::CLONE_PARENT as u64;
@@ -193,8 +193,7 @@ const PROCESSES: &[i64] = &[
 ];
 
 /// Calls that layers are put up with, and that no program may make.
-const SETUP: &[i64] =
-    &[libc::SYS_mount, libc::SYS_capset, libc::SYS_landlock_create_ruleset, libc::SYS_landlock_restrict_self];
+const SETUP: &[i64] = &[libc::SYS_mount, libc::SYS_capset, libc::SYS_landlock_restrict_self, libc::SYS_seccomp];
 
 /// What `prctl` may be asked for in the end.
 const PRCTL: [libc::c_int; 2] = [libc::PR_SET_NAME, libc::PR_GET_NAME];
@@ -203,29 +202,32 @@ const PRCTL: [libc::c_int; 2] = [libc::PR_SET_NAME, libc::PR_GET_NAME];
 /// process 1 of a pid namespace, which a candidate is.
 const FATAL: [libc::c_int; 6] = [libc::SIGKILL, libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
 
-/// The programs to install, in order, as the kernel's own bytes.
-#[derive(Debug, Clone)]
+/// The programs to install, in order.
 pub(crate) struct Filters {
     /// For a worker's interpreter and all that comes of it.
-    pub zygote: Vec<Vec<u8>>,
+    pub zygote: [BpfProgram; 3],
     /// For a candidate on top of that.
-    pub candidate: Vec<Vec<u8>>,
+    pub candidate: BpfProgram,
     /// For a judge on top of that: no signals, no processes.
-    pub judge: Vec<Vec<u8>>,
+    pub judge: BpfProgram,
 }
 
 impl Filters {
     /// Compiles the filters for this machine.
-    pub fn compile() -> Result<Self, SandboxError> {
-        let build = || -> Result<Self, seccompiler::BackendError> {
-            Ok(Self {
-                zygote: vec![bytes(&no_clone3()?), bytes(&allowed()?), bytes(&suicide()?)],
-                candidate: vec![bytes(&refused(false)?)],
-                judge: vec![bytes(&refused(true)?)],
-            })
-        };
-        build().map_err(|error| SandboxError::Start(format!("the seccomp filter cannot be compiled: {error}")))
+    ///
+    /// # Errors
+    /// There are none for its architecture.
+    pub fn compile() -> Result<Self, seccompiler::BackendError> {
+        Ok(Self { zygote: [no_clone3()?, allowed()?, suicide()?], candidate: refused(false)?, judge: refused(true)? })
     }
+}
+
+/// Puts this process under a filter.
+pub(crate) fn apply(program: &BpfProgram) -> nix::Result<()> {
+    apply_filter(program).map_err(|error| match error {
+        Error::Prctl(cause) | Error::Seccomp(cause) => Errno::from_raw(cause.raw_os_error().unwrap_or(0)),
+        _ => Errno::EINVAL,
+    })
 }
 
 /// `clone3` hides its flags from the filter: answered "no such call", so that libraries use `clone`.
@@ -314,17 +316,6 @@ fn architecture() -> Result<TargetArch, seccompiler::BackendError> {
     TargetArch::try_from(std::env::consts::ARCH)
 }
 
-fn bytes(program: &BpfProgram) -> Vec<u8> {
-    program
-        .iter()
-        .flat_map(|step| {
-            let code = step.code.to_ne_bytes();
-            let value = step.k.to_ne_bytes();
-            [code[0], code[1], step.jt, step.jf, value[0], value[1], value[2], value[3]]
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -332,11 +323,9 @@ mod tests {
     #[test]
     fn filters_fit_the_kernels_limit_and_what_each_run_puts_up_is_short() {
         let filters = Filters::compile().unwrap();
-        for program in filters.zygote.iter().chain(&filters.candidate).chain(&filters.judge) {
-            assert_eq!(program.len() % 8, 0);
-            assert!(program.len() / 8 <= 4096);
-        }
-        let length = |programs: &[Vec<u8>]| programs.iter().map(Vec::len).sum::<usize>();
-        assert!(length(&filters.candidate) * 4 < length(&filters.zygote));
+        let programs = filters.zygote.iter().chain([&filters.candidate, &filters.judge]);
+        assert!(programs.clone().all(|program| program.len() <= 4096));
+        let inherited: usize = filters.zygote.iter().map(Vec::len).sum();
+        assert!(filters.candidate.len() * 4 < inherited);
     }
 }

@@ -1,0 +1,73 @@
+//! A copy that becomes a candidate: it puts up every layer, says so, and goes on to wait for its job.
+#![allow(unsafe_code)]
+
+use std::os::fd::{BorrowedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::unistd::write;
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+
+use crate::namespaces::{fresh_scratch, go_first};
+use crate::zygote::{EntryPoints, Zygote};
+use crate::{Layer, ProcessLimits, Report, access, files, filter};
+
+/// The number of the file by which a candidate says that it is ready and is told its job; below it are its standard files and
+/// its channel, above it what else it was handed.
+const JOB: RawFd = 4;
+
+impl Zygote {
+    /// Puts up every layer in this copy; `refused` says why it has no namespaces of its own. The first of `handed` is the way
+    /// to the server. Comes back, with the copy's exit status, where a layer is missing.
+    pub(crate) fn become_candidate(
+        &self,
+        limits: &ProcessLimits,
+        handed: &[RawFd],
+        refused: Option<Errno>,
+        entry_points: &EntryPoints,
+    ) -> i32 {
+        let mut report = Report::default();
+        report.put(Layer::Namespaces, refused.map_or_else(|| self.ids.write(self.proc), Err));
+        if self.options.goes_first {
+            go_first(self.proc);
+        }
+        report.put(Layer::Scratch, fresh_scratch(limits.file_bytes));
+        report.put(Layer::Capabilities, drop_capabilities());
+        if let Some(ruleset) = self.ruleset.take() {
+            report.put(Layer::Landlock, access::restrict(ruleset));
+        }
+        let kept = in_order(handed);
+        // SAFETY: none is used after this but by its new number.
+        let kept_only = unsafe { files::keep_only(&kept, self.highest.max(*kept.iter().max().unwrap_or(&0))) };
+        // A change of rights would make the kernel forget whose end is its own, so this comes after those.
+        let ends_with_server = set_pdeathsig(Signal::SIGKILL);
+        if kept_only.and(ends_with_server).is_err() {
+            return 1;
+        }
+        report.put(Layer::Rlimits, limits.set(0));
+        let filtered = filter::apply(&self.filters.candidate);
+        report.put(Layer::Seccomp, self.own_filter.and(filtered));
+        // SAFETY: it has this number now, and nothing else here has it.
+        let job = unsafe { BorrowedFd::borrow_raw(JOB) };
+        let told = write(job, &report.to_bytes());
+        if told.is_err() || self.options.is_strict && report.failed().next().is_some() {
+            return 1;
+        }
+        (entry_points.candidate)();
+        1
+    }
+}
+
+/// The files that a candidate was handed, by the numbers that it is to have them under.
+fn in_order(handed: &[RawFd]) -> Vec<RawFd> {
+    let (job, others) = handed.split_first().unwrap_or((&-1, &[]));
+    let (below, above) = others.split_at(others.len().min(JOB as usize));
+    [below, &[*job], above].concat()
+}
+
+fn drop_capabilities() -> nix::Result<()> {
+    let none = CapabilitySet::empty();
+    let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    set_capabilities(None, sets).map_err(|error| Errno::from_raw(error.raw_os_error()))
+}

@@ -1,0 +1,64 @@
+//! What the interpreter calls, by the C calling convention.
+#![allow(unsafe_code)]
+
+use std::os::fd::{BorrowedFd, RawFd};
+use std::ptr::null_mut;
+
+use nix::errno::Errno;
+
+use crate::zygote::{EntryPoints, Zygote};
+use crate::{Options, ProcessLimits};
+
+/// Readies the making of copies, and puts this process under the system call filter that all of them inherit. `options` are
+/// [`Options::bits`]. Returns null, and says why on standard error, where that cannot be done.
+///
+/// # Safety
+/// Both files stay open; this process has one thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn confine_prepare(control: RawFd, proc: RawFd, options: u32) -> *mut Zygote {
+    // SAFETY: passed on to the caller.
+    let [control, proc] = [control, proc].map(|file| unsafe { BorrowedFd::borrow_raw(file) });
+    match Zygote::prepare(control, proc, Options::from_bits(options)) {
+        Ok(zygote) => Box::into_raw(Box::new(zygote)),
+        Err(error) => {
+            eprintln!("{error}");
+            null_mut()
+        }
+    }
+}
+
+/// Makes one copy, as the server asks for it, which goes on with `candidate` or `judge`; those do not come back. Returns whether
+/// to call it again: not once the server has hung up. It returns at a signal too, for what the interpreter does then.
+///
+/// # Safety
+/// `zygote` came from [`confine_prepare`]; this process has one thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn confine_serve(
+    zygote: *const Zygote,
+    candidate: extern "C" fn(),
+    judge: extern "C" fn(),
+) -> bool {
+    // SAFETY: passed on to the caller.
+    let zygote = unsafe { &*zygote };
+    // SAFETY: passed on to the caller.
+    let served = unsafe { zygote.serve(&EntryPoints { candidate, judge }) };
+    served.unwrap_or_else(|errno| errno == Errno::EINTR)
+}
+
+/// Confines a judge that has its tests to so many seconds of processor time, processes, and bytes of a file and of address
+/// space. Returns an error's number, or 0.
+///
+/// # Safety
+/// `zygote` came from [`confine_prepare`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn confine_judge(
+    zygote: *const Zygote,
+    cpu_seconds: u64,
+    processes: u64,
+    file_bytes: u64,
+    address_space: u64,
+) -> i32 {
+    let limits = ProcessLimits { cpu_seconds, processes, file_bytes, address_space: Some(address_space) };
+    // SAFETY: passed on to the caller.
+    unsafe { &*zygote }.confine_judge(&limits).map_or_else(|errno| errno as i32, |()| 0)
+}

@@ -1,0 +1,82 @@
+//! The limits that the kernel holds a process to, each of its children having them too.
+
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
+
+/// How many numbers stand for [`ProcessLimits`].
+const NUMBERS: usize = 4;
+/// What every copy is limited to.
+const FIXED: [(Resource, u64); 5] = [
+    (Resource::RLIMIT_CORE, 0),
+    (Resource::RLIMIT_NOFILE, 256),
+    (Resource::RLIMIT_STACK, 64 << 20),
+    (Resource::RLIMIT_MSGQUEUE, 0),
+    (Resource::RLIMIT_MEMLOCK, 0),
+];
+
+/// What a process may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessLimits {
+    /// Whole seconds of processor time.
+    pub cpu_seconds: u64,
+    /// Processes and threads.
+    pub processes: u64,
+    /// Bytes of all files, and of one.
+    pub file_bytes: u64,
+    /// Bytes of address space for each process; `None` for no limit.
+    pub address_space: Option<u64>,
+}
+
+impl ProcessLimits {
+    /// How many bytes [`Self::to_bytes`] gives.
+    pub(crate) const BYTES: usize = 8 * NUMBERS;
+
+    /// As they pass between the processes.
+    pub(crate) fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let address_space = self.address_space.unwrap_or(u64::MAX);
+        let numbers = [self.cpu_seconds, self.processes, self.file_bytes, address_space];
+        let mut bytes = [0; Self::BYTES];
+        for (place, number) in bytes.as_chunks_mut().0.iter_mut().zip(numbers) {
+            *place = number.to_le_bytes();
+        }
+        bytes
+    }
+
+    /// What [`Self::to_bytes`] gave.
+    pub(crate) fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+        let mut numbers = [0; NUMBERS];
+        for (number, place) in numbers.iter_mut().zip(bytes.as_chunks().0) {
+            *number = u64::from_le_bytes(*place);
+        }
+        let [cpu_seconds, processes, file_bytes, address_space] = numbers;
+        Self { cpu_seconds, processes, file_bytes, address_space: (address_space < u64::MAX).then_some(address_space) }
+    }
+
+    /// Holds this process to them; `spare_seconds` of processor time are left after the signal that says that it is used up.
+    pub(crate) fn set(&self, spare_seconds: u64) -> nix::Result<()> {
+        lower(Resource::RLIMIT_CPU, self.cpu_seconds, spare_seconds)?;
+        FIXED.into_iter().try_for_each(|(kind, most)| lower(kind, most, 0))?;
+        lower(Resource::RLIMIT_FSIZE, self.file_bytes, 0)?;
+        lower(Resource::RLIMIT_NPROC, self.processes, 0)?;
+        self.address_space.map_or(Ok(()), |bytes| lower(Resource::RLIMIT_AS, bytes, 0))
+    }
+}
+
+/// Sets one limit, or leaves it where this process may not have as much.
+fn lower(kind: Resource, value: u64, spare: u64) -> nix::Result<()> {
+    let (_, most) = getrlimit(kind)?;
+    let value = if most == RLIM_INFINITY { value } else { value.min(most.saturating_sub(spare)) };
+    setrlimit(kind, value, value.saturating_add(spare))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_come_through_as_they_were() {
+        for address_space in [None, Some(256 << 20)] {
+            let limits = ProcessLimits { cpu_seconds: 11, processes: 32, file_bytes: u64::MAX - 3, address_space };
+            assert_eq!(ProcessLimits::from_bytes(&limits.to_bytes()), limits);
+        }
+    }
+}
