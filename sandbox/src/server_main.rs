@@ -47,10 +47,7 @@ async fn serve_until_told(config: ServerConfig) -> Result<(), SandboxError> {
     let mut term = signal(SignalKind::terminate()).map_err(broken)?;
     let mut told = async || tokio::select! { _ = int.recv() => {}, _ = term.recv() => {} };
     let server = serve(config).await?;
-    println!("listening on {}, isolation {}", server.url(), server.layers().level());
-    for note in &server.layers().notes {
-        println!("note: {note}");
-    }
+    println!("{}", server.greeting());
     told().await;
     tokio::select! { () = server.shutdown() => {}, () = told() => {} }
     Ok(())

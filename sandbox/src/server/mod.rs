@@ -50,6 +50,14 @@ impl ServerHandle {
         &self.app.layers
     }
 
+    /// What people are told at its start: where it listens, how well it isolates, and why layers that are missing are missing.
+    pub fn greeting(&self) -> String {
+        let layers = self.layers();
+        let first = format!("listening on {}, isolation {}", self.url(), layers.level());
+        let notes = layers.notes.iter().map(|note| format!("note: {note}"));
+        std::iter::once(first).chain(notes).collect::<Vec<_>>().join("\n")
+    }
+
     /// The process ids of the workers.
     pub fn worker_ids(&self) -> Vec<u32> {
         self.app.pool.worker_ids()

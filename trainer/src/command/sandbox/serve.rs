@@ -81,7 +81,7 @@ pub async fn run(args: ServeArgs, interrupt: &Interrupt) -> Result<()> {
         Err(error @ SandboxError::BadConfig(_)) => return Err(Usage::error(error.to_string())),
         started => started.context("the code execution server")?,
     };
-    println!("listening on {}, isolation {}", server.url(), server.layers().level());
+    println!("{}", server.greeting());
     while interrupt.check().is_ok() {
         tokio::time::sleep(POLL).await;
     }
