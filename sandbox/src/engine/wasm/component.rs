@@ -29,7 +29,7 @@ const INPUTS: [&str; 6] = [
 const FOLDER: &str = "third_party/cpython-wasm";
 
 /// Part of the compiled code's name: how components are taken apart before they are compiled.
-const FORM: &str = "code and image apart";
+const FORM: &str = "one module, code and image apart";
 
 /// An interpreter's component.
 #[derive(Debug, Clone)]

@@ -3,8 +3,12 @@
 //! The runtime would put a module's data in place itself. Apart from the code, the data is a file that
 //! [`memory`](super::memory) maps for every instance.
 
-use wasm_encoder::{Component, ComponentSectionId, Module, RawSection};
-use wasmparser::{BinaryReaderError, Data, DataKind, DataSectionReader, Operator, Parser, Payload, TypeRef};
+use wasm_encoder::{Module, RawSection};
+use wasmparser::{BinaryReaderError, Data, DataKind, DataSectionReader, MemoryType, Operator, Parser, Payload};
+use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
+
+use super::link::link;
+use super::wiring;
 
 const WASM_PAGE: u64 = 64 << 10;
 
@@ -15,66 +19,41 @@ pub(super) struct Parts {
     pub image: Vec<u8>,
 }
 
-/// Takes the data out of a component that has one memory, and all its data in the module of that memory.
+/// Links a component's modules to one, and takes the data out of it.
 ///
 /// # Errors
-/// What is wrong with the component.
+/// What is wrong with the component, or not as the tool makes it that CPython's is made with.
 pub(super) fn take_apart(component: &[u8]) -> Result<Parts, String> {
-    let mut parts = Parts { component: Vec::new(), image: Vec::new() };
-    let mut code = Component::new();
-    let (mut depth, mut num_memories) = (0, 0);
-    for payload in Parser::new(0).parse_all(component) {
-        let payload = payload.map_err(broken)?;
-        let section = payload.as_section().filter(|_| depth == 0);
-        if let Some((id, range)) = section {
-            let bytes = &component[range];
-            if id == u8::from(ComponentSectionId::CoreModule) {
-                let module = without_data(bytes, &mut parts.image)?;
-                code.section(&RawSection { id, data: module.as_deref().unwrap_or(bytes) });
-            } else {
-                code.section(&RawSection { id, data: bytes });
-            }
-        }
-        match payload {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth -= 1,
-            Payload::MemorySection(memories) => num_memories += memories.count(),
-            Payload::DataSection(_) if depth > 1 => return Err("a component inside the component has data".into()),
-            _ => {}
-        }
-    }
-    if num_memories != 1 {
-        return Err(format!("the component has {num_memories} memories, not one"));
-    }
-    parts.component = code.finish();
-    Ok(parts)
+    let module = link(&wiring::read(component)?)?;
+    let (code, image) = without_data(&module)?;
+    Ok(Parts { component: with_interface_of(component, code)?, image })
 }
 
-/// The module without the data that it puts into its memory, which goes to `image`; `None` where it has none.
-fn without_data(module: &[u8], image: &mut Vec<u8>) -> Result<Option<Vec<u8>>, String> {
-    let mut code = Module::new();
-    let (mut memory_bytes, mut imports_memory, mut has_data) = (None, false, false);
+/// A component that offers and uses what `component` does, and whose code is `module`.
+fn with_interface_of(component: &[u8], mut module: Vec<u8>) -> Result<Vec<u8>, String> {
+    let unfit = |error| format!("the component cannot be put together again: {error:#}");
+    let DecodedWasm::Component(resolve, world) = wit_component::decode(component).map_err(unfit)? else {
+        return Err("the component has interfaces alone".into());
+    };
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).map_err(unfit)?;
+    ComponentEncoder::default().module(&module).and_then(|mut encoder| encoder.encode()).map_err(unfit)
+}
+
+/// A module without the data that it puts into its memory, and the data.
+fn without_data(module: &[u8]) -> Result<(Vec<u8>, Vec<u8>), String> {
+    let (mut code, mut image, mut memory_bytes) = (Module::new(), Vec::new(), None);
     for payload in Parser::new(0).parse_all(module) {
         let payload = payload.map_err(broken)?;
         let section = payload.as_section();
         match payload {
-            Payload::ImportSection(imports) => {
-                for import in imports.into_imports() {
-                    imports_memory |= matches!(import.map_err(broken)?.ty, TypeRef::Memory(_));
-                }
-            }
             Payload::MemorySection(memories) => {
                 let memory = memories.into_iter().next().transpose().map_err(broken)?;
-                let ordinary = memory.filter(|memory| {
-                    !(imports_memory || memory.memory64 || memory.shared || memory.page_size_log2.is_some())
-                });
-                memory_bytes = ordinary.and_then(|memory| memory.initial.checked_mul(WASM_PAGE));
+                let is_plain =
+                    |memory: &MemoryType| !(memory.memory64 || memory.shared || memory.page_size_log2.is_some());
+                memory_bytes = memory.filter(is_plain).and_then(|memory| memory.initial.checked_mul(WASM_PAGE));
             }
             Payload::DataSection(data) => {
-                let memory_bytes =
-                    memory_bytes.ok_or("a module of the component has data, and no plain memory of its own")?;
-                put_in_place(data, memory_bytes, image)?;
-                has_data = true;
+                put_in_place(data, memory_bytes.ok_or("the component's memory is not a plain one")?, &mut image)?;
                 continue;
             }
             // Code that uses it is refused by the compiler then.
@@ -85,7 +64,7 @@ fn without_data(module: &[u8], image: &mut Vec<u8>) -> Result<Option<Vec<u8>>, S
             code.section(&RawSection { id, data: &module[range] });
         }
     }
-    Ok(has_data.then(|| code.finish()))
+    Ok((code.finish(), image))
 }
 
 /// Writes what the segments put into a memory of `memory_bytes`.
@@ -120,50 +99,153 @@ fn broken(error: BinaryReaderError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use wasm_encoder::{ConstExpr, DataSection, MemorySection, MemoryType, ModuleSection};
+    use wasmparser::ElementKind;
+    use wasmtime::component::{Component, Linker};
+    use wasmtime::{Engine, Store};
 
     use super::*;
 
-    /// One memory of one page.
-    fn memory() -> MemorySection {
-        let mut memories = MemorySection::new();
-        let (maximum, page_size_log2) = (None, None);
-        memories.memory(MemoryType { minimum: 1, maximum, memory64: false, shared: false, page_size_log2 });
-        memories
+    /// As the tool makes components: a main module with what all share, libraries that are given each other's functions, and the
+    /// helpers between them and a function of the host. No data here, which the engine of this test could not put in place.
+    const LIBRARIES: &str = r#"(component
+        (import "twice" (func $twice (param "number" u32) (result u32)))
+        (core module $main
+            (type $counts (func (result i32)))
+            (memory (export "memory") 1)
+            (table $table (export "table") 6 funcref)
+            (global (export "counter") (mut i32) (i32.const 40))
+            (global (export "base of one") i32 (i32.const 1))
+            (global (export "base of two") i32 (i32.const 3))
+            (func (export "late") (result i32) (call_indirect $table (type $counts) (i32.const 5)))
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable))
+        (core module $one
+            (type (func)) (type $counts (func (result i32)))
+            (import "env" "table" (table $table 6 funcref))
+            (import "env" "base" (global $base i32))
+            (import "env" "counter" (global $counter (mut i32)))
+            (import "env" "late" (func $late (type $counts)))
+            (import "$root" "twice" (func $twice (param i32) (result i32)))
+            (func $next (type $counts)
+                (global.set $counter (i32.add (global.get $counter) (i32.const 1)))
+                (global.get $counter))
+            (func (export "twice next and late") (result i32)
+                (call $twice (i32.add (call_indirect $table (type $counts) (global.get $base)) (call $late))))
+            (elem (global.get $base) $next $next))
+        (core module $two
+            (type $counts (func (result i32)))
+            (import "env" "memory" (memory 1))
+            (import "env" "table" (table $table 6 funcref))
+            (import "env" "base" (global $base i32))
+            (import "one" "twice next and late" (func $of_one (type $counts)))
+            (import "wasi_snapshot_preview1" "reset_adapter_state" (func $reset))
+            (global $own (mut i32) (i32.const 1000))
+            (func $size (export "size") (result i32) memory.size)
+            (func (export "run") (param i32) (result i32)
+                (call $reset)
+                (i32.add (i32.add (local.get 0) (global.get $own))
+                    (i32.add (call $of_one) (call_indirect $table (type $counts) (global.get $base)))))
+            (elem (global.get $base) $size))
+        (core module $late
+            (import "env" "table" (table 6 funcref))
+            (import "two" "size" (func $size (result i32)))
+            (elem (i32.const 5) $size))
+        (core module $adapter
+            (import "__main_module__" "cabi_realloc" (func (param i32 i32 i32 i32) (result i32)))
+            (func (export "reset_adapter_state") unreachable))
+        (core module $jumps
+            (type $changes (func (param i32) (result i32)))
+            (table (export "$imports") 1 1 funcref)
+            (func (export "0") (type $changes) (call_indirect (type $changes) (local.get 0) (i32.const 0))))
+        (core module $destinations
+            (import "" "$imports" (table 1 1 funcref))
+            (import "" "0" (func $twice (param i32) (result i32)))
+            (elem (i32.const 0) $twice))
+        (core instance $jumps (instantiate $jumps))
+        (core instance $main (instantiate $main))
+        (core instance $adapter (instantiate $adapter (with "__main_module__" (instance $main))))
+        (core instance $one (instantiate $one
+            (with "$root" (instance (export "twice" (func $jumps "0"))))
+            (with "env" (instance
+                (export "table" (table $main "table")) (export "base" (global $main "base of one"))
+                (export "counter" (global $main "counter")) (export "late" (func $main "late"))))))
+        (core instance $two (instantiate $two
+            (with "one" (instance $one)) (with "wasi_snapshot_preview1" (instance $adapter))
+            (with "env" (instance
+                (export "memory" (memory $main "memory")) (export "table" (table $main "table"))
+                (export "base" (global $main "base of two"))))))
+        (core instance (instantiate $late (with "env" (instance $main)) (with "two" (instance $two))))
+        (core func $lowered (canon lower (func $twice)))
+        (core instance (instantiate $destinations
+            (with "" (instance (export "$imports" (table $jumps "$imports")) (export "0" (func $lowered))))))
+        (func (export "run") (param "number" u32) (result u32) (canon lift (core func $two "run"))))"#;
+
+    fn parts_of(text: &str) -> Result<Parts, String> {
+        take_apart(&wat::parse_str(text).unwrap())
     }
 
-    fn module(segments: &[(i32, &[u8])]) -> Module {
-        let mut data = DataSection::new();
-        for (start, bytes) in segments {
-            data.active(0, &ConstExpr::i32_const(*start), bytes.iter().copied());
-        }
-        let mut module = Module::new();
-        module.section(&memory()).section(&data);
-        module
-    }
-
-    fn component(modules: &[Module]) -> Vec<u8> {
-        let mut component = Component::new();
-        modules.iter().for_each(|module| {
-            component.section(&ModuleSection(module));
-        });
-        component.finish()
+    /// A component of one module, whose function does nothing.
+    fn alone(fields: &str) -> String {
+        format!(
+            r#"(component
+                (core module $main {fields} (func (export "run")))
+                (core instance $main (instantiate $main))
+                (func (export "run") (canon lift (core func $main "run"))))"#
+        )
     }
 
     #[test]
-    fn data_becomes_the_image_and_the_rest_stays() {
-        let parts = take_apart(&component(&[module(&[(4, b"abc"), (1, b"x"), (5, b"B")])])).unwrap();
+    fn linked_libraries_do_what_they_did() {
+        let run = |component: &[u8]| {
+            let engine = Engine::default();
+            let mut linker = Linker::new(&engine);
+            let twice = |_: wasmtime::StoreContextMut<'_, ()>, (number,): (u32,)| Ok((2 * number,));
+            linker.root().func_wrap("twice", twice).unwrap();
+            let mut store = Store::new(&engine, ());
+            let instance = linker.instantiate(&mut store, &Component::new(&engine, component).unwrap()).unwrap();
+            let run = instance.get_typed_func::<(u32,), (u32,)>(&mut store, "run").unwrap();
+            [5, 6].map(|number| run.call(&mut store, (number,)).unwrap().0)
+        };
+        let linked = parts_of(LIBRARIES).unwrap().component;
+        assert_eq!(run(&linked), [5 + 1000 + 2 * (41 + 1) + 1, 6 + 1000 + 2 * (42 + 1) + 1]);
+    }
+
+    #[test]
+    fn linked_libraries_share_a_table_that_is_filled_at_plain_numbers() {
+        let linked = parts_of(LIBRARIES).unwrap().component;
+        let mut places = Vec::new();
+        for payload in Parser::new(0).parse_all(&linked) {
+            if let Payload::ElementSection(elements) = payload.unwrap() {
+                for element in elements {
+                    let ElementKind::Active { offset_expr, .. } = element.unwrap().kind else { panic!("not active") };
+                    places.push(offset_expr.get_operators_reader().read().unwrap());
+                }
+            }
+        }
+        assert_eq!(places, [1, 3, 5].map(|value| Operator::I32Const { value }));
+    }
+
+    #[test]
+    fn data_becomes_the_image_and_the_code_stays() {
+        let data = r#"(data (i32.const 4) "abc") (data (i32.const 1) "x") (data (i32.const 5) "B")"#;
+        let memory = r#"(memory (export "memory") 1)"#;
+        let parts = parts_of(&alone(&format!("{memory} {data}"))).unwrap();
         assert_eq!(parts.image, b"\0x\0\0aBc");
-        let mut without = Module::new();
-        without.section(&memory());
-        assert_eq!(parts.component, component(&[without]));
+        assert_eq!(parts.component, parts_of(&alone(memory)).unwrap().component);
     }
 
     #[test]
     fn unfit_components_are_refused() {
-        let said = |bytes: &[u8]| take_apart(bytes).err().unwrap();
-        assert!(said(&component(&[module(&[]), module(&[])])).contains("2 memories"));
-        assert!(said(&component(&[module(&[(65_534, b"abc")])])).contains("ends at 65537, its memory at 65536"));
-        assert!(said(b"\0asm").contains("cannot be read"));
+        let said = |text: &str| parts_of(text).err().unwrap();
+        assert!(said(&alone("")).contains("0 memories, not one"));
+        let past_the_end = alone(r#"(memory 1) (data (i32.const 65534) "abc")"#);
+        assert!(said(&past_the_end).contains("ends at 65537, its memory at 65536"));
+        assert!(said(&alone("(memory 1) (func $starts) (start $starts)")).contains("runs code at its start"));
+        assert!(said(&alone("(memory 1) (tag)")).contains("has exceptions"));
+        let unknown = LIBRARIES.replace("\"reset_adapter_state\"", "\"fd_write\"");
+        assert!(said(&unknown).contains("uses fd_write of an adapter"));
+        let twice =
+            LIBRARIES.replace("(core instance $jumps (", "(core instance (instantiate $main)) (core instance $jumps (");
+        assert!(said(&twice).contains("two instances of core module 0"));
+        assert!(take_apart(b"\0asm").err().unwrap().contains("cannot be read"));
     }
 }

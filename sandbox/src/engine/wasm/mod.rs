@@ -18,12 +18,14 @@ mod files;
 mod host;
 mod image;
 mod interpreter;
+mod link;
 mod memory;
 mod modules;
 mod output;
 mod process;
 mod stream;
 mod tree;
+mod wiring;
 mod worker;
 
 pub(crate) use component::Component;
