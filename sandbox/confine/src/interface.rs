@@ -27,8 +27,9 @@ pub unsafe extern "C" fn confine_prepare(control: RawFd, proc: RawFd, options: u
     }
 }
 
-/// Makes one copy, as the server asks for it, which goes on with `candidate` or `judge`; those do not come back. Returns whether
-/// to call it again: not once the server has hung up. It returns at a signal too, for what the interpreter does then.
+/// Makes copies, as the server asks for them, which go on with `candidate` or `judge`; those do not come back. Returns at a signal,
+/// for what the interpreter does then, and once the server has hung up: whether to call it again. In between nothing of the
+/// interpreter runs, for what it writes is memory that the next copy is made of.
 ///
 /// # Safety
 /// `zygote` came from [`confine_prepare`]; this process has one thread.
@@ -40,9 +41,15 @@ pub unsafe extern "C" fn confine_serve(
 ) -> bool {
     // SAFETY: passed on to the caller.
     let zygote = unsafe { &*zygote };
-    // SAFETY: passed on to the caller.
-    let served = unsafe { zygote.serve(&EntryPoints { candidate, judge }) };
-    served.unwrap_or_else(|errno| errno == Errno::EINTR)
+    let entry_points = EntryPoints { candidate, judge };
+    loop {
+        // SAFETY: passed on to the caller.
+        match unsafe { zygote.serve(&entry_points) } {
+            Ok(true) => {}
+            Ok(false) => return false,
+            Err(errno) => return errno == Errno::EINTR,
+        }
+    }
 }
 
 /// Confines a judge that has its tests to so many seconds of processor time, processes, and bytes of a file and of address
