@@ -1,12 +1,13 @@
-//! A copy that becomes a candidate: it puts up every layer, says so, and goes on to wait for its job.
+//! A copy that becomes a candidate: it puts up every layer, says so, and goes on once its job is there.
 #![allow(unsafe_code)]
 
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
-use nix::unistd::write;
+use nix::sys::socket::{MsgFlags, recv};
+use nix::unistd::{setsid, write};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use crate::namespaces::{fresh_scratch, go_first};
@@ -19,7 +20,7 @@ const JOB: RawFd = 4;
 
 impl Zygote {
     /// Puts up every layer in this copy; `refused` says why it has no namespaces of its own. The first of `handed` is the way
-    /// to the server. Comes back, with the copy's exit status, where a layer is missing.
+    /// to the server. Comes back, with the copy's exit status, where a layer is missing or no job will come.
     pub(crate) fn become_candidate(
         &self,
         limits: &ProcessLimits,
@@ -54,8 +55,26 @@ impl Zygote {
         if told.is_err() || self.options.is_strict && report.failed().next().is_some() {
             return 1;
         }
-        (entry_points.candidate)();
-        1
+        match has_come(job) {
+            // Signals to process group 0 reach past a pid namespace, so a program has a group of its own. Until now it was in
+            // its worker's, with which a process that nobody came to know of is ended.
+            Ok(true) if setsid().is_ok() => {
+                (entry_points.candidate)();
+                1
+            }
+            Ok(false) => 0,
+            _ => 1,
+        }
+    }
+}
+
+/// Waits for a job, of which nothing is read; whether one came.
+fn has_come(job: BorrowedFd<'_>) -> nix::Result<bool> {
+    loop {
+        match recv(job.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK) {
+            Err(Errno::EINTR) => {}
+            received => return received.map(|num_bytes| num_bytes > 0),
+        }
     }
 }
 

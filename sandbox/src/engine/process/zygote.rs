@@ -95,6 +95,8 @@ impl Zygote {
         let numbers = kept.map(|number: RawFd| number.to_string());
         let mut command = Command::new(&options.interpreter.executable);
         command.args(["-I", "-B", "-X", "utf8", "-c", BOOTSTRAP]).args(numbers).env_clear();
+        // A function that is looked up at its first call would be looked up in every copy anew.
+        command.env("LD_BIND_NOW", "1");
         // A signal to its process group, such as a terminal's, is not for the server, nor the other way round.
         command.process_group(0);
         // What Python finds of its files at its start it takes for granted later: a program's output is a pipe.

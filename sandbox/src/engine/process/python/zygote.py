@@ -25,8 +25,13 @@ for WARM in (
 CHANNEL, JOB = 3, 4
 # Where a judge hears from the server.
 TALK = 3
+# The usual eight megabytes each would use up the address space before there are many threads.
 THREAD_STACK, MOST_THREAD_STACK = 2 << 20, 64 << 20
 STACK_SIZE = threading.stack_size
+# As random.seed, without its look at what it is given.
+SEED = super(random.Random, random._inst).seed
+# Most jobs have fewer.
+USUAL_BYTES = 1 << 16
 # More than any version of the interpreter waits before it quickens code.
 REHEARSALS = 50
 PART = ctypes.CFUNCTYPE(None)
@@ -74,29 +79,30 @@ def serve(job):
 MODES = {"program": load, "call": return_value, "serve": serve}
 
 
+def read_job(file):
+    """As read_frame, by one call in most cases."""
+    data = os.read(file, USUAL_BYTES)
+    if len(data) < LENGTH.size:
+        data += read_exactly(file, LENGTH.size - len(data))
+    missing = LENGTH.unpack_from(data)[0] + LENGTH.size - len(data)
+    text = data[LENGTH.size :]
+    return parsed((text + read_exactly(file, missing) if missing else text).decode())
+
+
 def run_candidate():
-    """What a copy does behind all its layers: waits for its job and does it. Never returns."""
+    """What a copy does behind all its layers, once its job is there. Never returns.
+
+    Each object that is touched here is a page that is copied first; what every copy does alike, the zygote does once.
+    """
     status = 1
     try:
-        # Zeros that nobody writes take address space alone.
-        RESERVE.append(bytes(SETTINGS["reserve_bytes"]))
-        job = read_frame(JOB)
-        # Signals to process group 0 reach past a pid namespace, so a program has a group of its own. Until now it was in its
-        # worker's, with which a process that nobody came to know of is ended.
-        os.setsid()
+        job = read_job(JOB)
         os.close(JOB)
-        gc.enable()
-        random.seed()
-        # The usual eight megabytes each would use up the address space before there are many threads.
-        threading.stack_size(THREAD_STACK)
-        threading.stack_size = modest_stack_size
+        SEED()
         status = run_command(job) if job["mode"] == "command" else run_to_the_end(MODES[job["mode"]], job)
         if "fetch_files" in job:
             write_all(CHANNEL, fetched_files(job["fetch_files"]).encode())
-    except EOFError:
-        # No job will come.
-        status = 0
-    except (OSError, MemoryError) as error:
+    except (EOFError, OSError, MemoryError) as error:
         RESERVE.clear()
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
     finally:
@@ -110,6 +116,7 @@ def out_of_time(*_):
 def run_judge():
     """What a copy does as a judge: waits for its tests and for its way to the candidate. Never returns."""
     try:
+        RESERVE.clear()
         end = socket.socket(fileno=TALK)
         is_wanted, files, _, _ = socket.recv_fds(end, 1, 1)
         end.detach()
@@ -123,7 +130,6 @@ def run_judge():
         error = CONFINE.confine_judge(ZYGOTE, cpu_seconds, MOST_PROCESSES, limits["file_bytes"], address_space)
         if error:
             raise OSError(error, os.strerror(error))
-        gc.enable()
         signal.signal(signal.SIGXCPU, out_of_time)
         # Past the candidate's own wall clock the judge ends, whatever it is in the middle of.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -166,10 +172,10 @@ def rehearse():
     with here, there, open(source) as sys.stdin, open("/dev/null", "w") as sys.stdout:
         for _ in range(REHEARSALS):
             write_frame(here.fileno(), job)
-            assert attempt(load, read_frame(there.fileno())) == 0
+            assert attempt(load, read_job(there.fileno())) == 0
             flush_own((sys.stdout,))
             flush(sys.stdout, sys.stderr)
-            random.seed()
+            SEED()
             LOADED.clear()
     sys.stdin, sys.stdout = own
     sys.modules["__main__"], sys.argv = KEPT, arguments
@@ -212,11 +218,14 @@ if hasattr(sys, "orig_argv"):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for number in (signal.SIGHUP, signal.SIGALRM, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGVTALRM, signal.SIGPROF):
     signal.signal(number, end_by_signal)
+threading.stack_size(THREAD_STACK)
+threading.stack_size = modest_stack_size
+# Zeros that nobody writes take address space alone.
+RESERVE.append(bytes(SETTINGS["reserve_bytes"]))
 rehearse()
-write_frame(CONTROL, None)
 gc.collect()
-gc.disable()
 gc.freeze()
+write_frame(CONTROL, None)
 CANDIDATE, JUDGE = PART(run_candidate), PART(run_judge)
 while CONFINE.confine_serve(ZYGOTE, CANDIDATE, JUDGE):
     pass
