@@ -24,19 +24,23 @@ pub(super) struct Parts {
 /// # Errors
 /// What is wrong with the component, or not as the tool makes it that CPython's is made with.
 pub(super) fn take_apart(component: &[u8]) -> Result<Parts, String> {
+    // This checks the component, too.
+    let interface =
+        wit_component::decode(component).map_err(|error| format!("the component cannot be read: {error:#}"))?;
     let module = link(&wiring::read(component)?)?;
     let (code, image) = without_data(&module)?;
-    Ok(Parts { component: with_interface_of(component, code)?, image })
+    Ok(Parts { component: with_interface(&interface, code)?, image })
 }
 
-/// A component that offers and uses what `component` does, and whose code is `module`.
-fn with_interface_of(component: &[u8], mut module: Vec<u8>) -> Result<Vec<u8>, String> {
-    let unfit = |error| format!("the component cannot be put together again: {error:#}");
-    let DecodedWasm::Component(resolve, world) = wit_component::decode(component).map_err(unfit)? else {
+/// A component that offers and uses what `interface` says, and whose code is `module`.
+fn with_interface(interface: &DecodedWasm, mut module: Vec<u8>) -> Result<Vec<u8>, String> {
+    let DecodedWasm::Component(resolve, world) = interface else {
         return Err("the component has interfaces alone".into());
     };
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).map_err(unfit)?;
-    ComponentEncoder::default().module(&module).and_then(|mut encoder| encoder.encode()).map_err(unfit)
+    let component = embed_component_metadata(&mut module, resolve, *world, StringEncoding::UTF8)
+        .and_then(|()| ComponentEncoder::default().module(&module))
+        .and_then(|mut encoder| encoder.encode());
+    component.map_err(|error| format!("the component cannot be put together again: {error:#}"))
 }
 
 /// A module without the data that it puts into its memory, and the data.

@@ -50,7 +50,7 @@ pub(super) struct Export<'a> {
     pub name: &'a str,
 }
 
-/// Reads the wiring of a component.
+/// Reads the wiring of a component that is known to be well-formed.
 ///
 /// # Errors
 /// What is wrong with the component, or not as it is made for a program.
@@ -78,11 +78,8 @@ enum Origin<'a> {
 struct Definitions<'a> {
     modules: Vec<&'a [u8]>,
     instances: Vec<Started<'a>>,
-    functions: Vec<Origin<'a>>,
-    tables: Vec<Origin<'a>>,
-    memories: Vec<Origin<'a>>,
-    globals: Vec<Origin<'a>>,
-    tags: Vec<Origin<'a>>,
+    /// Of each kind, in the order of their numbers.
+    items: [Vec<Origin<'a>>; 5],
     /// Functions that the component offers or uses itself.
     called: Vec<usize>,
 }
@@ -90,8 +87,11 @@ struct Definitions<'a> {
 /// What a module is to the program.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
+    /// One of [`Wiring::modules`].
     Part { number: usize },
+    /// A helper that jumps to functions of the host, or says where the jumps lead.
     Jumps,
+    /// A helper for older names of the host's functions.
     Adapter,
 }
 
@@ -105,7 +105,7 @@ impl<'a> Definitions<'a> {
             match payload {
                 Payload::ModuleSection { unchecked_range, .. } => {
                     if is_outermost {
-                        all.modules.push(&component[unchecked_range]);
+                        all.modules.push(component.get(unchecked_range).ok_or("the component is cut off")?);
                     }
                     depth += 1;
                 }
@@ -121,7 +121,7 @@ impl<'a> Definitions<'a> {
                         if let ComponentAlias::CoreInstanceExport { kind, instance_index, name } =
                             alias.map_err(broken)?
                         {
-                            all.space(kind).push(Origin::Instance { instance: instance_index as usize, name });
+                            all.items[place(kind)].push(Origin::Instance { instance: instance_index as usize, name });
                         }
                     }
                 }
@@ -132,7 +132,7 @@ impl<'a> Definitions<'a> {
                                 all.called.push(core_func_index as usize);
                                 all.called.extend(options.iter().filter_map(used_by_lifted));
                             }
-                            _ => all.functions.push(Origin::Host),
+                            _ => all.items[place(ExternalKind::Func)].push(Origin::Host),
                         }
                     }
                 }
@@ -142,25 +142,9 @@ impl<'a> Definitions<'a> {
         Ok(all)
     }
 
-    fn space(&mut self, kind: ExternalKind) -> &mut Vec<Origin<'a>> {
-        match kind {
-            ExternalKind::Func | ExternalKind::FuncExact => &mut self.functions,
-            ExternalKind::Table => &mut self.tables,
-            ExternalKind::Memory => &mut self.memories,
-            ExternalKind::Global => &mut self.globals,
-            ExternalKind::Tag => &mut self.tags,
-        }
-    }
-
     fn item(&self, kind: ExternalKind, index: usize) -> Result<Origin<'a>, String> {
-        let space = match kind {
-            ExternalKind::Func | ExternalKind::FuncExact => &self.functions,
-            ExternalKind::Table => &self.tables,
-            ExternalKind::Memory => &self.memories,
-            ExternalKind::Global => &self.globals,
-            ExternalKind::Tag => &self.tags,
-        };
-        space.get(index).copied().ok_or_else(|| format!("the component has no {kind:?} {index}"))
+        let item = self.items[place(kind)].get(index);
+        item.copied().ok_or_else(|| format!("the component has no {kind:?} {index}"))
     }
 
     /// Where an item comes from in the end: from the host, or from an instance of a module.
@@ -249,6 +233,17 @@ impl<'a> Definitions<'a> {
             Some(Role::Jumps) => Ok(Given::Host),
             None => Err(format!("{name} is used before core instance {instance} is there")),
         }
+    }
+}
+
+/// Where items of a kind stand in [`Definitions::items`].
+fn place(kind: ExternalKind) -> usize {
+    match kind {
+        ExternalKind::Func | ExternalKind::FuncExact => 0,
+        ExternalKind::Table => 1,
+        ExternalKind::Memory => 2,
+        ExternalKind::Global => 3,
+        ExternalKind::Tag => 4,
     }
 }
 
