@@ -4,11 +4,11 @@
 //! [`memory`](super::memory) maps for every instance.
 
 use wasm_encoder::{Module, RawSection};
-use wasmparser::{BinaryReaderError, Data, DataKind, DataSectionReader, MemoryType, Operator, Parser, Payload};
+use wasmparser::{Data, DataKind, DataSectionReader, MemoryType, Operator, Parser, Payload};
 use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
 
 use super::link::link;
-use super::wiring;
+use super::wiring::{self, broken};
 
 const WASM_PAGE: u64 = 64 << 10;
 
@@ -95,10 +95,6 @@ fn offset(segment: &Data<'_>) -> Result<u32, String> {
         }
     }
     Err("the component has data whose place is not a number".into())
-}
-
-fn broken(error: BinaryReaderError) -> String {
-    format!("the component cannot be read: {error}")
 }
 
 #[cfg(test)]

@@ -16,11 +16,11 @@ use wasm_encoder::{
     TypeSection,
 };
 use wasmparser::{
-    BinaryReaderError, DataSectionReader, ElementSectionReader, ExternalKind, FunctionBody, Global, Import,
-    KnownCustom, MemoryType, Name, Operator, Parser, Payload, Table, TypeRef, TypeSectionReader,
+    DataSectionReader, ElementSectionReader, ExternalKind, FunctionBody, Global, Import, KnownCustom, MemoryType, Name,
+    Operator, Parser, Payload, Table, TypeRef, TypeSectionReader,
 };
 
-use super::wiring::{Export, Given, Wired, Wiring, function_type};
+use super::wiring::{Export, Given, Wired, Wiring, broken, function_type};
 
 /// One module that does what those of `wiring` do, and exports what the component calls, and its memory.
 ///
@@ -423,8 +423,4 @@ fn all<'a, T: wasmparser::FromReader<'a>>(section: wasmparser::SectionLimited<'a
 /// A count within a module, whose own counts have 32 bits.
 fn number(count: usize) -> u32 {
     u32::try_from(count).expect("a module has less than four billion of anything")
-}
-
-fn broken(error: BinaryReaderError) -> String {
-    format!("the component cannot be read: {error}")
 }

@@ -303,6 +303,7 @@ fn role(module: &[u8], imports: &[Import<'_>]) -> Result<Option<Role>, String> {
     Ok(jumps.then_some(Role::Jumps))
 }
 
-fn broken(error: BinaryReaderError) -> String {
+/// What is said of a component, or of a module of it, that is not well-formed.
+pub(super) fn broken(error: BinaryReaderError) -> String {
     format!("the component cannot be read: {error}")
 }
