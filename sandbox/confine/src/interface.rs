@@ -7,7 +7,7 @@ use std::ptr::null_mut;
 use nix::errno::Errno;
 
 use crate::zygote::{EntryPoints, Zygote};
-use crate::{Options, ProcessLimits};
+use crate::{Options, ProcessLimits, folios};
 
 /// Readies the making of copies, and puts this process under the system call filter that all of them inherit. `options` are
 /// [`Options::bits`]. Returns null, and says why on standard error, where that cannot be done.
@@ -25,6 +25,17 @@ pub unsafe extern "C" fn confine_prepare(control: RawFd, proc: RawFd, options: u
             null_mut()
         }
     }
+}
+
+/// Has this process's memory in the form of which copies are made soonest: to be called once it is as copies are to find it.
+///
+/// # Safety
+/// `zygote` came from [`confine_prepare`]; this process has one thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn confine_gather(zygote: *const Zygote) {
+    // What cannot be moved is copied as it is, more slowly.
+    // SAFETY: passed on to the caller.
+    let _ = unsafe { folios::gather((*zygote).proc) };
 }
 
 /// Makes copies, as the server asks for them, which go on with `candidate` or `judge`; those do not come back. Returns at a signal,

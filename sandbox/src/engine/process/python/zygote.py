@@ -192,6 +192,8 @@ def library(proc, file):
     os.close(file)
     loaded.confine_prepare.restype = ctypes.c_void_p
     loaded.confine_prepare.argtypes = ctypes.c_int, ctypes.c_int, ctypes.c_uint32
+    loaded.confine_gather.argtypes = (ctypes.c_void_p,)
+    loaded.confine_gather.restype = None
     loaded.confine_serve.restype = ctypes.c_bool
     loaded.confine_serve.argtypes = ctypes.c_void_p, PART, PART
     loaded.confine_judge.argtypes = ctypes.c_void_p, *[ctypes.c_uint64] * 4
@@ -225,6 +227,7 @@ RESERVE.append(bytes(SETTINGS["reserve_bytes"]))
 rehearse()
 gc.collect()
 gc.freeze()
+CONFINE.confine_gather(ZYGOTE)
 write_frame(CONTROL, None)
 CANDIDATE, JUDGE = PART(run_candidate), PART(run_judge)
 while CONFINE.confine_serve(ZYGOTE, CANDIDATE, JUDGE):
