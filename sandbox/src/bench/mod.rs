@@ -25,7 +25,7 @@ use times::median;
 pub struct BenchOptions {
     /// Runs of the trivial program, each.
     pub runs: usize,
-    /// Gradings of an engine's rate, in each of three rounds.
+    /// Gradings of an engine's rate, in each round.
     pub gradings: usize,
     /// Callers at once where a rate is measured.
     pub clients: usize,
@@ -39,16 +39,16 @@ pub struct BenchOptions {
 
 impl Default for BenchOptions {
     fn default() -> Self {
-        Self { runs: 300, gradings: 1500, clients: 64, workers: 0, numeric_runs: 3, python: None }
+        Self { runs: 300, gradings: 600, clients: 64, workers: 0, numeric_runs: 3, python: None }
     }
 }
 
-/// Rounds of a rate; their median counts.
-const ROUNDS: usize = 3;
+/// Rounds of a rate; their median counts. Many short ones, so that what else slows the machine for some seconds does not decide.
+const ROUNDS: usize = 7;
 /// Trivial programs on end before it is the next one's turn.
 const TURN: usize = 20;
 /// A peer is slower: so many fewer of its runs make a round.
-const PEER_SHARE: usize = 10;
+const PEER_SHARE: usize = 8;
 
 /// A measurement that could not be made.
 #[derive(Debug, thiserror::Error)]
