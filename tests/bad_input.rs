@@ -97,6 +97,32 @@ fn a_run_folder_that_exists_is_left_alone() {
 }
 
 #[test]
+fn a_recipes_folder_keeps_its_seed() {
+    let bench = Bench::new();
+    let (recipe, dir) = (bench.text("recipe.toml"), bench.text("held"));
+    let of = |more: &[&str]| {
+        let mut arguments = vec!["recipe", "--config", &recipe, "--run-dir", &dir];
+        arguments.extend(more);
+        error(&arguments, 2)
+    };
+    assert_says(&of(&["--seed", "many"]), &["--seed", "many"]);
+    assert_says(&of(&["--seed", "-1"]), &["--seed", "-1", "0"]);
+    assert!(!bench.path("held").exists());
+
+    // A run of seed 4, as far as its first stage.
+    std::fs::create_dir_all(bench.path("held/cold-start")).unwrap();
+    let seed_4 = std::fs::read_to_string(&recipe).unwrap().replace("cold_start =", "seed = 4\ncold_start =");
+    bench.write("held/config.toml", &seed_4);
+    assert_says(&of(&["--seed", "5", "--resume"]), &[&dir, "seed 4", "seed 5", "--run-dir"]);
+    assert_says(&of(&["--resume"]), &[&dir, "seed 4", "no seed"]);
+    assert_says(&of(&["--seed", "4"]), &[&dir, "--resume"]);
+    assert_eq!(std::fs::read_to_string(bench.path("held/config.toml")).unwrap(), seed_4);
+    std::fs::remove_file(bench.path("held/config.toml")).unwrap();
+    assert_says(&of(&["--seed", "5", "--resume"]), &[&dir, "not recorded", "seed 5"]);
+    assert_eq!(std::fs::read_dir(bench.path("held")).unwrap().count(), 1, "nothing was written");
+}
+
+#[test]
 fn a_full_disk_is_said_and_nothing_half_written_stays() {
     let bench = Bench::new();
     run(&["cold-start", "--config", &bench.text("cold-start.toml")], 0);

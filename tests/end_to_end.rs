@@ -34,7 +34,9 @@ fn the_recipe_runs_from_nothing_to_its_report() {
         let text = std::fs::read_to_string(bench.path(file)).unwrap();
         bench.write(file, &text.replace(&bench.text("data"), &bench.text("runs/data")));
     }
-    let output = run(&["recipe", "--config", &bench.text("recipe.toml"), "--run-dir", &moved, "--resume"], 0);
+    let recipe = bench.text("recipe.toml");
+    let arguments = ["recipe", "--config", &recipe, "--seed", "5", "--run-dir", &moved, "--resume"];
+    let output = run(&arguments, 0);
     let printed = String::from_utf8_lossy(&output.stdout);
     for stage in ["cold-start", "stage-1", "stage-2"] {
         assert!(printed.contains(stage), "{printed}");
@@ -56,8 +58,31 @@ fn the_recipe_runs_from_nothing_to_its_report() {
         }
         assert!(row["seconds"].as_f64().unwrap() > 0.0);
     }
+    assert_eq!(summary["seed"], 5);
+    for suite in ["maths", "code", "instruction"] {
+        assert!(rows[0]["changes"][suite]["change"].is_null() && rows[0]["changes"][suite]["lost"] == false);
+        for pair in rows.windows(2) {
+            let change = &pair[1]["changes"][suite];
+            let difference = pair[1][suite].as_f64().unwrap() - pair[0][suite].as_f64().unwrap();
+            assert!((change["change"].as_f64().unwrap() - difference).abs() < 1e-9, "{change}");
+            let [low, high] = [0, 1].map(|end| change["interval"][end].as_f64().unwrap());
+            assert!(low <= difference && difference <= high && low < high, "{change}");
+            assert!(change["lost"].is_boolean(), "{change}");
+        }
+    }
+    let seed_of = |stage: &str| {
+        let text = std::fs::read_to_string(bench.path("moved").join(stage).join("config.toml")).unwrap();
+        text.parse::<toml::Table>().unwrap()["run"]["seed"].as_integer().unwrap()
+    };
+    let seeds = ["cold-start", "stage-1", "reward-model", "stage-2"].map(seed_of);
+    assert_eq!(seeds.iter().collect::<std::collections::HashSet<_>>().len(), 4, "{seeds:?}");
     let report = String::from_utf8(bytes(&bench.path("moved/report.html"))).unwrap();
-    assert!(report.contains("<svg") && report.contains("stage-2") && !report.contains("src=\"http"));
+    assert!(
+        report.contains("Seed 5:")
+            && report.contains("<svg")
+            && report.contains("stage-2")
+            && !report.contains("src=\"http")
+    );
     let steps = metrics(&bench.path("moved/stage-1"));
     assert_eq!(steps.iter().filter_map(|row| row["step"].as_u64()).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
     for row in &steps[1..] {
@@ -69,7 +94,7 @@ fn the_recipe_runs_from_nothing_to_its_report() {
     }
 
     // Once more with --resume: every stage is done, and the table comes again.
-    let again = run(&["recipe", "--config", &bench.text("recipe.toml"), "--run-dir", &moved, "--resume"], 0);
+    let again = run(&arguments, 0);
     assert_eq!(String::from_utf8_lossy(&again.stdout), printed);
 }
 

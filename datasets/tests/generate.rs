@@ -135,6 +135,14 @@ fn parts(completion: &str) -> (&str, &str) {
     thought.split_once("\n</think>\n\n").expect("closes its thinking")
 }
 
+/// The four parts of a line such as `7+5=12`.
+fn sum_of(line: &str) -> (i64, char, i64, i64) {
+    let (sum, total) = line.split_once('=').unwrap();
+    let place = sum.find(['+', '-']).unwrap();
+    let number = |text: &str| text.parse().unwrap();
+    (number(&sum[..place]), sum[place..].chars().next().unwrap(), number(&sum[place + 1..]), number(total))
+}
+
 /// What is inside the last `\boxed{}`.
 fn boxed(completion: &str) -> u32 {
     let (_, rest) = completion.rsplit_once("\\boxed{").unwrap();
@@ -238,9 +246,20 @@ fn the_files_are_read_back_as_they_were() {
 fn counts_and_shares_are_those_asked_for() {
     let config = small();
     let data = data();
-    assert_eq!(traces_of(&data, "math").len(), 1_650);
-    assert_eq!(traces_of(&data, "code").len(), 750);
-    assert_eq!(traces_of(&data, "instruction").len(), 600);
+    for (kind, section_share) in [
+        ("math", config.maths.trace_share),
+        ("sums", config.sums.trace_share),
+        ("code", config.code.trace_share),
+        ("instruction", config.instruction.trace_share),
+    ] {
+        let all = config.maths.trace_share
+            + config.sums.trace_share
+            + config.code.trace_share
+            + config.instruction.trace_share;
+        let expected = config.num_traces as f64 * section_share / all;
+        assert!((traces_of(&data, kind).len() as f64 - expected).abs() <= 1.0, "{kind}");
+    }
+    assert_eq!(data.traces.len(), config.num_traces);
     assert_eq!(data.train_tasks.math.len(), config.maths.num_train);
     assert_eq!(data.eval_tasks.code.len(), config.code.num_eval);
     assert_eq!(data.eval_tasks.instruction.len(), config.instruction.num_eval);
@@ -256,8 +275,40 @@ fn counts_and_shares_are_those_asked_for() {
     // Kinds are mixed, so that every stretch of the file teaches all of them.
     for stretch in data.traces.chunks(500) {
         let num_math = stretch.iter().filter(|trace| trace.id.starts_with("math")).count();
-        assert!((225..325).contains(&num_math), "{num_math}");
+        let expected = traces_of(&data, "math").len() * stretch.len() / data.traces.len();
+        assert!(num_math.abs_diff(expected) < 50, "{num_math}");
     }
+}
+
+#[test]
+fn sums_are_right_within_range_and_hold_no_chain() {
+    let data = data();
+    let sums = traces_of(&data, "sums");
+    let mut shown = HashSet::new();
+    for trace in &sums {
+        let (thought, text) = parts(trace.completion());
+        assert_eq!((thought.lines().count(), text), (small().sums.num_sums, "Done."));
+        let mut previous = None;
+        for line in thought.lines() {
+            let (start, sign, amount, total) = sum_of(line);
+            assert_eq!(total, if sign == '+' { start + amount } else { start - amount }, "{line}");
+            assert!((1..=9).contains(&amount) && (0..=20).contains(&start) && (0..=20).contains(&total), "{line}");
+            assert_ne!(Some(start), previous, "a chain: {thought}");
+            previous = Some(total);
+            shown.insert((start, sign, amount));
+        }
+    }
+    // 21 starts and 18 steps, less those that leave the range: 45 at either end.
+    assert_eq!(shown.len(), 21 * 18 - 90, "every step that a word problem can have is shown");
+
+    // Where problems of one step are asked for, the held-out ones are shown nowhere.
+    let mut config = small();
+    (config.maths.min_steps, config.maths.num_eval, config.maths.num_train) = (1, 5, 5);
+    let data = generate_demo(&config).unwrap();
+    let thoughts = |trace: &&Trace| parts(trace.completion()).0.to_owned();
+    let lines: Vec<String> = traces_of(&data, "sums").iter().map(thoughts).collect();
+    let fewer: HashSet<_> = lines.iter().flat_map(|thought| thought.lines()).collect();
+    assert!(fewer.len() < shown.len() && fewer.len() > shown.len() / 2, "{} of {}", fewer.len(), shown.len());
 }
 
 #[test]
@@ -323,12 +374,9 @@ fn careful_maths_is_right_and_careless_maths_rarely() {
         }
         assert_eq!(boxed(text), answer);
         for line in thought.lines() {
-            let (sum, total) = line.split_once(" = ").unwrap();
-            let (left, right) = sum.split_once([' ']).unwrap();
-            let (sign, amount) = right.split_once(' ').unwrap();
-            let (left, amount): (i64, i64) = (left.parse().unwrap(), amount.parse().unwrap());
-            let expected = if sign == "+" { left + amount } else { left - amount };
-            assert_eq!(total, expected.to_string(), "{line}");
+            let (left, sign, amount, total) = sum_of(line);
+            let expected = if sign == '+' { left + amount } else { left - amount };
+            assert_eq!(total, expected, "{line}");
         }
     }
     assert!(num_lucky > 0 && num_lucky * 6 < num_careless, "{num_lucky} of {num_careless}");
@@ -453,6 +501,7 @@ fn settings_out_of_range_are_named() {
         (refused(|it| it.held_out_share = 0.0), "demo data: held_out_share is 0; it lies above 0, at most at 0.5"),
         (refused(|it| it.maths.min_steps = 5), "demo data: maths.min_steps is 5; it lies between 1 and 4"),
         (refused(|it| it.maths.max_total = 10), "demo data: maths.max_total is 10; it lies between 18 and 1000"),
+        (refused(|it| it.sums.num_sums = 0), "demo data: sums.num_sums is 0; it lies between 1 and 30"),
         (refused(|it| it.code.min_operations = 1), "demo data: code.min_operations is 1; it lies between 2 and 4"),
     ] {
         assert_eq!(text, expected);
@@ -465,6 +514,7 @@ fn settings_out_of_range_are_named() {
     assert!(too_many.starts_with("demo data: code.num_eval is 200, but these settings gave only "), "{too_many}");
     let none = refused(|it| {
         it.maths.trace_share = 0.0;
+        it.sums.trace_share = 0.0;
         it.code.trace_share = 0.0;
         it.instruction.trace_share = 0.0;
     });

@@ -79,6 +79,10 @@ pub struct RecipeArgs {
     /// Overrides dir: the folder that the recipe writes.
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
+    /// Overrides seed: the number from which all stages' seeds and the data's follow.
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: Option<u64>,
     /// Leaves stages that are done alone, and goes on with the one in hand.
     #[arg(long)]
     pub resume: bool,

@@ -77,9 +77,7 @@ async fn run(cli: Cli) -> Result<()> {
             Some(config) => preference_training::train_reward_model(config, entry(run.resume), interrupt).await,
             None => Ok(()),
         },
-        (None, Some(Command::Recipe(args))) => {
-            command::recipe::run(&args.config, args.run_dir, entry(args.resume), interrupt).await
-        }
+        (None, Some(Command::Recipe(args))) => command::recipe::run(&args, entry(args.resume), interrupt).await,
         (None, Some(Command::Eval(args))) => command::eval::run(args, interrupt).await,
         (None, Some(Command::Generate(args))) => {
             tokio::task::block_in_place(|| command::generate::run(&args, &interrupt))

@@ -5,6 +5,7 @@
 //! crates but their names: it has to build before libtorch is there.
 
 mod cpython;
+mod demo;
 mod handover;
 mod libtorch;
 mod prerequisites;
@@ -23,7 +24,10 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
 Commands:
   setup                 bring libtorch and the sandbox's Python into third_party/ and check what the build needs
   demo [ARGUMENTS]      setup, then the whole recipe on the demo's model:
-                        trainer recipe --config configs/demo/recipe.toml [ARGUMENTS]
+                        trainer recipe --config configs/demo/recipe.toml [ARGUMENTS], as --seed N
+  demo --seeds N [--json FILE] [--run-dir DIR]
+                        the same for seeds 1 to N, one after another, and a table of medians and ranges;
+                        goes on where it was interrupted
   test [ARGUMENTS]      setup, then cargo test --workspace [ARGUMENTS]
   real [ARGUMENTS]      setup, then scripts/real_models.py [ARGUMENTS]: parity and training with real models
 
@@ -37,11 +41,15 @@ fn main() -> ExitCode {
     let command = arguments.next();
     let rest: Vec<String> = arguments.collect();
     let root = workspace_root();
+    let done = |()| ExitCode::SUCCESS;
     let outcome = match command.as_deref() {
-        Some("setup") if rest.is_empty() => setup::run(&root),
-        Some("demo") => demo(&root, &rest),
-        Some("test") => test(&root, &rest),
-        Some("real") => real(&root, &rest),
+        Some("setup") if rest.is_empty() => setup::run(&root).map(done),
+        Some("demo") => match demo::Demo::parse(&rest) {
+            Ok(demo) => demo.run(&root),
+            Err(what) => return wrong_usage(&what),
+        },
+        Some("test") => test(&root, &rest).map(done),
+        Some("real") => real(&root, &rest).map(done),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -51,7 +59,7 @@ fn main() -> ExitCode {
         None => return wrong_usage("a command is missing"),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -68,15 +76,6 @@ fn wrong_usage(what: &str) -> ExitCode {
 fn workspace_root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().unwrap_or(manifest).to_path_buf()
-}
-
-fn demo(root: &Path, arguments: &[String]) -> Result<()> {
-    setup::run(root)?;
-    eprintln!("building the trainer (release); the first build takes some minutes");
-    let mut cargo = handover::cargo(root);
-    cargo.args(["run", "--release", "--package", "trainer", "--"]);
-    cargo.args(["recipe", "--config", "configs/demo/recipe.toml"]);
-    Err(handover::replace_with(cargo.args(arguments)))
 }
 
 fn test(root: &Path, arguments: &[String]) -> Result<()> {

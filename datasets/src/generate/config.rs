@@ -17,6 +17,8 @@ pub struct DemoDataConfig {
     pub held_out_share: f64,
     /// Word problems.
     pub maths: MathsConfig,
+    /// Plain sums, in the traces alone.
+    pub sums: SumsConfig,
     /// Small Python programs.
     pub code: CodeConfig,
     /// Prompts with rules that a program can check.
@@ -45,6 +47,18 @@ pub struct MathsConfig {
     pub max_total: u32,
     /// A guess is off by up to this, in either direction.
     pub guess_range: u32,
+}
+
+/// Plain sums: the steps of the word problems by themselves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SumsConfig {
+    /// Share of the traces, relative to the other kinds' shares.
+    pub trace_share: f64,
+    /// Number of sums in a trace.
+    pub num_sums: usize,
+    /// Share of the sums that are of small numbers, which the model learns first.
+    pub easy_share: f64,
 }
 
 /// Small Python programs: a few operations on one whole number.
@@ -109,6 +123,7 @@ impl Default for DemoDataConfig {
             num_traces: 20_000,
             held_out_share: 0.1,
             maths: MathsConfig::default(),
+            sums: SumsConfig::default(),
             code: CodeConfig::default(),
             instruction: InstructionConfig::default(),
             preference: PreferenceConfig::default(),
@@ -121,7 +136,7 @@ impl Default for MathsConfig {
         Self {
             trace_share: 0.55,
             num_train: 2_000,
-            num_eval: 150,
+            num_eval: 300,
             careful_share: 0.5,
             min_steps: 2,
             max_steps: 4,
@@ -131,12 +146,18 @@ impl Default for MathsConfig {
     }
 }
 
+impl Default for SumsConfig {
+    fn default() -> Self {
+        Self { trace_share: 0.15, num_sums: 8, easy_share: 0.5 }
+    }
+}
+
 impl Default for CodeConfig {
     fn default() -> Self {
         Self {
             trace_share: 0.25,
             num_train: 2_000,
-            num_eval: 150,
+            num_eval: 300,
             careful_share: 0.4,
             min_operations: 2,
             max_operations: 4,
@@ -149,11 +170,11 @@ impl Default for CodeConfig {
 impl Default for InstructionConfig {
     fn default() -> Self {
         Self {
-            trace_share: 0.2,
+            trace_share: 0.3,
             num_train: 1_500,
-            num_eval: 150,
+            num_eval: 300,
             obeying_share: 0.38,
-            two_rules_share: 0.25,
+            two_rules_share: 0.4,
             courteous_share: 0.3,
         }
     }
@@ -171,10 +192,12 @@ impl DemoDataConfig {
     /// # Errors
     /// A setting is out of its range; the error names it.
     pub fn validate(&self) -> Result<(), DatasetError> {
-        let Self { maths, code, instruction, preference, .. } = self;
+        let Self { maths, sums, code, instruction, preference, .. } = self;
         for (field, share) in [
             ("maths.trace_share", maths.trace_share),
             ("maths.careful_share", maths.careful_share),
+            ("sums.trace_share", sums.trace_share),
+            ("sums.easy_share", sums.easy_share),
             ("code.trace_share", code.trace_share),
             ("code.careful_share", code.careful_share),
             ("code.function_share", code.function_share),
@@ -193,7 +216,7 @@ impl DemoDataConfig {
         )?;
         require(
             self.trace_shares().iter().sum::<f64>() > 0.0,
-            "maths.trace_share, code.trace_share and instruction.trace_share",
+            "maths.trace_share, sums.trace_share, code.trace_share and instruction.trace_share",
             "are all 0; one of them must be above 0".to_owned(),
         )?;
         for (field, number, range) in [
@@ -202,6 +225,7 @@ impl DemoDataConfig {
             ("maths.max_steps", maths.max_steps, 1..=20),
             ("maths.max_total", maths.max_total as usize, 18..=1000),
             ("maths.guess_range", maths.guess_range as usize, 1..=1000),
+            ("sums.num_sums", sums.num_sums, 1..=30),
             ("code.min_operations", code.min_operations, 2..=code.max_operations),
             ("code.max_operations", code.max_operations, 2..=12),
             ("code.num_tests", code.num_tests, 2..=20),
@@ -215,9 +239,9 @@ impl DemoDataConfig {
         Ok(())
     }
 
-    /// The kinds' shares of the traces: maths, code, instruction.
-    pub(crate) fn trace_shares(&self) -> [f64; 3] {
-        [self.maths.trace_share, self.code.trace_share, self.instruction.trace_share]
+    /// The kinds' shares of the traces: maths, sums, code, instruction.
+    pub(crate) fn trace_shares(&self) -> [f64; 4] {
+        [self.maths.trace_share, self.sums.trace_share, self.code.trace_share, self.instruction.trace_share]
     }
 }
 

@@ -113,7 +113,7 @@ impl Problem for MathsProblem {
         let mut text = "<think>\n".to_owned();
         let mut total = self.start;
         for (step, next) in self.steps.iter().zip(&self.totals) {
-            text += &format!("{total} {} {} = {next}\n", step.sign(), step.amount);
+            text += &format!("{total}{}{}={next}\n", step.sign(), step.amount);
             total = *next;
         }
         text + &format!("</think>\n\nThe answer is \\boxed{{{total}}}.")

@@ -13,13 +13,14 @@ mod maths;
 mod preference;
 mod problem;
 mod rule;
+mod sums;
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::Value;
 
-pub use config::{CodeConfig, DemoDataConfig, InstructionConfig, MathsConfig, PreferenceConfig};
+pub use config::{CodeConfig, DemoDataConfig, InstructionConfig, MathsConfig, PreferenceConfig, SumsConfig};
 
 use self::code::CodeProblem;
 use self::instruction::InstructionProblem;
@@ -160,14 +161,18 @@ impl Generator<'_> {
     }
 
     fn belongs(&self, problem: &impl Problem, split: Split) -> bool {
-        is_held_out(problem, self.config.held_out_share) == (split == Split::Eval)
+        is_held_out(&problem.essence(), self.config.held_out_share) == (split == Split::Eval)
     }
 
     fn traces(&self) -> Vec<Trace> {
         let config = self.config;
-        let [num_math, num_code, num_instruction] = apportion(config.num_traces, config.trace_shares());
+        let [num_math, num_sums, num_code, num_instruction] = apportion(config.num_traces, config.trace_shares());
         let mut traces =
             self.traces_of("math", num_math, config.maths.careful_share, |rng| MathsProblem::draw(&config.maths, rng));
+        traces.extend((0..num_sums).map(|index| {
+            let completion = sums::completion(config, &mut self.rng("sums traces", index as u64));
+            trace("sums", index, sums::PROMPT.to_owned(), completion)
+        }));
         traces.extend(
             self.traces_of("code", num_code, config.code.careful_share, |rng| CodeProblem::draw(&config.code, rng)),
         );
@@ -196,10 +201,7 @@ impl Generator<'_> {
             };
             let completion =
                 if rng.chance(careful_share) { problem.careful(&mut rng) } else { problem.careless(&mut rng) };
-            Trace {
-                id: format!("{kind}-trace-{index:05}"),
-                messages: vec![Message::user(problem.prompt()), Message::assistant(completion)],
-            }
+            trace(kind, index, problem.prompt(), completion)
         };
         (0..num_traces).map(trace_of).collect()
     }
@@ -283,13 +285,24 @@ fn too_few(section: &str, split: &str, asked: usize, found: usize) -> DatasetErr
     }
 }
 
-/// Splits a number by shares; the parts sum to it.
-fn apportion(number: usize, shares: [f64; 3]) -> [usize; 3] {
+/// Splits a number by shares, which are not all 0; the parts sum to it.
+fn apportion<const N: usize>(number: usize, shares: [f64; N]) -> [usize; N] {
     let total: f64 = shares.iter().sum();
-    let up_to = |share: f64| (number as f64 * share / total).round() as usize;
-    let first = up_to(shares[0]);
-    let second = up_to(shares[0] + shares[1]);
-    [first, second - first, number - second]
+    let (mut sum, mut taken) = (0.0, 0);
+    shares.map(|share| {
+        sum += share;
+        let end = (number as f64 * sum / total).round() as usize;
+        let part = end - taken;
+        taken = end;
+        part
+    })
+}
+
+fn trace(kind: &str, index: usize, prompt: String, completion: String) -> Trace {
+    Trace {
+        id: format!("{kind}-trace-{index:05}"),
+        messages: vec![Message::user(prompt), Message::assistant(completion)],
+    }
 }
 
 fn task(id: String, kind: TaskKind, prompt: String, verifier: &str, ground_truth: Value) -> Task {

@@ -21,9 +21,8 @@ pub(super) trait Problem {
     fn task(&self, id: String) -> Task;
 }
 
-/// Whether a problem is kept for evaluation. Looked up by its essence alone, so that data of
+/// Whether the problem of this essence is kept for evaluation. Looked up by its essence alone, so that data of
 /// different seeds and sizes never trains on what other data evaluates.
-pub(super) fn is_held_out(problem: &impl Problem, held_out_share: f64) -> bool {
-    let essence = problem.essence();
-    KeyedRng::new(&["held out".into(), essence.as_str().into()]).chance(held_out_share)
+pub(super) fn is_held_out(essence: &str, held_out_share: f64) -> bool {
+    KeyedRng::new(&["held out".into(), essence.into()]).chance(held_out_share)
 }

@@ -45,19 +45,21 @@ impl Rule {
         }
     }
 
+    /// Each rule with each of its parameters is as likely as another: what has more of them takes more to learn.
     fn draw_other(num_items: usize, rng: &mut KeyedRng) -> Self {
-        match rng.below(10) {
-            0 => Self::NoCommas,
-            1 => Self::Ending(rng.choose(&ENDINGS)),
-            2 => Self::Quotes,
-            3 => Self::Keyword(rng.choose(&KEYWORDS)),
-            4 => Self::Forbidden(rng.choose(&FORBIDDEN)),
-            5 => Self::AtLeastWords(rng.choose(&LONG)),
-            6 => Self::LessThanWords(SHORT),
-            7 => Self::Bullets(num_items),
-            8 => Self::Title,
-            _ => Self::Postscript,
-        }
+        let mut rules = vec![
+            Self::NoCommas,
+            Self::Quotes,
+            Self::LessThanWords(SHORT),
+            Self::Bullets(num_items),
+            Self::Title,
+            Self::Postscript,
+        ];
+        rules.extend(ENDINGS.map(Self::Ending));
+        rules.extend(KEYWORDS.map(Self::Keyword));
+        rules.extend(FORBIDDEN.map(Self::Forbidden));
+        rules.extend(LONG.map(Self::AtLeastWords));
+        rng.choose(&rules)
     }
 
     /// The rule as the prompt states it.
@@ -84,7 +86,7 @@ impl Rule {
             Self::Lowercase => "small letters".to_owned(),
             Self::Capitals => "capital letters".to_owned(),
             Self::NoCommas => "no commas".to_owned(),
-            Self::Ending(_) => "the end".to_owned(),
+            Self::Ending(phrase) => format!("end with {phrase}"),
             Self::Quotes => "double quotes".to_owned(),
             Self::Keyword(word) => format!("use {word}"),
             Self::Forbidden(word) => format!("no {word}"),

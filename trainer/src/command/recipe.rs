@@ -3,41 +3,25 @@
 //! Each stage writes a run folder inside the recipe's and starts from the stage before. With `--resume`, stages that are
 //! done are left alone and the one in hand goes on.
 
+use super::recipe_summary::Summary;
 use crate::checkpoint::last;
+use crate::cli::RecipeArgs;
 use crate::config::{RecipeConfig, ReinforceRun, RewardModelRun, Source, SupervisedRun, load};
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::preference_training::train_reward_model;
 use crate::record::atomic::write_file;
 use crate::record::eval::EvalSummary;
+use crate::record::metrics::read_metrics;
 use crate::record::run_folder::RunFolder;
 use crate::session::Entry;
 use crate::stage::run_stage;
 use crate::supervised::cold_start;
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// `summary.json`.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Summary {
-    rows: Vec<Row>,
-}
-
-/// One stage's figures: pass@1 on held-out tasks, with 95 % intervals.
-#[derive(Debug, Serialize, Deserialize)]
-struct Row {
-    stage: String,
-    maths: f64,
-    code: f64,
-    instruction: f64,
-    /// Wall-clock seconds of the stage, evaluation too.
-    seconds: f64,
-    maths_interval: [f64; 2],
-    code_interval: [f64; 2],
-    instruction_interval: [f64; 2],
-}
+const COLD_START: &str = "cold-start";
 
 /// A recipe on its way.
 struct Recipe {
@@ -54,20 +38,22 @@ struct Recipe {
 /// Runs every stage that is left, and prints the table.
 ///
 /// # Errors
-/// A stage fails, or the user interrupts.
-pub async fn run(path: &Path, dir: Option<PathBuf>, entry: Entry, interrupt: Interrupt) -> Result<()> {
+/// A folder that holds another seed's run, a stage that fails, or the user interrupts.
+pub async fn run(args: &RecipeArgs, entry: Entry, interrupt: Interrupt) -> Result<()> {
+    let path = &args.config;
     let mut config: RecipeConfig = load(&Source { path: Some(path), ..Source::default() })?;
     config.validate()?;
     let named_dir = config.dir.clone();
-    config.dir = dir.unwrap_or(config.dir);
-    let folder = match entry {
-        Entry::Resume if config.dir.is_dir() => RunFolder::open(&config.dir),
-        _ => RunFolder::create(&config.dir),
+    config.dir = args.run_dir.clone().unwrap_or(config.dir);
+    config.seed = args.seed.or(config.seed);
+    let data_seed = config.seed_of("data");
+    if let (Some(generate), Some(seed)) = (&mut config.generate, data_seed) {
+        generate.seed = seed;
     }
-    .map_err(|error| Usage::error(format!("{error:#}")))?;
+    let folder = open_folder(&config, entry).map_err(|error| Usage::error(format!("{error:#}")))?;
     let summary = match std::fs::read(folder.summary()) {
         Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| folder.summary().display().to_string())?,
-        Err(_) => Summary::default(),
+        Err(_) => Summary::new(config.seed),
     };
     let base = path.parent().unwrap_or(Path::new("")).to_owned();
     let mut recipe = Recipe { config, base, named_dir, folder, summary, interrupt };
@@ -77,9 +63,36 @@ pub async fn run(path: &Path, dir: Option<PathBuf>, entry: Entry, interrupt: Int
     recipe.reward_model().await?;
     recipe.stage(2, "stage-2").await?;
     let report = crate::report::write_report(recipe.folder.root())?;
-    print!("{}", recipe.table());
+    print!("{}", recipe.summary.table());
     println!("\nreport: {}", report.display());
     Ok(())
+}
+
+/// Makes the recipe's folder, or opens it where the run in it is this seed's; writes the resolved configuration there.
+fn open_folder(config: &RecipeConfig, entry: Entry) -> Result<RunFolder> {
+    let dir = &config.dir;
+    let folder = match entry {
+        Entry::Resume if dir.is_dir() => RunFolder::open(dir)?,
+        _ => RunFolder::create(dir)?,
+    };
+    let begun = dir.join(COLD_START).is_dir();
+    let saved: Option<RecipeConfig> = match folder.config() {
+        path if path.is_file() => Some(load(&Source { path: Some(&path), ..Source::default() })?),
+        _ => None,
+    };
+    let held = saved.as_ref().map(|saved| saved.seed);
+    if held.is_some_and(|held| held != config.seed) || (held.is_none() && begun && config.seed.is_some()) {
+        let name = |seed: Option<u64>| seed.map_or("no seed of the recipe's".to_owned(), |seed| format!("seed {seed}"));
+        let held = held.map_or("a seed that is not recorded".to_owned(), name);
+        anyhow::bail!(
+            "{} holds the run of {held}, and this is to be one of {}: name another folder with --run-dir, or the seed of \
+             that run with --seed",
+            dir.display(),
+            name(config.seed)
+        );
+    }
+    write_file(&folder.config(), toml::to_string(config).context("the recipe as TOML")?.as_bytes())?;
+    Ok(folder)
 }
 
 impl Recipe {
@@ -97,7 +110,7 @@ impl Recipe {
     }
 
     async fn cold_start(&mut self) -> Result<()> {
-        let name = "cold-start";
+        let name = COLD_START;
         let Some(entry) = self.entry(name) else { return Ok(()) };
         let started = Instant::now();
         let config: SupervisedRun = self.load(&self.config.cold_start, name, &[])?;
@@ -110,7 +123,7 @@ impl Recipe {
         let Some(entry) = self.entry(name) else { return Ok(()) };
         let started = Instant::now();
         let (file, from) = match stage {
-            1 => (&self.config.stage_1, "cold-start"),
+            1 => (&self.config.stage_1, COLD_START),
             _ => (&self.config.stage_2, "stage-1"),
         };
         let mut assignments = vec![self.assignment("model.path", &last(&self.config.dir.join(from)))];
@@ -126,23 +139,28 @@ impl Recipe {
 
     async fn reward_model(&mut self) -> Result<()> {
         let name = "reward-model";
+        let started = Instant::now();
         let run = self.config.dir.join(name);
-        let from = self.assignment("model.path", &last(&self.config.dir.join("cold-start")));
+        let from = self.assignment("model.path", &last(&self.config.dir.join(COLD_START)));
         let config: RewardModelRun = self.load(&self.config.reward_model, name, &[from])?;
-        if !run.is_dir() {
-            return train_reward_model(config, Entry::New, self.interrupt.clone()).await;
-        }
-        let done = RunFolder::open(&run)?.latest_checkpoint()?.map_or(0, |(step, _)| step);
-        if done >= config.update.steps {
+        let steps = config.update.steps;
+        let entry = if run.is_dir() { Entry::Resume } else { Entry::New };
+        if entry == Entry::Resume && RunFolder::open(&run)?.latest_checkpoint()?.is_some_and(|(step, _)| step >= steps)
+        {
             eprintln!("{name}: done before");
-            return Ok(());
+        } else {
+            train_reward_model(config, entry, self.interrupt.clone()).await?;
         }
-        train_reward_model(config, Entry::Resume, self.interrupt.clone()).await
+        if self.summary.reward_model_seconds.is_none() {
+            self.summary.reward_model_seconds = Some(self.seconds(name, started)?);
+            self.write_summary()?;
+        }
+        Ok(())
     }
 
     /// How to enter a stage's folder; nothing where the stage is done.
     fn entry(&self, name: &str) -> Option<Entry> {
-        if self.summary.rows.iter().any(|row| row.stage == name) {
+        if self.summary.has(name) {
             eprintln!("{name}: done before");
             return None;
         }
@@ -151,6 +169,9 @@ impl Recipe {
 
     fn load<C: serde::de::DeserializeOwned>(&self, file: &Path, name: &str, assignments: &[String]) -> Result<C> {
         let mut assignments = assignments.to_vec();
+        if let Some(seed) = self.config.seed_of(name) {
+            assignments.push(format!("run.seed={seed}"));
+        }
         assignments.push(self.assignment("run.dir", &self.config.dir.join(name)));
         let path = self.base.join(file);
         let moved = Some((self.named_dir.clone(), self.config.dir.clone()));
@@ -162,45 +183,35 @@ impl Recipe {
     }
 
     fn add_row(&mut self, name: &str, steps: u64, started: Instant) -> Result<()> {
-        let path = RunFolder::open(&self.config.dir.join(name))?.eval(steps);
-        let bytes = std::fs::read(&path)
-            .with_context(|| format!("{}: a recipe's stages evaluate after their last step", path.display()))?;
-        let evaluated: Vec<EvalSummary> = serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;
-        let find = |dataset: &str| {
-            let summary = evaluated.iter().find(|summary| summary.dataset == dataset);
-            summary.with_context(|| format!("{}: has no dataset {dataset}, which summary names", path.display()))
+        let before = match self.summary.last_stage() {
+            Some(stage) => match RunFolder::open(&self.config.dir.join(stage))?.latest_eval()? {
+                Some(path) => read_evaluation(&path)?,
+                None => Vec::new(),
+            },
+            None => Vec::new(),
         };
-        let columns = &self.config.summary;
-        let (maths, code, instruction) = (find(&columns.maths)?, find(&columns.code)?, find(&columns.instruction)?);
-        self.summary.rows.push(Row {
-            stage: name.to_owned(),
-            maths: maths.pass_at_1,
-            code: code.pass_at_1,
-            instruction: instruction.pass_at_1,
-            seconds: started.elapsed().as_secs_f64(),
-            maths_interval: maths.interval,
-            code_interval: code.interval,
-            instruction_interval: instruction.interval,
-        });
-        write_file(&self.folder.summary(), &serde_json::to_vec_pretty(&self.summary)?)
+        let path = RunFolder::open(&self.config.dir.join(name))?.eval(steps);
+        let after = read_evaluation(&path).context("a recipe's stages evaluate after their last step")?;
+        let seconds = self.seconds(name, started)?;
+        self.summary
+            .add_row(name, &self.config.summary, &before, &after, seconds)
+            .with_context(|| path.display().to_string())?;
+        self.write_summary()
     }
 
-    fn table(&self) -> String {
-        let mut text =
-            format!("\n{:<12} {:>18} {:>18} {:>18} {:>9}\n", "held-out, %", "maths", "code", "instruction", "seconds");
-        for row in &self.summary.rows {
-            let cell = |value: f64, [low, high]: [f64; 2]| {
-                format!("{:.1} ({:.0} to {:.0})", 100.0 * value, 100.0 * low, 100.0 * high)
-            };
-            text.push_str(&format!(
-                "{:<12} {:>18} {:>18} {:>18} {:>9.0}\n",
-                row.stage,
-                cell(row.maths, row.maths_interval),
-                cell(row.code, row.code_interval),
-                cell(row.instruction, row.instruction_interval),
-                row.seconds,
-            ));
-        }
-        text
+    /// Wall-clock seconds of a stage that is done. One that was interrupted took those of its recorded steps at least.
+    fn seconds(&self, name: &str, started: Instant) -> Result<f64> {
+        let steps = read_metrics(&RunFolder::open(&self.config.dir.join(name))?.metrics())?;
+        let recorded: f64 = steps.iter().filter_map(|step| step.get("time/step")).sum();
+        Ok(started.elapsed().as_secs_f64().max(recorded))
     }
+
+    fn write_summary(&self) -> Result<()> {
+        write_file(&self.folder.summary(), &serde_json::to_vec_pretty(&self.summary)?)
+    }
+}
+
+fn read_evaluation(path: &Path) -> Result<Vec<EvalSummary>> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
 }

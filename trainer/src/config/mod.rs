@@ -11,7 +11,7 @@ mod supervised;
 pub use self::sandbox::SandboxSection;
 pub use file::{Source, load};
 pub use preference::RewardModelRun;
-pub use recipe::RecipeConfig;
+pub use recipe::{RecipeConfig, SummaryColumns};
 pub use reinforce::{ReinforceRun, UpdateSection};
 pub use sections::{EvalDataset, EvalSection, PromptSection, RunSection};
 pub use supervised::SupervisedRun;

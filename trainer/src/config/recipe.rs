@@ -2,6 +2,7 @@
 
 use crate::failure::Usage;
 use anyhow::Result;
+use datasets::KeyedRng;
 use datasets::generate::DemoDataConfig;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -13,6 +14,10 @@ use std::path::PathBuf;
 pub struct RecipeConfig {
     /// The recipe's folder.
     pub dir: PathBuf,
+    /// The number from which the seed of every stage and that of the generated data follow; absent, each is what its own
+    /// section says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// The configuration of `trainer cold-start`.
     pub cold_start: PathBuf,
     /// The configuration of `trainer --stage 1`.
@@ -50,5 +55,37 @@ impl RecipeConfig {
             return Err(Usage::error("dir: name the recipe's folder, or pass --run-dir"));
         }
         Ok(())
+    }
+
+    /// The seed of a part of the recipe (a stage, or the data), below 2^53 so that TOML and JSON hold it exactly; absent
+    /// where the recipe has none.
+    pub fn seed_of(&self, part: &str) -> Option<u64> {
+        let seed = self.seed?;
+        Some(KeyedRng::new(&[seed.into(), "recipe".into(), part.into()]).next_u64() >> 11)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_has_a_seed_of_its_own_that_follows_from_the_recipes() {
+        let config = |seed| RecipeConfig {
+            dir: "runs/demo".into(),
+            seed,
+            cold_start: "cold-start.toml".into(),
+            stage_1: "stage-1.toml".into(),
+            reward_model: "reward-model.toml".into(),
+            stage_2: "stage-2.toml".into(),
+            generate: None,
+            summary: SummaryColumns { maths: "m".into(), code: "c".into(), instruction: "i".into() },
+        };
+        let of = |seed| ["data", "cold-start", "stage-1"].map(|part| config(Some(seed)).seed_of(part).unwrap());
+        let all: std::collections::HashSet<u64> = [of(0), of(1), of(2)].concat().into_iter().collect();
+        assert_eq!(all.len(), 9);
+        assert_eq!(of(1), of(1));
+        assert!(all.iter().all(|seed| *seed < 1 << 53));
+        assert_eq!(config(None).seed_of("data"), None);
     }
 }

@@ -70,6 +70,13 @@ pub struct NewModel {
     pub num_attention_heads: i64,
     pub num_key_value_heads: i64,
     pub max_position_embeddings: i64,
+    #[serde(default = "initializer_range")]
+    pub initializer_range: f64,
+}
+
+/// Qwen2's own standard deviation of random weights.
+fn initializer_range() -> f64 {
+    0.02
 }
 
 impl NewModel {
@@ -91,7 +98,7 @@ impl NewModel {
             "rms_norm_eps": 1e-6,
             "rope_theta": 10_000.0,
             "tie_word_embeddings": true,
-            "initializer_range": 0.02,
+            "initializer_range": self.initializer_range,
             "bos_token_id": 0,
             "eos_token_id": [2, 0],
         });

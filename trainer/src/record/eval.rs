@@ -36,6 +36,28 @@ pub struct EvalRecord {
     pub num_verifier_errors: usize,
 }
 
+impl EvalRecord {
+    fn result(&self) -> TaskResult {
+        TaskResult {
+            task_id: self.task_id.clone(),
+            pass_at_1: mean(self.samples.iter().map(passed)),
+            num_samples: self.samples.len(),
+        }
+    }
+}
+
+/// One task's part in pass@1, by which two evaluations are compared task by task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskResult {
+    /// The task's id.
+    pub task_id: String,
+    /// Share of its judged samples that pass, 0..=1.
+    #[serde(rename = "pass@1")]
+    pub pass_at_1: f64,
+    /// Judged samples, at least one.
+    pub num_samples: usize,
+}
+
 /// The figures of one dataset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvalSummary {
@@ -66,14 +88,16 @@ pub struct EvalSummary {
     pub num_verifier_errors: usize,
     /// Wall-clock seconds of the evaluation.
     pub seconds: f64,
+    /// Every task with at least one judged sample, in the dataset's order.
+    pub tasks: Vec<TaskResult>,
 }
 
 impl EvalSummary {
     /// Sums up the records of one dataset. `seconds` is the evaluation's wall-clock time. It is an error when not one sample was
     /// judged: there is no figure to report then.
     pub fn of(dataset: &str, records: &[EvalRecord], seconds: f64) -> Result<Self> {
-        let judged: Vec<&[EvalSample]> =
-            records.iter().map(|r| r.samples.as_slice()).filter(|s| !s.is_empty()).collect();
+        let records_judged: Vec<&EvalRecord> = records.iter().filter(|record| !record.samples.is_empty()).collect();
+        let judged: Vec<&[EvalSample]> = records_judged.iter().map(|record| record.samples.as_slice()).collect();
         let num_verifier_errors = records.iter().map(|record| record.num_verifier_errors).sum();
         if judged.is_empty() {
             bail!(
@@ -85,7 +109,8 @@ impl EvalSummary {
         let over_tasks =
             |value: fn(&EvalSample) -> f64| mean(judged.iter().map(|samples| mean(samples.iter().map(value))));
         let over_samples = |value: fn(&EvalSample) -> f64| mean(judged.iter().copied().flatten().map(value));
-        let task_means: Vec<f64> = judged.iter().map(|samples| mean(samples.iter().map(passed))).collect();
+        let tasks: Vec<TaskResult> = records_judged.into_iter().map(EvalRecord::result).collect();
+        let task_means: Vec<f64> = tasks.iter().map(|task| task.pass_at_1).collect();
         let pass_at_1 = mean(task_means.iter().copied());
         let standard_error = standard_error(&task_means);
         Ok(Self {
@@ -101,6 +126,7 @@ impl EvalSummary {
             truncated: over_samples(|sample| f64::from(sample.truncated)),
             num_verifier_errors,
             seconds,
+            tasks,
         })
     }
 }

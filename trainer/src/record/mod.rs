@@ -3,6 +3,7 @@
 //! never leaves half a file behind.
 
 pub mod atomic;
+pub mod change;
 pub mod eval;
 pub mod metrics;
 pub mod progress;

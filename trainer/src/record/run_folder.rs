@@ -70,6 +70,12 @@ impl RunFolder {
         self.root.join("eval").join(format!("{}.json", step_name(step)))
     }
 
+    /// The evaluation figures after the last step that has any; `None` when there are none.
+    pub fn latest_eval(&self) -> Result<Option<PathBuf>> {
+        let newest = step_entries(&self.root.join("eval"))?.into_iter().max();
+        Ok(newest.map(|(_, path)| path))
+    }
+
     /// The HTML report.
     pub fn report(&self) -> PathBuf {
         self.root.join("report.html")

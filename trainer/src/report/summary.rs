@@ -26,6 +26,11 @@ pub fn section(run: &Path, is_expected: bool) -> String {
     }
 }
 
+struct Recipe {
+    seed: Option<u64>,
+    rows: Vec<Row>,
+}
+
 struct Row {
     stage: String,
     skills: [Option<Skill>; 3],
@@ -36,9 +41,18 @@ struct Row {
 struct Skill {
     share: f64,
     interval: Option<(f64, f64)>,
+    change: Option<Change>,
 }
 
-fn read(path: &Path) -> Result<Vec<Row>> {
+/// Against the stage before, task by task.
+#[derive(Clone, Copy)]
+struct Change {
+    share: f64,
+    interval: Option<(f64, f64)>,
+    is_lost: bool,
+}
+
+fn read(path: &Path) -> Result<Recipe> {
     let name = || format!("cannot read {}", path.display());
     let summary: Value = serde_json::from_str(&fs::read_to_string(path).with_context(name)?).with_context(name)?;
     let rows = summary
@@ -46,7 +60,7 @@ fn read(path: &Path) -> Result<Vec<Row>> {
         .and_then(Value::as_array)
         .context("field `rows` is missing or no list")
         .with_context(name)?;
-    Ok(rows.iter().map(row).collect())
+    Ok(Recipe { seed: summary.get("seed").and_then(Value::as_u64), rows: rows.iter().map(row).collect() })
 }
 
 fn row(value: &Value) -> Row {
@@ -55,13 +69,27 @@ fn row(value: &Value) -> Row {
         let share = value.get(key)?.as_f64()?;
         let interval =
             value.get("intervals").and_then(|all| all.get(key)).or_else(|| value.get(format!("{key}_interval")));
-        let end = |index: usize| interval?.get(index)?.as_f64();
-        Some(Skill { share, interval: end(0).zip(end(1)) })
+        let change = value.get("changes").and_then(|all| all.get(key)).and_then(change);
+        Some(Skill { share, interval: interval.and_then(ends), change })
     });
     Row { stage, skills, seconds: value.get("seconds").and_then(Value::as_f64) }
 }
 
-fn table(rows: &[Row]) -> String {
+fn change(value: &Value) -> Option<Change> {
+    Some(Change {
+        share: value.get("change")?.as_f64()?,
+        interval: value.get("interval").and_then(ends),
+        is_lost: value.get("lost").and_then(Value::as_bool).unwrap_or(false),
+    })
+}
+
+/// The two numbers of an interval.
+fn ends(interval: &Value) -> Option<(f64, f64)> {
+    let end = |index: usize| interval.get(index)?.as_f64();
+    end(0).zip(end(1))
+}
+
+fn table(Recipe { seed, rows }: &Recipe) -> String {
     let mut out = String::from("<table class=\"summary\"><thead><tr><th>after</th>");
     for (_, title) in SKILLS {
         let _ = write!(out, "<th>{title}</th>");
@@ -77,14 +105,22 @@ fn table(rows: &[Row]) -> String {
         let time = row.seconds.map_or_else(|| "–".to_owned(), |seconds| Unit::Seconds.show(seconds));
         let _ = write!(out, "<td class=\"time\">{}</td></tr>", escape(&time));
     }
-    out + "</tbody></table>"
+    out.push_str("</tbody></table>");
+    if let Some(seed) = seed {
+        let _ =
+            write!(out, "<p class=\"facts\">Seed {seed}: every stage's random numbers and the data follow from it.");
+        out.push_str(" Changes are against the stage before, with their 95 % interval by task.");
+        out.push_str(" Lost means significantly below it: one-sided, 5 % over all changes of the table.</p>");
+    }
+    out
 }
 
 fn cell(skill: Option<Skill>, before: Option<Skill>) -> String {
     let Some(skill) = skill else { return "<td>–</td>".to_owned() };
     let mut out = format!("<td><b>{:.1} %</b>", skill.share * 100.0);
-    if let Some(before) = before {
-        let change = (skill.share - before.share) * 100.0;
+    let share = skill.change.map(|change| change.share).or_else(|| Some(skill.share - before?.share));
+    if let Some(change) = share {
+        let change = change * 100.0;
         let class = if change > 0.05 {
             "up"
         } else if change < -0.05 {
@@ -93,6 +129,12 @@ fn cell(skill: Option<Skill>, before: Option<Skill>) -> String {
             "same"
         };
         let _ = write!(out, " <span class=\"{class}\">{change:+.1}</span>");
+    }
+    if let Some(Change { interval: Some((low, high)), is_lost, .. }) = skill.change {
+        let _ = write!(out, "<span class=\"same\">({:+.0} to {:+.0})</span>", low * 100.0, high * 100.0);
+        if is_lost {
+            out.push_str("<em>lost</em>");
+        }
     }
     let percent = |share: f64| (share * 100.0).clamp(0.0, 100.0);
     let _ = write!(out, "<div class=\"bar\"><i style=\"width:{:.1}%\"></i>", percent(skill.share));

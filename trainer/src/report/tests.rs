@@ -64,6 +64,22 @@ fn a_recipe_has_its_summary_first_and_stages_in_order() {
             .into();
     assert!(places.is_sorted(), "{places:?}");
     assert!(html.contains("<b>55.0 %</b> <span class=\"up\">+35.0</span>") && html.contains("left:50.0%;width:10.0%"));
+    assert!(!html.contains("Seed ") && !html.contains("<em>lost</em>"));
+}
+
+#[test]
+fn a_summary_names_its_seed_and_what_was_lost() {
+    let parent = tempfile::tempdir().unwrap();
+    training_run(&parent.path().join("stage-1"), 1);
+    let rows = r#"{"seed": 7, "rows": [{"stage": "stage-1", "maths": 0.5, "code": 0.5, "instruction": 0.5, "changes": {
+        "maths": {"change": -0.125, "interval": [-0.18, -0.07], "p_lower": 1e-5, "lost": true},
+        "code": {"change": 0.25, "interval": [0.2, 0.3], "p_lower": 1.0, "lost": false},
+        "instruction": {"change": null, "interval": null, "p_lower": null, "lost": false}}}]}"#;
+    fs::write(parent.path().join("summary.json"), rows).unwrap();
+    let html = report(parent.path());
+    assert!(html.contains("Seed 7:") && html.matches("<em>lost</em>").count() == 1, "{html}");
+    assert!(html.contains("-12.5</span><span class=\"same\">(-18 to -7)</span><em>lost</em>"));
+    assert!(html.contains("+25.0</span><span class=\"same\">(+20 to +30)</span><div"));
 }
 
 #[test]
