@@ -40,6 +40,9 @@ fn wrong_configurations_name_the_key() {
     with("run.dtype=int4", &["int4", "bfloat16"]);
     with("schedule.lr=-1.0", &["schedule"]);
     with("new_model.num_attention_heads=5", &["new_model", "num_attention_heads"]);
+    for range in ["-0.1", "0.0", "nan"] {
+        with(&format!("new_model.initializer_range={range}"), &["new_model.initializer_range", "more than 0"]);
+    }
 
     let stage = bench.text("stage-2.toml");
     let no_reward_model = error(&["--stage", "2", "--config", &stage, "--set", "reward_model.path=\"\""], 2);
@@ -113,13 +116,40 @@ fn a_recipes_folder_keeps_its_seed() {
     std::fs::create_dir_all(bench.path("held/cold-start")).unwrap();
     let seed_4 = std::fs::read_to_string(&recipe).unwrap().replace("cold_start =", "seed = 4\ncold_start =");
     bench.write("held/config.toml", &seed_4);
-    assert_says(&of(&["--seed", "5", "--resume"]), &[&dir, "seed 4", "seed 5", "--run-dir"]);
-    assert_says(&of(&["--resume"]), &[&dir, "seed 4", "no seed"]);
+    for entry in [&["--resume"][..], &[]] {
+        assert_says(&of(&[&["--seed", "5"], entry].concat()), &[&dir, "seed 4", "seed 5", "--run-dir"]);
+    }
     assert_says(&of(&["--seed", "4"]), &[&dir, "--resume"]);
     assert_eq!(std::fs::read_to_string(bench.path("held/config.toml")).unwrap(), seed_4);
+    // Another recipe with the same seed.
+    bench.write("held/config.toml", &seed_4.replace("maths = \"maths\"", "maths = \"sums\""));
+    assert_says(&of(&["--resume"]), &[&dir, "summary.maths", "--run-dir"]);
     std::fs::remove_file(bench.path("held/config.toml")).unwrap();
-    assert_says(&of(&["--seed", "5", "--resume"]), &[&dir, "not recorded", "seed 5"]);
+    assert_says(&of(&["--seed", "5", "--resume"]), &[&dir, "recorded no seed", "--run-dir"]);
     assert_eq!(std::fs::read_dir(bench.path("held")).unwrap().count(), 1, "nothing was written");
+}
+
+#[test]
+fn a_recipes_data_follow_from_its_seed() {
+    let bench = Bench::new();
+    let small = "num_train = 8\nnum_eval = 3\n";
+    let sections = ["maths", "code", "instruction", "preference"].map(|name| format!("[generate.{name}]\n{small}"));
+    let recipe = std::fs::read_to_string(bench.path("recipe.toml")).unwrap().replace("cold-start.toml", "nowhere.toml");
+    bench.write("recipe.toml", &format!("{recipe}[generate]\nnum_traces = 20\n{}", sections.join("")));
+    let traces = |folder: &str, seed: &str| {
+        let arguments =
+            ["recipe", "--config", &bench.text("recipe.toml"), "--run-dir", &bench.text(folder), "--seed", seed];
+        assert_says(&error(&arguments, 2), &["nowhere.toml"]);
+        let config = std::fs::read_to_string(bench.path(folder).join("config.toml")).unwrap();
+        let config: toml::Table = config.parse().unwrap();
+        assert_eq!(config["seed"].as_integer(), seed.parse().ok());
+        let traces = std::fs::read_to_string(bench.path(folder).join("data/traces.jsonl")).unwrap();
+        (config["generate"]["seed"].as_integer().unwrap(), traces)
+    };
+    let first = traces("first", "3");
+    assert!(first.0 != 3 && first == traces("again", "3"));
+    let other = traces("other", "4");
+    assert!(other.0 != first.0 && other.1 != first.1);
 }
 
 #[test]

@@ -96,6 +96,17 @@ fn the_recipe_runs_from_nothing_to_its_report() {
     // Once more with --resume: every stage is done, and the table comes again.
     let again = run(&arguments, 0);
     assert_eq!(String::from_utf8_lossy(&again.stdout), printed);
+
+    // Interrupted before stage 2: that stage alone is run, from the same random numbers, whatever seed is left out.
+    let mut shorter = summary.clone();
+    shorter["rows"].as_array_mut().unwrap().pop();
+    bench.write("moved/summary.json", &shorter.to_string());
+    std::fs::remove_dir_all(bench.path("moved/stage-2")).unwrap();
+    run(&["recipe", "--config", &recipe, "--run-dir", &moved, "--resume"], 0);
+    let resumed: serde_json::Value = serde_json::from_slice(&bytes(&bench.path("moved/summary.json"))).unwrap();
+    assert_eq!(resumed["rows"][2]["changes"], summary["rows"][2]["changes"]);
+    assert_eq!(resumed["rows"][1], summary["rows"][1]);
+    assert_eq!(resumed["seed"], 5);
 }
 
 #[test]

@@ -13,6 +13,8 @@ use crate::{handover, setup};
 
 /// Where the runs of several seeds lie, each in a folder of its own.
 const SEEDS_DIR: &str = "runs/demo-seeds";
+/// The trainer's exit code after Ctrl-C or SIGTERM.
+const INTERRUPTED: u8 = 130;
 const SUITES: [&str; 3] = ["maths", "code", "instruction"];
 
 /// What `cargo xtask demo` was asked for.
@@ -79,7 +81,7 @@ fn number(name: &str, value: &str) -> Result<u64, String> {
 
 fn recipe(root: &Path) -> std::process::Command {
     let mut cargo = handover::cargo(root);
-    cargo.args(["run", "--quiet", "--release", "--package", "trainer", "--"]);
+    cargo.args(["run", "--release", "--package", "trainer", "--"]);
     cargo.args(["recipe", "--config", "configs/demo/recipe.toml"]);
     cargo
 }
@@ -92,10 +94,13 @@ fn run_seeds(root: &Path, num_seeds: u64, json: Option<&Path>, dir: &Path) -> Re
         eprintln!("\nseed {seed} of {num_seeds}, in {}", folder.display());
         let mut recipe = recipe(root);
         recipe.args(["--seed", &seed.to_string(), "--resume", "--run-dir"]).arg(&folder);
-        let status = recipe.status().context("cannot start cargo")?;
+        let status = handover::wait_for(&mut recipe)?;
         if !status.success() {
-            eprintln!("seed {seed} did not come to its end; the same command goes on with it");
             let code = status.code().and_then(|code| u8::try_from(code).ok());
+            match code {
+                Some(INTERRUPTED) | None => eprintln!("seed {seed} was interrupted; the same command goes on with it"),
+                Some(code) => eprintln!("seed {seed} ended with {code}; its message stands above"),
+            }
             return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
         }
         let path = root.join(&folder).join("summary.json");
@@ -129,7 +134,7 @@ fn figures(seed: u64, summary: &Value) -> Result<Value> {
 fn table(runs: &[Value]) -> String {
     let mut text = format!("\n{:<12}", "held-out, %");
     for suite in SUITES {
-        let _ = write!(text, " {suite:>20}");
+        let _ = write!(text, " {suite:>24}");
     }
     text.push('\n');
     let num_stages = runs.iter().filter_map(|run| run["stages"].as_array()).map(Vec::len).max().unwrap_or(0);
@@ -139,7 +144,7 @@ fn table(runs: &[Value]) -> String {
         let _ = write!(text, "{name:<12}");
         for suite in SUITES {
             let values = runs.iter().filter_map(|run| run["stages"][stage][suite].as_f64()).map(|share| 100.0 * share);
-            let _ = write!(text, " {:>20}", median_and_range(values.collect()));
+            let _ = write!(text, " {:>24}", median_and_range(values.collect()));
             for run in runs.iter().filter(|run| run["stages"][stage]["changes"][suite]["lost"] == true) {
                 lost.push(format!("{suite} in {name} of seed {}", run["seed"]));
             }
@@ -149,7 +154,7 @@ fn table(runs: &[Value]) -> String {
     let minutes = runs.iter().filter_map(|run| run["minutes"].as_f64()).collect();
     let _ = writeln!(text, "\nmedian (range) over {} seeds; minutes {}", runs.len(), median_and_range(minutes));
     let lost = if lost.is_empty() { "nothing".to_owned() } else { lost.join(", ") };
-    let _ = writeln!(text, "lost against the stage before: {lost}");
+    let _ = writeln!(text, "lost against the stage before, at 5 % over the changes of one seed: {lost}");
     text
 }
 
@@ -213,7 +218,7 @@ mod tests {
         assert!(text.contains("80.0 (20.0 to 90.0)") && text.contains("25.0 (25.0 to 25.0)"), "{text}");
         assert!(text.contains("over 3 seeds; minutes 2.5 (2.5 to 2.5)"), "{text}");
         assert!(text.contains("maths in stage-1 of seed 2\n"), "{text}");
-        assert!(table(&runs[..1]).contains("before: nothing"));
+        assert!(table(&runs[..1]).contains("one seed: nothing"));
         assert!(table(&runs[..2]).contains("55.0 (20.0 to 90.0)"));
         assert!(figures(1, &json!({"rows": [{"stage": "x", "maths": 0.1}]})).is_err());
     }

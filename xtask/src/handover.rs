@@ -1,13 +1,20 @@
 //! Handing this process over to another program: cargo or a script.
 //!
-//! The program replaces this process, so its exit code is the command's and Ctrl-C goes to it alone. Its environment is
+//! The program replaces this process, so its exit code is the command's and Ctrl-C goes to it alone; where something is to
+//! be done after it, this process waits and leaves signals to it. Its environment is
 //! the user's: what `cargo run` added for this crate is taken out again, for a build script that watches such a
 //! variable would otherwise run once under `cargo xtask test` and once more under `cargo test`.
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::setup;
 
@@ -40,4 +47,27 @@ pub fn program(name: impl AsRef<OsStr>, root: &Path) -> Command {
 pub fn replace_with(command: &mut Command) -> anyhow::Error {
     let error = command.exec();
     anyhow::Error::new(error).context(format!("cannot start {}", command.get_program().to_string_lossy()))
+}
+
+/// Runs `command` to its end. Ctrl-C reaches it from the terminal, SIGTERM is handed on: it stops as it does when it runs
+/// by itself, and only then does this process go on.
+///
+/// # Errors
+/// The program cannot be started or waited for.
+pub fn wait_for(command: &mut Command) -> Result<ExitStatus> {
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("signals cannot be listened to")?;
+    let handle = signals.handle();
+    let mut child =
+        command.spawn().with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))?;
+    let pid = i32::try_from(child.id()).map(Pid::from_raw).context("a process id out of range")?;
+    std::thread::spawn(move || {
+        for signal in &mut signals {
+            if signal == SIGTERM {
+                let _ = kill(pid, Signal::SIGTERM); // it may have ended meanwhile
+            }
+        }
+    });
+    let status = child.wait().context("cannot wait for a program");
+    handle.close();
+    status
 }

@@ -45,12 +45,19 @@ pub async fn run(args: &RecipeArgs, entry: Entry, interrupt: Interrupt) -> Resul
     config.validate()?;
     let named_dir = config.dir.clone();
     config.dir = args.run_dir.clone().unwrap_or(config.dir);
-    config.seed = args.seed.or(config.seed);
+    let held = Held::read(&config.dir)?;
+    config.seed = args.seed.or_else(|| held.seed().filter(|_| entry == Entry::Resume)).or(config.seed);
     let data_seed = config.seed_of("data");
     if let (Some(generate), Some(seed)) = (&mut config.generate, data_seed) {
         generate.seed = seed;
     }
-    let folder = open_folder(&config, entry).map_err(|error| Usage::error(format!("{error:#}")))?;
+    held.check(&config)?;
+    let folder = match entry {
+        Entry::Resume if config.dir.is_dir() => RunFolder::open(&config.dir),
+        _ => RunFolder::create(&config.dir),
+    }
+    .map_err(|error| Usage::error(format!("{error:#}")))?;
+    write_file(&folder.config(), toml::to_string(&config).context("the recipe as TOML")?.as_bytes())?;
     let summary = match std::fs::read(folder.summary()) {
         Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| folder.summary().display().to_string())?,
         Err(_) => Summary::new(config.seed),
@@ -68,31 +75,73 @@ pub async fn run(args: &RecipeArgs, entry: Entry, interrupt: Interrupt) -> Resul
     Ok(())
 }
 
-/// Makes the recipe's folder, or opens it where the run in it is this seed's; writes the resolved configuration there.
-fn open_folder(config: &RecipeConfig, entry: Entry) -> Result<RunFolder> {
-    let dir = &config.dir;
-    let folder = match entry {
-        Entry::Resume if dir.is_dir() => RunFolder::open(dir)?,
-        _ => RunFolder::create(dir)?,
-    };
-    let begun = dir.join(COLD_START).is_dir();
-    let saved: Option<RecipeConfig> = match folder.config() {
-        path if path.is_file() => Some(load(&Source { path: Some(&path), ..Source::default() })?),
-        _ => None,
-    };
-    let held = saved.as_ref().map(|saved| saved.seed);
-    if held.is_some_and(|held| held != config.seed) || (held.is_none() && begun && config.seed.is_some()) {
-        let name = |seed: Option<u64>| seed.map_or("no seed of the recipe's".to_owned(), |seed| format!("seed {seed}"));
-        let held = held.map_or("a seed that is not recorded".to_owned(), name);
-        anyhow::bail!(
-            "{} holds the run of {held}, and this is to be one of {}: name another folder with --run-dir, or the seed of \
-             that run with --seed",
-            dir.display(),
-            name(config.seed)
-        );
+/// What a recipe's folder says of the run in it.
+enum Held {
+    /// No run has begun there.
+    Nothing,
+    /// A run that recorded no configuration.
+    Unknown,
+    /// A run of this recipe, as it was resolved.
+    Run(Box<RecipeConfig>),
+}
+
+impl Held {
+    fn read(dir: &Path) -> Result<Self> {
+        let path = dir.join("config.toml");
+        if path.is_file() {
+            return Ok(Self::Run(Box::new(load(&Source { path: Some(&path), ..Source::default() })?)));
+        }
+        Ok(if dir.join(COLD_START).is_dir() { Self::Unknown } else { Self::Nothing })
     }
-    write_file(&folder.config(), toml::to_string(config).context("the recipe as TOML")?.as_bytes())?;
-    Ok(folder)
+
+    fn seed(&self) -> Option<u64> {
+        match self {
+            Self::Run(config) => config.seed,
+            Self::Nothing | Self::Unknown => None,
+        }
+    }
+
+    /// Refuses to mix the run in the folder with one of another seed or recipe.
+    fn check(&self, config: &RecipeConfig) -> Result<()> {
+        let dir = config.dir.display();
+        let name = |seed: Option<u64>| seed.map_or("without a seed".to_owned(), |seed| format!("of seed {seed}"));
+        let other = match self {
+            Self::Nothing => return Ok(()),
+            Self::Unknown if config.seed.is_none() => return Ok(()),
+            Self::Unknown => "a run that recorded no seed".to_owned(),
+            Self::Run(held) if held.seed != config.seed => {
+                return Err(Usage::error(format!(
+                    "{dir} holds the run {}, not one {}: name another folder with --run-dir, or that run's seed with --seed",
+                    name(held.seed),
+                    name(config.seed),
+                )));
+            }
+            Self::Run(held) => match differing_key(held, config)? {
+                None => return Ok(()),
+                Some(key) => format!("a run with another `{key}`"),
+            },
+        };
+        Err(Usage::error(format!("{dir} holds {other}: name another folder with --run-dir")))
+    }
+}
+
+/// The first key in which two recipes differ, their folders aside.
+fn differing_key(held: &RecipeConfig, config: &RecipeConfig) -> Result<Option<String>> {
+    let table = |config: &RecipeConfig| -> Result<toml::Table> {
+        let mut table = toml::Table::try_from(config).context("the recipe as TOML")?;
+        table.remove("dir");
+        Ok(table)
+    };
+    Ok(difference(&table(held)?, &table(config)?))
+}
+
+fn difference(left: &toml::Table, right: &toml::Table) -> Option<String> {
+    left.keys().chain(right.keys()).find_map(|key| match (left.get(key), right.get(key)) {
+        (Some(toml::Value::Table(left)), Some(toml::Value::Table(right))) => {
+            difference(left, right).map(|inner| format!("{key}.{inner}"))
+        }
+        (left, right) => (left != right).then(|| key.clone()),
+    })
 }
 
 impl Recipe {

@@ -31,7 +31,7 @@ struct Row {
     maths: f64,
     code: f64,
     instruction: f64,
-    /// Wall-clock seconds of the stage, evaluation too.
+    /// Wall-clock seconds of the stage, evaluation too; of one that was interrupted, those of its recorded steps at least.
     seconds: f64,
     maths_interval: [f64; 2],
     code_interval: [f64; 2],
@@ -48,7 +48,13 @@ struct Changes {
     instruction: SuiteChange,
 }
 
-/// One suite's change since the stage before; the first stage has none.
+impl Changes {
+    fn all(&self) -> [&SuiteChange; 3] {
+        [&self.maths, &self.code, &self.instruction]
+    }
+}
+
+/// One suite's change since the stage before, over the tasks that both judged; the first stage has none.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct SuiteChange {
     /// Mean over tasks, -1..=1.
@@ -137,7 +143,7 @@ impl Summary {
         let mut text = String::from("\n");
         let mut line = |name: &str, cells: [String; 3], seconds: &str| {
             let [maths, code, instruction] = cells;
-            let row = format!("{name:<12} {maths:>22} {code:>22} {instruction:>22} {seconds:>9}");
+            let row = format!("{name:<12} {maths:>26} {code:>26} {instruction:>26} {seconds:>9}");
             let _ = writeln!(text, "{}", row.trim_end());
         };
         line("held-out, %", ["maths", "code", "instruction"].map(str::to_owned), "seconds");
@@ -151,21 +157,61 @@ impl Summary {
                 cell(row.instruction, row.instruction_interval),
             ];
             line(&row.stage, cells, &format!("{:.0}", row.seconds));
-            let changes = [&row.changes.maths, &row.changes.code, &row.changes.instruction].map(SuiteChange::cell);
+            let changes = row.changes.all().map(SuiteChange::cell);
             if changes.iter().any(|cell| !cell.is_empty()) {
                 line("  change", changes, "");
             }
         }
+        text.push('\n');
         if let Some(seed) = self.seed {
-            let _ = writeln!(text, "\nseed {seed}; intervals are of 95 %, those of a change by task");
+            let _ = write!(text, "seed {seed}; ");
         }
-        if self.rows.iter().any(|row| {
-            [&row.changes.maths, &row.changes.code, &row.changes.instruction].iter().any(|change| change.lost)
-        }) {
+        text.push_str("intervals are of 95 %, those of a change by task\n");
+        if self.rows.iter().flat_map(|row| row.changes.all()).any(|change| change.lost) {
             text.push_str(
                 "lost: significantly below the stage before (one-sided, 5 % over all changes of the table)\n",
             );
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::eval::{EvalRecord, EvalSample};
+
+    /// A suite of 100 tasks with one sample each, of which the first ones pass.
+    fn suite(name: &str, num_passed: usize) -> EvalSummary {
+        let record = |index: usize| EvalRecord {
+            task_id: format!("{name}-{index}"),
+            samples: vec![EvalSample { score: 1.0, passed: index < num_passed, num_tokens: 1, truncated: false }],
+            num_verifier_errors: 0,
+        };
+        EvalSummary::of(name, &(0..100).map(record).collect::<Vec<_>>(), 1.0).unwrap()
+    }
+
+    #[test]
+    fn the_table_shows_what_changed_and_what_was_lost() {
+        let columns = SummaryColumns { maths: "m".into(), code: "c".into(), instruction: "i".into() };
+        let evaluation = |counts: [usize; 3]| {
+            ["m", "c", "i"].into_iter().zip(counts).map(|(name, count)| suite(name, count)).collect::<Vec<_>>()
+        };
+        let (first, second) = (evaluation([80, 20, 30]), evaluation([52, 100, 29]));
+        let mut summary = Summary::new(Some(7));
+        summary.add_row("cold-start", &columns, &[], &first, 61.4).unwrap();
+        assert!(!summary.table().contains("lost") && !summary.table().contains("change "));
+        summary.add_row("stage-1", &columns, &first, &second, 30.0).unwrap();
+        let text = summary.table();
+        let lines: Vec<&str> = text.lines().collect();
+        let changes = lines.iter().find(|line| line.starts_with("  change")).unwrap();
+        assert!(changes.contains("-28.0 (-37 to -19) lost") && changes.contains("+80.0 (+72 to +88)"), "{text}");
+        assert!(changes.ends_with("-1.0 (-4 to +2)"), "{text}");
+        assert!(text.contains("seed 7;") && text.contains("lost: significantly"), "{text}");
+        // Columns stand below each other, whatever is in them.
+        let ends = |line: &str| line.chars().take(12 + 27).collect::<String>().trim_end().chars().count();
+        assert!(lines[1..5].iter().all(|line| ends(line) == 12 + 27), "{text}");
+        let error = summary.add_row("stage-2", &columns, &first, &second[1..], 1.0).unwrap_err();
+        assert!(error.to_string().contains("no dataset m"), "{error}");
     }
 }

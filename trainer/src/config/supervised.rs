@@ -85,6 +85,10 @@ impl NewModel {
     /// # Errors
     /// A usage error: the numbers do not make a model.
     pub fn model_config(&self) -> Result<ModelConfig> {
+        if !(self.initializer_range.is_finite() && self.initializer_range > 0.0) {
+            let problem = format!("new_model.initializer_range: is {}; give more than 0", self.initializer_range);
+            return Err(Usage::error(problem));
+        }
         let json = serde_json::json!({
             "model_type": "qwen2",
             "architectures": [Architecture::Qwen2.causal_class()],

@@ -88,7 +88,8 @@ pub struct EvalSummary {
     pub num_verifier_errors: usize,
     /// Wall-clock seconds of the evaluation.
     pub seconds: f64,
-    /// Every task with at least one judged sample, in the dataset's order.
+    /// Every task with at least one judged sample, in the dataset's order; empty in files of versions without them.
+    #[serde(default)]
     pub tasks: Vec<TaskResult>,
 }
 

@@ -106,11 +106,16 @@ fn table(Recipe { seed, rows }: &Recipe) -> String {
         let _ = write!(out, "<td class=\"time\">{}</td></tr>", escape(&time));
     }
     out.push_str("</tbody></table>");
+    let mut notes = Vec::new();
     if let Some(seed) = seed {
-        let _ =
-            write!(out, "<p class=\"facts\">Seed {seed}: every stage's random numbers and the data follow from it.");
-        out.push_str(" Changes are against the stage before, with their 95 % interval by task.");
-        out.push_str(" Lost means significantly below it: one-sided, 5 % over all changes of the table.</p>");
+        notes.push(format!("Seed {seed}: every stage's random numbers and the data follow from it."));
+    }
+    if rows.iter().flat_map(|row| row.skills.iter().flatten()).any(|skill| skill.change.is_some()) {
+        notes.push("Changes are against the stage before, with their 95 % interval by task.".to_owned());
+        notes.push("Lost means significantly below it: one-sided, 5 % over all changes of the table.".to_owned());
+    }
+    if !notes.is_empty() {
+        let _ = write!(out, "<p class=\"facts\">{}</p>", notes.join(" "));
     }
     out
 }
