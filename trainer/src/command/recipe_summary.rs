@@ -200,7 +200,7 @@ mod tests {
         let (first, second) = (evaluation([80, 20, 30]), evaluation([52, 100, 29]));
         let mut summary = Summary::new(Some(7));
         summary.add_row("cold-start", &columns, &[], &first, 61.4).unwrap();
-        assert!(!summary.table().contains("lost") && !summary.table().contains("change "));
+        assert!(!summary.table().contains("lost") && !summary.table().contains("\n  change"));
         summary.add_row("stage-1", &columns, &first, &second, 30.0).unwrap();
         let text = summary.table();
         let lines: Vec<&str> = text.lines().collect();

@@ -124,16 +124,20 @@ fn cell(skill: Option<Skill>, before: Option<Skill>) -> String {
     let Some(skill) = skill else { return "<td>–</td>".to_owned() };
     let mut out = format!("<td><b>{:.1} %</b>", skill.share * 100.0);
     let share = skill.change.map(|change| change.share).or_else(|| Some(skill.share - before?.share));
-    if let Some(change) = share {
-        let change = change * 100.0;
-        let class = if change > 0.05 {
+    if let Some(share) = share {
+        // What may as well be chance is neither good nor bad.
+        let [low, high] = match skill.change.and_then(|change| change.interval) {
+            Some((low, high)) => [low, high],
+            None => [share - 0.0005, share + 0.0005],
+        };
+        let class = if low > 0.0 {
             "up"
-        } else if change < -0.05 {
+        } else if high < 0.0 {
             "down"
         } else {
             "same"
         };
-        let _ = write!(out, " <span class=\"{class}\">{change:+.1}</span>");
+        let _ = write!(out, " <span class=\"{class}\">{:+.1}</span>", share * 100.0);
     }
     if let Some(Change { interval: Some((low, high)), is_lost, .. }) = skill.change {
         let _ = write!(out, "<span class=\"same\">({:+.0} to {:+.0})</span>", low * 100.0, high * 100.0);
