@@ -22,10 +22,7 @@ impl Decoder {
     }
 }
 
-/// FNV-1a over the seed's bytes and the name's.
+/// A parameter's own stream: FNV-1a over the seed's bytes and the name's.
 fn stream(seed: u64, name: &str) -> u64 {
-    seed.to_le_bytes()
-        .iter()
-        .chain(name.as_bytes())
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    random::fnv1a(seed.to_le_bytes().into_iter().chain(name.bytes()))
 }

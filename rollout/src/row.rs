@@ -4,14 +4,15 @@
 
 use crate::sampler::SampledToken;
 use crate::stop::{StopRules, TextTail, final_text};
-use crate::{AddressedRandom, Completion, FinishReason, RolloutError, RolloutRequest};
+use crate::{Completion, FinishReason, RolloutError, RolloutRequest};
 use policy::Tokenizer;
+use random::{SampleAddress, SampleNumbers};
 
 /// A request and the completion as it grows.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub request: RolloutRequest,
-    random: AddressedRandom,
+    random: SampleNumbers,
     /// Most tokens of this completion.
     limit: usize,
     ids: Vec<u32>,
@@ -24,8 +25,9 @@ pub(crate) struct Row {
 impl Row {
     /// A row that has sampled nothing. `limit` is the most tokens it may sample.
     pub fn new(request: RolloutRequest, limit: usize, seed: u64) -> Self {
+        let address = SampleAddress { seed, task_id: &request.task_id, sample_index: request.sample_index };
         Self {
-            random: AddressedRandom::new(seed, &request.task_id, request.sample_index),
+            random: address.numbers(),
             request,
             limit,
             ids: Vec::new(),
@@ -54,7 +56,7 @@ impl Row {
 
     /// The random number that decides the next token.
     pub fn uniform(&self) -> f64 {
-        self.random.uniform(self.ids.len() as u64)
+        self.random.at(self.ids.len() as u64)
     }
 
     /// Takes a sampled token; the reason when it was the last.

@@ -11,7 +11,7 @@ use num_rational::BigRational;
 use num_traits::Zero;
 use serde_json::Value;
 
-use crate::report::shorten;
+use sandbox_api::shorten;
 
 /// Digits a decimal may have, its exponent written out, to be compared as a number.
 const MOST_DIGITS: i64 = 5000;

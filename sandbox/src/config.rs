@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EngineKind, Isolation, Limits, SandboxError, Secret};
+use crate::{Isolation, SandboxError};
+use sandbox_api::{EngineKind, Limits, Secret};
 
 /// The longest time that a setting may name, in seconds.
 const MOST_SECONDS: f64 = 86_400.0;

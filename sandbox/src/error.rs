@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::EngineKind;
+use sandbox_api::{BadRequest, BadToken, EngineKind};
 
 /// A sandbox that could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub enum SandboxError {
     #[error("no program in {language} can be run: {reason}")]
     LanguageMissing {
         /// Which one.
-        language: crate::Language,
+        language: sandbox_api::Language,
         /// Why not, and what there is.
         reason: String,
     },
@@ -79,5 +79,17 @@ impl SandboxError {
     /// Whether the request itself is at fault, so that no other attempt and no other server would do better.
     pub fn is_bad_request(&self) -> bool {
         matches!(self, SandboxError::BadRequest(_) | SandboxError::LanguageMissing { .. })
+    }
+}
+
+impl From<BadRequest> for SandboxError {
+    fn from(BadRequest(reason): BadRequest) -> Self {
+        Self::BadRequest(reason)
+    }
+}
+
+impl From<BadToken> for SandboxError {
+    fn from(BadToken(reason): BadToken) -> Self {
+        Self::BadConfig(reason)
     }
 }

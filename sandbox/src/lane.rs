@@ -5,12 +5,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::SandboxError;
 use crate::engine::{Engines, Worker};
 use crate::grade::Board;
 use crate::metrics::Loss;
 use crate::pool::{Shared, held};
 use crate::ticket::{Helper, Ticket};
-use crate::{EngineKind, SandboxError};
+use sandbox_api::EngineKind;
 
 /// The thread's state.
 pub(crate) struct Lane {

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::engine::process::Engine;
 use crate::engine::wasm::Component;
 use crate::engine::{Exchange, Job};
-use crate::{Isolation, Limits, SandboxError, ServerConfig};
+use crate::{Isolation, SandboxError, ServerConfig};
+use sandbox_api::Limits;
 
 /// The layers in force for a candidate's process.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder, core::Collector, histogram_opts,
 };
 
-use crate::{EngineKind, GradeVerdict, RunStatus};
+use sandbox_api::{EngineKind, GradeVerdict, RunStatus};
 
 /// Upper edges of the time histograms, in seconds.
 const SECONDS: [f64; 16] =

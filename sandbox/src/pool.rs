@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+use crate::SandboxError;
 use crate::engine::Engines;
 use crate::lane::Lane;
 use crate::metrics::Metrics;
 use crate::queue::{FairQueue, Pushed};
 use crate::ticket::{Job, Pending, Place, Ticket, Work};
-use crate::{EngineKind, SandboxError};
+use sandbox_api::EngineKind;
 
 /// How long work that nobody waits for may go on before its worker is ended: most programs are through sooner, and a new
 /// worker costs more than they do.

@@ -5,7 +5,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use sandbox::{SandboxError, Secret, ServerConfig, TOKEN_VARIABLE, serve};
+use sandbox::{SandboxError, ServerConfig, serve};
+use sandbox_api::{Secret, TOKEN_VARIABLE};
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "usage: sandbox-server SETTINGS.json";

@@ -9,10 +9,11 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use crate::SandboxError;
 use crate::engine::Worker;
 use crate::grade::Board;
 use crate::pool::Shared;
-use crate::{EngineKind, GradeReport, GradeRequest, RunReport, RunRequest, SandboxError};
+use sandbox_api::{EngineKind, GradeReport, GradeRequest, RunReport, RunRequest};
 
 /// Shows a board to idle lanes, at most as many as it is told.
 pub(crate) type CallHelp<'a> = &'a dyn Fn(&Arc<Board>, usize);

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use sandbox::{
-    Client, EngineKind, GradeRequest, GradeVerdict, Language, Limits, ServerConfig, StdioCase, Tests, doctor, serve,
-};
+use sandbox::{ServerConfig, doctor, serve};
+use sandbox_api::{Client, EngineKind, GradeRequest, GradeVerdict, Language, Limits, StdioCase, Tests};
 
 fn request(code: &str, output: &str) -> GradeRequest {
     GradeRequest {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sandbox::{Client, EngineKind, FunctionCase, GradeRequest, GradeVerdict, Language, Limits, StdioCase, Tests};
+use sandbox_api::{Client, EngineKind, FunctionCase, GradeRequest, GradeVerdict, Language, Limits, StdioCase, Tests};
 use serde_json::json;
 use support::server;
 use tokio::sync::Semaphore;

@@ -3,7 +3,7 @@
 
 mod support;
 
-use sandbox::{EngineKind, FunctionCase, GradeRequest, GradeVerdict, Language, Limits, Tests};
+use sandbox_api::{EngineKind, FunctionCase, GradeRequest, GradeVerdict, Language, Limits, Tests};
 use serde_json::json;
 use support::server;
 

@@ -1,8 +1,9 @@
 //! Programs in other languages than Python, where this machine has the toolchain.
 
-use sandbox::{
-    Client, CommandLanguage, EngineKind, GradeReport, GradeRequest, GradeVerdict, Language, Limits, RunRequest,
-    RunStatus, ServerConfig, ServerHandle, StdioCase, Tests, serve,
+use sandbox::{CommandLanguage, ServerConfig, ServerHandle, serve};
+use sandbox_api::{
+    Client, EngineKind, GradeReport, GradeRequest, GradeVerdict, Language, Limits, RunRequest, RunStatus, StdioCase,
+    Tests,
 };
 
 const ADD_CPP: &str =

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use sandbox::{
-    Client, EngineKind, GradeRequest, GradeVerdict, Language, Limits, RunRequest, RunStatus, ServerConfig, Tests, serve,
-};
+use sandbox::{ServerConfig, serve};
+use sandbox_api::{Client, EngineKind, GradeRequest, GradeVerdict, Language, Limits, RunRequest, RunStatus, Tests};
 
 fn children() -> BTreeSet<u32> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use sandbox::{
-    Client, EngineKind, GradeReport, GradeRequest, GradeVerdict, Language, Limits, ServerConfig, ServerHandle,
-    StdioCase, Tests, serve,
-};
+use sandbox::{ServerConfig, ServerHandle, serve};
+use sandbox_api::{Client, EngineKind, GradeReport, GradeRequest, GradeVerdict, Language, Limits, StdioCase, Tests};
 
 /// Sleeps for as long as its input says and fails where that is told.
 const SLEEPS: &str = "import time

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use sandbox::{
-    Client, FunctionCase, GradeReport, GradeRequest, GradeVerdict, Isolation, Language, Limits, RunRequest, RunStatus,
-    ServerConfig, ServerHandle, StdioCase, Tests, doctor, serve,
+use sandbox::{Isolation, ServerConfig, ServerHandle, doctor, serve};
+use sandbox_api::{
+    Client, FunctionCase, GradeReport, GradeRequest, GradeVerdict, Language, Limits, RunRequest, RunStatus, StdioCase,
+    Tests,
 };
 use serde_json::json;
 

@@ -6,9 +6,10 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use sandbox::{
+use sandbox::{ServerConfig, serve};
+use sandbox_api::{
     Client, EngineKind, FunctionCase, GradeReport, GradeRequest, GradeVerdict, Language, Limits, RunReport, RunRequest,
-    RunStatus, ServerConfig, StdioCase, Tests, missing_in_wasm, serve,
+    RunStatus, StdioCase, Tests, missing_in_wasm,
 };
 use serde_json::json;
 use support::server;
@@ -280,7 +281,7 @@ async fn what_is_missing_is_an_ordinary_import_error() {
 #[tokio::test]
 async fn modules_that_count_as_there_are() {
     let Some((handle, client)) = server(EngineKind::Wasm, 1).await else { return };
-    let modules = include_str!("../src/engine/wasm/guest/modules.txt").split_whitespace();
+    let modules = include_str!("../api/src/modules.txt").split_whitespace();
     let code: String = modules.map(|module| format!("import {module}\n")).collect();
     let report = run(&client, &code).await;
     assert_eq!(report.status, RunStatus::Ok, "{report:?}");

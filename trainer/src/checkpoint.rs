@@ -3,9 +3,9 @@
 //! A checkpoint appears whole under its name or not at all. `checkpoints/last` is a link to the newest.
 
 use crate::optimizer::adamw::AdamW;
-use crate::record::atomic::write_folder;
-use crate::record::run_folder::RunFolder;
 use anyhow::{Context, Result};
+use record::atomic::write_folder;
+use record::run_folder::RunFolder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

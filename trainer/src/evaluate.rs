@@ -7,13 +7,13 @@ use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
-use crate::record::atomic::write_file;
-use crate::record::eval::{EvalRecord, EvalSample, EvalSummary};
-use crate::record::metrics::{Metrics, read_metrics};
 use crate::session::Session;
 use anyhow::{Context, Result};
 use datasets::{Task, read_tasks};
+use record::atomic::write_file;
+use record::metrics::{Metrics, read_metrics};
 use rollout::{EngineOptions, SamplingParams};
+use statistics::{EvalRecord, EvalSample, EvalSummary};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -46,7 +46,7 @@ impl Evaluation {
             top_p: section.top_p,
             top_k: section.top_k,
             max_new_tokens: if section.max_new_tokens > 0 { section.max_new_tokens } else { max_new_tokens },
-            seed: datasets::KeyedRng::new(&[seed.into(), "evaluation".into()]).next_u64(),
+            seed: random::KeyedRng::new(&[seed.into(), "evaluation".into()]).next_u64(),
             ..SamplingParams::default()
         };
         params.validate().map_err(|error| Usage::error(format!("eval: {error}")))?;

@@ -5,11 +5,12 @@ use crate::failure::Usage;
 use anyhow::{Context, Result, anyhow, bail};
 use datasets::Task;
 use futures::executor::block_on;
-use sandbox::{ClientOptions, SandboxError, Secret, ServerConfig, ServerHandle};
+use math_verifier::MathVerdictKind;
+use sandbox::{SandboxError, ServerConfig, ServerHandle};
+use sandbox_api::{ClientOptions, Secret};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::oneshot;
-use verifiers::math::MathVerdictKind;
 use verifiers::{Reward, RewardConfig, Undecided, Verdict, VerifierError, Verifiers, VerifiersConfig, compose};
 
 /// The name of the verifier that looks at a completion's form.
@@ -53,7 +54,7 @@ impl Judge {
             (sandbox.url.clone(), sandbox.token()?, None)
         };
         let options = ClientOptions { token, ..sandbox.client.clone() };
-        let client = sandbox::Client::with_options(urls, options)
+        let client = sandbox_api::Client::with_options(urls, options)
             .map_err(|error| Usage::error(format!("sandbox.url: {error}")))?;
         Ok(Self { verifiers: Verifiers::standard(verifiers, client), reward: reward.clone(), server })
     }

@@ -11,14 +11,14 @@ use crate::model_thread::ModelThread;
 use crate::optimizer::adamw::AdamW;
 use crate::optimizer::gradient_norm::{clip_by_global_norm, gradients};
 use crate::optimizer::schedule::Schedule;
+use crate::progress::Progress;
 use crate::prompt::scored_ids;
-use crate::record::metrics::Metrics;
-use crate::record::progress::Progress;
 use crate::session::{Entry, Session};
 use crate::trajectory::split_by_tokens;
 use anyhow::{Context, Result};
 use datasets::{PreferencePair, read_preferences};
 use policy::RewardModel;
+use record::metrics::Metrics;
 use std::sync::Arc;
 use std::time::Instant;
 use tch::Tensor;
@@ -144,7 +144,7 @@ fn pair_ids(model: &RewardModel, pair: &PreferencePair, section: &crate::config:
 fn epoch_order(num_pairs: usize, config: &RewardModelRun, step: u64) -> Vec<usize> {
     let per_step = config.preferences.per_step as u64;
     let places = step * per_step..(step + 1) * per_step;
-    datasets::shuffled_places(num_pairs, &[config.run.seed.into(), "preferences".into()], places)
+    random::shuffled_places(num_pairs, &[config.run.seed.into(), "preferences".into()], places)
 }
 
 /// Chosen and rejected scores `[pairs]` of some pairs.

@@ -4,10 +4,10 @@ use crate::checkpoint::{self, Position};
 use crate::failure::Usage;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
-use crate::record::atomic::{remove_if_there, write_file};
-use crate::record::metrics::{Metrics, MetricsWriter};
-use crate::record::run_folder::RunFolder;
 use anyhow::{Context, Result};
+use record::atomic::{remove_if_there, write_file};
+use record::metrics::{Metrics, MetricsWriter};
+use record::run_folder::RunFolder;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

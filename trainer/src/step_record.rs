@@ -4,12 +4,12 @@ use crate::group::{Group, Rollout, SamplingCost};
 use crate::judge::math_kind;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
-use crate::record::metrics::Metrics;
-use crate::record::rollouts::{RolloutRow, write_rollouts};
 use crate::session::Session;
 use anyhow::Result;
+use math_verifier::MathVerdictKind;
+use record::metrics::Metrics;
+use record::rollouts::{RolloutRow, write_rollouts};
 use std::collections::BTreeMap;
-use verifiers::math::MathVerdictKind;
 
 /// One step's groups, kept ones with their advantages.
 pub struct StepRecord<'a> {

@@ -10,14 +10,14 @@ use crate::learner::Learner;
 use crate::model_thread::ModelThread;
 use crate::optimizer::gradient_norm::{clip_by_global_norm, gradients};
 use crate::optimizer::schedule::Schedule;
+use crate::progress::Progress;
 use crate::prompt::trace_ids;
-use crate::record::metrics::Metrics;
-use crate::record::progress::Progress;
 use crate::session::{Entry, Session};
 use crate::trajectory::split_by_tokens;
 use anyhow::{Context, Result};
 use datasets::{Trace, read_traces};
 use policy::{CHAT_TEMPLATE, Decoder, Packed, SPECIAL_TOKENS, accumulate_gradient};
+use record::metrics::Metrics;
 use rollout::EngineOptions;
 use std::path::Path;
 use std::sync::Arc;
@@ -125,7 +125,7 @@ fn start_folder(config: &SupervisedRun, traces: &[Trace], resume: Option<&Path>)
 /// The traces of a step: each epoch is a permutation keyed by the seed and the epoch.
 fn batch(num_traces: usize, per_step: usize, seed: u64, step: u64) -> Vec<usize> {
     let places = step * per_step as u64..(step + 1) * per_step as u64;
-    datasets::shuffled_places(num_traces, &[seed.into(), "traces".into()], places)
+    random::shuffled_places(num_traces, &[seed.into(), "traces".into()], places)
 }
 
 /// One update on one batch, on the model's thread.

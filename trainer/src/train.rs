@@ -8,13 +8,14 @@ use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
-use crate::record::{metrics::Metrics, progress::Progress};
+use crate::progress::Progress;
 use crate::session::Session;
 use crate::step_record::{StepRecord, batch_metrics, update_line};
 use crate::trajectory::Trajectory;
 use crate::update::{UpdateOutcome, UpdatePlan, update};
 use anyhow::Result;
 use datasets::TaskCursor;
+use record::metrics::Metrics;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -139,5 +140,5 @@ fn is_due(every: u64, step: u64) -> bool {
 
 /// A task that comes again in another step is sampled with other random numbers.
 fn step_seed(seed: u64, step: u64) -> u64 {
-    datasets::KeyedRng::new(&[seed.into(), "rollout".into(), step.into()]).next_u64()
+    random::KeyedRng::new(&[seed.into(), "rollout".into(), step.into()]).next_u64()
 }

@@ -12,10 +12,10 @@ use crate::config::UpdateSection;
 use crate::learner::Learner;
 use crate::optimizer::gradient_norm::{clip_by_global_norm, gradients};
 use crate::optimizer::schedule::Schedule;
-use crate::record::metrics::Metrics;
 use crate::trajectory::{MicroBatch, Trajectory, micro_batches};
 use anyhow::{Context, Result};
 use policy::{HeadOutput, accumulate_gradient, token_logprobs};
+use record::metrics::Metrics;
 use tch::{Kind, Tensor};
 
 /// How an update is computed.

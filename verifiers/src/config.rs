@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    VerifierError, code::CodeConfig, command::CommandConfig, instruction::InstructionConfig, math::MathConfig,
-};
+use math_verifier::MathConfig;
+
+use crate::{VerifierError, code::CodeConfig, command::CommandConfig, instruction::InstructionConfig};
 
 /// Settings of the verifiers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -25,7 +25,7 @@ impl Verifiers {
     /// The verifiers that ship, and the configured commands. Programs are graded through `sandbox`.
     ///
     /// A command with the name of a standard verifier takes its place.
-    pub fn standard(config: &VerifiersConfig, sandbox: sandbox::Client) -> Self {
+    pub fn standard(config: &VerifiersConfig, sandbox: sandbox_api::Client) -> Self {
         let mut verifiers = Self::default();
         verifiers.register(Arc::new(MathVerifier::new(config.math.clone())));
         for form in CodeForm::ALL {

@@ -9,7 +9,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Verdict, math::MathVerdictKind};
+use crate::Verdict;
+use math_verifier::MathVerdictKind;
 
 /// `[reward]`: how verdicts become rewards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::math::MathVerdictKind;
+use math_verifier::MathVerdictKind;
 
 /// A verifier's judgement of one completion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -74,7 +74,7 @@ pub enum VerifierError {
         task: String,
         /// What the client reports.
         #[source]
-        source: sandbox::ClientError,
+        source: sandbox_api::ClientError,
     },
     /// An external verifier command gave no verdict.
     #[error("verifier command `{name}` gave no verdict: {problem}")]

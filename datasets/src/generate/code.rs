@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::config::CodeConfig;
 use super::problem::Problem;
-use crate::rng::KeyedRng;
 use crate::task::{Task, TaskKind};
+use random::KeyedRng;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operator {

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::config::InstructionConfig;
 use super::problem::Problem;
 use super::rule::Rule;
-use crate::rng::KeyedRng;
 use crate::task::{Task, TaskKind};
+use random::KeyedRng;
 
 const TOPICS: [(&str, &[&str]); 6] = [
     ("animals", &["dogs", "cats", "cows", "hens", "pigs"]),

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::config::MathsConfig;
 use super::problem::Problem;
-use crate::rng::KeyedRng;
 use crate::task::{Task, TaskKind};
+use random::KeyedRng;
 
 const PEOPLE: [(&str, &str); 12] = [
     ("Tom", "He"),

@@ -28,10 +28,10 @@ use self::maths::MathsProblem;
 use self::problem::{Problem, is_held_out};
 use crate::error::DatasetError;
 use crate::preference::PreferencePair;
-use crate::rng::KeyedRng;
 use crate::task::{Message, Task, TaskKind};
 use crate::trace::Trace;
 use crate::writer::write_jsonl;
+use random::KeyedRng;
 
 /// Traces for the cold start.
 pub const TRACES: &str = "traces.jsonl";

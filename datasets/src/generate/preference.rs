@@ -4,8 +4,8 @@ use super::config::PreferenceConfig;
 use super::instruction::{InstructionProblem, Manner};
 use super::problem::Problem;
 use crate::preference::PreferencePair;
-use crate::rng::KeyedRng;
 use crate::task::Message;
+use random::KeyedRng;
 
 /// A pair on this prompt.
 ///

@@ -1,7 +1,7 @@
 //! A problem: what the kinds of the demo have in common.
 
-use crate::rng::KeyedRng;
 use crate::task::Task;
+use random::KeyedRng;
 
 /// A generated problem with its two ways of answering.
 pub(super) trait Problem {

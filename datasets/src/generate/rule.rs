@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::rng::KeyedRng;
+use random::KeyedRng;
 
 const ENDINGS: [&str; 4] = ["That is all.", "Have a nice day.", "See you soon.", "Good luck."];
 const KEYWORDS: [&str; 6] = ["great", "good", "nice", "fine", "lovely", "simple"];

@@ -7,7 +7,7 @@
 
 use super::config::DemoDataConfig;
 use super::problem::is_held_out;
-use crate::rng::KeyedRng;
+use random::KeyedRng;
 
 /// The user's message, whatever the sums are.
 pub(super) const PROMPT: &str = "Practise sums.";

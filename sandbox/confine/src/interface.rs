@@ -7,7 +7,7 @@ use std::ptr::null_mut;
 use nix::errno::Errno;
 
 use crate::zygote::{EntryPoints, Zygote};
-use crate::{Options, ProcessLimits, folios};
+use crate::{Options, ProcessLimits, huge_pages};
 
 /// Readies the making of copies, and puts this process under the system call filter that all of them inherit. `options` are
 /// [`Options::bits`]. Returns null, and says why on standard error, where that cannot be done.
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn confine_prepare(control: RawFd, proc: RawFd, options: u
 pub unsafe extern "C" fn confine_gather(zygote: *const Zygote) {
     // What cannot be moved is copied as it is, more slowly.
     // SAFETY: passed on to the caller.
-    let _ = unsafe { folios::gather((*zygote).proc) };
+    let _ = unsafe { huge_pages::gather((*zygote).proc) };
 }
 
 /// Makes copies, as the server asks for them, which go on with `candidate` or `judge`; those do not come back. Returns at a signal,

@@ -6,14 +6,14 @@
 //! on in Python. A candidate is behind all of them then; a judge, whose limits come with its tests, asks for the last two.
 //!
 //! What runs in a copy writes to as little memory as it can: each page is one to be copied first. What it does not write to,
-//! `folios` has in the form that copies share at the least cost. The crate knows no program, no test and no verdict.
+//! `huge_pages` has in the form that copies share at the least cost. The crate knows no program, no test and no verdict.
 
 mod access;
 mod candidate;
 mod copy;
 mod files;
 mod filter;
-mod folios;
+mod huge_pages;
 mod interface;
 mod judge;
 mod namespaces;

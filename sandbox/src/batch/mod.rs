@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::task::JoinHandle;
 
-use crate::{Client, ClientError, ClientOptions, EngineKind, GradeReport, GradeRequest, Limits};
+use sandbox_api::{Client, ClientError, ClientOptions, EngineKind, GradeReport, GradeRequest, Limits};
 
 pub use task::Tasks;
 pub use verdict::{LineVerdict, VerdictLine};
@@ -147,7 +147,7 @@ fn start(
                 solution.id,
                 solution.task_id,
                 num_cases,
-                crate::report::cut(&error.to_string()),
+                sandbox_api::cut(&error.to_string()),
             ),
         }
     })

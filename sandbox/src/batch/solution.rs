@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::Language;
+use sandbox_api::Language;
 
 /// A solution.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::BatchError;
-use crate::{FunctionCase, Language, StdioCase, Tests};
+use sandbox_api::{FunctionCase, Language, StdioCase, Tests};
 
 /// A task.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::GradeVerdict;
+use sandbox_api::GradeVerdict;
 
 /// What a line of solutions came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

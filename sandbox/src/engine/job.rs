@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Limits;
+use sandbox_api::Limits;
 
 /// What a candidate is to do.
 #[derive(Debug, Clone, Serialize)]

@@ -5,20 +5,19 @@
 //! either engine.
 
 mod job;
-mod kind;
 pub(crate) mod process;
 pub(crate) mod wasm;
 mod wire;
 
 pub(crate) use job::{AssertResult, Exchange, Job, Judged, Judgement, Outcome, RunEnd};
-pub use kind::EngineKind;
 pub(crate) use process::{Prepared, Ready, compile_limits};
-pub use wasm::{is_limit_of_wasm, missing_in_wasm, run_worker_if_asked};
+pub use wasm::run_worker_if_asked;
 
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
-use crate::{Language, Limits, SandboxError, ServerConfig};
+use crate::{SandboxError, ServerConfig};
+use sandbox_api::{EngineKind, Language, Limits};
 
 /// Starts workers of every engine that this server has.
 #[derive(Debug, Clone)]

@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, RunEnd};
-use crate::{Limits, SandboxError};
+use crate::SandboxError;
+use sandbox_api::Limits;
 
 /// The most bytes of one frame.
 const FRAME_BYTES: u32 = 1 << 30;

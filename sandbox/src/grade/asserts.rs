@@ -3,11 +3,12 @@
 //! A test without an `assert` prepares what later ones use (`import math`, `tree = Node(1)`), so it also runs before them.
 
 use super::board::Done;
-use super::fault::fault;
+use super::failure::failure;
 use super::{Failure, wrong};
+use crate::SandboxError;
 use crate::engine::{AssertResult, Job, Judgement, Outcome, RunEnd, Worker};
-use crate::report::{cut, shorten};
-use crate::{GradeVerdict, Limits, SandboxError};
+use sandbox_api::{GradeVerdict, Limits};
+use sandbox_api::{cut, shorten};
 
 /// Characters of a test that a reason shows.
 const SHOWN: usize = 120;
@@ -30,7 +31,7 @@ pub(super) fn run(
     let result = match judgement {
         None => {
             let reason = "the tests ended before they were through".to_owned();
-            Err(fault(&outcome, limits).unwrap_or((GradeVerdict::TimeLimit, reason)))
+            Err(failure(&outcome, limits).unwrap_or((GradeVerdict::TimeLimit, reason)))
         }
         Some(Judgement { unusable: Some(why), .. }) => return Err(unusable(&why)),
         Some(Judgement { results, .. }) => match results.into_iter().next() {
@@ -50,7 +51,7 @@ fn judged(
     if result.ok {
         // A program that went past a limit beside its right answers did not pass.
         let is_past_limit = !matches!(outcome.end, RunEnd::Exited | RunEnd::Signaled);
-        return Ok(fault(outcome, limits).filter(|_| is_past_limit).map_or(Ok(()), Err));
+        return Ok(failure(outcome, limits).filter(|_| is_past_limit).map_or(Ok(()), Err));
     }
     let test = shorten(test.trim(), SHOWN);
     let detail = result.detail;
@@ -61,7 +62,9 @@ fn judged(
         "raised" if is_refused_process(&detail) => (GradeVerdict::ProcessLimit, format!("{test}: {detail}")),
         "raised" | "error" => (GradeVerdict::RuntimeError, format!("{test}: {detail}")),
         "unsupported" | "unusable" => return Err(unusable(&format!("{test}: {detail}"))),
-        "load" | "gone" => fault(outcome, limits).unwrap_or((GradeVerdict::RuntimeError, format!("{test}: {detail}"))),
+        "load" | "gone" => {
+            failure(outcome, limits).unwrap_or((GradeVerdict::RuntimeError, format!("{test}: {detail}")))
+        }
         other => return Err(SandboxError::WorkerLost(format!("the judge answered {other:?}"))),
     }))
 }

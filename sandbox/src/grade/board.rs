@@ -6,9 +6,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use super::case::Case;
 use super::program::Program;
 use super::{Failure, Tally};
+use crate::SandboxError;
 use crate::engine::Worker;
 use crate::pool::held;
-use crate::{GradeReport, GradeRequest, GradeVerdict, Limits, SandboxError};
+use sandbox_api::{GradeReport, GradeRequest, GradeVerdict, Limits};
 
 /// What a case came to.
 pub(super) struct Done {
@@ -227,7 +228,7 @@ fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Language, StdioCase, Tests};
+    use sandbox_api::{Language, StdioCase, Tests};
 
     #[test]
     fn a_case_that_comes_back_after_the_report_is_dropped() {

@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use super::board::Done;
 use super::checker::Checker;
-use super::fault::fault;
+use super::failure::failure;
 use super::program::Program;
 use super::{Failure, asserts, wrong};
+use crate::SandboxError;
 use crate::engine::{Job, Outcome, Worker};
-use crate::{FunctionCase, GradeRequest, GradeVerdict, Limits, SandboxError, StdioCase, Tests};
+use sandbox_api::{FunctionCase, GradeRequest, GradeVerdict, Limits, StdioCase, Tests};
 
 /// A case and what it needs.
 pub(super) struct Case<'a> {
@@ -43,7 +44,7 @@ impl Case<'_> {
     fn stdio(&self, worker: &mut Worker, case: &StdioCase, checker: Option<Checker<'_>>) -> Result<Done, SandboxError> {
         let limits = self.limits;
         let outcome = self.program.run(worker, &self.request.code, &case.input, limits)?;
-        let result = match (fault(&outcome, limits), std::str::from_utf8(&outcome.stdout), checker) {
+        let result = match (failure(&outcome, limits), std::str::from_utf8(&outcome.stdout), checker) {
             (Some(failure), ..) => Err(failure),
             (None, Err(_), _) => Err(wrong("printed what is not UTF-8".to_owned())),
             (None, Ok(printed), None) => crate::compare::printed(printed, &case.output).map_err(wrong),
@@ -68,7 +69,7 @@ impl Case<'_> {
         };
         let limits = self.limits;
         let outcome = worker.run(&Job::Call { code: &self.request.code, entry_point, args: &args, limits })?;
-        let result = match (fault(&outcome, limits).map_or_else(|| returned(&outcome), Err), checker) {
+        let result = match (failure(&outcome, limits).map_or_else(|| returned(&outcome), Err), checker) {
             (Err(failure), _) => Err(failure),
             (Ok(got), None) => crate::compare::returned(&got, &case.expected).map_err(wrong),
             (Ok(got), Some(checker)) => match crate::compare::plain(&got) {

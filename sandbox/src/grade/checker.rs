@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::fault::fault;
+use super::failure::failure;
+use crate::SandboxError;
 use crate::engine::{Job, Outcome, Worker};
-use crate::report::{cut, shorten};
-use crate::{Limits, SandboxError};
+use sandbox_api::Limits;
+use sandbox_api::{cut, shorten};
 
 const ENTRY_POINT: &str = "check";
 const SHOWN: usize = 80;
@@ -60,7 +61,7 @@ enum Said {
 }
 
 fn said(outcome: &Outcome, limits: &Limits) -> Result<bool, Said> {
-    if let Some((_, reason)) = fault(outcome, limits) {
+    if let Some((_, reason)) = failure(outcome, limits) {
         return Err(Said::Failed(reason));
     }
     match serde_json::from_slice(&outcome.returned) {

@@ -7,7 +7,7 @@ mod asserts;
 mod board;
 mod case;
 mod checker;
-mod fault;
+mod failure;
 mod program;
 
 use std::collections::BTreeMap;
@@ -15,13 +15,14 @@ use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
+use crate::SandboxError;
 use crate::engine::{Outcome, RunEnd, Worker, compile_limits};
-use crate::report::cut;
 use crate::ticket::CallHelp;
-use crate::{GradeReport, GradeRequest, GradeVerdict, Limits, RunReport, RunRequest, RunStatus, SandboxError};
+use sandbox_api::cut;
+use sandbox_api::{GradeReport, GradeRequest, GradeVerdict, Limits, RunReport, RunRequest, RunStatus};
 
 pub(crate) use board::Board;
-use fault::fault;
+use failure::failure;
 use program::{Prepared, Program, Ran};
 
 /// A verdict that is not `passed`, and why.
@@ -137,7 +138,7 @@ fn fetched(said: &[u8], wanted: &[String]) -> BTreeMap<String, String> {
 }
 
 fn run_report(outcome: &Outcome, limits: &Limits) -> RunReport {
-    let status = match fault(outcome, limits).map(|(verdict, _)| verdict) {
+    let status = match failure(outcome, limits).map(|(verdict, _)| verdict) {
         None => RunStatus::Ok,
         Some(GradeVerdict::TimeLimit) => RunStatus::TimeLimit,
         Some(GradeVerdict::MemoryLimit) => RunStatus::MemoryLimit,

@@ -13,7 +13,8 @@ use super::repeats::Repeats;
 use crate::metrics::{Load, Metrics};
 use crate::pool::Pool;
 use crate::ticket::{Answer, Done};
-use crate::{LayerReport, SandboxError, Secret, ServerConfig};
+use crate::{LayerReport, SandboxError, ServerConfig};
+use sandbox_api::Secret;
 
 /// The longest wait that a refused caller is told to take, in seconds.
 const MOST_RETRY_SECONDS: f64 = 30.0;

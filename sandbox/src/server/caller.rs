@@ -9,14 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 
 use super::refusal::Refusal;
-use crate::Secret;
-
-/// Names a client, so that clients take turns; the address it calls from where absent.
-pub(crate) const CLIENT_ID: &str = "x-client-id";
-/// Names a request, so that one that comes again does not run again.
-pub(crate) const REQUEST_ID: &str = "x-request-id";
-/// Milliseconds that the caller goes on waiting.
-pub(crate) const DEADLINE_MS: &str = "x-deadline-ms";
+use sandbox_api::{CLIENT_ID, DEADLINE_MS, REQUEST_ID, Secret};
 
 /// The most characters of an id.
 const ID_CHARS: usize = 128;

@@ -13,7 +13,7 @@ use super::fusion;
 use super::program::Program;
 use super::refusal::Refusal;
 use super::reply::Reply;
-use crate::{GradeRequest, RunRequest};
+use sandbox_api::{GradeRequest, RunRequest};
 
 /// What is asked of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::app::App;
 use super::caller::Caller;
 use super::refusal::Refusal;
 use super::reply::Reply;
-use crate::{Language, Limits, RunReport, RunRequest, RunStatus};
+use sandbox_api::{Language, Limits, RunReport, RunRequest, RunStatus};
 
 /// Seconds for a run where the request names none.
 const RUN_TIMEOUT: f64 = 10.0;

@@ -20,13 +20,12 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub(crate) use caller::{CLIENT_ID, DEADLINE_MS, REQUEST_ID};
-
 use crate::engine::Engines;
 use crate::metrics::Metrics;
 use crate::pool::Pool;
-use crate::{LayerReport, SandboxError, Secret, ServerConfig};
+use crate::{LayerReport, SandboxError, ServerConfig};
 use app::App;
+use sandbox_api::Secret;
 
 /// Time that connections have to close once their requests are answered.
 const CLOSE: Duration = Duration::from_secs(1);

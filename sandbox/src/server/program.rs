@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use super::refusal::Refusal;
 use crate::metrics::Metrics;
 use crate::ticket::Work;
-use crate::{EngineKind, GradeReport, GradeRequest, RunReport, RunRequest, ServerConfig};
+use crate::{SandboxError, ServerConfig};
+use sandbox_api::{EngineKind, GradeReport, GradeRequest, RunReport, RunRequest};
 
 /// Work that callers ask for in JSON.
 pub(crate) trait Program: Work<Report: Serialize> + DeserializeOwned {
@@ -21,7 +22,7 @@ pub(crate) trait Program: Work<Report: Serialize> + DeserializeOwned {
 impl Program for GradeRequest {
     fn check(&self, config: &ServerConfig) -> Result<(), Refusal> {
         check_code(&self.code, config)?;
-        Ok(self.validate(&config.most)?)
+        Ok(self.validate(&config.most).map_err(SandboxError::from)?)
     }
 
     fn count(metrics: &Metrics, engine: EngineKind, report: Option<&GradeReport>) {
@@ -35,7 +36,7 @@ impl Program for GradeRequest {
 impl Program for RunRequest {
     fn check(&self, config: &ServerConfig) -> Result<(), Refusal> {
         check_code(&self.code, config)?;
-        Ok(self.validate(&config.most)?)
+        Ok(self.validate(&config.most).map_err(SandboxError::from)?)
     }
 
     fn count(metrics: &Metrics, engine: EngineKind, report: Option<&RunReport>) {

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::SandboxError;
-use crate::report::cut;
+use sandbox_api::cut;
 
 /// A request that gets no report.
 #[derive(Debug, Clone, Serialize, Deserialize)]

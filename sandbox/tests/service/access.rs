@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use sandbox::{Client, ClientError, ClientOptions, GradeVerdict, Isolation, SandboxError, Secret, ServerConfig, serve};
+use sandbox::{Isolation, SandboxError, ServerConfig, serve};
+use sandbox_api::{Client, ClientError, ClientOptions, GradeVerdict, Secret};
 
 use super::{adds_one, http, post};
 

@@ -121,7 +121,7 @@ async fn health_metrics_and_the_description_are_served() {
         }
     }
     let verdicts = &description["components"]["schemas"]["GradeReport"]["properties"]["verdict"]["enum"];
-    let known: Vec<&str> = sandbox::GradeVerdict::ALL.iter().map(|verdict| verdict.as_str()).collect();
+    let known: Vec<&str> = sandbox_api::GradeVerdict::ALL.iter().map(|verdict| verdict.as_str()).collect();
     assert_eq!(verdicts, &json!(known));
     server.shutdown().await;
 }

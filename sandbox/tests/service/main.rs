@@ -10,9 +10,8 @@ mod support;
 
 use std::time::Duration;
 
-use sandbox::{
-    ClientOptions, GradeRequest, Language, Limits, RunRequest, ServerConfig, ServerHandle, StdioCase, Tests, serve,
-};
+use sandbox::{ServerConfig, ServerHandle, serve};
+use sandbox_api::{ClientOptions, GradeRequest, Language, Limits, RunRequest, StdioCase, Tests};
 use serde::Serialize;
 use serde_json::Value;
 

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use sandbox::{Client, GradeVerdict, ServerConfig, serve};
+use sandbox::{ServerConfig, serve};
+use sandbox_api::{Client, GradeVerdict};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -125,7 +126,7 @@ async fn a_request_that_comes_again_runs_once() {
     let server = one_worker().await;
     let url = format!("{}/run", server.url());
     let random = program("import random, time\ntime.sleep(0.3)\nprint(random.random())");
-    let send = |body: sandbox::RunRequest, id: &'static str, client: &'static str| {
+    let send = |body: sandbox_api::RunRequest, id: &'static str, client: &'static str| {
         let url = url.clone();
         async move { post(&url, &body, &[("x-request-id", id), ("x-client-id", client)]).await }
     };

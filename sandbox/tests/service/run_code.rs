@@ -1,6 +1,6 @@
 //! SandboxFusion's interface, with the requests that trainers send and the fields that they read.
 
-use sandbox::EngineKind;
+use sandbox_api::EngineKind;
 use serde_json::{Value, json};
 
 use super::support::server;

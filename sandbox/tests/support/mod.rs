@@ -1,6 +1,7 @@
 //! What tests of both engines share.
 
-use sandbox::{Client, EngineKind, SandboxError, ServerConfig, ServerHandle, serve};
+use sandbox::{SandboxError, ServerConfig, ServerHandle, serve};
+use sandbox_api::{Client, EngineKind};
 
 /// A server whose programs run on `engine`, and a client of it; `None` where the wasm engine is not set up.
 pub async fn server(engine: EngineKind, workers: usize) -> Option<(ServerHandle, Client)> {

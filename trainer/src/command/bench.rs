@@ -3,7 +3,8 @@
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use sandbox::{BenchOptions, EngineKind, SoakOptions};
+use sandbox_api::EngineKind;
+use sandbox_bench::{BenchOptions, SoakOptions};
 use serde::Serialize;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -63,7 +64,7 @@ async fn sandbox(args: SandboxArgs) -> Result<()> {
     let options = BenchOptions { runs, clients, workers, python, ..BenchOptions::default() };
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(100));
-    let report = sandbox::bench(&options, |what| bar.set_message(what.to_owned())).await?;
+    let report = sandbox_bench::bench(&options, |what| bar.set_message(what.to_owned())).await?;
     bar.finish_and_clear();
     show(&report, args.json.as_deref())
 }
@@ -80,7 +81,7 @@ async fn soak(args: SandboxArgs, programs: usize) -> Result<()> {
     };
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed} left {eta}")?;
     let bar = ProgressBar::new(programs as u64).with_style(style);
-    let report = sandbox::soak(options, |done| bar.set_position(done as u64)).await?;
+    let report = sandbox_bench::soak(options, |done| bar.set_position(done as u64)).await?;
     bar.finish_and_clear();
     show(&report, args.json.as_deref())?;
     if !report.is_clean() {

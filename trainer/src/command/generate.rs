@@ -119,7 +119,7 @@ pub fn run(args: &GenerateArgs, interrupt: &Interrupt) -> Result<()> {
     let engine = EngineOptions { max_batch: args.max_batch, ..EngineOptions::default() };
     engine.validate().map_err(|error| Usage::error(error.to_string()))?;
     let mut completions: Vec<Option<Completion>> = lines.iter().map(|_| None).collect();
-    let progress = crate::record::progress::Progress::new("generate", lines.len() as u64);
+    let progress = crate::progress::Progress::new("generate", lines.len() as u64);
     let mut num_done = 0;
     let stats = generate(&policy, requests, &params, &engine, 0, interrupt.flag(), |completion| {
         let place = completion.sample_index as usize;

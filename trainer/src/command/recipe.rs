@@ -10,14 +10,14 @@ use crate::config::{RecipeConfig, ReinforceRun, RewardModelRun, Source, Supervis
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::preference_training::train_reward_model;
-use crate::record::atomic::write_file;
-use crate::record::eval::EvalSummary;
-use crate::record::metrics::read_metrics;
-use crate::record::run_folder::RunFolder;
 use crate::session::Entry;
 use crate::stage::run_stage;
 use crate::supervised::cold_start;
 use anyhow::{Context, Result};
+use record::atomic::write_file;
+use record::metrics::read_metrics;
+use record::run_folder::RunFolder;
+use statistics::EvalSummary;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -69,7 +69,7 @@ pub async fn run(args: &RecipeArgs, entry: Entry, interrupt: Interrupt) -> Resul
     recipe.stage(1, "stage-1").await?;
     recipe.reward_model().await?;
     recipe.stage(2, "stage-2").await?;
-    let report = crate::report::write_report(recipe.folder.root())?;
+    let report = report::write_report(recipe.folder.root())?;
     print!("{}", recipe.summary.table());
     println!("\nreport: {}", report.display());
     Ok(())
@@ -152,7 +152,7 @@ impl Recipe {
         {
             let data = datasets::generate::generate_demo(generate)
                 .map_err(|error| Usage::error(format!("generate: {error}")))?;
-            crate::record::atomic::write_folder(&folder, |folder| Ok(data.write(folder)?))?;
+            record::atomic::write_folder(&folder, |folder| Ok(data.write(folder)?))?;
             eprintln!("generated {} traces and their tasks in {}", data.traces.len(), folder.display());
         }
         Ok(())

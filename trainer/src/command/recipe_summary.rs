@@ -2,10 +2,10 @@
 //! Must not know how a stage is run.
 
 use crate::config::SummaryColumns;
-use crate::record::change::Change;
-use crate::record::eval::EvalSummary;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use statistics::Change;
+use statistics::EvalSummary;
 use std::fmt::Write;
 
 /// The changes that one table judges together: two stages after the cold start, three suites each. A loss is called at
@@ -179,7 +179,7 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::eval::{EvalRecord, EvalSample};
+    use statistics::{EvalRecord, EvalSample};
 
     /// A suite of 100 tasks with one sample each, of which the first ones pass.
     fn suite(name: &str, num_passed: usize) -> EvalSummary {

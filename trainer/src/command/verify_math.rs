@@ -5,13 +5,13 @@ use crate::failure::{Interrupted, Usage};
 use crate::interrupt::Interrupt;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use math_verifier::batch::{BatchError, BatchSummary, verify_stream};
+use math_verifier::{Extraction, MathConfig, MathVerdictKind, extract, extract_gold, verify};
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use verifiers::VerifiersConfig;
-use verifiers::math::batch::{BatchError, BatchSummary, verify_stream};
-use verifiers::math::{Extraction, MathConfig, MathVerdictKind, extract, extract_gold, verify};
 
 /// What `trainer verify-math` takes.
 #[derive(Debug, Args)]
@@ -133,7 +133,7 @@ impl Partial {
         let temporary = (!is_special).then(|| {
             let mut name = std::ffi::OsString::from(".");
             name.push(path.file_name().unwrap_or_default());
-            name.push(crate::record::atomic::TEMPORARY_SUFFIX);
+            name.push(record::atomic::TEMPORARY_SUFFIX);
             path.with_file_name(name)
         });
         let file = File::create(temporary.as_deref().unwrap_or(path))?;

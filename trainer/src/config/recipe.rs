@@ -2,8 +2,8 @@
 
 use crate::failure::Usage;
 use anyhow::Result;
-use datasets::KeyedRng;
 use datasets::generate::DemoDataConfig;
+use random::KeyedRng;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 

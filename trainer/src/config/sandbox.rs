@@ -2,7 +2,8 @@
 
 use crate::failure::Usage;
 use anyhow::Result;
-use sandbox::{ClientOptions, Secret, ServerConfig, TOKEN_VARIABLE};
+use sandbox::ServerConfig;
+use sandbox_api::{ClientOptions, Secret, TOKEN_VARIABLE};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;
 

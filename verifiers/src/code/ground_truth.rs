@@ -1,6 +1,6 @@
 //! The three forms in which a task carries its tests, read into what the sandbox runs.
 
-use sandbox::{EngineKind, FunctionCase, StdioCase, Tests};
+use sandbox_api::{EngineKind, FunctionCase, StdioCase, Tests};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -7,7 +7,7 @@ mod extraction;
 mod ground_truth;
 
 use datasets::Task;
-use sandbox::{
+use sandbox_api::{
     EngineKind, GradeReport, GradeRequest, GradeVerdict, Language, Limits, is_limit_of_wasm, missing_in_wasm,
 };
 use serde::{Deserialize, Serialize};
@@ -72,12 +72,12 @@ impl Default for CodeConfig {
 pub struct CodeVerifier {
     form: CodeForm,
     config: CodeConfig,
-    client: sandbox::Client,
+    client: sandbox_api::Client,
 }
 
 impl CodeVerifier {
     /// A verifier of one form of tests, which grades through `client`.
-    pub fn new(form: CodeForm, config: CodeConfig, client: sandbox::Client) -> Self {
+    pub fn new(form: CodeForm, config: CodeConfig, client: sandbox_api::Client) -> Self {
         Self { form, config, client }
     }
 

@@ -12,9 +12,9 @@ use confine::{Part, ProcessLimits, Report};
 use super::forked::{Forked, Newborn};
 use super::memory_file;
 use super::zygote::Zygote;
-use crate::Limits;
 use crate::engine::Job;
 use crate::engine::wire::{read_array, write_frame};
+use sandbox_api::Limits;
 
 /// Seconds that it may take to put up its layers.
 const SETUP_SECONDS: u64 = 10;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::Limits;
+use sandbox_api::Limits;
 
 /// The group that the server's process moves into.
 const OWN: &str = "ponder-server";

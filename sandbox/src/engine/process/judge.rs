@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use super::forked::{Forked, Newborn};
 use super::zygote::{Zygote, hand_over};
+use crate::SandboxError;
 use crate::engine::wire::{deadline, lost, read_frame, write_frame};
 use crate::engine::{Judged, Judgement};
-use crate::{Limits, SandboxError};
+use sandbox_api::Limits;
 
 /// A judge that stands by, or is about to.
 pub(super) struct Judge {

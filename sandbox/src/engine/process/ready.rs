@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::memory_file;
 use super::toolchain::Toolchain;
-use crate::Limits;
 use crate::engine::{Exchange, Job, Outcome};
+use sandbox_api::Limits;
 
 /// What a compiler may use where the submission's own limits are lower.
 const COMPILER: Limits = Limits {

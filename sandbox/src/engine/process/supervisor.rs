@@ -10,8 +10,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::candidate::Running;
 use super::usage::excess;
-use crate::Limits;
 use crate::engine::{Outcome, RunEnd};
+use sandbox_api::Limits;
 
 /// How often what a candidate holds is looked at.
 const TICK: Duration = Duration::from_millis(50);

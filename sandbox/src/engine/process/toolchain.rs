@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::{CommandLanguage, Language, SandboxError};
+use crate::{CommandLanguage, SandboxError};
+use sandbox_api::Language;
 
 /// What a program is called where it runs.
 const FOLDER: &str = "/box/tmp";

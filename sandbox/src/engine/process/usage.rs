@@ -5,8 +5,8 @@ use std::io;
 
 use nix::unistd::{SysconfVar, sysconf};
 
-use crate::Limits;
 use crate::engine::RunEnd;
+use sandbox_api::Limits;
 
 /// Which limit a process and those under it are past together.
 pub(super) fn excess(process: i32, limits: &Limits) -> Option<RunEnd> {

@@ -22,7 +22,8 @@ use super::toolchain::Toolchain;
 use super::zygote::{Zygote, ZygoteOptions};
 use crate::engine::wire::lost;
 use crate::engine::{Exchange, Job, Judgement, Outcome, RunEnd};
-use crate::{Language, Limits, SandboxError, ServerConfig};
+use crate::{SandboxError, ServerConfig};
+use sandbox_api::{Language, Limits};
 
 /// Starts workers.
 #[derive(Debug, Clone)]

@@ -7,8 +7,8 @@ use wasm_encoder::{Module, RawSection};
 use wasmparser::{Data, DataKind, DataSectionReader, MemoryType, Operator, Parser, Payload};
 use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
 
-use super::link::link;
-use super::wiring::{self, broken};
+use super::component_imports::{self, broken};
+use super::module_linker::link;
 
 const WASM_PAGE: u64 = 64 << 10;
 
@@ -27,7 +27,7 @@ pub(super) fn take_apart(component: &[u8]) -> Result<Parts, String> {
     // This checks the component, too.
     let interface =
         wit_component::decode(component).map_err(|error| format!("the component cannot be read: {error:#}"))?;
-    let module = link(&wiring::read(component)?)?;
+    let module = link(&component_imports::read(component)?)?;
     let (code, image) = without_data(&module)?;
     Ok(Parts { component: with_interface(&interface, code)?, image })
 }

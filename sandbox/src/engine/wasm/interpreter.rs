@@ -16,8 +16,8 @@ use super::files::Files;
 use super::host::{Ending, Host, Python, PythonPre};
 use super::memory::Memories;
 use super::output::Output;
-use crate::Limits;
 use crate::engine::RunEnd;
+use sandbox_api::Limits;
 
 /// Stack of an instance, of which nothing is taken before it is used. CPython watches a stack of its own, in the linear
 /// memory; what it takes apart step by step, such as a long list of linked objects, shows on this one alone.

@@ -13,22 +13,20 @@
 
 mod clock;
 mod component;
+mod component_imports;
 mod confine;
 mod files;
 mod host;
 mod image;
 mod interpreter;
-mod link;
 mod memory;
-mod modules;
+mod module_linker;
 mod output;
 mod process;
 mod stream;
 mod tree;
-mod wiring;
 mod worker;
 
 pub(crate) use component::Component;
-pub use modules::{is_limit_of_wasm, missing_in_wasm};
 pub use process::run_worker_if_asked;
 pub(crate) use worker::{Engine, Worker};

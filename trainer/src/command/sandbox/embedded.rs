@@ -1,7 +1,8 @@
 //! A server of the command's own, on loopback, for as long as the command runs.
 
 use anyhow::{Context, Result};
-use sandbox::{EngineKind, Limits, ServerConfig, ServerHandle};
+use sandbox::{ServerConfig, ServerHandle};
+use sandbox_api::{EngineKind, Limits};
 
 use crate::failure::Usage;
 

@@ -8,13 +8,14 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
-use sandbox::{BatchError, BatchOptions, EngineKind, GradeVerdict, LineVerdict, Tasks, VerdictLine, grade_solutions};
+use sandbox::{BatchError, BatchOptions, LineVerdict, Tasks, VerdictLine, grade_solutions};
+use sandbox_api::{EngineKind, GradeVerdict};
 
 use super::embedded;
 use super::limits::LimitArgs;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
-use crate::record::progress::Progress;
+use crate::progress::Progress;
 
 /// What `trainer sandbox grade` takes.
 #[derive(Debug, Args)]

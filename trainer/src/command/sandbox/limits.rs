@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use clap::Args;
-use sandbox::Limits;
+use sandbox_api::Limits;
 
 /// Limits of each started program.
 #[derive(Debug, Clone, Args)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
-use sandbox::{Client, ClientError, EngineKind, Language, RunReport, RunRequest, RunStatus};
+use sandbox_api::{Client, ClientError, EngineKind, Language, RunReport, RunRequest, RunStatus};
 use serde::Serialize;
 
 use super::embedded;

@@ -1,0 +1,39 @@
+//! What goes between the code execution server and its callers: requests, reports, limits, and the client that sends them.
+//!
+//! ```
+//! use sandbox_api::{GradeRequest, Language, Limits, StdioCase, Tests};
+//!
+//! let case = StdioCase { input: "2\n".to_owned(), output: "3\n".to_owned() };
+//! let request = GradeRequest {
+//!     code: "print(int(input()) + 1)".to_owned(),
+//!     language: Language::Python,
+//!     engine: None,
+//!     tests: Tests::Stdio { cases: vec![case] },
+//!     limits: Limits::default(),
+//!     stop_at_first_failure: true,
+//! };
+//! assert!(request.validate(&Limits::default()).is_ok());
+//! ```
+//!
+//! [`Client`] calls one server or several. This crate knows nothing of how a program is run; what callers ask before they
+//! choose an engine is [`missing_in_wasm`].
+
+mod client;
+mod engine_kind;
+mod error;
+mod headers;
+mod language;
+mod missing_modules;
+mod report;
+mod request;
+mod secret;
+
+pub use client::{Client, ClientError, ClientOptions};
+pub use engine_kind::EngineKind;
+pub use error::{BadRequest, BadToken};
+pub use headers::{CLIENT_ID, DEADLINE_MS, REQUEST_ID};
+pub use language::Language;
+pub use missing_modules::{is_limit_of_wasm, missing_in_wasm};
+pub use report::{GradeReport, GradeVerdict, RunReport, RunStatus, cut, shorten};
+pub use request::{FunctionCase, GradeRequest, Limits, RunRequest, StdioCase, Tests};
+pub use secret::{Secret, TOKEN_VARIABLE};

@@ -1,0 +1,271 @@
+//! A soak: many mixed programs from many clients at once, while workers are killed at random. Every request must be answered,
+//! every verdict be the known one, and nothing be left when it is over.
+
+mod programs;
+mod traces;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::sys::prctl;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::Serialize;
+use tokio::task::JoinSet;
+
+use programs::Known;
+use sandbox::{SandboxError, ServerConfig, ServerHandle, serve};
+use sandbox_api::{Client, ClientError, ClientOptions, EngineKind};
+use traces::Traces;
+
+/// Times that the end is looked at, for connections and threads to close, and the wait between.
+const LOOKS: usize = 100;
+const LOOK: Duration = Duration::from_millis(100);
+/// Programs of a kind that is wrong or lost that are described.
+const DESCRIBED: usize = 20;
+
+/// What a soak is.
+#[derive(Debug, Clone)]
+pub struct SoakOptions {
+    /// Programs in all.
+    pub programs: usize,
+    /// Clients at once.
+    pub clients: usize,
+    /// Worker processes; 0 takes one for each core.
+    pub workers: usize,
+    /// Seconds between two killed workers, on average; 0 kills none.
+    pub kill_seconds: f64,
+    /// The engines that programs are sent to in turn.
+    pub engines: Vec<EngineKind>,
+    /// What the order of programs and the kills are drawn from.
+    pub seed: u64,
+}
+
+impl Default for SoakOptions {
+    fn default() -> Self {
+        let engines = vec![EngineKind::Process];
+        Self { programs: 20_000, clients: 64, workers: 0, kill_seconds: 1.0, engines, seed: 0 }
+    }
+}
+
+/// What came of a soak.
+#[derive(Debug, Clone, Serialize)]
+pub struct SoakReport {
+    /// Programs sent.
+    pub programs: usize,
+    /// Programs that got a verdict.
+    pub answered: usize,
+    /// Seconds it took.
+    pub seconds: f64,
+    /// Workers killed.
+    pub killed: usize,
+    /// Programs without a verdict, and why; the first ones.
+    pub unanswered: Vec<String>,
+    /// Programs with another verdict than the known one; the first ones.
+    pub wrong: Vec<String>,
+    /// Programs with another verdict than the known one.
+    pub num_wrong: usize,
+    /// What was left when the server had ended.
+    pub leaks: Vec<String>,
+    /// Bytes by which this process had grown.
+    pub grown_bytes: i64,
+}
+
+impl SoakReport {
+    /// Whether nothing was wrong.
+    pub fn is_clean(&self) -> bool {
+        self.answered == self.programs && self.num_wrong == 0 && self.leaks.is_empty()
+    }
+}
+
+impl fmt::Display for SoakReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rate = self.programs as f64 / self.seconds;
+        writeln!(formatter, "programs         {} in {:.1} s, {rate:.0}/s", self.programs, self.seconds)?;
+        writeln!(formatter, "answered         {}", self.answered)?;
+        writeln!(formatter, "wrong verdicts   {}", self.num_wrong)?;
+        writeln!(formatter, "workers killed   {}", self.killed)?;
+        writeln!(formatter, "memory grown by  {} MiB", self.grown_bytes >> 20)?;
+        for (name, lines) in [("unanswered", &self.unanswered), ("wrong", &self.wrong), ("left behind", &self.leaks)] {
+            for line in lines {
+                writeln!(formatter, "{name}: {line}")?;
+            }
+        }
+        write!(formatter, "{}", if self.is_clean() { "clean" } else { "NOT clean" })
+    }
+}
+
+/// A soak that could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum SoakError {
+    /// The server does not start.
+    #[error(transparent)]
+    Server(#[from] SandboxError),
+    /// The client cannot be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The machine does not say what is left behind.
+    #[error("what is left behind cannot be found out: {0}")]
+    Traces(#[from] std::io::Error),
+}
+
+/// What the clients share.
+struct Shared {
+    options: SoakOptions,
+    known: Vec<Known>,
+    /// A hundred indices into `known`.
+    mix: Vec<usize>,
+    next: AtomicUsize,
+    done: AtomicUsize,
+}
+
+/// Does a soak; `progress` is told how many programs are done.
+///
+/// For its time this process takes in orphans, so that no process left behind goes unseen; do nothing else in it meanwhile.
+///
+/// # Errors
+/// The server does not start, or what is left behind cannot be found out.
+pub async fn soak(options: SoakOptions, progress: impl Fn(usize)) -> Result<SoakReport, SoakError> {
+    let before = Traces::take()?;
+    prctl::set_child_subreaper(true).map_err(std::io::Error::from)?;
+    let result = soak_server(options, progress).await;
+    let mut after = Traces::take()?;
+    for _ in 0..LOOKS {
+        if after.leaks_since(&before).is_empty() {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+        after = Traces::take()?;
+    }
+    prctl::set_child_subreaper(false).map_err(std::io::Error::from)?;
+    let mut report = result?;
+    report.leaks = after.leaks_since(&before);
+    report.grown_bytes = after.resident_bytes() as i64 - before.resident_bytes() as i64;
+    Ok(report)
+}
+
+async fn soak_server(options: SoakOptions, progress: impl Fn(usize)) -> Result<SoakReport, SoakError> {
+    let mut config = ServerConfig::default();
+    if options.workers > 0 {
+        config.workers = options.workers;
+    }
+    let server = serve(config).await?;
+    let client_options = ClientOptions { attempts: 20, ..ClientOptions::default() };
+    let client = Client::with_options(vec![server.url()], client_options)?;
+    let known = programs::all();
+    let mix = known.iter().enumerate().flat_map(|(index, known)| vec![index; known.weight]).collect();
+    let clients = options.clients;
+    let (next, done) = Default::default();
+    let shared = Arc::new(Shared { options, known, mix, next, done });
+    let began = Instant::now();
+    let mut tasks = JoinSet::new();
+    for _ in 0..clients {
+        tasks.spawn(send_programs(shared.clone(), client.clone()));
+    }
+    let mut report = SoakReport {
+        programs: shared.options.programs,
+        answered: 0,
+        seconds: 0.0,
+        killed: 0,
+        unanswered: Vec::new(),
+        wrong: Vec::new(),
+        num_wrong: 0,
+        leaks: Vec::new(),
+        grown_bytes: 0,
+    };
+    let mut killer = Killer { server: &server, mean_seconds: shared.options.kill_seconds, random: shared.options.seed };
+    loop {
+        tokio::select! {
+            ended = tasks.join_next() => match ended {
+                Some(found) => report.add(found.unwrap_or_else(|error| Found { lost: vec![error.to_string()], ..Found::default() })),
+                None => break,
+            },
+            killed = killer.kill_one() => report.killed += usize::from(killed),
+        }
+        progress(shared.done.load(Ordering::Relaxed));
+    }
+    report.seconds = began.elapsed().as_secs_f64();
+    drop(client);
+    server.shutdown().await;
+    Ok(report)
+}
+
+/// What one client found.
+#[derive(Default)]
+struct Found {
+    answered: usize,
+    lost: Vec<String>,
+    wrong: Vec<String>,
+}
+
+impl SoakReport {
+    fn add(&mut self, found: Found) {
+        self.answered += found.answered;
+        self.num_wrong += found.wrong.len();
+        self.unanswered.extend(found.lost);
+        self.wrong.extend(found.wrong);
+        self.unanswered.truncate(DESCRIBED);
+        self.wrong.truncate(DESCRIBED);
+    }
+}
+
+async fn send_programs(shared: Arc<Shared>, client: Client) -> Found {
+    let mut found = Found::default();
+    loop {
+        let number = shared.next.fetch_add(1, Ordering::Relaxed);
+        if number >= shared.options.programs {
+            return found;
+        }
+        // The engines take turns in runs of the mix's length, so that each sees every program.
+        let engines = &shared.options.engines;
+        let engine = engines[(number / shared.mix.len()) % engines.len()];
+        let drawn = mixed(shared.options.seed ^ number as u64) as usize % shared.mix.len();
+        let known = &shared.known[shared.mix[drawn]];
+        let mut request = known.request.clone();
+        request.engine = Some(engine);
+        match client.grade(&request).await {
+            Ok(report) => {
+                found.answered += 1;
+                let expected = known.verdict(engine);
+                if report.verdict != expected {
+                    let (got, expected, reason) = (report.verdict.as_str(), expected.as_str(), report.reason);
+                    found.wrong.push(format!("{} on {engine}: {got}, not {expected}: {reason}", known.name));
+                }
+            }
+            Err(error) => found.lost.push(format!("{} on {engine}: {error}", known.name)),
+        }
+        shared.done.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Kills workers at random times.
+struct Killer<'a> {
+    server: &'a ServerHandle,
+    mean_seconds: f64,
+    random: u64,
+}
+
+impl Killer<'_> {
+    async fn kill_one(&mut self) -> bool {
+        self.random = mixed(self.random);
+        let share = self.random as f64 / u64::MAX as f64;
+        let seconds = if self.mean_seconds > 0.0 { self.mean_seconds * 2.0 * share } else { 1.0 };
+        tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+        let workers = self.server.worker_ids();
+        if self.mean_seconds <= 0.0 || workers.is_empty() {
+            return false;
+        }
+        let worker = workers[self.random as usize % workers.len()];
+        kill(Pid::from_raw(worker as i32), Signal::SIGKILL).is_ok()
+    }
+}
+
+/// A number that looks random, from another (splitmix64).
+fn mixed(seed: u64) -> u64 {
+    let mut value = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    value ^ (value >> 31)
+}

@@ -1,0 +1,19 @@
+//! A small soak: every request answered, every verdict the known one, nothing left. Alone in its process, which is looked over.
+
+use sandbox_api::EngineKind;
+use sandbox_bench::{SoakOptions, soak};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mixed_programs_are_judged_while_workers_are_killed() {
+    let options = SoakOptions {
+        programs: 400,
+        clients: 16,
+        workers: 2,
+        kill_seconds: 1.0,
+        engines: vec![EngineKind::Process],
+        seed: 7,
+    };
+    let report = soak(options, |_| {}).await.unwrap();
+    assert!(report.killed > 0, "{report}");
+    assert!(report.is_clean(), "{report}");
+}

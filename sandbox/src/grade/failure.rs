@@ -1,0 +1,95 @@
+//! What was wrong with how a program ended, whatever it printed.
+
+use super::Failure;
+use crate::engine::{Outcome, RunEnd};
+use sandbox_api::{GradeVerdict, Limits};
+
+/// The part of the memory limit past which a program that crashed is taken to have run out of memory.
+const NEAR_MEMORY_LIMIT: f64 = 0.95;
+/// The part of the processor time past which a program that was killed is taken to have used it up.
+const NEAR_CPU_LIMIT: f64 = 0.9;
+
+/// What the last line on standard error says where memory ran out: Python's, which begins so, C++'s, Rust's and V8's.
+const MEMORY_ERROR: &str = "MemoryError";
+const OUT_OF_MEMORY: [&str; 4] =
+    ["std::bad_alloc", "memory allocation of", "heap out of memory", "Cannot allocate memory"];
+/// What Python's parser calls a memory error and is none.
+const TOO_NESTED: &str = "Parser stack overflowed";
+/// Lines that say that a process or thread was refused; the lines of several processes stand in any order.
+const OUT_OF_PROCESSES: [&str; 3] =
+    ["BlockingIOError: [Errno 11]", "RuntimeError: can't start new thread", "Resource temporarily unavailable"];
+
+/// The verdict on how a program ended; `None` where it ended by itself with status 0.
+pub(super) fn failure(outcome: &Outcome, limits: &Limits) -> Option<Failure> {
+    let wall = limits.wall_seconds;
+    let cpu_spent = outcome.cpu_seconds >= limits.cpu_seconds * NEAR_CPU_LIMIT;
+    let near_memory = outcome.peak_bytes as f64 >= limits.memory_bytes as f64 * NEAR_MEMORY_LIMIT;
+    Some(match outcome.end {
+        RunEnd::Exited if outcome.code == 0 => return None,
+        RunEnd::WallLimit => (GradeVerdict::TimeLimit, format!("still running after {wall} s")),
+        RunEnd::Signaled if cpu_spent => {
+            (GradeVerdict::TimeLimit, format!("used more than {} s of processor time", limits.cpu_seconds))
+        }
+        RunEnd::CpuLimit => {
+            (GradeVerdict::TimeLimit, format!("used more than {} s of processor time", limits.cpu_seconds))
+        }
+        RunEnd::FuelLimit => {
+            (GradeVerdict::TimeLimit, format!("used up its fuel of {}", limits.fuel.unwrap_or_default()))
+        }
+        RunEnd::OutputLimit => (GradeVerdict::OutputLimit, format!("printed more than {} bytes", limits.output_bytes)),
+        RunEnd::MemoryLimit => (GradeVerdict::MemoryLimit, format!("held more than {} bytes", limits.memory_bytes)),
+        RunEnd::ProcessLimit => {
+            (GradeVerdict::ProcessLimit, format!("had more than {} processes and threads", limits.processes))
+        }
+        RunEnd::Signaled | RunEnd::Exited | RunEnd::SetupFailed => {
+            let last = last_line(&outcome.stderr);
+            let refused = OUT_OF_PROCESSES.iter().any(|words| contains(&outcome.stderr, words.as_bytes()));
+            let is_memory_error = last.starts_with(MEMORY_ERROR) && !last.contains(TOO_NESTED);
+            let is_out_of_memory = is_memory_error || OUT_OF_MEMORY.iter().any(|words| last.contains(words));
+            let verdict = if is_out_of_memory {
+                GradeVerdict::MemoryLimit
+            } else if refused {
+                GradeVerdict::ProcessLimit
+            } else if outcome.end == RunEnd::Signaled && near_memory {
+                GradeVerdict::MemoryLimit
+            } else {
+                GradeVerdict::RuntimeError
+            };
+            let how = if outcome.end == RunEnd::Signaled { "ended by signal" } else { "ended with status" };
+            (verdict, if last.is_empty() { format!("{how} {}", outcome.code) } else { last })
+        }
+    })
+}
+
+fn contains(text: &[u8], words: &[u8]) -> bool {
+    text.windows(words.len()).any(|window| window == words)
+}
+
+/// The last line of a traceback: that with the error, where Node.js and Rust put notes and stacks below it.
+fn last_line(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let mut lines = text.lines().rev().filter(|line| !line.trim().is_empty());
+    let thrown = if text.contains("\nNode.js v") {
+        lines.find(|line| !line.starts_with([' ', '}']) && line.contains("Error"))
+    } else {
+        lines.find(|line| !line.starts_with("note: "))
+    };
+    thrown.unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_line;
+
+    #[test]
+    fn the_line_with_the_error_is_found() {
+        let python =
+            "Traceback (most recent call last):\n  File \"main.py\", line 1\nZeroDivisionError: division by zero\n\n";
+        assert_eq!(last_line(python.as_bytes()), "ZeroDivisionError: division by zero");
+        let rust = "thread 'main' panicked at main.rs:1:2:\nindex out of bounds\nnote: run with `RUST_BACKTRACE=1`\n";
+        assert_eq!(last_line(rust.as_bytes()), "index out of bounds");
+        let node = "x\n^\n\nError: ENOENT: no file\n    at f (main.js:1:2) {\n  errno: -2\n}\n\nNode.js v20.1.0\n";
+        assert_eq!(last_line(node.as_bytes()), "Error: ENOENT: no file");
+        assert_eq!(last_line(b""), "");
+    }
+}

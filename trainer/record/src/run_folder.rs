@@ -1,0 +1,210 @@
+//! One run's folder: where each file of a run lies, and what is cut off when a run resumes from a checkpoint.
+//! Must not know what the files contain, except that each line of `metrics.jsonl` has a step.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::atomic::{self, TEMPORARY_SUFFIX};
+use crate::metrics;
+
+/// A run's folder. Steps are counted from 1; files of a step are named `step_00001`.
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    root: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes the folder of a new run, its parents included. A folder that exists is an error: no run overwrites another.
+    pub fn create(root: &Path) -> Result<Self> {
+        if let Some(parent) = root.parent() {
+            fs::create_dir_all(parent).map_err(|error| atomic::write_error(parent, error))?;
+        }
+        match fs::create_dir(root) {
+            Ok(()) => Ok(Self { root: root.to_path_buf() }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => bail!(
+                "the run folder {} exists already: pass --resume to continue that run, or choose another --run-dir",
+                root.display()
+            ),
+            Err(error) => Err(atomic::write_error(root, error)),
+        }
+    }
+
+    /// Opens the folder of an earlier run. A folder that is missing is an error.
+    pub fn open(root: &Path) -> Result<Self> {
+        if !root.is_dir() {
+            bail!("there is no run folder {}: name the right one, or start a run without --resume", root.display());
+        }
+        Ok(Self { root: root.to_path_buf() })
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The resolved configuration of the run.
+    pub fn config(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+
+    /// One JSON object a step.
+    pub fn metrics(&self) -> PathBuf {
+        self.root.join("metrics.jsonl")
+    }
+
+    /// The rollouts of one step.
+    pub fn rollouts(&self, step: u64) -> PathBuf {
+        self.root.join("rollouts").join(format!("{}.parquet", step_name(step)))
+    }
+
+    /// The checkpoint written after one step: a folder.
+    pub fn checkpoint(&self, step: u64) -> PathBuf {
+        self.root.join("checkpoints").join(step_name(step))
+    }
+
+    /// The evaluation figures after one step.
+    pub fn eval(&self, step: u64) -> PathBuf {
+        self.root.join("eval").join(format!("{}.json", step_name(step)))
+    }
+
+    /// The evaluation figures after the last step that has any; `None` when there are none.
+    pub fn latest_eval(&self) -> Result<Option<PathBuf>> {
+        let newest = step_entries(&self.root.join("eval"))?.into_iter().max();
+        Ok(newest.map(|(_, path)| path))
+    }
+
+    /// The HTML report.
+    pub fn report(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+
+    /// The summary of a whole recipe.
+    pub fn summary(&self) -> PathBuf {
+        self.root.join("summary.json")
+    }
+
+    /// The newest whole checkpoint and its step; `None` when there is none.
+    pub fn latest_checkpoint(&self) -> Result<Option<(u64, PathBuf)>> {
+        Ok(self.checkpoints()?.pop())
+    }
+
+    /// Every whole checkpoint with its step, in the order of steps.
+    pub fn checkpoints(&self) -> Result<Vec<(u64, PathBuf)>> {
+        let mut checkpoints = step_entries(&self.root.join("checkpoints"))?;
+        checkpoints.retain(|(_, path)| path.is_dir());
+        checkpoints.sort();
+        Ok(checkpoints)
+    }
+
+    /// The Parquet files of rollouts with their steps, in the order of steps.
+    pub fn rollout_files(&self) -> Result<Vec<(u64, PathBuf)>> {
+        let mut files = step_entries(&self.root.join("rollouts"))?;
+        files.retain(|(_, path)| path.extension().is_some_and(|extension| extension == "parquet"));
+        files.sort();
+        Ok(files)
+    }
+
+    /// Makes the folder what it was right after `step`: removes later metrics lines, rollouts and evaluations, and the remains of
+    /// interrupted writes. Checkpoints stay.
+    pub fn truncate_after(&self, step: u64) -> Result<()> {
+        metrics::truncate_after(&self.metrics(), step)?;
+        for folder in ["rollouts", "eval"] {
+            for (_, path) in step_entries(&self.root.join(folder))?.into_iter().filter(|(found, _)| *found > step) {
+                remove(&path)?;
+            }
+        }
+        for folder in ["", "rollouts", "eval", "checkpoints"] {
+            for path in entries(&self.root.join(folder))? {
+                if file_name(&path).starts_with('.') && file_name(&path).ends_with(TEMPORARY_SUFFIX) {
+                    remove(&path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn step_name(step: u64) -> String {
+    format!("step_{step:05}")
+}
+
+/// The step in `step_00012` or `step_00012.parquet`; `None` for any other name.
+fn step_of(path: &Path) -> Option<u64> {
+    file_name(path).strip_prefix("step_")?.split('.').next()?.parse().ok()
+}
+
+fn file_name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+fn step_entries(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    Ok(entries(folder)?.into_iter().filter_map(|path| Some((step_of(&path)?, path))).collect())
+}
+
+/// What lies in a folder; nothing when the folder is missing.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let listing = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.with_context(|| format!("cannot list {}", folder.display()))?,
+    };
+    let paths: io::Result<Vec<PathBuf>> = listing.map(|entry| Ok(entry?.path())).collect();
+    paths.with_context(|| format!("cannot list {}", folder.display()))
+}
+
+fn remove(path: &Path) -> Result<()> {
+    atomic::remove_if_there(path).with_context(|| format!("cannot remove {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{Metrics, MetricsWriter, read_metrics};
+
+    #[test]
+    fn an_existing_folder_is_refused_with_the_way_out() {
+        let parent = tempfile::tempdir().unwrap();
+        let root = parent.path().join("runs/demo");
+        RunFolder::create(&root).unwrap();
+        let text = RunFolder::create(&root).unwrap_err().to_string();
+        assert!(text.contains("--resume") && text.contains("--run-dir") && text.contains("runs/demo"), "{text}");
+        RunFolder::open(&root).unwrap();
+        assert!(RunFolder::open(&parent.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn a_resume_cuts_what_came_after_the_checkpoint() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(&parent.path().join("run")).unwrap();
+        let mut writer = MetricsWriter::open(&run.metrics()).unwrap();
+        for step in 1..=4 {
+            let mut row = Metrics::new();
+            row.set("reward/mean", step as f64);
+            writer.append(step, &row).unwrap();
+            atomic::write_file(&run.rollouts(step), b"rows").unwrap();
+            atomic::write_file(&run.eval(step), b"{}").unwrap();
+        }
+        atomic::write_folder(&run.checkpoint(2), |folder| Ok(fs::write(folder.join("weights"), b"w")?)).unwrap();
+        fs::create_dir(run.root.join("checkpoints/.step_00004.tmp")).unwrap();
+
+        assert_eq!(run.latest_checkpoint().unwrap(), Some((2, run.checkpoint(2))));
+        run.truncate_after(2).unwrap();
+
+        let steps: Vec<u64> = read_metrics(&run.metrics()).unwrap().iter().filter_map(Metrics::step).collect();
+        assert_eq!(steps, [1, 2]);
+        let left: Vec<u64> = run.rollout_files().unwrap().into_iter().map(|(step, _)| step).collect();
+        assert_eq!(left, [1, 2]);
+        assert!(run.eval(2).exists() && !run.eval(3).exists());
+        assert!(!run.root.join("checkpoints/.step_00004.tmp").exists());
+    }
+
+    #[test]
+    fn a_fresh_folder_truncates_to_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(&parent.path().join("run")).unwrap();
+        run.truncate_after(0).unwrap();
+        assert_eq!(run.latest_checkpoint().unwrap(), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! The report of a run: one self-contained HTML page, read from the run's folder and nothing else.
+//! Must not know how a metric was computed; what is missing in the folder is said on the page and fails nothing.
+
+mod axis;
+mod chart;
+mod configuration;
+mod header;
+mod html;
+mod panels;
+mod run_data;
+mod series;
+mod summary;
+mod traces;
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use html::escape;
+use record::atomic;
+use record::run_folder::RunFolder;
+use run_data::RunData;
+
+/// Writes `run/report.html` and returns its path. `run` is the folder of one training run, or of a recipe whose sub-folders are
+/// training runs; a recipe gets one section for each. It is an error when `run` is no folder or cannot be written to.
+pub fn write_report(run: &Path) -> Result<PathBuf> {
+    let path = RunFolder::open(run)?.report();
+    atomic::write_file(&path, page(run)?.as_bytes())?;
+    Ok(path)
+}
+
+fn page(run: &Path) -> Result<String> {
+    let name = run_data::folder_name(run)?;
+    let stages = run_data::stage_folders(run).with_context(|| format!("cannot list {}", run.display()))?;
+    let mut body = header::title(&name, &stages);
+    body.push_str(&summary::section(run, !stages.is_empty()));
+    let own = RunData::load(run, &name);
+    if stages.is_empty() {
+        body.push_str(&run_section(&own));
+    } else {
+        body.push_str(&configuration::section(&own));
+        for stage in &stages {
+            let data = RunData::load(stage, &run_data::folder_name(stage)?);
+            let id = escape(&data.name);
+            let _ = write!(body, "<section class=\"stage\" id=\"{id}\"><h2>{id}</h2>{}</section>", run_section(&data));
+        }
+    }
+    Ok(html::page(&name, &body))
+}
+
+/// One training run: its key figures, configuration, charts and traces, and what its folder lacks.
+fn run_section(run: &RunData) -> String {
+    let mut out = header::tiles(run);
+    out.push_str(&configuration::section(run));
+    out.push_str(&panels::charts(&run.metrics));
+    out.push_str(&traces::section(&run.traces));
+    out.push_str(&header::missing(run));
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! The change between two evaluations on the same tasks: its interval, and whether it is a loss.
+//! Must not know who sampled or judged.
+//!
+//! Both evaluations saw the same tasks, so each task is compared with itself and the tasks' own spread drops out: the
+//! change is the mean over tasks of the difference of their pass rates, and the interval is Student's over these
+//! differences (Miller 2024, "Adding Error Bars to Evals", arXiv:2411.00640, paired differences). Where fewer than ten
+//! tasks differ that interval is too narrow, down to empty; two pseudo-tasks, one better and one worse by
+//! `1 / sqrt(samples)`, are added then (after Bonett and Price 2012, "Adjusted Wald confidence interval for a difference
+//! of binomial proportions based on paired data").
+
+use crate::evaluation::TaskResult;
+use crate::proportion::{mean, standard_error};
+use statrs::distribution::{ContinuousCDF, StudentsT};
+use std::collections::HashMap;
+
+/// With fewer differing tasks, two pseudo-tasks are added.
+const FEWEST_DIFFERING: usize = 10;
+
+/// What changed from one evaluation to the next, over the tasks that both judged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Change {
+    /// Mean over tasks of the later pass rate less the earlier one, -1..=1.
+    pub change: f64,
+    /// 95 % interval of the change by task: lower and upper end, within -1..=1.
+    pub interval: [f64; 2],
+    /// The probability of a change as low as this one or lower if nothing had changed (one-sided, Student's t).
+    pub p_lower: f64,
+    /// Tasks that both evaluations judged.
+    pub num_tasks: usize,
+}
+
+impl Change {
+    /// From `before` to `after`; `None` where the two have no task in common.
+    pub fn between(before: &[TaskResult], after: &[TaskResult]) -> Option<Self> {
+        let before: HashMap<&str, &TaskResult> = before.iter().map(|task| (task.task_id.as_str(), task)).collect();
+        let pairs: Vec<(&TaskResult, &TaskResult)> =
+            after.iter().filter_map(|task| Some((*before.get(task.task_id.as_str())?, task))).collect();
+        let mut differences: Vec<f64> =
+            pairs.iter().map(|(before, after)| after.pass_at_1 - before.pass_at_1).collect();
+        let num_tasks = pairs.len();
+        if num_tasks == 0 {
+            return None;
+        }
+        let change = mean(differences.iter().copied());
+        if differences.iter().filter(|difference| **difference != 0.0).count() < FEWEST_DIFFERING {
+            let samples = |(before, after): &(&TaskResult, &TaskResult)| before.num_samples.min(after.num_samples);
+            let size = mean(pairs.iter().map(|pair| 1.0 / samples(pair) as f64)).sqrt();
+            differences.extend([size, -size]);
+        }
+        let (interval, p_lower) = student(&differences);
+        Some(Self { change, interval: interval.map(|end| end.clamp(-1.0, 1.0)), p_lower, num_tasks })
+    }
+
+    /// Whether the change is significantly below 0: one-sided, at a level of 5 % over `num_compared` changes that are
+    /// judged together (Bonferroni).
+    pub fn is_loss(&self, num_compared: usize) -> bool {
+        self.p_lower <= 0.05 / num_compared.max(1) as f64
+    }
+}
+
+/// Student's 95 % interval of a mean, and the probability of a mean as low as this if the true one is 0.
+fn student(values: &[f64]) -> ([f64; 2], f64) {
+    let center = mean(values.iter().copied());
+    // All tasks changed alike: the interval is a point, and nothing is left to chance.
+    let certain = ([center; 2], if center < 0.0 { 0.0 } else { 1.0 });
+    let Some(standard_error) = standard_error(values).filter(|error| *error > 0.0) else { return certain };
+    let Ok(student) = StudentsT::new(0.0, 1.0, values.len() as f64 - 1.0) else { return certain };
+    let reach = student.inverse_cdf(0.975) * standard_error;
+    ([center - reach, center + reach], student.cdf(center / standard_error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(id: usize, samples: &[u8]) -> TaskResult {
+        let passed: u8 = samples.iter().sum();
+        let pass_at_1 = f64::from(passed) / samples.len() as f64;
+        TaskResult { task_id: format!("task-{id}"), pass_at_1, num_samples: samples.len() }
+    }
+
+    fn tasks(samples: &[Vec<u8>]) -> Vec<TaskResult> {
+        samples.iter().enumerate().map(|(id, samples)| task(id, samples)).collect()
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        name: String,
+        before: Vec<Vec<u8>>,
+        after: Vec<Vec<u8>>,
+        change: f64,
+        interval: [f64; 2],
+        p_lower: f64,
+    }
+
+    #[test]
+    fn changes_are_the_references() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/paired_change.json");
+        let cases: Vec<Golden> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        assert!(cases.len() >= 4);
+        for case in cases {
+            let found = Change::between(&tasks(&case.before), &tasks(&case.after)).unwrap();
+            let pairs = [
+                (found.change, case.change),
+                (found.interval[0], case.interval[0]),
+                (found.interval[1], case.interval[1]),
+                (found.p_lower, case.p_lower),
+            ];
+            for (found, expected) in pairs {
+                assert!((found - expected).abs() < 1e-9, "{}: {found} and not {expected}", case.name);
+            }
+        }
+    }
+
+    #[test]
+    fn tasks_are_paired_by_their_ids() {
+        let before = [task(1, &[1, 1]), task(2, &[0, 0]), task(3, &[1, 0])];
+        let after = [task(3, &[1, 0]), task(2, &[0, 0]), task(1, &[1, 1]), task(4, &[0, 0])];
+        let change = Change::between(&before, &after).unwrap();
+        assert_eq!((change.change, change.num_tasks), (0.0, 3));
+        assert!(Change::between(&before, &after[3..]).is_none());
+    }
+
+    #[test]
+    fn a_loss_is_called_by_its_size_and_by_how_many_are_judged() {
+        let good: Vec<Vec<u8>> = (0..100).map(|_| vec![1, 1]).collect();
+        let falling =
+            |lost: usize| (0..100).map(|id| if id < lost { vec![0, 0] } else { vec![1, 1] }).collect::<Vec<_>>();
+        let of = |lost| Change::between(&tasks(&good), &tasks(&falling(lost))).unwrap();
+        assert!(!of(0).is_loss(1) && of(0).interval[0] < 0.0 && of(0).interval[1] > 0.0);
+        assert!(of(12).is_loss(1) && of(12).is_loss(6));
+        let slight = of(4);
+        assert!(slight.is_loss(1) && !slight.is_loss(20), "{slight:?}");
+        let all = of(100);
+        assert!(all.is_loss(1000) && all.interval == [-1.0, -1.0]);
+    }
+}

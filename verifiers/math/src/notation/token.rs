@@ -1,0 +1,201 @@
+//! The words of mathematical notation, whichever way they were written: LaTeX commands, Unicode signs or plain names.
+
+use crate::expression::{Constant, Function, Relation, Separator};
+
+/// A pair of brackets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delimiter {
+    /// Groups without meaning: `{}`.
+    Invisible,
+    Round,
+    Square,
+    Curly,
+    Bar,
+    Floor,
+    Ceil,
+}
+
+/// A command with arguments in invisible brackets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    Fraction,
+    Binomial,
+    Sqrt,
+    /// Degree, then radicand.
+    Root,
+    /// The base; the argument follows as of a function.
+    LogBase,
+}
+
+impl Command {
+    pub fn num_arguments(self) -> u8 {
+        match self {
+            Self::Sqrt | Self::LogBase => 1,
+            _ => 2,
+        }
+    }
+}
+
+/// A token.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Token {
+    Number(u32),
+    Variable(u64),
+    Constant(Constant),
+    Function(Function),
+    Command(Command),
+    /// A sum, integral or limit with its bounds, by their hash; the body follows.
+    Bounded(u64),
+    Open(Delimiter),
+    Close(Delimiter),
+    /// `|`, opening, closing or "such that".
+    Bar,
+    Plus,
+    Minus,
+    PlusMinus,
+    MinusPlus,
+    Times,
+    Over,
+    Power,
+    Postfix(Function),
+    Colon,
+    Comma,
+    Semicolon,
+    Conjunction(Separator),
+    Relation(Relation),
+    Union,
+    Intersection,
+    Difference,
+    SuchThat,
+    MatrixBegin(bool),
+    MatrixEnd,
+    Cell,
+    Row,
+}
+
+impl Token {
+    /// Whether an operand may end with it.
+    pub fn ends_operand(self) -> bool {
+        matches!(
+            self,
+            Self::Number(_)
+                | Self::Variable(_)
+                | Self::Constant(_)
+                | Self::Close(_)
+                | Self::Postfix(_)
+                | Self::MatrixEnd
+        )
+    }
+}
+
+impl Token {
+    /// Whether it is an operand by itself.
+    pub fn is_atom(self) -> bool {
+        matches!(self, Self::Number(_) | Self::Variable(_) | Self::Constant(_))
+    }
+}
+
+/// The LaTeX name of a Greek letter.
+pub(crate) fn greek(letter: char) -> &'static str {
+    const NAMES: [(char, &str); 22] = [
+        ('α', "alpha"),
+        ('β', "beta"),
+        ('γ', "gamma"),
+        ('δ', "delta"),
+        ('ε', "epsilon"),
+        ('ζ', "zeta"),
+        ('η', "eta"),
+        ('θ', "theta"),
+        ('κ', "kappa"),
+        ('λ', "lambda"),
+        ('μ', "mu"),
+        ('ν', "nu"),
+        ('ξ', "xi"),
+        ('ρ', "rho"),
+        ('σ', "sigma"),
+        ('τ', "tau"),
+        ('φ', "phi"),
+        ('χ', "chi"),
+        ('ψ', "psi"),
+        ('ω', "omega"),
+        ('Δ', "Delta"),
+        ('Ω', "Omega"),
+    ];
+    NAMES.iter().find(|(sign, _)| *sign == letter).map_or("greek", |(_, name)| name)
+}
+
+/// What a LaTeX command (without its backslash) or Unicode sign stands for.
+pub(crate) fn symbol(name: &str) -> Option<Token> {
+    use crate::expression::Function::*;
+    use Token::*;
+    Some(match name {
+        "cdot" | "times" | "ast" | "×" | "·" | "⋅" | "∗" | "•" => Times,
+        "div" | "÷" => Over,
+        "pm" | "±" => PlusMinus,
+        "mp" | "∓" => MinusPlus,
+        "−" | "–" | "—" | "－" => Minus,
+        "＋" => Plus,
+        "pi" | "π" => Token::Constant(self::Constant::Pi),
+        "infty" | "∞" | "infin" => Token::Constant(self::Constant::Infinity),
+        "emptyset" | "varnothing" | "∅" => Token::Constant(self::Constant::EmptySet),
+        "ℝ" => Token::Constant(self::Constant::Reals),
+        "le" | "leq" | "leqslant" | "≤" | "⩽" | "≦" => Relation(self::Relation::LessEqual),
+        "ge" | "geq" | "geqslant" | "≥" | "⩾" | "≧" => Relation(self::Relation::GreaterEqual),
+        "lt" | "＜" => Relation(self::Relation::Less),
+        "gt" | "＞" => Relation(self::Relation::Greater),
+        "ne" | "neq" | "≠" => Relation(self::Relation::NotEqual),
+        "approx" | "≈" | "simeq" | "doteq" => Relation(self::Relation::Approximate),
+        "in" | "∈" => Relation(self::Relation::In),
+        "notin" | "∉" => Relation(self::Relation::NotIn),
+        "equiv" | "cong" | "≡" => Relation(self::Relation::Congruent),
+        "subset" | "subseteq" | "⊂" | "⊆" | "parallel" | "perp" | "sim" | "mid!" => {
+            Relation(self::Relation::Subset)
+        }
+        "to" | "mapsto" | "rightarrow" | "Rightarrow" | "implies" | "iff" | "Leftrightarrow" | "→" | "⇒" => {
+            Relation(self::Relation::Maps)
+        }
+        "＝" => Relation(self::Relation::Equal),
+        "cup" | "bigcup" | "∪" => Union,
+        "cap" | "bigcap" | "∩" => Intersection,
+        "setminus" | "backslash" | "∖" => Difference,
+        "mid" => SuchThat,
+        "lor" | "vee" | "∨" => Conjunction(Separator::Or),
+        "land" | "wedge" | "∧" => Conjunction(Separator::And),
+        "lbrace" => Open(Delimiter::Curly),
+        "rbrace" => Close(Delimiter::Curly),
+        "lbrack" => Open(Delimiter::Square),
+        "rbrack" => Close(Delimiter::Square),
+        "lfloor" | "⌊" => Open(Delimiter::Floor),
+        "rfloor" | "⌋" => Close(Delimiter::Floor),
+        "lceil" | "⌈" => Open(Delimiter::Ceil),
+        "rceil" | "⌉" => Close(Delimiter::Ceil),
+        "lvert" => Open(Delimiter::Bar),
+        "rvert" => Close(Delimiter::Bar),
+        "vert" | "|" | "Vert" => Bar,
+        "（" | "langle" => Open(Delimiter::Round),
+        "）" | "rangle" => Close(Delimiter::Round),
+        "，" | "、" => Comma,
+        "；" => Semicolon,
+        "：" | "colon" => Colon,
+        "degree" | "circ" | "°" | "deg" | "degrees" => Postfix(Degree),
+        "%" | "％" => Postfix(Percent),
+        "!" | "！" => Postfix(Factorial),
+        "sin" => Token::Function(Sin),
+        "cos" => Token::Function(Cos),
+        "tan" | "tg" => Token::Function(Tan),
+        "cot" | "ctg" => Token::Function(Cot),
+        "sec" => Token::Function(Sec),
+        "csc" => Token::Function(Csc),
+        "arcsin" | "asin" => Token::Function(Arcsin),
+        "arccos" | "acos" => Token::Function(Arccos),
+        "arctan" | "atan" | "arctg" => Token::Function(Arctan),
+        "sinh" => Token::Function(Sinh),
+        "cosh" => Token::Function(Cosh),
+        "tanh" => Token::Function(Tanh),
+        "ln" => Token::Function(Ln),
+        "log" => Token::Function(Ln),
+        "lg" => Token::Function(Log10),
+        "exp" => Token::Function(Exp),
+        _ => return None,
+    })
+}

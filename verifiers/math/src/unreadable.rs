@@ -1,0 +1,10 @@
+//! Why an answer could not be read or judged: notation, or a counted budget. Never a clock, so that every machine agrees.
+
+/// Why a source could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// Notation that is not known or not well formed.
+    Notation(&'static str),
+    /// More tokens, digits or work than allowed.
+    Budget(&'static str),
+}

@@ -1,0 +1,218 @@
+//! What must hold of the maths verifier whatever the answers are. The polynomials are expanded here, by arithmetic that shares
+//! nothing with the verifier's.
+
+use std::collections::BTreeMap;
+
+use math_verifier::{MathConfig, MathVerdictKind, verify};
+use proptest::prelude::*;
+
+fn judge(gold: &str, answer: &str) -> MathVerdictKind {
+    let completion = format!(r"<think>hm</think>So it is $\boxed{{{answer}}}$.");
+    verify(gold, &completion, &MathConfig::default()).kind
+}
+
+/// A polynomial in x and y as it is written.
+#[derive(Debug, Clone)]
+enum Expression {
+    Number(i64),
+    Variable(char),
+    Sum(Box<Self>, Box<Self>),
+    Difference(Box<Self>, Box<Self>),
+    Product(Box<Self>, Box<Self>),
+    Power(Box<Self>, u32),
+}
+
+use Expression::{Difference, Number, Power, Product, Sum, Variable};
+
+/// Coefficients by the powers of x and y.
+type Polynomial = BTreeMap<(u32, u32), i128>;
+
+impl Expression {
+    fn latex(&self) -> String {
+        match self {
+            Number(number) => number.to_string(),
+            Variable(name) => name.to_string(),
+            Sum(left, right) => format!("{}+{}", left.latex(), right.bracketed()),
+            Difference(left, right) => format!("{} - {}", left.latex(), right.bracketed()),
+            Product(left, right) => format!(r"{} \cdot {}", left.bracketed(), right.bracketed()),
+            Power(base, exponent) => format!("{}^{{{exponent}}}", base.bracketed()),
+        }
+    }
+
+    fn bracketed(&self) -> String {
+        match self {
+            Number(number) if *number >= 0 => self.latex(),
+            Variable(_) => self.latex(),
+            _ => format!(r"\left({}\right)", self.latex()),
+        }
+    }
+
+    fn expand(&self) -> Polynomial {
+        match self {
+            Number(number) => BTreeMap::from([((0, 0), i128::from(*number))]),
+            Variable('x') => BTreeMap::from([((1, 0), 1)]),
+            Variable(_) => BTreeMap::from([((0, 1), 1)]),
+            Sum(left, right) => add(&left.expand(), &right.expand(), 1),
+            Difference(left, right) => add(&left.expand(), &right.expand(), -1),
+            Product(left, right) => multiply(&left.expand(), &right.expand()),
+            Power(base, exponent) => {
+                let base = base.expand();
+                (0..*exponent).fold(BTreeMap::from([((0, 0), 1)]), |power, _| multiply(&power, &base))
+            }
+        }
+    }
+}
+
+fn add(left: &Polynomial, right: &Polynomial, sign: i128) -> Polynomial {
+    let mut sum = left.clone();
+    for (powers, coefficient) in right {
+        *sum.entry(*powers).or_default() += sign * coefficient;
+    }
+    sum
+}
+
+fn multiply(left: &Polynomial, right: &Polynomial) -> Polynomial {
+    let mut product = Polynomial::new();
+    for ((x, y), a) in left {
+        for ((u, v), b) in right {
+            *product.entry((x + u, y + v)).or_default() += a * b;
+        }
+    }
+    product
+}
+
+/// `3x^{2}y - 5`, the terms in the order of their powers.
+fn write(polynomial: &Polynomial) -> String {
+    let mut text = String::new();
+    for ((x, y), coefficient) in polynomial.iter().filter(|(_, coefficient)| **coefficient != 0) {
+        let sign = if *coefficient < 0 { "-" } else { "+" };
+        text.push_str(&format!("{sign}{}", coefficient.unsigned_abs()));
+        for (name, power) in [("x", x), ("y", y)] {
+            match power {
+                0 => {}
+                1 => text.push_str(name),
+                _ => text.push_str(&format!("{name}^{{{power}}}")),
+            }
+        }
+    }
+    match text.strip_prefix('+') {
+        Some(rest) => rest.to_owned(),
+        None if text.is_empty() => "0".to_owned(),
+        None => text,
+    }
+}
+
+fn expression() -> impl Strategy<Value = Expression> {
+    let leaf = prop_oneof![(-9_i64..10).prop_map(Number), prop_oneof![Just('x'), Just('y')].prop_map(Variable)];
+    // 0^0 is no number: exponents begin at 1.
+    leaf.prop_recursive(4, 12, 2, |inner| {
+        let pair = || (inner.clone(), inner.clone()).prop_map(|(left, right)| (Box::new(left), Box::new(right)));
+        prop_oneof![
+            pair().prop_map(|(left, right)| Sum(left, right)),
+            pair().prop_map(|(left, right)| Difference(left, right)),
+            pair().prop_map(|(left, right)| Product(left, right)),
+            (inner.clone(), 1_u32..4).prop_map(|(base, exponent)| Power(Box::new(base), exponent)),
+        ]
+    })
+}
+
+/// An answer of one of the types that are more than a polynomial.
+fn answer() -> impl Strategy<Value = String> {
+    let value = || {
+        prop_oneof![
+            (-99_i64..100).prop_map(|n| n.to_string()),
+            (1_i64..9, 2_i64..9).prop_map(|(a, b)| format!(r"\frac{{{a}}}{{{b}}}"))
+        ]
+    };
+    prop_oneof![
+        (value(), value()).prop_map(|(a, b)| format!("({a}, {b})")),
+        (value(), value()).prop_map(|(a, b)| format!(r"\{{{a}, {b}\}}")),
+        (value(), value(), value(), value())
+            .prop_map(|(a, b, c, d)| format!(r"\begin{{pmatrix}} {a} & {b} \\ {c} & {d} \end{{pmatrix}}")),
+        (2_u32..50).prop_map(|n| format!(r"\sqrt{{{n}}}")),
+        (value(), value()).prop_map(|(a, b)| format!(r"{a}\pi + {b}\sqrt{{3}}")),
+        value().prop_map(|a| format!(r"x \ge {a}")),
+        (0_i64..50, 51_i64..99).prop_map(|(a, b)| format!(r"[{a}, {b})")),
+        (0_i64..50, 51_i64..99).prop_map(|(a, b)| format!(r"(-\infty, {a}] \cup ({b}, \infty)")),
+        (1_u32..100).prop_map(|n| format!(r"{n}\%")),
+        (0_u32..64).prop_map(|n| format!("{n:b}_2")),
+        (1_u32..20, 1_u32..20).prop_map(|(a, b)| format!("{a}:{b}")),
+        (0_u32..180).prop_map(|n| format!(r"{n}^\circ")),
+        (1_u32..500).prop_map(|n| format!(r"{n} \text{{ cm}}")),
+        prop_oneof![Just("A"), Just("(B)"), Just(r"\text{Monday}"), Just(r"\infty"), Just(r"\emptyset")]
+            .prop_map(str::to_owned),
+        expression().prop_map(|expression| expression.latex()),
+    ]
+}
+
+const PIECES: [&str; 26] = [
+    "{",
+    "}",
+    "(",
+    ")",
+    "\\",
+    "$",
+    "^",
+    "_",
+    ",",
+    "=",
+    "\\frac",
+    "\\sqrt{",
+    "\\left(",
+    "\\right",
+    "\\text{",
+    "\\cup",
+    "0",
+    "9",
+    "x",
+    "-",
+    "!",
+    "%",
+    "\\begin{pmatrix}",
+    "\\\\",
+    "&",
+    "π",
+];
+
+proptest! {
+    #[test]
+    fn an_answer_equals_itself(answer in answer()) {
+        prop_assert_eq!(judge(&answer, &answer), MathVerdictKind::Equal);
+    }
+
+    #[test]
+    fn equality_has_no_direction(left in answer(), right in answer()) {
+        let (there, back) = (judge(&left, &right), judge(&right, &left));
+        prop_assert_eq!(there == MathVerdictKind::Equal, back == MathVerdictKind::Equal, "{:?} {:?}", there, back);
+    }
+
+    #[test]
+    fn an_expression_equals_its_expansion(expression in expression()) {
+        let (written, expanded) = (expression.latex(), write(&expression.expand()));
+        prop_assert_eq!(judge(&expanded, &written), MathVerdictKind::Equal, "{} {}", expanded, written);
+        prop_assert_eq!(judge(&written, &expanded), MathVerdictKind::Equal, "{} {}", expanded, written);
+    }
+
+    #[test]
+    fn an_expression_differs_from_itself_plus_one(expression in expression()) {
+        let (written, plus_one) = (expression.latex(), write(&add(&expression.expand(), &BTreeMap::from([((0, 0), 1)]), 1)));
+        prop_assert_eq!(judge(&written, &plus_one), MathVerdictKind::NotEqual, "{} {}", written, plus_one);
+        prop_assert_eq!(judge(&plus_one, &written), MathVerdictKind::NotEqual, "{} {}", written, plus_one);
+    }
+
+    #[test]
+    fn a_mutated_answer_has_a_verdict(
+        gold in answer(), answer in answer(), at in any::<prop::sample::Index>(), to in any::<prop::sample::Index>(),
+        piece in prop::sample::select(&PIECES[..]), repeat in 1_usize..200,
+    ) {
+        let chars: Vec<char> = answer.chars().collect();
+        let (at, to) = (at.index(chars.len() + 1), to.index(chars.len() + 1));
+        let head: String = chars[..at].iter().collect();
+        let tail: String = chars[to..].iter().collect();
+        let mutated = format!("{head}{}{tail}", piece.repeat(repeat));
+        let first = verify(&gold, &mutated, &MathConfig::default());
+        prop_assert_eq!(&first, &verify(&gold, &mutated, &MathConfig::default()));
+        judge(&gold, &mutated);
+        judge(&mutated, &gold);
+    }
+}
