@@ -4,12 +4,14 @@
 //! exit codes and Ctrl-C reach it and come back unchanged. This crate must stay small and knows nothing of the other
 //! crates but their names: it has to build before libtorch is there.
 
+mod check;
 mod cpython;
 mod demo;
 mod handover;
 mod libtorch;
 mod prerequisites;
 mod setup;
+mod test;
 mod third_party;
 mod wheels;
 
@@ -28,7 +30,10 @@ Commands:
   demo --seeds N [--json FILE] [--run-dir DIR]
                         the same for seeds 1 to N, one after another, and a table of medians and ranges;
                         goes on where it was interrupted
-  test [ARGUMENTS]      setup, then cargo test --workspace [ARGUMENTS]
+  test [ARGUMENTS]      setup, then cargo test --workspace [ARGUMENTS]; with -p CRATE that crate's tests alone, and
+                        nothing is brought that it does not need
+  check                 setup, then all that a change must pass: formatting, lints, documentation, licences (where
+                        cargo-deny is installed), tests
   real [ARGUMENTS]      setup, then scripts/real_models.py [ARGUMENTS]: parity and training with real models
 
 LIBTORCH=DIR in the environment uses the PyTorch in DIR and leaves third_party/ alone.";
@@ -48,13 +53,14 @@ fn main() -> ExitCode {
             Ok(demo) => demo.run(&root),
             Err(what) => return wrong_usage(&what),
         },
-        Some("test") => test(&root, &rest).map(done),
+        Some("test") => test::run(&root, &rest).map(done),
+        Some("check") if rest.is_empty() => check::run(&root),
         Some("real") => real(&root, &rest).map(done),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
         }
-        Some("setup") => return wrong_usage("setup takes no arguments"),
+        Some(name @ ("setup" | "check")) => return wrong_usage(&format!("{name} takes no arguments")),
         Some(unknown) => return wrong_usage(&format!("no command is called {unknown:?}")),
         None => return wrong_usage("a command is missing"),
     };
@@ -76,14 +82,6 @@ fn wrong_usage(what: &str) -> ExitCode {
 fn workspace_root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().unwrap_or(manifest).to_path_buf()
-}
-
-fn test(root: &Path, arguments: &[String]) -> Result<()> {
-    setup::run(root)?;
-    eprintln!("building and running the tests; the first build takes some minutes");
-    let mut cargo = handover::cargo(root);
-    cargo.args(["test", "--workspace"]);
-    Err(handover::replace_with(cargo.args(arguments)))
 }
 
 fn real(root: &Path, arguments: &[String]) -> Result<()> {

@@ -8,20 +8,47 @@ use anyhow::Result;
 
 use crate::{cpython, libtorch, prerequisites, third_party};
 
-/// Checks the machine, brings libtorch, or verifies the user's, and makes the sandbox's Python.
+/// What a command needs beside the Rust toolchain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// libtorch, to link and run what computes with tensors.
+    pub libtorch: bool,
+    /// The sandbox's Python.
+    pub python: bool,
+}
+
+impl Needs {
+    /// Everything.
+    pub const ALL: Self = Self { libtorch: true, python: true };
+}
+
+/// Brings everything.
+///
+/// # Errors
+/// As [`bring`].
+pub fn run(root: &Path) -> Result<()> {
+    bring(root, Needs::ALL)
+}
+
+/// Checks the machine, brings libtorch, or verifies the user's, and makes the sandbox's Python, as far as they are needed.
 ///
 /// # Errors
 /// What is missing and how to install it; a download that failed; a user's libtorch that does not fit; a component that
 /// cannot be made.
-pub fn run(root: &Path) -> Result<()> {
-    prerequisites::check()?;
-    if let Some(folder) = libtorch_of_the_user(root) {
-        let found = libtorch::verify(&folder)?;
-        eprintln!("setup: {found} in {} (from LIBTORCH); third_party/libtorch is left alone", folder.display());
-    } else {
-        third_party::ensure(&root.join("third_party"))?;
+pub fn bring(root: &Path, needs: Needs) -> Result<()> {
+    if needs.libtorch || needs.python {
+        prerequisites::check()?;
     }
-    cpython::ensure(root)
+    if needs.libtorch {
+        match libtorch_of_the_user(root) {
+            Some(folder) => {
+                let found = libtorch::verify(&folder)?;
+                eprintln!("setup: {found} in {} (from LIBTORCH); third_party/libtorch is left alone", folder.display());
+            }
+            None => third_party::ensure(&root.join("third_party"))?,
+        }
+    }
+    if needs.python { cpython::ensure(root) } else { Ok(()) }
 }
 
 /// The folder that LIBTORCH names, unless it is the one `.cargo/config.toml` sets for everybody.

@@ -1,0 +1,54 @@
+//! `check`: everything that a change must pass, the cheap things first, so that a missing blank does not fail after the tests.
+
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::{handover, setup};
+
+/// What cargo is called with, in the order of what it costs.
+const STEPS: [&[&str]; 5] = [
+    &["fmt", "--all", "--check"],
+    &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+    &["doc", "--no-deps", "--workspace"],
+    &["deny", "--offline", "check", "bans", "licenses", "sources"],
+    &["test", "--workspace"],
+];
+
+/// Sets up and runs each step; the first that fails ends it, with its exit code.
+///
+/// # Errors
+/// The set-up fails, or cargo cannot be started.
+pub fn run(root: &Path) -> Result<ExitCode> {
+    for step in STEPS {
+        let name = step[0];
+        // Formatting is the one step that needs nothing.
+        if name == "clippy" {
+            setup::run(root)?;
+        }
+        if name == "deny" && !has_deny(root) {
+            eprintln!("check: cargo-deny is not installed, so deny.toml is not checked");
+            continue;
+        }
+        eprintln!("check: cargo {}", step.join(" "));
+        let mut cargo = handover::cargo(root);
+        if name == "doc" {
+            cargo.env("RUSTDOCFLAGS", "-D warnings");
+        }
+        let status = cargo.args(step).status().context("cannot start cargo")?;
+        if !status.success() {
+            eprintln!("check: cargo {name} failed; what comes after it was not run");
+            let code = status.code().and_then(|code| u8::try_from(code).ok());
+            return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
+        }
+    }
+    eprintln!("check: all passed");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn has_deny(root: &Path) -> bool {
+    let mut cargo: Command = handover::cargo(root);
+    let found = cargo.args(["deny", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    found.is_ok_and(|status| status.success())
+}
