@@ -71,3 +71,27 @@ pub fn wait_for(command: &mut Command) -> Result<ExitStatus> {
     handle.close();
     status
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_program_that_is_waited_for_gets_sigterm_and_says_how_it_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let ready = folder.path().join("ready");
+        let script = "trap 'exit 7' TERM; : > \"$0\"; while :; do sleep 0.02; done";
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).arg(&ready);
+        let asked = std::thread::spawn(move || {
+            while !ready.exists() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            kill(Pid::this(), Signal::SIGTERM).unwrap();
+        });
+        assert_eq!(wait_for(&mut command).unwrap().code(), Some(7));
+        asked.join().unwrap();
+        assert!(wait_for(&mut Command::new("no-such-program")).is_err());
+    }
+}
