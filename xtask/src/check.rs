@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::{handover, setup};
 
@@ -36,11 +36,10 @@ pub fn run(root: &Path) -> Result<ExitCode> {
         if name == "doc" {
             cargo.env("RUSTDOCFLAGS", "-D warnings");
         }
-        let status = cargo.args(step).status().context("cannot start cargo")?;
+        let status = handover::wait_for(cargo.args(step))?;
         if !status.success() {
             eprintln!("check: cargo {name} failed; what comes after it was not run");
-            let code = status.code().and_then(|code| u8::try_from(code).ok());
-            return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
+            return Ok(handover::exit_code(status));
         }
     }
     eprintln!("check: all passed");

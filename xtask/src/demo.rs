@@ -14,7 +14,7 @@ use crate::{handover, setup};
 /// Where the runs of several seeds lie, each in a folder of its own.
 const SEEDS_DIR: &str = "runs/demo-seeds";
 /// The trainer's exit code after Ctrl-C or SIGTERM.
-const INTERRUPTED: u8 = 130;
+const INTERRUPTED: i32 = 130;
 const SUITES: [&str; 3] = ["maths", "code", "instruction"];
 
 /// What `cargo xtask demo` was asked for.
@@ -96,12 +96,11 @@ fn run_seeds(root: &Path, num_seeds: u64, json: Option<&Path>, dir: &Path) -> Re
         recipe.args(["--seed", &seed.to_string(), "--resume", "--run-dir"]).arg(&folder);
         let status = handover::wait_for(&mut recipe)?;
         if !status.success() {
-            let code = status.code().and_then(|code| u8::try_from(code).ok());
-            match code {
+            match status.code() {
                 Some(INTERRUPTED) | None => eprintln!("seed {seed} was interrupted; the same command goes on with it"),
                 Some(code) => eprintln!("seed {seed} ended with {code}; its message stands above"),
             }
-            return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
+            return Ok(handover::exit_code(status));
         }
         let path = root.join(&folder).join("summary.json");
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;

@@ -8,7 +8,7 @@
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
@@ -47,6 +47,12 @@ pub fn program(name: impl AsRef<OsStr>, root: &Path) -> Command {
 pub fn replace_with(command: &mut Command) -> anyhow::Error {
     let error = command.exec();
     anyhow::Error::new(error).context(format!("cannot start {}", command.get_program().to_string_lossy()))
+}
+
+/// The exit code to end with after a program that ended like this.
+pub fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// Runs `command` to its end. Ctrl-C reaches it from the terminal, SIGTERM is handed on: it stops as it does when it runs

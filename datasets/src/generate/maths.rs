@@ -28,21 +28,23 @@ const THINGS: [&str; 10] = ["pens", "books", "cards", "coins", "cups", "hats", "
 const GAINS: [&str; 3] = ["finds", "buys", "gets"];
 const LOSSES: [&str; 3] = ["loses", "sells", "drops"];
 
-/// One addition or subtraction of a problem.
+/// One addition or subtraction of a one-digit number.
 #[derive(Clone, Copy, Debug)]
-struct Step {
-    verb: &'static str,
-    is_gain: bool,
-    amount: u32,
+pub(super) struct Step {
+    pub(super) is_gain: bool,
+    pub(super) amount: u32,
 }
 
 impl Step {
-    fn apply(self, total: u32) -> Option<u32> {
-        if self.is_gain { total.checked_add(self.amount) } else { total.checked_sub(self.amount) }
+    /// The total after the step; nothing where that leaves 0 to `max_total`.
+    pub(super) fn apply(self, total: u32, max_total: u32) -> Option<u32> {
+        let next = if self.is_gain { total.checked_add(self.amount) } else { total.checked_sub(self.amount) };
+        next.filter(|&next| next <= max_total)
     }
 
-    fn sign(self) -> char {
-        if self.is_gain { '+' } else { '-' }
+    /// As it stands in a chain, such as `+5`: in what a problem is known by, and in what careful completions write.
+    pub(super) fn term(self) -> String {
+        format!("{}{}", if self.is_gain { '+' } else { '-' }, self.amount)
     }
 }
 
@@ -54,6 +56,8 @@ pub(super) struct MathsProblem {
     thing: &'static str,
     start: u32,
     steps: Vec<Step>,
+    /// The verb that tells each step.
+    verbs: Vec<&'static str>,
     /// The total after each step.
     totals: Vec<u32>,
     guess_range: u32,
@@ -66,20 +70,20 @@ impl MathsProblem {
         let thing = rng.choose(&THINGS);
         let num_steps = rng.below((config.max_steps - config.min_steps + 1) as u64) as usize;
         let start = one_digit(rng);
-        let mut steps = Vec::new();
-        let mut totals = Vec::new();
+        let (mut steps, mut verbs, mut totals) = (Vec::new(), Vec::new(), Vec::new());
         let mut total = start;
         while steps.len() < config.min_steps + num_steps {
             let is_gain = rng.chance(0.5);
-            let step =
-                Step { verb: rng.choose(if is_gain { &GAINS } else { &LOSSES }), is_gain, amount: one_digit(rng) };
-            if let Some(next) = step.apply(total).filter(|&next| next <= config.max_total) {
+            let verb = rng.choose(if is_gain { &GAINS } else { &LOSSES });
+            let step = Step { is_gain, amount: one_digit(rng) };
+            if let Some(next) = step.apply(total, config.max_total) {
                 total = next;
                 steps.push(step);
+                verbs.push(verb);
                 totals.push(total);
             }
         }
-        Self { name, pronoun, thing, start, steps, totals, guess_range: config.guess_range }
+        Self { name, pronoun, thing, start, steps, verbs, totals, guess_range: config.guess_range }
     }
 
     fn answer(&self) -> u32 {
@@ -97,14 +101,14 @@ impl MathsProblem {
 impl Problem for MathsProblem {
     fn essence(&self) -> String {
         let steps = self.steps.iter();
-        steps.fold(self.start.to_string(), |chain, step| format!("{chain}{}{}", step.sign(), step.amount))
+        steps.fold(self.start.to_string(), |chain, step| chain + &step.term())
     }
 
     fn prompt(&self) -> String {
         let Self { name, pronoun, thing, start, .. } = self;
         let mut text = format!("{name} has {start} {thing}.");
-        for Step { verb, amount, .. } in &self.steps {
-            text += &format!(" {pronoun} {verb} {amount}.");
+        for (verb, step) in self.verbs.iter().zip(&self.steps) {
+            text += &format!(" {pronoun} {verb} {}.", step.amount);
         }
         text + &format!(" How many {thing} now?")
     }
@@ -113,7 +117,7 @@ impl Problem for MathsProblem {
         let mut text = "<think>\n".to_owned();
         let mut total = self.start;
         for (step, next) in self.steps.iter().zip(&self.totals) {
-            text += &format!("{total}{}{}={next}\n", step.sign(), step.amount);
+            text += &format!("{total}{}={next}\n", step.term());
             total = *next;
         }
         text + &format!("</think>\n\nThe answer is \\boxed{{{total}}}.")

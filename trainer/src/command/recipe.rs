@@ -87,7 +87,8 @@ enum Held {
 
 impl Held {
     fn read(dir: &Path) -> Result<Self> {
-        let path = dir.join("config.toml");
+        let Ok(folder) = RunFolder::open(dir) else { return Ok(Self::Nothing) };
+        let path = folder.config();
         if path.is_file() {
             return Ok(Self::Run(Box::new(load(&Source { path: Some(&path), ..Source::default() })?)));
         }
