@@ -4,6 +4,7 @@ mod support;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
+
 use support::{Bench, run, trainer};
 
 /// The lines of a run's `metrics.jsonl`, without what measures the machine.

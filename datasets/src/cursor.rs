@@ -8,12 +8,12 @@
 
 use std::sync::Arc;
 
+use random::KeyedRng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DatasetError;
 use crate::mixture::{Mixture, Source};
 use crate::task::Task;
-use random::KeyedRng;
 
 /// Counts beyond this are not exact in the arithmetic of shares.
 const MAX_NUM_TAKEN: u64 = 1 << 52;

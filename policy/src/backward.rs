@@ -4,12 +4,13 @@
 //! each block's input only; the backward pass walks the blocks from the last, computes one again with a graph, and hands
 //! its input's gradient on. Its memory is one block's activations.
 
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
 use crate::attention::Attention;
 use crate::decoder::Decoder;
 use crate::logprobs::{HeadOutput, head_backward, head_forward};
 use crate::packed::Packed;
-use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
 
 /// Whether the backward pass computes blocks again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,11 +3,12 @@
 //! q, k and v are one matrix product, gate and up another; the names that Hugging Face gives the parts are views of
 //! these (see `parameters.rs`).
 
+use tch::{Device, Kind, Tensor};
+
 use crate::attention::Attention;
 use crate::config::{Architecture, ModelConfig};
 use crate::linear::{Linear, RmsNorm};
 use crate::rotary::Rotary;
-use tch::{Device, Kind, Tensor};
 
 #[derive(Debug)]
 pub(crate) struct Block {

@@ -1,8 +1,9 @@
 //! The chat template of a Hugging Face folder: messages to the text of a prompt, through `minijinja`.
 
-use crate::PolicyError;
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 use serde::Serialize;
+
+use crate::PolicyError;
 
 /// One turn of a conversation, as templates see it.
 #[derive(Clone, Debug, Serialize)]

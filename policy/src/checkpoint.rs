@@ -3,12 +3,14 @@
 //! The tokenizer's and template's files are carried along byte for byte, so that what is written loads in transformers
 //! as what was read did.
 
+use std::path::Path;
+
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
 use crate::config::{ModelConfig, token_ids};
 use crate::weights::{load_into, write_tensors};
 use crate::{ChatTemplate, Decoder, PolicyError, Tokenizer};
-use serde_json::Value;
-use std::path::Path;
-use tch::{Device, Kind, Tensor};
 
 /// A decoder and what turns a conversation into its ids and back.
 #[derive(Debug)]

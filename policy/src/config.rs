@@ -3,10 +3,12 @@
 //! A field that changes the mathematics is honoured or refused, never ignored; a field that nobody has classified is
 //! refused too. The layouts of transformers 4 (`rope_theta`, `rope_scaling`) and 5 (`rope_parameters`) are both read.
 
-use crate::PolicyError;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::path::Path;
+
+use crate::PolicyError;
 
 /// The families of decoder that this crate computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

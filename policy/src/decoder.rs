@@ -3,12 +3,13 @@
 //! Everything is packed: [tokens, hidden], whatever sequences the tokens belong to. The pieces are public one by one, so
 //! that training can keep each block's input and recompute, and whole as [`Decoder::hidden`].
 
+use tch::{Device, Kind, Tensor};
+
 use crate::attention::Attention;
 use crate::block::Block;
 use crate::config::ModelConfig;
 use crate::linear::RmsNorm;
 use crate::rotary::{Rotary, RotaryFrequencies};
-use tch::{Device, Kind, Tensor};
 
 /// A decoder-only transformer of the Qwen2, Qwen3 or Llama family.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! Which device a run computes on. One binary serves both: libtorch's CUDA half is loaded when it is asked for.
 
-use crate::PolicyError;
 use tch::{Cuda, Device};
+
+use crate::PolicyError;
 
 /// Resolves `auto`, `cpu` or `cuda:N`.
 ///

@@ -1,8 +1,9 @@
 //! Random weights, keyed by the seed: a parameter's values depend on the seed and its name, not on the order of things.
 
+use tch::{Device, Kind};
+
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
-use tch::{Device, Kind};
 
 impl Decoder {
     /// A decoder with matrices drawn from N(0, `initializer_range`²), norms 1 and biases 0, as transformers initialises.

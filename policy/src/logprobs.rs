@@ -4,8 +4,9 @@
 //! [`head_backward`] carries its gradient on: it recomputes a chunk's logits, and takes the gradient of
 //! `log softmax(h Wᵀ / temperature)` at the sampled tokens. Everything after the head's product is float32.
 
-use crate::decoder::Decoder;
 use tch::{Kind, Tensor};
+
+use crate::decoder::Decoder;
 
 /// What the head says of some tokens; both [tokens], float32.
 #[derive(Debug)]
@@ -75,8 +76,9 @@ fn entropy_of(log_softmax: &Tensor) -> Tensor {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::collections::HashMap;
+
+    use super::*;
 
     #[test]
     fn logprobs_and_entropies_equal_their_golden_values_and_gradients() {

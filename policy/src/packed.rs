@@ -1,7 +1,8 @@
 //! Sequences laid end to end, with a note of which tokens are predicted and scored.
 
-use crate::attention::PackedAttention;
 use tch::{Device, Tensor};
+
+use crate::attention::PackedAttention;
 
 /// Packed sequences. The *targets* are the tokens whose logprobs are wanted: a completion's, not its prompt's.
 #[derive(Debug)]

@@ -2,9 +2,10 @@
 //!
 //! [`parameter_shapes`] is arithmetic on a config alone: it allocates nothing, so a 32B model is checked on any machine.
 
+use tch::Tensor;
+
 use crate::config::{Architecture, ModelConfig};
 use crate::decoder::Decoder;
-use tch::Tensor;
 
 /// A parameter as a checkpoint stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,10 @@
 //!
 //! The layout is transformers' `…ForSequenceClassification` with one label: `score.weight` [1, hidden], no bias.
 
+use std::path::Path;
+
+use tch::{Device, Kind, Tensor};
+
 use crate::attention::PackedAttention;
 use crate::checkpoint::{Policy, TextFiles, write_model};
 use crate::config::ModelConfig;
@@ -9,8 +13,6 @@ use crate::decoder::Decoder;
 use crate::parameters::Parameter;
 use crate::weights::load_into;
 use crate::{ChatTemplate, PolicyError, Tokenizer};
-use std::path::Path;
-use tch::{Device, Kind, Tensor};
 
 /// A decoder, its scalar head, and the texts that turn a conversation into ids.
 #[derive(Debug)]
@@ -109,8 +111,9 @@ fn score_packed(decoder: &Decoder, score: &Tensor, ids: &Tensor, lengths: &[usiz
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::path::PathBuf;
+
+    use super::*;
 
     #[test]
     fn scores_equal_transformers() {

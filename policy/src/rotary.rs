@@ -3,9 +3,11 @@
 //! Frequencies `theta^(-2i/d)` for i in 0..d/2; a head's first half pairs with its second half, as Hugging Face lays
 //! it out. Angles, cos and sin are computed in float32.
 
-use crate::config::{ModelConfig, RopeScaling};
 use std::f64::consts::PI;
+
 use tch::{Device, Kind, Tensor};
+
+use crate::config::{ModelConfig, RopeScaling};
 
 /// cos and sin of some positions, ready to rotate queries and keys.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! `tokenizer.json`, through the `tokenizers` library.
 
-use crate::PolicyError;
 use std::path::Path;
+
+use crate::PolicyError;
 
 /// Text to ids and back.
 #[derive(Clone, Debug)]

@@ -1,12 +1,13 @@
 //! A tokenizer trained from texts: byte-level BPE, so that every text has ids and every id has bytes.
 
-use crate::PolicyError;
 use tokenizers::models::TrainerWrapper;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer};
+
+use crate::PolicyError;
 
 /// The special tokens of a trained tokenizer, whose ids are 0, 1, …: end of text, the two marks of a turn, and the two
 /// around thinking (which are plain tokens: they stay in the decoded text).
@@ -53,8 +54,9 @@ pub fn train_tokenizer<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::path::Path;
+
+    use super::*;
 
     #[test]
     fn trained_tokenizer_is_reproducible_and_lossless() {

@@ -1,12 +1,15 @@
 //! safetensors files: memory-mapped, each tensor copied once, straight to where it belongs.
 
-use crate::PolicyError;
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use tch::{Device, Kind, Tensor};
+
+use crate::PolicyError;
 
 /// Copies the tensors of a file, or of a sharded checkpoint's files, into `targets` by name, converting dtypes.
 ///

@@ -1,11 +1,12 @@
 //! Parity with transformers on micro models, and what must hold of any decoder.
 
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
 use policy::{
     Decoder, ModelConfig, Packed, PackedAttention, Policy, Recompute, accumulate_gradient, head_backward, head_forward,
     parameter_shapes,
 };
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
 
 const MODELS: [&str; 5] = ["qwen2", "qwen2_tied", "qwen3", "llama_tied_llama3_rope", "qwen2_yarn"];

@@ -1,8 +1,9 @@
 //! Items in an order of their own in each epoch: a permutation keyed by a name and the epoch.
 
+use std::ops::Range;
+
 use crate::key::Key;
 use crate::keyed::KeyedRng;
-use std::ops::Range;
 
 /// The items that stand at `places` of an endless sequence of epochs, each a permutation of `0..num_items` keyed by `key`
 /// and the epoch's number. Place `p` belongs to epoch `p / num_items`.

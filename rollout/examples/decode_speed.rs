@@ -3,9 +3,10 @@
 //! Arguments, all optional: batch (32), new tokens (200), requests (the batch), threads (2). The model has 8 layers, hidden 256,
 //! 8 heads, 2 key-value heads, intermediate 704 and 2,048 tokens; prompts have 32. End-of-sequence is ignored.
 
+use std::sync::atomic::AtomicBool;
+
 use policy::{Decoder, ModelConfig, Policy};
 use rollout::{EngineOptions, RolloutRequest, SamplingParams, generate};
-use std::sync::atomic::AtomicBool;
 use tch::{Device, Kind};
 
 const VOCAB_SIZE: u32 = 2048;

@@ -3,9 +3,10 @@
 //! While decoding, the query heads that share a key-value head are that head's queries: grouped-query attention without repeating
 //! a key. This file must not know requests or sampling.
 
-use crate::cache::{KvCache, round_up};
 use policy::{Attention, PackedAttention};
 use tch::{Device, Tensor};
+
+use crate::cache::{KvCache, round_up};
 
 /// One forward pass over a cache: what it writes, and what it looks at.
 #[derive(Debug)]
@@ -67,10 +68,11 @@ impl Attention for CachedAttention<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::cache::Demand;
     use policy::{Decoder, ModelConfig};
     use tch::Kind;
+
+    use super::*;
+    use crate::cache::Demand;
 
     fn decoder(kv_heads: i64) -> Decoder {
         let json = serde_json::json!({

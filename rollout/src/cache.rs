@@ -3,9 +3,10 @@
 //! Slots are rows 0..n without holes while decoding, so that attention reads plain views and gathers nothing. Memory grows with the
 //! longest completion, in doublings, and stays within the budget. This file must not know requests, sampling or stop conditions.
 
-use crate::RolloutError;
 use policy::ModelConfig;
 use tch::{Device, Kind, TchError, Tensor};
+
+use crate::RolloutError;
 
 /// Widths and capacities are multiples of this: few distinct shapes, and rows aligned for every attention kernel.
 const TOKEN_STEP: usize = 32;

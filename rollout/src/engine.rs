@@ -5,17 +5,19 @@
 //! (a group's completions share one prefill). Rows occupy slots 0..n without holes, so a step's work follows the rows in flight.
 //! This file must not know how tokens are drawn, nor when a completion ends.
 
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use policy::Policy;
+use tch::Tensor;
+
 use crate::attention::CachedAttention;
 use crate::cache::{Demand, KvCache, round_up};
 use crate::row::Row;
 use crate::sampler::Sampler;
 use crate::stop::StopRules;
 use crate::{Completion, EngineOptions, GenerationStats, RolloutError, RolloutRequest, SamplingParams};
-use policy::Policy;
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
-use tch::Tensor;
 
 /// Completes every request and hands each completion to `on_completion` as it finishes, while others still generate.
 ///

@@ -2,8 +2,9 @@
 //!
 //! They must not know the policy: which ids end a sequence is the policy's business (`eos_ids`), what is added here is the caller's.
 
-use crate::RolloutError;
 use serde::{Deserialize, Serialize};
+
+use crate::RolloutError;
 
 /// How tokens are drawn and when a completion ends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,11 +2,12 @@
 //!
 //! A row knows its request, what was sampled and how far it may go; it must not know its slot or the other rows.
 
+use policy::Tokenizer;
+use random::{SampleAddress, SampleNumbers};
+
 use crate::sampler::SampledToken;
 use crate::stop::{StopRules, TextTail, final_text};
 use crate::{Completion, FinishReason, RolloutError, RolloutRequest};
-use policy::Tokenizer;
-use random::{SampleAddress, SampleNumbers};
 
 /// A request and the completion as it grows.
 #[derive(Debug)]

@@ -5,8 +5,9 @@
 //! as likely as the likeliest (arXiv 2407.01082). Softmax is float32, the cumulative sum float64. This file must not know where
 //! the uniform numbers come from, nor which row belongs to which task.
 
-use crate::SamplingParams;
 use tch::{Kind, Tensor};
+
+use crate::SamplingParams;
 
 /// Draws one token for each row of logits.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,9 +134,11 @@ fn inverse_cumulative(probs: &Tensor, uniforms: &Tensor) -> Tensor {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::collections::HashMap;
+
     use tch::Device;
+
+    use super::*;
 
     fn params() -> SamplingParams {
         SamplingParams::default()

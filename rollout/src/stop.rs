@@ -3,9 +3,11 @@
 //! Decoding all of a completion after every token would cost the square of its length, so only the tokens since the last finished
 //! character are decoded anew, and only a tail as long as the longest stop string is searched. This file must not know tensors.
 
-use crate::{RolloutError, SamplingParams};
-use policy::{PolicyError, Tokenizer};
 use std::collections::HashSet;
+
+use policy::{PolicyError, Tokenizer};
+
+use crate::{RolloutError, SamplingParams};
 
 /// What stands for bytes that are no UTF-8, or not yet.
 const REPLACEMENT: char = '\u{FFFD}';
@@ -124,8 +126,9 @@ pub(crate) fn final_text(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     /// One token a byte.
     struct Bytes;

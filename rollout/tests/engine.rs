@@ -1,11 +1,12 @@
 //! The engine's identities on a small random model: batches, order, budgets and restarts change no completion, and the logprobs
 //! recorded while sampling are those that a whole forward pass gives.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use policy::{Decoder, ModelConfig, PackedAttention, Policy};
 use rollout::{
     Completion, EngineOptions, FinishReason, GenerationStats, RolloutError, RolloutRequest, SamplingParams, generate,
 };
-use std::sync::atomic::{AtomicBool, Ordering};
 use tch::{Device, Kind, Tensor};
 
 const MAX_POSITIONS: usize = 96;

@@ -9,9 +9,8 @@ use std::collections::BTreeSet;
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::Zero;
-use serde_json::Value;
-
 use sandbox_api::shorten;
+use serde_json::Value;
 
 /// Digits a decimal may have, its exponent written out, to be compared as a number.
 const MOST_DIGITS: i64 = 5000;
@@ -221,8 +220,9 @@ fn list(items: &[Value]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn printed_lines_are_stripped_exact_or_decimal() {

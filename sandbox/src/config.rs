@@ -3,10 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use sandbox_api::{EngineKind, Limits, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::{Isolation, SandboxError};
-use sandbox_api::{EngineKind, Limits, Secret};
 
 /// The longest time that a setting may name, in seconds.
 const MOST_SECONDS: f64 = 86_400.0;

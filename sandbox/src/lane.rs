@@ -5,13 +5,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use sandbox_api::EngineKind;
+
 use crate::SandboxError;
 use crate::engine::{Engines, Worker};
 use crate::grade::Board;
 use crate::metrics::Loss;
 use crate::pool::{Shared, held};
 use crate::ticket::{Helper, Ticket};
-use sandbox_api::EngineKind;
 
 /// The thread's state.
 pub(crate) struct Lane {

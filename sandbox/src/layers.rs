@@ -4,13 +4,13 @@ use std::fmt;
 use std::path::PathBuf;
 
 use confine::{Layer, landlock_abi};
+use sandbox_api::Limits;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::process::Engine;
 use crate::engine::wasm::Component;
 use crate::engine::{Exchange, Job};
 use crate::{Isolation, SandboxError, ServerConfig};
-use sandbox_api::Limits;
 
 /// The layers in force for a candidate's process.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use prometheus::{
-    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder, core::Collector, histogram_opts,
-};
-
+use prometheus::core::Collector;
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder, histogram_opts};
 use sandbox_api::{EngineKind, GradeVerdict, RunStatus};
 
 /// Upper edges of the time histograms, in seconds.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+use sandbox_api::EngineKind;
 
 use crate::SandboxError;
 use crate::engine::Engines;
@@ -14,7 +15,6 @@ use crate::lane::Lane;
 use crate::metrics::Metrics;
 use crate::queue::{FairQueue, Pushed};
 use crate::ticket::{Job, Pending, Place, Ticket, Work};
-use sandbox_api::EngineKind;
 
 /// How long work that nobody waits for may go on before its worker is ended: most programs are through sooner, and a new
 /// worker costs more than they do.

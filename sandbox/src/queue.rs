@@ -176,8 +176,9 @@ impl<T> State<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn name(client: u8) -> Arc<str> {
         format!("client {client}").into()

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use sandbox_api::{EngineKind, GradeReport, GradeRequest, RunReport, RunRequest};
 use tokio::sync::oneshot;
 
 use crate::SandboxError;
 use crate::engine::Worker;
 use crate::grade::Board;
 use crate::pool::Shared;
-use sandbox_api::{EngineKind, GradeReport, GradeRequest, RunReport, RunRequest};
 
 /// Shows a board to idle lanes, at most as many as it is told.
 pub(crate) type CallHelp<'a> = &'a dyn Fn(&Arc<Board>, usize);

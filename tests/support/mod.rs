@@ -1,8 +1,9 @@
 //! What the end-to-end tests share: the binary, small data, and configurations that run in seconds.
 
-use datasets::generate::{DemoDataConfig, generate_demo};
 use std::path::PathBuf;
 use std::process::{Command, Output};
+
+use datasets::generate::{DemoDataConfig, generate_demo};
 
 /// The trainer, with one thread for libtorch: tests run beside each other.
 pub fn trainer() -> Command {

@@ -2,14 +2,16 @@
 //!
 //! A checkpoint appears whole under its name or not at all. `checkpoints/last` is a link to the newest.
 
-use crate::optimizer::adamw::AdamW;
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result};
 use record::atomic::write_folder;
 use record::run_folder::RunFolder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
 use tch::{Device, Tensor};
+
+use crate::optimizer::adamw::AdamW;
 
 const INNER: &str = "trainer";
 const OPTIMIZER: &str = "optimizer.safetensors";

@@ -1,10 +1,14 @@
 //! The command line.
 
-use crate::command::{
-    bench::BenchCommand, eval::EvalArgs, generate::GenerateArgs, sandbox::SandboxCommand, verify_math::VerifyMathArgs,
-};
-use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::command::bench::BenchCommand;
+use crate::command::eval::EvalArgs;
+use crate::command::generate::GenerateArgs;
+use crate::command::sandbox::SandboxCommand;
+use crate::command::verify_math::VerifyMathArgs;
 
 /// Reinforcement learning for reasoning models, in the two stages of QwQ-32B.
 ///

@@ -1,5 +1,15 @@
 //! Accuracy on held-out tasks: sampled at a temperature, averaged over samples, with an interval.
 
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use datasets::{Task, read_tasks};
+use record::atomic::write_file;
+use record::metrics::{Metrics, read_metrics};
+use rollout::{EngineOptions, SamplingParams};
+use statistics::{EvalRecord, EvalSample, EvalSummary};
+
 use crate::config::{EvalSection, PromptSection};
 use crate::failure::Usage;
 use crate::group::{Group, Sampling, sample_groups};
@@ -8,14 +18,6 @@ use crate::judge::Judge;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
 use crate::session::Session;
-use anyhow::{Context, Result};
-use datasets::{Task, read_tasks};
-use record::atomic::write_file;
-use record::metrics::{Metrics, read_metrics};
-use rollout::{EngineOptions, SamplingParams};
-use statistics::{EvalRecord, EvalSample, EvalSummary};
-use std::sync::Arc;
-use std::time::Instant;
 
 /// Held-out datasets and how they are sampled.
 pub struct Evaluation {

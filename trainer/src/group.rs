@@ -2,21 +2,23 @@
 //!
 //! A completion is judged as soon as it is done, while the others still generate.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use datasets::{Task, TaskKind};
+use rollout::{Completion, EngineOptions, FinishReason, GenerationStats, RolloutRequest, SamplingParams, generate};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use verifiers::{Reward, Verdict, VerifierError, split_thinking};
+
 use crate::config::PromptSection;
 use crate::interrupt::Interrupt;
 use crate::judge::{Judge, Judgement};
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
 use crate::prompt::{prompt_ids, scored_ids};
-use anyhow::{Context, Result};
-use datasets::{Task, TaskKind};
-use rollout::{Completion, EngineOptions, FinishReason, GenerationStats, RolloutRequest, SamplingParams, generate};
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Instant;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use verifiers::{Reward, Verdict, VerifierError, split_thinking};
 
 /// A completion and what it is worth.
 #[derive(Debug)]

@@ -1,10 +1,12 @@
 //! Ctrl-C: the first asks the run to stop at the next safe place, the second ends the process at once.
 
-use crate::failure::Interrupted;
-use anyhow::Result;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Result;
 use tokio::signal::unix::{SignalKind, signal};
+
+use crate::failure::Interrupted;
 
 /// Whether the user asked to stop. Clones share the answer.
 #[derive(Clone, Debug, Default)]

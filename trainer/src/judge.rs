@@ -1,17 +1,19 @@
 //! Verdicts for completions: the verifiers and the code execution service they need.
 
-use crate::config::SandboxSection;
-use crate::failure::Usage;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
 use anyhow::{Context, Result, anyhow, bail};
 use datasets::Task;
 use futures::executor::block_on;
 use math_verifier::MathVerdictKind;
 use sandbox::{SandboxError, ServerConfig, ServerHandle};
 use sandbox_api::{ClientOptions, Secret};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use tokio::sync::oneshot;
 use verifiers::{Reward, RewardConfig, Undecided, Verdict, VerifierError, Verifiers, VerifiersConfig, compose};
+
+use crate::config::SandboxSection;
+use crate::failure::Usage;
 
 /// The name of the verifier that looks at a completion's form.
 const FORMAT: &str = "think_format";

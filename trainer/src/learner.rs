@@ -1,10 +1,12 @@
 //! What the model's thread owns: the policy and whatever trains and judges beside it.
 
-use crate::optimizer::adamw::{AdamW, AdamWConfig};
+use std::path::Path;
+
 use anyhow::Result;
 use policy::{Decoder, Parameter, Policy, RewardModel};
-use std::path::Path;
 use tch::{Device, Kind, Tensor};
+
+use crate::optimizer::adamw::{AdamW, AdamWConfig};
 
 /// The policy, its optimizer, the frozen reference, and a reward model: each but the policy only where a run needs it.
 pub struct Learner {

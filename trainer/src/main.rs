@@ -24,6 +24,9 @@ mod train;
 mod trajectory;
 mod update;
 
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::Parser;
 use cli::{Cli, Command, RunArgs};
@@ -33,8 +36,6 @@ use interrupt::Interrupt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use session::Entry;
-use std::io::IsTerminal;
-use std::process::ExitCode;
 
 fn main() -> ExitCode {
     sandbox::run_worker_if_asked();

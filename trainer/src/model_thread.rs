@@ -1,8 +1,9 @@
 //! The thread that owns the model. Everything that touches tensors runs there, one job after the other; tokio's threads
 //! carry tasks, verdicts and services meanwhile.
 
-use anyhow::{Context, Result};
 use std::sync::mpsc;
+
+use anyhow::{Context, Result};
 use tokio::sync::oneshot;
 
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;

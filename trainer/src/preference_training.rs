@@ -2,6 +2,16 @@
 //!
 //! A pair's answers are read without their thinking, as stage 2 will show them.
 
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use datasets::{PreferencePair, read_preferences};
+use policy::RewardModel;
+use record::metrics::Metrics;
+use tch::Tensor;
+use verifiers::split_thinking;
+
 use crate::algorithm::preference::preference_loss;
 use crate::checkpoint::{self, Position};
 use crate::config::RewardModelRun;
@@ -15,14 +25,6 @@ use crate::progress::Progress;
 use crate::prompt::scored_ids;
 use crate::session::{Entry, Session};
 use crate::trajectory::split_by_tokens;
-use anyhow::{Context, Result};
-use datasets::{PreferencePair, read_preferences};
-use policy::RewardModel;
-use record::metrics::Metrics;
-use std::sync::Arc;
-use std::time::Instant;
-use tch::Tensor;
-use verifiers::split_thinking;
 
 /// The ids of a pair: the conversation with the chosen and with the rejected answer.
 struct PairIds {

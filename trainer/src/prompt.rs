@@ -1,9 +1,10 @@
 //! From a conversation to the ids of a prompt, and of what should follow it.
 
-use crate::config::PromptSection;
 use anyhow::{Context, Result, bail};
 use datasets::{Message, Task};
 use policy::{ChatMessage, ChatTemplate, Policy, Tokenizer};
+
+use crate::config::PromptSection;
 
 /// A chat template whose generation prompt opens the thinking itself ends so; completions then start inside it.
 const OPENED_THINKING: &str = "<think>\n";

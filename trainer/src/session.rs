@@ -1,15 +1,17 @@
 //! A run in its folder: where it stands, what it has recorded, and its checkpoints.
 
-use crate::checkpoint::{self, Position};
-use crate::failure::Usage;
-use crate::learner::Learner;
-use crate::model_thread::ModelThread;
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result};
 use record::atomic::{remove_if_there, write_file};
 use record::metrics::{Metrics, MetricsWriter};
 use record::run_folder::RunFolder;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+
+use crate::checkpoint::{self, Position};
+use crate::failure::Usage;
+use crate::learner::Learner;
+use crate::model_thread::ModelThread;
 
 /// How a run's folder is entered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,14 @@
 //! `trainer --stage 1|2`: from a configuration to a trainer that is ready to step.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use datasets::{CursorState, Mixture, Source, TaskCursor, read_tasks};
+use policy::{Policy, RewardModel};
+use rollout::SamplingParams;
+use tch::{Device, Kind};
+
 use crate::checkpoint::{self, Position};
 use crate::config::ReinforceRun;
 use crate::evaluate::Evaluation;
@@ -11,13 +20,6 @@ use crate::model_thread::ModelThread;
 use crate::session::{Entry, Session};
 use crate::train::Trainer;
 use crate::update::UpdatePlan;
-use anyhow::{Context, Result};
-use datasets::{CursorState, Mixture, Source, TaskCursor, read_tasks};
-use policy::{Policy, RewardModel};
-use rollout::SamplingParams;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use tch::{Device, Kind};
 
 /// Runs a stage to its last checkpoint.
 ///

@@ -1,15 +1,17 @@
 //! What a step leaves behind: its metrics and every rollout as Parquet.
 
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use math_verifier::MathVerdictKind;
+use record::metrics::Metrics;
+use record::rollouts::{RolloutRow, write_rollouts};
+
 use crate::group::{Group, Rollout, SamplingCost};
 use crate::judge::math_kind;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
 use crate::session::Session;
-use anyhow::Result;
-use math_verifier::MathVerdictKind;
-use record::metrics::Metrics;
-use record::rollouts::{RolloutRow, write_rollouts};
-use std::collections::BTreeMap;
 
 /// One step's groups, kept ones with their advantages.
 pub struct StepRecord<'a> {

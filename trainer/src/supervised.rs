@@ -1,6 +1,18 @@
 //! `trainer cold-start`: supervised fine-tuning on traces. The loss is the mean negative logprob of the completions'
 //! tokens; prompts are read, not learned.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use datasets::{Trace, read_traces};
+use policy::{CHAT_TEMPLATE, Decoder, Packed, SPECIAL_TOKENS, accumulate_gradient};
+use record::metrics::Metrics;
+use rollout::EngineOptions;
+use tch::{Device, Kind, Tensor};
+use verifiers::RewardConfig;
+
 use crate::checkpoint::{self, Position};
 use crate::config::SupervisedRun;
 use crate::evaluate::{Evaluation, table};
@@ -14,16 +26,6 @@ use crate::progress::Progress;
 use crate::prompt::trace_ids;
 use crate::session::{Entry, Session};
 use crate::trajectory::split_by_tokens;
-use anyhow::{Context, Result};
-use datasets::{Trace, read_traces};
-use policy::{CHAT_TEMPLATE, Decoder, Packed, SPECIAL_TOKENS, accumulate_gradient};
-use record::metrics::Metrics;
-use rollout::EngineOptions;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Instant;
-use tch::{Device, Kind, Tensor};
-use verifiers::RewardConfig;
 
 /// Tokens a completion may take in a cold start's evaluations, where the section does not say.
 const EVAL_TOKENS: usize = 1024;

@@ -1,5 +1,12 @@
 //! The recipe of a stage: tasks, groups, advantages, an update; again.
 
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Result;
+use datasets::TaskCursor;
+use record::metrics::Metrics;
+
 use crate::algorithm::advantages::{advantages, is_flat};
 use crate::config::ReinforceRun;
 use crate::evaluate::{Evaluation, table};
@@ -13,11 +20,6 @@ use crate::session::Session;
 use crate::step_record::{StepRecord, batch_metrics, update_line};
 use crate::trajectory::Trajectory;
 use crate::update::{UpdateOutcome, UpdatePlan, update};
-use anyhow::Result;
-use datasets::TaskCursor;
-use record::metrics::Metrics;
-use std::sync::Arc;
-use std::time::Instant;
 
 /// A stage's run, ready to step.
 pub struct Trainer {

@@ -1,8 +1,9 @@
 //! Groups with their advantages, split and packed for the update.
 
-use crate::group::Group;
 use policy::Packed;
 use tch::{Device, Tensor};
+
+use crate::group::Group;
 
 /// One rollout as the update sees it.
 #[derive(Clone, Debug)]
@@ -84,8 +85,9 @@ pub fn split_by_tokens<T>(items: &[T], max: usize, size: impl Fn(&T) -> usize) -
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     proptest! {
         #[test]

@@ -4,6 +4,11 @@
 //! over micro-batches with one divisor, so that the split changes nothing. With one update a step the old policy is the
 //! policy itself; with more, its logprobs are computed before the first.
 
+use anyhow::{Context, Result};
+use policy::{HeadOutput, accumulate_gradient, token_logprobs};
+use record::metrics::Metrics;
+use tch::{Kind, Tensor};
+
 use crate::algorithm::aggregation::{Divisor, Sequences};
 use crate::algorithm::loss_metrics::LossMetrics;
 use crate::algorithm::mismatch::{Band, Mismatch};
@@ -13,10 +18,6 @@ use crate::learner::Learner;
 use crate::optimizer::gradient_norm::{clip_by_global_norm, gradients};
 use crate::optimizer::schedule::Schedule;
 use crate::trajectory::{MicroBatch, Trajectory, micro_batches};
-use anyhow::{Context, Result};
-use policy::{HeadOutput, accumulate_gradient, token_logprobs};
-use record::metrics::Metrics;
-use tch::{Kind, Tensor};
 
 /// How an update is computed.
 #[derive(Clone, Debug)]

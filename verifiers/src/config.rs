@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use math_verifier::MathConfig;
 use serde::{Deserialize, Serialize};
 
-use math_verifier::MathConfig;
-
-use crate::{VerifierError, code::CodeConfig, command::CommandConfig, instruction::InstructionConfig};
+use crate::VerifierError;
+use crate::code::CodeConfig;
+use crate::command::CommandConfig;
+use crate::instruction::InstructionConfig;
 
 /// Settings of the verifiers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -1,19 +1,18 @@
 //! The verifiers of a run, by name. It must not know what any of them checks.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use datasets::Task;
 
-use crate::{
-    Verdict, Verifier, VerifierError, VerifiersConfig,
-    code::{CodeForm, CodeVerifier},
-    command::CommandVerifier,
-    format::ThinkFormat,
-    instruction::InstructionVerifier,
-    math::MathVerifier,
-    open_ended::OpenEnded,
-    tool_call::ToolCallVerifier,
-};
+use crate::code::{CodeForm, CodeVerifier};
+use crate::command::CommandVerifier;
+use crate::format::ThinkFormat;
+use crate::instruction::InstructionVerifier;
+use crate::math::MathVerifier;
+use crate::open_ended::OpenEnded;
+use crate::tool_call::ToolCallVerifier;
+use crate::{Verdict, Verifier, VerifierError, VerifiersConfig};
 
 /// The registry: tasks name their verifier, and this finds it.
 #[derive(Clone, Default)]

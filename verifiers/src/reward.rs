@@ -7,10 +7,10 @@
 //! (0, 1), what they fail in (-1, 0): the model ranks, and never lifts a wrong completion above a right one. Departure: `r_v`
 //! may be a fraction where a verifier gives partial credit. Pure functions; nothing here reads a completion.
 
+use math_verifier::MathVerdictKind;
 use serde::{Deserialize, Serialize};
 
 use crate::Verdict;
-use math_verifier::MathVerdictKind;
 
 /// `[reward]`: how verdicts become rewards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,7 @@
 //! What a verifier says about one completion. It must not know how a verdict becomes a reward.
 
-use serde::{Deserialize, Serialize};
-
 use math_verifier::MathVerdictKind;
+use serde::{Deserialize, Serialize};
 
 /// A verifier's judgement of one completion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

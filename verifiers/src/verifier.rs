@@ -1,6 +1,7 @@
 //! The trait that every verifier implements, and the ways in which one can break.
 
-use std::{future::Future, pin::Pin};
+use std::future::Future;
+use std::pin::Pin;
 
 use datasets::Task;
 

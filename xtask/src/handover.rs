@@ -80,8 +80,9 @@ pub fn wait_for(command: &mut Command) -> Result<ExitStatus> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::time::Duration;
+
+    use super::*;
 
     #[test]
     fn a_program_that_is_waited_for_gets_sigterm_and_says_how_it_ended() {

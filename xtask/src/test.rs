@@ -83,8 +83,9 @@ fn reaches(metadata: &Value, package: &str, wanted: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn packages_are_found_as_cargo_writes_them() {

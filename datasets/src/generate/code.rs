@@ -4,12 +4,12 @@
 //! which writes the operations in a row without parentheses, computes something else: the slope
 //! in x of the careful program has one factor more, hence the two agree on at most one input.
 
+use random::KeyedRng;
 use serde_json::{Value, json};
 
 use super::config::CodeConfig;
 use super::problem::Problem;
 use crate::task::{Task, TaskKind};
-use random::KeyedRng;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operator {

@@ -3,13 +3,13 @@
 //! The plain answer breaks every rule there is: it opens with "Sure," and "here", has a comma and
 //! "and", mixed case, 8 to 12 words, and no title, quotes, bullets, keyword, ending or postscript.
 
+use random::KeyedRng;
 use serde_json::{Value, json};
 
 use super::config::InstructionConfig;
 use super::problem::Problem;
 use super::rule::Rule;
 use crate::task::{Task, TaskKind};
-use random::KeyedRng;
 
 const TOPICS: [(&str, &[&str]); 6] = [
     ("animals", &["dogs", "cats", "cows", "hens", "pigs"]),

@@ -3,12 +3,12 @@
 //! The careful completion writes each step with its running total, and each line needs only the
 //! line before and one number of the prompt; the careless one guesses near the answer.
 
+use random::KeyedRng;
 use serde_json::json;
 
 use super::config::MathsConfig;
 use super::problem::Problem;
 use crate::task::{Task, TaskKind};
-use random::KeyedRng;
 
 const PEOPLE: [(&str, &str); 12] = [
     ("Tom", "He"),

@@ -18,9 +18,9 @@ mod sums;
 use std::collections::HashSet;
 use std::path::Path;
 
-use serde_json::Value;
-
 pub use config::{CodeConfig, DemoDataConfig, InstructionConfig, MathsConfig, PreferenceConfig, SumsConfig};
+use random::KeyedRng;
+use serde_json::Value;
 
 use self::code::CodeProblem;
 use self::instruction::InstructionProblem;
@@ -31,7 +31,6 @@ use crate::preference::PreferencePair;
 use crate::task::{Message, Task, TaskKind};
 use crate::trace::Trace;
 use crate::writer::write_jsonl;
-use random::KeyedRng;
 
 /// Traces for the cold start.
 pub const TRACES: &str = "traces.jsonl";

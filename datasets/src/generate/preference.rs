@@ -1,11 +1,12 @@
 //! Preference pairs on instruction prompts: rules before manners, manners before none.
 
+use random::KeyedRng;
+
 use super::config::PreferenceConfig;
 use super::instruction::{InstructionProblem, Manner};
 use super::problem::Problem;
 use crate::preference::PreferencePair;
 use crate::task::Message;
-use random::KeyedRng;
 
 /// A pair on this prompt.
 ///

@@ -1,7 +1,8 @@
 //! A problem: what the kinds of the demo have in common.
 
-use crate::task::Task;
 use random::KeyedRng;
+
+use crate::task::Task;
 
 /// A generated problem with its two ways of answering.
 pub(super) trait Problem {

@@ -2,9 +2,8 @@
 //! "Instruction-Following Evaluation for Large Language Models", arXiv:2311.07911), so that the
 //! general verifier of instructions judges them.
 
-use serde_json::{Value, json};
-
 use random::KeyedRng;
+use serde_json::{Value, json};
 
 const ENDINGS: [&str; 4] = ["That is all.", "Have a nice day.", "See you soon.", "Good luck."];
 const KEYWORDS: [&str; 6] = ["great", "good", "nice", "fine", "lovely", "simple"];

@@ -5,10 +5,11 @@
 //! theirs. Easy ones are shown more often: a model sees there first which numbers a sum depends on, and learns the others
 //! once it knows where to look. A sum never goes on from the one before, so no trace holds the chain of a problem.
 
+use random::KeyedRng;
+
 use super::config::DemoDataConfig;
 use super::maths::Step;
 use super::problem::is_held_out;
-use random::KeyedRng;
 
 /// The user's message, whatever the sums are.
 pub(super) const PROMPT: &str = "Practise sums.";

@@ -8,7 +8,6 @@ use std::fs;
 
 use datasets::generate::{self, DemoData, DemoDataConfig, generate_demo, write_demo};
 use datasets::{PreferencePair, Task, Trace, read_preferences, read_tasks, read_traces};
-
 use judge::keeps_rules;
 use python::value;
 

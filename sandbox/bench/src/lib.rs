@@ -12,17 +12,16 @@ mod soak;
 mod subject;
 mod times;
 
-pub use report::{BenchReport, EngineFigures, Missing, NumericFigures, PeerFigures, RateRatio};
-pub use soak::{SoakError, SoakOptions, SoakReport, soak};
-pub use times::Times;
-
 use std::path::{Path, PathBuf};
 
 use peers::{Peer, Start};
 use programs::NUMERIC;
+pub use report::{BenchReport, EngineFigures, Missing, NumericFigures, PeerFigures, RateRatio};
 use sandbox::SandboxError;
 use sandbox_api::{ClientError, EngineKind};
+pub use soak::{SoakError, SoakOptions, SoakReport, soak};
 use subject::Subject;
+pub use times::Times;
 use times::median;
 
 /// How much is measured.

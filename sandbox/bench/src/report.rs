@@ -3,10 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use sandbox_api::EngineKind;
 use serde::Serialize;
 
 use super::times::Times;
-use sandbox_api::EngineKind;
 
 /// Everything that was measured in one run.
 #[derive(Debug, Clone, Serialize)]

@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use nix::unistd::{Pid, getpgid};
+use sandbox::{ServerConfig, ServerHandle, serve};
+use sandbox_api::{
+    Client, EngineKind, GradeRequest, GradeVerdict, Limits, RunReport, RunRequest, RunStatus, StdioCase, Tests,
+};
 use tokio::task::JoinSet;
 
 use super::programs::{SIXTEEN_MEGABYTES, TRIVIAL};
 use super::times::{Times, median};
 use super::{BenchError, EngineFigures};
-use sandbox::{ServerConfig, ServerHandle, serve};
-use sandbox_api::{
-    Client, EngineKind, GradeRequest, GradeVerdict, Limits, RunReport, RunRequest, RunStatus, StdioCase, Tests,
-};
 
 /// An engine that is timed.
 pub(super) struct Subject {

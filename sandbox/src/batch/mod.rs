@@ -11,14 +11,11 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use tokio::task::JoinHandle;
-
 use sandbox_api::{Client, ClientError, ClientOptions, EngineKind, GradeReport, GradeRequest, Limits};
-
-pub use task::Tasks;
-pub use verdict::{LineVerdict, VerdictLine};
-
 use solution::Solution;
+pub use task::Tasks;
+use tokio::task::JoinHandle;
+pub use verdict::{LineVerdict, VerdictLine};
 
 /// Seconds that a submission may wait for its turn, past the time its programs may take.
 const WAITING_SECONDS: f64 = 600.0;

@@ -1,8 +1,7 @@
 //! One line of solutions: `{"id", "task_id", "code"}`, and `language` where it is not its task's.
 
-use serde_json::{Map, Value};
-
 use sandbox_api::Language;
+use serde_json::{Map, Value};
 
 /// A solution.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,8 +54,9 @@ impl Solution {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn lines_are_read_or_say_what_is_wrong() {

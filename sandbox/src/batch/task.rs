@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use sandbox_api::{FunctionCase, Language, StdioCase, Tests};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::BatchError;
-use sandbox_api::{FunctionCase, Language, StdioCase, Tests};
 
 /// A task.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,8 +126,9 @@ fn cases<T: DeserializeOwned>(tests: Vec<Value>) -> Result<Vec<T>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     fn read(lines: &[Value]) -> Result<Tasks, BatchError> {
         let folder = tempfile::tempdir().unwrap();

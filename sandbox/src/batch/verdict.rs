@@ -1,9 +1,8 @@
 //! One line of verdicts, as it is written.
 
+use sandbox_api::GradeVerdict;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-
-use sandbox_api::GradeVerdict;
 
 /// What a line of solutions came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,10 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use sandbox_api::Limits;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use sandbox_api::Limits;
 
 /// What a candidate is to do.
 #[derive(Debug, Clone, Serialize)]

@@ -10,14 +10,13 @@ pub(crate) mod wasm;
 mod wire;
 
 pub(crate) use job::{AssertResult, Exchange, Job, Judged, Judgement, Outcome, RunEnd};
-pub(crate) use process::{Prepared, Ready, compile_limits};
-pub use wasm::run_worker_if_asked;
-
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
+pub(crate) use process::{Prepared, Ready, compile_limits};
+use sandbox_api::{EngineKind, Language, Limits};
+pub use wasm::run_worker_if_asked;
 
 use crate::{SandboxError, ServerConfig};
-use sandbox_api::{EngineKind, Language, Limits};
 
 /// Starts workers of every engine that this server has.
 #[derive(Debug, Clone)]

@@ -5,12 +5,12 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use sandbox_api::Limits;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, RunEnd};
 use crate::SandboxError;
-use sandbox_api::Limits;
 
 /// The most bytes of one frame.
 const FRAME_BYTES: u32 = 1 << 30;

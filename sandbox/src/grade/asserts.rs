@@ -2,13 +2,13 @@
 //!
 //! A test without an `assert` prepares what later ones use (`import math`, `tree = Node(1)`), so it also runs before them.
 
+use sandbox_api::{GradeVerdict, Limits, cut, shorten};
+
 use super::board::Done;
 use super::failure::failure;
 use super::{Failure, wrong};
 use crate::SandboxError;
 use crate::engine::{AssertResult, Job, Judgement, Outcome, RunEnd, Worker};
-use sandbox_api::{GradeVerdict, Limits};
-use sandbox_api::{cut, shorten};
 
 /// Characters of a test that a reason shows.
 const SHOWN: usize = 120;

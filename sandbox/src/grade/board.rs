@@ -3,13 +3,14 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
+use sandbox_api::{GradeReport, GradeRequest, GradeVerdict, Limits};
+
 use super::case::Case;
 use super::program::Program;
 use super::{Failure, Tally};
 use crate::SandboxError;
 use crate::engine::Worker;
 use crate::pool::held;
-use sandbox_api::{GradeReport, GradeRequest, GradeVerdict, Limits};
 
 /// What a case came to.
 pub(super) struct Done {
@@ -227,8 +228,9 @@ fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a,
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use sandbox_api::{Language, StdioCase, Tests};
+
+    use super::*;
 
     #[test]
     fn a_case_that_comes_back_after_the_report_is_dropped() {

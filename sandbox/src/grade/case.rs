@@ -1,5 +1,6 @@
 //! One case of a submission, from a worker to its result. Depends on nothing that other cases left behind.
 
+use sandbox_api::{FunctionCase, GradeRequest, GradeVerdict, Limits, StdioCase, Tests};
 use serde_json::Value;
 
 use super::board::Done;
@@ -9,7 +10,6 @@ use super::program::Program;
 use super::{Failure, asserts, wrong};
 use crate::SandboxError;
 use crate::engine::{Job, Outcome, Worker};
-use sandbox_api::{FunctionCase, GradeRequest, GradeVerdict, Limits, StdioCase, Tests};
 
 /// A case and what it needs.
 pub(super) struct Case<'a> {

@@ -1,12 +1,11 @@
 //! Tasks with several right answers: a trusted program decides, in an instance of its own that never sees the candidate.
 
+use sandbox_api::{Limits, cut, shorten};
 use serde_json::{Value, json};
 
 use super::failure::failure;
 use crate::SandboxError;
 use crate::engine::{Job, Outcome, Worker};
-use sandbox_api::Limits;
-use sandbox_api::{cut, shorten};
 
 const ENTRY_POINT: &str = "check";
 const SHOWN: usize = 80;

@@ -1,8 +1,9 @@
 //! What was wrong with how a program ended, whatever it printed.
 
+use sandbox_api::{GradeVerdict, Limits};
+
 use super::Failure;
 use crate::engine::{Outcome, RunEnd};
-use sandbox_api::{GradeVerdict, Limits};
 
 /// The part of the memory limit past which a program that crashed is taken to have run out of memory.
 const NEAR_MEMORY_LIMIT: f64 = 0.95;

@@ -14,16 +14,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+pub(crate) use board::Board;
+use failure::failure;
+use program::{Prepared, Program, Ran};
+use sandbox_api::{GradeReport, GradeRequest, GradeVerdict, Limits, RunReport, RunRequest, RunStatus, cut};
 
 use crate::SandboxError;
 use crate::engine::{Outcome, RunEnd, Worker, compile_limits};
 use crate::ticket::CallHelp;
-use sandbox_api::cut;
-use sandbox_api::{GradeReport, GradeRequest, GradeVerdict, Limits, RunReport, RunRequest, RunStatus};
-
-pub(crate) use board::Board;
-use failure::failure;
-use program::{Prepared, Program, Ran};
 
 /// A verdict that is not `passed`, and why.
 type Failure = (GradeVerdict, String);

@@ -1,10 +1,10 @@
 //! A submission's program, made ready once and run for each case. Only the process engine has other languages than Python.
 
+use sandbox_api::{GradeRequest, GradeVerdict, Language, Limits, RunRequest, cut};
+
 use super::Failure;
 use crate::SandboxError;
 use crate::engine::{self, Exchange, Job, Outcome, Ready, Worker};
-use sandbox_api::cut;
-use sandbox_api::{GradeRequest, GradeVerdict, Language, Limits, RunRequest};
 
 /// A program that can be run.
 pub(super) enum Program {

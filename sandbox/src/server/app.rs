@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use sandbox_api::Secret;
 use tokio::sync::Notify;
 
 use super::caller::Caller;
@@ -14,7 +15,6 @@ use crate::metrics::{Load, Metrics};
 use crate::pool::Pool;
 use crate::ticket::{Answer, Done};
 use crate::{LayerReport, SandboxError, ServerConfig};
-use sandbox_api::Secret;
 
 /// The longest wait that a refused caller is told to take, in seconds.
 const MOST_RETRY_SECONDS: f64 = 30.0;

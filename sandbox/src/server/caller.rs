@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use sandbox_api::{CLIENT_ID, DEADLINE_MS, REQUEST_ID, Secret};
 
 use super::refusal::Refusal;
-use sandbox_api::{CLIENT_ID, DEADLINE_MS, REQUEST_ID, Secret};
 
 /// The most characters of an id.
 const ID_CHARS: usize = 128;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use futures::StreamExt;
+use sandbox_api::{GradeRequest, RunRequest};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -13,7 +14,6 @@ use super::fusion;
 use super::program::Program;
 use super::refusal::Refusal;
 use super::reply::Reply;
-use sandbox_api::{GradeRequest, RunRequest};
 
 /// What is asked of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

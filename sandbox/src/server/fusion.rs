@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use sandbox_api::{Language, Limits, RunReport, RunRequest, RunStatus};
 use serde::{Deserialize, Serialize};
 
 use super::app::App;
 use super::caller::Caller;
 use super::refusal::Refusal;
 use super::reply::Reply;
-use sandbox_api::{Language, Limits, RunReport, RunRequest, RunStatus};
 
 /// Seconds for a run where the request names none.
 const RUN_TIMEOUT: f64 = 10.0;

@@ -15,7 +15,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::App;
 use axum::serve::ListenerExt;
+use sandbox_api::Secret;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -24,8 +26,6 @@ use crate::engine::Engines;
 use crate::metrics::Metrics;
 use crate::pool::Pool;
 use crate::{LayerReport, SandboxError, ServerConfig};
-use app::App;
-use sandbox_api::Secret;
 
 /// Time that connections have to close once their requests are answered.
 const CLOSE: Duration = Duration::from_secs(1);

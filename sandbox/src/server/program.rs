@@ -1,6 +1,7 @@
 //! What a request for a program adds to its work: checks before it is queued, and how its report is counted.
 
 use axum::http::StatusCode;
+use sandbox_api::{EngineKind, GradeReport, GradeRequest, RunReport, RunRequest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -8,7 +9,6 @@ use super::refusal::Refusal;
 use crate::metrics::Metrics;
 use crate::ticket::Work;
 use crate::{SandboxError, ServerConfig};
-use sandbox_api::{EngineKind, GradeReport, GradeRequest, RunReport, RunRequest};
 
 /// Work that callers ask for in JSON.
 pub(crate) trait Program: Work<Report: Serialize> + DeserializeOwned {

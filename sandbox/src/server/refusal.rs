@@ -1,10 +1,10 @@
 //! Why a request gets no report: a status, a type for programs and a sentence for people.
 
 use axum::http::StatusCode;
+use sandbox_api::cut;
 use serde::{Deserialize, Serialize};
 
 use crate::SandboxError;
-use sandbox_api::cut;
 
 /// A request that gets no report.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -149,8 +149,9 @@ impl Drop for Ending {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
 
     fn key(id: &str) -> Key {
         ("client".into(), "/run", id.to_owned())

@@ -1,9 +1,8 @@
 //! One run's folder: where each file of a run lies, and what is cut off when a run resumes from a checkpoint.
 //! Must not know what the files contain, except that each line of `metrics.jsonl` has a step.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use anyhow::{Context, Result, bail};
 

@@ -16,7 +16,6 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-
 use html::escape;
 use record::atomic;
 use record::run_folder::RunFolder;

@@ -3,11 +3,12 @@
 
 use std::fmt::Write;
 
+use record::metrics::Metrics;
+
 use super::axis::Unit;
 use super::chart::{Chart, Range};
 use super::html::escape;
 use super::series::Series;
-use record::metrics::Metrics;
 
 /// Series in one chart at most.
 const SERIES: usize = 8;

@@ -2,16 +2,15 @@
 //! Must not know how it is drawn. A part that is missing or broken becomes a note, never an error.
 
 use std::cmp::Reverse;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use anyhow::{Context, Result};
-
-use super::traces::{self, StepTraces};
 use record::metrics::{Metrics, read_metrics};
 use record::rollouts::read_rollouts;
 use record::run_folder::RunFolder;
+
+use super::traces::{self, StepTraces};
 
 /// The order of a recipe's stages; others follow by name.
 const STAGE_ORDER: [&str; 4] = ["cold-start", "stage-1", "reward-model", "stage-2"];

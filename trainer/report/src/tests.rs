@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use super::*;
 use record::metrics::{Metrics, MetricsWriter};
 use record::rollouts::{RolloutRow, write_rollouts};
 use record::run_folder::RunFolder;
+
+use super::*;
 
 fn training_run(root: &Path, num_steps: u64) -> RunFolder {
     let run = RunFolder::create(root).unwrap();

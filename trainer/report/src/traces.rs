@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use record::rollouts::RolloutRow;
+
 use super::axis::number;
 use super::html::escape;
-use record::rollouts::RolloutRow;
 
 /// Characters of a prompt or completion shown; more is cut in the middle.
 const CHARACTERS: usize = 6000;

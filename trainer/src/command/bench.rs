@@ -1,14 +1,15 @@
 //! `trainer bench`: measurements, as a table for people and as JSON for programs.
 
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use sandbox_api::EngineKind;
 use sandbox_bench::{BenchOptions, SoakOptions};
 use serde::Serialize;
-use std::fmt::Display;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// What `trainer bench` measures.
 #[derive(Debug, Subcommand)]

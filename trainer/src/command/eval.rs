@@ -1,18 +1,20 @@
 //! `trainer eval`: pass@1 and avg@k of a model on a dataset of tasks.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Args;
+use record::atomic::write_file;
+use rollout::EngineOptions;
+use verifiers::{RewardConfig, VerifiersConfig};
+
 use crate::config::{EvalDataset, EvalSection, PromptSection, RunSection, SandboxSection};
 use crate::evaluate::Evaluation;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
-use anyhow::Result;
-use clap::Args;
-use record::atomic::write_file;
-use rollout::EngineOptions;
-use std::path::PathBuf;
-use std::sync::Arc;
-use verifiers::{RewardConfig, VerifiersConfig};
 
 /// What `trainer eval` takes.
 #[derive(Debug, Args)]

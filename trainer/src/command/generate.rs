@@ -1,16 +1,18 @@
 //! `trainer generate`: prompts in a JSONL file, completions in another, in the same order.
 
-use crate::config::RunSection;
-use crate::failure::Usage;
-use crate::interrupt::Interrupt;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use clap::Args;
 use datasets::Message;
 use policy::{ChatMessage, Policy};
 use rollout::{Completion, EngineOptions, RolloutRequest, SamplingParams, generate};
 use serde::{Deserialize, Serialize};
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+
+use crate::config::RunSection;
+use crate::failure::Usage;
+use crate::interrupt::Interrupt;
 
 /// What `trainer generate` takes.
 #[derive(Debug, Args)]

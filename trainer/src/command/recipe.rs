@@ -3,6 +3,15 @@
 //! Each stage writes a run folder inside the recipe's and starts from the stage before. With `--resume`, stages that are
 //! done are left alone and the one in hand goes on.
 
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use record::atomic::write_file;
+use record::metrics::read_metrics;
+use record::run_folder::RunFolder;
+use statistics::EvalSummary;
+
 use super::recipe_summary::Summary;
 use crate::checkpoint::last;
 use crate::cli::RecipeArgs;
@@ -13,13 +22,6 @@ use crate::preference_training::train_reward_model;
 use crate::session::Entry;
 use crate::stage::run_stage;
 use crate::supervised::cold_start;
-use anyhow::{Context, Result};
-use record::atomic::write_file;
-use record::metrics::read_metrics;
-use record::run_folder::RunFolder;
-use statistics::EvalSummary;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 const COLD_START: &str = "cold-start";
 

@@ -1,12 +1,13 @@
 //! What a recipe writes as `summary.json` and prints as a table: the figures after each stage, and what changed.
 //! Must not know how a stage is run.
 
-use crate::config::SummaryColumns;
+use std::fmt::Write;
+
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use statistics::Change;
-use statistics::EvalSummary;
-use std::fmt::Write;
+use statistics::{Change, EvalSummary};
+
+use crate::config::SummaryColumns;
 
 /// The changes that one table judges together: two stages after the cold start, three suites each. A loss is called at
 /// 5 % over all of them.
@@ -178,8 +179,9 @@ impl Summary {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use statistics::{EvalRecord, EvalSample};
+
+    use super::*;
 
     /// A suite of 100 tasks with one sample each, of which the first ones pass.
     fn suite(name: &str, num_passed: usize) -> EvalSummary {

@@ -1,17 +1,19 @@
 //! `trainer verify-math`: the maths verifier by itself, on one pair for people or on a file of pairs for pipelines.
 
-use crate::config::{Source, load};
-use crate::failure::{Interrupted, Usage};
-use crate::interrupt::Interrupt;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use math_verifier::batch::{BatchError, BatchSummary, verify_stream};
 use math_verifier::{Extraction, MathConfig, MathVerdictKind, extract, extract_gold, verify};
 use serde::Deserialize;
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
 use verifiers::VerifiersConfig;
+
+use crate::config::{Source, load};
+use crate::failure::{Interrupted, Usage};
+use crate::interrupt::Interrupt;
 
 /// What `trainer verify-math` takes.
 #[derive(Debug, Args)]

@@ -1,10 +1,12 @@
 //! From a file and `--set` to a checked configuration, with errors that name the file and the key.
 
-use crate::failure::Usage;
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 use serde::de::DeserializeOwned;
-use std::path::{Path, PathBuf};
 use toml::{Table, Value};
+
+use crate::failure::Usage;
 
 /// Where a configuration comes from: a file, then assignments `section.key=value` in order.
 #[derive(Clone, Debug, Default)]
@@ -87,8 +89,9 @@ fn parse(value: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde::Deserialize;
+
+    use super::*;
 
     #[derive(Debug, Default, Deserialize, PartialEq)]
     #[serde(default, deny_unknown_fields)]

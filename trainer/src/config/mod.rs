@@ -8,10 +8,11 @@ mod sandbox;
 mod sections;
 mod supervised;
 
-pub use self::sandbox::SandboxSection;
 pub use file::{Source, load};
 pub use preference::RewardModelRun;
 pub use recipe::{RecipeConfig, SummaryColumns};
 pub use reinforce::{ReinforceRun, UpdateSection};
 pub use sections::{EvalDataset, EvalSection, PromptSection, RunSection};
 pub use supervised::SupervisedRun;
+
+pub use self::sandbox::SandboxSection;

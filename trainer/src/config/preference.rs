@@ -1,13 +1,15 @@
 //! `trainer reward-model`: a reward model from preference pairs.
 
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
 use super::sections::{self, CheckpointSection, ModelSection, PromptSection, RunSection};
 use crate::algorithm::preference::PreferenceLossConfig;
 use crate::failure::Usage;
 use crate::optimizer::adamw::AdamWConfig;
 use crate::optimizer::schedule::{Schedule, ScheduleConfig};
-use anyhow::Result;
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 
 /// The whole configuration of a reward model's training.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

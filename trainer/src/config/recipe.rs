@@ -1,11 +1,13 @@
 //! `trainer recipe`: every stage in order, with the figures after each.
 
-use crate::failure::Usage;
+use std::path::PathBuf;
+
 use anyhow::Result;
 use datasets::generate::DemoDataConfig;
 use random::KeyedRng;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+
+use crate::failure::Usage;
 
 /// The whole configuration of a recipe. The stages' files are named relative to the recipe's; each stage writes into a
 /// folder of the recipe's (`cold-start`, `stage-1`, `reward-model`, `stage-2`), and starts from the stage before it.

@@ -1,5 +1,11 @@
 //! `trainer --stage 1|2`: a run of reinforcement learning.
 
+use anyhow::Result;
+use policy::Recompute;
+use rollout::EngineOptions;
+use serde::{Deserialize, Serialize};
+use verifiers::{RewardConfig, VerifiersConfig};
+
 use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, PromptSection, RunSection, TaskSource};
 use crate::algorithm::advantages::AdvantageConfig;
@@ -7,11 +13,6 @@ use crate::algorithm::policy_loss::PolicyLossConfig;
 use crate::failure::Usage;
 use crate::optimizer::adamw::AdamWConfig;
 use crate::optimizer::schedule::{Schedule, ScheduleConfig};
-use anyhow::Result;
-use policy::Recompute;
-use rollout::EngineOptions;
-use serde::{Deserialize, Serialize};
-use verifiers::{RewardConfig, VerifiersConfig};
 
 /// The whole configuration of a stage.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

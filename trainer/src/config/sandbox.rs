@@ -1,11 +1,13 @@
 //! `[sandbox]`: the code execution service that grades programs.
 
-use crate::failure::Usage;
+use std::path::PathBuf;
+
 use anyhow::Result;
 use sandbox::ServerConfig;
 use sandbox_api::{ClientOptions, Secret, TOKEN_VARIABLE};
 use serde::{Deserialize, Deserializer, Serialize};
-use std::path::PathBuf;
+
+use crate::failure::Usage;
 
 /// `[sandbox]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

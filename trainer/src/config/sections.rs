@@ -1,14 +1,16 @@
 //! The sections that several kinds of run share.
 
-use crate::failure::Usage;
-use crate::optimizer::adamw::AdamWConfig;
-use crate::optimizer::schedule::{Schedule, ScheduleConfig};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 use datasets::TaskKind;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use tch::{Device, Kind};
+
+use crate::failure::Usage;
+use crate::optimizer::adamw::AdamWConfig;
+use crate::optimizer::schedule::{Schedule, ScheduleConfig};
 
 /// `[run]`: where the run writes, and what it computes on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,16 +1,18 @@
 //! `trainer cold-start`: supervised fine-tuning on traces.
 
+use std::path::PathBuf;
+
+use anyhow::Result;
+use policy::{Architecture, ModelConfig};
+use serde::{Deserialize, Serialize};
+use verifiers::VerifiersConfig;
+
 use super::reinforce::UpdateSection;
 use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, PromptSection, RunSection};
 use crate::failure::Usage;
 use crate::optimizer::adamw::AdamWConfig;
 use crate::optimizer::schedule::{Schedule, ScheduleConfig};
-use anyhow::Result;
-use policy::{Architecture, ModelConfig};
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
-use verifiers::VerifiersConfig;
 
 /// The whole configuration of a cold start.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -8,10 +8,12 @@
 //! `1 / sqrt(samples)`, are added then (after Bonett and Price 2012, "Adjusted Wald confidence interval for a difference
 //! of binomial proportions based on paired data").
 
+use std::collections::HashMap;
+
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
 use crate::evaluation::TaskResult;
 use crate::proportion::{mean, standard_error};
-use statrs::distribution::{ContinuousCDF, StudentsT};
-use std::collections::HashMap;
 
 /// With fewer differing tasks, two pseudo-tasks are added.
 const FEWEST_DIFFERING: usize = 10;

@@ -1,8 +1,9 @@
 //! Evaluation figures: from the samples of each task to pass@1, its standard error and interval, and pass@k.
 //! pass@1 is the mean over tasks of the share of a task's samples that pass (avg@k). Must not know who sampled or judged.
 
-use crate::proportion::{interval, mean, standard_error};
 use serde::{Deserialize, Serialize};
+
+use crate::proportion::{interval, mean, standard_error};
 
 /// There is no figure to report: not one sample of a dataset was judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

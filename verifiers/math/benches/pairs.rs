@@ -4,7 +4,8 @@
 //! matrices as MATH's are. `PONDER_MATH_PAIRS=FILE` times the lists of pairs of a JSON file beside them: an object of lists of
 //! `[gold, answer]`, each list a benchmark of its own.
 
-use std::{collections::BTreeMap, hint::black_box};
+use std::collections::BTreeMap;
+use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use math_verifier::{MathConfig, verify};

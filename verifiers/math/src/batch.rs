@@ -3,11 +3,9 @@
 //! Memory holds one chunk of lines, whatever the stream's length. It must not know where the lines come from, nor where they
 //! go.
 
-use std::{
-    borrow::Cow,
-    io::{self, BufRead, Write},
-    time::{Duration, Instant},
-};
+use std::borrow::Cow;
+use std::io::{self, BufRead, Write};
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};

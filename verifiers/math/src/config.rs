@@ -1,7 +1,8 @@
 //! Settings of the maths verifier.
 
-use super::ExtractionConfig;
 use serde::{Deserialize, Serialize};
+
+use super::ExtractionConfig;
 
 /// `[verifiers.math]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

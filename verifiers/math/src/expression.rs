@@ -1,10 +1,8 @@
 //! What an answer says, as a tree in one vector: children stand before their parents, and a subtree is contiguous, so that
 //! whatever walks it is a loop over indices and no input depth reaches the stack.
 
-use super::{
-    arithmetic::{Rational, Residues},
-    notation::Unit,
-};
+use super::arithmetic::{Rational, Residues};
+use super::notation::Unit;
 
 /// An index into [`Expression::nodes`].
 pub(crate) type Id = u32;

@@ -24,10 +24,9 @@ mod text;
 mod unreadable;
 mod verification;
 
-use serde::{Deserialize, Serialize};
-
 pub use config::{MathConfig, MathPolicy};
 pub use extraction::{Extraction, ExtractionConfig, ExtractionRule, extract, extract_gold};
+use serde::{Deserialize, Serialize};
 pub use verification::verify;
 
 /// What [`verify`] decided.

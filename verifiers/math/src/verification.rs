@@ -1,12 +1,9 @@
 //! The verdict: extraction, text, then what the answers mean.
 
-use super::{
-    Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage,
-    comparison::{self, Outcome, Side},
-    expression::Expression,
-    extract, extract_gold, notation, text,
-    unreadable::Unreadable,
-};
+use super::comparison::{self, Outcome, Side};
+use super::expression::Expression;
+use super::unreadable::Unreadable;
+use super::{Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage, extract, extract_gold, notation, text};
 
 /// Longest answer that a reason quotes, in characters.
 const QUOTED: usize = 80;

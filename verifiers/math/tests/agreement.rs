@@ -4,7 +4,8 @@
 //! folder `shared` beside the checkout. One object a line: `gold`, `pred`, `expected`, and `opts.wrap` where a bare answer
 //! stands for one in a box. `cargo test -p math-verifier --test agreement -- --nocapture` prints every disagreement.
 
-use std::{fs, path::PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 use math_verifier::{MathConfig, MathVerdictKind, verify};
 use serde_json::Value;

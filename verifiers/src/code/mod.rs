@@ -7,14 +7,13 @@ mod extraction;
 mod ground_truth;
 
 use datasets::Task;
+pub use extraction::{Extraction, ExtractionRule, extract_code};
+pub use ground_truth::CodeForm;
+use ground_truth::engine_of;
 use sandbox_api::{
     EngineKind, GradeReport, GradeRequest, GradeVerdict, Language, Limits, is_limit_of_wasm, missing_in_wasm,
 };
 use serde::{Deserialize, Serialize};
-
-pub use extraction::{Extraction, ExtractionRule, extract_code};
-pub use ground_truth::CodeForm;
-use ground_truth::engine_of;
 
 use crate::{Verdict, VerdictFuture, Verifier, VerifierError, split_thinking};
 

@@ -1,10 +1,8 @@
 //! `change_case`: all in capitals, none in capitals, or so many words in capitals.
 
-use super::{
-    Check,
-    arguments::{Arguments, Unjudged},
-    language::detect,
-};
+use super::Check;
+use super::arguments::{Arguments, Unjudged};
+use super::language::detect;
 
 pub(super) fn check_of(kind: &str) -> Option<Check> {
     Some(match kind {

@@ -1,9 +1,7 @@
 //! `combination`: two responses, and the request repeated before the answer.
 
-use super::{
-    Check,
-    arguments::{Arguments, Unjudged},
-};
+use super::Check;
+use super::arguments::{Arguments, Unjudged};
 
 pub(super) fn check_of(kind: &str) -> Option<Check> {
     Some(match kind {

@@ -4,10 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{
-    Check,
-    arguments::{Arguments, Unjudged},
-};
+use super::Check;
+use super::arguments::{Arguments, Unjudged};
 
 static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[[^\]\n]*\]").expect("the pattern is constant"));
 static PS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"p\.\s?s\.").expect("the pattern is constant"));

@@ -5,10 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::de::IgnoredAny;
 
-use super::{
-    Check,
-    arguments::{Arguments, Unjudged},
-};
+use super::Check;
+use super::arguments::{Arguments, Unjudged};
 
 /// What a constrained response may say.
 const CONSTRAINED_RESPONSES: [&str; 3] = ["My answer is yes.", "My answer is no.", "My answer is maybe."];

@@ -2,10 +2,8 @@
 
 use regex::{Regex, RegexBuilder};
 
-use super::{
-    Check,
-    arguments::{Arguments, Unjudged},
-};
+use super::Check;
+use super::arguments::{Arguments, Unjudged};
 
 pub(super) fn check_of(kind: &str) -> Option<Check> {
     Some(match kind {

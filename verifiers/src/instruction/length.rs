@@ -4,11 +4,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{
-    Check,
-    arguments::{Arguments, Unjudged},
-    sentences::count_sentences,
-};
+use super::Check;
+use super::arguments::{Arguments, Unjudged};
+use super::sentences::count_sentences;
 
 static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\w+").expect("the pattern is constant"));
 

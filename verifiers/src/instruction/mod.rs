@@ -18,12 +18,12 @@ mod punctuation;
 mod sentences;
 mod start_end;
 
+use arguments::{Arguments, Unjudged};
 use datasets::Task;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{Verdict, VerdictFuture, Verifier, VerifierError, split_thinking};
-use arguments::{Arguments, Unjudged};
 
 /// Whether an answer follows one instruction.
 type Check = fn(&str, &Arguments) -> Result<bool, Unjudged>;

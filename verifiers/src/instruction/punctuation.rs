@@ -1,9 +1,7 @@
 //! `punctuation`: no comma.
 
-use super::{
-    Check,
-    arguments::{Arguments, Unjudged},
-};
+use super::Check;
+use super::arguments::{Arguments, Unjudged};
 
 pub(super) fn check_of(kind: &str) -> Option<Check> {
     (kind == "no_comma").then_some(no_comma)

@@ -1,9 +1,7 @@
 //! `startend`: how an answer begins and ends.
 
-use super::{
-    Check,
-    arguments::{Arguments, Unjudged},
-};
+use super::Check;
+use super::arguments::{Arguments, Unjudged};
 
 pub(super) fn check_of(kind: &str) -> Option<Check> {
     Some(match kind {

@@ -10,10 +10,9 @@ mod compare;
 mod parsing;
 
 use datasets::Task;
+pub use parsing::{ToolCall, parse_tool_calls};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-
-pub use parsing::{ToolCall, parse_tool_calls};
 
 use crate::{Verdict, VerdictFuture, Verifier, VerifierError, split_thinking};
 

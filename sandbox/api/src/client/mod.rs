@@ -12,18 +12,18 @@ mod server;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
-
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 pub use error::ClientError;
 pub use options::ClientOptions;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use server::{Attempt, Call, Server};
 
 use crate::{CLIENT_ID, GradeReport, GradeRequest, RunReport, RunRequest};
-use server::{Attempt, Call, Server};
 
 struct Inner {
     http: reqwest::Client,

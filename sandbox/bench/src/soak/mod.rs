@@ -12,12 +12,11 @@ use std::time::{Duration, Instant};
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde::Serialize;
-use tokio::task::JoinSet;
-
 use programs::Known;
 use sandbox::{SandboxError, ServerConfig, ServerHandle, serve};
 use sandbox_api::{Client, ClientError, ClientOptions, EngineKind};
+use serde::Serialize;
+use tokio::task::JoinSet;
 use traces::Traces;
 
 /// Times that the end is looked at, for connections and threads to close, and the wait between.

@@ -1,8 +1,7 @@
 //! The programs of a soak: correct, wrong, crashing, looping, flooding, forking; each with the verdict it must get on each engine.
 
-use serde_json::json;
-
 use sandbox_api::{EngineKind, FunctionCase, GradeRequest, GradeVerdict, Limits, StdioCase, Tests};
+use serde_json::json;
 
 /// Part of the name of every file that the programs leave behind, to be looked for outside afterwards.
 pub(super) const MARKER: &str = "sandbox-soak-left-behind";

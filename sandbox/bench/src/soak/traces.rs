@@ -1,8 +1,7 @@
 //! What a server leaves in its process and on its machine: processes, open files, mounts, threads, files, memory.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
+use std::{fs, io};
 
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 

@@ -8,13 +8,13 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use confine::{Part, ProcessLimits, Report};
+use sandbox_api::Limits;
 
 use super::forked::{Forked, Newborn};
 use super::memory_file;
 use super::zygote::Zygote;
 use crate::engine::Job;
 use crate::engine::wire::{read_array, write_frame};
-use sandbox_api::Limits;
 
 /// Seconds that it may take to put up its layers.
 const SETUP_SECONDS: u64 = 10;

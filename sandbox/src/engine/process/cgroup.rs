@@ -4,11 +4,10 @@
 //! A group that has processes can have none below it with limits of their own, so the server's process moves into a group
 //! beside those of its workers first.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use sandbox_api::Limits;
 

@@ -5,10 +5,9 @@
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
-use std::fs;
-use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use confine::Part;
+use sandbox_api::Limits;
 use serde::Serialize;
 
 use super::forked::{Forked, Newborn};
@@ -12,7 +13,6 @@ use super::zygote::{Zygote, hand_over};
 use crate::SandboxError;
 use crate::engine::wire::{deadline, lost, read_frame, write_frame};
 use crate::engine::{Judged, Judgement};
-use sandbox_api::Limits;
 
 /// A judge that stands by, or is about to.
 pub(super) struct Judge {

@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
+use sandbox_api::Limits;
+
 use super::memory_file;
 use super::toolchain::Toolchain;
 use crate::engine::{Exchange, Job, Outcome};
-use sandbox_api::Limits;
 
 /// What a compiler may use where the submission's own limits are lower.
 const COMPILER: Limits = Limits {

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use sandbox_api::Limits;
 
 use super::candidate::Running;
 use super::usage::excess;
 use crate::engine::{Outcome, RunEnd};
-use sandbox_api::Limits;
 
 /// How often what a candidate holds is looked at.
 const TICK: Duration = Duration::from_millis(50);

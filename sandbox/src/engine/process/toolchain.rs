@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::{CommandLanguage, SandboxError};
 use sandbox_api::Language;
+
+use crate::{CommandLanguage, SandboxError};
 
 /// What a program is called where it runs.
 const FOLDER: &str = "/box/tmp";

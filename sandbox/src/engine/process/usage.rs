@@ -1,12 +1,11 @@
 //! What a process and all that it started hold together, read from `/proc`.
 
-use std::fs;
-use std::io;
+use std::{fs, io};
 
 use nix::unistd::{SysconfVar, sysconf};
+use sandbox_api::Limits;
 
 use crate::engine::RunEnd;
-use sandbox_api::Limits;
 
 /// Which limit a process and those under it are past together.
 pub(super) fn excess(process: i32, limits: &Limits) -> Option<RunEnd> {

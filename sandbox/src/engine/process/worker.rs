@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use confine::{ProcessLimits, Report};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use sandbox_api::{Language, Limits};
 
 use super::candidate::{Candidate, Running, process_limits, process_limits_of};
 use super::cgroup::Groups;
@@ -23,7 +24,6 @@ use super::zygote::{Zygote, ZygoteOptions};
 use crate::engine::wire::lost;
 use crate::engine::{Exchange, Job, Judgement, Outcome, RunEnd};
 use crate::{SandboxError, ServerConfig};
-use sandbox_api::{Language, Limits};
 
 /// Starts workers.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub(super) use bindings::{Ending, Python, PythonImports, PythonPre};
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
@@ -12,8 +13,6 @@ use super::clock::CountingClock;
 use super::files::{Files, FilesView};
 use super::interpreter::Peer;
 use super::output::Output;
-
-pub(super) use bindings::{Ending, Python, PythonImports, PythonPre};
 
 mod bindings {
     wasmtime::component::bindgen!({

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sandbox_api::Limits;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use wasmtime::component::Linker;
@@ -17,7 +18,6 @@ use super::host::{Ending, Host, Python, PythonPre};
 use super::memory::Memories;
 use super::output::Output;
 use crate::engine::RunEnd;
-use sandbox_api::Limits;
 
 /// Stack of an instance, of which nothing is taken before it is used. CPython watches a stack of its own, in the linear
 /// memory; what it takes apart step by step, such as a long list of linked objects, shows on this one alone.

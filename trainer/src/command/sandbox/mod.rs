@@ -6,9 +6,10 @@ mod limits;
 mod run;
 mod serve;
 
-use crate::interrupt::Interrupt;
 use anyhow::Result;
 use clap::Subcommand;
+
+use crate::interrupt::Interrupt;
 
 /// What `trainer sandbox` does.
 #[derive(Debug, Subcommand)]

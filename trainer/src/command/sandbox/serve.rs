@@ -1,14 +1,16 @@
 //! `trainer sandbox serve`: the code execution server until it is told to stop.
 
-use crate::failure::Usage;
-use crate::interrupt::Interrupt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use clap::Args;
 use sandbox::{Isolation, SandboxError, ServerConfig};
 use sandbox_api::{EngineKind, Secret, TOKEN_VARIABLE};
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
+
+use crate::failure::Usage;
+use crate::interrupt::Interrupt;
 
 /// What `trainer sandbox serve` takes.
 #[derive(Debug, Args)]

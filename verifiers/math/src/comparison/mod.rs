@@ -7,15 +7,14 @@ mod value;
 
 use std::collections::HashSet;
 
-use super::{
-    MathPolicy, Stage,
-    evaluation::Evaluator,
-    expression::{Bracket, Expression, Node, Relation},
-    notation::name_hash,
-    unreadable::Unreadable,
-};
 use operand::Operand;
 use value::Value;
+
+use super::evaluation::Evaluator;
+use super::expression::{Bracket, Expression, Node, Relation};
+use super::notation::name_hash;
+use super::unreadable::Unreadable;
+use super::{MathPolicy, Stage};
 
 /// Pairs of members that are compared at most; a pair that is compared at points counts as [`POINTS_COST`].
 const MAX_PAIRS: usize = 20_000;

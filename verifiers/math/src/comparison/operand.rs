@@ -1,12 +1,10 @@
 //! One number of an answer, and whether two are the same.
 
 use super::Outcome;
-use crate::{
-    MathPolicy, Stage,
-    arithmetic::{Complex, Rational, Residues},
-    evaluation::{Evaluator, Image, NUM_POINTS, Sign},
-    expression::{Constant, Expression, Function, Id, Node},
-};
+use crate::arithmetic::{Complex, Rational, Residues};
+use crate::evaluation::{Evaluator, Image, NUM_POINTS, Sign};
+use crate::expression::{Constant, Expression, Function, Id, Node};
+use crate::{MathPolicy, Stage};
 
 /// Points of a function that must agree before it is taken for another.
 const MIN_POINTS: usize = 3;

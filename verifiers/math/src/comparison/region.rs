@@ -1,7 +1,8 @@
 //! Subsets of the real line: intervals, inequalities, sets of points and what is made of them. Two are equal where every
 //! piece between their ends, and every end, is in both or in neither.
 
-use super::{Outcome, operand, operand::Operand};
+use super::operand::Operand;
+use super::{Outcome, operand};
 use crate::{MathPolicy, Stage};
 
 /// Ends of both sides together beyond which regions are not compared.

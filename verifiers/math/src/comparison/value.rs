@@ -1,13 +1,12 @@
 //! What kind of answer an expression is. A new kind is a variant here, a line in [`read`] and an arm in the comparison.
 
-use super::{operand::Operand, region::Region};
-use crate::{
-    arithmetic::Rational,
-    evaluation::{Evaluator, Sign},
-    expression::{Binary, Bracket, Constant, Expression, Function, Id, Items, Node, Relation, Separator},
-    notation::name_hash,
-    unreadable::Unreadable,
-};
+use super::operand::Operand;
+use super::region::Region;
+use crate::arithmetic::Rational;
+use crate::evaluation::{Evaluator, Sign};
+use crate::expression::{Binary, Bracket, Constant, Expression, Function, Id, Items, Node, Relation, Separator};
+use crate::notation::name_hash;
+use crate::unreadable::Unreadable;
 
 /// Deepest nesting of lists and tuples.
 const MAX_DEPTH: usize = 32;

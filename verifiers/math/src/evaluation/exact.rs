@@ -1,10 +1,8 @@
 //! Exact rational values.
 
 use super::Sign;
-use crate::{
-    arithmetic::Rational,
-    expression::{Binary, Expression, Function, Node},
-};
+use crate::arithmetic::Rational;
+use crate::expression::{Binary, Expression, Function, Node};
 
 /// Larger factorials do not fit 128 bits.
 const MAX_FACTORIAL: i128 = 33;

@@ -3,11 +3,9 @@
 //! nothing.
 
 use super::{Evaluator, Sign};
-use crate::{
-    arithmetic::{Rational, Residues},
-    expression::{Binary, Constant, Function, Node},
-    notation::name_hash,
-};
+use crate::arithmetic::{Rational, Residues};
+use crate::expression::{Binary, Constant, Function, Node};
+use crate::notation::name_hash;
 
 /// Larger factorials are hashed.
 const MAX_FACTORIAL: i128 = 10_000;

@@ -9,13 +9,11 @@ mod numeric;
 
 use std::cell::OnceCell;
 
-use super::{
-    arithmetic::{Complex, Rational},
-    expression::{Expression, Id, Node},
-};
-
 pub(crate) use identity::Image;
 pub(crate) use numeric::{NUM_POINTS, Point};
+
+use super::arithmetic::{Complex, Rational};
+use super::expression::{Expression, Id, Node};
 
 /// Nodes of an expression that is computed at points: each costs a function call at every point.
 const MAX_NUMERIC_NODES: usize = 2_000;

@@ -2,10 +2,8 @@
 //! assumption under which √(1/n) is 1/√n), for integers and for numbers of both signs at the others.
 
 use super::{Evaluator, Sign};
-use crate::{
-    arithmetic::{Complex, gamma, mix},
-    expression::{Binary, Constant, Function, Node},
-};
+use crate::arithmetic::{Complex, gamma, mix};
+use crate::expression::{Binary, Constant, Function, Node};
 
 /// How many points there are.
 pub(crate) const NUM_POINTS: usize = 14;

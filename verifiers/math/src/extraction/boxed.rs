@@ -1,9 +1,11 @@
 //! The rule `boxed`: the last `\boxed{}` or `\fbox{}`, with its nested braces. Boxes that follow each other with nothing but
 //! connectives between them are one answer list. One pass with a stack of braces, whatever the nesting.
 
-use std::{borrow::Cow, ops::Range};
+use std::borrow::Cow;
+use std::ops::Range;
 
-use super::{Outcome, connective, plain_text::percent_after};
+use super::plain_text::percent_after;
+use super::{Outcome, connective};
 
 /// How often the search begins again behind a box that is never closed and whose paragraph has ended.
 const MOST_RESTARTS: usize = 8;

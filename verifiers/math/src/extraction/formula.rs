@@ -1,9 +1,11 @@
 //! Formulas between delimiters, and the rule `last_formula`. A dollar sign is a delimiter where a formula stands behind it
 //! and a currency where prose does.
 
-use std::{borrow::Cow, ops::Range};
+use std::borrow::Cow;
+use std::ops::Range;
 
-use super::{Outcome, connective, plain_text::percent_after};
+use super::plain_text::percent_after;
+use super::{Outcome, connective};
 
 /// Why there is no answer in a text that ends inside a formula.
 pub(super) const CUT: &str = "the last formula is never closed";

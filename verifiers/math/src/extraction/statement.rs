@@ -1,6 +1,7 @@
 //! The rule `statement`: a sentence that names the answer, in English or Chinese, and GSM8K's `#### 5`. The last one counts.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use regex::Regex;
 

@@ -1,11 +1,8 @@
 //! The rule `whole`: a completion that is an answer and nothing else: one line without delimiters, in which at most a unit
 //! follows what looks like a value, or a few words.
 
-use super::{
-    Outcome, formula,
-    plain_text::{Token, token},
-    sentence,
-};
+use super::plain_text::{Token, token};
+use super::{Outcome, formula, sentence};
 
 /// Longest completion that may be nothing but an answer, in bytes.
 const LONGEST: usize = 2_000;

@@ -1,10 +1,8 @@
 //! Numbers as they are written: separators of thousands, decimals, powers of ten, mixed numbers, other bases.
 
-use crate::{
-    arithmetic::{Rational, Residues},
-    expression::Literal,
-    unreadable::Unreadable,
-};
+use crate::arithmetic::{Rational, Residues};
+use crate::expression::Literal;
+use crate::unreadable::Unreadable;
 
 /// A number at the start of a text.
 pub(crate) struct Read {

@@ -126,8 +126,9 @@ pub(crate) fn greek(letter: char) -> &'static str {
 
 /// What a LaTeX command (without its backslash) or Unicode sign stands for.
 pub(crate) fn symbol(name: &str) -> Option<Token> {
-    use crate::expression::Function::*;
     use Token::*;
+
+    use crate::expression::Function::*;
     Some(match name {
         "cdot" | "times" | "ast" | "×" | "·" | "⋅" | "∗" | "•" => Times,
         "div" | "÷" => Over,

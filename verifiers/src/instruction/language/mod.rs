@@ -7,12 +7,11 @@
 mod script;
 mod table;
 
-use super::{
-    Check,
-    arguments::{Arguments, Unjudged},
-};
 use script::{Script, main_script};
 use table::{LANGUAGES, Language};
+
+use super::Check;
+use super::arguments::{Arguments, Unjudged};
 
 /// Fewest function words that identify a language of a shared script.
 const MIN_HITS: usize = 2;

@@ -1,15 +1,11 @@
 //! What follows a backslash: the commands of LaTeX and its escaped signs.
 
 use super::{Brace, Lexer, name_hash};
-use crate::{
-    arithmetic::mix,
-    expression::{Constant, Function, Relation},
-    notation::{
-        token::{Command, Delimiter, Token, symbol},
-        unit,
-    },
-    unreadable::Unreadable,
-};
+use crate::arithmetic::mix;
+use crate::expression::{Constant, Function, Relation};
+use crate::notation::token::{Command, Delimiter, Token, symbol};
+use crate::notation::unit;
+use crate::unreadable::Unreadable;
 
 impl Lexer<'_> {
     pub(super) fn command(&mut self) -> Result<(), Unreadable> {

@@ -3,16 +3,12 @@
 
 mod command;
 
-use super::{
-    number,
-    token::{Command, Delimiter, Token, greek, symbol},
-    unit::{self, Unit},
-};
-use crate::{
-    arithmetic::{Rational, mix},
-    expression::{Constant, Function, Literal, Relation, Separator},
-    unreadable::Unreadable,
-};
+use super::number;
+use super::token::{Command, Delimiter, Token, greek, symbol};
+use super::unit::{self, Unit};
+use crate::arithmetic::{Rational, mix};
+use crate::expression::{Constant, Function, Literal, Relation, Separator};
+use crate::unreadable::Unreadable;
 
 /// The tokens of an answer.
 #[derive(Debug, Default)]

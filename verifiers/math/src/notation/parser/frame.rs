@@ -1,14 +1,10 @@
 //! What is open while an answer is read (brackets, commands, matrices, the answer itself), and what it becomes when it closes.
 
 use super::{BRACKETS, INCOMPLETE, Operator, Parser, Result_};
-use crate::{
-    expression::{Binary, Bracket, Constant, Expression, Function, Id, Node, Relation, Separator},
-    notation::{
-        lexer::name_hash,
-        token::{Command, Delimiter},
-    },
-    unreadable::Unreadable,
-};
+use crate::expression::{Binary, Bracket, Constant, Expression, Function, Id, Node, Relation, Separator};
+use crate::notation::lexer::name_hash;
+use crate::notation::token::{Command, Delimiter};
+use crate::unreadable::Unreadable;
 
 /// What an open frame will become.
 #[derive(Debug, Clone, Copy, PartialEq)]

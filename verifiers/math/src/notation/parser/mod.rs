@@ -2,15 +2,12 @@
 
 mod frame;
 
-use super::{
-    lexer::{Lexed, lex},
-    token::{self, Command, Delimiter, Token},
-};
-use crate::{
-    expression::{Binary, Expression, Function, Id, Node, Separator},
-    unreadable::Unreadable,
-};
 use frame::{Frame, Kind};
+
+use super::lexer::{Lexed, lex};
+use super::token::{self, Command, Delimiter, Token};
+use crate::expression::{Binary, Expression, Function, Id, Node, Separator};
+use crate::unreadable::Unreadable;
 
 /// Reads an answer.
 pub(crate) fn parse(source: &str, max_digits: usize) -> Result<Expression, Unreadable> {
