@@ -1,7 +1,8 @@
-//! Makes the shared library that the process engine's interpreter loads (see the crate `confine`), for the sandbox to hold.
+//! Makes the shared library that the process engine's interpreter loads (see the crate `confine`), for the sandbox to
+//! hold.
 //!
-//! Cargo gives no package the library of another, so this calls cargo: on the same workspace and lock file, for the same
-//! target, into a folder of its own.
+//! Cargo gives no package the library of another, so this calls cargo: on the same workspace and lock file, for the
+//! same target, into a folder of its own.
 
 use std::env;
 use std::error::Error;

@@ -100,7 +100,7 @@ fn an_upward_import_and_a_torch_in_the_verifiers_are_found() {
 /// The sandbox is the trainer's only to start the embedded server; verdicts come through `verifiers`.
 #[test]
 fn the_trainer_grades_through_the_verifiers() {
-    let trainer = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let trainer = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("trainer").join("src");
     let mut graders = Vec::new();
     visit(&trainer, &mut |path, source| {
         if source.contains("GradeRequest") || source.contains("GradeReport") {

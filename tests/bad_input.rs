@@ -1,8 +1,6 @@
 //! Bad input ends with a message that says what is wrong and where, and with the right exit code.
 
-mod support;
-
-use support::{Bench, run};
+use crate::support::{Bench, run};
 
 /// What it says on standard error where it must fail with this code.
 fn error(arguments: &[&str], code: i32) -> String {

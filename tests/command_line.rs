@@ -1,9 +1,7 @@
 //! What the command line says, word for word: its help, resolved configurations, and errors in a configuration. After a
-//! change that is meant, `INSTA_UPDATE=always cargo test -p trainer --test command_line` writes the new words.
+//! change that is meant, `INSTA_UPDATE=always cargo test -p trainer --test main command_line` writes the new words.
 
-mod support;
-
-use support::{Bench, run};
+use crate::support::{Bench, run};
 
 fn snapshot(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();

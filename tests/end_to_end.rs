@@ -1,11 +1,12 @@
 //! The recipe from nothing to its report, with a model of a few thousand parameters; and what must hold of runs.
 
-mod support;
-
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use support::{Bench, run, trainer};
+use record::metrics::read_metrics;
+use record::names;
+
+use crate::support::{Bench, run, trainer};
 
 /// The lines of a run's `metrics.jsonl`, without what measures the machine.
 fn metrics(run: &Path) -> Vec<serde_json::Map<String, serde_json::Value>> {
@@ -92,6 +93,13 @@ fn the_recipe_runs_from_nothing_to_its_report() {
         }
         assert!(row["mismatch/max_abs"].as_f64().unwrap() < 1e-4, "rollout and policy logprobs differ: {row:?}");
         assert_eq!(row["verifier/errors"].as_f64(), Some(0.0));
+    }
+    for stage in ["cold-start", "stage-1", "reward-model", "stage-2"] {
+        for row in read_metrics(&bench.path("moved").join(stage).join("metrics.jsonl")).unwrap() {
+            for (name, _) in row.iter().filter(|(name, _)| *name != "step") {
+                assert!(names::find(name).is_some(), "{stage} records {name}, which record::names lacks");
+            }
+        }
     }
 
     // Once more with --resume: every stage is done, and the table comes again.
@@ -180,7 +188,10 @@ fn generate_and_eval_write_what_they_say() {
     let model = bench.text("runs/cold-start/checkpoints/last");
     bench.write(
         "prompts.jsonl",
-        "{\"id\": 7, \"prompt\": \"Tom has 7 pens.\"}\n{\"id\": \"b\", \"messages\": [{\"role\": \"user\", \"content\": \"1 + 1?\"}]}\n",
+        concat!(
+            "{\"id\": 7, \"prompt\": \"Tom has 7 pens.\"}\n",
+            "{\"id\": \"b\", \"messages\": [{\"role\": \"user\", \"content\": \"1 + 1?\"}]}\n",
+        ),
     );
     let output = bench.text("completions.jsonl");
     let generate = |batch: &str| {
@@ -198,7 +209,7 @@ fn generate_and_eval_write_what_they_say() {
                 "--max-new-tokens",
                 "9",
                 "--ignore-eos",
-                "--max-batch",
+                "--max-sequences",
                 batch,
             ],
             0,

@@ -1,21 +1,10 @@
 //! The sandbox from the command line: one program with `run`, files of tasks and solutions with `grade`.
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-/// Runs the trainer and expects an exit code; what it said otherwise is shown.
-fn run(arguments: &[&str], code: i32) -> Output {
-    let output = Command::new(env!("CARGO_BIN_EXE_trainer"))
-        .args(arguments)
-        .env_remove("RUST_LOG")
-        .output()
-        .expect("the trainer starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "trainer {arguments:?} said: {said}");
-    output
-}
+use crate::support::run;
 
 struct Folder(tempfile::TempDir);
 
@@ -105,16 +94,23 @@ fn wrong_usage_of_the_sandbox_ends_with_2() {
 
 /// The tasks and solutions of the test below, and each solution's verdict and counts.
 fn bench(folder: &Folder) -> (String, String, Vec<(&'static str, u64, u64)>) {
+    let big: Value = serde_json::from_str("10000000000000000000000000000001").unwrap();
     let tasks = folder.lines(
         "tasks.jsonl",
         &[
-            json!({"id": "add", "kind": "stdio", "tests": [{"input": "1 2", "output": "3"}, {"input": "2 2", "output": "4"}]}),
+            json!({"id": "add", "kind": "stdio",
+                   "tests": [{"input": "1 2", "output": "3"}, {"input": "2 2", "output": "4"}]}),
             json!({"id": "big", "kind": "function", "entry_point": "f",
-                   "tests": [{"args": [2], "expected": 2}, {"args": [100], "expected": serde_json::from_str::<Value>("10000000000000000000000000000001").unwrap()}]}),
-            json!({"id": "names", "kind": "function", "entry_point": "pair", "tests": [{"args": [[1, 2]], "expected": [2, [1]]}]}),
-            json!({"id": "asserts", "kind": "asserts", "entry_point": "g", "tests": ["import math", "assert g(2) == math.sqrt(4)"]}),
+                   "tests": [{"args": [2], "expected": 2}, {"args": [100], "expected": big}]}),
+            json!({"id": "names", "kind": "function", "entry_point": "pair",
+                   "tests": [{"args": [[1, 2]], "expected": [2, [1]]}]}),
+            json!({"id": "asserts", "kind": "asserts", "entry_point": "g",
+                   "tests": ["import math", "assert g(2) == math.sqrt(4)"]}),
             json!({"id": "any", "kind": "stdio", "tests": [{"input": "6", "output": "2 3"}],
-                   "checker": "def check(input, expected, got):\n    a, b = map(int, got.split())\n    return a * b == int(input) or f'{a} times {b}'"}),
+            "checker": concat!(
+                "def check(input, expected, got):\n    a, b = map(int, got.split())\n",
+                "    return a * b == int(input) or f'{a} times {b}'",
+            )}),
             json!({"id": "half", "kind": "stdio", "tests": [{"input": "1"}]}),
             json!({"id": "none", "kind": "stdio", "tests": []}),
         ],
@@ -135,9 +131,10 @@ fn bench(folder: &Folder) -> (String, String, Vec<(&'static str, u64, u64)>) {
         ("big", json!("f = lambda n: 2 if n < 9 else 10 ** 31 + 1"), ("passed", 2, 2)),
         (
             "names",
-            json!(
-                "class Solution:\n    def pair(self, xs: List[int]) -> Optional[int]:\n        return Counter(xs)[1] + 1, [1]"
-            ),
+            json!(concat!(
+                "class Solution:\n    def pair(self, xs: List[int]) -> Optional[int]:\n",
+                "        return Counter(xs)[1] + 1, [1]",
+            )),
             ("passed", 1, 1),
         ),
         ("names", json!("def pair(xs):\n    return [2, (1,)]"), ("wrong_answer", 0, 1)),

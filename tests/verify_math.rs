@@ -1,9 +1,8 @@
 //! `trainer verify-math`: one pair for people, JSON lines for pipelines; and what verdicts are worth in a run.
 
-mod support;
-
 use serde_json::Value;
-use support::{Bench, run};
+
+use crate::support::{Bench, run};
 
 /// What it printed on standard output.
 fn printed(arguments: &[&str], code: i32) -> String {

@@ -15,21 +15,21 @@ use crate::error::DatasetError;
 use crate::mixture::{Mixture, Source};
 use crate::task::Task;
 
-/// Counts beyond this are not exact in the arithmetic of shares.
+/// Largest count that float64 holds exactly in the arithmetic of shares.
 const MAX_NUM_TAKEN: u64 = 1 << 52;
 
-/// Where a walk stands in one source.
+/// The position of a walk in one source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourcePosition {
     /// The source's name.
     pub name: String,
-    /// How many tasks the source has: a changed file is not resumed.
+    /// Number of tasks in the source, so that a walk over a changed file is not resumed.
     pub num_tasks: u64,
-    /// How many tasks the walk has taken from it.
+    /// Number of tasks taken from the source, over all epochs.
     pub num_taken: u64,
 }
 
-/// A walk's position, to be saved with a checkpoint.
+/// The position of a walk, to be saved with a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CursorState {
     /// The seed of the walk.
@@ -47,7 +47,7 @@ pub struct TaskCursor {
     places: Vec<Place>,
 }
 
-/// Where the walk stands in one source, with its epoch's order.
+/// The walk's place in one source, with the order of its epoch.
 #[derive(Clone, Debug)]
 struct Place {
     num_taken: u64,
@@ -63,7 +63,7 @@ impl TaskCursor {
         Self::at(mixture, seed, &num_taken)
     }
 
-    /// A walk that goes on where `state` was taken.
+    /// A walk that goes on from `state`.
     ///
     /// # Errors
     /// The state's sources are not the mixture's, by name, order or number of tasks.
@@ -129,7 +129,7 @@ impl TaskCursor {
         }
     }
 
-    /// The next tasks; never fewer than `num_tasks`, since the walk has no end.
+    /// The next `num_tasks` tasks; the walk has no end.
     pub fn next_tasks(&mut self, num_tasks: usize) -> Vec<Arc<Task>> {
         (0..num_tasks).map(|_| self.next_task()).collect()
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with data, each with the place and what to do about it.
+//! The errors of data, each with its place and a remedy.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ pub enum DatasetError {
     Read {
         /// The dataset's file.
         path: PathBuf,
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
     /// A line is not a record of the expected layout.
@@ -23,7 +23,7 @@ pub enum DatasetError {
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What is missing or wrong, and what is expected.
+        /// The missing or wrong part, and what is expected.
         problem: String,
     },
     /// Two lines carry the same id.
@@ -38,7 +38,7 @@ pub enum DatasetError {
         line: usize,
         /// The first line with this id, counted from 1.
         first_line: usize,
-        /// The id.
+        /// The id that both lines carry.
         id: String,
     },
     /// The file holds no record.
@@ -46,7 +46,7 @@ pub enum DatasetError {
     Empty {
         /// The dataset's file.
         path: PathBuf,
-        /// The fields a line needs.
+        /// The fields that a line needs, comma separated.
         expected: String,
     },
     /// The file could not be written.
@@ -54,19 +54,19 @@ pub enum DatasetError {
     Write {
         /// The file that was to be written.
         path: PathBuf,
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
     /// The mixture cannot be walked.
     #[error("dataset mixture: {problem}")]
     Mixture {
-        /// What is wrong, and with which source.
+        /// The fault, and the source that has it.
         problem: String,
     },
     /// A saved position does not belong to the mixture.
     #[error("dataset cursor: {problem}; resume with the datasets the run was started with")]
     CursorState {
-        /// Where position and mixture disagree.
+        /// The difference between position and mixture.
         problem: String,
     },
     /// A generator's setting is out of range.
@@ -74,7 +74,7 @@ pub enum DatasetError {
     Config {
         /// The setting, as written in a configuration.
         field: String,
-        /// What is wrong, and the allowed range.
+        /// The value, and the allowed range.
         problem: String,
     },
 }

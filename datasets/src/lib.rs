@@ -1,20 +1,50 @@
 //! Tasks in: what the rest of the project trains on and is measured with.
 //!
-//! # Layout
-//! | module | noun |
+//! | names | noun |
 //! | --- | --- |
-//! | [`task`] | a question with what is needed to judge an answer |
-//! | [`trace`] | a worked example that the cold start learns from |
-//! | [`preference`] | a chosen and a rejected completion, for the reward model |
-//! | [`reader`], [`writer`] | JSON Lines files of the three |
-//! | [`mixture`], [`cursor`] | weighted sources, and a resumable walk over them |
-//! | [`rng`] | addressed randomness: numbers are looked up by key, never drawn from a shared stream |
+//! | [`Task`], [`TaskKind`], [`Message`] | a question with what is needed to judge an answer |
+//! | [`Trace`] | a worked example that the cold start learns from |
+//! | [`PreferencePair`] | a chosen and a rejected completion, for the reward model |
+//! | [`read_tasks`], [`read_traces`], [`read_preferences`], [`write_jsonl`] | JSON Lines files of the three |
+//! | [`Mixture`], [`TaskCursor`] | weighted sources, and a resumable walk over them |
 //! | [`generate`] | the demo's data: maths, code, instructions, preferences |
+//!
+//! # Example
+//! Two tasks go through a file into a walk, which is resumed from a saved position:
+//!
+//! ```
+//! use datasets::{Message, Mixture, Source, Task, TaskCursor, TaskKind, read_tasks, write_jsonl};
+//!
+//! let task = |id: &str, question: &str, answer: &str| Task {
+//!     id: id.into(),
+//!     kind: TaskKind::Math,
+//!     messages: vec![Message::user(question)],
+//!     verifier: "math".into(),
+//!     ground_truth: answer.into(),
+//!     tools: None,
+//!     source: None,
+//!     license: None,
+//!     meta: None,
+//! };
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("sums.jsonl");
+//! write_jsonl(&path, &[task("sum-1", "1 + 1?", "2"), task("sum-2", "2 + 2?", "4")])?;
+//!
+//! let mixture = Mixture::new(vec![Source::new("sums", read_tasks(&path)?, 1.0)])?;
+//! let mut walk = TaskCursor::new(mixture.clone(), 17);
+//! let first = walk.next_task();
+//!
+//! let mut resumed = TaskCursor::resume(mixture, &walk.state())?;
+//! let second = resumed.next_task();
+//! assert_ne!(first, second); // each task comes once an epoch
+//! assert_eq!(second, walk.next_task());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # Files
 //! One JSON object a line. A task:
 //! ```json
-//! {"id": "math-train-00000", "task": "math", "messages": [{"role": "user", "content": "Tom has 7 pens. He finds 5. How many pens?"}], "verifier": "math", "ground_truth": "12"}
+//! {"id":"sum-1","task":"math","messages":[{"role":"user","content":"1 + 1?"}],"verifier":"math","ground_truth":"2"}
 //! ```
 //! | verifier | ground truth |
 //! | --- | --- |
@@ -30,22 +60,25 @@
 //!
 //! This crate knows nothing of tokens, models, verifiers or rewards.
 
-pub mod cursor;
-pub mod error;
+mod cursor;
+mod error;
+// The one public module: its settings and file names (`generate::CodeConfig`, `generate::TRACES`) need it as a prefix.
 pub mod generate;
-pub mod mixture;
-pub mod preference;
-pub mod reader;
+mod message;
+mod mixture;
+mod preference;
+mod reader;
 mod record;
-pub mod task;
-pub mod trace;
-pub mod writer;
+mod task;
+mod trace;
+mod writer;
 
 pub use cursor::{CursorState, SourcePosition, TaskCursor};
 pub use error::DatasetError;
+pub use message::Message;
 pub use mixture::{Mixture, Source};
 pub use preference::PreferencePair;
 pub use reader::{read_preferences, read_tasks, read_traces};
-pub use task::{Message, Task, TaskKind};
+pub use task::{Task, TaskKind};
 pub use trace::Trace;
 pub use writer::write_jsonl;

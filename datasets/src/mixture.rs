@@ -9,11 +9,11 @@ use crate::task::Task;
 /// A dataset in a mixture.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Names the source in saved positions and keys its order; unique in a mixture.
+    /// The name in saved positions, and a part of the key of the source's order; unique in a mixture.
     pub name: String,
-    /// Its tasks, never empty.
+    /// The source's tasks; a mixture refuses an empty source.
     pub tasks: Arc<[Arc<Task>]>,
-    /// Its share of the tasks, relative to the other sources' weights; finite, at least 0.
+    /// The share of tasks taken from the source, relative to the other sources' weights; finite, at least 0.
     pub weight: f64,
 }
 
@@ -31,7 +31,7 @@ pub struct Mixture {
 }
 
 impl Mixture {
-    /// Checks the sources.
+    /// A mixture of these sources, once they are checked.
     ///
     /// # Errors
     /// No source, a source without tasks, a name used twice, a weight that is negative or not
@@ -64,7 +64,7 @@ impl Mixture {
         &self.sources
     }
 
-    /// Each source's share, summing to 1.
+    /// The sources' shares in their order; they sum to 1.
     pub fn shares(&self) -> Vec<f64> {
         let total: f64 = self.sources.iter().map(|source| source.weight).sum();
         self.sources.iter().map(|source| source.weight / total).collect()

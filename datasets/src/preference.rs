@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::task::Message;
+use crate::message::Message;
 
 /// A chosen and a rejected completion of one prompt. Both are final texts, without thinking: a
 /// reward model judges what a reader sees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreferencePair {
-    /// Unique within its file.
+    /// Unique within a file.
     pub id: String,
     /// The conversation both completions answer.
     pub messages: Vec<Message>,

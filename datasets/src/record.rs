@@ -1,6 +1,6 @@
-//! What each kind of line must hold, and the sentence that says what it lacks.
+//! The kinds of line, each with the fields it must hold.
 //!
-//! Checked by hand before serde sees the line, so that an error names the field and not a column.
+//! A line is checked by hand before serde reads it, so that an error names a field and not a column.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -13,19 +13,18 @@ const ROLES: [&str; 5] = ["system", "developer", "user", "assistant", "tool"];
 
 /// A kind of line.
 pub(crate) trait Record: DeserializeOwned {
-    /// What the line is called in errors, with its article.
+    /// The kind's name in errors, with its article.
     const NAME: &'static str;
-    /// The fields it needs.
+    /// The fields that every line needs.
     const FIELDS: &'static [&'static str];
 
-    /// The record's id.
     fn id(&self) -> &str;
 
-    /// Says what the object lacks, beyond the presence of its fields.
+    /// Checks the fields' values; all fields are present. The error says what is wrong.
     fn check(object: &Map<String, Value>) -> Result<(), String>;
 }
 
-/// Turns one line into a record, or says what is wrong with it.
+/// The record that a line holds. The error says what is wrong with the line.
 pub(crate) fn parse<T: Record>(line: &str) -> Result<T, String> {
     let value: Value = serde_json::from_str(line).map_err(|error| format!("not a line of JSON: {error}"))?;
     let Value::Object(object) = &value else {
@@ -54,7 +53,7 @@ impl Record for Task {
 
     fn check(object: &Map<String, Value>) -> Result<(), String> {
         let kind = text(object, "task")?;
-        let known = TaskKind::ALL.map(TaskKind::as_str);
+        let known = TaskKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>();
         if !known.contains(&kind) {
             return Err(format!("field \"task\" is \"{kind}\"; known kinds are {}", known.join(", ")));
         }
@@ -83,7 +82,8 @@ impl Record for Trace {
         let last_role = messages.last().map_or("", |last| role(last));
         if last_role != "assistant" {
             return Err(format!(
-                "the last of \"messages\" is the {last_role}'s; a trace ends with the assistant's, which is what is learnt"
+                "the last of \"messages\" is the {last_role}'s; a trace ends with the assistant's, which is what is \
+                 learnt"
             ));
         }
         if messages.len() < 2 {

@@ -7,31 +7,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use strum::{IntoStaticStr, VariantArray};
 
-/// One turn of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// Who speaks: `system`, `user`, `assistant` or `tool`.
-    pub role: String,
-    /// What is said.
-    pub content: String,
-}
+use crate::message::Message;
 
-impl Message {
-    /// A user's turn.
-    pub fn user(content: impl Into<String>) -> Self {
-        Self { role: "user".to_owned(), content: content.into() }
-    }
-
-    /// An assistant's turn.
-    pub fn assistant(content: impl Into<String>) -> Self {
-        Self { role: "assistant".to_owned(), content: content.into() }
-    }
-}
-
-/// What a task exercises. Results are reported by kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// The skill that a task exercises. Results are reported by kind.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum TaskKind {
     /// A final answer that can be compared.
     Math,
@@ -47,17 +32,11 @@ pub enum TaskKind {
 
 impl TaskKind {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 5] = [Self::Math, Self::Code, Self::InstructionFollowing, Self::ToolCall, Self::Preference];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name used in files, metrics and reports.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Math => "math",
-            Self::Code => "code",
-            Self::InstructionFollowing => "instruction_following",
-            Self::ToolCall => "tool_call",
-            Self::Preference => "preference",
-        }
+        self.into()
     }
 }
 
@@ -70,27 +49,27 @@ impl fmt::Display for TaskKind {
 /// A question with what is needed to judge an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
-    /// Unique within its file; also the key of the randomness that samples its completions.
+    /// Unique within a file; also a part of the key of the random numbers that sample the task's completions.
     pub id: String,
-    /// What it exercises; `task` in files.
+    /// The skill that the task exercises; the field `task` in files.
     #[serde(rename = "task")]
     pub kind: TaskKind,
     /// The conversation to be completed, never empty.
     pub messages: Vec<Message>,
     /// The name of the verifier that judges a completion.
     pub verifier: String,
-    /// What that verifier needs; its layout is the verifier's.
+    /// The data by which that verifier judges a completion, in the verifier's own layout.
     pub ground_truth: Value,
     /// Tools on offer, as JSON schemas in the layout of chat templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tools: Option<Value>,
-    /// Where the task comes from.
+    /// The data set or author that the task comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// The licence it may be used under.
+    /// The licence under which the task may be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub license: Option<String>,
-    /// Anything else its author recorded.
+    /// Anything else that the task's author recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meta: Option<Value>,
 }
@@ -101,7 +80,7 @@ mod tests {
 
     #[test]
     fn kind_names_are_those_of_files() {
-        for kind in TaskKind::ALL {
+        for kind in TaskKind::ALL.iter().copied() {
             let json = serde_json::to_value(kind).unwrap();
             assert_eq!(json, kind.as_str());
         }

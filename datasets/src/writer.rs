@@ -1,7 +1,7 @@
 //! Writes JSON Lines files.
 //!
 //! The rows go to a file beside the target, which takes the target's name once it is complete: a
-//! full disk or an interruption never leaves half a dataset under its own name.
+//! full disk or an interruption never leaves half a dataset under the target's name.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -12,14 +12,14 @@ use serde::Serialize;
 
 use crate::error::DatasetError;
 
-/// Writes one JSON object a line, replacing the file; its folder is made where it is missing.
+/// Writes one JSON object a line and replaces the file; a missing folder is made.
 ///
 /// # Errors
 /// The folder or the file cannot be written, or a row cannot be put into JSON.
 pub fn write_jsonl<T: Serialize>(path: &Path, rows: &[T]) -> Result<(), DatasetError> {
     let partial = partial_path(path);
     write_rows(&partial, rows).and_then(|()| fs::rename(&partial, path)).map_err(|source| {
-        // The first error is the one to report; what is left of the partial file is of no use.
+        // The partial file is of no use now; an error in removing it would hide the first one.
         let _ = fs::remove_file(&partial);
         DatasetError::Write { path: path.to_owned(), source }
     })

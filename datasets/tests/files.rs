@@ -24,7 +24,10 @@ fn problem<T: std::fmt::Debug>(result: Result<Vec<T>, DatasetError>) -> String {
     problem.to_owned()
 }
 
-const GOOD: &str = r#"{"id":"a","task":"math","messages":[{"role":"user","content":"1 + 1?"}],"verifier":"math","ground_truth":"2","more":7}"#;
+const GOOD: &str = concat!(
+    r#"{"id":"a","task":"math","messages":[{"role":"user","content":"1 + 1?"}],"#,
+    r#""verifier":"math","ground_truth":"2","more":7}"#
+);
 
 fn problem_of_line(line: &str) -> String {
     let (_folder, path) = file(format!("{GOOD}\n\n{line}\n"));
@@ -90,8 +93,12 @@ fn a_wrong_line_is_named_with_what_it_lacks() {
             ", line 3: field \"id\" must be a text, found a number",
         ),
         (
-            r#"{"id":"b","task":"maths","messages":[{"role":"user","content":"?"}],"verifier":"math","ground_truth":"2"}"#,
-            ", line 3: field \"task\" is \"maths\"; known kinds are math, code, instruction_following, tool_call, preference",
+            concat!(
+                r#"{"id":"b","task":"maths","messages":[{"role":"user","content":"?"}],"#,
+                r#""verifier":"math","ground_truth":"2"}"#
+            ),
+            ", line 3: field \"task\" is \"maths\"; known kinds are math, code, instruction_following, tool_call, \
+             preference",
         ),
         (
             r#"{"id":"b","task":"math","messages":[],"verifier":"math","ground_truth":"2"}"#,
@@ -106,11 +113,17 @@ fn a_wrong_line_is_named_with_what_it_lacks() {
             ", line 3: messages[0].role must be a text, found nothing",
         ),
         (
-            r#"{"id":"b","task":"math","messages":[{"role":"human","content":"?"}],"verifier":"math","ground_truth":"2"}"#,
+            concat!(
+                r#"{"id":"b","task":"math","messages":[{"role":"human","content":"?"}],"#,
+                r#""verifier":"math","ground_truth":"2"}"#
+            ),
             ", line 3: messages[0].role is \"human\"; known roles are ",
         ),
         (
-            r#"{"id":"b","task":"math","messages":[{"role":"user","content":"?"}],"verifier":"math","ground_truth":"2","license":3}"#,
+            concat!(
+                r#"{"id":"b","task":"math","messages":[{"role":"user","content":"?"}],"#,
+                r#""verifier":"math","ground_truth":"2","license":3}"#
+            ),
             ", line 3: field \"license\" must be a text, found a number",
         ),
         (GOOD, ", line 3: id \"a\" was already used on line 1; ids must be unique in a file"),

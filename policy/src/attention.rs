@@ -1,19 +1,19 @@
-//! How a token looks at the tokens before it: the seam between one decoder and its several uses.
+//! Attention of a token to the tokens before it: the seam between one decoder and its several uses.
 //!
-//! [`PackedAttention`] is training's: whole sequences, packed one after the other. Rollout brings its own, over a
+//! [`PackedAttention`] serves training: whole sequences, packed one after the other. Rollout brings its own, over a
 //! key-value cache.
 
 use tch::{Device, Tensor};
 
 /// Attends over the tokens of one forward pass, and over whatever the implementation remembers of earlier ones.
 pub trait Attention {
-    /// `query` [tokens, heads, head_dim], `key` and `value` [tokens, kv_heads, head_dim], the rotary embedding already
-    /// applied; returns [tokens, heads, head_dim]. `layer` counts from 0.
+    /// Attends with `query` `[tokens, heads, head_dim]` to `key` and `value` `[tokens, kv_heads, head_dim]`, the rotary
+    /// embedding already applied; returns `[tokens, heads, head_dim]`. `layer` counts from 0.
     fn attend(&mut self, layer: usize, query: &Tensor, key: &Tensor, value: &Tensor) -> Tensor;
 }
 
-/// Rows of a block are this much longer than the block's shortest at most, relative to the longest: sequences of like
-/// lengths go through one call, and the padding that costs stays small.
+/// Largest share of a block's row that may be padding: sequences of similar lengths go through one call, and the
+/// padding costs little.
 const MAX_PADDING: f64 = 0.125;
 
 /// Causal attention over packed sequences, with nothing remembered.
@@ -23,20 +23,21 @@ const MAX_PADDING: f64 = 0.125;
 #[derive(Debug)]
 pub struct PackedAttention {
     blocks: Vec<LengthBlock>,
-    /// [tokens]: where each packed token stands among the blocks' rows laid end to end; absent where it is the identity
+    /// `[tokens]`: place of each packed token among the blocks' rows laid end to end; absent where it is the identity.
     order: Option<Tensor>,
 }
 
+/// Sequences of similar lengths, one a row.
 #[derive(Debug)]
 struct LengthBlock {
     rows: i64,
     length: i64,
-    /// [rows * length]: which packed token stands there
+    /// `[rows * length]`: the packed token at each place; absent where it is the identity.
     tokens: Option<Tensor>,
 }
 
 impl PackedAttention {
-    /// For sequences of these lengths, packed in this order.
+    /// Attention over sequences of these lengths, in tokens, packed in this order.
     pub fn new(lengths: &[usize], device: Device) -> Self {
         let starts: Vec<usize> = lengths
             .iter()
@@ -61,7 +62,7 @@ impl PackedAttention {
             let mut tokens = Vec::with_capacity(rows * length);
             for &sequence in &by_length[at..at + rows] {
                 for position in 0..length {
-                    // A padded place repeats the sequence's last token; nothing reads what comes of it.
+                    // A padded place repeats the sequence's last token; no result of it is read.
                     let token = starts[sequence] + position.min(lengths[sequence] - 1);
                     if position < lengths[sequence] {
                         order[token] = (filled + tokens.len()) as i64;
@@ -79,7 +80,7 @@ impl PackedAttention {
 }
 
 impl LengthBlock {
-    /// [tokens, heads, head_dim] -> [rows, heads, length, head_dim]
+    /// `[tokens, heads, head_dim]` -> `[rows, heads, length, head_dim]`.
     fn gather(&self, x: &Tensor) -> Tensor {
         let (heads, head_dim) = (x.size()[1], x.size()[2]);
         let x = match &self.tokens {

@@ -1,18 +1,18 @@
 //! From packed sequences to logprobs, and from a loss's gradient in the logprobs to every parameter's.
 //!
-//! Two ways with the same result. Plain: autograd keeps the activations of all blocks. Recomputed: the forward pass keeps
-//! each block's input only; the backward pass walks the blocks from the last, computes one again with a graph, and hands
-//! its input's gradient on. Its memory is one block's activations.
+//! There are two ways with the same result. Plain: autograd keeps the activations of all blocks. Recomputed: the
+//! forward pass keeps each block's input only; the backward pass goes from the last block to the first, computes each
+//! again with a graph, and hands its input's gradient on. Its memory is one block's activations.
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::attention::Attention;
 use crate::decoder::Decoder;
-use crate::logprobs::{HeadOutput, head_backward, head_forward};
+use crate::logprobs::{HeadOptions, HeadOutput, head_backward, head_forward};
 use crate::packed::Packed;
 
-/// Whether the backward pass computes blocks again.
+/// Parts of the forward pass that the backward pass computes again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recompute {
@@ -24,31 +24,34 @@ pub enum Recompute {
 }
 
 /// Logprobs and entropies of the targets, without a graph.
-pub fn token_logprobs(decoder: &Decoder, batch: &Packed, temperature: f64, chunk: i64) -> HeadOutput {
+pub fn token_logprobs(decoder: &Decoder, batch: &Packed, options: HeadOptions) -> HeadOutput {
     tch::no_grad(|| {
         let hidden = decoder.hidden(&batch.ids, &batch.positions, &mut batch.attention());
-        head_forward(decoder, &hidden.index_select(0, &batch.predicting), &batch.targets, temperature, chunk)
+        head_forward(decoder, &hidden.index_select(0, &batch.predicting), &batch.targets, options)
     })
 }
 
 /// Adds a loss's gradient to the `grad` of every parameter that requires one.
 ///
-/// `loss_gradient` sees the logprobs and entropies of the targets and answers the loss's gradient with respect to the
-/// logprobs, [targets] float32.
-pub fn accumulate_gradient(
+/// `loss_gradient` gets the logprobs and entropies of the targets and returns the loss's gradient with respect to the
+/// logprobs, `[targets]` float32.
+///
+/// # Errors
+/// `loss_gradient` fails; no `grad` has changed then.
+pub fn accumulate_gradient<E>(
     decoder: &Decoder,
     batch: &Packed,
-    temperature: f64,
-    chunk: i64,
+    options: HeadOptions,
     recompute: Recompute,
-    loss_gradient: impl FnOnce(&HeadOutput) -> Tensor,
-) {
+    loss_gradient: impl FnOnce(&HeadOutput) -> Result<Tensor, E>,
+) -> Result<(), E> {
     let through_head = |hidden: &Tensor| {
         let predicting = hidden.index_select(0, &batch.predicting); // [targets, hidden]
-        let output = head_forward(decoder, &predicting, &batch.targets, temperature, chunk);
-        let gradient = loss_gradient(&output);
-        let gradient = head_backward(decoder, &predicting, &batch.targets, temperature, chunk, &gradient);
+        let output = head_forward(decoder, &predicting, &batch.targets, options);
+        let gradient = loss_gradient(&output)?;
+        let gradient = head_backward(decoder, &predicting, &batch.targets, options, &gradient);
         backward(&predicting, &gradient);
+        Ok(())
     };
     let mut attention = batch.attention();
     match recompute {
@@ -57,7 +60,13 @@ pub fn accumulate_gradient(
     }
 }
 
-fn streamed(decoder: &Decoder, batch: &Packed, attention: &mut dyn Attention, through_head: impl FnOnce(&Tensor)) {
+/// The backward pass that computes each block again.
+fn streamed<E>(
+    decoder: &Decoder,
+    batch: &Packed,
+    attention: &mut dyn Attention,
+    through_head: impl FnOnce(&Tensor) -> Result<(), E>,
+) -> Result<(), E> {
     let rotary = decoder.rotary(&batch.positions);
     let mut inputs = Vec::with_capacity(decoder.num_blocks());
     let mut x = tch::no_grad(|| decoder.embed(&batch.ids));
@@ -66,7 +75,7 @@ fn streamed(decoder: &Decoder, batch: &Packed, attention: &mut dyn Attention, th
         inputs.push(std::mem::replace(&mut x, output));
     }
     let top = x.set_requires_grad(true);
-    through_head(&decoder.final_norm(&top));
+    through_head(&decoder.final_norm(&top))?;
     let mut gradient = top.grad();
     for (layer, input) in inputs.into_iter().enumerate().rev() {
         let input = input.set_requires_grad(true);
@@ -74,9 +83,10 @@ fn streamed(decoder: &Decoder, batch: &Packed, attention: &mut dyn Attention, th
         gradient = input.grad();
     }
     backward(&decoder.embed(&batch.ids), &gradient);
+    Ok(())
 }
 
-/// Backward from `output` with a given gradient: that of `sum(output · gradient)` in `output` is `gradient`.
+/// Backward from `output` with a given gradient: the derivative of `sum(output · gradient)` in `output` is `gradient`.
 fn backward(output: &Tensor, gradient: &Tensor) {
     (output * gradient).sum(Kind::Float).backward();
 }

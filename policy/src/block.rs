@@ -3,52 +3,55 @@
 //! q, k and v are one matrix product, gate and up another; the names that Hugging Face gives the parts are views of
 //! these (see `parameters.rs`).
 
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 use crate::attention::Attention;
 use crate::config::{Architecture, ModelConfig};
 use crate::linear::{Linear, RmsNorm};
+use crate::placement::Placement;
 use crate::rotary::Rotary;
 
+/// One block's weights and its sizes.
 #[derive(Debug)]
 pub(crate) struct Block {
-    pub input_layernorm: RmsNorm,
-    /// [(heads + 2 kv_heads) head_dim, hidden]
-    pub qkv_proj: Linear,
+    pub(crate) input_layernorm: RmsNorm,
+    /// `[(heads + 2 kv_heads) head_dim, hidden]`
+    pub(crate) qkv_proj: Linear,
     /// Qwen3's norms over each head of q and of k.
-    pub qk_norm: Option<(RmsNorm, RmsNorm)>,
-    pub o_proj: Linear,
-    pub post_attention_layernorm: RmsNorm,
-    /// [2 intermediate, hidden]
-    pub gate_up_proj: Linear,
-    pub down_proj: Linear,
+    pub(crate) qk_norm: Option<(RmsNorm, RmsNorm)>,
+    pub(crate) o_proj: Linear,
+    pub(crate) post_attention_layernorm: RmsNorm,
+    /// `[2 intermediate, hidden]`
+    pub(crate) gate_up_proj: Linear,
+    pub(crate) down_proj: Linear,
     num_heads: i64,
     num_kv_heads: i64,
     head_dim: i64,
 }
 
 impl Block {
-    pub fn empty(config: &ModelConfig, options: (Kind, Device)) -> Self {
+    /// A block whose matrices are zero.
+    pub(crate) fn empty(config: &ModelConfig, placement: Placement) -> Self {
         let (hidden, head_dim) = (config.hidden_size, config.head_dim);
         let (num_heads, num_kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
-        let norm = |size| RmsNorm::new(size, config.rms_norm_eps, options);
+        let norm = |size| RmsNorm::new(size, config.rms_norm_eps, placement);
         let qkv_bias = config.architecture == Architecture::Qwen2;
         Self {
             input_layernorm: norm(hidden),
-            qkv_proj: Linear::empty((num_heads + 2 * num_kv_heads) * head_dim, hidden, qkv_bias, options),
+            qkv_proj: Linear::empty((num_heads + 2 * num_kv_heads) * head_dim, hidden, qkv_bias, placement),
             qk_norm: (config.architecture == Architecture::Qwen3).then(|| (norm(head_dim), norm(head_dim))),
-            o_proj: Linear::empty(hidden, num_heads * head_dim, false, options),
+            o_proj: Linear::empty(hidden, num_heads * head_dim, false, placement),
             post_attention_layernorm: norm(hidden),
-            gate_up_proj: Linear::empty(2 * config.intermediate_size, hidden, false, options),
-            down_proj: Linear::empty(hidden, config.intermediate_size, false, options),
+            gate_up_proj: Linear::empty(2 * config.intermediate_size, hidden, false, placement),
+            down_proj: Linear::empty(hidden, config.intermediate_size, false, placement),
             num_heads,
             num_kv_heads,
             head_dim,
         }
     }
 
-    /// [tokens, hidden] -> [tokens, hidden]
-    pub fn forward(&self, layer: usize, x: &Tensor, rotary: &Rotary, attention: &mut dyn Attention) -> Tensor {
+    /// `[tokens, hidden]` -> `[tokens, hidden]`.
+    pub(crate) fn forward(&self, layer: usize, x: &Tensor, rotary: &Rotary, attention: &mut dyn Attention) -> Tensor {
         let x = x + self.attend(layer, &self.input_layernorm.forward(x), rotary, attention);
         &x + self.feed_forward(&self.post_attention_layernorm.forward(&x))
     }

@@ -1,20 +1,23 @@
-//! The chat template of a Hugging Face folder: messages to the text of a prompt, through `minijinja`.
+//! The chat template of a Hugging Face folder: messages to the text of a prompt, rendered by `minijinja`.
+//!
+//! Templates are written for Python's Jinja as transformers sets it up: `trim_blocks`, `lstrip_blocks`, the methods of
+//! Python's strings, lists and dictionaries, and `raise_exception`.
 
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 use serde::Serialize;
 
-use crate::PolicyError;
+use crate::error::PolicyError;
 
 /// One turn of a conversation, as templates see it.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChatMessage<'a> {
     /// `system`, `user`, `assistant` or `tool`.
     pub role: &'a str,
-    /// Its text.
+    /// Text of the turn, without the template's marks.
     pub content: &'a str,
 }
 
-/// A compiled chat template.
+/// A compiled chat template, with the special tokens that it may name.
 #[derive(Debug)]
 pub struct ChatTemplate {
     environment: Environment<'static>,
@@ -41,8 +44,8 @@ impl ChatTemplate {
         Ok(Self { environment, bos_token, eos_token })
     }
 
-    /// The text of a conversation; with `add_generation_prompt` it ends where the assistant's completion begins. `tools`
-    /// is a list of function descriptions as JSON Schema.
+    /// The text of a conversation; with `add_generation_prompt` it ends where the assistant's completion begins.
+    /// `tools` is a list of function descriptions as JSON Schema.
     ///
     /// # Errors
     /// The template refuses the conversation.

@@ -1,15 +1,17 @@
-//! Which device a run computes on. One binary serves both: libtorch's CUDA half is loaded when it is asked for.
+//! The device a run computes on, by name.
+//!
+//! One binary serves CPU and GPU: libtorch's CUDA half is loaded only when a GPU is asked for.
 
 use tch::{Cuda, Device};
 
-use crate::PolicyError;
+use crate::error::PolicyError;
 
 /// Resolves `auto`, `cpu` or `cuda:N`.
 ///
 /// `auto` takes the first GPU where libtorch's CUDA libraries load and one is there, else the CPU.
 ///
 /// # Errors
-/// The name is none of these, or a GPU was asked for and cannot be had.
+/// The name is none of these, or a GPU was asked for that is not available.
 pub fn resolve_device(asked: &str) -> Result<Device, PolicyError> {
     let refuse = |reason: String| PolicyError::Device { asked: asked.to_owned(), reason };
     match asked {

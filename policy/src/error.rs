@@ -1,4 +1,4 @@
-//! What can go wrong between a folder on disk and a policy in memory.
+//! Errors between a folder on disk and a policy in memory.
 
 use std::path::{Path, PathBuf};
 
@@ -8,25 +8,25 @@ pub enum PolicyError {
     /// Reading or writing a file failed.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A file was read, but does not say what it must.
+    /// A file or folder is there, but its content cannot be used.
     #[error("{}: {reason}", path.display())]
     Malformed {
-        /// The file.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Fault and, where known, remedy; completes the sentence that begins with the path.
         reason: String,
     },
     /// A field of a model's `config.json` that this decoder cannot honour.
     #[error("config field `{field}`: {reason}")]
     Config {
-        /// The field's name.
+        /// Name of the field in `config.json`.
         field: String,
-        /// Why it is refused.
+        /// Why the value is refused.
         reason: String,
     },
     /// The tokenizer refused a text or some ids.
@@ -35,12 +35,12 @@ pub enum PolicyError {
     /// The chat template could not be rendered.
     #[error("chat template: {0}")]
     ChatTemplate(String),
-    /// The device that was asked for is not there.
+    /// The name is no device's, or the device is not available.
     #[error("device `{asked}`: {reason}")]
     Device {
-        /// As it was asked for.
+        /// The device's name as the caller wrote it.
         asked: String,
-        /// Why it cannot be had.
+        /// Why the device is refused.
         reason: String,
     },
     /// libtorch refused an operation.

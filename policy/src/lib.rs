@@ -1,23 +1,47 @@
 //! Token ids in, logits and logprobs out: Hugging Face folders, the tokenizer and chat template, and one decoder.
 //!
 //! The same block code serves training, rollout and the reward model, so that logprobs recorded while sampling and
-//! logprobs recomputed while training agree. What differs between them, how a token looks at the tokens before it, is
-//! behind [`Attention`]. This crate knows nothing of tasks, rewards or how a completion is sampled.
+//! logprobs recomputed while training agree. Training and rollout differ only in how a token attends to the tokens
+//! before it, which is behind [`Attention`]. This crate knows nothing of tasks, rewards or how a completion is sampled.
+//!
+//! # Example
+//! Logprobs of a completion of two tokens after a prompt of three, under a small decoder with random weights:
+//!
+//! ```
+//! use policy::{Decoder, HeadOptions, ModelConfig, Packed, Placement, token_logprobs};
+//!
+//! let config = ModelConfig::from_json(&serde_json::json!({
+//!     "model_type": "qwen2", "vocab_size": 64, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2,
+//!     "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 128,
+//! }))?;
+//! let decoder = Decoder::random(&config, 0, Placement::CPU);
+//!
+//! let (ids, num_prompt_tokens) = (&[5, 17, 3, 9, 2][..], 3);
+//! let batch = Packed::new(&[(ids, num_prompt_tokens)], decoder.device());
+//! let output = token_logprobs(&decoder, &batch, HeadOptions { temperature: 1.0, chunk: 256 });
+//!
+//! let logprobs = Vec::<f32>::try_from(&output.logprobs)?; // of the tokens 9 and 2
+//! assert_eq!(logprobs.len(), 2);
+//! assert!(logprobs.iter().all(|&logprob| logprob < 0.0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod attention;
 mod backward;
 mod block;
 mod chat_template;
-mod checkpoint;
 mod config;
 mod decoder;
 mod device;
 mod error;
+mod folder;
 mod init;
 mod linear;
 mod logprobs;
 mod packed;
 mod parameters;
+mod placement;
+mod policy;
 mod reward_model;
 mod rotary;
 mod tokenizer;
@@ -27,16 +51,18 @@ mod weights;
 pub use attention::{Attention, PackedAttention};
 pub use backward::{Recompute, accumulate_gradient, token_logprobs};
 pub use chat_template::{ChatMessage, ChatTemplate};
-pub use checkpoint::{Policy, write_folder};
 pub use config::{Architecture, ModelConfig, RopeScaling};
 pub use decoder::Decoder;
 pub use device::resolve_device;
 pub use error::PolicyError;
-pub use logprobs::{HeadOutput, head_backward, head_forward};
+pub use folder::write_folder;
+pub use logprobs::{HeadOptions, HeadOutput, head_backward, head_forward};
 pub use packed::Packed;
 pub use parameters::{Parameter, ParameterShape, parameter_shapes};
+pub use placement::Placement;
+pub use policy::Policy;
 pub use reward_model::RewardModel;
 pub use rotary::Rotary;
 pub use tokenizer::Tokenizer;
 pub use train_tokenizer::{CHAT_TEMPLATE, SPECIAL_TOKENS, train_tokenizer};
-pub use weights::{read_tensors, write_tensors};
+pub use weights::{NamedTensors, read_tensors, write_tensors};

@@ -7,23 +7,23 @@ use crate::attention::PackedAttention;
 /// Packed sequences. The *targets* are the tokens whose logprobs are wanted: a completion's, not its prompt's.
 #[derive(Debug)]
 pub struct Packed {
-    /// [tokens] int64
+    /// `[tokens]` int64: the token ids.
     pub ids: Tensor,
-    /// [tokens] int64, counted from 0 in each sequence
+    /// `[tokens]` int64, counted from 0 in each sequence.
     pub positions: Tensor,
     /// Tokens of each sequence.
     pub lengths: Vec<usize>,
-    /// [targets] int64: the packed place whose hidden state predicts each target
+    /// `[targets]` int64: the packed place whose hidden state predicts each target.
     pub predicting: Tensor,
-    /// [targets] int64: the target's id
+    /// `[targets]` int64: the id of each target.
     pub targets: Tensor,
     /// Targets of each sequence.
     pub target_lengths: Vec<usize>,
 }
 
 impl Packed {
-    /// Packs sequences of (ids, number of leading tokens that are not targets). A sequence's first token is never a
-    /// target: nothing predicts it.
+    /// Packs sequences, each given as its ids and the number of leading tokens that are not targets. A sequence's first
+    /// token is never a target: nothing predicts it.
     pub fn new(sequences: &[(&[u32], usize)], device: Device) -> Self {
         let (mut ids, mut positions, mut predicting, mut targets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut lengths, mut target_lengths) = (Vec::new(), Vec::new());
@@ -52,7 +52,7 @@ impl Packed {
         }
     }
 
-    /// The attention of these sequences.
+    /// Attention within each of these sequences.
     pub fn attention(&self) -> PackedAttention {
         PackedAttention::new(&self.lengths, self.ids.device())
     }

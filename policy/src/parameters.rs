@@ -1,18 +1,20 @@
-//! The names, shapes and count of a model's parameters, and the decoder's tensors under these names.
+//! Names and shapes of a model's parameters, and the decoder's tensors under these names.
 //!
-//! [`parameter_shapes`] is arithmetic on a config alone: it allocates nothing, so a 32B model is checked on any machine.
+//! [`parameter_shapes`] is arithmetic on a config alone: it allocates nothing, so a 32B model is checked on any
+//! machine.
 
 use tch::Tensor;
 
 use crate::config::{Architecture, ModelConfig};
 use crate::decoder::Decoder;
+use crate::weights::NamedTensors;
 
 /// A parameter as a checkpoint stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParameterShape {
-    /// Its name in Hugging Face's layout.
+    /// Name in Hugging Face's layout.
     pub name: String,
-    /// Its shape.
+    /// Sizes of the dimensions, as stored: a matrix is `[out, in]`.
     pub shape: Vec<i64>,
 }
 
@@ -20,9 +22,9 @@ pub struct ParameterShape {
 /// these than of the parts a checkpoint names.
 #[derive(Debug)]
 pub struct Parameter {
-    /// Its name.
+    /// Name as in a checkpoint, but `qkv_proj` and `gate_up_proj` for what is stored as one.
     pub name: String,
-    /// Shares its storage with the decoder.
+    /// The decoder's own tensor: it shares the storage.
     pub tensor: Tensor,
 }
 
@@ -61,7 +63,7 @@ pub fn parameter_shapes(config: &ModelConfig) -> Vec<ParameterShape> {
 }
 
 impl Decoder {
-    /// What training updates: the decoder's own tensors, sharing their storage.
+    /// The tensors that training updates: the decoder's own, sharing their storage.
     pub fn parameters(&self) -> Vec<Parameter> {
         let mut parameters = Vec::new();
         let mut add = |name: String, tensor: &Tensor| {
@@ -93,13 +95,13 @@ impl Decoder {
 
     /// The decoder's weights under the names of a checkpoint, in the order of [`parameter_shapes`]; each shares its
     /// storage with the decoder.
-    pub fn state(&self) -> Vec<(String, Tensor)> {
+    pub fn state(&self) -> NamedTensors {
         self.parameters().iter().flat_map(|parameter| self.split(&parameter.name, &parameter.tensor)).collect()
     }
 
-    /// The parts that a checkpoint names, of one of [`Decoder::parameters`] or of a tensor laid out like it (its
-    /// gradient, say); each shares its storage.
-    pub fn split(&self, name: &str, tensor: &Tensor) -> Vec<(String, Tensor)> {
+    /// Splits one of [`Decoder::parameters`], or a tensor laid out like it (its gradient, say), into the parts that a
+    /// checkpoint names; each part shares its storage.
+    pub fn split(&self, name: &str, tensor: &Tensor) -> NamedTensors {
         let config = self.config();
         let query = config.num_attention_heads * config.head_dim;
         let key = config.num_key_value_heads * config.head_dim;

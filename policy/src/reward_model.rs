@@ -1,29 +1,33 @@
 //! A reward model: the same decoder under a scalar head, read at a sequence's last token.
 //!
-//! The layout is transformers' `…ForSequenceClassification` with one label: `score.weight` [1, hidden], no bias.
+//! The layout is transformers' `…ForSequenceClassification` with one label: `score.weight` `[1, hidden]`, no bias.
 
 use std::path::Path;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::attention::PackedAttention;
-use crate::checkpoint::{Policy, TextFiles, write_model};
+use crate::chat_template::ChatTemplate;
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
+use crate::error::PolicyError;
+use crate::folder::{TextFiles, write_model};
 use crate::parameters::Parameter;
+use crate::placement::Placement;
+use crate::policy::Policy;
+use crate::tokenizer::Tokenizer;
 use crate::weights::load_into;
-use crate::{ChatTemplate, PolicyError, Tokenizer};
 
-/// A decoder, its scalar head, and the texts that turn a conversation into ids.
+/// A decoder, its scalar head, and the texts that turn a conversation into token ids.
 #[derive(Debug)]
 pub struct RewardModel {
     /// The decoder; its language model head is not used.
     pub decoder: Decoder,
-    /// [1, hidden]
+    /// `[1, hidden]`
     score: Tensor,
     /// Text to ids.
     pub tokenizer: Tokenizer,
-    /// Messages to text.
+    /// Messages to the text that is scored.
     pub chat_template: ChatTemplate,
     files: TextFiles,
 }
@@ -33,9 +37,9 @@ impl RewardModel {
     ///
     /// # Errors
     /// The folder is no loadable language model.
-    pub fn from_policy_folder(folder: &Path, device: Device, kind: Kind) -> Result<Self, PolicyError> {
-        let Policy { decoder, tokenizer, chat_template, files, .. } = Policy::load(folder, device, kind)?;
-        let score = Tensor::zeros([1, decoder.config().hidden_size], (kind, device));
+    pub fn from_policy_folder(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
+        let Policy { decoder, tokenizer, chat_template, files, .. } = Policy::load(folder, placement)?;
+        let score = Tensor::zeros([1, decoder.config().hidden_size], placement.options());
         Ok(Self { decoder, score, tokenizer, chat_template, files })
     }
 
@@ -43,21 +47,21 @@ impl RewardModel {
     ///
     /// # Errors
     /// The folder is no loadable reward model.
-    pub fn load(folder: &Path, device: Device, kind: Kind) -> Result<Self, PolicyError> {
+    pub fn load(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
         let config = ModelConfig::from_file(&folder.join("config.json"))?;
         let files = TextFiles::read(folder)?;
         let tokenizer = files.tokenizer(folder, &config)?;
         let chat_template = files.chat_template(folder)?;
-        let (decoder, score) = load_scorer(folder, &config, device, kind)?;
+        let (decoder, score) = load_scorer(folder, &config, placement)?;
         Ok(Self { decoder, score, tokenizer, chat_template, files })
     }
 
-    /// Scores packed sequences: `ids` [tokens] int64 of sequences of these lengths -> [sequences], float32.
+    /// Scores packed sequences: `ids` `[tokens]` int64 of sequences of these lengths -> `[sequences]`, float32.
     pub fn score(&self, ids: &Tensor, lengths: &[usize]) -> Tensor {
         score_packed(&self.decoder, &self.score, ids, lengths)
     }
 
-    /// What training updates: the decoder without a language model head of its own, and the scalar head.
+    /// The tensors that training updates: the decoder without a language model head of its own, and the scalar head.
     pub fn parameters(&self) -> Vec<Parameter> {
         let mut parameters = self.decoder.parameters();
         parameters.retain(|parameter| parameter.name != "lm_head.weight");
@@ -79,21 +83,17 @@ impl RewardModel {
     }
 }
 
-fn load_scorer(
-    folder: &Path,
-    config: &ModelConfig,
-    device: Device,
-    kind: Kind,
-) -> Result<(Decoder, Tensor), PolicyError> {
-    let decoder = Decoder::empty(config, false, device, kind);
-    let score = Tensor::zeros([1, config.hidden_size], (kind, device));
+/// The decoder and the scalar head `[1, hidden]` of a folder.
+fn load_scorer(folder: &Path, config: &ModelConfig, placement: Placement) -> Result<(Decoder, Tensor), PolicyError> {
+    let decoder = Decoder::empty(config, false, placement);
+    let score = Tensor::zeros([1, config.hidden_size], placement.options());
     let mut targets = decoder.state();
     targets.push(("score.weight".into(), score.shallow_clone()));
     load_into(folder, &targets, |name| name == "lm_head.weight")?;
     Ok((decoder, score))
 }
 
-/// [tokens] of sequences of these lengths -> [sequences], float32.
+/// `ids` `[tokens]` of sequences of these lengths -> `[sequences]`, float32.
 fn score_packed(decoder: &Decoder, score: &Tensor, ids: &Tensor, lengths: &[usize]) -> Tensor {
     let positions: Vec<i64> = lengths.iter().flat_map(|length| 0..*length as i64).collect();
     let positions = Tensor::from_slice(&positions).to_device(ids.device());
@@ -121,7 +121,7 @@ mod tests {
         let expected: std::collections::HashMap<_, _> =
             Tensor::read_safetensors(folder.join("expected.safetensors")).unwrap().into_iter().collect();
         let config = ModelConfig::from_file(&folder.join("config.json")).unwrap();
-        let (decoder, score) = load_scorer(&folder, &config, Device::Cpu, Kind::Float).unwrap();
+        let (decoder, score) = load_scorer(&folder, &config, Placement::CPU).unwrap();
         let lengths: Vec<i64> = Vec::try_from(&expected["lengths"]).unwrap();
         let rows: Vec<Tensor> =
             lengths.iter().enumerate().map(|(i, n)| expected["input_ids"].get(i as i64).narrow(0, 0, *n)).collect();

@@ -9,17 +9,17 @@ use tch::{Device, Kind, Tensor};
 
 use crate::config::{ModelConfig, RopeScaling};
 
-/// cos and sin of some positions, ready to rotate queries and keys.
+/// cos and sin of some tokens' positions, to rotate queries and keys with.
 #[derive(Debug)]
 pub struct Rotary {
-    /// [tokens, 1, head_dim / 2]
+    /// `[tokens, 1, head_dim / 2]`
     cos: Tensor,
-    /// [tokens, 1, head_dim / 2]
+    /// `[tokens, 1, head_dim / 2]`
     sin: Tensor,
 }
 
 impl Rotary {
-    /// Rotates `x` [tokens, heads, head_dim] by its tokens' positions.
+    /// Rotates `x` `[tokens, heads, head_dim]` by its tokens' positions; the shape stays.
     pub fn rotate(&self, x: &Tensor) -> Tensor {
         let halves = x.chunk(2, -1);
         let (first, second) = (&halves[0], &halves[1]);
@@ -27,17 +27,17 @@ impl Rotary {
     }
 }
 
-/// The frequencies of one model.
+/// The frequencies of one model, scaled as its configuration asks.
 #[derive(Debug)]
 pub(crate) struct RotaryFrequencies {
-    /// [head_dim / 2], float32
+    /// `[head_dim / 2]`, float32
     frequencies: Tensor,
-    /// What cos and sin are multiplied by: 1 but for YaRN.
+    /// Factor of cos and sin: 1 but for YaRN.
     scale: f64,
 }
 
 impl RotaryFrequencies {
-    pub fn new(config: &ModelConfig, device: Device) -> Self {
+    pub(crate) fn new(config: &ModelConfig, device: Device) -> Self {
         let half = config.head_dim / 2;
         let plain: Vec<f64> =
             (0..half).map(|i| config.rope_theta.powf(-(2 * i) as f64 / config.head_dim as f64)).collect();
@@ -90,8 +90,8 @@ impl RotaryFrequencies {
         Self { frequencies, scale }
     }
 
-    /// cos and sin for `positions` [tokens], in `kind`.
-    pub fn at(&self, positions: &Tensor, kind: Kind) -> Rotary {
+    /// cos and sin for `positions` `[tokens]`, in `kind`.
+    pub(crate) fn at(&self, positions: &Tensor, kind: Kind) -> Rotary {
         let angles = positions.to_kind(Kind::Float).outer(&self.frequencies).unsqueeze(1); // [tokens, 1, head_dim / 2]
         let (cos, sin) = (angles.cos(), angles.sin());
         let scaled = |x: Tensor| if self.scale == 1.0 { x } else { x * self.scale };

@@ -1,8 +1,8 @@
-//! `tokenizer.json`, through the `tokenizers` library.
+//! Text to token ids and back, as a `tokenizer.json` says, by the `tokenizers` library.
 
 use std::path::Path;
 
-use crate::PolicyError;
+use crate::error::PolicyError;
 
 /// Text to ids and back.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
-    /// The text of some ids; bytes that are no UTF-8 become U+FFFD.
+    /// The text of some ids, with or without special tokens; bytes that are no UTF-8 become U+FFFD.
     ///
     /// # Errors
     /// The tokenizer refuses the ids.
@@ -41,12 +41,12 @@ impl Tokenizer {
         self.inner.decode(ids, skip_special).map_err(|error| PolicyError::Tokenizer(error.to_string()))
     }
 
-    /// The id of a token, if it is one.
+    /// The id of a token; none where the vocabulary does not hold it.
     pub fn token_to_id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
     }
 
-    /// One more than the largest id: what a model's vocabulary must hold.
+    /// One more than the largest id: the smallest vocabulary that a model for this tokenizer has.
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
     }

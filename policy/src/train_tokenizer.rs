@@ -1,4 +1,4 @@
-//! A tokenizer trained from texts: byte-level BPE, so that every text has ids and every id has bytes.
+//! Training of a tokenizer on texts: byte-level BPE, so that every text has ids and every id has bytes.
 
 use tokenizers::models::TrainerWrapper;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
@@ -7,7 +7,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer};
 
-use crate::PolicyError;
+use crate::error::PolicyError;
 
 /// The special tokens of a trained tokenizer, whose ids are 0, 1, …: end of text, the two marks of a turn, and the two
 /// around thinking (which are plain tokens: they stay in the decoded text).
@@ -41,7 +41,7 @@ pub fn train_tokenizer<'a>(
         .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
         .build();
     let mut tokenizer = Tokenizer::new(BPE::default());
-    // Digits stand apart, two at most: a number is the same tokens wherever it stands.
+    // Digits are split off, two at most a token: a number has the same tokens whatever stands beside it.
     let digits =
         Split::new(SplitPattern::Regex(r"\d{1,2}".into()), SplitDelimiterBehavior::Isolated, false).map_err(refuse)?;
     let words = ByteLevel::new(false, true, true);

@@ -1,4 +1,4 @@
-//! safetensors files: memory-mapped, each tensor copied once, straight to where it belongs.
+//! safetensors files: memory-mapped for reading, each tensor copied once, straight to where it belongs.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -9,13 +9,16 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use tch::{Device, Kind, Tensor};
 
-use crate::PolicyError;
+use crate::error::PolicyError;
+
+/// Tensors with their names, as a safetensors file holds them.
+pub type NamedTensors = Vec<(String, Tensor)>;
 
 /// Copies the tensors of a file, or of a sharded checkpoint's files, into `targets` by name, converting dtypes.
 ///
 /// # Errors
-/// A file is missing, truncated or no safetensors; a target is missing in them, or has another shape; a tensor in them
-/// is wanted by no target (but for those that `ignore` accepts).
+/// A file is missing, truncated or no safetensors; a target is missing in the files, or has another shape there; the
+/// files hold a tensor that is no target's (but for those that `ignore` accepts).
 pub(crate) fn load_into(
     folder: &Path,
     targets: &[(String, Tensor)],
@@ -39,12 +42,12 @@ pub(crate) fn load_into(
     }
 }
 
-/// Reads a whole file into tensors, in name order.
+/// Reads a whole file into tensors on `device`, in the order of their names.
 ///
 /// # Errors
 /// The file is missing, truncated or no safetensors.
-pub fn read_tensors(path: &Path, device: Device) -> Result<Vec<(String, Tensor)>, PolicyError> {
-    let mut tensors = Vec::new();
+pub fn read_tensors(path: &Path, device: Device) -> Result<NamedTensors, PolicyError> {
+    let mut tensors = NamedTensors::new();
     visit(path, |name, view| {
         let shape: Vec<i64> = view.shape().iter().map(|size| *size as i64).collect();
         let target = Tensor::zeros(shape, (kind_of(view.dtype())?, device));
@@ -56,8 +59,8 @@ pub fn read_tensors(path: &Path, device: Device) -> Result<Vec<(String, Tensor)>
     Ok(tensors)
 }
 
-/// Writes tensors to a safetensors file with the metadata that transformers expects. One tensor's bytes are in memory at
-/// a time beside the tensors themselves.
+/// Writes tensors to a safetensors file with the metadata that transformers expects. One tensor's bytes are in memory
+/// at a time beside the tensors themselves.
 ///
 /// # Errors
 /// The file cannot be written whole.
@@ -73,7 +76,7 @@ pub fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), Po
         .map_err(|error| PolicyError::malformed(path, format!("could not be written (is the disk full?): {error}")))
 }
 
-/// A tensor as the safetensors writer wants to see it.
+/// A tensor as the safetensors writer takes it.
 struct Stored<'a> {
     tensor: &'a Tensor,
     dtype: Dtype,
@@ -127,12 +130,12 @@ fn checkpoint_files(folder: &Path) -> Result<Vec<PathBuf>, PolicyError> {
     Ok(files.into_iter().map(|file| folder.join(file)).collect())
 }
 
-/// Maps a file and shows each tensor in it.
+/// Maps a file and calls `show` with each tensor in it; the text of its error becomes the file's.
 fn visit(path: &Path, mut show: impl FnMut(&str, &TensorView<'_>) -> Result<(), String>) -> Result<(), PolicyError> {
     let file = File::open(path).map_err(|source| PolicyError::io(path, source))?;
     #[allow(unsafe_code)]
-    // SAFETY: the map is read only while this function runs. As with every reader of a mapped file, another process that
-    // truncates it meanwhile would end this one; checkpoints are renamed into place, never rewritten.
+    // SAFETY: the map is read only while this function runs. As with every reader of a mapped file, another process
+    // that truncates it meanwhile would end this one; checkpoints are renamed into place, never rewritten.
     let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|source| PolicyError::io(path, source))?;
     let tensors = SafeTensors::deserialize(&map).map_err(|error| {
         PolicyError::malformed(path, format!("is no whole safetensors file ({error}); is it truncated?"))
@@ -143,6 +146,10 @@ fn visit(path: &Path, mut show: impl FnMut(&str, &TensorView<'_>) -> Result<(), 
     Ok(())
 }
 
+/// Copies a tensor of a file, converting its dtype.
+///
+/// # Errors
+/// The shapes differ, or the dtype is not supported.
 fn copy_into(target: &Tensor, view: &TensorView<'_>) -> Result<(), String> {
     let shape: Vec<i64> = view.shape().iter().map(|size| *size as i64).collect();
     if shape != target.size() {
@@ -163,6 +170,7 @@ fn copy_into(target: &Tensor, view: &TensorView<'_>) -> Result<(), String> {
     tch::no_grad(|| target.shallow_clone().f_copy_(&source)).map_err(|error| error.to_string())
 }
 
+/// Strides of a contiguous tensor, in elements.
 fn strides(shape: &[i64]) -> Vec<i64> {
     let mut strides = vec![1; shape.len()];
     for i in (1..shape.len()).rev() {

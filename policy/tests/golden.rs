@@ -1,11 +1,12 @@
-//! Parity with transformers on micro models, and what must hold of any decoder.
+//! Parity with transformers on micro models, and identities that hold of any decoder.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
 use policy::{
-    Decoder, ModelConfig, Packed, PackedAttention, Policy, Recompute, accumulate_gradient, head_backward, head_forward,
-    parameter_shapes,
+    Decoder, HeadOptions, HeadOutput, ModelConfig, Packed, PackedAttention, Placement, Policy, Recompute,
+    accumulate_gradient, head_backward, head_forward, parameter_shapes,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -37,7 +38,7 @@ fn load(name: &str) -> Policy {
         r#"{"version":"1.0","added_tokens":[],"model":{"type":"WordLevel","vocab":{"a":0},"unk_token":"a"}}"#;
     std::fs::write(folder.path().join("tokenizer.json"), tokenizer).unwrap();
     std::fs::write(folder.path().join("chat_template.jinja"), "{{ messages[0].content }}").unwrap();
-    Policy::load(folder.path(), Device::Cpu, Kind::Float).unwrap()
+    Policy::load(folder.path(), Placement::CPU).unwrap()
 }
 
 #[test]
@@ -56,7 +57,7 @@ fn logits_and_logprobs_equal_transformers() {
 
         let hidden = hidden.view([2, 24, -1]).narrow(1, 0, 23).reshape([46, -1]);
         let targets = ids.narrow(1, 1, 23).reshape([46]);
-        let head = head_forward(&decoder, &hidden, &targets, 1.0, 7);
+        let head = head_forward(&decoder, &hidden, &targets, HeadOptions { temperature: 1.0, chunk: 7 });
         let difference = max_difference(&head.logprobs.view([2, 23]), &expected["logprobs"]);
         assert!(difference < 1e-5, "{name}: logprobs differ by {difference}");
     }
@@ -78,7 +79,8 @@ fn gradients_equal_transformers() {
         let predicting = hidden.view([2, 24, -1]).narrow(1, 0, 23).reshape([46, -1]);
         let targets = ids.narrow(1, 1, 23).reshape([46]);
         let gradient = Tensor::full([46], -1.0 / 46.0, (Kind::Float, Device::Cpu));
-        let hidden_gradient = head_backward(&decoder, &predicting, &targets, 1.0, 16, &gradient);
+        let options = HeadOptions { temperature: 1.0, chunk: 16 };
+        let hidden_gradient = head_backward(&decoder, &predicting, &targets, options, &gradient);
         (predicting * hidden_gradient).sum(Kind::Float).backward();
 
         let gradients: HashMap<String, Tensor> =
@@ -139,7 +141,7 @@ fn what_is_saved_loads_to_the_same_model() {
         let folder = tempfile::tempdir().unwrap();
         let policy = load(name);
         policy.save(folder.path()).unwrap();
-        let again = Policy::load(folder.path(), Device::Cpu, Kind::Float).unwrap();
+        let again = Policy::load(folder.path(), Placement::CPU).unwrap();
         assert_eq!(again.decoder.config(), policy.decoder.config());
         for ((name, a), (_, b)) in policy.decoder.state().iter().zip(again.decoder.state()) {
             assert!(a.equal(&b), "{name} changed");
@@ -162,7 +164,7 @@ fn shards_load_like_one_file() {
     }
     let index = serde_json::json!({"metadata": {}, "weight_map": map}).to_string();
     std::fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
-    let again = Policy::load(folder.path(), Device::Cpu, Kind::Float).unwrap();
+    let again = Policy::load(folder.path(), Placement::CPU).unwrap();
     assert!(state.iter().zip(again.decoder.state()).all(|((_, a), (_, b))| a.equal(&b)));
 }
 
@@ -173,7 +175,7 @@ fn broken_folders_are_named() {
         let folder = tempfile::tempdir().unwrap();
         policy.save(folder.path()).unwrap();
         change(folder.path());
-        Policy::load(folder.path(), Device::Cpu, Kind::Float).unwrap_err().to_string()
+        Policy::load(folder.path(), Placement::CPU).unwrap_err().to_string()
     };
     let truncated = error_after(&|folder| {
         let path = folder.join("model.safetensors");
@@ -223,7 +225,7 @@ fn qwq_32b_has_the_published_parameters() {
 fn shapes_by_arithmetic_are_the_decoder_s() {
     for name in MODELS {
         let config = ModelConfig::from_file(&golden(name).join("config.json")).unwrap();
-        let decoder = Decoder::random(&config, 7, Device::Cpu, Kind::Float);
+        let decoder = Decoder::random(&config, 7, Placement::CPU);
         let sorted = |mut list: Vec<(String, Vec<i64>)>| {
             list.sort();
             list
@@ -245,7 +247,9 @@ fn recomputed_gradients_are_autograd_s() {
             let sequences: [(&[u32], usize); 3] = [(&[1, 5, 9, 2, 7], 2), (&[3, 3, 8], 1), (&[4, 1, 2, 6, 8, 9, 1], 3)];
             let batch = Packed::new(&sequences, Device::Cpu);
             assert_eq!(batch.target_lengths, [3, 2, 4]);
-            accumulate_gradient(&decoder, &batch, 0.7, 4, recompute, |output| output.logprobs.exp().neg());
+            let options = HeadOptions { temperature: 0.7, chunk: 4 };
+            let loss_gradient = |output: &HeadOutput| Ok::<_, Infallible>(output.logprobs.exp().neg());
+            let Ok(()) = accumulate_gradient(&decoder, &batch, options, recompute, loss_gradient);
             decoder.parameters().into_iter().map(|p| p.tensor.grad()).collect::<Vec<_>>()
         };
         for (plain, recomputed) in gradients(Recompute::Nothing).iter().zip(gradients(Recompute::Blocks)) {

@@ -3,9 +3,9 @@
 /// One part of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key<'a> {
-    /// A seed, an index, a position.
+    /// A number, such as a seed, an index or a position.
     Number(u64),
-    /// The name of a stream, a task's id.
+    /// A text, such as the name of a stream or a task's id.
     Text(&'a str),
 }
 

@@ -1,4 +1,4 @@
-//! The random numbers of a key, in their order.
+//! A generator that gives the random numbers of a key, in their order.
 //!
 //! The key is absorbed part by part into 128 bits; number `i` of a key is
 //! `mix(mix(low + i * GOLDEN) ^ high)`, with the finaliser of SplitMix64 as `mix` (Steele, Lea
@@ -7,7 +7,7 @@
 use crate::key::Key;
 use crate::mix::{GOLDEN, mix};
 
-/// The random numbers of one key.
+/// The random numbers of one key, from the first on.
 #[derive(Clone, Debug)]
 pub struct KeyedRng {
     low: u64,
@@ -16,8 +16,8 @@ pub struct KeyedRng {
 }
 
 impl KeyedRng {
-    /// The numbers of a key, from the first. Parts are told apart: `["a", "b"]` is not `["ab"]`,
-    /// and the number 1 is not the text `"1"`.
+    /// A generator that stands at the first number of a key. Parts are told apart: `["a", "b"]` is
+    /// not `["ab"]`, and the number 1 is not the text `"1"`.
     pub fn new(key: &[Key<'_>]) -> Self {
         let mut state = Absorber { low: GOLDEN, high: !GOLDEN };
         for part in key {
@@ -69,7 +69,7 @@ impl KeyedRng {
         self.uniform() < probability
     }
 
-    /// One of the items, each as likely as another.
+    /// One of the items, all equally likely.
     ///
     /// # Panics
     /// There are no items.
@@ -77,7 +77,7 @@ impl KeyedRng {
         items[self.below(items.len() as u64) as usize]
     }
 
-    /// Puts the items into a random order, each order as likely as another (Fisher and Yates).
+    /// Puts the items into a random order, all orders equally likely (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let other = self.below(last as u64 + 1) as usize;

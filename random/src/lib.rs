@@ -4,7 +4,7 @@
 //! shuffle, a generated task or a sampled token does not depend on what was made before it.
 //!
 //! - [`KeyedRng`] holds the numbers of a key, a tuple such as (seed, stream name, index).
-//! - [`SampleAddress`] is where a sampled token's number stands.
+//! - [`SampleAddress`] gives the numbers by which the tokens of a completion are sampled.
 //! - [`shuffled_places`] walks through items, each epoch in an order of its own.
 //!
 //! ```

@@ -1,17 +1,17 @@
 //! Mixing bits: SplitMix64's finaliser and FNV-1a, the same on every platform and release. Not for secrets.
 
-/// 2^64 over the golden ratio, odd: what SplitMix64 steps by.
+/// The step of SplitMix64: 2^64 over the golden ratio, odd.
 pub(crate) const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// SplitMix64's finaliser (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): spreads
-/// words that differ in one bit over all bits.
+/// SplitMix64's finaliser (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014):
+/// spreads a difference of one bit over all bits.
 pub(crate) fn mix(word: u64) -> u64 {
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     word ^ (word >> 31)
 }
 
-/// FNV-1a, 64 bits, of the bytes in their order.
+/// The FNV-1a hash of the bytes in their order, 64 bits.
 pub fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {
     let fold = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, fold)

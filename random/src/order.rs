@@ -1,12 +1,12 @@
-//! Items in an order of their own in each epoch: a permutation keyed by a name and the epoch.
+//! Items in a new order each epoch: a permutation keyed by a name and the epoch.
 
 use std::ops::Range;
 
 use crate::key::Key;
 use crate::keyed::KeyedRng;
 
-/// The items that stand at `places` of an endless sequence of epochs, each a permutation of `0..num_items` keyed by `key`
-/// and the epoch's number. Place `p` belongs to epoch `p / num_items`.
+/// The items, as numbers in `0..num_items`, at `places` of an endless sequence of epochs. Each epoch is a permutation
+/// keyed by `key` and the epoch's number; place `p` belongs to epoch `p / num_items`.
 ///
 /// # Panics
 /// `num_items` is 0 and `places` is not empty.

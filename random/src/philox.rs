@@ -1,14 +1,15 @@
 //! Philox-4x32-10: a counter-based generator, in which each block of numbers is a function of its counter and a key.
 //!
-//! Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011). Per round, with the counter's words
-//! c0..c3 and the key's k0, k1: (c0, c1, c2, c3) <- (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1, lo(M0 c0)).
+//! Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011). Each round takes the counter's
+//! words `c0..c3` and the key's `k0`, `k1` to
+//! `(c0, c1, c2, c3) <- (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1, lo(M0 c0))`.
 
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 /// Added to the key between rounds: the golden ratio and sqrt(3) - 1, as in the paper.
 const KEY_STEPS: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const NUM_ROUNDS: usize = 10;
 
-/// The block of a counter under a key.
+/// The block of four words of a counter under a key.
 pub(crate) fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for _ in 0..NUM_ROUNDS {
         let [low0, high0] = words(u64::from(MULTIPLIERS[0]) * u64::from(counter[0]));
@@ -19,7 +20,7 @@ pub(crate) fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     counter
 }
 
-/// A number's low and high half.
+/// The low and the high half of a number, in this order.
 pub(crate) fn words(value: u64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
 }

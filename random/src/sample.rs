@@ -1,7 +1,8 @@
-//! The address of a sampled token, and the number that stands there.
+//! The random number by which a token is sampled, looked up by the token's address.
 //!
-//! A token's number depends on the seed, the task, which of the task's samples it belongs to, and its position in the
-//! completion: on nothing else. Neither the batch, nor the worker, nor a restart changes a completion.
+//! A token's number depends on the seed, the task, the index of the completion among the task's samples, and the
+//! token's position in the completion, on nothing else: neither the batch, nor the worker, nor a restart changes a
+//! completion.
 
 use crate::mix::{GOLDEN, fnv1a, mix};
 use crate::philox::{philox, words};
@@ -9,11 +10,11 @@ use crate::philox::{philox, words};
 /// The address of one completion's random numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SampleAddress<'a> {
-    /// The seed of what samples: a step of a run, an evaluation.
+    /// The seed of what samples, such as a step of a run or an evaluation.
     pub seed: u64,
-    /// The task that is answered.
+    /// The id of the task that the completion answers.
     pub task_id: &'a str,
-    /// Which of the task's completions it is, from 0.
+    /// The index of the completion among the task's completions, from 0.
     pub sample_index: u64,
 }
 
@@ -34,8 +35,8 @@ pub struct SampleNumbers {
 }
 
 impl SampleNumbers {
-    /// The number of the token at `position`: in [0, 1), a multiple of 2^-52, so that a product with a total below 2 stays
-    /// below that total in float64.
+    /// The number of the token at `position`: in `[0, 1)`, a multiple of 2^-52, so that a product with a total below 2
+    /// stays below that total in float64.
     pub fn at(&self, position: u64) -> f64 {
         let [low, high] = words(position);
         let [sample_low, sample_high] = words(self.sample_index);

@@ -1,33 +1,34 @@
-//! Attention over the key-value cache, behind the decoder's [`Attention`]: prompts at once, then a token for each row.
+//! Attention over the key-value cache, behind the decoder's [`Attention`]: whole prompts, then one token a sequence.
 //!
-//! While decoding, the query heads that share a key-value head are that head's queries: grouped-query attention without repeating
-//! a key. This file must not know requests or sampling.
+//! While decoding, the query heads that share a key-value head count as several queries of that head: grouped-query
+//! attention without a repeated key. This file must not know requests or sampling.
 
 use policy::{Attention, PackedAttention};
 use tch::{Device, Tensor};
 
 use crate::cache::{KvCache, round_up};
 
-/// One forward pass over a cache: what it writes, and what it looks at.
+/// One forward pass over a cache: the places it writes, and the tokens it attends to.
 #[derive(Debug)]
 pub(crate) struct CachedAttention<'a> {
     cache: &'a mut KvCache,
-    /// [tokens]: where the pass's keys and values go.
+    /// `[tokens]`: places of the pass's keys and values in the flat cache.
     index: Tensor,
     phase: Phase,
 }
 
+/// The tokens that a pass attends to.
 #[derive(Debug)]
 enum Phase {
-    /// Whole prompts; each looks at itself.
+    /// Whole prompts; each attends to itself.
     Prefill(PackedAttention),
-    /// One token for each of the first `rows` slots; each looks at its slot's first `width` tokens.
+    /// One token for each of the first `rows` slots; each attends to its slot's first `width` tokens.
     Decode { rows: i64, width: i64 },
 }
 
 impl<'a> CachedAttention<'a> {
-    /// For packed prompts: slot and number of tokens of each, in order. The slots begin anew.
-    pub fn prefill(cache: &'a mut KvCache, prompts: &[(usize, usize)], device: Device) -> Self {
+    /// A pass over packed prompts, given in order by their slot and number of tokens. The slots are emptied first.
+    pub(crate) fn prefill(cache: &'a mut KvCache, prompts: &[(usize, usize)], device: Device) -> Self {
         let place = |&(slot, length): &(usize, usize)| cache.index(slot, 0)..cache.index(slot, length);
         let index: Vec<i64> = prompts.iter().flat_map(place).collect();
         let lengths: Vec<usize> = prompts.iter().map(|prompt| prompt.1).collect();
@@ -38,9 +39,9 @@ impl<'a> CachedAttention<'a> {
         Self { cache, index: Tensor::from_slice(&index).to_device(device), phase }
     }
 
-    /// For one token of each of the first `rows` slots, at the flat `index` [rows]; `longest` tokens stand in the longest slot,
-    /// this one included.
-    pub fn decode(cache: &'a mut KvCache, index: Tensor, longest: usize) -> Self {
+    /// A pass over one token of each of the first slots, at the flat `index` `[rows]`. The longest slot holds `longest`
+    /// tokens, the new one included.
+    pub(crate) fn decode(cache: &'a mut KvCache, index: Tensor, longest: usize) -> Self {
         cache.fill(&index);
         let phase = Phase::Decode { rows: index.size()[0], width: round_up(longest) as i64 };
         Self { cache, index, phase }
@@ -68,7 +69,7 @@ impl Attention for CachedAttention<'_> {
 
 #[cfg(test)]
 mod tests {
-    use policy::{Decoder, ModelConfig};
+    use policy::{Decoder, ModelConfig, Placement};
     use tch::Kind;
 
     use super::*;
@@ -76,12 +77,12 @@ mod tests {
 
     fn decoder(kv_heads: i64) -> Decoder {
         let json = serde_json::json!({
-            "model_type": "qwen2", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "vocab_size": 128,
-            "num_attention_heads": 4, "num_key_value_heads": kv_heads, "max_position_embeddings": 256,
-            "rms_norm_eps": 1e-6, "rope_theta": 1e4, "initializer_range": 0.3,
+            "model_type": "qwen2", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3,
+            "vocab_size": 128, "num_attention_heads": 4, "num_key_value_heads": kv_heads,
+            "max_position_embeddings": 256, "rms_norm_eps": 1e-6, "rope_theta": 1e4, "initializer_range": 0.3,
         });
         let config = ModelConfig::from_json(&json).expect("a config");
-        Decoder::random(&config, 3, Device::Cpu, Kind::Float)
+        Decoder::random(&config, 3, Placement::CPU)
     }
 
     fn ids(from: i64, to: i64, salt: i64) -> Tensor {
@@ -95,8 +96,8 @@ mod tests {
         let positions = |from, to| Tensor::arange_start(from, to, (Kind::Int64, Device::Cpu));
         let prompts = [7i64, 30];
         let num_decoded = 9i64;
-        let mut cache = KvCache::new(decoder.config(), (Kind::Float, Device::Cpu), 4096);
-        cache.reserve(Demand { rows: 2, tokens: 39, most_tokens: 39 }).expect("room");
+        let mut cache = KvCache::new(decoder.config(), Placement::CPU, 4096);
+        cache.reserve(Demand { sequences: 2, tokens: 39, most_tokens: 39 }).expect("room");
         let packed_ids = Tensor::cat(&[ids(0, prompts[0], 0), ids(0, prompts[1], 1)], 0);
         let packed_positions = Tensor::cat(&[positions(0, prompts[0]), positions(0, prompts[1])], 0);
         let places = [(1, prompts[0] as usize), (0, prompts[1] as usize)];

@@ -1,16 +1,18 @@
 //! The key-value cache: one slot for each completion in flight, in one tensor for each layer.
 //!
-//! Slots are rows 0..n without holes while decoding, so that attention reads plain views and gathers nothing. Memory grows with the
-//! longest completion, in doublings, and stays within the budget. This file must not know requests, sampling or stop conditions.
+//! Slots 0..n have no holes while decoding, so that attention reads plain views and gathers nothing. Memory grows with
+//! the longest completion, in doublings, and stays within the budget. This file must not know requests, sampling or
+//! stop conditions.
 
-use policy::ModelConfig;
-use tch::{Device, Kind, TchError, Tensor};
+use policy::{ModelConfig, Placement};
+use tch::{TchError, Tensor};
 
-use crate::RolloutError;
+use crate::error::RolloutError;
 
-/// Widths and capacities are multiples of this: few distinct shapes, and rows aligned for every attention kernel.
+/// Widths and capacities are multiples of this many tokens: few distinct shapes, and rows aligned for every attention
+/// kernel.
 const TOKEN_STEP: usize = 32;
-/// The capacity that a cache begins with, where completions may get that long.
+/// Tokens a slot that a cache begins with, where completions may get that long.
 const FIRST_CAPACITY: usize = 128;
 
 /// Rounds a number of tokens up to the cache's step.
@@ -18,27 +20,28 @@ pub(crate) fn round_up(num_tokens: usize) -> usize {
     num_tokens.next_multiple_of(TOKEN_STEP)
 }
 
-/// What the rows in flight need.
+/// Room that the sequences in flight need.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Demand {
-    /// Rows.
-    pub rows: usize,
-    /// Tokens of the longest row now.
-    pub tokens: usize,
-    /// Tokens that the longest row may come to.
-    pub most_tokens: usize,
+    /// Sequences, one a slot.
+    pub(crate) sequences: usize,
+    /// Tokens that the longest sequence needs now.
+    pub(crate) tokens: usize,
+    /// Most tokens that the longest sequence may have.
+    pub(crate) most_tokens: usize,
 }
 
-/// Keys, values and the mask of what is filled.
+/// Keys and values of all slots, and the mask of filled places.
 #[derive(Debug)]
 pub(crate) struct KvCache {
-    /// Keys and values of each layer, [slots * capacity, kv_heads * head_dim].
+    /// Keys and values of each layer, `[slots * capacity, kv_heads * head_dim]`.
     layers: Vec<[Tensor; 2]>,
-    /// [slots * capacity]: 0 where a token stands, -inf elsewhere; added to attention scores.
+    /// `[slots * capacity]`: 0 at filled places, -inf elsewhere; added to attention scores.
     mask: Tensor,
     num_slots: usize,
+    /// Tokens a slot.
     capacity: usize,
-    /// Most of slots x capacity.
+    /// Most tokens in all slots: bound of slots x capacity.
     budget: usize,
     num_kv_heads: i64,
     head_dim: i64,
@@ -46,7 +49,8 @@ pub(crate) struct KvCache {
 
 impl KvCache {
     /// An empty cache for a model, which will hold at most `budget` tokens.
-    pub fn new(config: &ModelConfig, options: (Kind, Device), budget: usize) -> Self {
+    pub(crate) fn new(config: &ModelConfig, placement: Placement, budget: usize) -> Self {
+        let options = placement.options();
         let empty = || Tensor::zeros([0, config.num_key_value_heads * config.head_dim], options);
         Self {
             layers: (0..config.num_hidden_layers).map(|_| [empty(), empty()]).collect(),
@@ -59,18 +63,19 @@ impl KvCache {
         }
     }
 
-    /// Makes room. What the first `demand.rows` slots hold stays, up to `demand.tokens`.
+    /// Makes room. The first `demand.sequences` slots keep their first `demand.tokens` tokens.
     ///
     /// # Errors
-    /// libtorch cannot allocate it.
-    pub fn reserve(&mut self, demand: Demand) -> Result<(), RolloutError> {
-        if demand.rows <= self.num_slots && demand.tokens <= self.capacity {
+    /// libtorch cannot allocate the tensors.
+    pub(crate) fn reserve(&mut self, demand: Demand) -> Result<(), RolloutError> {
+        if demand.sequences <= self.num_slots && demand.tokens <= self.capacity {
             return Ok(());
         }
         let (num_slots, capacity) = self.plan(demand);
         self.resize(num_slots, capacity).map_err(|source| RolloutError::CacheAllocation { num_slots, capacity, source })
     }
 
+    /// Slots and capacity that meet a demand: generous within the budget, else as small as possible.
     fn plan(&self, demand: Demand) -> (usize, usize) {
         let needed = round_up(demand.tokens);
         let capacity = if demand.tokens <= self.capacity {
@@ -78,15 +83,16 @@ impl KvCache {
         } else {
             needed.max(round_up(demand.most_tokens.min(FIRST_CAPACITY.max(2 * self.capacity))))
         };
-        let num_slots = demand.rows.max(self.num_slots);
+        let num_slots = demand.sequences.max(self.num_slots);
         let within = |slots: usize, capacity: usize| slots * capacity <= self.budget;
         match () {
             () if within(num_slots, capacity) => (num_slots, capacity),
-            () if within(demand.rows, capacity) => (demand.rows, capacity),
-            () => (demand.rows, needed),
+            () if within(demand.sequences, capacity) => (demand.sequences, capacity),
+            () => (demand.sequences, needed),
         }
     }
 
+    /// Replaces the tensors by ones of another size, which keep the tokens that fit.
     fn resize(&mut self, num_slots: usize, capacity: usize) -> Result<(), TchError> {
         let old = (self.num_slots as i64, self.capacity as i64);
         let new = (num_slots as i64, capacity as i64);
@@ -111,46 +117,46 @@ impl KvCache {
         Ok(())
     }
 
-    /// Where a slot's token stands in the flat cache.
-    pub fn index(&self, slot: usize, position: usize) -> i64 {
+    /// Place of a slot's token in the flat cache.
+    pub(crate) fn index(&self, slot: usize, position: usize) -> i64 {
         (slot * self.capacity + position) as i64
     }
 
-    /// Writes `key` and `value` [tokens, kv_heads, head_dim] at the flat `index` [tokens].
-    pub fn write(&mut self, layer: usize, index: &Tensor, key: &Tensor, value: &Tensor) {
+    /// Writes `key` and `value`, `[tokens, kv_heads, head_dim]` each, at the flat `index` `[tokens]`.
+    pub(crate) fn write(&mut self, layer: usize, index: &Tensor, key: &Tensor, value: &Tensor) {
         let width = self.num_kv_heads * self.head_dim;
         for (cached, new) in self.layers[layer].iter_mut().zip([key, value]) {
             let _ = cached.index_copy_(0, index, &new.reshape([-1, width]));
         }
     }
 
-    /// Keys and values of the first `rows` slots, [rows, kv_heads, width, head_dim] each.
-    pub fn read(&self, layer: usize, rows: i64, width: i64) -> [Tensor; 2] {
+    /// Keys and values of the first `width` tokens of the first `rows` slots, `[rows, kv_heads, width, head_dim]` each.
+    pub(crate) fn read(&self, layer: usize, rows: i64, width: i64) -> [Tensor; 2] {
         let token = self.num_kv_heads * self.head_dim;
         let shape = [rows, self.num_kv_heads, width, self.head_dim];
         let strides = [self.capacity as i64 * token, self.head_dim, token, 1];
         self.layers[layer].each_ref().map(|cached| cached.as_strided(shape, strides, None))
     }
 
-    /// Marks the tokens at the flat `index` as filled.
-    pub fn fill(&mut self, index: &Tensor) {
+    /// Marks the places at the flat `index` `[tokens]` as filled.
+    pub(crate) fn fill(&mut self, index: &Tensor) {
         let _ = self.mask.index_fill_(0, index, 0.0);
     }
 
-    /// [rows, 1, queries, width]: 0 where a slot's token stands, -inf elsewhere.
-    pub fn mask(&self, rows: i64, queries: i64, width: i64) -> Tensor {
+    /// `[rows, 1, queries, width]`: 0 at a slot's filled places, -inf elsewhere.
+    pub(crate) fn mask(&self, rows: i64, queries: i64, width: i64) -> Tensor {
         self.mask.as_strided([rows, 1, queries, width], [self.capacity as i64, 0, 0, 1], None)
     }
 
-    /// A slot begins anew with `num_tokens` filled.
-    pub fn restart(&mut self, slot: usize, num_tokens: usize) {
+    /// Marks a slot's first `num_tokens` places as filled and the others as empty.
+    pub(crate) fn restart(&mut self, slot: usize, num_tokens: usize) {
         let mut row = self.slot_row(&self.mask, slot, self.capacity);
         let _ = row.fill_(f64::NEG_INFINITY);
         let _ = row.narrow(0, 0, num_tokens as i64).zero_();
     }
 
-    /// Slot `to` begins anew with slot `from`'s first `num_tokens` tokens.
-    pub fn copy(&mut self, from: usize, to: usize, num_tokens: usize) {
+    /// Replaces the tokens of slot `to` by the first `num_tokens` of slot `from`.
+    pub(crate) fn copy(&mut self, from: usize, to: usize, num_tokens: usize) {
         for tensor in self.layers.iter().flatten() {
             self.slot_row(tensor, to, num_tokens).copy_(&self.slot_row(tensor, from, num_tokens));
         }
@@ -164,6 +170,8 @@ impl KvCache {
 
 #[cfg(test)]
 mod tests {
+    use tch::{Device, Kind};
+
     use super::*;
 
     fn cache(budget: usize) -> KvCache {
@@ -171,11 +179,11 @@ mod tests {
             "model_type": "llama", "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "vocab_size": 8,
             "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 4096, "rms_norm_eps": 1e-6,
         });
-        KvCache::new(&ModelConfig::from_json(&json).expect("a config"), (Kind::Float, Device::Cpu), budget)
+        KvCache::new(&ModelConfig::from_json(&json).expect("a config"), Placement::CPU, budget)
     }
 
-    fn demand(rows: usize, tokens: usize) -> Demand {
-        Demand { rows, tokens, most_tokens: 4096 }
+    fn demand(sequences: usize, tokens: usize) -> Demand {
+        Demand { sequences, tokens, most_tokens: 4096 }
     }
 
     fn token(value: f32) -> Tensor {
@@ -201,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_trades_rows_for_tokens() {
+    fn the_budget_trades_sequences_for_tokens() {
         let mut cache = cache(1024);
         cache.reserve(demand(8, 100)).expect("room");
         assert_eq!((cache.num_slots, cache.capacity), (8, 128));

@@ -1,17 +1,18 @@
-//! What the engine is asked for and what it hands back.
+//! The engine's requests and its completions.
 //!
-//! These types must not know verdicts or rewards: a completion is token ids, text and the logprobs that were true while sampling.
+//! These types must not know verdicts or rewards: a completion is token ids, text and the logprobs recorded while
+//! sampling.
 
 use serde::{Deserialize, Serialize};
 
 /// One completion to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RolloutRequest {
-    /// The task; with `sample_index` and the seed it addresses the random numbers.
+    /// Identity of the task; with `sample_index` and the seed it addresses the random numbers.
     pub task_id: String,
-    /// Which of the task's completions this is.
+    /// Number of this completion among the task's.
     pub sample_index: u64,
-    /// The prompt's tokens; at least one.
+    /// Token ids of the prompt; at least one.
     pub prompt_ids: Vec<u32>,
 }
 
@@ -21,9 +22,9 @@ pub struct RolloutRequest {
 pub enum FinishReason {
     /// An end-of-sequence or stop id was sampled; it is the last of the completion's ids.
     Stop,
-    /// A stop string stood in the text.
+    /// A stop string was found in the text.
     StopString,
-    /// `max_new_tokens` or the model's positions were used up.
+    /// The completion reached `max_new_tokens` or the model's last position.
     Length,
 }
 
@@ -41,30 +42,31 @@ impl FinishReason {
 /// One finished completion.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Completion {
-    /// The request's task.
+    /// Identity of the request's task.
     pub task_id: String,
-    /// The request's sample.
+    /// The request's number among the task's completions.
     pub sample_index: u64,
-    /// The prompt's tokens.
+    /// Token ids of the prompt.
     pub prompt_ids: Vec<u32>,
-    /// The sampled tokens, with the stop token where one was sampled.
+    /// Token ids that were sampled, with the stop token where one was.
     pub ids: Vec<u32>,
-    /// The text: without special tokens and the stop token, cut before a stop string.
+    /// Text of `ids`, without special tokens and the stop token, cut before a stop string.
     pub text: String,
-    /// One for each of `ids`: logprob under the distribution that was sampled from, that is after temperature and filters,
+    /// Logprob of each of `ids` under the distribution that was sampled from: after temperature and filters,
     /// renormalised. Greedy sampling draws from a point mass: 0.
     pub rollout_logprobs: Vec<f32>,
-    /// One for each of `ids`: logprob under the model's own softmax at temperature 1, before any filter.
+    /// Logprob of each of `ids` under the model's own softmax at temperature 1, before any filter.
     pub raw_logprobs: Vec<f32>,
-    /// Mean over `ids` of the entropy, in nats, of the temperature-scaled distribution before filters (greedy: temperature 1).
+    /// Mean over `ids` of the entropy, in nats, of the temperature-scaled distribution before filters (greedy:
+    /// temperature 1).
     pub entropy: f32,
-    /// Why it ended.
+    /// Why the completion ended.
     pub finish_reason: FinishReason,
-    /// The version of the weights that made it.
+    /// Version of the weights that sampled the completion, as the caller counts them.
     pub policy_version: u64,
 }
 
-/// What one generation did and what it took.
+/// Counts and times of one generation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct GenerationStats {
     /// Completions delivered.
@@ -77,9 +79,10 @@ pub struct GenerationStats {
     pub num_completion_tokens: usize,
     /// Prefill calls.
     pub num_prefills: usize,
-    /// Decode steps: each gives every active row one token.
+    /// Decode steps: each gives every sequence in flight one token.
     pub num_decode_steps: usize,
-    /// Seconds filling the cache with prompts. On CUDA the work is queued: what is not done on return counts as decoding.
+    /// Seconds filling the cache with prompts. On CUDA the work is queued: what is unfinished on return counts as
+    /// decoding.
     pub prefill_seconds: f64,
     /// Seconds decoding, sampling and checking stop conditions.
     pub decode_seconds: f64,

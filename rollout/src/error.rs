@@ -1,28 +1,30 @@
-//! What can go wrong between a prompt and its completion.
+//! Errors between a prompt and its completion.
 //!
-//! Requests and parameters are checked before anything runs, so that the first variants never arrive after an hour of sampling.
+//! Requests and parameters are checked before anything runs, so that the first five variants never come after an hour
+//! of sampling.
 
-/// Why a generation did not run, or stopped.
+/// An error of a generation, found before it runs or while it does.
 #[derive(Debug, thiserror::Error)]
 pub enum RolloutError {
     /// A field of the sampling parameters or engine options has a value that cannot be used.
     #[error("{field} = {value}: {expected}")]
     InvalidField {
-        /// The field's name as it stands in the config.
+        /// Name of the field in the configuration.
         field: &'static str,
         /// The value that was given.
         value: String,
-        /// What the field may be.
+        /// Values that the field may have.
         expected: &'static str,
     },
     /// A request has no prompt ids.
     #[error(
-        "task {task_id}, sample {sample_index}: the prompt is empty; a decoder needs at least one token to continue from"
+        "task {task_id}, sample {sample_index}: the prompt is empty; \
+         a decoder needs at least one token to continue from"
     )]
     EmptyPrompt {
-        /// The request's task.
+        /// Identity of the request's task.
         task_id: String,
-        /// The request's sample.
+        /// The request's number among the task's completions.
         sample_index: u64,
     },
     /// A prompt leaves no position for a completion.
@@ -31,11 +33,11 @@ pub enum RolloutError {
          (max_position_embeddings) and the completion needs at least one; shorten or drop the prompt"
     )]
     PromptTooLong {
-        /// The request's task.
+        /// Identity of the request's task.
         task_id: String,
         /// Tokens in the prompt.
         num_tokens: usize,
-        /// Positions the model has.
+        /// Positions that the model has.
         max_positions: usize,
     },
     /// A prompt holds an id that the embedding does not have.
@@ -44,13 +46,13 @@ pub enum RolloutError {
          the tokenizer and the weights do not belong together"
     )]
     TokenOutOfRange {
-        /// The request's task.
+        /// Identity of the request's task.
         task_id: String,
-        /// Where in the prompt, from 0.
+        /// Position in the prompt, from 0.
         index: usize,
-        /// The id.
+        /// The id that is out of range.
         id: u32,
-        /// The model's vocabulary.
+        /// Entries of the model's vocabulary.
         vocab_size: usize,
     },
     /// One request alone does not fit the cache.
@@ -59,11 +61,11 @@ pub enum RolloutError {
          raise cache_tokens or lower max_new_tokens"
     )]
     CacheTooSmall {
-        /// The request's task.
+        /// Identity of the request's task.
         task_id: String,
         /// Prompt and longest completion, rounded up to the cache's step.
         num_tokens: usize,
-        /// The budget.
+        /// The cache's budget, in tokens.
         cache_tokens: usize,
     },
     /// The caller asked to stop. Completions delivered before stay valid.
@@ -78,29 +80,30 @@ pub enum RolloutError {
          the weights are broken (a diverged update, or a truncated checkpoint)"
     )]
     NotFinite {
-        /// The request's task.
+        /// Identity of the request's task.
         task_id: String,
-        /// The request's sample.
+        /// The request's number among the task's completions.
         sample_index: u64,
-        /// The completion's token, from 0.
+        /// Position in the completion, from 0.
         position: usize,
     },
     /// The tokenizer could not turn a completion into text.
     #[error("decoding a completion of task {task_id}: {source}")]
     Decode {
-        /// The request's task.
+        /// Identity of the request's task.
         task_id: String,
         /// The tokenizer's error.
         source: policy::PolicyError,
     },
     /// libtorch refused to allocate the key-value cache.
     #[error(
-        "allocating a key-value cache of {num_slots} rows x {capacity} tokens: {source}; lower max_batch or cache_tokens"
+        "allocating a key-value cache of {num_slots} rows x {capacity} tokens: {source}; \
+         lower max_sequences or cache_tokens"
     )]
     CacheAllocation {
-        /// Rows asked for.
+        /// Slots asked for, one a sequence.
         num_slots: usize,
-        /// Tokens for each row.
+        /// Tokens a slot.
         capacity: usize,
         /// libtorch's error.
         source: tch::TchError,

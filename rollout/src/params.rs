@@ -1,32 +1,34 @@
-//! How to sample and how much to batch: the two config sections of this crate, checked before use.
+//! Sampling parameters and engine options: the two config sections of this crate, checked before use.
 //!
-//! They must not know the policy: which ids end a sequence is the policy's business (`eos_ids`), what is added here is the caller's.
+//! They must not know the policy: its own `eos_ids` stand with its weights, and `stop_ids` here are the caller's.
 
 use serde::{Deserialize, Serialize};
 
-use crate::RolloutError;
+use crate::error::RolloutError;
 
-/// How tokens are drawn and when a completion ends.
+/// Distribution that tokens are drawn from, and conditions that end a completion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SamplingParams {
-    /// Divides the logits before sampling. 0 takes the likeliest token (greedy); 1 samples from the model's own distribution.
+    /// Divides the logits before sampling. 0 takes the likeliest token (greedy); 1 samples from the model's own
+    /// distribution.
     pub temperature: f64,
-    /// Keeps the smallest set of tokens whose probability reaches this mass, in (0, 1]. 1 is off.
+    /// Keeps the smallest set of tokens whose probability reaches this mass, in `(0, 1]`. 1 is off.
     pub top_p: f64,
     /// Keeps this many likeliest tokens (and any equal to the last). 0 is off.
     pub top_k: usize,
-    /// Drops tokens less likely than this share of the likeliest one, in [0, 1]. 0 is off.
+    /// Drops tokens less likely than this share of the likeliest one, in `[0, 1]`. 0 is off.
     pub min_p: f64,
-    /// Most tokens in a completion; fewer where the model's positions end before.
+    /// Most tokens in a completion; fewer where the model's positions end earlier.
     pub max_new_tokens: usize,
-    /// Token ids that end a completion besides the policy's own end-of-sequence ids. The id sampled stays in the completion's ids.
+    /// Token ids that end a completion besides the policy's own end-of-sequence ids. The sampled one stays in the
+    /// completion's ids.
     pub stop_ids: Vec<u32>,
-    /// Texts that end a completion; its text is cut before the earliest. They are sought in the text without special tokens.
+    /// Texts that end a completion, sought in its text without special tokens; the text is cut before the earliest.
     pub stop_strings: Vec<String>,
-    /// Seeds the addressed random numbers: the same seed, task and sample give the same draws in any batch.
+    /// Seed of the addressed random numbers: the same seed, task and sample give the same draws in any batch.
     pub seed: u64,
-    /// Samples on past the policy's end-of-sequence ids (for timings); `stop_ids` still end a completion.
+    /// Continues past the policy's end-of-sequence ids (for timings); `stop_ids` still end a completion.
     pub ignore_eos: bool,
 }
 
@@ -70,22 +72,23 @@ impl SamplingParams {
     }
 }
 
-/// How many completions run at once and how much memory their keys and values may take.
+/// Most completions that run at once, and memory that their keys and values may take.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineOptions {
     /// Most completions in flight. Larger is faster until the cores or the memory are full.
-    pub max_batch: usize,
-    /// Most tokens in the key-value cache, counted as rows x longest row; rows wait where prompt and longest completion would not
-    /// fit. A token takes 2 x layers x key-value heads x head_dim numbers.
+    pub max_sequences: usize,
+    /// Most tokens in the key-value cache, counted as sequences x longest sequence; requests wait while prompt and
+    /// longest completion would not fit. A token takes 2 x layers x key-value heads x head_dim numbers.
     pub cache_tokens: usize,
-    /// Most prompt tokens in one prefill (one prompt always goes through, however long). Bounds the activations' memory.
+    /// Most prompt tokens in one prefill (one prompt always goes through, however long). Bounds the activations'
+    /// memory.
     pub prefill_tokens: usize,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { max_batch: 32, cache_tokens: 65_536, prefill_tokens: 4096 }
+        Self { max_sequences: 32, cache_tokens: 65_536, prefill_tokens: 4096 }
     }
 }
 
@@ -96,7 +99,7 @@ impl EngineOptions {
     /// [`RolloutError::InvalidField`] names the first field that is 0.
     pub fn validate(&self) -> Result<(), RolloutError> {
         for (field, value) in [
-            ("max_batch", self.max_batch),
+            ("max_sequences", self.max_sequences),
             ("cache_tokens", self.cache_tokens),
             ("prefill_tokens", self.prefill_tokens),
         ] {
@@ -139,7 +142,7 @@ mod tests {
             let message = params.validate().expect_err(field).to_string();
             assert!(message.starts_with(field), "{message}");
         }
-        let options = EngineOptions { max_batch: 0, ..EngineOptions::default() };
-        assert!(options.validate().expect_err("no rows").to_string().starts_with("max_batch = 0"));
+        let options = EngineOptions { max_sequences: 0, ..EngineOptions::default() };
+        assert!(options.validate().expect_err("no sequences").to_string().starts_with("max_sequences = 0"));
     }
 }

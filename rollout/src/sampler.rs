@@ -1,13 +1,14 @@
 //! From logits to tokens: temperature, top-k, top-p and min-p, then the inverse of the cumulative distribution.
 //!
-//! The filters and their order are those of transformers' `generate`; each looks at what the ones before it left. Top-p keeps the
-//! smallest set of likeliest tokens whose mass reaches p (Holtzman et al., arXiv 1904.09751); min-p keeps tokens at least p times
-//! as likely as the likeliest (arXiv 2407.01082). Softmax is float32, the cumulative sum float64. This file must not know where
-//! the uniform numbers come from, nor which row belongs to which task.
+//! The filters and their order are those of transformers' `generate`; each sees the tokens that the ones before it
+//! left. Top-p keeps the smallest set of likeliest tokens whose mass reaches p (Holtzman et al., arXiv 1904.09751);
+//! min-p keeps tokens at least p times as likely as the likeliest (arXiv 2407.01082). Softmax is float32, the
+//! cumulative sum float64. This file must not know where the uniform numbers come from, nor which row belongs to which
+//! task.
 
 use tch::{Kind, Tensor};
 
-use crate::SamplingParams;
+use crate::params::SamplingParams;
 
 /// Draws one token for each row of logits.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,11 +22,11 @@ pub struct Sampler {
 /// One drawn token.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SampledToken {
-    /// The token.
+    /// Token id, a column of the logits.
     pub id: u32,
-    /// Its logprob after temperature and filters, renormalised; 0 when greedy.
+    /// Logprob after temperature and filters, renormalised; 0 when greedy.
     pub rollout_logprob: f32,
-    /// Its logprob under the model's softmax at temperature 1.
+    /// Logprob under the model's softmax at temperature 1.
     pub raw_logprob: f32,
     /// Entropy in nats of the temperature-scaled distribution before filters (greedy: temperature 1).
     pub entropy: f32,
@@ -42,7 +43,7 @@ impl Sampler {
         }
     }
 
-    /// Draws from `logits` [rows, vocab] float32 with one number in [0, 1) for each row, `uniforms` (\[rows\] float64).
+    /// Draws from `logits` `[rows, vocab]` float32 with `uniforms` `[rows]` float64, a number in `[0, 1)` for each row.
     ///
     /// Logits that are not numbers give tokens whose `raw_logprob` is not finite.
     pub fn sample(&self, logits: &Tensor, uniforms: &Tensor) -> Vec<SampledToken> {
@@ -56,7 +57,7 @@ impl Sampler {
         drawn.chunks_exact(4).map(token).collect()
     }
 
-    /// Id, rollout logprob, raw logprob and entropy in one tensor [rows, 4] float64: one transfer to the host.
+    /// Id, rollout logprob, raw logprob and entropy in one tensor `[rows, 4]` float64: one transfer to the host.
     fn draw(&self, logits: &Tensor, uniforms: &Tensor) -> Tensor {
         let raw = logits.log_softmax(-1, Kind::Float); // [rows, vocab]
         if self.temperature == 0.0 {
@@ -89,8 +90,8 @@ impl Sampler {
         self.top_k > 0 || self.top_p < 1.0 || self.min_p > 0.0
     }
 
-    /// `logits` [rows, vocab] over the temperature, with -inf for every token that a filter drops. Greedy parameters leave the
-    /// temperature out.
+    /// `logits` `[rows, vocab]` over the temperature, with -inf for every token that a filter drops. Greedy parameters
+    /// leave the temperature out.
     pub fn filter(&self, logits: &Tensor) -> Tensor {
         let vocab = logits.size()[1];
         let mut kept = match self.temperature {
@@ -118,17 +119,18 @@ impl Sampler {
     }
 }
 
-/// [rows, 1]: the entropy of each row, from logprobs and probabilities [rows, vocab].
+/// Entropy of each row in nats, `[rows, 1]`, from logprobs and probabilities `[rows, vocab]`.
 fn entropy(logprobs: &Tensor, probs: &Tensor) -> Tensor {
     (probs * logprobs).sum_dim_intlist([-1].as_slice(), true, Kind::Float).neg()
 }
 
-/// The first token of each row whose cumulative probability exceeds the row's share of the total: [rows, 1] int64.
+/// The first token of each row whose cumulative probability exceeds `uniforms` times the row's total: `[rows, 1]`
+/// int64.
 fn inverse_cumulative(probs: &Tensor, uniforms: &Tensor) -> Tensor {
     let cumulative = probs.cumsum(-1, Kind::Double); // [rows, vocab]
     let last = cumulative.size()[1] - 1;
     let targets = cumulative.narrow(1, last, 1) * uniforms.unsqueeze(1);
-    // Only a sum that is not a number is exceeded nowhere.
+    // The search goes past the last token only where a sum is not a number.
     targets.searchsorted(&cumulative, false, true, "right", None::<&Tensor>).clamp_max(last)
 }
 

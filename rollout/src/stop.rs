@@ -1,20 +1,22 @@
-//! When a completion ends: stop ids, and stop strings sought in the text as it grows.
+//! The end of a completion: stop ids, and stop strings sought in the text as it grows.
 //!
-//! Decoding all of a completion after every token would cost the square of its length, so only the tokens since the last finished
-//! character are decoded anew, and only a tail as long as the longest stop string is searched. This file must not know tensors.
+//! Decoding a whole completion after every token would cost the square of its length. So only the tokens since the last
+//! finished character are decoded again, and only a tail as long as the longest stop string is searched. This file must
+//! not know tensors.
 
 use std::collections::HashSet;
 
 use policy::{PolicyError, Tokenizer};
 
-use crate::{RolloutError, SamplingParams};
+use crate::error::RolloutError;
+use crate::params::SamplingParams;
 
-/// What stands for bytes that are no UTF-8, or not yet.
+/// U+FFFD, which decoding puts in the place of bytes that are no UTF-8, or not yet.
 const REPLACEMENT: char = '\u{FFFD}';
-/// A character has at most four bytes, hence tokens; what is still unfinished then never will be.
+/// A UTF-8 character has at most four bytes, hence tokens: bytes still incomplete after so many are no character.
 const MOST_PENDING_TOKENS: usize = 4;
 
-/// The conditions of one generation.
+/// The stop conditions of one generation.
 #[derive(Debug)]
 pub(crate) struct StopRules {
     ids: HashSet<u32>,
@@ -24,8 +26,8 @@ pub(crate) struct StopRules {
 }
 
 impl StopRules {
-    /// The policy's end-of-sequence ids (unless ignored) and the parameters' own conditions.
-    pub fn new(params: &SamplingParams, eos_ids: &[u32]) -> Self {
+    /// Rules from the policy's end-of-sequence ids (unless ignored) and the parameters' own conditions.
+    pub(crate) fn new(params: &SamplingParams, eos_ids: &[u32]) -> Self {
         let eos_ids = if params.ignore_eos { &[] } else { eos_ids };
         Self {
             ids: params.stop_ids.iter().chain(eos_ids).copied().collect(),
@@ -34,25 +36,25 @@ impl StopRules {
         }
     }
 
-    /// Whether this token ends a completion.
-    pub fn is_stop_id(&self, id: u32) -> bool {
+    /// True for a token that ends a completion.
+    pub(crate) fn is_stop_id(&self, id: u32) -> bool {
         self.ids.contains(&id)
     }
 
-    /// Whether any text must be looked at.
-    pub fn has_strings(&self) -> bool {
+    /// True where the text must be searched.
+    pub(crate) fn has_strings(&self) -> bool {
         !self.strings.is_empty()
     }
 
-    /// Where the earliest stop string begins in `text`, in bytes.
-    pub fn find(&self, text: &str) -> Option<usize> {
+    /// Byte at which the earliest stop string begins in `text`.
+    pub(crate) fn find(&self, text: &str) -> Option<usize> {
         self.strings.iter().filter_map(|string| text.find(string.as_str())).min()
     }
 }
 
-/// Ids to text, without special tokens: the tokenizer, or a stand-in.
+/// Ids to text, without special tokens: the tokenizer, or a stand-in in tests.
 pub(crate) trait Decode {
-    /// The text of `ids`; incomplete characters become U+FFFD.
+    /// Text of `ids`; incomplete characters become U+FFFD.
     fn decode_text(&self, ids: &[u32]) -> Result<String, PolicyError>;
 }
 
@@ -65,21 +67,23 @@ impl Decode for Tokenizer {
 /// The end of a growing completion's text.
 #[derive(Debug, Default)]
 pub(crate) struct TextTail {
-    /// Tokens before this are in `tail` or forgotten; those since `context` are decoded again, because a token's text may depend
-    /// on its neighbour (a leading space, the bytes of one character).
+    /// Number of tokens whose text is in `tail` or forgotten.
     settled: usize,
+    /// The first token to decode again. It stands before `settled`, because a token's text may depend on its neighbour
+    /// (a leading space, the bytes of one character).
     context: usize,
-    /// The text of `context..settled` decoded alone.
+    /// Text of the tokens `context..settled`, decoded alone.
     context_text: String,
+    /// The end of the settled text: enough bytes to hold the longest stop string.
     tail: String,
 }
 
 impl TextTail {
-    /// Looks at the tokens that `ids` (the whole completion so far) gained; true when a stop string stands in the text.
+    /// Searches the tokens that `ids` (the whole completion so far) gained; true once the text holds a stop string.
     ///
     /// # Errors
     /// The tokenizer refuses the ids.
-    pub fn ends(&mut self, ids: &[u32], rules: &StopRules, decoder: &impl Decode) -> Result<bool, PolicyError> {
+    pub(crate) fn ends(&mut self, ids: &[u32], rules: &StopRules, decoder: &impl Decode) -> Result<bool, PolicyError> {
         let text = decoder.decode_text(&ids[self.context..])?;
         let gained = text.strip_prefix(self.context_text.as_str()).unwrap_or(&text);
         let certain = gained.trim_end_matches(REPLACEMENT);
@@ -105,7 +109,7 @@ impl TextTail {
     }
 }
 
-/// The text of a finished completion, and whether a stop string cut it. `ids` come without the stop token.
+/// Text of a finished completion, and true where a stop string cut it. `ids` come without the stop token.
 ///
 /// # Errors
 /// The tokenizer refuses the ids; `task_id` is named.
@@ -149,7 +153,7 @@ mod tests {
         bytes.iter().map(|&byte| u32::from(byte)).collect()
     }
 
-    /// After how many tokens the text is found to end.
+    /// Number of tokens after which the text is found to end.
     fn ends_after(bytes: &[u8], rules: &StopRules) -> Option<usize> {
         let ids = ids(bytes);
         let mut tail = TextTail::default();

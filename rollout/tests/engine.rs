@@ -1,9 +1,9 @@
-//! The engine's identities on a small random model: batches, order, budgets and restarts change no completion, and the logprobs
-//! recorded while sampling are those that a whole forward pass gives.
+//! The engine's identities on a small random model: batches, order, budgets and restarts change no completion, and the
+//! logprobs recorded while sampling are those that a whole forward pass gives.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use policy::{Decoder, ModelConfig, PackedAttention, Policy};
+use policy::{Decoder, ModelConfig, PackedAttention, Placement, Policy};
 use rollout::{
     Completion, EngineOptions, FinishReason, GenerationStats, RolloutError, RolloutRequest, SamplingParams, generate,
 };
@@ -20,11 +20,11 @@ fn policy() -> Policy {
         "rms_norm_eps": 1e-6, "rope_theta": 1e4, "initializer_range": 0.3, "eos_token_id": 2,
     });
     let config = ModelConfig::from_json(&json).expect("a config");
-    let decoder = Decoder::random(&config, 11, Device::Cpu, Kind::Float);
+    let decoder = Decoder::random(&config, 11, Placement::CPU);
     let tokenizer = policy::train_tokenizer(["one two three"].into_iter(), 261).expect("a tokenizer");
     let folder = tempfile::tempdir().expect("a folder");
     policy::write_folder(folder.path(), &decoder, &tokenizer, policy::CHAT_TEMPLATE, "<|im_end|>").expect("written");
-    Policy::load(folder.path(), Device::Cpu, Kind::Float).expect("a policy")
+    Policy::load(folder.path(), Placement::CPU).expect("a policy")
 }
 
 /// Four tasks with prompts of 1 to 25 tokens, three completions each.
@@ -85,14 +85,14 @@ fn neither_batch_nor_order_nor_budget_changes_a_completion() {
     {
         let whole = sorted(&policy, requests(), &params, &EngineOptions::default());
         assert_eq!(whole.len(), 12);
-        for max_batch in [1, 2, 5] {
-            let options = EngineOptions { max_batch, ..EngineOptions::default() };
+        for max_sequences in [1, 2, 5] {
+            let options = EngineOptions { max_sequences, ..EngineOptions::default() };
             assert_same(&whole, &sorted(&policy, requests(), &params, &options));
         }
         let mut shuffled = requests();
         shuffled.reverse();
         shuffled.swap(1, 7);
-        let options = EngineOptions { max_batch: 7, cache_tokens: 300, prefill_tokens: 10 };
+        let options = EngineOptions { max_sequences: 7, cache_tokens: 300, prefill_tokens: 10 };
         assert_same(&whole, &sorted(&policy, shuffled, &params, &options));
     }
 }
@@ -106,7 +106,7 @@ fn samples_of_a_task_differ_and_seeds_differ() {
     assert_ne!(first[0].ids, sorted(&policy, requests(), &other, &EngineOptions::default())[0].ids);
 }
 
-/// Logits [completion, vocab] that a whole forward pass gives where each token of the completion was sampled.
+/// Logits `[completion, vocab]` that a whole forward pass gives where each token of the completion was sampled.
 fn recomputed_logits(policy: &Policy, completion: &Completion) -> Tensor {
     let _guard = tch::no_grad_guard();
     let ids: Vec<i64> = completion.prompt_ids.iter().chain(&completion.ids).map(|&id| i64::from(id)).collect();
@@ -122,7 +122,8 @@ fn recomputed_logits(policy: &Policy, completion: &Completion) -> Tensor {
 fn logprobs_are_those_of_a_whole_forward_pass() {
     let policy = policy();
     let params = SamplingParams { temperature: 0.7, ..params() };
-    for completion in sorted(&policy, requests(), &params, &EngineOptions { max_batch: 5, ..EngineOptions::default() })
+    for completion in
+        sorted(&policy, requests(), &params, &EngineOptions { max_sequences: 5, ..EngineOptions::default() })
     {
         let logits = recomputed_logits(&policy, &completion);
         let raw = logits.log_softmax(-1, Kind::Float);
@@ -213,7 +214,7 @@ fn stop_strings_cut_the_text() {
 #[test]
 fn completions_arrive_as_they_finish_and_are_counted() {
     let policy = policy();
-    let options = EngineOptions { max_batch: 4, ..EngineOptions::default() };
+    let options = EngineOptions { max_sequences: 4, ..EngineOptions::default() };
     let (completions, stats) = run(&policy, requests(), &params(), &options).expect("a generation");
     assert_eq!(stats.num_completions, 12);
     assert_eq!(stats.num_prompt_tokens, 3 * (1 + 9 + 17 + 25));
@@ -259,7 +260,7 @@ fn cancelling_stops_between_steps() {
     let policy = policy();
     let cancel = AtomicBool::new(false);
     let mut num_delivered = 0;
-    let options = EngineOptions { max_batch: 2, ..EngineOptions::default() };
+    let options = EngineOptions { max_sequences: 2, ..EngineOptions::default() };
     let result = generate(&policy, requests(), &params(), &options, 0, &cancel, |_| {
         num_delivered += 1;
         cancel.store(true, Ordering::Relaxed);

@@ -1,8 +1,9 @@
-//! Whether what a program printed or returned is what was expected. Knows nothing of how it ran.
+//! Compares what a program printed or returned with the expected value. Knows nothing of how the program ran.
 //!
-//! Printed text is compared as LiveCodeBench does: both stripped, as many lines, each line stripped; a line is right if it
-//! is equal, or if its elements are equal as decimals. Returned values are compared as Python's `==` compares them with the
-//! expected JSON, so a tuple inside a list is no list; that a tuple returned by itself equals one was seen to before.
+//! Printed text is compared as LiveCodeBench does: both texts are stripped and must have the same number of lines, and
+//! each line is stripped; a line is right if it is equal, or if its elements are equal as decimals. Returned values are
+//! compared with the expected JSON as Python's `==` does, so a tuple inside a list is no list; a tuple returned by
+//! itself has become a list before (`call_once` in `candidate.py`).
 
 use std::collections::BTreeSet;
 
@@ -12,15 +13,15 @@ use num_traits::Zero;
 use sandbox_api::shorten;
 use serde_json::Value;
 
-/// Digits a decimal may have, its exponent written out, to be compared as a number.
+/// Most digits, with the exponent written out, of a decimal that is compared as a number.
 const MOST_DIGITS: i64 = 5000;
 const SHOWN: usize = 80;
-/// Levels of arrays and objects that a checker is given.
+/// Most nested levels of a value that a checker is given.
 const MOST_NESTED: usize = 100;
-/// The key by which the JSON library tells its numbers of any size from objects: no object may have it.
+/// Key by which `serde_json` marks its numbers of any size: an object with this key would be taken for a number.
 const NUMBER_KEY: &str = "$serde_json::private::Number";
 
-/// `Ok` where `printed` is right, else what is wrong in a few words.
+/// Compares printed text with the expected text; `Err` says in a few words what is wrong.
 pub(crate) fn printed(printed: &str, expected: &str) -> Result<(), String> {
     let got: Vec<&str> = printed.trim().split('\n').map(str::trim).collect();
     let want: Vec<&str> = expected.trim().split('\n').map(str::trim).collect();
@@ -53,8 +54,8 @@ fn same_decimals(got: &str, want: &str) -> bool {
     }
 }
 
-/// A decimal such as `-1.50e3`: its digits without zeros at either end, and the power of ten of the last one. Equal ones are
-/// the same number.
+/// A decimal such as `-1.50e3`: its digits without zeros at either end, and the power of ten of the last digit.
+/// Decimals with equal fields are the same number.
 #[derive(Debug, PartialEq)]
 struct Decimal {
     is_negative: bool,
@@ -63,7 +64,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// `None` where the text is no decimal.
+    /// Parses a decimal; `None` where the text is none.
     fn read(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.find(['e', 'E']) {
             Some(at) => (&text[..at], text[at + 1..].parse::<i64>().ok()?),
@@ -89,7 +90,7 @@ impl Decimal {
     }
 }
 
-/// The exact value of a decimal; `None` where it is none or has too many digits.
+/// Exact value of a decimal; `None` where the text is none or has more than [`MOST_DIGITS`] digits.
 fn number(text: &str) -> Option<BigRational> {
     let Decimal { is_negative, digits, power } = Decimal::read(text)?;
     if digits.is_empty() {
@@ -104,9 +105,9 @@ fn number(text: &str) -> Option<BigRational> {
     Some(if power < 0 { BigRational::new(value, scale) } else { BigRational::from(value * scale) })
 }
 
-/// `Ok` where the returned value equals the expected one, else what is wrong in a few words.
+/// Compares a returned value with the expected one; `Err` says in a few words what is wrong.
 ///
-/// `got` is what a function returned as data: JSON where JSON has the type, `{"t": type, "v": data}` where it has not.
+/// `got` is the value as data: plain JSON where JSON has the type, `{"t": type, "v": data}` where it has not.
 pub(crate) fn returned(got: &Value, expected: &Value) -> Result<(), String> {
     if equal(got, expected) {
         return Ok(());
@@ -114,7 +115,7 @@ pub(crate) fn returned(got: &Value, expected: &Value) -> Result<(), String> {
     Err(format!("returned {}, expected {}", shorten(&shown(got), SHOWN), shorten(&expected.to_string(), SHOWN)))
 }
 
-/// The tag and the data of a value that JSON has no type for.
+/// Tag and data of a value that JSON has no type for.
 fn tagged(got: &Value) -> Option<(&str, &Value)> {
     let fields = got.as_object()?;
     Some((fields.get("t")?.as_str()?, fields.get("v")?))
@@ -153,8 +154,8 @@ fn equal(got: &Value, expected: &Value) -> bool {
     }
 }
 
-/// A returned value as the JSON that a checker is given; `None` where JSON has no type for it, or it is nested too deep to be
-/// read again. Tuples become arrays.
+/// Converts a returned value to the JSON that a checker is given, tuples to arrays; `None` where JSON has no type for
+/// it, or it is nested too deep to be parsed again.
 pub(crate) fn plain(got: &Value) -> Option<Value> {
     plain_within(got, MOST_NESTED)
 }
@@ -179,7 +180,8 @@ fn plain_within(got: &Value, depth: usize) -> Option<Value> {
     }
 }
 
-/// Numbers by value, so that 1, 1.0 and true are equal as in Python: an integer exactly, any other as a 64-bit float.
+/// Value of a number or a boolean, so that 1, 1.0 and true are equal as in Python: an integer exactly, any other number
+/// as a 64-bit float.
 fn as_number(value: &Value) -> Option<BigRational> {
     match value {
         Value::Bool(value) => Some(BigRational::from(BigInt::from(u8::from(*value)))),

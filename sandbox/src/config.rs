@@ -1,4 +1,4 @@
-//! The server's settings. Parsing and defaults only.
+//! The server's settings: parsing, defaults and checks.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -8,76 +8,76 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Isolation, SandboxError};
 
-/// The longest time that a setting may name, in seconds.
+/// Longest time that a setting may give, in seconds.
 const MOST_SECONDS: f64 = 86_400.0;
 
 /// Settings of a code execution server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
-    /// Where to listen; port 0 takes a free one.
+    /// Address to listen on; port 0 takes a free port.
     pub listen: SocketAddr,
-    /// The bearer token that callers must send; settings in files name a file instead.
+    /// Bearer token that callers must send; settings in files give `token_file` instead.
     #[serde(skip)]
     pub token: Option<Secret>,
-    /// A file that holds the token.
+    /// File that holds the token.
     pub token_file: Option<PathBuf>,
-    /// Whether an address beyond loopback may be listened on without a token.
+    /// Allows an address beyond loopback to be listened on without a token.
     pub allow_no_token: bool,
-    /// Worker processes, each grading one submission at a time.
+    /// Number of worker processes, each grading one submission at a time.
     pub workers: usize,
-    /// Requests that may wait; one more is answered with status 429.
+    /// Most requests that may wait; one more is answered with status 429.
     pub queue: usize,
-    /// Bytes of a request's body.
+    /// Most bytes of a request's body.
     pub body_bytes: usize,
-    /// Bytes of a program's text.
+    /// Most bytes of a program's text.
     pub code_bytes: usize,
-    /// Requests in one batch.
+    /// Most requests in one batch.
     pub batch: usize,
-    /// Answers kept for requests that come again with the same id.
+    /// Number of answers kept for requests that come again with the same id.
     pub remembered: usize,
     /// Seconds that a request's body may take to arrive.
     pub read_seconds: f64,
     /// Seconds that open requests have to finish at shutdown.
     pub drain_seconds: f64,
-    /// The interpreter to use; `python3` from the path if unset.
+    /// Python interpreter of the process engine; `python3` from the path if unset.
     pub python: Option<PathBuf>,
-    /// Further languages, each with the command that runs it.
+    /// Further languages, each with the command that runs its programs.
     pub commands: Vec<CommandLanguage>,
-    /// The most that a request may ask for.
-    pub most: Limits,
-    /// The wasm engine's interpreter; the one that `cargo xtask setup` made if unset.
+    /// Upper bounds of the limits that a request may ask for.
+    pub max_limits: Limits,
+    /// File of the wasm engine's interpreter; the one that `cargo xtask setup` made if unset.
     pub component: Option<PathBuf>,
-    /// The program that becomes a worker of the wasm engine; this program itself if unset, which must call
+    /// Program that is started as a worker of the wasm engine; this program itself if unset, which must call
     /// [`run_worker_if_asked`](crate::run_worker_if_asked) first.
     pub worker: Option<PathBuf>,
-    /// The engine for requests that name none; `wasm` where it is set up and `process` elsewhere, if unset.
+    /// Engine for requests that name none; if unset, `wasm` where it is set up and `process` elsewhere.
     pub default_engine: Option<EngineKind>,
-    /// The isolation below which the server does not start.
+    /// Lowest level of isolation with which the server starts.
     pub minimum_isolation: Isolation,
-    /// Whether each run gets a network namespace of its own (slower) or shares its worker's, which is empty too.
+    /// Gives each run a network namespace of its own (slower); otherwise it shares its worker's, which is empty too.
     pub net_each_run: bool,
-    /// Whether workers are put into control groups (version 2) where this process may make some.
+    /// Puts workers into control groups (version 2) where this process may make some.
     pub cgroup: bool,
 }
 
-/// A language that the process engine runs by a command of yours.
+/// A language that the process engine runs by a command from the settings.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CommandLanguage {
-    /// The name that requests use.
+    /// Name that requests use.
     pub language: String,
-    /// The file that a program's text is put into, such as `main.rb`.
+    /// File that a program's text is written to, such as `main.rb`.
     pub source: String,
-    /// The command that compiles it, in the folder of `source`; empty where it runs as it is. Programs by whole path.
+    /// Command that compiles `source`, run in its folder; empty where the source runs as it is. Programs by whole path.
     pub compile: Vec<String>,
-    /// The file that `compile` makes.
+    /// File that `compile` makes.
     pub product: String,
-    /// The command that runs it, in the folder of `source`, or of `product` where it is compiled.
+    /// Command that runs the program, in the folder of `source`, or of `product` where it is compiled.
     pub run: Vec<String>,
-    /// Files and folders that the commands need, shown read-only, besides the system's libraries.
+    /// Files and folders that the commands need besides the system's libraries; shown read-only.
     pub needs: Vec<PathBuf>,
-    /// Whether the limit on memory also holds for address space; false for run-times that reserve more than they use.
+    /// True where the memory limit also holds for address space; false for run-times that reserve more than they use.
     pub limits_address_space: bool,
 }
 
@@ -98,7 +98,7 @@ impl Default for ServerConfig {
             drain_seconds: 5.0,
             python: None,
             commands: Vec::new(),
-            most: Limits {
+            max_limits: Limits {
                 wall_seconds: 120.0,
                 cpu_seconds: 120.0,
                 memory_bytes: 8 << 30,
@@ -119,7 +119,22 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
-    /// Refuses settings that no server can have.
+    /// Reads settings in JSON.
+    ///
+    /// # Errors
+    /// [`SandboxError::BadConfig`]: no JSON, an unknown key, a key that was renamed.
+    pub fn from_json(text: &[u8]) -> Result<Self, SandboxError> {
+        let bad = |error: serde_json::Error| SandboxError::BadConfig(error.to_string());
+        let settings: serde_json::Value = serde_json::from_slice(text).map_err(bad)?;
+        if settings.get("most").is_some() {
+            let renamed = "`most` is called `max_limits` now; rename the key";
+            return Err(SandboxError::BadConfig(renamed.to_owned()));
+        }
+        // Parsed from the text once more, not from the value, so that an error names its line.
+        serde_json::from_slice(text).map_err(bad)
+    }
+
+    /// Checks that counts and times are in range and that each command language is complete.
     ///
     /// # Errors
     /// [`SandboxError::BadConfig`], naming the field.
@@ -156,7 +171,7 @@ impl ServerConfig {
         Ok(())
     }
 
-    /// The token that callers must send, from the settings or the file that they name.
+    /// Finds the token that callers must send, in the settings or the file that they name.
     ///
     /// # Errors
     /// [`SandboxError::BadConfig`]: the file cannot be read, or the address is open to others and there is no token.
@@ -169,10 +184,25 @@ impl ServerConfig {
         if token.is_none() && !self.listen.ip().is_loopback() && !self.allow_no_token {
             let address = self.listen;
             return Err(SandboxError::BadConfig(format!(
-                "{address} can be reached from other machines: give a token, or set `allow_no_token = true` where a wall \
-                 of your own keeps strangers out"
+                "{address} can be reached from other machines: give a token, or set `allow_no_token = true` where a \
+                 wall of your own keeps strangers out"
             )));
         }
         Ok(token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renamed_key_is_refused_with_its_new_name() {
+        let error = ServerConfig::from_json(br#"{"most": {"wall_seconds": 3.0}}"#).unwrap_err();
+        assert!(error.to_string().contains("`max_limits`"), "{error}");
+        let config = ServerConfig::from_json(br#"{"max_limits": {"wall_seconds": 3.0}}"#).unwrap();
+        assert_eq!(config.max_limits.wall_seconds, 3.0);
+        let error = ServerConfig::from_json(b"{\"workers\": 2,\n\"wokers\": 2}").unwrap_err();
+        assert!(error.to_string().contains("line 2"), "{error}");
     }
 }

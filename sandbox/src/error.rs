@@ -1,10 +1,10 @@
-//! What can go wrong with the sandbox itself. None of these says anything about a program.
+//! Errors of the sandbox itself. None of them says anything about a program.
 
 use std::path::PathBuf;
 
 use sandbox_api::{BadRequest, BadToken, EngineKind};
 
-/// A sandbox that could not do its work.
+/// Reason for which the sandbox could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// The settings cannot be used.
@@ -16,38 +16,38 @@ pub enum SandboxError {
     /// The request names a language that this server has no toolchain for.
     #[error("no program in {language} can be run: {reason}")]
     LanguageMissing {
-        /// Which one.
+        /// Language that was asked for.
         language: sandbox_api::Language,
-        /// Why not, and what there is.
+        /// Why it cannot be run, and which languages can.
         reason: String,
     },
     /// The interpreter is missing or does not answer.
     #[error("the interpreter {path} cannot be used: {reason}; set `python` to a Python 3.9 or later")]
     Interpreter {
-        /// What was tried.
+        /// Interpreter that was tried.
         path: PathBuf,
-        /// Why not.
+        /// Why it cannot be used.
         reason: String,
     },
     /// The engine that a request names, or the default one, is not there.
     #[error("the {kind} engine cannot be used: {reason}")]
     EngineMissing {
-        /// Which one.
+        /// Engine that was asked for.
         kind: EngineKind,
-        /// Why not, and what to do.
+        /// Why it cannot be used, and what to do.
         reason: String,
     },
     /// The isolation that this machine allows is below the minimum.
     #[error(
-        "isolation here is {found}, the minimum asked for is {minimum}: {reasons}; `trainer sandbox doctor` says what is \
-         missing, and a lower `minimum_isolation` runs programs all the same"
+        "isolation here is {found}, the minimum asked for is {minimum}: {reasons}; `trainer sandbox doctor` says what \
+         is missing, and a lower `minimum_isolation` runs programs all the same"
     )]
     WeakIsolation {
-        /// What this machine puts up.
+        /// Level that this machine allows.
         found: crate::Isolation,
-        /// What the settings ask for.
+        /// Level that the settings ask for.
         minimum: crate::Isolation,
-        /// Why the layers that are missing are missing.
+        /// Why layers are missing.
         reasons: String,
     },
     /// A worker could not be started.
@@ -68,15 +68,15 @@ pub enum SandboxError {
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address.
+        /// Address from the settings.
         address: std::net::SocketAddr,
-        /// Why not.
+        /// Error of the system.
         source: std::io::Error,
     },
 }
 
 impl SandboxError {
-    /// Whether the request itself is at fault, so that no other attempt and no other server would do better.
+    /// True where the request itself is at fault: no other attempt and no other server would do better.
     pub fn is_bad_request(&self) -> bool {
         matches!(self, SandboxError::BadRequest(_) | SandboxError::LanguageMissing { .. })
     }

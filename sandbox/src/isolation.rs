@@ -1,19 +1,19 @@
-//! Levels of isolation by name, as settings and the command line spell them. What holds here is found out in `layers.rs`.
+//! Levels of isolation, as settings and the command line name them. `layers.rs` finds out which one a machine allows.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// How well programs are kept in; each level has what the ones before it have.
+/// Level of isolation of programs; each level includes the ones before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Isolation {
-    /// Nothing is asked for: for programs that are trusted.
+    /// No layer is asked for: for programs that are trusted.
     None,
     /// The system call filter, resource limits, no capability: what a container without user namespaces allows.
     Filtered,
-    /// Also namespaces, a root and a scratch of its own for each run.
+    /// Also namespaces, a root of its own and a fresh scratch folder for each run.
     #[default]
     Standard,
     /// Also Landlock on files, network and signals.

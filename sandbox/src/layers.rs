@@ -1,4 +1,4 @@
-//! Which layers of isolation this machine puts up: found out by running an empty program, not by guessing.
+//! Finds out which layers of isolation this machine allows, by running an empty program.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,15 +7,14 @@ use confine::{Layer, landlock_abi};
 use sandbox_api::Limits;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::process::Engine;
 use crate::engine::wasm::Component;
-use crate::engine::{Exchange, Job};
+use crate::engine::{Exchange, Job, ProcessEngine};
 use crate::{Isolation, SandboxError, ServerConfig};
 
 /// The layers in force for a candidate's process.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerReport {
-    /// The interpreter that is used.
+    /// Executable of the process engine's interpreter.
     pub interpreter: PathBuf,
     /// New user, pid, mount, ipc, net and uts namespaces for each run.
     pub namespaces: bool,
@@ -27,7 +26,7 @@ pub struct LayerReport {
     pub seccomp: bool,
     /// Landlock on files, network and signals.
     pub landlock: bool,
-    /// The kernel's Landlock ABI, 0 where there is none.
+    /// Version of the kernel's Landlock ABI, 0 where there is none.
     pub landlock_abi: u32,
     /// Resource limits.
     pub rlimits: bool,
@@ -37,12 +36,12 @@ pub struct LayerReport {
     pub no_capabilities: bool,
     /// The wasm engine's interpreter; `None` where the engine is not set up.
     pub wasm_component: Option<PathBuf>,
-    /// Why layers that are missing are missing.
+    /// Why layers are missing, one entry each.
     pub notes: Vec<String>,
 }
 
 impl LayerReport {
-    /// The level of isolation that these layers make up.
+    /// Level of isolation that these layers make up.
     pub fn level(&self) -> Isolation {
         if !(self.seccomp && self.rlimits && self.no_capabilities) {
             Isolation::None
@@ -89,7 +88,7 @@ impl fmt::Display for LayerReport {
 
 /// Tries the layers with the default settings.
 ///
-/// Where nothing can be run at all, the notes say why.
+/// If no program can be run at all, the notes say why.
 pub fn doctor() -> LayerReport {
     probe(&ServerConfig::default())
         .unwrap_or_else(|error| LayerReport { notes: vec![error.to_string()], ..LayerReport::default() })
@@ -109,7 +108,7 @@ pub(crate) fn probe(config: &ServerConfig) -> Result<LayerReport, SandboxError> 
 }
 
 fn attempt(config: &ServerConfig, confined: bool) -> Result<LayerReport, SandboxError> {
-    let engine = Engine::prepare(config, false, confined)?;
+    let engine = ProcessEngine::prepare(config, false, confined)?;
     let mut worker = engine.start()?;
     let limits = Limits::default();
     worker.run(&Job::Program { code: "pass", stdin: "", exchange: Exchange::default(), limits: &limits })?;
@@ -132,20 +131,20 @@ fn attempt(config: &ServerConfig, confined: bool) -> Result<LayerReport, Sandbox
     })
 }
 
-/// The engine with the strongest isolation this machine allows.
+/// Prepares the process engine with the strongest isolation that this machine allows.
 ///
 /// # Errors
 /// [`SandboxError::WeakIsolation`] below the minimum that the settings ask for.
-pub(crate) fn engine(config: &ServerConfig) -> Result<(Engine, LayerReport), SandboxError> {
+pub(crate) fn engine(config: &ServerConfig) -> Result<(ProcessEngine, LayerReport), SandboxError> {
     let report = probe(config)?;
     let (found, minimum) = (report.level(), config.minimum_isolation);
     if found < minimum {
         return Err(SandboxError::WeakIsolation { found, minimum, reasons: report.notes.join("; ") });
     }
-    // What was found to hold may not fail later.
+    // Layers that the probe found are required from here on.
     let engine = match found {
-        Isolation::Standard | Isolation::Strict => Engine::prepare(config, true, true)?,
-        Isolation::None | Isolation::Filtered => Engine::prepare(config, false, report.pivot_root)?,
+        Isolation::Standard | Isolation::Strict => ProcessEngine::prepare(config, true, true)?,
+        Isolation::None | Isolation::Filtered => ProcessEngine::prepare(config, false, report.pivot_root)?,
     };
     Ok((engine, report))
 }

@@ -3,10 +3,10 @@
 //! A program is graded by what it printed or returned, compared outside of the process that ran it; expected values
 //! never enter that process. This crate knows nothing of tasks, rewards or models.
 //!
-//! - [`serve`] starts the server inside this process (its workers are child processes). What goes over the wire, and the
-//!   client that sends it, are the crate `sandbox_api`.
+//! - [`serve`] starts the server inside this process (its workers are child processes). Requests, reports and the
+//!   client are in the crate `sandbox_api`.
 //! - [`grade_solutions`] grades a file of solutions against a file of tasks.
-//! - [`doctor`] says which layers of isolation are in force on this machine.
+//! - [`doctor`] reports which layers of isolation are in force on this machine.
 
 mod batch;
 mod compare;
@@ -15,13 +15,11 @@ mod engine;
 mod error;
 mod grade;
 mod isolation;
-mod lane;
 mod layers;
+mod lock;
 mod metrics;
 mod pool;
-mod queue;
 mod server;
-mod ticket;
 
 pub use batch::{BatchError, BatchOptions, LineVerdict, Tasks, VerdictLine, grade_solutions};
 pub use config::{CommandLanguage, ServerConfig};

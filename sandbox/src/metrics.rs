@@ -1,4 +1,4 @@
-//! What the server counts, as Prometheus text. Knows nothing of requests and workers but their names.
+//! The server's metrics, as Prometheus text. Knows nothing of requests and workers but their names.
 
 use std::time::Duration;
 
@@ -10,28 +10,28 @@ use sandbox_api::{EngineKind, GradeVerdict, RunStatus};
 const SECONDS: [f64; 16] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
 
-/// The verdict under which a broken sandbox is counted; it is no verdict on a program.
+/// Label under which a failed sandbox is counted; it is no verdict on a program.
 const SANDBOX_ERROR: &str = "sandbox_error";
 
-/// Why a worker was replaced.
+/// Reason for which a worker was replaced.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Loss {
-    /// It hung, crashed or was killed.
+    /// The worker hung, crashed or was killed.
     Lost,
-    /// It was ended because nobody waited for its work any more.
+    /// The worker was ended because nobody waited for its work any more.
     Cancelled,
 }
 
-/// How a repeated request was answered.
+/// Source of the answer to a repeated request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Repeat {
-    /// By waiting for the first one's answer.
+    /// The first request was still running: the repeat waits for its answer.
     Joined,
-    /// From memory.
+    /// The answer was in memory.
     Remembered,
 }
 
-/// The state of the queue and the workers at one moment.
+/// State of the queue and the workers at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
     pub depth: usize,
@@ -41,7 +41,7 @@ pub(crate) struct Load {
     pub requests: usize,
 }
 
-/// What the server counts.
+/// The metrics and their registry.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -62,11 +62,11 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// All at zero.
+    /// Registers every metric, at zero.
     ///
     /// # Errors
     /// A name or label that Prometheus does not allow.
-    pub fn new() -> Result<Self, prometheus::Error> {
+    pub(crate) fn new() -> Result<Self, prometheus::Error> {
         let counter = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
         let seconds = |name: &str, help: &str, labels: &[&str]| {
             let options: HistogramOpts = histogram_opts!(name, help, SECONDS.to_vec());
@@ -113,45 +113,45 @@ impl Metrics {
     }
 
     /// Counts a graded submission.
-    pub fn graded(&self, engine: EngineKind, verdict: GradeVerdict, seconds: f64) {
+    pub(crate) fn graded(&self, engine: EngineKind, verdict: GradeVerdict, seconds: f64) {
         self.gradings.with_label_values(&[verdict.as_str(), engine.as_str()]).inc();
         self.program_seconds.with_label_values(&[engine.as_str()]).observe(seconds);
     }
 
     /// Counts a submission that the sandbox could not grade.
-    pub fn not_graded(&self, engine: EngineKind) {
+    pub(crate) fn not_graded(&self, engine: EngineKind) {
         self.gradings.with_label_values(&[SANDBOX_ERROR, engine.as_str()]).inc();
     }
 
     /// Counts a program that was run.
-    pub fn ran(&self, engine: EngineKind, status: RunStatus, seconds: f64) {
+    pub(crate) fn ran(&self, engine: EngineKind, status: RunStatus, seconds: f64) {
         self.runs.with_label_values(&[status.as_str(), engine.as_str()]).inc();
         self.program_seconds.with_label_values(&[engine.as_str()]).observe(seconds);
     }
 
     /// Counts a program that the sandbox could not run.
-    pub fn not_run(&self, engine: EngineKind) {
+    pub(crate) fn not_run(&self, engine: EngineKind) {
         self.runs.with_label_values(&[SANDBOX_ERROR, engine.as_str()]).inc();
     }
 
     /// Counts an answered request.
-    pub fn answered(&self, endpoint: &str, status: u16, took: Duration) {
+    pub(crate) fn answered(&self, endpoint: &str, status: u16, took: Duration) {
         self.requests.with_label_values(&[endpoint, &status.to_string()]).inc();
         self.request_seconds.with_label_values(&[endpoint]).observe(took.as_secs_f64());
     }
 
     /// Counts work that left the queue for a worker.
-    pub fn waited(&self, waited: Duration) {
+    pub(crate) fn waited(&self, waited: Duration) {
         self.queue_seconds.with_label_values::<&str>(&[]).observe(waited.as_secs_f64());
     }
 
     /// Counts an error by its type.
-    pub fn failed(&self, kind: &str) {
+    pub(crate) fn failed(&self, kind: &str) {
         self.errors.with_label_values(&[kind]).inc();
     }
 
     /// Counts a request that needed no work of its own.
-    pub fn repeated(&self, how: Repeat) {
+    pub(crate) fn repeated(&self, how: Repeat) {
         let how = match how {
             Repeat::Joined => "joined",
             Repeat::Remembered => "remembered",
@@ -160,7 +160,7 @@ impl Metrics {
     }
 
     /// Counts a worker that was replaced.
-    pub fn worker_replaced(&self, engine: EngineKind, loss: Loss) {
+    pub(crate) fn worker_replaced(&self, engine: EngineKind, loss: Loss) {
         let reason = match loss {
             Loss::Lost => "lost",
             Loss::Cancelled => "cancelled",
@@ -168,19 +168,19 @@ impl Metrics {
         self.replaced.with_label_values(&[engine.as_str(), reason]).inc();
     }
 
-    /// Seconds that one request's programs ran on average; 0 before the first one.
-    pub fn mean_program_seconds(&self) -> f64 {
+    /// Mean seconds that a request's programs ran; 0 before the first request.
+    pub(crate) fn mean_program_seconds(&self) -> f64 {
         let of = |kind: EngineKind| self.program_seconds.with_label_values(&[kind.as_str()]);
         let count: u64 = EngineKind::ALL.map(|kind| of(kind).get_sample_count()).iter().sum();
         let seconds: f64 = EngineKind::ALL.map(|kind| of(kind).get_sample_sum()).iter().sum();
         if count == 0 { 0.0 } else { seconds / count as f64 }
     }
 
-    /// Everything, with the load at this moment.
+    /// All metrics as text, with `load` in the gauges.
     ///
     /// # Errors
     /// The metrics cannot be encoded.
-    pub fn text(&self, load: Load) -> Result<String, prometheus::Error> {
+    pub(crate) fn text(&self, load: Load) -> Result<String, prometheus::Error> {
         let gauges = [
             (&self.depth, load.depth),
             (&self.clients, load.clients),

@@ -1,6 +1,6 @@
 //! `sandbox-server`: the code execution server as a program of its own, for hosts that have no libtorch.
 //!
-//! Its one argument is a JSON file with the settings of `[sandbox.server]`; those that it leaves out have their defaults.
+//! The one argument is a JSON file with the settings of `[sandbox.server]`; those left out have their defaults.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,18 +31,21 @@ fn main() -> ExitCode {
     }
 }
 
-/// The settings in a file, with the token that the environment holds where they name no file with one.
+/// Reads the settings from a file; where they name no token file, the token is the one in the environment.
 fn read(path: &Path) -> Result<ServerConfig, SandboxError> {
-    let bad = |error: &dyn std::error::Error| SandboxError::BadConfig(format!("{}: {error}", path.display()));
-    let text = std::fs::read(path).map_err(|error| bad(&error))?;
-    let mut config: ServerConfig = serde_json::from_slice(&text).map_err(|error| bad(&error))?;
+    let bad = |error: String| SandboxError::BadConfig(format!("{}: {error}", path.display()));
+    let text = std::fs::read(path).map_err(|error| bad(error.to_string()))?;
+    let mut config = ServerConfig::from_json(&text).map_err(|error| match error {
+        SandboxError::BadConfig(reason) => bad(reason),
+        error => error,
+    })?;
     if let (None, Ok(text)) = (&config.token_file, std::env::var(TOKEN_VARIABLE)) {
         config.token = Some(Secret::new(&text)?);
     }
     Ok(config)
 }
 
-/// Serves until SIGINT or SIGTERM; a second one does not wait for open requests.
+/// Serves until SIGINT or SIGTERM; a second signal ends the wait for open requests.
 async fn serve_until_told(config: ServerConfig) -> Result<(), SandboxError> {
     let mut int = signal(SignalKind::interrupt()).map_err(broken)?;
     let mut term = signal(SignalKind::terminate()).map_err(broken)?;

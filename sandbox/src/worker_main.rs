@@ -1,4 +1,4 @@
-//! A worker of the wasm engine as a program of its own, for servers inside programs that cannot be their own workers: tests.
+//! A worker of the wasm engine as a program of its own, for servers in programs that cannot be their workers (tests).
 
 fn main() -> std::process::ExitCode {
     sandbox::run_worker_if_asked();

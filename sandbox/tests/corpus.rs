@@ -1,10 +1,8 @@
-//! The corpora, on every engine that is set up: hostile programs are contained and get the right verdict, no cheating program
-//! passes, and ordinary ones do. After each of them an ordinary program is graded as before.
+//! The corpora, on every engine that is set up: hostile programs are contained and get the right verdict, no cheating
+//! program passes, and ordinary ones do. After each of them an ordinary program is graded as before.
 //!
 //! A program's first lines say what it tries and what is expected: `# Expects: verdict, verdict`, with
 //! `# Expects on wasm:` where that engine ends it in another way, and `# Kinds:` of tests for a cheating one.
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,9 +10,10 @@ use std::sync::Arc;
 
 use sandbox_api::{Client, EngineKind, FunctionCase, GradeRequest, GradeVerdict, Language, Limits, StdioCase, Tests};
 use serde_json::json;
-use support::server;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+
+use crate::support::server;
 
 /// Programs under way at one time, and workers.
 const NUM_OPEN: usize = 2;
@@ -89,7 +88,7 @@ async fn grade(client: &Client, request: &GradeRequest, place: &str) -> (GradeVe
     let report = client.grade(request).await.unwrap_or_else(|error| panic!("{place}: {error}"));
     let engine = request.engine.unwrap();
     let mut ordinary = self::request(engine, "print(int(input()) + 1)", stdio("41", "42"));
-    ordinary.limits.wall_seconds = 10.0;
+    (ordinary.limits.wall_seconds, ordinary.limits.cpu_seconds) = (60.0, 60.0);
     let next = client.grade(&ordinary).await.unwrap_or_else(|error| panic!("after {place}: {error}"));
     assert_eq!(next.verdict, GradeVerdict::Passed, "after {place}: {next:?}");
     (report.verdict, report.num_passed, report.reason)
@@ -125,8 +124,7 @@ async fn grade_all(
         }
     }
     for (place, mut request) in late {
-        request.limits.wall_seconds = 6.0;
-        request.limits.cpu_seconds = 6.0;
+        (request.limits.wall_seconds, request.limits.cpu_seconds) = (30.0, 30.0);
         let (verdict, num_passed, reason) = grade(client, &request, &place).await;
         if !judge(&place, verdict, num_passed) {
             wrong.push(format!("{place}, by itself: {}, {num_passed} cases passed: {reason}", verdict.as_str()));

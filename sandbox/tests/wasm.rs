@@ -2,8 +2,6 @@
 //!
 //! Where its interpreter is not set up these tests say so and check nothing; `cargo xtask test` sets it up.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
 use sandbox::{ServerConfig, serve};
@@ -12,8 +10,15 @@ use sandbox_api::{
     RunStatus, StdioCase, Tests, missing_in_wasm,
 };
 use serde_json::json;
-use support::server;
 
+use crate::support::server;
+
+/// Limits with time to spare: a busy machine changes no verdict.
+fn patient_limits() -> Limits {
+    Limits { wall_seconds: 60.0, cpu_seconds: 60.0, ..quick_limits() }
+}
+
+/// Limits for programs that reach the limit of time.
 fn quick_limits() -> Limits {
     Limits { wall_seconds: 4.0, cpu_seconds: 4.0, memory_bytes: 128 << 20, output_bytes: 100_000, ..Limits::default() }
 }
@@ -24,7 +29,7 @@ fn request(code: &str, tests: Tests) -> GradeRequest {
         language: Language::Python,
         engine: Some(EngineKind::Wasm),
         tests,
-        limits: quick_limits(),
+        limits: patient_limits(),
         stop_at_first_failure: true,
     }
 }
@@ -40,7 +45,7 @@ fn asserts(code: &str, tests: &[&str]) -> GradeRequest {
 
 async fn run(client: &Client, code: &str) -> RunReport {
     let engine = Some(EngineKind::Wasm);
-    let request = RunRequest { code: code.to_owned(), engine, limits: quick_limits(), ..RunRequest::default() };
+    let request = RunRequest { code: code.to_owned(), engine, limits: patient_limits(), ..RunRequest::default() };
     client.run(&request).await.expect("the sandbox answers")
 }
 
@@ -74,7 +79,10 @@ async fn programs_get_the_same_verdict_from_both_engines() {
         ),
         ("import email, http, sqlite3, tomllib, xml.dom, doctest\nprint(7)", GradeVerdict::Passed),
         (
-            "class N:\n    def __init__(self, n): self.n = n\nh = None\nfor i in range(200000): h = N(h)\ndel h\nprint(7)",
+            concat!(
+                "class N:\n    def __init__(self, n): self.n = n\nh = None\n",
+                "for i in range(200000): h = N(h)\ndel h\nprint(7)",
+            ),
             GradeVerdict::Passed,
         ),
         ("raise ValueError('MemoryError')", GradeVerdict::RuntimeError),
@@ -106,7 +114,11 @@ async fn programs_get_the_same_verdict_from_both_engines() {
         ("import sys\nsys.stdout.buffer.write(b'\\xff\\xfe')", GradeVerdict::WrongAnswer),
     ];
     for (code, verdict) in programs {
-        let report = both(&client, &stdio(code, "3 4\n", "7\n")).await;
+        let mut request = stdio(code, "3 4\n", "7\n");
+        if verdict == GradeVerdict::TimeLimit {
+            request.limits = quick_limits();
+        }
+        let report = both(&client, &request).await;
         assert_eq!(report.verdict, verdict, "{code}: {report:?}");
     }
     handle.shutdown().await;
@@ -224,7 +236,11 @@ async fn asserts_run_in_an_instance_of_their_own() {
         ("import os\ndef f(x): os._exit(0)", &["assert f(0) == 0"], GradeVerdict::RuntimeError, 0),
     ];
     for (code, tests, verdict, num_passed) in cases {
-        let report = both(&client, &asserts(code, tests)).await;
+        let mut request = asserts(code, tests);
+        if *verdict == GradeVerdict::TimeLimit {
+            request.limits = quick_limits();
+        }
+        let report = both(&client, &request).await;
         assert_eq!((report.verdict, report.num_passed), (*verdict, *num_passed), "{code}: {report:?}");
     }
     let unusable = client.grade(&asserts("f = 1", &["assert f(1) =="])).await.unwrap_err();
@@ -239,15 +255,31 @@ async fn no_cheating_passes() {
         "import os\nos._exit(0)",
         "raise SystemExit(0)",
         "def f(x):\n    import os\n    os._exit(0)",
-        "class E(int):\n    def __eq__(self, o): return True\n    def __ne__(self, o): return False\ndef f(x): return E(0)",
+        concat!(
+            "class E(int):\n    def __eq__(self, o): return True\n",
+            "    def __ne__(self, o): return False\ndef f(x): return E(0)",
+        ),
         "class E:\n    def __eq__(self, o): return True\ndef f(x): return E()",
         "import wit_world\nwit_world.leave(0)",
         "import wit_world\ndef f(x): return wit_world.ask('')",
         "import wit_world\nwit_world.ask = lambda request: '{\"ok\": true}'\ndef f(x): pass",
-        "import sys\nfor module in list(sys.modules.values()):\n    for name in ('run_test', 'judge', 'encode', 'json'):\n        if hasattr(module, name): setattr(module, name, lambda *a, **k: {'ok': True})\ndef f(x): pass",
-        "import json\njson.loads = lambda *a, **k: {'ok': True}\njson.dumps = lambda *a, **k: '{\"results\": [{\"ok\": true}, {\"ok\": true}]}'\ndef f(x): pass",
+        concat!(
+            "import sys\nfor module in list(sys.modules.values()):\n",
+            "    for name in ('run_test', 'judge', 'encode', 'json'):\n",
+            "        if hasattr(module, name): setattr(module, name, lambda *a, **k: {'ok': True})\n",
+            "def f(x): pass",
+        ),
+        concat!(
+            "import json\njson.loads = lambda *a, **k: {'ok': True}\n",
+            "json.dumps = lambda *a, **k: '{\"results\": [{\"ok\": true}, {\"ok\": true}]}'\n",
+            "def f(x): pass",
+        ),
         "import gc\ndef f(x): return next((o for o in gc.get_objects() if isinstance(o, dict) and 'tests' in o), None)",
-        "import os\nfor fd in range(64):\n    try: os.write(fd, b'{\"results\": [{\"ok\": true}, {\"ok\": true}]}')\n    except OSError: pass\ndef f(x): return x",
+        concat!(
+            "import os\nfor fd in range(64):\n",
+            "    try: os.write(fd, b'{\"results\": [{\"ok\": true}, {\"ok\": true}]}')\n",
+            "    except OSError: pass\ndef f(x): return x",
+        ),
         "import atexit, os\natexit.register(os._exit, 0)\ndef f(x): pass",
         "def f(x): return float('nan')",
         "f = True",
@@ -292,7 +324,10 @@ async fn modules_that_count_as_there_are() {
 #[tokio::test]
 async fn nothing_survives_a_run() {
     let Some((handle, client)) = server(EngineKind::Wasm, 1).await else { return };
-    let code = "import builtins, os, sys\nprint(hasattr(builtins, 'left'), os.environ, sys.argv)\nbuiltins.left = 1\nos.environ['x'] = 'y'";
+    let code = concat!(
+        "import builtins, os, sys\nprint(hasattr(builtins, 'left'), os.environ, sys.argv)\n",
+        "builtins.left = 1\nos.environ['x'] = 'y'",
+    );
     for _ in 0..3 {
         assert_eq!(run(&client, code).await.stdout.trim(), "False environ({}) ['main.py']");
     }
@@ -329,7 +364,7 @@ async fn a_worker_that_is_killed_is_replaced_and_its_request_answered() {
     let worker = handle.worker_ids()[0];
     let waiting = tokio::spawn({
         let client = client.clone();
-        async move { run(&client, "import time\ntime.sleep(0.5)\nprint(2)").await }
+        async move { run(&client, "import time\ntime.sleep(2)\nprint(2)").await }
     });
     tokio::time::sleep(Duration::from_millis(200)).await;
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(worker as i32), nix::sys::signal::Signal::SIGKILL).unwrap();

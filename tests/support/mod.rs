@@ -6,14 +6,14 @@ use std::process::{Command, Output};
 use datasets::generate::{DemoDataConfig, generate_demo};
 
 /// The trainer, with one thread for libtorch: tests run beside each other.
-pub fn trainer() -> Command {
+pub(crate) fn trainer() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trainer"));
     command.env("OMP_NUM_THREADS", "1").env_remove("RUST_LOG");
     command
 }
 
 /// Runs it and expects an exit code; what it said otherwise is shown.
-pub fn run(arguments: &[&str], code: i32) -> Output {
+pub(crate) fn run(arguments: &[&str], code: i32) -> Output {
     let output = trainer().args(arguments).output().expect("the trainer starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "trainer {arguments:?} said: {said}");
@@ -21,13 +21,13 @@ pub fn run(arguments: &[&str], code: i32) -> Output {
 }
 
 /// A folder with generated data and the configurations of a recipe in it.
-pub struct Bench {
+pub(crate) struct Bench {
     folder: tempfile::TempDir,
 }
 
 impl Bench {
     /// Data of a few dozen tasks, and a model of a few thousand parameters.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bench = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         generate_demo(&data_config()).expect("the data").write(&bench.path("data")).expect("the data are written");
         bench.write("cold-start.toml", &bench.cold_start());
@@ -40,17 +40,17 @@ impl Bench {
     }
 
     /// A path in the folder.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The same as text.
-    pub fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }
 
     /// Writes a file.
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).expect("a file in a temporary folder");
     }
 

@@ -1,4 +1,4 @@
-//! A run's checkpoints: a Hugging Face folder that any tool loads, with what a resumed run needs in `trainer/` inside it.
+//! Checkpoints of a run: a Hugging Face folder that any tool loads, with the state of the run in `trainer/` inside it.
 //!
 //! A checkpoint appears whole under its name or not at all. `checkpoints/last` is a link to the newest.
 
@@ -17,24 +17,24 @@ const INNER: &str = "trainer";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const STATE: &str = "state.json";
 
-/// What a checkpoint holds beside the model: where the run stood.
+/// Place of a run when its checkpoint was written.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Position<D> {
-    /// Steps done.
+pub(crate) struct Position<D> {
+    /// Number of steps done.
     pub step: u64,
-    /// Updates so far, skipped ones included: the place in the learning rate's schedule.
+    /// Number of updates so far, skipped ones included: the place in the learning rate's schedule.
     pub num_updates: u64,
-    /// The policy's version.
+    /// Version of the policy.
     pub policy_version: u64,
-    /// Where the run stands in its data.
+    /// Place of the run in its data.
     pub data: D,
 }
 
-/// Writes the checkpoint of `position.step`, points `last` at it, and removes those that are too old.
+/// Writes the checkpoint of `position.step`, points `last` at it, and removes all but the newest `keep`; 0 keeps all.
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn save<D: Serialize>(
+pub(crate) fn save<D: Serialize>(
     run: &RunFolder,
     position: &Position<D>,
     optimizer: (&AdamW, &[(String, Tensor)]),
@@ -58,11 +58,11 @@ pub fn save<D: Serialize>(
     prune(run, keep)
 }
 
-/// Reads back where a checkpoint's run stood, and its optimizer's state.
+/// Reads a checkpoint: returns the place of its run, and loads the optimizer's state into `adamw`.
 ///
 /// # Errors
 /// A file is missing or unusable.
-pub fn load<D: DeserializeOwned>(
+pub(crate) fn load<D: DeserializeOwned>(
     folder: &Path,
     adamw: &mut AdamW,
     parameters: &[(String, Tensor)],
@@ -76,8 +76,8 @@ pub fn load<D: DeserializeOwned>(
     Ok(position)
 }
 
-/// The link to a run's newest checkpoint.
-pub fn last(run_dir: &Path) -> PathBuf {
+/// Path of the link to a run's newest checkpoint.
+pub(crate) fn last(run_dir: &Path) -> PathBuf {
     run_dir.join("checkpoints/last")
 }
 

@@ -7,28 +7,29 @@ use clap::{Args, Parser, Subcommand};
 use crate::command::bench::BenchCommand;
 use crate::command::eval::EvalArgs;
 use crate::command::generate::GenerateArgs;
+use crate::command::recipe::RecipeArgs;
 use crate::command::sandbox::SandboxCommand;
 use crate::command::verify_math::VerifyMathArgs;
 
 /// Reinforcement learning for reasoning models, in the two stages of QwQ-32B.
 ///
-/// `trainer --stage 1 --config FILE` trains on tasks whose outcome is checked, `trainer --stage 2 --config FILE` on general
-/// abilities with a reward model and rules; the subcommands do what comes before, between and after.
+/// `trainer --stage 1 --config FILE` trains on tasks whose outcome is checked, `trainer --stage 2 --config FILE` on
+/// general abilities with a reward model and rules; the subcommands do what comes before, between and after.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// Which stage of reinforcement learning to run.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2), requires = "config")]
     pub stage: Option<u8>,
     #[command(flatten)]
-    pub run: RunArgs,
+    pub run: TrainingRunArgs,
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
 /// How a run is configured and entered.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(crate) struct TrainingRunArgs {
     /// The run's TOML file; the presets are in configs/.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -48,11 +49,11 @@ pub struct RunArgs {
 
 /// What the trainer does besides the two stages.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Fine-tune on traces: what the policy learns before reinforcement learning.
-    ColdStart(#[command(flatten)] RunArgs),
+    ColdStart(#[command(flatten)] TrainingRunArgs),
     /// Train a reward model on preference pairs.
-    RewardModel(#[command(flatten)] RunArgs),
+    RewardModel(#[command(flatten)] TrainingRunArgs),
     /// Run every stage in order, with a table of held-out accuracy at the end.
     Recipe(#[command(flatten)] RecipeArgs),
     /// Measure pass@1 and avg@k of a model on a dataset.
@@ -72,22 +73,4 @@ pub enum Command {
     /// Measure parts of the trainer on this machine.
     #[command(subcommand)]
     Bench(BenchCommand),
-}
-
-/// What `trainer recipe` takes.
-#[derive(Debug, Args)]
-pub struct RecipeArgs {
-    /// The recipe's TOML file.
-    #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
-    /// Overrides dir: the folder that the recipe writes.
-    #[arg(long, value_name = "DIR")]
-    pub run_dir: Option<PathBuf>,
-    /// Overrides seed: the number from which all stages' seeds and the data's follow.
-    #[arg(long, value_name = "N", allow_negative_numbers = true,
-        value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    pub seed: Option<u64>,
-    /// Leaves stages that are done alone, and goes on with the one in hand.
-    #[arg(long)]
-    pub resume: bool,
 }

@@ -1,14 +1,14 @@
-//! How a command ends: 0 done, 1 failed, 2 wrong usage or config, 130 interrupted.
+//! Exit codes of a command: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
 
 use std::fmt;
 
-/// The user's words or files are at fault; nothing was started.
+/// Error of the user's arguments or files; nothing was started.
 #[derive(Debug)]
-pub struct Usage(String);
+pub(crate) struct Usage(String);
 
 impl Usage {
     /// An error that ends with code 2.
-    pub fn error(message: impl Into<String>) -> anyhow::Error {
+    pub(crate) fn error(message: impl Into<String>) -> anyhow::Error {
         anyhow::Error::new(Self(message.into()))
     }
 }
@@ -21,9 +21,9 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// Ctrl-C, or a SIGTERM, ended the command.
+/// End of a command by Ctrl-C or SIGTERM.
 #[derive(Debug)]
-pub struct Interrupted;
+pub(crate) struct Interrupted;
 
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,7 +34,7 @@ impl fmt::Display for Interrupted {
 impl std::error::Error for Interrupted {}
 
 /// The exit code of an error.
-pub fn exit_code(error: &anyhow::Error) -> u8 {
+pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<Interrupted>() {
         130
     } else if error.is::<Usage>() {

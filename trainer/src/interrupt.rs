@@ -8,16 +8,16 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Interrupted;
 
-/// Whether the user asked to stop. Clones share the answer.
+/// Flag that is true once the user asked to stop. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
     /// Listens for SIGINT and SIGTERM on the current tokio runtime.
     ///
     /// # Errors
     /// The system refuses the handlers.
-    pub fn listen() -> Result<Self> {
+    pub(crate) fn listen() -> Result<Self> {
         let interrupt = Self::default();
         let flag = interrupt.clone();
         let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -34,15 +34,15 @@ impl Interrupt {
     }
 
     /// The flag itself, for loops that poll it.
-    pub fn flag(&self) -> &AtomicBool {
+    pub(crate) fn flag(&self) -> &AtomicBool {
         &self.0
     }
 
-    /// Ends the command where the user asked for it.
+    /// Ends the command once the user asked to stop.
     ///
     /// # Errors
     /// [`Interrupted`].
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.0.load(Ordering::SeqCst) { Err(Interrupted.into()) } else { Ok(()) }
     }
 }

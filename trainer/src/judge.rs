@@ -15,26 +15,26 @@ use verifiers::{Reward, RewardConfig, Undecided, Verdict, VerifierError, Verifie
 use crate::config::SandboxSection;
 use crate::failure::Usage;
 
-/// The name of the verifier that looks at a completion's form.
+/// Name of the verifier of a completion's form.
 const FORMAT: &str = "think_format";
 
 /// Verifiers, ready to judge. Dropping it ends the embedded code execution server.
-pub struct Judge {
+pub(crate) struct Judge {
     verifiers: Verifiers,
     reward: RewardConfig,
     server: Option<ServerHandle>,
 }
 
-/// What was found of one completion.
-pub struct Judgement {
-    /// The task's own verifier's verdict; `Err` where it broke.
+/// Verdicts on one completion.
+pub(crate) struct Judgement {
+    /// Verdict of the task's own verifier; `Err` where the verifier broke.
     pub verdict: Result<Verdict, VerifierError>,
-    /// The format verifier's, where the reward asks for one.
+    /// Verdict of the format verifier, where the reward asks for one.
     pub format: Option<Verdict>,
 }
 
-/// What the maths verifier decided, where it was the judge.
-pub fn math_kind(verdict: &Result<Verdict, VerifierError>) -> Option<MathVerdictKind> {
+/// Kind of the maths verifier's verdict; `None` where another verifier judged.
+pub(crate) fn math_kind(verdict: &Result<Verdict, VerifierError>) -> Option<MathVerdictKind> {
     match verdict {
         Ok(verdict) => verdict.math,
         Err(VerifierError::GoldUnparsed { .. }) => Some(MathVerdictKind::GoldUnparsed),
@@ -47,7 +47,11 @@ impl Judge {
     ///
     /// # Errors
     /// The server cannot start, or a server's address is unusable.
-    pub async fn start(verifiers: &VerifiersConfig, reward: &RewardConfig, sandbox: &SandboxSection) -> Result<Self> {
+    pub(crate) async fn start(
+        verifiers: &VerifiersConfig,
+        reward: &RewardConfig,
+        sandbox: &SandboxSection,
+    ) -> Result<Self> {
         let (urls, token, server) = if sandbox.url.is_empty() {
             let (server, token) = start_server(&sandbox.server).await.context("the code execution server")?;
             tracing::info!(url = server.url(), "code execution server");
@@ -65,7 +69,7 @@ impl Judge {
     ///
     /// # Errors
     /// A usage error that names the task and the verifier.
-    pub fn check<'a>(&self, tasks: impl IntoIterator<Item = &'a Task>) -> Result<()> {
+    pub(crate) fn check<'a>(&self, tasks: impl IntoIterator<Item = &'a Task>) -> Result<()> {
         for task in tasks {
             self.verifiers.get(&task.verifier).map_err(|error| Usage::error(format!("task {}: {error}", task.id)))?;
         }
@@ -76,7 +80,7 @@ impl Judge {
     ///
     /// # Errors
     /// The verifier panicked.
-    pub async fn judge(self: Arc<Self>, task: Arc<Task>, completion: String) -> Result<Judgement> {
+    pub(crate) async fn judge(self: Arc<Self>, task: Arc<Task>, completion: String) -> Result<Judgement> {
         if !self.verifiers.get(&task.verifier).is_ok_and(|verifier| verifier.only_computes()) {
             return Ok(self.judge_here(&task, &completion).await);
         }
@@ -84,7 +88,7 @@ impl Judge {
         let verifier = task.verifier.clone();
         rayon::spawn(move || {
             let judged = catch_unwind(AssertUnwindSafe(|| block_on(self.judge_here(&task, &completion))));
-            let _ = answer.send(judged); // nobody listens once the run is interrupted
+            let _ = answer.send(judged); // the receiver is gone once the run is interrupted
         });
         answered.await?.map_err(|_| anyhow!("the verifier `{verifier}` panicked, see the message above"))
     }
@@ -99,11 +103,11 @@ impl Judge {
         Judgement { verdict, format }
     }
 
-    /// The reward of a judgement; nothing where the verifier broke, or where the reward section leaves such a verdict out.
+    /// The reward of a judgement; `None` where the verifier broke, or where the reward section leaves the verdict out.
     ///
     /// # Errors
     /// The reward section ends the run at such a verdict.
-    pub fn reward(
+    pub(crate) fn reward(
         &self,
         judgement: &Judgement,
         reward_model_score: Option<f32>,
@@ -125,20 +129,20 @@ impl Judge {
         })
     }
 
-    /// Whether the reward section leaves such a verdict out of its group.
-    pub fn masks(&self, verdict: &Result<Verdict, VerifierError>) -> bool {
+    /// True where the reward section leaves the verdict out of its group.
+    pub(crate) fn masks(&self, verdict: &Result<Verdict, VerifierError>) -> bool {
         math_kind(verdict).and_then(|kind| self.reward.math.undecided(kind)) == Some(Undecided::Mask)
     }
 
     /// Ends the embedded server and waits for it.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         if let Some(server) = self.server {
             server.shutdown().await;
         }
     }
 }
 
-/// The embedded server, with a token that nobody else on this machine knows.
+/// Starts the embedded server with the configured token, or else a random one.
 async fn start_server(config: &ServerConfig) -> Result<(ServerHandle, Secret), SandboxError> {
     let token = match config.resolve_token()? {
         Some(token) => token,

@@ -3,39 +3,48 @@
 mod algorithm;
 mod checkpoint;
 mod cli;
+mod collector;
 mod command;
 mod config;
-mod evaluate;
+mod console;
+mod evaluation;
+mod evaluation_table;
 mod failure;
 mod group;
 mod interrupt;
 mod judge;
 mod learner;
+mod memory;
+mod micro_batch;
 mod model_thread;
+mod open_run;
 mod optimizer;
 mod preference_training;
 mod progress;
 mod prompt;
-mod session;
+mod rollout_rows;
+mod run;
 mod stage;
-mod step_record;
+mod step_metrics;
 mod supervised;
+mod token_split;
 mod train;
 mod trajectory;
 mod update;
+mod update_totals;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use cli::{Cli, Command, RunArgs};
+use cli::{Cli, Command, TrainingRunArgs};
 use config::{Source, load};
 use failure::{Usage, exit_code};
 use interrupt::Interrupt;
+use open_run::Entry;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use session::Entry;
 
 fn main() -> ExitCode {
     sandbox::run_worker_if_asked();
@@ -94,8 +103,8 @@ async fn run(cli: Cli) -> Result<()> {
     }
 }
 
-/// A run's configuration; nothing where it was only to be printed.
-fn configuration<C: DeserializeOwned + Serialize>(run: &RunArgs) -> Result<Option<C>> {
+/// The configuration of a run; `None` where it was only to be printed.
+fn configuration<C: DeserializeOwned + Serialize>(run: &TrainingRunArgs) -> Result<Option<C>> {
     let mut assignments = run.set.clone();
     if let Some(dir) = &run.run_dir {
         assignments.push(format!("run.dir={:?}", dir.display().to_string()));

@@ -1,5 +1,5 @@
-//! The thread that owns the model. Everything that touches tensors runs there, one job after the other; tokio's threads
-//! carry tasks, verdicts and services meanwhile.
+//! The thread that owns the model. All that touches tensors runs there, one job after the other; tokio's threads carry
+//! tasks, verdicts and services meanwhile.
 
 use std::sync::mpsc;
 
@@ -10,16 +10,16 @@ type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
 /// A handle to the thread that owns an `S`. Dropping it ends the thread after the job in hand.
 #[derive(Debug)]
-pub struct ModelThread<S> {
+pub(crate) struct ModelThread<S> {
     jobs: mpsc::Sender<Job<S>>,
 }
 
 impl<S: 'static> ModelThread<S> {
-    /// Starts the thread and loads what it owns there.
+    /// Starts the thread, and loads its state on it.
     ///
     /// # Errors
-    /// What loading answers, or the thread cannot be started.
-    pub async fn start(load: impl FnOnce() -> Result<S> + Send + 'static) -> Result<Self> {
+    /// `load` fails, or the thread cannot be started.
+    pub(crate) async fn start(load: impl FnOnce() -> Result<S> + Send + 'static) -> Result<Self> {
         let (jobs, inbox) = mpsc::channel::<Job<S>>();
         let (loaded, ready) = oneshot::channel();
         std::thread::Builder::new().name("model".into()).spawn(move || {
@@ -41,11 +41,11 @@ impl<S: 'static> ModelThread<S> {
         Ok(Self { jobs })
     }
 
-    /// Runs a job on the thread and waits for its answer.
+    /// Runs a job on the thread and waits for the result.
     ///
     /// # Errors
-    /// The thread is gone: a job before panicked.
-    pub async fn run<R: Send + 'static>(&self, job: impl FnOnce(&mut S) -> R + Send + 'static) -> Result<R> {
+    /// The thread is gone, because a job panicked.
+    pub(crate) async fn run<R: Send + 'static>(&self, job: impl FnOnce(&mut S) -> R + Send + 'static) -> Result<R> {
         let (answer, answered) = oneshot::channel();
         let job: Job<S> = Box::new(move |state| {
             let _ = answer.send(job(state));

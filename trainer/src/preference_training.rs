@@ -1,14 +1,15 @@
 //! `trainer reward-model`: a scalar head on the decoder, trained on pairs by the Bradley-Terry loss.
 //!
-//! A pair's answers are read without their thinking, as stage 2 will show them.
+//! The answers of a pair are read without their thinking, as in stage 2.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use datasets::{PreferencePair, read_preferences};
-use policy::RewardModel;
+use policy::{NamedTensors, RewardModel};
 use record::metrics::Metrics;
+use record::names::{self, EVAL_PREFERENCE_ACCURACY, MetricName};
 use tch::Tensor;
 use verifiers::split_thinking;
 
@@ -18,43 +19,43 @@ use crate::config::RewardModelRun;
 use crate::interrupt::Interrupt;
 use crate::learner::trainable;
 use crate::model_thread::ModelThread;
+use crate::open_run::{Entry, OpenRun};
 use crate::optimizer::adamw::AdamW;
 use crate::optimizer::gradient_norm::{clip_by_global_norm, gradients};
 use crate::optimizer::schedule::Schedule;
 use crate::progress::Progress;
 use crate::prompt::scored_ids;
-use crate::session::{Entry, Session};
-use crate::trajectory::split_by_tokens;
+use crate::token_split::split_by_tokens;
 
-/// The ids of a pair: the conversation with the chosen and with the rejected answer.
+/// Ids of a pair: the conversation with the chosen and with the rejected answer.
 struct PairIds {
     chosen: Vec<u32>,
     rejected: Vec<u32>,
 }
 
-/// What the model's thread owns.
+/// State of the model's thread: the reward model and its optimizer.
 struct Scorer {
     model: RewardModel,
     adamw: AdamW,
-    parameters: Vec<(String, Tensor)>,
+    parameters: NamedTensors,
 }
 
 /// Trains a reward model from its configuration to its last checkpoint.
 ///
 /// # Errors
-/// Bad input, a full disk, or an interruption.
-pub async fn train_reward_model(config: RewardModelRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
+/// The input is bad, the disk is full, or the user interrupts.
+pub(crate) async fn train_reward_model(config: RewardModelRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate()?;
     let schedule = config.schedule()?;
-    let (device, kind) = config.run.resolve()?;
+    let placement = config.run.resolve()?;
     let train = read_preferences(&config.preferences.train)?;
     let eval = read_preferences(&config.preferences.eval)?;
-    let (mut session, resume_from) = Session::open(&config.run.dir, &config, entry)?;
+    let (mut run, resume_from) = OpenRun::open(&config.run.dir, &config, entry)?;
     let (start, adamw) = (config.model.path.clone(), config.optimizer.clone());
     let model = ModelThread::start(move || {
         let model = match &resume_from {
-            Some(folder) => RewardModel::load(folder, device, kind)?,
-            None => RewardModel::from_policy_folder(&start, device, kind)?,
+            Some(folder) => RewardModel::load(folder, placement)?,
+            None => RewardModel::from_policy_folder(&start, placement)?,
         };
         let parameters = trainable(model.parameters());
         let mut scorer = Scorer { model, adamw: AdamW::new(adamw)?, parameters };
@@ -78,15 +79,15 @@ pub async fn train_reward_model(config: RewardModelRun, entry: Entry, interrupt:
 
     let steps = config.update.steps;
     let progress = Progress::new("reward model", steps);
-    if session.step == 0 {
+    if run.step == 0 {
         let mut metrics = Metrics::new();
-        metrics.set(ACCURACY, accuracy(&model, &eval, config.update.micro_batch_tokens).await?);
-        session.record(&metrics)?;
+        metrics.set(EVAL_PREFERENCE_ACCURACY, accuracy(&model, &eval, config.update.micro_batch_tokens).await?);
+        run.record(&metrics)?;
     }
-    while session.step < steps {
+    while run.step < steps {
         interrupt.check()?;
         let started = Instant::now();
-        let step = session.step;
+        let step = run.step;
         let order = epoch_order(train.len(), &config, step);
         let mut metrics = model
             .run({
@@ -96,32 +97,36 @@ pub async fn train_reward_model(config: RewardModelRun, entry: Entry, interrupt:
                 }
             })
             .await??;
-        session.step += 1;
+        run.step += 1;
         let every = config.update.eval_every;
-        if (every > 0 && session.step.is_multiple_of(every)) || session.step == steps {
-            metrics.set(ACCURACY, accuracy(&model, &eval, config.update.micro_batch_tokens).await?);
+        if (every > 0 && run.step.is_multiple_of(every)) || run.step == steps {
+            metrics.set(EVAL_PREFERENCE_ACCURACY, accuracy(&model, &eval, config.update.micro_batch_tokens).await?);
         }
-        metrics.set("time/step", started.elapsed().as_secs_f64());
-        session.record(&metrics)?;
+        metrics.set(names::TIME_STEP, started.elapsed().as_secs_f64());
+        run.record(&metrics)?;
         let every = config.checkpoint.every;
-        if (every > 0 && session.step.is_multiple_of(every)) || session.step == steps {
-            save(&model, &session, config.checkpoint.keep).await?;
+        if (every > 0 && run.step.is_multiple_of(every)) || run.step == steps {
+            save(&model, &run, config.checkpoint.keep).await?;
         }
-        let show = |name: &str| metrics.get(name).unwrap_or(f64::NAN);
+        let show = |metric: MetricName| metrics.get(metric.name).unwrap_or(f64::NAN);
         progress.step(
-            session.step,
-            &format!("loss {:.4}  accuracy {:.2}", show("preference/loss"), show("preference/accuracy")),
+            run.step,
+            &format!("loss {:.4}  accuracy {:.2}", show(names::PREFERENCE_LOSS), show(names::PREFERENCE_ACCURACY)),
         );
-        if session.step == steps {
-            progress.finish(&format!("accuracy on {} held-out pairs {:.3}", eval.len(), show(ACCURACY)));
+        if run.step == steps {
+            progress.finish(&format!(
+                "accuracy on {} held-out pairs {:.3}",
+                eval.len(),
+                show(EVAL_PREFERENCE_ACCURACY)
+            ));
         }
     }
     Ok(())
 }
 
-/// Writes a checkpoint after the steps done. Each step is one update, and the pairs of a step follow from its number.
-async fn save(model: &ModelThread<Scorer>, session: &Session, keep: usize) -> Result<()> {
-    let (folder, step) = (session.folder.clone(), session.step);
+/// Writes the checkpoint of the step. A step is one update, and its pairs follow from its number.
+async fn save(model: &ModelThread<Scorer>, run: &OpenRun, keep: usize) -> Result<()> {
+    let (folder, step) = (run.folder.clone(), run.step);
     model
         .run(move |scorer| {
             let position = Position { step, num_updates: step, policy_version: step, data: () };
@@ -130,8 +135,6 @@ async fn save(model: &ModelThread<Scorer>, session: &Session, keep: usize) -> Re
         })
         .await?
 }
-
-const ACCURACY: &str = "eval/preferences/accuracy";
 
 fn pair_ids(model: &RewardModel, pair: &PreferencePair, section: &crate::config::PromptSection) -> Result<PairIds> {
     let ids = |answer: &str| {
@@ -142,14 +145,14 @@ fn pair_ids(model: &RewardModel, pair: &PreferencePair, section: &crate::config:
     Ok(PairIds { chosen: ids(&pair.chosen)?, rejected: ids(&pair.rejected)? })
 }
 
-/// The pairs of a step: each epoch is a permutation keyed by the seed and the epoch.
+/// Places of the pairs of a step; each epoch is a permutation keyed by the seed and the epoch.
 fn epoch_order(num_pairs: usize, config: &RewardModelRun, step: u64) -> Vec<usize> {
     let per_step = config.preferences.per_step as u64;
     let places = step * per_step..(step + 1) * per_step;
     random::shuffled_places(num_pairs, &[config.run.seed.into(), "preferences".into()], places)
 }
 
-/// Chosen and rejected scores `[pairs]` of some pairs.
+/// Scores of the chosen and of the rejected answers, `[pairs]` each.
 fn scores(model: &RewardModel, pairs: &[&PairIds]) -> (Tensor, Tensor) {
     let sequences: Vec<&[u32]> = pairs
         .iter()
@@ -192,11 +195,11 @@ fn learn(
         tensor.zero_grad();
     }
     let mut metrics = Metrics::new();
-    metrics.set("preference/loss", loss);
-    metrics.set("preference/accuracy", num_correct as f64 / num_pairs as f64);
-    metrics.set("preference/score_gap", gap / num_pairs as f64);
-    metrics.set("policy/gradient_norm", norm);
-    metrics.set("policy/lr", lr);
+    metrics.set(names::PREFERENCE_LOSS, loss);
+    metrics.set(names::PREFERENCE_ACCURACY, num_correct as f64 / num_pairs as f64);
+    metrics.set(names::PREFERENCE_SCORE_GAP, gap / num_pairs as f64);
+    metrics.set(names::POLICY_GRADIENT_NORM, norm);
+    metrics.set(names::POLICY_LR, lr);
     Ok(metrics)
 }
 
@@ -204,7 +207,7 @@ fn pair_tokens(pair: &PairIds) -> usize {
     pair.chosen.len() + pair.rejected.len()
 }
 
-/// The share of held-out pairs whose chosen answer scores higher.
+/// Share of the held-out pairs whose chosen answer scores higher.
 async fn accuracy(model: &ModelThread<Scorer>, pairs: &Arc<Vec<PairIds>>, max_tokens: usize) -> Result<f64> {
     let pairs = pairs.clone();
     model

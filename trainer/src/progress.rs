@@ -1,4 +1,4 @@
-//! Progress on standard error: a bar on a terminal, plain lines with seconds between them where output is piped.
+//! Progress on standard error: a bar on a terminal, plain lines some seconds apart where output is piped.
 //! Must not know what is counted.
 
 use std::io::{self, IsTerminal, Write};
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// The least time between two plain lines; the first and the last line always come.
+/// Least time between two plain lines; the first and the last line always come.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// One job's progress. Shared references may be used from several threads.
-pub struct Progress {
+/// Progress of one job. Shared references may be used from several threads.
+pub(crate) struct Progress {
     title: String,
     total: u64,
-    output: Output,
+    display: ProgressDisplay,
 }
 
-enum Output {
+enum ProgressDisplay {
     Bar(ProgressBar),
     Lines(Mutex<Lines>),
 }
@@ -31,22 +31,25 @@ struct Lines {
 }
 
 impl Progress {
-    /// Starts a job of `total` parts; 0 when the number is not known.
-    pub fn new(title: &str, total: u64) -> Self {
+    /// Starts a job of `total` parts; 0 where the number is not known.
+    pub(crate) fn new(title: &str, total: u64) -> Self {
         let stderr = io::stderr();
-        let output =
-            if stderr.is_terminal() { Output::Bar(bar(title, total)) } else { lines(Box::new(stderr), LINE_INTERVAL) };
-        Self { title: title.to_owned(), total, output }
+        let display = if stderr.is_terminal() {
+            ProgressDisplay::Bar(bar(title, total))
+        } else {
+            lines(Box::new(stderr), LINE_INTERVAL)
+        };
+        Self { title: title.to_owned(), total, display }
     }
 
-    /// Says that `position` parts are done, and what stands now, such as `reward 0.41  812 tokens/s`.
-    pub fn step(&self, position: u64, message: &str) {
-        match &self.output {
-            Output::Bar(bar) => {
+    /// Shows that `position` parts are done, with a message such as `reward 0.41  812 tokens/s`.
+    pub(crate) fn step(&self, position: u64, message: &str) {
+        match &self.display {
+            ProgressDisplay::Bar(bar) => {
                 bar.set_position(position);
                 bar.set_message(message.to_owned());
             }
-            Output::Lines(lines) => {
+            ProgressDisplay::Lines(lines) => {
                 let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
                 let is_last = self.total > 0 && position >= self.total;
                 if position > lines.last_position || lines.last_line.is_none() {
@@ -58,10 +61,10 @@ impl Progress {
     }
 
     /// Ends the job with a last line.
-    pub fn finish(&self, message: &str) {
-        match &self.output {
-            Output::Bar(bar) => bar.finish_with_message(message.to_owned()),
-            Output::Lines(lines) => {
+    pub(crate) fn finish(&self, message: &str) {
+        match &self.display {
+            ProgressDisplay::Bar(bar) => bar.finish_with_message(message.to_owned()),
+            ProgressDisplay::Lines(lines) => {
                 let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
                 let seconds = lines.started.elapsed().as_secs_f64();
                 lines.write(true, &format!("{} done in {seconds:.1} s  {message}", self.title));
@@ -85,8 +88,14 @@ impl Lines {
     }
 }
 
-fn lines(sink: Box<dyn Write + Send>, interval: Duration) -> Output {
-    Output::Lines(Mutex::new(Lines { sink, interval, started: Instant::now(), last_line: None, last_position: 0 }))
+fn lines(sink: Box<dyn Write + Send>, interval: Duration) -> ProgressDisplay {
+    ProgressDisplay::Lines(Mutex::new(Lines {
+        sink,
+        interval,
+        started: Instant::now(),
+        last_line: None,
+        last_position: 0,
+    }))
 }
 
 fn bar(title: &str, total: u64) -> ProgressBar {
@@ -125,7 +134,7 @@ mod tests {
 
     fn lines_of(interval: Duration, use_it: impl FnOnce(&Progress)) -> Vec<String> {
         let sink = Sink::default();
-        use_it(&Progress { title: "stage-1".into(), total: 4, output: lines(Box::new(sink.clone()), interval) });
+        use_it(&Progress { title: "stage-1".into(), total: 4, display: lines(Box::new(sink.clone()), interval) });
         let bytes = sink.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
     }

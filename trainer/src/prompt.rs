@@ -1,4 +1,4 @@
-//! From a conversation to the ids of a prompt, and of what should follow it.
+//! From a conversation to the ids of its prompt, of its completion, and of the text that a reward model reads.
 
 use anyhow::{Context, Result, bail};
 use datasets::{Message, Task};
@@ -6,32 +6,32 @@ use policy::{ChatMessage, ChatTemplate, Policy, Tokenizer};
 
 use crate::config::PromptSection;
 
-/// A chat template whose generation prompt opens the thinking itself ends so; completions then start inside it.
+/// End of a prompt whose chat template opens the thinking itself; completions then start inside it.
 const OPENED_THINKING: &str = "<think>\n";
 
-/// The text of a task's prompt: the template around its messages, with the section's words added.
+/// Text of a task's prompt: the template around its messages, with the section's text added.
 ///
 /// # Errors
 /// The template refuses the conversation.
-pub fn prompt_text(policy: &Policy, task: &Task, section: &PromptSection) -> Result<String> {
+pub(crate) fn prompt_text(policy: &Policy, task: &Task, section: &PromptSection) -> Result<String> {
     let suffix = section.suffix.get(&task.kind).map_or("", String::as_str);
     render(&policy.chat_template, &task.messages, task.tools.as_ref(), section, suffix)
         .with_context(|| format!("task {}", task.id))
 }
 
-/// The ids of a task's prompt.
+/// Ids of a task's prompt.
 ///
 /// # Errors
 /// The template or the tokenizer refuses the conversation.
-pub fn prompt_ids(policy: &Policy, task: &Task, section: &PromptSection) -> Result<Vec<u32>> {
+pub(crate) fn prompt_ids(policy: &Policy, task: &Task, section: &PromptSection) -> Result<Vec<u32>> {
     Ok(policy.tokenizer.encode(&prompt_text(policy, task, section)?)?)
 }
 
-/// A trace's ids and how many of them are its prompt: the last message follows, and the token that ends a turn.
+/// Ids of a trace, and the number of ids of its prompt; the last message and the token that ends a turn follow it.
 ///
 /// # Errors
 /// The trace does not end with the assistant, or the template or tokenizer refuses it.
-pub fn trace_ids(policy: &Policy, messages: &[Message], section: &PromptSection) -> Result<(Vec<u32>, usize)> {
+pub(crate) fn trace_ids(policy: &Policy, messages: &[Message], section: &PromptSection) -> Result<(Vec<u32>, usize)> {
     let Some((last, before)) = messages.split_last().filter(|(last, _)| last.role == "assistant") else {
         bail!("a trace ends with a message of the assistant");
     };
@@ -48,11 +48,11 @@ pub fn trace_ids(policy: &Policy, messages: &[Message], section: &PromptSection)
     Ok((ids, num_prompt))
 }
 
-/// The ids of a conversation with its answer, as a reward model reads it.
+/// Ids of a conversation with its answer, as a reward model reads it.
 ///
 /// # Errors
 /// The template or tokenizer refuses it.
-pub fn scored_ids(
+pub(crate) fn scored_ids(
     template: &ChatTemplate,
     tokenizer: &Tokenizer,
     messages: &[Message],

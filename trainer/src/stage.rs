@@ -5,29 +5,29 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use datasets::{CursorState, Mixture, Source, TaskCursor, read_tasks};
-use policy::{Policy, RewardModel};
+use policy::{Placement, Policy, RewardModel};
 use rollout::SamplingParams;
-use tch::{Device, Kind};
 
 use crate::checkpoint::{self, Position};
+use crate::collector::Collector;
 use crate::config::ReinforceRun;
-use crate::evaluate::Evaluation;
+use crate::evaluation::Evaluation;
 use crate::group::Sampling;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
-use crate::session::{Entry, Session};
+use crate::open_run::{Entry, OpenRun};
 use crate::train::Trainer;
 use crate::update::UpdatePlan;
 
 /// Runs a stage to its last checkpoint.
 ///
 /// # Errors
-/// Bad input, a full disk, or an interruption.
-pub async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
+/// The input is bad, the disk is full, or the user interrupts.
+pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate(stage)?;
-    let (device, kind) = config.run.resolve()?;
+    let placement = config.run.resolve()?;
     let mixture = mixture(&config)?;
     let (rollout, seed) = (&config.rollout, config.run.seed);
     let evaluation = Evaluation::new(&config.eval, &config.prompt, &rollout.engine, rollout.max_new_tokens, seed)?;
@@ -35,8 +35,8 @@ pub async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, interrupt:
     judge.check(mixture.sources().iter().flat_map(|source| source.tasks.iter().map(Arc::as_ref)))?;
     judge.check(evaluation.tasks())?;
 
-    let (session, resume_from) = Session::open(&config.run.dir, &config, entry)?;
-    let (model, position) = load(&config, stage, device, kind, resume_from).await?;
+    let (run, resume_from) = OpenRun::open(&config.run.dir, &config, entry)?;
+    let (model, position) = load(&config, stage, placement, resume_from).await?;
     let tasks = match position {
         Some(position) => TaskCursor::resume(mixture, &position.data)?,
         None => TaskCursor::new(mixture, seed),
@@ -60,7 +60,8 @@ pub async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, interrupt:
         max_gradient_norm: config.optimizer.max_gradient_norm,
     };
     let judge = Arc::new(judge);
-    let mut trainer = Trainer { model, judge: judge.clone(), tasks, sampling, plan, evaluation, session, interrupt };
+    let collector = Collector { model, judge: judge.clone(), interrupt };
+    let mut trainer = Trainer { collector, tasks, sampling, plan, evaluation, run };
     let result = trainer.run(&config, &format!("stage {stage}")).await;
     drop(trainer);
     if let Some(judge) = Arc::into_inner(judge) {
@@ -81,12 +82,11 @@ fn mixture(config: &ReinforceRun) -> Result<Mixture> {
     Ok(Mixture::new(sources.collect::<Result<_>>()?)?)
 }
 
-/// The model's thread with everything the stage needs on it, and where a resumed run stood.
+/// Starts the model's thread with all that the stage needs on it; returns also the place of a resumed run.
 async fn load(
     config: &ReinforceRun,
     stage: u8,
-    device: Device,
-    kind: Kind,
+    placement: Placement,
     resume_from: Option<PathBuf>,
 ) -> Result<(ModelThread<Learner>, Option<Position<CursorState>>)> {
     let start = config.model.path.clone();
@@ -96,12 +96,12 @@ async fn load(
     let (sender, receiver) = std::sync::mpsc::channel();
     let model = ModelThread::start(move || {
         let from: &Path = resume_from.as_deref().unwrap_or(&start);
-        let mut learner = Learner::load(from, device, kind)?.with_optimizer(&adamw)?;
+        let mut learner = Learner::load(from, placement)?.with_optimizer(&adamw)?;
         if needs_reference {
-            learner.reference = Some(Policy::load(&start, device, kind).context("the reference")?.decoder);
+            learner.reference = Some(Policy::load(&start, placement).context("the reference")?.decoder);
         }
         if let Some(folder) = reward_model {
-            learner.reward_model = Some(RewardModel::load(&folder, device, kind).context("reward_model.path")?);
+            learner.reward_model = Some(RewardModel::load(&folder, placement).context("reward_model.path")?);
         }
         let position = match (&resume_from, &mut learner.optimizer) {
             (Some(folder), Some((adamw, parameters))) => {

@@ -7,48 +7,51 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use datasets::{Trace, read_traces};
-use policy::{CHAT_TEMPLATE, Decoder, Packed, SPECIAL_TOKENS, accumulate_gradient};
+use policy::{CHAT_TEMPLATE, Decoder, HeadOptions, Packed, Placement, SPECIAL_TOKENS, accumulate_gradient};
 use record::metrics::Metrics;
+use record::names;
 use rollout::EngineOptions;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 use verifiers::RewardConfig;
 
 use crate::checkpoint::{self, Position};
+use crate::collector::Collector;
 use crate::config::SupervisedRun;
-use crate::evaluate::{Evaluation, table};
+use crate::evaluation::Evaluation;
+use crate::evaluation_table::evaluation_table;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
+use crate::open_run::{Entry, OpenRun};
 use crate::optimizer::gradient_norm::{clip_by_global_norm, gradients};
 use crate::optimizer::schedule::Schedule;
 use crate::progress::Progress;
 use crate::prompt::trace_ids;
-use crate::session::{Entry, Session};
-use crate::trajectory::split_by_tokens;
+use crate::token_split::split_by_tokens;
 
-/// Tokens a completion may take in a cold start's evaluations, where the section does not say.
+/// Most tokens of a completion in a cold start's evaluations, where the section has no limit.
 const EVAL_TOKENS: usize = 1024;
 
 /// Runs a cold start from its configuration to its last checkpoint.
 ///
 /// # Errors
-/// Bad input, a full disk, or an interruption.
-pub async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
+/// The input is bad, the disk is full, or the user interrupts.
+pub(crate) async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate()?;
     let schedule = config.schedule()?;
-    let (device, kind) = config.run.resolve()?;
+    let placement = config.run.resolve()?;
     let traces = read_traces(&config.traces.path)?;
     let engine = EngineOptions::default();
     let evaluation = Evaluation::new(&config.eval, &config.prompt, &engine, EVAL_TOKENS, config.run.seed)?;
     let judge = Arc::new(Judge::start(&config.verifiers, &RewardConfig::default(), &config.sandbox).await?);
     judge.check(evaluation.tasks())?;
-    let (mut session, resume_from) = Session::open(&config.run.dir, &config, entry)?;
+    let (mut run, resume_from) = OpenRun::open(&config.run.dir, &config, entry)?;
 
     let start = start_folder(&config, &traces, resume_from.as_deref())?;
     let adamw = config.optimizer.clone();
     let model = ModelThread::start(move || {
-        let mut learner = Learner::load(&start, device, kind)?.with_optimizer(&adamw)?;
+        let mut learner = Learner::load(&start, placement)?.with_optimizer(&adamw)?;
         if let (Some(folder), Some((adamw, parameters))) = (&resume_from, &mut learner.optimizer) {
             let position: Position<()> = checkpoint::load(folder, adamw, parameters)?;
             learner.policy_version = position.policy_version;
@@ -67,18 +70,20 @@ pub async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: Interrup
         })
         .await??;
     let sequences = Arc::new(sequences);
+    let collector = Collector { model, judge, interrupt };
 
     let steps = config.update.steps;
     let progress = Progress::new("cold start", steps);
-    if session.step == 0 && config.eval.at_start {
-        let metrics = evaluation.run(&model, &judge, &interrupt, &session, 0).await?;
-        session.record(&metrics)?;
+    if run.step == 0 && config.eval.at_start {
+        let metrics = evaluation.run(&collector, &run, 0).await?;
+        run.record(&metrics)?;
     }
-    while session.step < steps {
-        interrupt.check()?;
+    while run.step < steps {
+        collector.interrupt.check()?;
         let started = Instant::now();
-        let batch = batch(sequences.len(), config.traces.per_step, config.run.seed, session.step);
-        let mut metrics = model
+        let batch = batch(sequences.len(), config.traces.per_step, config.run.seed, run.step);
+        let mut metrics = collector
+            .model
             .run({
                 let (sequences, config, schedule) = (sequences.clone(), config.clone(), schedule.clone());
                 move |learner| {
@@ -88,29 +93,29 @@ pub async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: Interrup
             })
             .await??;
         let seconds = started.elapsed().as_secs_f64();
-        metrics.set("time/update", seconds);
-        let tokens = metrics.get("batch/tokens").unwrap_or(0.0);
-        metrics.set("throughput/train_tokens_per_second", tokens / seconds);
-        session.step += 1;
-        let step = session.step;
+        metrics.set(names::TIME_UPDATE, seconds);
+        let tokens = metrics.get(names::BATCH_TOKENS.name).unwrap_or(0.0);
+        metrics.set(names::TRAIN_TOKENS_PER_SECOND, tokens / seconds);
+        run.step += 1;
+        let step = run.step;
         let is_last = step == steps;
         if (config.eval.every > 0 && step.is_multiple_of(config.eval.every)) || (is_last && config.eval.at_end) {
-            metrics.merge(evaluation.run(&model, &judge, &interrupt, &session, step).await?);
+            metrics.merge(evaluation.run(&collector, &run, step).await?);
         }
-        metrics.set("time/step", started.elapsed().as_secs_f64());
-        session.record(&metrics)?;
+        metrics.set(names::TIME_STEP, started.elapsed().as_secs_f64());
+        run.record(&metrics)?;
         if (config.checkpoint.every > 0 && step.is_multiple_of(config.checkpoint.every)) || is_last {
-            session.checkpoint(&model, (), config.checkpoint.keep).await?;
+            run.checkpoint(&collector.model, (), config.checkpoint.keep).await?;
         }
-        let loss = metrics.get("policy/loss").unwrap_or(f64::NAN);
+        let loss = metrics.get(names::POLICY_LOSS.name).unwrap_or(f64::NAN);
         progress.step(step, &format!("loss {loss:.4}  {:.0} tokens/s", tokens / seconds));
     }
     progress.finish("");
-    eprint!("{}", table(&session)?);
+    eprint!("{}", evaluation_table(&run)?);
     Ok(())
 }
 
-/// The folder to load: the last checkpoint's, the model's, or that of a new model made from the traces.
+/// Folder of the model to load: the last checkpoint, the model named, or a new model made from the traces.
 fn start_folder(config: &SupervisedRun, traces: &[Trace], resume: Option<&Path>) -> Result<std::path::PathBuf> {
     if let Some(folder) = resume {
         return Ok(folder.to_owned());
@@ -119,12 +124,12 @@ fn start_folder(config: &SupervisedRun, traces: &[Trace], resume: Option<&Path>)
     let folder = config.run.dir.join("initial");
     let texts = traces.iter().flat_map(|trace| trace.messages.iter().map(|message| message.content.as_str()));
     let tokenizer = policy::train_tokenizer(texts, new.vocab_size as usize)?;
-    let decoder = Decoder::random(&new.model_config()?, config.run.seed, Device::Cpu, Kind::Float);
+    let decoder = Decoder::random(&new.model_config()?, config.run.seed, Placement::CPU);
     policy::write_folder(&folder, &decoder, &tokenizer, CHAT_TEMPLATE, SPECIAL_TOKENS[2])?;
     Ok(folder)
 }
 
-/// The traces of a step: each epoch is a permutation keyed by the seed and the epoch.
+/// Places of the traces of a step; each epoch is a permutation keyed by the seed and the epoch.
 fn batch(num_traces: usize, per_step: usize, seed: u64, step: u64) -> Vec<usize> {
     let places = step * per_step as u64..(step + 1) * per_step as u64;
     random::shuffled_places(num_traces, &[seed.into(), "traces".into()], places)
@@ -141,14 +146,15 @@ fn learn(
     let update = &config.update;
     let num_targets: usize = batch.iter().map(|(ids, prompt)| ids.len() - prompt).sum();
     let (mut loss, mut entropy) = (0.0, 0.0);
+    let options = HeadOptions { temperature: 1.0, chunk: update.head_chunk };
     for piece in split_by_tokens(batch, update.micro_batch_tokens, |(ids, _)| ids.len()) {
         let sequences: Vec<(&[u32], usize)> = piece.iter().map(|(ids, prompt)| (ids.as_slice(), *prompt)).collect();
         let packed = Packed::new(&sequences, decoder.device());
-        accumulate_gradient(decoder, &packed, 1.0, update.head_chunk, update.recompute, |output| {
+        accumulate_gradient(decoder, &packed, options, update.recompute, |output| {
             loss -= output.logprobs.sum(Kind::Double).double_value(&[]) / num_targets as f64;
             entropy += output.entropy.sum(Kind::Double).double_value(&[]) / num_targets as f64;
-            Tensor::full_like(&output.logprobs, -1.0 / num_targets as f64)
-        });
+            anyhow::Ok(Tensor::full_like(&output.logprobs, -1.0 / num_targets as f64))
+        })?;
     }
     let (optimizer, parameters) = learner.optimizer.as_mut().context("this policy is not trainable")?;
     let norm = clip_by_global_norm(&mut gradients(parameters), config.optimizer.max_gradient_norm);
@@ -164,11 +170,11 @@ fn learn(
         tensor.zero_grad();
     }
     let mut metrics = Metrics::new();
-    metrics.set("policy/loss", loss);
-    metrics.set("policy/entropy", entropy);
-    metrics.set("policy/gradient_norm", norm);
-    metrics.set("policy/lr", lr);
-    metrics.set("batch/tokens", batch.iter().map(|(ids, _)| ids.len()).sum::<usize>() as f64);
-    metrics.set("batch/targets", num_targets as f64);
+    metrics.set(names::POLICY_LOSS, loss);
+    metrics.set(names::POLICY_ENTROPY, entropy);
+    metrics.set(names::POLICY_GRADIENT_NORM, norm);
+    metrics.set(names::POLICY_LR, lr);
+    metrics.set(names::BATCH_TOKENS, batch.iter().map(|(ids, _)| ids.len()).sum::<usize>() as f64);
+    metrics.set(names::BATCH_TARGETS, num_targets as f64);
     Ok(metrics)
 }

@@ -1,47 +1,43 @@
-//! The recipe of a stage: tasks, groups, advantages, an update; again.
+//! The loop of a stage. A step is: tasks, groups, advantages, an update.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
 use datasets::TaskCursor;
 use record::metrics::Metrics;
+use record::names;
 
 use crate::algorithm::advantages::{advantages, is_flat};
+use crate::collector::Collector;
 use crate::config::ReinforceRun;
-use crate::evaluate::{Evaluation, table};
-use crate::group::{Group, Sampling, SamplingCost, sample_groups};
-use crate::interrupt::Interrupt;
-use crate::judge::Judge;
-use crate::learner::Learner;
-use crate::model_thread::ModelThread;
+use crate::console::update_line;
+use crate::evaluation::Evaluation;
+use crate::evaluation_table::evaluation_table;
+use crate::group::{Group, Sampling, SamplingCost};
+use crate::open_run::OpenRun;
 use crate::progress::Progress;
-use crate::session::Session;
-use crate::step_record::{StepRecord, batch_metrics, update_line};
+use crate::rollout_rows::StepRecord;
+use crate::step_metrics::batch_metrics;
 use crate::trajectory::Trajectory;
-use crate::update::{UpdateOutcome, UpdatePlan, update};
+use crate::update::{UpdatePlan, update};
+use crate::update_totals::UpdateOutcome;
 
-/// A stage's run, ready to step.
-pub struct Trainer {
-    /// The policy and what trains beside it.
-    pub model: ModelThread<Learner>,
-    /// Verdicts and rewards.
-    pub judge: Arc<Judge>,
-    /// Where the run stands among the tasks.
+/// A stage that is ready to step.
+pub(crate) struct Trainer {
+    /// Samples and judges; its thread also updates the policy.
+    pub collector: Collector,
+    /// Place of the run among the tasks.
     pub tasks: TaskCursor,
-    /// How groups are sampled.
+    /// Settings of the sampling.
     pub sampling: Sampling,
-    /// How the policy is updated.
+    /// Settings of the update.
     pub plan: UpdatePlan,
     /// Held-out tasks.
     pub evaluation: Evaluation,
-    /// The run's folder and its records.
-    pub session: Session,
-    /// Ctrl-C.
-    pub interrupt: Interrupt,
+    pub run: OpenRun,
 }
 
-/// One step's batch: the groups to learn from, and those that were left out.
+/// Batch of one step: the groups to learn from, and those that were left out.
 #[derive(Default)]
 struct Batch {
     kept: Vec<Group>,
@@ -55,16 +51,16 @@ impl Trainer {
     ///
     /// # Errors
     /// A step fails, a record cannot be written, or the user interrupts.
-    pub async fn run(&mut self, config: &ReinforceRun, title: &str) -> Result<()> {
+    pub(crate) async fn run(&mut self, config: &ReinforceRun, title: &str) -> Result<()> {
         let steps = config.update.steps;
         let progress = Progress::new(title, steps);
-        if self.session.step == 0 && config.eval.at_start {
+        if self.run.step == 0 && config.eval.at_start {
             let metrics = self.evaluate(0).await?;
-            self.session.record(&metrics)?;
+            self.run.record(&metrics)?;
         }
-        while self.session.step < steps {
+        while self.run.step < steps {
             let started = Instant::now();
-            let step = self.session.step + 1;
+            let step = self.run.step + 1;
             let batch = self.collect(config, step).await?;
             let advantages = advantages(&rewards(&batch.kept), &config.advantage);
             let trajectories =
@@ -72,29 +68,29 @@ impl Trainer {
             let updating = Instant::now();
             let outcome = self.update(trajectories).await?;
             let mut metrics = batch_metrics(&batch.kept, &batch.left_out, &batch.cost);
-            metrics.set("groups/rounds", batch.num_rounds as f64);
+            metrics.set(names::GROUPS_ROUNDS, batch.num_rounds as f64);
             metrics.merge(outcome.metrics);
-            metrics.set("time/update", updating.elapsed().as_secs_f64());
+            metrics.set(names::TIME_UPDATE, updating.elapsed().as_secs_f64());
             StepRecord { step, kept: &batch.kept, left_out: &batch.left_out, advantages: &advantages }
-                .write(&self.session, &self.model, outcome.policy_logprobs)
+                .write(&self.run, &self.collector.model, outcome.policy_logprobs)
                 .await?;
-            self.session.step = step;
+            self.run.step = step;
             if is_due(config.eval.every, step) || (step == steps && config.eval.at_end) {
                 metrics.merge(self.evaluate(step).await?);
             }
-            metrics.set("time/step", started.elapsed().as_secs_f64());
-            self.session.record(&metrics)?;
+            metrics.set(names::TIME_STEP, started.elapsed().as_secs_f64());
+            self.run.record(&metrics)?;
             if is_due(config.checkpoint.every, step) || step == steps {
-                self.session.checkpoint(&self.model, self.tasks.state(), config.checkpoint.keep).await?;
+                self.run.checkpoint(&self.collector.model, self.tasks.state(), config.checkpoint.keep).await?;
             }
             progress.step(step, &update_line(&metrics));
         }
         progress.finish("");
-        eprint!("{}", table(&self.session)?);
+        eprint!("{}", evaluation_table(&self.run)?);
         Ok(())
     }
 
-    /// Samples groups until there are enough to learn from (dynamic sampling), or the rounds are used up.
+    /// Samples groups until there are enough to learn from (dynamic sampling), or no round is left.
     async fn collect(&mut self, config: &ReinforceRun, step: u64) -> Result<Batch> {
         let wanted = config.rollout.prompts_per_step;
         let filter = &config.dynamic_sampling;
@@ -102,8 +98,7 @@ impl Trainer {
         self.sampling.params.seed = step_seed(config.run.seed, step);
         while batch.kept.len() < wanted && batch.num_rounds < filter.max_rounds {
             let tasks = self.tasks.next_tasks(wanted - batch.kept.len());
-            let sampled = sample_groups(&self.model, &self.judge, &tasks, &self.sampling, &self.interrupt).await?;
-            let (groups, cost) = sampled;
+            let (groups, cost) = self.collector.sample_groups(&tasks, &self.sampling).await?;
             batch.cost.add(cost);
             batch.num_rounds += 1;
             for group in groups {
@@ -124,11 +119,11 @@ impl Trainer {
             return Ok(UpdateOutcome::default());
         }
         let plan = self.plan.clone();
-        self.model.run(move |learner| update(learner, &trajectories, &plan)).await?
+        self.collector.model.run(move |learner| update(learner, &trajectories, &plan)).await?
     }
 
     async fn evaluate(&self, step: u64) -> Result<Metrics> {
-        self.evaluation.run(&self.model, &self.judge, &self.interrupt, &self.session, step).await
+        self.evaluation.run(&self.collector, &self.run, step).await
     }
 }
 
@@ -140,7 +135,7 @@ fn is_due(every: u64, step: u64) -> bool {
     every > 0 && step.is_multiple_of(every)
 }
 
-/// A task that comes again in another step is sampled with other random numbers.
+/// Seed of a step, so that a task that comes again in another step is sampled with other random numbers.
 fn step_seed(seed: u64, step: u64) -> u64 {
     random::KeyedRng::new(&[seed.into(), "rollout".into(), step.into()]).next_u64()
 }

@@ -10,17 +10,17 @@ use crate::code::CodeConfig;
 use crate::command::CommandConfig;
 use crate::instruction::InstructionConfig;
 
-/// Settings of the verifiers.
+/// Settings of the verifiers, a section each.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VerifiersConfig {
-    /// `[verifiers.math]`: final answers.
+    /// `[verifiers.math]`: final answers of mathematics.
     pub math: MathConfig,
     /// `[verifiers.code]`: programs that run on the code execution server.
     pub code: CodeConfig,
-    /// `[verifiers.ifeval]`: IFEval's instruction types.
+    /// `[verifiers.ifeval]`: instructions of IFEval's types.
     pub ifeval: InstructionConfig,
-    /// `[verifiers.command.NAME]`: external verifiers. A task reaches one with `"verifier": "NAME"`.
+    /// `[verifiers.command.NAME]`: external verifiers. A task asks for one with `"verifier": "NAME"`.
     pub command: BTreeMap<String, CommandConfig>,
 }
 

@@ -1,27 +1,78 @@
 //! Verifiers: text in, verdict out.
 //!
-//! A [`Verifier`] reads a completion and says what it is worth, from 0 to 1, with a reason. It knows the task's ground truth
-//! and nothing of tokens, policies or gradients. Where the verifier itself cannot decide (its ground truth is unusable, the
+//! A [`Verifier`] reads a completion and scores it from 0 to 1, with a reason. It knows the task's ground truth, and
+//! nothing of tokens, policies or gradients. Where the verifier itself cannot decide (its ground truth is unusable, the
 //! code execution server is away) it returns an error: the group is then dropped and counted, and never scored 0.
 //!
-//! [`Verifiers`] holds them by the name that a task carries; [`reward`] turns verdicts into the number that training sees.
+//! [`Verifiers`] finds the verifier that a task names; [`compose`] turns verdicts into the reward that training sees.
+//! [`split_thinking`], [`extract_code`] and [`parse_tool_calls`] are there for verifiers of one's own.
+//!
+//! # Example
+//! A verifier of one's own judges a completion:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use datasets::Task;
+//! use verifiers::{Verdict, VerdictFuture, Verifier, Verifiers, split_thinking};
+//!
+//! struct Palindrome;
+//!
+//! impl Verifier for Palindrome {
+//!     fn name(&self) -> &str {
+//!         "palindrome"
+//!     }
+//!
+//!     fn verify<'a>(&'a self, _task: &'a Task, completion: &'a str) -> VerdictFuture<'a> {
+//!         let answer = split_thinking(completion).1.trim();
+//!         let is_palindrome = answer.chars().eq(answer.chars().rev());
+//!         Box::pin(async move { Ok(if is_palindrome { Verdict::pass(answer) } else { Verdict::fail(answer) }) })
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut verifiers = Verifiers::default();
+//! verifiers.register(Arc::new(Palindrome));
+//!
+//! let task: Task = serde_json::from_str(
+//!     r#"{"id": "p-1", "task": "preference", "messages": [{"role": "user", "content": "Give me a palindrome."}],
+//!         "verifier": "palindrome", "ground_truth": null}"#,
+//! )?;
+//! assert!(verifiers.verify(&task, "<think>a short one</think>level").await?.passed);
+//! assert!(!verifiers.verify(&task, "<think>a short one</think>level crossing").await?.passed);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples/own_verifier.rs` goes on from there: ground truth, partial credit and errors.
 
-pub mod code;
-pub mod command;
-pub mod config;
-pub mod format;
-pub mod instruction;
-pub mod math;
-pub mod open_ended;
-pub mod registry;
-pub mod reward;
-pub mod tool_call;
-pub mod verdict;
-pub mod verifier;
+mod code;
+mod command;
+mod config;
+mod error;
+mod instruction;
+mod math;
+mod open_ended;
+mod registry;
+mod reward;
+mod think_format;
+mod thinking;
+mod tool_call;
+mod verdict;
+mod verifier;
 
+pub use code::{CodeConfig, CodeEngine, CodeForm, CodeVerifier, Extraction, ExtractionRule, extract_code};
+pub use command::{CommandConfig, CommandVerifier};
 pub use config::VerifiersConfig;
-pub use format::split_thinking;
+pub use error::VerifierError;
+pub use instruction::{INSTRUCTION_IDS, InstructionConfig, InstructionVerifier};
+pub use math::MathVerifier;
+pub use open_ended::OpenEnded;
 pub use registry::Verifiers;
 pub use reward::{MathReward, Reward, RewardConfig, Undecided, compose};
+pub use think_format::ThinkFormat;
+pub use thinking::split_thinking;
+pub use tool_call::{ToolCall, ToolCallVerifier, parse_tool_calls};
 pub use verdict::Verdict;
-pub use verifier::{VerdictFuture, Verifier, VerifierError};
+pub use verifier::{VerdictFuture, Verifier};

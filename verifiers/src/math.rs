@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{Verdict, VerdictFuture, Verifier, VerifierError};
 
-/// `math`: the ground truth is the final answer as text or as a JSON number.
+/// `math`: judges final answers. The ground truth is the right one, as text or as a JSON number.
 pub struct MathVerifier {
     config: MathConfig,
 }

@@ -1,4 +1,5 @@
-//! Tasks without a rule: only a reward model can rank their completions. What a rule can say is that there is an answer.
+//! `preference`: tasks without a rule, whose completions only a reward model can rank. The one thing to check is that
+//! there is an answer.
 
 use datasets::Task;
 

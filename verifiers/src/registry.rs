@@ -7,23 +7,23 @@ use datasets::Task;
 
 use crate::code::{CodeForm, CodeVerifier};
 use crate::command::CommandVerifier;
-use crate::format::ThinkFormat;
 use crate::instruction::InstructionVerifier;
 use crate::math::MathVerifier;
 use crate::open_ended::OpenEnded;
+use crate::think_format::ThinkFormat;
 use crate::tool_call::ToolCallVerifier;
 use crate::{Verdict, Verifier, VerifierError, VerifiersConfig};
 
-/// The registry: tasks name their verifier, and this finds it.
+/// The registry that finds the verifier which a task names.
 #[derive(Clone, Default)]
 pub struct Verifiers {
     by_name: BTreeMap<String, Arc<dyn Verifier>>,
 }
 
 impl Verifiers {
-    /// The verifiers that ship, and the configured commands. Programs are graded through `sandbox`.
+    /// The built-in verifiers and the configured commands. Programs are graded through `sandbox`.
     ///
-    /// A command with the name of a standard verifier takes its place.
+    /// A command with the name of a built-in verifier replaces it.
     pub fn standard(config: &VerifiersConfig, sandbox: sandbox_api::Client) -> Self {
         let mut verifiers = Self::default();
         verifiers.register(Arc::new(MathVerifier::new(config.math.clone())));
@@ -40,7 +40,7 @@ impl Verifiers {
         verifiers
     }
 
-    /// Adds a verifier under its own name, in the place of one that had that name.
+    /// Adds a verifier under its own name, and replaces the one that had that name.
     pub fn register(&mut self, verifier: Arc<dyn Verifier>) {
         self.by_name.insert(verifier.name().to_owned(), verifier);
     }
@@ -64,7 +64,7 @@ impl Verifiers {
     /// Judges `completion` with the verifier that `task` names.
     ///
     /// # Errors
-    /// Where the verifier is unknown, breaks, or returns a score outside 0 to 1.
+    /// The verifier is unknown, fails, or returns a score outside 0 to 1.
     pub async fn verify(&self, task: &Task, completion: &str) -> Result<Verdict, VerifierError> {
         let verdict = self.get(&task.verifier)?.verify(task, completion).await?;
         if !(0.0..=1.0).contains(&verdict.score) {

@@ -1,18 +1,18 @@
-//! What a verifier says about one completion. It must not know how a verdict becomes a reward.
+//! A verifier's judgement of one completion. It must not know how a verdict becomes a reward.
 
 use math_verifier::MathVerdictKind;
 use serde::{Deserialize, Serialize};
 
-/// A verifier's judgement of one completion.
+/// The judgement of one completion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// From 0 (worth nothing) to 1 (all that was asked).
     pub score: f32,
-    /// Whether everything that was asked is there; with a fractional score, whether the score is full.
+    /// True where all that was asked is there; a fraction of the score is no pass.
     pub passed: bool,
-    /// Why, in one line for a person who reads the rollout.
+    /// One line for a person who reads the rollout.
     pub reason: String,
-    /// What the maths verifier decided, where it was the judge; a score of 0 may mean several things.
+    /// The maths verifier's decision, where it was the judge: it tells apart the cases that all score 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub math: Option<MathVerdictKind>,
 }
@@ -28,8 +28,8 @@ impl Verdict {
         Self { score: 0.0, passed: false, reason: reason.into(), math: None }
     }
 
-    /// The verdict on `num_passed` of `num_checks` checks: full when all passed; otherwise the fraction where
-    /// `partial_credit` is given, and zero where it is not. No checks at all is a zero.
+    /// The verdict on `num_passed` of `num_checks` checks: a full score when all passed, otherwise their fraction with
+    /// `partial_credit` and zero without it. No checks at all score zero.
     pub fn of_checks(num_passed: usize, num_checks: usize, partial_credit: bool, reason: impl Into<String>) -> Self {
         if num_checks > 0 && num_passed >= num_checks {
             return Self::pass(reason);

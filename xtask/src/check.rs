@@ -1,4 +1,4 @@
-//! `check`: everything that a change must pass, the cheap things first, so that a missing blank does not fail after the tests.
+//! `check`: everything that a change must pass, the cheap things first: a missing blank fails before the tests begin.
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -8,8 +8,9 @@ use anyhow::Result;
 use crate::{handover, setup};
 
 /// What cargo is called with, in the order of what it costs.
-const STEPS: [&[&str]; 5] = [
+const STEPS: [&[&str]; 6] = [
     &["fmt", "--all", "--check"],
+    &["xtask", "tidy"],
     &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
     &["doc", "--no-deps", "--workspace"],
     &["deny", "--offline", "check", "bans", "licenses", "sources"],
@@ -20,10 +21,10 @@ const STEPS: [&[&str]; 5] = [
 ///
 /// # Errors
 /// The set-up fails, or cargo cannot be started.
-pub fn run(root: &Path) -> Result<ExitCode> {
+pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     for step in STEPS {
         let name = step[0];
-        // Formatting is the one step that needs nothing.
+        // The steps before clippy need nothing but Rust.
         if name == "clippy" {
             setup::run(root)?;
         }

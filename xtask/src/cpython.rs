@@ -1,9 +1,9 @@
-//! `third_party/cpython-wasm/`: the Python that the sandbox's WebAssembly engine runs, made from the componentize-py wheel of
-//! the Python package index and the sandbox's own sources.
+//! `third_party/cpython-wasm/`: the Python that the sandbox's WebAssembly engine runs, made from the componentize-py
+//! wheel of the Python package index and the sandbox's own sources.
 //!
 //! The component's name holds a hash of all it is made from, so one that is there is the right one, and the sandbox's
-//! binary looks for no other. It is made in `incoming/` and renamed when it is whole. Knows nothing of what the sources do;
-//! compiling the component for this machine is the binary's affair.
+//! binary looks for no other. It is made in `incoming/` and renamed when it is whole. Knows nothing of what the sources
+//! do; compiling the component for this machine is the binary's affair.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirEntry};
@@ -39,7 +39,7 @@ const MAGIC: [u8; 8] = [0, b'a', b's', b'm', 0x0d, 0, 1, 0];
 ///
 /// # Errors
 /// A source cannot be read, pip or the tool fails, or the folder cannot be written.
-pub fn ensure(root: &Path) -> Result<()> {
+pub(crate) fn ensure(root: &Path) -> Result<()> {
     let inputs = read_inputs(&root.join(SOURCES))?;
     let folder = root.join("third_party").join("cpython-wasm");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -60,14 +60,14 @@ pub fn ensure(root: &Path) -> Result<()> {
     remove_older(&folder, &component)?;
     let seconds = started.elapsed().as_secs_f64();
     eprintln!(
-        "setup: the sandbox's Python is in place, after {seconds:.0} s; the first server to use it compiles it for this \
-         machine, once, in about 10 s (53 MB beside it)"
+        "setup: the sandbox's Python is in place, after {seconds:.0} s; the first server to use it compiles it for \
+         this machine, once, in about 10 s (53 MB beside it)"
     );
     Ok(())
 }
 
-/// Removes what is left of earlier components and of code compiled from them, but for the last one before `component`: a
-/// binary that was built with that one may still be in use.
+/// Removes what is left of earlier components and of code compiled from them, but for the last one before `component`:
+/// a binary that was built with that one may still be in use.
 fn remove_older(folder: &Path, component: &Path) -> Result<()> {
     let entries: std::io::Result<Vec<_>> = fs::read_dir(folder).and_then(Iterator::collect);
     let entries = entries.with_context(|| format!("cannot read {}", folder.display()))?;
@@ -114,8 +114,8 @@ fn make(folder: &Path, inputs: &[String]) -> Result<PathBuf> {
     let status = pip.status().context("cannot run python3 -m pip")?;
     if !status.success() {
         bail!(
-            "pip could not install {} ({status}); its message stands above. The sandbox's WebAssembly engine is made with it: \
-             run the command again, or let pip's index be one that has it",
+            "pip could not install {} ({status}); its message stands above. The sandbox's WebAssembly engine is made \
+             with it: run the command again, or let pip's index be one that has it",
             packages.join(" ")
         );
     }

@@ -19,7 +19,7 @@ const SUITES: [&str; 3] = ["maths", "code", "instruction"];
 
 /// What `cargo xtask demo` was asked for.
 #[derive(Debug, PartialEq)]
-pub enum Demo {
+pub(crate) enum Demo {
     /// One run; the arguments go to `trainer recipe`.
     Once(Vec<String>),
     /// Seeds 1 to `num_seeds`, with a table at the end.
@@ -28,7 +28,7 @@ pub enum Demo {
 
 impl Demo {
     /// Reads the arguments. `Err` says what is wrong with them.
-    pub fn parse(arguments: &[String]) -> Result<Self, String> {
+    pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
         let (mut seeds, mut json, mut dir, mut others) = (None, None, None, Vec::new());
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
@@ -64,7 +64,7 @@ impl Demo {
     }
 
     /// Sets up, builds and runs.
-    pub fn run(self, root: &Path) -> Result<ExitCode> {
+    pub(crate) fn run(self, root: &Path) -> Result<ExitCode> {
         setup::run(root)?;
         eprintln!("building the trainer (release); the first build takes some minutes");
         match self {

@@ -1,9 +1,9 @@
 //! Handing this process over to another program: cargo or a script.
 //!
-//! The program replaces this process, so its exit code is the command's and Ctrl-C goes to it alone; where something is to
-//! be done after it, this process waits and leaves signals to it. Its environment is
-//! the user's: what `cargo run` added for this crate is taken out again, for a build script that watches such a
-//! variable would otherwise run once under `cargo xtask test` and once more under `cargo test`.
+//! The program replaces this process, so its exit code is the command's and Ctrl-C goes to it alone; where something is
+//! to be done after it, this process waits and leaves signals to it. Its environment is the user's: what `cargo run`
+//! added for this crate is taken out again, for a build script that watches such a variable would otherwise run once
+//! under `cargo xtask test` and once more under `cargo test`.
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
@@ -22,13 +22,13 @@ use crate::setup;
 const SET_BY_CARGO_RUN: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
 
 /// The cargo that started this program, in the workspace's folder.
-pub fn cargo(root: &Path) -> Command {
+pub(crate) fn cargo(root: &Path) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     program(&cargo, root)
 }
 
 /// A program to run in the workspace's folder with the user's own environment.
-pub fn program(name: impl AsRef<OsStr>, root: &Path) -> Command {
+pub(crate) fn program(name: impl AsRef<OsStr>, root: &Path) -> Command {
     let mut command = Command::new(name);
     command.current_dir(root);
     for (variable, _) in std::env::vars_os() {
@@ -44,23 +44,23 @@ pub fn program(name: impl AsRef<OsStr>, root: &Path) -> Command {
 }
 
 /// Replaces this process with `command`. Returns only when that failed, with the reason.
-pub fn replace_with(command: &mut Command) -> anyhow::Error {
+pub(crate) fn replace_with(command: &mut Command) -> anyhow::Error {
     let error = command.exec();
     anyhow::Error::new(error).context(format!("cannot start {}", command.get_program().to_string_lossy()))
 }
 
 /// The exit code to end with after a program that ended like this.
-pub fn exit_code(status: ExitStatus) -> ExitCode {
+pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     code.map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// Runs `command` to its end. Ctrl-C reaches it from the terminal, SIGTERM is handed on: it stops as it does when it runs
-/// by itself, and only then does this process go on.
+/// Runs `command` to its end. Ctrl-C reaches it from the terminal, SIGTERM is handed on: it stops as it does when it
+/// runs by itself, and only then does this process go on.
 ///
 /// # Errors
 /// The program cannot be started or waited for.
-pub fn wait_for(command: &mut Command) -> Result<ExitStatus> {
+pub(crate) fn wait_for(command: &mut Command) -> Result<ExitStatus> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("signals cannot be listened to")?;
     let handle = signals.handle();
     let mut child =

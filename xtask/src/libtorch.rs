@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 /// The one version that the pinned `tch` speaks to.
-pub const VERSION: &str = "2.11.0";
+pub(crate) const VERSION: &str = "2.11.0";
 
 /// Files without which nothing builds or starts.
 const NEEDED: [&str; 4] =
@@ -14,7 +14,7 @@ const NEEDED: [&str; 4] =
 
 /// A libtorch that was looked at.
 #[derive(Debug, PartialEq)]
-pub struct Found {
+pub(crate) struct Found {
     /// Its version with the build's tag, such as `2.11.0+cu130`; `None` where the folder does not say.
     pub version: Option<String>,
 }
@@ -33,7 +33,7 @@ impl fmt::Display for Found {
 /// # Errors
 /// A relative path, a missing file, or another version than [`VERSION`]; the last is let through where
 /// LIBTORCH_BYPASS_VERSION_CHECK is set, as `torch-sys` does.
-pub fn verify(folder: &Path) -> Result<Found> {
+pub(crate) fn verify(folder: &Path) -> Result<Found> {
     let shown = folder.display();
     if !folder.is_absolute() {
         bail!("LIBTORCH is {shown}, a relative path: build scripts run in other folders, so give the whole path");

@@ -8,11 +8,13 @@ mod check;
 mod cpython;
 mod demo;
 mod handover;
+mod hook;
 mod libtorch;
 mod prerequisites;
 mod setup;
 mod test;
 mod third_party;
+mod tidy;
 mod wheels;
 
 use std::path::{Path, PathBuf};
@@ -32,8 +34,10 @@ Commands:
                         goes on where it was interrupted
   test [ARGUMENTS]      setup, then cargo test --workspace [ARGUMENTS]; with -p CRATE that crate's tests alone, and
                         nothing is brought that it does not need
-  check                 setup, then all that a change must pass: formatting, lints, documentation, licences (where
-                        cargo-deny is installed), tests
+  check                 setup, then all that a change must pass: formatting, tidy, lints, documentation, licences
+                        (where cargo-deny is installed), tests
+  tidy                  the rules of docs/STYLE.md that a machine can look at; a test runs it too
+  hook                  have git look at formatting and tidiness before each commit
   real [ARGUMENTS]      setup, then scripts/real_models.py [ARGUMENTS]: parity and training with real models
 
 LIBTORCH=DIR in the environment uses the PyTorch in DIR and leaves third_party/ alone.";
@@ -55,12 +59,16 @@ fn main() -> ExitCode {
         },
         Some("test") => test::run(&root, &rest).map(done),
         Some("check") if rest.is_empty() => check::run(&root),
+        Some("tidy") if rest.is_empty() => tidy::run(&root),
+        Some("hook") if rest.is_empty() => hook::install(&root).map(done),
         Some("real") => real(&root, &rest).map(done),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
         }
-        Some(name @ ("setup" | "check")) => return wrong_usage(&format!("{name} takes no arguments")),
+        Some(name @ ("setup" | "check" | "tidy" | "hook")) => {
+            return wrong_usage(&format!("{name} takes no arguments"));
+        }
         Some(unknown) => return wrong_usage(&format!("no command is called {unknown:?}")),
         None => return wrong_usage("a command is missing"),
     };

@@ -18,7 +18,7 @@ const OLDEST_PYTHON: (u32, u32) = (3, 9);
 ///
 /// # Errors
 /// The first thing that is missing, with the command that installs it on Debian and Ubuntu.
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     let (system, machine) = (std::env::consts::OS, std::env::consts::ARCH);
     if (system, machine) != ("linux", "x86_64") {
         bail!("this project builds on x86_64 Linux, and this machine is {machine} {system}");
@@ -36,7 +36,8 @@ pub fn check() -> Result<()> {
     if let Err(why) = namespaces() {
         eprintln!(
             "warning: this machine does not let the sandbox make namespaces ({why}).\n         \
-             Its server refuses to start then, and no program can be graded here. Allow unprivileged user namespaces (sysctl\n         \
+             Its server refuses to start then, and no program can be graded here. Allow unprivileged user namespaces \
+             (sysctl\n         \
              kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu; --security-opt seccomp=unconfined\n         \
              for a container), or let `sandbox.url` name a code execution server elsewhere."
         );
@@ -48,7 +49,7 @@ pub fn check() -> Result<()> {
 ///
 /// # Errors
 /// How to install or renew it.
-pub fn check_pip() -> Result<()> {
+pub(crate) fn check_pip() -> Result<()> {
     let version = output_of("python3", &["-m", "pip", "--version"])
         .context("pip is missing (python3 -m pip): apt-get install python3-pip")?;
     match second_word_as_version(&version) {
@@ -70,7 +71,7 @@ fn second_word_as_version(text: &str) -> Option<(u32, u32)> {
 }
 
 /// Whether an NVIDIA driver is loaded.
-pub fn has_nvidia_gpu() -> bool {
+pub(crate) fn has_nvidia_gpu() -> bool {
     Path::new("/proc/driver/nvidia/version").exists() || Path::new("/dev/nvidiactl").exists()
 }
 

@@ -10,7 +10,7 @@ use crate::{cpython, libtorch, prerequisites, third_party};
 
 /// What a command needs beside the Rust toolchain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Needs {
+pub(crate) struct Needs {
     /// libtorch, to link and run what computes with tensors.
     pub libtorch: bool,
     /// The sandbox's Python.
@@ -19,23 +19,24 @@ pub struct Needs {
 
 impl Needs {
     /// Everything.
-    pub const ALL: Self = Self { libtorch: true, python: true };
+    pub(crate) const ALL: Self = Self { libtorch: true, python: true };
 }
 
 /// Brings everything.
 ///
 /// # Errors
 /// As [`bring`].
-pub fn run(root: &Path) -> Result<()> {
+pub(crate) fn run(root: &Path) -> Result<()> {
     bring(root, Needs::ALL)
 }
 
-/// Checks the machine, brings libtorch, or verifies the user's, and makes the sandbox's Python, as far as they are needed.
+/// Checks the machine, brings libtorch, or verifies the user's, and makes the sandbox's Python, as far as they are
+/// needed.
 ///
 /// # Errors
 /// What is missing and how to install it; a download that failed; a user's libtorch that does not fit; a component that
 /// cannot be made.
-pub fn bring(root: &Path, needs: Needs) -> Result<()> {
+pub(crate) fn bring(root: &Path, needs: Needs) -> Result<()> {
     if needs.libtorch || needs.python {
         prerequisites::check()?;
     }
@@ -52,7 +53,7 @@ pub fn bring(root: &Path, needs: Needs) -> Result<()> {
 }
 
 /// The folder that LIBTORCH names, unless it is the one `.cargo/config.toml` sets for everybody.
-pub fn libtorch_of_the_user(root: &Path) -> Option<PathBuf> {
+pub(crate) fn libtorch_of_the_user(root: &Path) -> Option<PathBuf> {
     let folder = PathBuf::from(std::env::var_os("LIBTORCH")?);
     let ours = root.join("third_party").join("libtorch");
     (folder != ours && !folder.as_os_str().is_empty()).then_some(folder)

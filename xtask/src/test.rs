@@ -16,7 +16,7 @@ use crate::setup::{self, Needs};
 ///
 /// # Errors
 /// The set-up fails, the manifests cannot be read, or cargo cannot be started.
-pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let packages = packages(arguments);
     let needs = match packages.as_slice() {
         [] => Needs::ALL,
@@ -102,7 +102,10 @@ mod tests {
 
     #[test]
     fn needs_are_followed_through_the_workspace() {
-        let package = |name: &str, on: &[&str]| json!({"name": name, "dependencies": on.iter().map(|name| json!({"name": name})).collect::<Vec<_>>()});
+        let package = |name: &str, on: &[&str]| {
+            let dependencies: Vec<Value> = on.iter().map(|name| json!({ "name": name })).collect();
+            json!({"name": name, "dependencies": dependencies})
+        };
         let metadata = json!({"packages": [
             package("rollout", &["policy", "serde"]),
             package("policy", &["tch"]),

@@ -87,7 +87,7 @@ impl Variant {
 ///
 /// # Errors
 /// The folder cannot be written, the disk is too full, pip fails, or what came differs from its hashes.
-pub fn ensure(folder: &Path) -> Result<()> {
+pub(crate) fn ensure(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let lock = lock(folder)?;
     let link = folder.join("libtorch");
@@ -115,7 +115,7 @@ pub fn ensure(folder: &Path) -> Result<()> {
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn lock(folder: &Path) -> Result<File> {
+pub(crate) fn lock(folder: &Path) -> Result<File> {
     let path = folder.join(".lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     if file.try_lock().is_err() {
@@ -233,7 +233,7 @@ fn point_link(link: &Path, target: &Path) -> Result<()> {
 ///
 /// # Errors
 /// Something in it cannot be removed.
-pub fn remove(folder: &Path) -> Result<()> {
+pub(crate) fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", folder.display()))

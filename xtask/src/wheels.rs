@@ -16,7 +16,7 @@ const VERIFY_HASHES: &str = include_str!("verify_wheels.py");
 ///
 /// # Errors
 /// `site` holds no wheel, a RECORD cannot be read, or a file is missing, truncated or has grown; it is named.
-pub fn verify_sizes(site: &Path) -> Result<usize> {
+pub(crate) fn verify_sizes(site: &Path) -> Result<usize> {
     let records = records(site)?;
     if records.is_empty() {
         bail!("{} holds no installed package", site.display());
@@ -40,7 +40,7 @@ pub fn verify_sizes(site: &Path) -> Result<usize> {
 ///
 /// # Errors
 /// Python cannot be run, or files differ; the first ones are named.
-pub fn verify_hashes(site: &Path) -> Result<()> {
+pub(crate) fn verify_hashes(site: &Path) -> Result<()> {
     let output = Command::new("python3").arg("-c").arg(VERIFY_HASHES).arg(site).output();
     let output = output.context("cannot run python3 to verify the packages")?;
     if !output.status.success() {

@@ -1,14 +1,14 @@
 //! Small Python programs: a few operations on one whole number, one after the other.
 //!
-//! Each problem multiplies after it has added or subtracted, so that the careless completion,
-//! which writes the operations in a row without parentheses, computes something else: the slope
-//! in x of the careful program has one factor more, hence the two agree on at most one input.
+//! Each problem multiplies after an addition or subtraction. The careless completion writes the
+//! operations in a row without parentheses and so computes another function: the careful
+//! program's slope in x has one factor more, hence the two agree on at most one input.
 
 use random::KeyedRng;
 use serde_json::{Value, json};
 
 use super::config::CodeConfig;
-use super::problem::Problem;
+use super::problem::{Problem, task};
 use crate::task::{Task, TaskKind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Operation {
     }
 }
 
-/// What is asked for.
+/// The form of program that the prompt asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     /// A function `f(x)`.
@@ -71,12 +71,11 @@ enum Form {
     Program,
 }
 
-/// A programming problem.
 #[derive(Clone, Debug)]
 pub(super) struct CodeProblem {
     form: Form,
     operations: Vec<Operation>,
-    /// What it is judged on, ascending.
+    /// The values of x on which programs are judged, ascending.
     inputs: Vec<i64>,
 }
 
@@ -174,12 +173,12 @@ impl Problem for CodeProblem {
         };
         Task {
             meta: Some(json!({"num_operations": self.operations.len()})),
-            ..super::task(id, TaskKind::Code, self.prompt(), verifier, self.ground_truth())
+            ..task(id, TaskKind::Code, self.prompt(), verifier, self.ground_truth())
         }
     }
 }
 
-/// Whether a multiplication follows an addition or subtraction.
+/// True where a multiplication follows an addition or subtraction.
 fn needs_parentheses(operations: &[Operation]) -> bool {
     operations
         .iter()

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::DatasetError;
 
-/// Settings of the demo's data.
+/// Settings of the demo's data, a section for each kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DemoDataConfig {
@@ -239,7 +239,7 @@ impl DemoDataConfig {
         Ok(())
     }
 
-    /// The kinds' shares of the traces: maths, sums, code, instruction.
+    /// The kinds' relative shares of the traces: maths, sums, code, instruction.
     pub(crate) fn trace_shares(&self) -> [f64; 4] {
         [self.maths.trace_share, self.sums.trace_share, self.code.trace_share, self.instruction.trace_share]
     }

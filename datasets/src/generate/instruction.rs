@@ -6,8 +6,9 @@
 use random::KeyedRng;
 use serde_json::{Value, json};
 
+use super::answer::{Answer, number_word};
 use super::config::InstructionConfig;
-use super::problem::Problem;
+use super::problem::{Problem, task};
 use super::rule::Rule;
 use crate::task::{Task, TaskKind};
 
@@ -22,7 +23,7 @@ const TOPICS: [(&str, &[&str]); 6] = [
 const REQUESTS: [&str; 4] = ["Name", "List", "Give me", "Tell me"];
 const COURTESY: &str = "Hope it helps!";
 
-/// How an answer is written.
+/// The manner in which an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Manner {
     /// Keeps the prompt's rules.
@@ -33,7 +34,6 @@ pub(super) struct Manner {
     pub(super) repeats: bool,
 }
 
-/// An instruction prompt.
 #[derive(Clone, Debug)]
 pub(super) struct InstructionProblem {
     request: &'static str,
@@ -107,7 +107,7 @@ impl Problem for InstructionProblem {
     fn task(&self, id: String) -> Task {
         let ids: Vec<&str> = self.rules.iter().map(|it| it.instruction_id()).collect();
         let kwargs: Vec<Value> = self.rules.iter().map(|it| it.kwargs()).collect();
-        super::task(
+        task(
             id,
             TaskKind::InstructionFollowing,
             self.prompt(),
@@ -115,117 +115,4 @@ impl Problem for InstructionProblem {
             json!({"instruction_id_list": ids, "kwargs": kwargs}),
         )
     }
-}
-
-/// The parts of an answer.
-struct Answer<'a> {
-    topic: &'a str,
-    items: &'a [&'a str],
-    courtesy: &'a str,
-}
-
-impl Answer<'_> {
-    /// The answer, kept to the rules: what each changes stands in the order of the text.
-    fn text(&self, rules: &[Rule]) -> String {
-        let has = |rule| rules.contains(&rule);
-        let short = rules.iter().any(|it| matches!(it, Rule::LessThanWords(_)));
-        let bullets = rules.iter().any(|it| matches!(it, Rule::Bullets(_)));
-
-        let mut text = String::new();
-        if has(Rule::Title) {
-            text += &format!("<<{}>>\n", capitalised(self.topic));
-        }
-        if short {
-            text += &capitalised(&self.list(rules));
-            text += ".";
-        } else {
-            text += &self.opening(rules);
-            if bullets {
-                for item in self.items {
-                    text += &format!("\n* {item}");
-                }
-                text += "\n";
-            } else {
-                text += &format!(" {}.", self.list(rules));
-            }
-        }
-        for sentence in self.closing(rules) {
-            if !text.ends_with('\n') {
-                text += " ";
-            }
-            text += &sentence;
-        }
-        let mut text = text.trim_end().to_owned();
-        if has(Rule::Postscript) {
-            text += "\nP.S. Have fun.";
-        }
-        if has(Rule::Quotes) {
-            text = format!("\"{text}\"");
-        }
-        if has(Rule::Lowercase) {
-            text = text.to_lowercase();
-        }
-        if has(Rule::Capitals) {
-            text = text.to_uppercase();
-        }
-        text
-    }
-
-    fn opening(&self, rules: &[Rule]) -> String {
-        let number = number_word(self.items.len());
-        let topic = self.topic;
-        if rules.contains(&Rule::NoCommas) || rules.contains(&Rule::Forbidden("sure")) {
-            format!("Here are {number} {topic}:")
-        } else if rules.contains(&Rule::Forbidden("here")) {
-            format!("Sure, {number} {topic}:")
-        } else {
-            format!("Sure, here are {number} {topic}:")
-        }
-    }
-
-    fn list(&self, rules: &[Rule]) -> String {
-        if rules.contains(&Rule::NoCommas) {
-            return self.items.join(" and ");
-        }
-        if rules.contains(&Rule::Forbidden("and")) {
-            return self.items.join(", ");
-        }
-        match self.items {
-            [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-            items => items.concat(),
-        }
-    }
-
-    /// The sentences after the list, without the empty ones.
-    fn closing(&self, rules: &[Rule]) -> Vec<String> {
-        let mut before = Vec::new();
-        let mut after = Vec::new();
-        for rule in rules {
-            match rule {
-                Rule::Keyword(word) => before.push(format!("They are {word}.")),
-                Rule::AtLeastWords(_) => {
-                    before.push("All of them are very easy to find.".to_owned());
-                }
-                Rule::Ending(phrase) => after.push((*phrase).to_owned()),
-                _ => {}
-            }
-        }
-        if !self.courtesy.is_empty() {
-            before.push(self.courtesy.to_owned());
-        }
-        before.extend(after);
-        before
-    }
-}
-
-fn number_word(number: usize) -> &'static str {
-    match number {
-        2 => "two",
-        _ => "three",
-    }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -1,13 +1,14 @@
 //! Word problems: a running total over a few one-digit additions and subtractions.
 //!
-//! The careful completion writes each step with its running total, and each line needs only the
-//! line before and one number of the prompt; the careless one guesses near the answer.
+//! The careful completion writes each step with its running total, so that each line needs only
+//! the line before and one number of the prompt; the careless one guesses near the answer.
 
 use random::KeyedRng;
 use serde_json::json;
 
 use super::config::MathsConfig;
-use super::problem::Problem;
+use super::problem::{Problem, task};
+use super::step::Step;
 use crate::task::{Task, TaskKind};
 
 const PEOPLE: [(&str, &str); 12] = [
@@ -28,27 +29,6 @@ const THINGS: [&str; 10] = ["pens", "books", "cards", "coins", "cups", "hats", "
 const GAINS: [&str; 3] = ["finds", "buys", "gets"];
 const LOSSES: [&str; 3] = ["loses", "sells", "drops"];
 
-/// One addition or subtraction of a one-digit number.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Step {
-    pub(super) is_gain: bool,
-    pub(super) amount: u32,
-}
-
-impl Step {
-    /// The total after the step; nothing where that leaves 0 to `max_total`.
-    pub(super) fn apply(self, total: u32, max_total: u32) -> Option<u32> {
-        let next = if self.is_gain { total.checked_add(self.amount) } else { total.checked_sub(self.amount) };
-        next.filter(|&next| next <= max_total)
-    }
-
-    /// As it stands in a chain, such as `+5`: in what a problem is known by, and in what careful completions write.
-    pub(super) fn term(self) -> String {
-        format!("{}{}", if self.is_gain { '+' } else { '-' }, self.amount)
-    }
-}
-
-/// A word problem.
 #[derive(Clone, Debug)]
 pub(super) struct MathsProblem {
     name: &'static str,
@@ -130,7 +110,7 @@ impl Problem for MathsProblem {
     fn task(&self, id: String) -> Task {
         Task {
             meta: Some(json!({"num_steps": self.steps.len()})),
-            ..super::task(id, TaskKind::Math, self.prompt(), "math", json!(self.answer().to_string()))
+            ..task(id, TaskKind::Math, self.prompt(), "math", json!(self.answer().to_string()))
         }
     }
 }

@@ -5,10 +5,10 @@ use random::KeyedRng;
 use super::config::PreferenceConfig;
 use super::instruction::{InstructionProblem, Manner};
 use super::problem::Problem;
+use crate::message::Message;
 use crate::preference::PreferencePair;
-use crate::task::Message;
 
-/// A pair on this prompt.
+/// A pair of completions on the problem's prompt.
 ///
 /// The chosen completion keeps the rules. The rejected one ignores them, courteous or not,
 /// whatever the chosen one's manners; or it keeps them and is curt where the chosen one is

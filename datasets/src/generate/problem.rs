@@ -1,29 +1,46 @@
-//! A problem: what the kinds of the demo have in common.
+//! The trait that the demo's kinds of problems share.
 
 use random::KeyedRng;
+use serde_json::Value;
 
-use crate::task::Task;
+use crate::message::Message;
+use crate::task::{Task, TaskKind};
 
-/// A generated problem with its two ways of answering.
+/// A generated problem that can be answered in two ways.
 pub(super) trait Problem {
-    /// What makes it this problem, whatever its wording: problems are held out by this.
+    /// The problem without its wording, such as a chain of numbers: decides whether the problem is held out.
     fn essence(&self) -> String;
 
     /// The user's message.
     fn prompt(&self) -> String;
 
-    /// A completion that takes care, which is always right.
+    /// A completion that takes care, and is always right.
     fn careful(&self, rng: &mut KeyedRng) -> String;
 
-    /// A completion that does not take care, which is mostly or always wrong.
+    /// A completion that takes no care, and is mostly or always wrong.
     fn careless(&self, rng: &mut KeyedRng) -> String;
 
     /// The task that judges a completion.
     fn task(&self, id: String) -> Task;
 }
 
-/// Whether the problem of this essence is kept for evaluation. Looked up by its essence alone, so that data of
-/// different seeds and sizes never trains on what other data evaluates.
+/// True for a problem that is kept for evaluation. The essence alone decides, so that no data trains on a problem with
+/// which data of another seed or size evaluates.
 pub(super) fn is_held_out(essence: &str, held_out_share: f64) -> bool {
     KeyedRng::new(&["held out".into(), essence.into()]).chance(held_out_share)
+}
+
+/// A generated task with one message, the user's.
+pub(super) fn task(id: String, kind: TaskKind, prompt: String, verifier: &str, ground_truth: Value) -> Task {
+    Task {
+        id,
+        kind,
+        messages: vec![Message::user(prompt)],
+        verifier: verifier.to_owned(),
+        ground_truth,
+        tools: None,
+        source: Some("generated".to_owned()),
+        license: None,
+        meta: None,
+    }
 }

@@ -1,6 +1,6 @@
 //! Rules that an instruction prompt may carry, in the types of IFEval (Zhou et al.,
 //! "Instruction-Following Evaluation for Large Language Models", arXiv:2311.07911), so that the
-//! general verifier of instructions judges them.
+//! verifier `ifeval` judges them.
 
 use random::KeyedRng;
 use serde_json::{Value, json};
@@ -24,14 +24,14 @@ pub(super) enum Rule {
     Forbidden(&'static str),
     AtLeastWords(u32),
     LessThanWords(u32),
-    /// As many bullet points as the list has items.
+    /// The number of bullet points, which is the number of items in the list.
     Bullets(usize),
     Title,
     Postscript,
 }
 
 impl Rule {
-    /// One rule, or a rule of letter case with a second one. Both lists can be kept at once.
+    /// One rule, or a rule of letter case with a second one of another kind; the two can always be kept together.
     pub(super) fn draw_some(num_items: usize, two_rules_share: f64, rng: &mut KeyedRng) -> Vec<Self> {
         let case = rng.choose(&[Self::Lowercase, Self::Capitals]);
         let other = Self::draw_other(num_items, rng);
@@ -44,7 +44,7 @@ impl Rule {
         }
     }
 
-    /// Each rule with each of its parameters is as likely as another: what has more of them takes more to learn.
+    /// Each rule with each of its parameters is equally likely, since a rule with more parameters takes more to learn.
     fn draw_other(num_items: usize, rng: &mut KeyedRng) -> Self {
         let mut rules = vec![
             Self::NoCommas,

@@ -1,21 +1,23 @@
-//! Plain sums: what the word problems' steps are made of, many to a trace.
+//! Plain sums: the steps of the word problems by themselves, many to a trace.
 //!
 //! A model that cannot add one-digit numbers when its cold start ends has nothing that reinforcement learning could
-//! elicit, and a word problem's trace shows a few sums only. These show many, written as the careful completions write
-//! theirs. Easy ones are shown more often: a model sees there first which numbers a sum depends on, and learns the others
-//! once it knows where to look. A sum never goes on from the one before, so no trace holds the chain of a problem.
+//! elicit, and a word problem's trace shows a few sums only. A trace of sums shows many, written as in the careful
+//! completions. Easy sums are shown more often: they teach a model first which numbers a sum depends on, and it learns
+//! the others once it knows where to look. No sum starts from the total before it, so no trace holds the chain of a
+//! problem.
 
 use random::KeyedRng;
 
 use super::config::DemoDataConfig;
-use super::maths::Step;
 use super::problem::is_held_out;
+use super::step::Step;
 
 /// The user's message, whatever the sums are.
 pub(super) const PROMPT: &str = "Practise sums.";
 
-/// The largest start and amount of an easy sum.
+/// Largest start of an easy sum.
 const EASY_START: u32 = 5;
+/// Largest amount of an easy sum.
 const EASY_AMOUNT: u32 = 3;
 
 /// A completion of sums, one a line; the settings are valid ones.
@@ -35,8 +37,8 @@ pub(super) fn completion(config: &DemoDataConfig, rng: &mut KeyedRng) -> String 
     text + "</think>\n\nDone."
 }
 
-/// A start, a step and the total: starts from 0 to `max_total` and one-digit amounts that leave the total there too; for
-/// the `easy_share`, none above [`EASY_START`] and [`EASY_AMOUNT`].
+/// A start, a step and the total. Start and total lie in 0 to `max_total`, the amount has one digit; an easy sum, drawn
+/// with probability `easy_share`, has a start up to [`EASY_START`] and an amount up to [`EASY_AMOUNT`].
 fn draw(config: &DemoDataConfig, rng: &mut KeyedRng) -> (u32, Step, u32) {
     let max_total = config.maths.max_total;
     let is_easy = rng.chance(config.sums.easy_share);
@@ -51,7 +53,7 @@ fn draw(config: &DemoDataConfig, rng: &mut KeyedRng) -> (u32, Step, u32) {
     }
 }
 
-/// Where word problems of one step are asked for, a sum may be one of those kept for evaluation.
+/// True for a sum that is a held-out word problem, which only happens where word problems of one step are asked for.
 fn is_a_held_out_problem(start: u32, step: Step, config: &DemoDataConfig) -> bool {
     config.maths.min_steps == 1 && is_held_out(&format!("{start}{}", step.term()), config.held_out_share)
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// One answer a rule.
-pub fn keeps_rules(ground_truth: &Value, completion: &str) -> Vec<bool> {
+pub(crate) fn keeps_rules(ground_truth: &Value, completion: &str) -> Vec<bool> {
     let ids = ground_truth["instruction_id_list"].as_array().unwrap();
     let kwargs = ground_truth["kwargs"].as_array().unwrap();
     assert_eq!(ids.len(), kwargs.len());

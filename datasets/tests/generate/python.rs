@@ -1,7 +1,7 @@
 //! Evaluates what the programs compute, by a grammar of its own.
 
 /// The value of an expression of whole numbers, `x`, `+ - *` and parentheses.
-pub fn value(expression: &str, x: i64) -> i64 {
+pub(crate) fn value(expression: &str, x: i64) -> i64 {
     let tokens: Vec<char> = expression.chars().filter(|letter| *letter != ' ').collect();
     let mut rest = &tokens[..];
     let value = sum(&mut rest, x);

@@ -1,22 +1,23 @@
-//! The engines by name, as requests, settings and the command line spell them.
+//! The names of the engines in requests, settings and on the command line.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What runs a program.
+/// An engine, by which a program is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EngineKind {
-    /// CPython compiled to WebAssembly: a new instance for each run, no files but those in its memory, no network, no processes.
+    /// CPython compiled to WebAssembly: a new instance for each run, with files in memory alone, no network, no
+    /// processes.
     Wasm,
     /// The host's interpreter in a process with namespaces of its own.
     Process,
 }
 
 impl EngineKind {
-    /// Every engine, in the order of their numbers.
+    /// Every engine, in the order of the variants.
     pub const ALL: [Self; 2] = [Self::Wasm, Self::Process];
 
     /// The name in JSON, settings and on the command line.

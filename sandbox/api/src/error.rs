@@ -1,6 +1,7 @@
-//! What is wrong with a request or a token before it goes anywhere.
+//! Errors in a request or a token that are found before it is sent or run.
 
-/// A request that no server could answer: limits out of range, tests that are no tests. The text names the field.
+/// A request that no server could answer, such as one with limits out of range or without a test. The text names the
+/// field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadRequest(pub String);

@@ -1,4 +1,4 @@
-//! The languages of programs by name. Knows nothing of how one is run.
+//! The languages of programs by name; knows nothing of how they are run.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub enum Language {
     Rust,
     /// JavaScript, run by the host's `node`.
     JavaScript,
-    /// One that the server's settings give a command for.
+    /// A language that the server's settings give a command for.
     Other(String),
 }
 
@@ -33,7 +33,7 @@ impl Language {
         }
     }
 
-    /// The language that files with this ending are written in.
+    /// The language of files with this extension, given without the dot; `None` for any other extension.
     pub fn of_extension(extension: &str) -> Option<Self> {
         match extension {
             "py" => Some(Language::Python),

@@ -1,4 +1,4 @@
-//! What goes between the code execution server and its callers: requests, reports, limits, and the client that sends them.
+//! The interface of the code execution server: requests, reports, limits, and the client that sends them.
 //!
 //! ```
 //! use sandbox_api::{GradeRequest, Language, Limits, StdioCase, Tests};
@@ -15,8 +15,8 @@
 //! assert!(request.validate(&Limits::default()).is_ok());
 //! ```
 //!
-//! [`Client`] calls one server or several. This crate knows nothing of how a program is run; what callers ask before they
-//! choose an engine is [`missing_in_wasm`].
+//! [`Client`] calls one server or several. [`missing_in_wasm`] helps a caller to choose an engine. This crate knows
+//! nothing of how a program is run.
 
 mod client;
 mod engine_kind;

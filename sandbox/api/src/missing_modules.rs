@@ -1,14 +1,14 @@
-//! What the wasm engine cannot give a program: modules that it imports, and room where its interpreter has less.
+//! Modules and limits by which the wasm engine falls short of the host's Python.
 
-/// The modules of the standard library that programs use and that work in the wasm engine, as CPython 3.14 has them.
+/// The modules of CPython 3.14's standard library that programs use and that work in the wasm engine.
 ///
-/// Left out are those that it lacks (ctypes, ssl, bz2, lzma, …) and those that can be imported and then need a thread, a
-/// process, a signal or a file.
+/// Left out are modules that the engine lacks (ctypes, ssl, bz2, lzma, …), and those that can be imported but then need
+/// a thread, a process, a signal or a file.
 const AVAILABLE: &str = include_str!("modules.txt");
 
 /// The first module imported by a Python program that the wasm engine does not have, or has in name only.
 ///
-/// Reads lines that begin with `import` or `from`; what a program imports by other ways is not seen.
+/// Only statements that begin a line, or follow a semicolon, with `import` or `from` are seen.
 pub fn missing_in_wasm(code: &str) -> Option<&str> {
     code.split(['\n', ';']).map(str::trim_start).flat_map(imported).find(|module| !is_available(module))
 }
@@ -16,7 +16,7 @@ pub fn missing_in_wasm(code: &str) -> Option<&str> {
 /// The top-level modules that a statement imports.
 fn imported(statement: &str) -> Vec<&str> {
     if let Some(module) = statement.strip_prefix("from ").map(str::trim_start) {
-        // A relative import names no top-level module; a sentence that begins with "from" has no `import`.
+        // A relative import names no top-level module. A line of prose that begins with "from" has no `import`.
         let is_import = statement.contains(" import") && !module.starts_with('.');
         return if is_import { vec![first_word(module)] } else { Vec::new() };
     }
@@ -33,8 +33,8 @@ fn is_available(module: &str) -> bool {
     AVAILABLE.split_whitespace().any(|name| name == module)
 }
 
-/// What the last line of a program's error says where the wasm engine's interpreter has a limit that the host's has not: its
-/// stack in C of 1 MB, its stack below that, and its integers of 32 bits.
+/// Words in a program's last error line at limits that only the wasm engine's interpreter has: a C stack of 1 MB, the
+/// stack below that, and 32-bit integers for sizes.
 const LIMITS: [&str; 5] = [
     "RecursionError: Stack overflow",
     "call stack exhausted",
@@ -43,7 +43,8 @@ const LIMITS: [&str; 5] = [
     "MemoryError: Parser stack overflowed",
 ];
 
-/// Whether a program that the wasm engine ran, and that ended with this error, failed at a limit that the process engine has not.
+/// True if a program that ended with this error on the wasm engine reached a limit that the process engine does not
+/// have.
 pub fn is_limit_of_wasm(error: &str) -> bool {
     LIMITS.iter().any(|words| error.contains(words))
 }

@@ -1,13 +1,13 @@
-//! What the server answers. A broken sandbox has no place here: that is an error, never a verdict.
+//! The server's answers. A failure of the sandbox itself is an error, never a verdict, and has no place here.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Characters of a reason that are kept.
+/// Characters of a reason, at most.
 const REASON_CHARS: usize = 300;
 
-/// What a submission came to.
+/// The verdict on a submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GradeVerdict {
@@ -30,7 +30,7 @@ pub enum GradeVerdict {
 }
 
 impl GradeVerdict {
-    /// All verdicts.
+    /// All verdicts, in the order of the variants.
     pub const ALL: [GradeVerdict; 8] = [
         GradeVerdict::Passed,
         GradeVerdict::WrongAnswer,
@@ -64,29 +64,29 @@ pub struct GradeReport {
     pub verdict: GradeVerdict,
     /// Cases that passed.
     pub num_passed: usize,
-    /// Cases there are.
+    /// Cases in all.
     pub num_tests: usize,
-    /// Why, in at most 300 characters: the first failing case and what was wrong. Empty where all passed.
+    /// The first failing case and its fault, in at most 300 characters. Empty if all passed.
     pub reason: String,
-    /// Seconds the submission's programs ran, together.
+    /// Seconds that the submission's programs ran, added up.
     pub seconds: f64,
 }
 
-/// How a program ended.
+/// The way in which a program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
-    /// By itself with status 0.
+    /// The program ended by itself with status 0.
     Ok,
-    /// By itself with another status, or by a signal.
+    /// The program ended by itself with another status, or by a signal.
     RuntimeError,
-    /// It used up its wall clock or processor time.
+    /// The program used up its wall clock or processor time.
     TimeLimit,
-    /// It asked for more memory than it may have.
+    /// The program asked for more memory than it may have.
     MemoryLimit,
-    /// It printed more than it may.
+    /// The program printed more than it may.
     OutputLimit,
-    /// It started more processes and threads than it may.
+    /// The program started more processes and threads than it may.
     ProcessLimit,
 }
 
@@ -104,36 +104,36 @@ impl RunStatus {
     }
 }
 
-/// A program that was run once.
+/// The result of running a program once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
-    /// What it printed (bytes that are no UTF-8 are replaced).
+    /// Standard output; bytes that are no UTF-8 are replaced.
     pub stdout: String,
-    /// What it printed on standard error.
+    /// Standard error, likewise.
     pub stderr: String,
-    /// Its exit status, 128 plus the number where a signal ended it.
+    /// Exit status, or 128 plus the number of the signal that ended the program.
     pub exit: i32,
-    /// How it ended.
+    /// The way in which the program ended.
     pub status: RunStatus,
-    /// Seconds from start to end.
+    /// Wall-clock seconds from start to end.
     pub seconds: f64,
-    /// The largest resident size of one of its processes, in bytes.
+    /// The largest resident size of one of the program's processes, in bytes.
     pub peak_memory_bytes: u64,
-    /// Those of the files asked for that were there when it had ended: paths, with their bytes in base64.
+    /// The requested files that were there when the program had ended: paths, with their bytes in base64.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
-    /// How its compiler ended, where its language has one. Where that failed the rest of the report says the same: the
-    /// program was never run.
+    /// The compiler's own report, if the language has one. If compiling failed the program was never run, and the rest
+    /// of this report repeats the compiler's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compilation: Option<Box<RunReport>>,
 }
 
-/// A reason cut to what a report holds, control characters shown as spaces.
+/// A reason cut to the 300 characters that a report holds; control characters become spaces.
 pub fn cut(reason: &str) -> String {
     shorten(reason, REASON_CHARS)
 }
 
-/// `text` cut to `most` characters, control characters shown as spaces.
+/// `text` cut to `most` characters, the last an ellipsis if any were lost; control characters become spaces.
 pub fn shorten(text: &str, most: usize) -> String {
     let mut short = String::new();
     for (index, character) in text.chars().enumerate() {

@@ -1,4 +1,4 @@
-//! What a caller asks for: a program, what judges it, and its limits. Knows nothing of how it is run.
+//! The callers' requests: a program, the tests that judge it, and its limits. Knows nothing of how it is run.
 
 use std::collections::BTreeMap;
 
@@ -8,25 +8,25 @@ use serde_json::Value;
 
 use crate::{BadRequest, EngineKind, Language};
 
-/// One program fed through standard input.
+/// A case of standard input and expected output.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StdioCase {
-    /// What the program reads.
+    /// The program's standard input.
     pub input: String,
-    /// What it must print: lines stripped, exact, else equal as decimals.
+    /// The expected standard output. Lines are compared without outer blanks: exactly, else as decimal numbers.
     pub output: String,
 }
 
-/// One call of a function.
+/// A case of one function call.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FunctionCase {
     /// The positional arguments: a JSON array (any other value is the only argument).
     pub args: Value,
-    /// What it must return, as JSON; a returned tuple equals an array.
+    /// The expected result as JSON; a returned tuple equals an array.
     pub expected: Value,
 }
 
-/// What judges a program.
+/// The tests that judge a program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Tests {
@@ -35,25 +35,26 @@ pub enum Tests {
         /// The cases, in order.
         cases: Vec<StdioCase>,
     },
-    /// Assert statements. They run beside the program in a process of their own and exchange plain data with it.
+    /// Assert statements, which run in a process of their own and exchange plain data with the program.
     Asserts {
-        /// Statements to run before the tests; its `import` lines are given to the program too.
+        /// Statements to run before the tests. The program is given the `import` lines among them too.
         #[serde(default)]
         setup: String,
-        /// One or more statements each.
+        /// The tests, each of one or more statements.
         tests: Vec<String>,
     },
-    /// Calls of a function, or of that method of a class `Solution`; a fresh process for each case.
+    /// Calls of a function, or of the method of that name of a class `Solution`; a fresh process for each case.
     Function {
         /// The function's name.
         entry_point: String,
         /// The cases, in order.
         cases: Vec<FunctionCase>,
     },
-    /// Cases with several right answers: a trusted program decides, in an instance of its own.
+    /// Cases with several right answers: a trusted program judges them, in an instance of its own.
     Checked {
-        /// Python that defines `check(input, expected, got)`. It returns True, or what is wrong as False or text. `input` is
-        /// the text or the list of arguments, `expected` the case's, `got` what was printed or returned.
+        /// Python that defines `check(input, expected, got)`. `input` is the case's text or list of arguments,
+        /// `expected` its expected result, `got` the printed text or the returned value. It returns True if that is
+        /// right, else False or a text that names the fault.
         checker: String,
         /// The cases: of kind stdio or function.
         tests: Box<Tests>,
@@ -71,7 +72,7 @@ impl Tests {
         }
     }
 
-    /// Whether there is nothing to judge by.
+    /// True without a case to judge by.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -99,7 +100,7 @@ impl Tests {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Seconds from start to end.
+    /// Wall-clock seconds from start to end.
     pub wall_seconds: f64,
     /// Seconds of processor time of one process, rounded up to whole seconds.
     pub cpu_seconds: f64,
@@ -109,12 +110,12 @@ pub struct Limits {
     pub output_bytes: u64,
     /// Processes and threads at one time.
     pub processes: u64,
-    /// Bytes of one file, and of all files together.
+    /// Bytes of each file, and of all files together.
     pub file_bytes: u64,
-    /// Seconds of all the programs of one submission together.
+    /// Seconds of all programs of one submission together.
     pub submission_seconds: f64,
-    /// Instructions of WebAssembly, roughly, after which the program is out of time: the same ones on every machine. Only the
-    /// wasm engine counts them, and programs run slower where it does.
+    /// WebAssembly instructions, roughly, after which the program is out of time: a limit that is the same on every
+    /// machine. Only the wasm engine counts them, and a program runs slower when it does.
     pub fuel: Option<u64>,
 }
 
@@ -134,7 +135,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Refuses limits that are no limits or beyond the server's own.
+    /// Refuses limits that are out of range or beyond `most`, the server's own.
     ///
     /// # Errors
     /// [`BadRequest`], naming the field and its range.
@@ -164,7 +165,7 @@ impl Limits {
     }
 }
 
-/// Only the process engine has other languages than Python.
+/// The engine to use: other languages than Python need the process engine.
 fn engine_for(engine: Option<EngineKind>, language: &Language) -> Option<EngineKind> {
     engine.or_else(|| (*language != Language::Python).then_some(EngineKind::Process))
 }
@@ -174,24 +175,24 @@ fn engine_for(engine: Option<EngineKind>, language: &Language) -> Option<EngineK
 pub struct GradeRequest {
     /// The program's text, without fences.
     pub code: String,
-    /// Its language.
+    /// The program's language.
     #[serde(default)]
     pub language: Language,
-    /// The engine to run it with; the server's default if unset.
+    /// The engine to run the program with; the server's default if unset.
     #[serde(default)]
     pub engine: Option<EngineKind>,
-    /// What judges it.
+    /// The tests that judge the program.
     pub tests: Tests,
     /// The limits of each started program.
     #[serde(default)]
     pub limits: Limits,
-    /// Whether the cases after the first failed one are left out.
+    /// True if the cases after the first failed one are left out.
     #[serde(default)]
     pub stop_at_first_failure: bool,
 }
 
 impl GradeRequest {
-    /// Refuses what no server could grade: tests that do not judge, limits beyond `most`.
+    /// Refuses a request that no server could grade: tests that cannot judge the program, or limits beyond `most`.
     ///
     /// # Errors
     /// [`BadRequest`], naming the field.
@@ -200,7 +201,7 @@ impl GradeRequest {
         self.tests.validate(&self.language)
     }
 
-    /// The engine that the request needs, `None` where any will do.
+    /// The engine that the request names or needs; `None` if any will do.
     pub fn wanted_engine(&self) -> Option<EngineKind> {
         engine_for(self.engine, &self.language)
     }
@@ -211,31 +212,31 @@ impl GradeRequest {
 pub struct RunRequest {
     /// The program's text.
     pub code: String,
-    /// Its language.
+    /// The program's language.
     #[serde(default)]
     pub language: Language,
-    /// The engine to run it with; the server's default if unset.
+    /// The engine to run the program with; the server's default if unset.
     #[serde(default)]
     pub engine: Option<EngineKind>,
-    /// What it reads.
+    /// The program's standard input.
     #[serde(default)]
     pub stdin: String,
-    /// Its limits.
+    /// The program's limits.
     #[serde(default)]
     pub limits: Limits,
-    /// Files that it finds: paths, seen from the folder that it starts in, with their bytes in base64.
+    /// Files that the program finds: paths relative to the folder that it starts in, with their bytes in base64.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
-    /// Paths of files that are to be in the report, if they are there when it has ended by itself.
+    /// Paths of files to report, if they are there when the program has ended by itself.
     #[serde(default)]
     pub fetch_files: Vec<String>,
-    /// Seconds for its compiler, where its language has one; the server's own if unset.
+    /// Seconds for the compiler, if the language has one; the server's own limit if unset.
     #[serde(default)]
     pub compile_seconds: Option<f64>,
 }
 
 impl RunRequest {
-    /// Refuses what no server could run.
+    /// Refuses a request that no server could run.
     ///
     /// # Errors
     /// [`BadRequest`], naming the field.
@@ -255,7 +256,7 @@ impl RunRequest {
         }
     }
 
-    /// The engine that the request needs, `None` where any will do.
+    /// The engine that the request names or needs; `None` if any will do.
     pub fn wanted_engine(&self) -> Option<EngineKind> {
         engine_for(self.engine, &self.language)
     }

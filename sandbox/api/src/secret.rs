@@ -1,4 +1,4 @@
-//! A bearer token: read from a file or made from the system's random numbers, compared in constant time, never printed.
+//! A bearer token: read from a file or made of the system's random numbers, compared in constant time, never printed.
 
 use std::fmt;
 use std::fs::File;
@@ -10,22 +10,22 @@ use subtle::ConstantTimeEq;
 
 use crate::BadToken;
 
-/// The variable that holds the token where no file is named.
+/// The environment variable that holds the token if no file is named.
 pub const TOKEN_VARIABLE: &str = "SANDBOX_TOKEN";
 
-/// Bytes of a token that is made here.
+/// Random bytes of a token that is made here.
 const RANDOM_BYTES: usize = 32;
 
-/// A token that shows itself to nobody but the header it is sent in. It is not serialised: saved settings lack it.
+/// A token that is shown only in the header that sends it. It cannot be serialised, so saved settings lack it.
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Secret(String);
 
 impl Secret {
-    /// A token from text, spaces around it taken off.
+    /// A token from text, without the blanks around it.
     ///
     /// # Errors
-    /// [`BadToken`] where nothing is left, or a character cannot stand in a header.
+    /// [`BadToken`] if nothing is left, or a character cannot stand in a header.
     pub fn new(text: &str) -> Result<Self, BadToken> {
         let text = text.trim();
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -37,7 +37,7 @@ impl Secret {
     /// The token that a file holds.
     ///
     /// # Errors
-    /// [`BadToken`], naming the file.
+    /// [`BadToken`], with the file's name.
     pub fn from_file(path: &Path) -> Result<Self, BadToken> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| BadToken(format!("token_file {}: {error}", path.display())))?;
@@ -47,7 +47,7 @@ impl Secret {
     /// A new token that nobody can guess.
     ///
     /// # Errors
-    /// [`BadToken`] where the system gives no random numbers.
+    /// [`BadToken`] if the system gives no random numbers.
     pub fn random() -> Result<Self, BadToken> {
         let mut bytes = [0; RANDOM_BYTES];
         File::open("/dev/urandom")
@@ -56,7 +56,7 @@ impl Secret {
         Ok(Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
-    /// Whether `other` is this token; the time it takes says nothing of where they differ.
+    /// True if `other` is this token. The time that the comparison takes does not depend on where they differ.
     pub fn matches(&self, other: &str) -> bool {
         self.0.as_bytes().ct_eq(other.as_bytes()).into()
     }

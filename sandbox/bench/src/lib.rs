@@ -1,10 +1,11 @@
-//! Measures the code execution server: [`bench`] its speed, [`soak`] what holds under load and while workers are killed.
+//! Measures the code execution server: [`bench()`] its speed, [`soak`] that it holds under load and while workers are
+//! killed.
 //!
-//! [`bench`] times the engines through their server, beside other ways to run a Python program that this machine has.
-//!
-//! All take turns in one run, each for some programs on end, so that a busy machine slows them alike and none finds the caches
-//! as another left them; what counts are the ratios.
+//! [`bench()`] times the engines through their server, beside other ways to run a Python program on this machine. In
+//! one run all take turns, each for some programs on end: so a busy machine slows them alike, and none finds the caches
+//! as another left them. The ratios are what counts.
 
+mod error;
 mod peers;
 mod programs;
 mod report;
@@ -14,28 +15,29 @@ mod times;
 
 use std::path::{Path, PathBuf};
 
-use peers::{Peer, Start};
-use programs::NUMERIC;
-pub use report::{BenchReport, EngineFigures, Missing, NumericFigures, PeerFigures, RateRatio};
-use sandbox::SandboxError;
-use sandbox_api::{ClientError, EngineKind};
-pub use soak::{SoakError, SoakOptions, SoakReport, soak};
-use subject::Subject;
-pub use times::Times;
-use times::median;
+use sandbox_api::EngineKind;
 
-/// How much is measured.
+pub use self::error::BenchError;
+use self::peers::{Peer, Start};
+use self::programs::NUMERIC;
+pub use self::report::{BenchReport, EngineFigures, Missing, NumericFigures, PeerFigures, RateRatio};
+pub use self::soak::{SoakError, SoakOptions, SoakReport, soak};
+use self::subject::Subject;
+pub use self::times::Times;
+use self::times::median;
+
+/// The amount of work to measure.
 #[derive(Debug, Clone)]
 pub struct BenchOptions {
-    /// Runs of the trivial program, each.
+    /// Runs of the trivial program, for each engine and peer.
     pub runs: usize,
-    /// Gradings of an engine's rate, in each round.
+    /// Gradings in each round of an engine's rate.
     pub gradings: usize,
-    /// Callers at once where a rate is measured.
+    /// Callers at once while a rate is measured.
     pub clients: usize,
-    /// Worker processes of each server; 0 takes one for each core.
+    /// Worker processes of each server; 0 for one on each core.
     pub workers: usize,
-    /// Runs of each numeric program; 0 leaves them out.
+    /// Runs of each numeric program; 0 for none.
     pub numeric_runs: usize,
     /// The Python of the process engine and of the peers; `python3` from the path if unset.
     pub python: Option<PathBuf>,
@@ -47,55 +49,17 @@ impl Default for BenchOptions {
     }
 }
 
-/// Rounds of a rate; their median counts. Many short ones, so that what else slows the machine for some seconds does not decide.
+/// Rounds of a rate, of which the median counts: many short ones, so that another load of some seconds does not decide.
 const ROUNDS: usize = 7;
-/// Trivial programs on end before it is the next one's turn.
+/// Trivial programs on end before the next engine or peer has its turn.
 const TURN: usize = 20;
-/// A peer is slower: so many fewer of its runs make a round.
+/// The divisor of a peer's runs in a round: peers are slower than engines.
 const PEER_SHARE: usize = 8;
 
-/// A measurement that could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum BenchError {
-    /// A server does not start.
-    #[error(transparent)]
-    Server(#[from] SandboxError),
-    /// A server does not answer.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// A program that must end well did not.
-    #[error("a program that must end well came to {status} on the {engine} engine: {stderr}")]
-    Program {
-        /// The engine.
-        engine: EngineKind,
-        /// What came of it.
-        status: &'static str,
-        /// What it said.
-        stderr: String,
-    },
-    /// A peer failed.
-    #[error("{name}: {reason}")]
-    Peer {
-        /// Which one.
-        name: &'static str,
-        /// How.
-        reason: String,
-    },
-    /// A task ended early.
-    #[error("a measuring task ended early: {0}")]
-    Task(#[from] tokio::task::JoinError),
-    /// Nothing was timed.
-    #[error("nothing was timed")]
-    NoTimes,
-    /// No engine can be measured.
-    #[error("no engine can be measured: {0}")]
-    NoEngine(String),
-}
-
-/// Measures; `progress` is told what is measured next.
+/// Measures engines and peers. `progress` is called with the name of each part before it begins.
 ///
 /// # Errors
-/// No engine is set up, or one that is does not do its work.
+/// No engine is set up, or one that is set up fails.
 pub async fn bench(options: &BenchOptions, progress: impl Fn(&str)) -> Result<BenchReport, BenchError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = if options.workers > 0 { options.workers } else { cores };
@@ -155,7 +119,7 @@ pub async fn bench(options: &BenchOptions, progress: impl Fn(&str)) -> Result<Be
     })
 }
 
-/// The engines that are set up: one at least.
+/// The engines that are set up, one at least; the others go to `missing`.
 async fn subjects(
     options: &BenchOptions,
     workers: usize,

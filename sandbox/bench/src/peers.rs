@@ -1,4 +1,4 @@
-//! Other ways to run a Python program, found on this machine: what a trainer would do without this server.
+//! Peers: other ways to run a Python program on this machine, which a trainer would use without this server.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
+use super::error::BenchError;
 use super::programs::TRIVIAL;
+use super::report::PeerFigures;
 use super::times::{Times, median};
-use super::{BenchError, PeerFigures};
 
-/// Seconds that a program may take.
+/// Time that a program may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A way to run a program.
+/// A way to run a program, with its times so far.
 #[derive(Debug)]
 pub(super) struct Peer {
     name: &'static str,
@@ -25,17 +26,17 @@ pub(super) struct Peer {
     rates: Vec<f64>,
 }
 
-/// How an interpreter is started.
+/// The way in which an interpreter is started.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Start {
-    /// As anyone would.
+    /// With no option, as usual.
     Plain,
-    /// Without what the machine's own packages do at each start, which may be most of it.
+    /// Isolated and without `site`: the machine's own packages may take most of a plain start.
     Bare,
 }
 
 impl Start {
-    pub const ALL: [Self; 2] = [Self::Plain, Self::Bare];
+    pub(crate) const ALL: [Self; 2] = [Self::Plain, Self::Bare];
 
     fn arguments(self) -> Vec<String> {
         let arguments: &[&str] = match self {
@@ -55,7 +56,7 @@ struct Way {
 
 impl Peer {
     /// A plain subprocess with a time-out.
-    pub fn python(interpreter: &Path, start: Start) -> Self {
+    pub(crate) fn python(interpreter: &Path, start: Start) -> Self {
         let name = match start {
             Start::Plain => "python3 subprocess",
             Start::Bare => "python3 -I -S subprocess",
@@ -63,8 +64,11 @@ impl Peer {
         Self::new(name, interpreter.to_owned(), start.arguments())
     }
 
-    /// bubblewrap with every namespace, or why it cannot be timed.
-    pub async fn bubblewrap(interpreter: &Path, start: Start) -> Result<Self, String> {
+    /// bubblewrap with every namespace.
+    ///
+    /// # Errors
+    /// The reason why it cannot be timed.
+    pub(crate) async fn bubblewrap(interpreter: &Path, start: Start) -> Result<Self, String> {
         let name = match start {
             Start::Plain => "bubblewrap",
             Start::Bare => "bubblewrap, python3 -I -S",
@@ -84,14 +88,14 @@ impl Peer {
     }
 
     /// Times one run.
-    pub async fn time_trivial(&mut self) -> Result<(), BenchError> {
+    pub(crate) async fn time_trivial(&mut self) -> Result<(), BenchError> {
         let seconds = self.way.run().await.map_err(|error| self.broken(&error))?;
         self.trivial.push(seconds);
         Ok(())
     }
 
     /// Times the rate of runs with `at_once` at a time.
-    pub async fn time_rate(&mut self, num_runs: usize, at_once: usize) -> Result<(), BenchError> {
+    pub(crate) async fn time_rate(&mut self, num_runs: usize, at_once: usize) -> Result<(), BenchError> {
         let began = Instant::now();
         let mut tasks: JoinSet<io::Result<f64>> = JoinSet::new();
         for _ in 0..num_runs {
@@ -110,8 +114,8 @@ impl Peer {
         Ok(())
     }
 
-    /// The figures.
-    pub fn finish(self) -> Result<PeerFigures, BenchError> {
+    /// The figures of all times.
+    pub(crate) fn finish(self) -> Result<PeerFigures, BenchError> {
         let (trivial, runs_per_second) = (Times::of(self.trivial)?, median(self.rates));
         Ok(PeerFigures { name: self.name.to_owned(), trivial, runs_per_second })
     }
@@ -122,7 +126,7 @@ impl Peer {
 }
 
 impl Way {
-    /// Runs the trivial program once; the seconds it took.
+    /// Runs the trivial program once and returns the seconds that it took.
     async fn run(&self) -> io::Result<f64> {
         let began = Instant::now();
         let mut command = Command::new(&self.program);

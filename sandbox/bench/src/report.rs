@@ -1,4 +1,4 @@
-//! What was measured, as JSON and as a table.
+//! The measurements, as JSON and as tables.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,43 +8,43 @@ use serde::Serialize;
 
 use super::times::Times;
 
-/// Everything that was measured in one run.
+/// All measurements of one run.
 #[derive(Debug, Clone, Serialize)]
 pub struct BenchReport {
     /// Cores of the machine.
     pub cores: usize,
-    /// Its processor, as the kernel names it.
+    /// The machine's processor, as the kernel names it.
     pub processor: String,
     /// The Python of the process engine and of the peers.
     pub interpreter: PathBuf,
     /// Worker processes of each server.
     pub workers: usize,
-    /// Callers at once where a rate is measured.
+    /// Callers at once while a rate is measured.
     pub clients: usize,
-    /// The engines.
+    /// Figures of the engines.
     pub engines: Vec<EngineFigures>,
-    /// The peers.
+    /// Figures of the peers.
     pub peers: Vec<PeerFigures>,
-    /// Rates of the engines relative to the peers', and times of numeric programs.
+    /// Each engine's rate and median time relative to each peer's.
     pub ratios: Vec<RateRatio>,
-    /// Numeric programs; empty where only one engine is set up.
+    /// Numeric programs on both engines; empty if only one engine is set up.
     pub numeric: Vec<NumericFigures>,
-    /// What could not be measured, and why.
+    /// Engines and peers that could not be measured.
     pub missing: Vec<Missing>,
 }
 
 /// An engine's figures.
 #[derive(Debug, Clone, Serialize)]
 pub struct EngineFigures {
-    /// Which engine.
+    /// The engine.
     pub engine: EngineKind,
-    /// A trivial program over HTTP, one after the other.
+    /// Times of a trivial program over HTTP, one call after the other.
     pub trivial: Times,
-    /// Gradings a second with one test case each.
+    /// Gradings a second, with one test case each.
     pub gradings_per_second: f64,
-    /// Bytes of the workers, and of what stands by for them, in memory while nothing runs.
+    /// Bytes in memory of the workers, and of the processes that stand by for them, while nothing runs.
     pub standing_bytes: Option<u64>,
-    /// A program that holds 16 MB.
+    /// Times of a program that holds 16 MB.
     pub sixteen_megabytes: Times,
     /// The largest resident size of that program's processes, in bytes.
     pub sixteen_megabytes_peak_bytes: u64,
@@ -53,20 +53,20 @@ pub struct EngineFigures {
 /// A peer's figures.
 #[derive(Debug, Clone, Serialize)]
 pub struct PeerFigures {
-    /// Which peer.
+    /// The peer's name.
     pub name: String,
-    /// A trivial program, one after the other.
+    /// Times of a trivial program, one run after the other.
     pub trivial: Times,
     /// Runs a second.
     pub runs_per_second: f64,
 }
 
-/// How many times an engine's rate is a peer's.
+/// An engine's speed relative to a peer's.
 #[derive(Debug, Clone, Serialize)]
 pub struct RateRatio {
     /// The engine.
     pub engine: EngineKind,
-    /// The peer.
+    /// The peer's name.
     pub peer: String,
     /// The engine's gradings a second divided by the peer's runs a second.
     pub rate: f64,
@@ -77,22 +77,22 @@ pub struct RateRatio {
 /// A numeric program on both engines.
 #[derive(Debug, Clone, Serialize)]
 pub struct NumericFigures {
-    /// Which program.
+    /// The program's name.
     pub name: String,
-    /// Seconds on the process engine: the host's interpreter, native.
+    /// Seconds on the process engine, which runs the host's native interpreter.
     pub process_seconds: f64,
     /// Seconds on the wasm engine.
     pub wasm_seconds: f64,
-    /// The second divided by the first.
+    /// The seconds on the wasm engine divided by those on the process engine.
     pub slowdown: f64,
 }
 
-/// What could not be measured.
+/// An engine or a peer that could not be measured.
 #[derive(Debug, Clone, Serialize)]
 pub struct Missing {
-    /// What.
+    /// The engine's or the peer's name.
     pub name: String,
-    /// Why.
+    /// The error.
     pub reason: String,
 }
 

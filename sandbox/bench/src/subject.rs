@@ -1,4 +1,4 @@
-//! One engine behind a server of its own, as a trainer calls it: over HTTP.
+//! An engine under measurement, behind a server of its own, which is called over HTTP as a trainer calls it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,11 +12,12 @@ use sandbox_api::{
 };
 use tokio::task::JoinSet;
 
+use super::error::BenchError;
 use super::programs::{SIXTEEN_MEGABYTES, TRIVIAL};
+use super::report::EngineFigures;
 use super::times::{Times, median};
-use super::{BenchError, EngineFigures};
 
-/// An engine that is timed.
+/// An engine under measurement, with its times so far.
 pub(super) struct Subject {
     pub engine: EngineKind,
     server: ServerHandle,
@@ -29,8 +30,8 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// A server whose programs run on `engine`; its workers are warm.
-    pub async fn start(engine: EngineKind, workers: usize, python: Option<PathBuf>) -> Result<Self, BenchError> {
+    /// Starts a server whose programs run on `engine`, and warms its workers up.
+    pub(crate) async fn start(engine: EngineKind, workers: usize, python: Option<PathBuf>) -> Result<Self, BenchError> {
         let config = ServerConfig { workers, python, default_engine: Some(engine), ..ServerConfig::default() };
         let server = serve(config).await?;
         let client = Client::new(vec![server.url()])?;
@@ -52,12 +53,12 @@ impl Subject {
     }
 
     /// The host's interpreter.
-    pub fn interpreter(&self) -> PathBuf {
+    pub(crate) fn interpreter(&self) -> PathBuf {
         self.server.layers().interpreter.clone()
     }
 
-    /// Runs a program that must end well; its report and the seconds that the caller waited.
-    pub async fn run(&self, code: &str) -> Result<(RunReport, f64), BenchError> {
+    /// Runs a program that must end well. Returns its report and the seconds that the caller waited.
+    pub(crate) async fn run(&self, code: &str) -> Result<(RunReport, f64), BenchError> {
         let limits = Limits { wall_seconds: 60.0, cpu_seconds: 60.0, ..Limits::default() };
         let request = RunRequest { code: code.to_owned(), limits, ..RunRequest::default() };
         let began = Instant::now();
@@ -70,22 +71,22 @@ impl Subject {
     }
 
     /// Times one trivial program.
-    pub async fn time_trivial(&mut self) -> Result<(), BenchError> {
+    pub(crate) async fn time_trivial(&mut self) -> Result<(), BenchError> {
         let (_, seconds) = self.run(TRIVIAL).await?;
         self.trivial.push(seconds);
         Ok(())
     }
 
     /// Times one program that holds 16 MB.
-    pub async fn time_sixteen_megabytes(&mut self) -> Result<(), BenchError> {
+    pub(crate) async fn time_sixteen_megabytes(&mut self) -> Result<(), BenchError> {
         let (report, seconds) = self.run(SIXTEEN_MEGABYTES).await?;
         self.sixteen_megabytes.push(seconds);
         self.peak_bytes = self.peak_bytes.max(report.peak_memory_bytes);
         Ok(())
     }
 
-    /// Times the rate of gradings from `num_clients` at once.
-    pub async fn time_rate(&mut self, num_gradings: usize, num_clients: usize) -> Result<(), BenchError> {
+    /// Times the rate of gradings with `num_clients` callers at once.
+    pub(crate) async fn time_rate(&mut self, num_gradings: usize, num_clients: usize) -> Result<(), BenchError> {
         let began = Instant::now();
         let next = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();
@@ -110,8 +111,8 @@ impl Subject {
         Ok(())
     }
 
-    /// Ends the server; the figures.
-    pub async fn finish(self) -> Result<EngineFigures, BenchError> {
+    /// Ends the server and returns the figures.
+    pub(crate) async fn finish(self) -> Result<EngineFigures, BenchError> {
         self.server.shutdown().await;
         Ok(EngineFigures {
             engine: self.engine,
@@ -135,7 +136,7 @@ fn adds_one() -> GradeRequest {
     }
 }
 
-/// The workers and what stands by in their process groups.
+/// The workers and the processes that stand by in their process groups.
 fn standing(workers: &[u32]) -> Vec<u32> {
     let names = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
     let ids = names.filter_map(|name| name.to_str()?.parse::<i32>().ok());
@@ -145,7 +146,8 @@ fn standing(workers: &[u32]) -> Vec<u32> {
     workers.iter().copied().chain(others).collect()
 }
 
-/// Bytes of a process in memory, pages that several share counted in parts; `None` where the kernel does not say.
+/// A process's proportional set size in bytes: a page that several processes share counts in parts (proc_pid_smaps(5)).
+/// `None` if the kernel does not tell it.
 fn proportional_bytes(process: u32) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;

@@ -1,25 +1,25 @@
-//! Sorted times and what is read off them.
+//! Quantiles of measured times.
 
 use serde::{Deserialize, Serialize};
 
-use super::BenchError;
+use super::error::BenchError;
 
-/// Times of one thing, in milliseconds.
+/// Quantiles of one measured thing, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Times {
-    /// Half were shorter.
+    /// The median.
     pub median_ms: f64,
-    /// 99 of 100 were shorter.
+    /// The 99th percentile.
     pub p99_ms: f64,
-    /// How many were taken.
+    /// Measured times in all.
     pub count: usize,
 }
 
 impl Times {
-    /// Of seconds.
+    /// The quantiles of times in seconds.
     ///
     /// # Errors
-    /// [`BenchError::NoTimes`].
+    /// [`BenchError::NoTimes`] for an empty list.
     pub(super) fn of(mut seconds: Vec<f64>) -> Result<Self, BenchError> {
         if seconds.is_empty() {
             return Err(BenchError::NoTimes);
@@ -33,7 +33,7 @@ impl Times {
     }
 }
 
-/// The value in the middle; not a number where there is none.
+/// The median, of an even number of values the upper one; not a number for an empty list.
 pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)

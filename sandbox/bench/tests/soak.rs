@@ -1,10 +1,11 @@
-//! A small soak: every request answered, every verdict the known one, nothing left. Alone in its process, which is looked over.
+//! A small soak: every request answered, every verdict the known one, nothing left.
 
 use sandbox_api::EngineKind;
 use sandbox_bench::{SoakOptions, soak};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mixed_programs_are_judged_while_workers_are_killed() {
+    let _turn = crate::TURN.lock().await;
     let options = SoakOptions {
         programs: 400,
         clients: 16,

@@ -1,4 +1,4 @@
-//! What copies may open, connect to and signal.
+//! Access of copies to files, network and other processes' signals, by Landlock (landlock(7)).
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Errno as Cause, LandlockStatus, PathBeneath, PathFd,
@@ -6,13 +6,13 @@ use landlock::{
 };
 use nix::errno::Errno;
 
-/// Where copies write.
+/// The folder that copies may write to.
 const BOX: &str = "/box";
 
-/// The kernel's Landlock ABI, 0 where there is none.
+/// Version of the kernel's Landlock ABI; 0 if the kernel has no Landlock.
 #[must_use]
 pub fn landlock_abi() -> u32 {
-    // Nothing is asked for, so this process is as it was.
+    // Without a rule asked for, this changes nothing in this process.
     let status = RestrictSelf::default().no_new_privs(false).apply();
     match status.map(|status| status.landlock) {
         Ok(LandlockStatus::Available { effective_abi, kernel_abi }) => {
@@ -22,8 +22,9 @@ pub fn landlock_abi() -> u32 {
     }
 }
 
-/// Makes the ruleset: read and execute everywhere, write in the scratch. Without a root of its own a program has no scratch,
-/// and then this keeps it from writing, from signals to others and from what `/proc` shows of them.
+/// The ruleset: read and execute everywhere, write in the scratch folder alone. Without a root of its own a program has
+/// no scratch folder, and then the ruleset keeps it from writing, from signals to other processes, and from what
+/// `/proc` shows of them.
 pub(crate) fn ruleset(has_root: bool) -> Result<RulesetCreated, RulesetError> {
     let abi = ABI::V6;
     let read = AccessFs::from_read(abi);

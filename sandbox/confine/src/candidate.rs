@@ -1,4 +1,4 @@
-//! A copy that becomes a candidate: it puts up every layer, says so, and goes on once its job is there.
+//! A copy that becomes a candidate: it puts up every layer, reports them, and goes on when its job has come.
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -14,13 +14,14 @@ use crate::namespaces::{fresh_scratch, go_first};
 use crate::zygote::{EntryPoints, Zygote};
 use crate::{Layer, ProcessLimits, Report, access, files, filter};
 
-/// The number of the file by which a candidate says that it is ready and is told its job; below it are its standard files and
-/// its channel, above it what else it was handed.
+/// Number of the socket by which a candidate reports its layers and gets its job. Below it stand the candidate's
+/// standard files and its channel, above it the other files that it was handed.
 const JOB: RawFd = 4;
 
 impl Zygote {
-    /// Puts up every layer in this copy; `refused` says why it has no namespaces of its own. The first of `handed` is the way
-    /// to the server. Comes back, with the copy's exit status, where a layer is missing or no job will come.
+    /// Puts up every layer in this copy, then runs its job. `refused` is the error because of which it has no
+    /// namespaces of its own. The first of `handed` is the socket to the server. Returns, with the copy's exit status,
+    /// only if a layer is missing or no job will come.
     pub(crate) fn become_candidate(
         &self,
         limits: &ProcessLimits,
@@ -39,9 +40,9 @@ impl Zygote {
             report.put(Layer::Landlock, access::restrict(ruleset));
         }
         let kept = in_order(handed);
-        // SAFETY: none is used after this but by its new number.
+        // SAFETY: after this no file is used but by its new number.
         let kept_only = unsafe { files::keep_only(&kept, self.highest.max(*kept.iter().max().unwrap_or(&0))) };
-        // A change of rights would make the kernel forget whose end is its own, so this comes after those.
+        // The kernel clears the parent-death signal when credentials change (prctl(2)): set it last.
         let ends_with_server = set_pdeathsig(Signal::SIGKILL);
         if kept_only.and(ends_with_server).is_err() {
             return 1;
@@ -49,15 +50,15 @@ impl Zygote {
         report.put(Layer::Rlimits, limits.set(0));
         let filtered = filter::apply(&self.filters.candidate);
         report.put(Layer::Seccomp, self.own_filter.and(filtered));
-        // SAFETY: it has this number now, and nothing else here has it.
+        // SAFETY: the socket has this number now, and nothing else here owns it.
         let job = unsafe { BorrowedFd::borrow_raw(JOB) };
         let told = write(job, &report.to_bytes());
         if told.is_err() || self.options.is_strict && report.failed().next().is_some() {
             return 1;
         }
         match has_come(job) {
-            // Signals to process group 0 reach past a pid namespace, so a program has a group of its own. Until now it was in
-            // its worker's, with which a process that nobody came to know of is ended.
+            // Signals to process group 0 reach past a pid namespace, so a program gets a group of its own. Until now
+            // the copy stays in its worker's group, with which it is ended if the server never learns of it.
             Ok(true) if setsid().is_ok() => {
                 (entry_points.candidate)();
                 1
@@ -68,7 +69,7 @@ impl Zygote {
     }
 }
 
-/// Waits for a job, of which nothing is read; whether one came.
+/// Waits for a job and leaves it unread; false if the server hung up instead.
 fn has_come(job: BorrowedFd<'_>) -> nix::Result<bool> {
     loop {
         match recv(job.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK) {
@@ -78,7 +79,7 @@ fn has_come(job: BorrowedFd<'_>) -> nix::Result<bool> {
     }
 }
 
-/// The files that a candidate was handed, by the numbers that it is to have them under.
+/// The files that a candidate was handed, in the order of the numbers that they are to have.
 fn in_order(handed: &[RawFd]) -> Vec<RawFd> {
     let (job, others) = handed.split_first().unwrap_or((&-1, &[]));
     let (below, above) = others.split_at(others.len().min(JOB as usize));

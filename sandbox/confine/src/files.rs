@@ -1,4 +1,4 @@
-//! The files that a process has.
+//! The open files of this process: the highest number, and which ones a copy keeps.
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsFd, RawFd};
@@ -10,7 +10,7 @@ use nix::libc;
 use nix::sys::stat::Mode;
 use nix::unistd::close;
 
-/// The highest number of a file of this process; `proc` is the folder `/proc`.
+/// The highest number of an open file of this process; `proc` is the folder `/proc`.
 pub(crate) fn highest(proc: impl AsFd) -> nix::Result<RawFd> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut folder = Dir::openat(proc, "self/fd", flags, Mode::empty())?;
@@ -22,19 +22,20 @@ pub(crate) fn highest(proc: impl AsFd) -> nix::Result<RawFd> {
     Ok(highest)
 }
 
-/// Moves files to the numbers from 0 on and closes every other one up to `highest`; none comes from one of the numbers.
+/// Moves `files` to the numbers from 0 on, and closes every other file up to `highest`. No file may come from one of
+/// the new numbers.
 ///
 /// # Safety
-/// Nothing here uses a file after this but by the number that it was moved to.
+/// After this the caller uses a file by its new number alone.
 pub(crate) unsafe fn keep_only(files: &[RawFd], highest: RawFd) -> nix::Result<()> {
     let mut number = 0;
     for file in files {
-        // SAFETY: takes numbers only; what had the second one is used by nobody.
+        // SAFETY: `dup2` takes numbers alone, and nobody uses the file that it closes at the second one.
         Errno::result(unsafe { libc::dup2(*file, number) })?;
         number += 1;
     }
     for number in number..=highest {
-        // Some are free.
+        // Numbers without a file fail, which does no harm.
         let _ = close(number);
     }
     Ok(())

@@ -1,8 +1,8 @@
-//! The seccomp filters: which system calls a candidate and a judge may make. Everything else fails with EPERM.
+//! The seccomp filters: the system calls that a candidate and a judge may make. All others fail with EPERM.
 //!
-//! The long list of what is allowed goes up once, in the worker's interpreter, and is inherited: to have the kernel compile it for
-//! each run would take as long as the rest of a run's layers. It still allows what the layers are put up with; the last of
-//! those is a short filter that takes that away.
+//! The long list of allowed calls is put up once, in the worker's interpreter, and inherited: compiling it in the
+//! kernel for each run would take as long as the run's other layers together. The list still allows the calls by which
+//! layers are put up; the last layer is a short filter that refuses those.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use seccompiler::{
     TargetArch, apply_filter,
 };
 
-/// Flags of `clone` that make namespaces, and that by which a child would be its maker's sibling.
+/// Flags of `clone` that make namespaces, and the one that would make a child its caller's sibling.
 const REFUSED_FLAGS: u64 = 0x7e02_0080 | libc::CLONE_PARENT as u64;
 
-/// Calls of any pure computation with files, pipes, threads and time.
+/// Calls that any computation makes for files, pipes, threads and time.
 const COMMON: &[i64] = &[
     libc::SYS_read,
     libc::SYS_write,
@@ -127,7 +127,7 @@ const COMMON: &[i64] = &[
     libc::SYS_exit_group,
 ];
 
-/// Calls that older C libraries make on this architecture in place of the ones above.
+/// Calls that older C libraries make on this architecture in place of those above.
 #[cfg(target_arch = "x86_64")]
 const OLD: &[i64] = &[
     libc::SYS_open,
@@ -163,7 +163,7 @@ const OLD: &[i64] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLD: &[i64] = &[];
 
-/// Calls that only a candidate may make: its own processes and what they need to talk.
+/// Calls that only a candidate may make: for its own processes, and for the sockets and signals between them.
 const PROCESSES: &[i64] = &[
     libc::SYS_kill,
     libc::SYS_tkill,
@@ -192,19 +192,19 @@ const PROCESSES: &[i64] = &[
     libc::SYS_vfork,
 ];
 
-/// Calls that layers are put up with, and that no program may make.
+/// Calls by which layers are put up, and that no program may make.
 const SETUP: &[i64] = &[libc::SYS_mount, libc::SYS_capset, libc::SYS_landlock_restrict_self, libc::SYS_seccomp];
 
-/// What `prctl` may be asked for in the end.
+/// Options of `prctl` that stay allowed behind all layers.
 const PRCTL: [libc::c_int; 2] = [libc::PR_SET_NAME, libc::PR_GET_NAME];
 
-/// Signals that end a process whatever it has made ready for them, or that it sends itself to end. The kernel keeps them from
-/// process 1 of a pid namespace, which a candidate is.
+/// Signals that end a process whatever its handlers, or that a process sends itself in order to end. The kernel keeps
+/// them from process 1 of a pid namespace, which a candidate is (pid_namespaces(7)).
 const FATAL: [libc::c_int; 6] = [libc::SIGKILL, libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
 
-/// The programs to install, in order.
+/// The compiled filters, in the order in which they are put up.
 pub(crate) struct Filters {
-    /// For a worker's interpreter and all that comes of it.
+    /// For a worker's interpreter and every process that descends from it.
     pub zygote: [BpfProgram; 3],
     /// For a candidate on top of that.
     pub candidate: BpfProgram,
@@ -216,8 +216,8 @@ impl Filters {
     /// Compiles the filters for this machine.
     ///
     /// # Errors
-    /// There are none for its architecture.
-    pub fn compile() -> Result<Self, seccompiler::BackendError> {
+    /// There are no filters for this architecture.
+    pub(crate) fn compile() -> Result<Self, seccompiler::BackendError> {
         Ok(Self { zygote: [no_clone3()?, allowed()?, suicide()?], candidate: refused(false)?, judge: refused(true)? })
     }
 }
@@ -230,18 +230,19 @@ pub(crate) fn apply(program: &BpfProgram) -> nix::Result<()> {
     })
 }
 
-/// `clone3` hides its flags from the filter: answered "no such call", so that libraries use `clone`.
+/// `clone3` passes its flags in memory, where a filter cannot see them. It fails with ENOSYS, so that libraries fall
+/// back to `clone`.
 fn no_clone3() -> Result<BpfProgram, seccompiler::BackendError> {
     let rules = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
     let errno = SeccompAction::Errno(libc::ENOSYS as u32);
     SeccompFilter::new(rules, SeccompAction::Allow, errno, architecture()?)?.try_into()
 }
 
-/// What anything may do that a worker starts, its own layers among it.
+/// Allows the calls of every process that a worker starts, the ones that put up layers included.
 fn allowed() -> Result<BpfProgram, seccompiler::BackendError> {
     let calls = COMMON.iter().chain(OLD).chain(PROCESSES).chain(SETUP);
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = calls.map(|call| (*call, Vec::new())).collect();
-    // Terminal size, bytes waiting, close-on-exec, non-blocking: what Python asks of files. The command is 32 bits wide.
+    // Python asks these of files: terminal size, bytes waiting, close-on-exec, non-blocking. The command has 32 bits.
     let commands = [libc::TCGETS, libc::TIOCGWINSZ, libc::FIONREAD, libc::FIOCLEX, libc::FIONCLEX, libc::FIONBIO];
     let mut ioctl = Vec::new();
     for command in commands {
@@ -259,7 +260,7 @@ fn allowed() -> Result<BpfProgram, seccompiler::BackendError> {
     SeccompFilter::new(rules, errno, SeccompAction::Allow, architecture()?)?.try_into()
 }
 
-/// What is taken from a candidate, or from a judge, once its other layers are up.
+/// Refuses the calls that a candidate, or a judge, may no longer make once its other layers are up.
 fn refused(from_judge: bool) -> Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = SETUP.iter().map(|call| (*call, Vec::new())).collect();
     let mut other = Vec::new();
@@ -282,14 +283,14 @@ fn refused(from_judge: bool) -> Result<BpfProgram, seccompiler::BackendError> {
     SeccompFilter::new(rules, SeccompAction::Allow, errno, architecture()?)?.try_into()
 }
 
-/// A candidate that sends itself what would end any other process is ended.
+/// Ends a candidate that sends itself a signal which would end any other process.
 fn suicide() -> Result<BpfProgram, seccompiler::BackendError> {
     let is = |argument, value: i64| {
         SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, u64::from(value as u32))
     };
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
     for signal in FATAL {
-        // Itself, or its process group.
+        // The target is the candidate itself (1) or its process group (0).
         for (call, target, argument) in
             [(libc::SYS_kill, 1, 1), (libc::SYS_kill, 0, 1), (libc::SYS_tkill, 1, 1), (libc::SYS_tgkill, 1, 2)]
         {
@@ -300,8 +301,8 @@ fn suicide() -> Result<BpfProgram, seccompiler::BackendError> {
     SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::KillProcess, architecture()?)?.try_into()
 }
 
-/// `mmap` of memory that no other process shares, or of a file: shared memory without a file could be taken out of its
-/// process's page tables, where no limit would count it.
+/// Allows `mmap` of private memory, or of a file. A program could take shared memory without a file out of its page
+/// tables, where no limit would count it.
 fn private_or_of_a_file() -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
     const FLAGS: u8 = 3;
     let masked = |mask: i32, value: i32| {

@@ -1,9 +1,9 @@
-//! What copies share, gathered in large folios.
+//! Moves the memory that copies share to huge pages.
 //!
-//! To fork and to exit, Linux goes through a process page by page, but takes a run of pages that belong to one folio in one step
-//! (from 6.9 on), and a whole huge page as one; pages of files it leaves for each copy to fault in again. So the memory of an
-//! interpreter that is about to be copied for each run is moved to huge pages, at the addresses where it was: what it wrote, and
-//! the code and constants that it uses. A page that a copy writes to is copied on its own, as before.
+//! At a fork and at an exit Linux goes through a process page by page, but takes a run of pages of one folio in one
+//! step (since 6.9), and a huge page as one. Pages of files it leaves for each copy to fault in again. So the memory of
+//! an interpreter that is about to be copied for each run is moved to huge pages at the same addresses: the memory that
+//! it wrote, and the code and constants that it uses. A page that a copy writes to is still copied on its own.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -24,9 +24,10 @@ use nix::sys::stat::Mode;
 
 /// Bytes of a huge page.
 const HUGE: usize = 2 << 20;
-/// `MADV_COLLAPSE` (`<linux/mman.h>`, since Linux 6.1): has a range in huge pages, or fails.
+/// `MADV_COLLAPSE` (`<linux/mman.h>`, since Linux 6.1): puts a range into huge pages, or fails (madvise(2)).
 const COLLAPSE: libc::c_int = 25;
-/// A mapping of which less than one byte in so many is in memory stays as it is, for all of it would be afterwards.
+/// A mapping of which less than one byte in this many is in memory is not moved, because all of it would be in memory
+/// then.
 const SPARSEST: usize = 3;
 
 /// Private memory that can be moved.
@@ -42,11 +43,11 @@ impl Mapping {
     }
 }
 
-/// Moves this process's memory to huge pages. Constants beside code become executable, as they have one entry of the page table
-/// with it; what may not be mapped anew stays where it is.
+/// Moves this process's memory to huge pages. Constants beside code become executable, as both share one entry of the
+/// page table. Memory that may not be mapped anew stays where it is.
 ///
 /// # Errors
-/// The kernel does not tell what is mapped, or makes no huge pages. All is as it was then.
+/// The kernel does not tell the mappings, or makes no huge pages; then no memory has been moved.
 ///
 /// # Safety
 /// This process has one thread.
@@ -54,8 +55,8 @@ pub(crate) unsafe fn gather(proc: impl AsFd) -> io::Result<()> {
     let mut smaps = String::new();
     let file = openat(proc, "self/smaps", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     File::from(file).read_to_string(&mut smaps)?;
-    // To the thread's own memory the kernel writes at any time, and to its stack the code below.
-    // SAFETY: has no conditions.
+    // The kernel writes to the thread's own memory at any time, and the code below to the stack: neither is moved.
+    // SAFETY: `__errno_location` has no conditions.
     let in_use = [unsafe { libc::__errno_location() }.addr(), (&raw const smaps).addr()];
     let mut mappings = mappings(&smaps);
     mappings.retain(|mapping| !in_use.iter().any(|address| mapping.range.contains(address)));
@@ -63,67 +64,68 @@ pub(crate) unsafe fn gather(proc: impl AsFd) -> io::Result<()> {
     let total = mappings.iter().map(|mapping| mapping.range.len()).sum::<usize>().next_multiple_of(HUGE);
     let length = NonZeroUsize::new(total + HUGE).ok_or(Errno::EINVAL)?;
     let writable = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-    // SAFETY: new memory, at a place that the kernel chooses.
+    // SAFETY: new memory, at an address that the kernel chooses.
     let room = unsafe { mmap_anonymous(None, length, writable, MapFlags::MAP_PRIVATE) }?;
     let target = room.as_ptr().map_addr(|address| address.next_multiple_of(HUGE));
-    // SAFETY: the memory is this function's own.
+    // SAFETY: this function owns the memory.
     let made = unsafe { make_huge(target, total) };
-    // A signal's handler could write to what has been copied and is not moved yet.
+    // A signal handler could write to memory that has been copied and is not replaced yet.
     let masked = made.and_then(|()| SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK));
     if masked.is_ok() {
-        // SAFETY: there is room for all mappings, and nothing else runs.
+        // SAFETY: the new memory has room for all mappings, and no other code runs: one thread, and signals are
+        // blocked.
         unsafe { move_all(&mappings, target) };
     }
-    // SAFETY: what is still mapped there is used by nobody.
+    // SAFETY: nobody uses the part that is still mapped there.
     unsafe { munmap(room, length.get()) }?;
     masked?.thread_set_mask()?;
     Ok(())
 }
 
-/// Has new memory in huge pages.
+/// Puts new memory into huge pages.
 ///
 /// # Safety
-/// The memory is used by nobody.
+/// Nobody uses the memory.
 unsafe fn make_huge(start: *mut c_void, bytes: usize) -> nix::Result<()> {
     for offset in (0..bytes).step_by(HUGE) {
-        // The kernel makes a huge page of what has a page at least.
-        // SAFETY: inside the memory that the caller gave.
+        // The kernel makes a huge page only where at least one page is in memory.
+        // SAFETY: the byte lies in the memory that the caller gave.
         unsafe { start.byte_add(offset).cast::<u8>().write_volatile(0) };
     }
-    // SAFETY: changes how the memory is kept, not what is in it.
+    // SAFETY: this call changes how the memory is kept, not its bytes.
     Errno::result(unsafe { libc::madvise(start, bytes, COLLAPSE) }).map(drop)
 }
 
-/// Copies mapping after mapping to `target` and puts each copy in its mapping's place. Writes to no memory but that and the
-/// stack: what is written to a mapping between the two is lost.
+/// Copies mapping after mapping to `target`, and puts each copy in its mapping's place. It writes to no memory but
+/// `target` and the stack: a write to a mapping between the two steps would be lost.
 ///
 /// # Safety
-/// `target` is the start of new memory that is as long as all mappings together; nothing else runs.
+/// `target` is the start of new memory that is as long as all mappings together, and no other code runs.
 unsafe fn move_all(mappings: &[Mapping], mut target: *mut c_void) {
     for Mapping { range, protection } in mappings {
         let source = with_exposed_provenance::<u8>(range.start);
-        // SAFETY: one is mapped to be read and the other, which is new, to be written.
+        // SAFETY: the source is readable; the target is new memory, writable and elsewhere.
         unsafe { copy_nonoverlapping(source, target.cast(), range.len()) };
-        // SAFETY: what is mapped at an address is not null.
+        // SAFETY: no mapping starts at address 0.
         let [copy, place] =
             [target, with_exposed_provenance_mut(range.start)].map(|start| unsafe { NonNull::new_unchecked(start) });
         // SAFETY: nothing uses the copy yet.
         if unsafe { mprotect(copy, range.len(), *protection) }.is_ok() {
             let flags = MRemapFlags::MREMAP_MAYMOVE | MRemapFlags::MREMAP_FIXED;
-            // SAFETY: whoever uses the place finds there what was there.
+            // SAFETY: the copy holds the same bytes, so all users of the place find what was there.
             let moved = unsafe { mremap(copy, range.len(), range.len(), flags, Some(place)) };
             if moved.is_err() {
-                // By now there may be nothing at the place.
+                // The old mapping is already gone: there is no way back.
                 abort();
             }
         }
-        // SAFETY: inside the same memory, or at its end.
+        // SAFETY: the result lies in the same memory, or at its end.
         target = unsafe { target.byte_add(range.len()) };
     }
 }
 
-/// Cuts out of the mappings what fills huge pages, and puts that first, so that each stays one entry of the page table. Memory
-/// that is written to is left whole: at a copy's first write the entry would be taken apart.
+/// Cuts the parts that fill huge pages out of the mappings and puts them first, so that each stays one entry of the
+/// page table. Writable memory is left whole: a copy's first write would take the entry apart.
 fn huge_first(mappings: Vec<Mapping>) -> Vec<Mapping> {
     let (mut huge, mut others) = (Vec::new(), Vec::new());
     for mapping in mappings {
@@ -141,7 +143,7 @@ fn huge_first(mappings: Vec<Mapping>) -> Vec<Mapping> {
     huge
 }
 
-/// What can be moved of a process that has these `smaps`; neighbours that are not written to are one.
+/// The mappings of a process with these `smaps` that can be moved; read-only neighbours are joined to one.
 fn mappings(smaps: &str) -> Vec<Mapping> {
     let (mut found, mut begun) = (Vec::<Mapping>::new(), None);
     for line in smaps.lines() {
@@ -163,8 +165,8 @@ fn mappings(smaps: &str) -> Vec<Mapping> {
     found
 }
 
-/// The mapping that a line of `smaps` begins; `None` where it begins none, or one that cannot be moved. What the kernel has a name
-/// for is its own, but for the heap.
+/// The mapping whose entry in `smaps` begins with this line; `None` for other lines, and for mappings that cannot be
+/// moved. Mappings with a name in brackets are the kernel's own, except for the heap (proc_pid_smaps(5)).
 fn mapping(line: &str) -> Option<Mapping> {
     let mut fields = line.split_whitespace();
     let (start, end) = fields.next()?.split_once('-')?;
@@ -239,16 +241,16 @@ mod tests {
         read_to_string("/proc/self/smaps").unwrap_or_default()
     }
 
-    /// Whether this kernel makes a huge page when asked.
+    /// True if this kernel makes a huge page when asked.
     fn are_huge_pages_made() -> bool {
         let length = NonZeroUsize::new(2 * HUGE).expect("more than none");
-        // SAFETY: new memory, at a place that the kernel chooses.
+        // SAFETY: new memory, at an address that the kernel chooses.
         let room = unsafe { mmap_anonymous(None, length, DATA, MapFlags::MAP_PRIVATE) }.expect("memory");
-        // SAFETY: the memory is this function's own.
+        // SAFETY: this function owns the memory.
         unsafe { make_huge(room.as_ptr().map_addr(|address| address.next_multiple_of(HUGE)), HUGE) }.is_ok()
     }
 
-    /// Moves this process's memory; whether it is as it was, and code that was a file's is so no more.
+    /// Moves this process's memory. True if its bytes are as before, and code that was a file's is no longer.
     ///
     /// # Safety
     /// This process has one thread.
@@ -257,7 +259,7 @@ mod tests {
         let mut data: Vec<usize> = NUMBERS.collect();
         let code = (is_whole_when_moved as *const ()).addr();
         let can_be_moved = mappings(&smaps()).iter().any(|mapping| mapping.range.contains(&code));
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller has one thread.
         unsafe { gather(File::open("/proc")?) }?;
         let is_whole = black_box(&mut data).iter().copied().eq(NUMBERS);
         data.push(0);
@@ -268,12 +270,13 @@ mod tests {
 
     #[test]
     fn a_process_goes_on_in_memory_that_was_moved() {
-        // SAFETY: the child calls nothing that another thread could have locked but the C library's allocator, which is made for it.
+        // SAFETY: of all that another thread could have locked, the child uses the C library's allocator alone, which
+        // is made for that.
         match unsafe { fork() }.expect("a child") {
             ForkResult::Child => {
                 // SAFETY: a child has one thread.
                 let status = unsafe { is_whole_when_moved() }.map_or(2, |is_whole| i32::from(!is_whole));
-                // SAFETY: has no conditions.
+                // SAFETY: `_exit` has no conditions.
                 unsafe { libc::_exit(status) }
             }
             ForkResult::Parent { child } => match waitpid(child, None).expect("an end") {

@@ -1,4 +1,4 @@
-//! A copy that becomes a judge. It holds no candidate's code; what it is told to do takes longer to come, and its limits with it.
+//! A copy that becomes a judge. It holds no candidate's code; its tests come later, and its limits with them.
 #![allow(unsafe_code)]
 
 use std::os::fd::{BorrowedFd, IntoRawFd, RawFd};
@@ -13,12 +13,12 @@ use nix::unistd::write;
 use crate::zygote::{EntryPoints, Zygote};
 use crate::{ProcessLimits, access, files, filter};
 
-/// The number of the file by which a judge hears from the server.
+/// Number of the socket by which a judge talks with the server.
 const TALK: RawFd = 3;
 
 impl Zygote {
-    /// Lets go of everything that the interpreter has, in this copy, and goes on to wait for its tests. The first of `handed`
-    /// is the way to the server. Comes back, with the copy's exit status, where that cannot be done.
+    /// Closes the interpreter's files in this copy, then waits for tests and runs them. The first of `handed` is the
+    /// socket to the server. Returns the copy's exit status if it cannot begin.
     pub(crate) fn become_judge(&self, handed: &[RawFd], entry_points: &EntryPoints) -> i32 {
         if self.let_go(handed).is_ok() {
             (entry_points.judge)();
@@ -27,11 +27,12 @@ impl Zygote {
     }
 
     fn let_go(&self, handed: &[RawFd]) -> nix::Result<()> {
-        // Nothing comes in, nothing is heard. The interpreter's own files are not kept while it waits: by them its end is seen.
+        // A judge reads and prints nothing. The interpreter's own files must be closed: their closing tells the server
+        // that the interpreter has ended.
         let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
         let (null, talk) = (null.into_raw_fd(), *handed.first().ok_or(Errno::EBADF)?);
         let restricted = self.ruleset.take().map_or(Ok(()), access::restrict);
-        // SAFETY: none is used after this but by its new number.
+        // SAFETY: after this no file is used but by its new number.
         unsafe { files::keep_only(&[null, null, null, talk], self.highest.max(talk).max(null)) }?;
         set_pdeathsig(Signal::SIGKILL)?;
         match restricted {
@@ -43,20 +44,21 @@ impl Zygote {
         }
     }
 
-    /// Confines a judge that has its tests; a second is left after the signal that says that its time is up.
+    /// Confines a judge that has its tests. A second of processor time is left after the signal that the time is used
+    /// up.
     ///
     /// # Errors
-    /// A layer could not be put up; only with [`crate::Options::is_strict`].
+    /// A layer could not be put up. Reported only with [`crate::Options::is_strict`].
     pub(crate) fn confine_judge(&self, limits: &ProcessLimits) -> nix::Result<()> {
         let (limited, filtered) = (limits.set(1), filter::apply(&self.filters.judge));
         if self.options.is_strict { limited.and(filtered) } else { Ok(()) }
     }
 }
 
-/// Says what keeps a judge from its tests, as it would say what it found: a frame of JSON.
+/// Tells the server what keeps a judge from its tests, in the form of its findings: a frame of JSON.
 fn tell(what: &str, errno: Errno) {
     let text = format!(r#"{{"detail": "{what}: {}"}}"#, errno.desc());
-    // SAFETY: it has this number now, and nothing else here has it.
+    // SAFETY: the socket has this number now, and nothing else here owns it.
     let talk = unsafe { BorrowedFd::borrow_raw(TALK) };
     let _ = write(talk, &[&(text.len() as u32).to_le_bytes(), text.as_bytes()].concat());
 }

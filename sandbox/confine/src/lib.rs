@@ -1,12 +1,14 @@
-//! The layers that a copy of the process engine's interpreter puts itself under, and how the copies are made.
+//! The layers of isolation of the process engine's programs, and the copies of the interpreter that put them up.
 //!
-//! One crate for both ends. The server uses it for what passes between them: a [`Part`] goes in, a candidate's [`Report`] comes
-//! out. The interpreter loads it as a shared library, which the sandbox's build script makes of it, and calls `interface`: the
-//! `zygote` takes the server's requests and has a `copy` made for each, which puts up its layers (`candidate`, `judge`) and goes
-//! on in Python. A candidate is behind all of them then; a judge, whose limits come with its tests, asks for the last two.
+//! Both ends use this crate. The server takes from it what passes between them: it sends a [`Part`], and a candidate
+//! answers with its [`Report`]. The interpreter loads it as a shared library, which the sandbox's build script makes of
+//! it, and calls `interface`. The `zygote` takes the server's requests and has a `copy` made for each. The copy puts up
+//! its layers (`candidate`, `judge`) and goes on in Python. By then a candidate is behind all layers; a judge, whose
+//! limits come with its tests, asks for the last two when it has them.
 //!
-//! What runs in a copy writes to as little memory as it can: each page is one to be copied first. What it does not write to,
-//! `huge_pages` has in the form that copies share at the least cost. The crate knows no program, no test and no verdict.
+//! Code that runs in a copy writes to as little memory as it can, because each page is copied at its first write.
+//! Memory that copies do not write to is kept by `huge_pages` in the form that is cheapest to share. The crate knows no
+//! program, no test and no verdict.
 
 mod access;
 mod candidate;

@@ -1,27 +1,27 @@
-//! What holds for every copy that an interpreter makes, as one number: the interpreter hands it on as it is.
+//! The options that hold for every copy of an interpreter, as one number, which the interpreter passes on unread.
 
-/// How copies are confined.
+/// The options by which copies are confined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Whether a copy ends where a layer cannot be put up.
+    /// True if a copy ends when one of its layers cannot be put up.
     pub is_strict: bool,
-    /// Whether the interpreter has a root of its own, in which copies have a place to write.
+    /// True if the interpreter has a root of its own, in which copies have a place to write.
     pub has_root: bool,
-    /// Whether each candidate has a network namespace of its own.
+    /// True if each candidate has a network namespace of its own.
     pub net_each_run: bool,
-    /// Whether the kernel is to end candidates first when memory runs out.
+    /// True if the kernel is to end candidates first when memory runs out.
     pub goes_first: bool,
 }
 
 impl Options {
-    /// As one number.
+    /// The options as one number, a bit each.
     #[must_use]
     pub fn bits(self) -> u32 {
         let flags = [self.is_strict, self.has_root, self.net_each_run, self.goes_first];
         flags.iter().enumerate().map(|(bit, is_set)| u32::from(*is_set) << bit).sum()
     }
 
-    /// What [`Self::bits`] gave.
+    /// Options from the number that [`Self::bits`] gave.
     #[must_use]
     pub fn from_bits(bits: u32) -> Self {
         let [is_strict, has_root, net_each_run, goes_first] = [0, 1, 2, 3].map(|bit| bits >> bit & 1 == 1);

@@ -1,23 +1,23 @@
-//! What a copy becomes, as the server asks for it.
+//! The part that a copy plays, as the server asks for it.
 
 use crate::ProcessLimits;
 
 const CANDIDATE: u8 = b'C';
 const JUDGE: u8 = b'J';
-/// The most bytes of a request.
+/// Bytes of a request, at most.
 pub(crate) const MOST_BYTES: usize = 1 + ProcessLimits::BYTES;
 
-/// What a copy becomes.
+/// The part that a copy plays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// It runs a program, within limits that are known before the program is.
+    /// The copy runs a program. Its limits are known before the program is.
     Candidate(ProcessLimits),
-    /// It runs tests against a program; its limits come with the tests.
+    /// The copy runs tests against a program. Its limits come with the tests.
     Judge,
 }
 
 impl Part {
-    /// As it passes between the processes.
+    /// The request's bytes: a letter for the part, then a candidate's limits.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
@@ -26,7 +26,7 @@ impl Part {
         }
     }
 
-    /// What [`Self::to_bytes`] gave; `None` where it never gives that.
+    /// The part that [`Self::to_bytes`] wrote; `None` for bytes that it never writes.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [CANDIDATE, limits @ ..] => {

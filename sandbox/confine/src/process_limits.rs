@@ -1,10 +1,10 @@
-//! The limits that the kernel holds a process to, each of its children having them too.
+//! The resource limits of a process; its children inherit them (setrlimit(2)).
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
-/// How many numbers stand for [`ProcessLimits`].
+/// Numbers that [`ProcessLimits`] consist of.
 const NUMBERS: usize = 4;
-/// What every copy is limited to.
+/// Limits that are the same for every copy.
 const FIXED: [(Resource, u64); 5] = [
     (Resource::RLIMIT_CORE, 0),
     (Resource::RLIMIT_NOFILE, 256),
@@ -13,24 +13,24 @@ const FIXED: [(Resource, u64); 5] = [
     (Resource::RLIMIT_MEMLOCK, 0),
 ];
 
-/// What a process may use.
+/// Limits of one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessLimits {
     /// Whole seconds of processor time.
     pub cpu_seconds: u64,
     /// Processes and threads.
     pub processes: u64,
-    /// Bytes of all files, and of one.
+    /// Bytes of all files together, and of each one.
     pub file_bytes: u64,
     /// Bytes of address space for each process; `None` for no limit.
     pub address_space: Option<u64>,
 }
 
 impl ProcessLimits {
-    /// How many bytes [`Self::to_bytes`] gives.
+    /// Bytes that [`Self::to_bytes`] gives.
     pub(crate) const BYTES: usize = 8 * NUMBERS;
 
-    /// As they pass between the processes.
+    /// The limits as they pass between the processes: four little-endian numbers.
     pub(crate) fn to_bytes(&self) -> [u8; Self::BYTES] {
         let address_space = self.address_space.unwrap_or(u64::MAX);
         let numbers = [self.cpu_seconds, self.processes, self.file_bytes, address_space];
@@ -41,7 +41,7 @@ impl ProcessLimits {
         bytes
     }
 
-    /// What [`Self::to_bytes`] gave.
+    /// The limits that [`Self::to_bytes`] wrote.
     pub(crate) fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
         let mut numbers = [0; NUMBERS];
         for (number, place) in numbers.iter_mut().zip(bytes.as_chunks().0) {
@@ -51,7 +51,7 @@ impl ProcessLimits {
         Self { cpu_seconds, processes, file_bytes, address_space: (address_space < u64::MAX).then_some(address_space) }
     }
 
-    /// Holds this process to them; `spare_seconds` of processor time are left after the signal that says that it is used up.
+    /// Holds this process to the limits. `spare_seconds` of processor time are left after the signal at `cpu_seconds`.
     pub(crate) fn set(&self, spare_seconds: u64) -> nix::Result<()> {
         lower(Resource::RLIMIT_CPU, self.cpu_seconds, spare_seconds)?;
         FIXED.into_iter().try_for_each(|(kind, most)| lower(kind, most, 0))?;
@@ -61,7 +61,7 @@ impl ProcessLimits {
     }
 }
 
-/// Sets one limit, or leaves it where this process may not have as much.
+/// Sets one limit to `value`, or to what this process may have at most if that is less.
 fn lower(kind: Resource, value: u64, spare: u64) -> nix::Result<()> {
     let (_, most) = getrlimit(kind)?;
     let value = if most == RLIM_INFINITY { value } else { value.min(most.saturating_sub(spare)) };

@@ -1,4 +1,4 @@
-//! What a candidate says of its layers, once, before it is given its job.
+//! A candidate's report on its layers, sent once, before it is given its job.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use std::io;
 pub enum Layer {
     /// New user, pid, mount, ipc, net and uts namespaces.
     Namespaces,
-    /// A tmpfs of its own.
+    /// A tmpfs of the candidate's own.
     Scratch,
     /// No capability left.
     Capabilities,
@@ -20,11 +20,11 @@ pub enum Layer {
 }
 
 impl Layer {
-    /// Every layer.
+    /// Every layer, in the order in which they go up.
     pub const ALL: [Self; 6] =
         [Self::Namespaces, Self::Scratch, Self::Capabilities, Self::Landlock, Self::Rlimits, Self::Seccomp];
 
-    /// What people read.
+    /// The name that people read.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -38,10 +38,10 @@ impl Layer {
     }
 }
 
-/// A layer that nobody tried to put up.
+/// Stands for a layer that nobody tried to put up.
 const NOT_TRIED: i32 = -1;
 
-/// How each layer came out: an error's number, 0 for one that is up.
+/// Result for each layer: the number of an error, or 0 if the layer is up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report([i32; Layer::ALL.len()]);
 
@@ -52,27 +52,27 @@ impl Default for Report {
 }
 
 impl Report {
-    /// How many bytes [`Self::to_bytes`] gives.
+    /// Bytes that [`Self::to_bytes`] gives.
     pub const BYTES: usize = 4 * Layer::ALL.len();
 
-    /// Takes down how a layer came out.
+    /// Records a layer's result.
     pub(crate) fn put(&mut self, layer: Layer, result: nix::Result<()>) {
         self.0[layer as usize] = result.map_or_else(|errno| errno as i32, |()| 0);
     }
 
-    /// Whether a layer is up.
+    /// True if the layer is up.
     #[must_use]
     pub fn is_up(&self, layer: Layer) -> bool {
         self.0[layer as usize] == 0
     }
 
-    /// The layers that could not be put up, and why.
+    /// The layers that could not be put up, each with its error.
     pub fn failed(&self) -> impl Iterator<Item = (Layer, io::Error)> {
         let failed = Layer::ALL.into_iter().zip(self.0).filter(|(_, errno)| *errno > 0);
         failed.map(|(layer, errno)| (layer, io::Error::from_raw_os_error(errno)))
     }
 
-    /// As it passes between the processes.
+    /// The report as it passes between the processes: a little-endian number for each layer.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
@@ -82,7 +82,7 @@ impl Report {
         bytes
     }
 
-    /// What [`Self::to_bytes`] gave.
+    /// The report that [`Self::to_bytes`] wrote.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
         let mut report = Self::default();

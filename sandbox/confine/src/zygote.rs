@@ -1,7 +1,7 @@
-//! A process that copies are made of, for the server that asks for them.
+//! The process that copies are made of: it takes the server's requests and makes one copy for each.
 //!
-//! The copies' parent is the server, which watches them. Nothing that they are made for is read here: code, input and tests go
-//! straight to the process that needs them, so nothing of one run is in the memory that the next one inherits.
+//! The copies' parent is the server, which watches them. Code, input and tests go straight to the copy that needs them
+//! and are never read here, so the memory that the next copy inherits holds nothing of an earlier run.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -21,45 +21,46 @@ use crate::namespaces::{IdMaps, flags};
 use crate::part::MOST_BYTES;
 use crate::{Options, Part, access, files, filter};
 
-/// The most files of a request: where the copy's id is told, and what a candidate takes.
+/// Files of a request, at most: the one that the copy's id is written to, and those that a candidate takes.
 const MOST_FILES: usize = 7;
 
-/// What copies go on with, behind their layers; neither comes back.
+/// The functions with which copies go on behind their layers; neither returns.
 pub(crate) struct EntryPoints {
     pub candidate: extern "C" fn(),
     pub judge: extern "C" fn(),
 }
 
-/// What stays the same from copy to copy.
-pub struct Zygote {
+/// State that is the same for every copy.
+pub(crate) struct Zygote {
     control: BorrowedFd<'static>,
     /// The folder `/proc`.
     pub(crate) proc: BorrowedFd<'static>,
     pub(crate) options: Options,
     pub(crate) ids: IdMaps,
-    /// Of which each copy uses up its own; none where the kernel has no Landlock.
+    /// The Landlock rules; each copy uses up its own. `None` if the kernel has no Landlock.
     pub(crate) ruleset: Cell<Option<RulesetCreated>>,
     pub(crate) filters: Filters,
-    /// How this process's own filter came out, which copies inherit and cannot put up.
+    /// Result of putting up this process's own filter, which copies inherit and report.
     pub(crate) own_filter: nix::Result<()>,
     thread_id: Option<ThreadId>,
-    /// No file that this process has between requests has a higher number.
+    /// The highest number of a file that this process has between requests.
     pub(crate) highest: RawFd,
 }
 
-/// One request.
+/// A request of the server.
 struct Request {
     part: Part,
-    /// Where the copy's id is told.
+    /// The file that the copy's id is written to.
     birth: OwnedFd,
     files: Vec<OwnedFd>,
 }
 
 impl Zygote {
-    /// Readies what can be made once, and puts this process under its own filter. It opens no file after this that stays open.
+    /// Makes all that copies share, and puts this process under its own filter. After this no file may be opened that
+    /// stays open.
     ///
     /// # Errors
-    /// Says what could not be made. With [`Options::is_strict`] that includes the filter.
+    /// The part that could not be made. A filter that fails counts only with [`Options::is_strict`].
     pub(crate) fn prepare(
         control: BorrowedFd<'static>,
         proc: BorrowedFd<'static>,
@@ -80,7 +81,7 @@ impl Zygote {
         Ok(Self { control, proc, options, ids, ruleset, filters, own_filter, thread_id, highest })
     }
 
-    /// Makes one copy, as the server asks for it; whether there may be more to make.
+    /// Makes one copy as the server asks for it; false once the server has hung up.
     ///
     /// # Errors
     /// A signal came, or the socket broke.
@@ -89,10 +90,10 @@ impl Zygote {
     /// This process has one thread.
     pub(crate) unsafe fn serve(&self, entry_points: &EntryPoints) -> nix::Result<bool> {
         let Some(request) = self.receive()? else { return Ok(false) };
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller has one thread.
         let made = unsafe { self.make(&request, entry_points) };
         let told = made.map_or_else(|errno| -(errno as i32), Pid::as_raw);
-        // Whoever asked may have ended.
+        // A server that has ended reads no answer, which does no harm here.
         let _ = write(&request.birth, &told.to_le_bytes());
         Ok(true)
     }
@@ -106,7 +107,7 @@ impl Zygote {
         let mut files = Vec::with_capacity(MOST_FILES);
         for control in received.cmsgs()? {
             if let ControlMessageOwned::ScmRights(numbers) = control {
-                // SAFETY: the kernel has just made these files for this process, and nobody else knows of them.
+                // SAFETY: the kernel has just made these files for this process, and nobody else owns them.
                 files.extend(numbers.into_iter().map(|number| unsafe { OwnedFd::from_raw_fd(number) }));
             }
         }
@@ -119,19 +120,22 @@ impl Zygote {
         Ok(Some(Request { part, birth, files }))
     }
 
-    /// Makes a copy; returns its id.
+    /// Makes a copy and returns its id.
+    ///
+    /// # Safety
+    /// This process has one thread.
     unsafe fn make(&self, request: &Request, entry_points: &EntryPoints) -> nix::Result<Pid> {
         let handed: Vec<RawFd> = request.files.iter().map(AsRawFd::as_raw_fd).collect();
         let plain = CloneFlags::empty();
         match &request.part {
-            // SAFETY: passed on to the caller.
+            // SAFETY: the caller has one thread.
             Part::Judge => unsafe { copy(plain, self.thread_id, || self.become_judge(&handed, entry_points)) },
             Part::Candidate(limits) => {
                 let become_it = |refused| self.become_candidate(limits, &handed, refused, entry_points);
-                // SAFETY: passed on to the caller.
+                // SAFETY: the caller has one thread.
                 match unsafe { copy(flags(self.options.net_each_run), self.thread_id, || become_it(None)) } {
                     Err(errno) if !self.options.is_strict => {
-                        // SAFETY: passed on to the caller.
+                        // SAFETY: the caller has one thread.
                         unsafe { copy(plain, self.thread_id, || become_it(Some(errno))) }
                     }
                     made => made,

@@ -1,70 +1,47 @@
-//! Grades a file of solutions against a file of tasks: verdicts in the solutions' order, as they come.
+//! Grades a file of solutions against a file of tasks. The verdicts come one by one, in the order of the solutions.
 //!
-//! A line that cannot be graded gets the verdict `sandbox_error` with its reason, and the rest goes on. Knows nothing of
-//! where verdicts are written.
+//! A line that cannot be graded gets the verdict `sandbox_error` with its reason, and the other lines are graded all
+//! the same. Knows nothing of where verdicts are written.
 
+mod error;
 mod solution;
 mod task;
 mod verdict;
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use sandbox_api::{Client, ClientError, ClientOptions, EngineKind, GradeReport, GradeRequest, Limits};
-use solution::Solution;
-pub use task::Tasks;
+use sandbox_api::{Client, ClientError, ClientOptions, EngineKind, GradeRequest, Limits};
 use tokio::task::JoinHandle;
-pub use verdict::{LineVerdict, VerdictLine};
 
-/// Seconds that a submission may wait for its turn, past the time its programs may take.
+pub use self::error::BatchError;
+use self::solution::Solution;
+pub use self::task::Tasks;
+pub use self::verdict::{LineVerdict, VerdictLine};
+
+/// Seconds that a submission may wait for its turn, on top of the time that its programs may take.
 const WAITING_SECONDS: f64 = 600.0;
 
-/// A file that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum BatchError {
-    /// It cannot be read.
-    #[error("{path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// A line of the tasks is no task.
-    #[error("{path} line {line}: {reason}")]
-    Task {
-        /// The file.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-        /// Why not, and what it should be.
-        reason: String,
-    },
-    /// The client cannot be made.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-}
-
-/// How to grade.
+/// Options of grading.
 #[derive(Debug, Clone)]
 pub struct BatchOptions {
-    /// The server.
+    /// URL of the server.
     pub url: String,
-    /// The engine; the server's default if unset.
+    /// Engine that runs the programs; the server's default if unset.
     pub engine: Option<EngineKind>,
-    /// The limits of each started program.
+    /// Limits of each started program.
     pub limits: Limits,
-    /// Whether the cases after the first failed one are left out.
+    /// Leaves out the cases after the first failed one.
     pub stop_at_first_failure: bool,
-    /// Submissions under way at one time.
+    /// Most submissions under way at one time; 0 counts as 1.
     pub num_open: usize,
 }
 
-/// Grades `solutions` and hands each line's verdict to `take`, in order, until it answers false.
+/// Grades `solutions` and hands each line's verdict to `take`, in order, until `take` returns false.
 ///
 /// # Errors
-/// The file cannot be read, or the server's address is none; a line that is no solution is not an error but a verdict.
+/// The file cannot be read, or the server's URL is none. A line that is no solution is no error: it gets a verdict.
 pub async fn grade_solutions(
     tasks: &Tasks,
     solutions: &Path,
@@ -89,7 +66,7 @@ pub async fn grade_solutions(
     Ok(())
 }
 
-/// Waits for the first of `open` and hands it over; ends the others where no more are wanted.
+/// Waits for the first of `open` and hands it to `take`; where that wants no more, ends the others and returns false.
 async fn take_first(open: &mut VecDeque<JoinHandle<VerdictLine>>, take: &mut impl FnMut(VerdictLine) -> bool) -> bool {
     let Some(first) = open.pop_front() else { return true };
     let goes_on = take(finished(first).await);
@@ -99,7 +76,7 @@ async fn take_first(open: &mut VecDeque<JoinHandle<VerdictLine>>, take: &mut imp
     goes_on
 }
 
-/// Begins with one line.
+/// Starts to grade one line.
 fn start(
     tasks: &Tasks,
     path: &Path,
@@ -157,7 +134,7 @@ fn client(options: &BatchOptions) -> Result<Client, ClientError> {
         timeout_seconds,
         attempt_seconds: timeout_seconds,
         attempts: 2,
-        // One server, and each of its errors is one line's.
+        // There is one server only, and each of its errors concerns one line.
         breaker_failures: usize::MAX,
         ..ClientOptions::default()
     };
@@ -168,22 +145,4 @@ async fn finished(task: JoinHandle<VerdictLine>) -> VerdictLine {
     task.await.unwrap_or_else(|error| {
         VerdictLine::sandbox_error(serde_json::Value::Null, serde_json::Value::Null, 0, error.to_string())
     })
-}
-
-impl VerdictLine {
-    fn graded(id: serde_json::Value, task_id: serde_json::Value, report: GradeReport) -> Self {
-        Self {
-            id,
-            task_id,
-            verdict: LineVerdict::Graded(report.verdict),
-            passed_cases: report.num_passed,
-            cases: report.num_tests,
-            detail: report.reason,
-            seconds: report.seconds,
-        }
-    }
-
-    fn sandbox_error(id: serde_json::Value, task_id: serde_json::Value, cases: usize, detail: String) -> Self {
-        Self { id, task_id, verdict: LineVerdict::SandboxError, passed_cases: 0, cases, detail, seconds: 0.0 }
-    }
 }

@@ -3,7 +3,6 @@
 use sandbox_api::Language;
 use serde_json::{Map, Value};
 
-/// A solution.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Solution {
     pub id: Value,
@@ -21,8 +20,8 @@ pub(super) struct Unreadable {
 }
 
 impl Solution {
-    /// Reads a line.
-    pub fn read(line: &[u8]) -> Result<Self, Box<Unreadable>> {
+    /// Parses a line.
+    pub(super) fn read(line: &[u8]) -> Result<Self, Box<Unreadable>> {
         let fields: Map<String, Value> = serde_json::from_slice(line).map_err(|error| {
             let reason = format!("it is no JSON object: {error}");
             Box::new(Unreadable { id: Value::Null, task_id: Value::Null, reason })
@@ -38,7 +37,7 @@ impl Solution {
         }
         let code = match fields.get("code") {
             Some(Value::String(code)) => code.clone(),
-            // A completion without a program.
+            // `null` stands for a completion without a program.
             Some(Value::Null) => String::new(),
             Some(_) => return Err(unreadable("field code: give the program as text")),
             None => return Err(unreadable("field code is missing")),

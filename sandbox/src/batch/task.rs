@@ -1,7 +1,7 @@
 //! A file of tasks, one a line: `{"id", "kind": "stdio" | "function" | "asserts", "entry_point", "tests"}`.
 //!
-//! Tests are `{"input", "output"}`, `{"args", "expected"}` or texts of asserts. A task may have a `setup` for its asserts, a
-//! `checker` for its cases and a `language`.
+//! Tests are `{"input", "output"}`, `{"args", "expected"}` or texts of asserts. A task may have a `setup` for its
+//! asserts, a `checker` for its cases and a `language`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,18 +11,18 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::BatchError;
+use super::error::BatchError;
 
-/// A task.
+/// The tests of a task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
-    /// Its language, where a solution names none.
+    /// The language of solutions that name none.
     pub language: Language,
-    /// What judges its solutions.
+    /// The tests that judge a solution.
     pub tests: Tests,
 }
 
-/// The tasks of a file by id; one that cannot judge is kept with the reason.
+/// The tasks of a file by id; a task that cannot judge a solution is kept with the reason.
 #[derive(Debug)]
 pub struct Tasks {
     path: PathBuf,
@@ -44,7 +44,7 @@ struct TaskLine {
 }
 
 impl Tasks {
-    /// Reads a file.
+    /// Reads a file of tasks.
     ///
     /// # Errors
     /// The file cannot be read, a line is no JSON object with an `id`, or two tasks have one id.
@@ -68,22 +68,22 @@ impl Tasks {
         Ok(Self { path: path.to_owned(), tasks })
     }
 
-    /// The task called `id`, or why it cannot judge; `None` where there is none.
+    /// Finds the task called `id`, or why it cannot judge; `None` where there is none.
     pub fn find(&self, id: &Value) -> Option<Result<&Task, &String>> {
         self.tasks.get(&key(id)?).map(Result::as_ref)
     }
 
-    /// The file.
+    /// Path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The number of tasks.
+    /// Number of tasks, with those that cannot judge.
     pub fn len(&self) -> usize {
         self.tasks.len()
     }
 
-    /// Whether there is no task.
+    /// True where the file has no task.
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }

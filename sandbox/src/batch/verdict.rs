@@ -1,20 +1,20 @@
 //! One line of verdicts, as it is written.
 
-use sandbox_api::GradeVerdict;
+use sandbox_api::{GradeReport, GradeVerdict};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-/// What a line of solutions came to.
+/// Verdict on a line of solutions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LineVerdict {
-    /// It was graded.
+    /// The solution was graded.
     Graded(GradeVerdict),
-    /// It was not, and is no failed solution.
+    /// The solution could not be graded, and does not count as failed.
     SandboxError,
 }
 
 impl LineVerdict {
-    /// All of them, in the order of a table.
+    /// All verdicts, in the order in which a table lists them.
     pub fn all() -> impl Iterator<Item = Self> {
         GradeVerdict::ALL.into_iter().map(Self::Graded).chain([Self::SandboxError])
     }
@@ -37,18 +37,38 @@ impl Serialize for LineVerdict {
 /// One line of verdicts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct VerdictLine {
-    /// The solution's id, as it stands there.
+    /// Id of the solution, as its line gives it.
     pub id: Value,
-    /// Its task's.
+    /// Id of the task, as the solution's line gives it.
     pub task_id: Value,
-    /// What it came to.
+    /// Verdict on the solution.
     pub verdict: LineVerdict,
-    /// Cases that passed.
+    /// Number of cases that passed.
     pub passed_cases: usize,
-    /// Cases there are.
+    /// Number of the task's cases; 0 where no task could be used.
     pub cases: usize,
-    /// Why, in at most 300 characters; empty where all passed.
+    /// Reason for the verdict, in at most 300 characters; empty where all cases passed.
     pub detail: String,
-    /// Seconds that its programs ran, together.
+    /// Total seconds that the solution's programs ran.
     pub seconds: f64,
+}
+
+impl VerdictLine {
+    /// Line of a solution that was graded.
+    pub(super) fn graded(id: Value, task_id: Value, report: GradeReport) -> Self {
+        Self {
+            id,
+            task_id,
+            verdict: LineVerdict::Graded(report.verdict),
+            passed_cases: report.num_passed,
+            cases: report.num_tests,
+            detail: report.reason,
+            seconds: report.seconds,
+        }
+    }
+
+    /// Line of a solution that was not graded; `detail` says why.
+    pub(super) fn sandbox_error(id: Value, task_id: Value, cases: usize, detail: String) -> Self {
+        Self { id, task_id, verdict: LineVerdict::SandboxError, passed_cases: 0, cases, detail, seconds: 0.0 }
+    }
 }

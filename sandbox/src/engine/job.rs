@@ -1,4 +1,4 @@
-//! What every engine takes and gives: a job, how its program ended, and what the judge of asserts found.
+//! The interface of every engine: a job, the outcome of its program, and the findings of the judge of asserts.
 //!
 //! Knows nothing of how a program is run, and nothing of verdicts.
 
@@ -8,11 +8,11 @@ use sandbox_api::Limits;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a candidate is to do.
+/// Work of a candidate, which its interpreter reads as JSON.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "mode", rename_all = "snake_case")]
 pub(crate) enum Job<'a> {
-    /// Run as a program.
+    /// Run the code as a program.
     Program {
         code: &'a str,
         stdin: &'a str,
@@ -20,11 +20,11 @@ pub(crate) enum Job<'a> {
         exchange: Exchange<'a>,
         limits: &'a Limits,
     },
-    /// Define, then call a function.
+    /// Run the code, then call its function `entry_point`.
     Call { code: &'a str, entry_point: &'a str, args: &'a Value, limits: &'a Limits },
-    /// Define, then answer the judge.
+    /// Run the code, then answer the judge.
     Serve { code: &'a str, imports: &'a [&'a str], limits: &'a Limits },
-    /// Put `sources` in the scratch folder, and `takes` with what was handed over; run `command`; send the file `gives`.
+    /// Write `sources`, and the file that was handed over as `takes`; run `command`; send the file `gives`.
     Command {
         command: &'a [String],
         sources: BTreeMap<&'a str, &'a str>,
@@ -34,13 +34,13 @@ pub(crate) enum Job<'a> {
         #[serde(flatten)]
         exchange: Exchange<'a>,
         environment: &'a BTreeMap<String, String>,
-        /// Whether the limit on memory is one on address space too.
+        /// True where the memory limit holds for address space too.
         address_space: bool,
         limits: &'a Limits,
     },
 }
 
-/// A program's files: what it finds, and what is wanted of it when it has ended; bytes in base64.
+/// Files of a program: those that it finds, as paths and bytes in base64, and the paths that are fetched after its end.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(crate) struct Exchange<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,8 +50,8 @@ pub(crate) struct Exchange<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// The job without its standard input, and that.
-    pub fn split_stdin(&self) -> (Self, &'a str) {
+    /// Splits the job into the job without its standard input, and the input.
+    pub(crate) fn split_stdin(&self) -> (Self, &'a str) {
         let mut rest = self.clone();
         let input = match &mut rest {
             Job::Program { stdin, .. } | Job::Command { stdin, .. } => std::mem::take(stdin),
@@ -60,8 +60,8 @@ impl<'a> Job<'a> {
         (rest, input)
     }
 
-    /// The limits of the program.
-    pub fn limits(&self) -> &Limits {
+    /// Limits of the program.
+    pub(crate) fn limits(&self) -> &Limits {
         match self {
             Job::Program { limits, .. }
             | Job::Call { limits, .. }
@@ -71,7 +71,7 @@ impl<'a> Job<'a> {
     }
 }
 
-/// How a candidate ended.
+/// End of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RunEnd {
@@ -86,41 +86,43 @@ pub(crate) enum RunEnd {
     SetupFailed,
 }
 
-/// What a candidate left.
+/// Outcome of a candidate.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
     pub end: RunEnd,
-    /// Exit status or signal.
+    /// Exit status, or number of the signal.
     pub code: i32,
     pub seconds: f64,
     pub cpu_seconds: f64,
     pub peak_bytes: u64,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
-    /// What a call returned, as JSON text; of a program, the files that were fetched.
+    /// JSON text of the value that a call returned, or of a program's fetched files; of a compiler, the compiled file.
     pub returned: Vec<u8>,
 }
 
-/// What the judge found, in the order of the tests; shorter where it stopped.
+/// Findings of the judge.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Judgement {
     /// Why the tests cannot be run at all.
     pub unusable: Option<String>,
+    /// Results in the order of the tests; fewer where the judge stopped.
     pub results: Vec<AssertResult>,
 }
 
-/// One test of asserts.
+/// Result of one test of asserts.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct AssertResult {
     pub ok: bool,
-    /// `assertion`, `raised` (by the candidate), `error` (in the test), `load` or `gone` (the candidate ended), `unsupported`.
+    /// `assertion`, `raised` (by the candidate), `error` (in the test), `load` or `gone` (the candidate ended),
+    /// `unsupported` or `unusable` (the test cannot be run).
     #[serde(default)]
     pub kind: String,
     #[serde(default)]
     pub detail: String,
 }
 
-/// What a judge says: its findings, or why it broke.
+/// Answer of a judge: its findings, or why it failed.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Judged {

@@ -1,8 +1,7 @@
-//! The engines: what runs a program. Both take the same jobs and leave the same outcomes, so that grading does not see which
-//! one it was.
+//! The engines, which run programs. Both take the same jobs and give the same outcomes, so grading sees no difference.
 //!
-//! `process` runs the host's interpreter in namespaces of its own; `wasm` runs CPython as WebAssembly. `python/` is the Python that runs beside a program in
-//! either engine.
+//! `process` runs the host's interpreter in namespaces of its own; `wasm` runs CPython as WebAssembly. `python/` is the
+//! Python that runs beside a program in either engine.
 
 mod job;
 pub(crate) mod process;
@@ -12,7 +11,7 @@ mod wire;
 pub(crate) use job::{AssertResult, Exchange, Job, Judged, Judgement, Outcome, RunEnd};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
-pub(crate) use process::{Prepared, Ready, compile_limits};
+pub(crate) use process::{Prepared, ProcessEngine, ProcessWorker, Ready, compile_limits};
 use sandbox_api::{EngineKind, Language, Limits};
 pub use wasm::run_worker_if_asked;
 
@@ -21,19 +20,19 @@ use crate::{SandboxError, ServerConfig};
 /// Starts workers of every engine that this server has.
 #[derive(Debug, Clone)]
 pub(crate) struct Engines {
-    process: process::Engine,
-    /// The wasm engine, or why there is none.
-    wasm: Result<wasm::Engine, String>,
+    process: ProcessEngine,
+    /// The wasm engine, or why it cannot be used.
+    wasm: Result<wasm::WasmEngine, String>,
     default: EngineKind,
 }
 
 impl Engines {
-    /// The engines that the settings allow.
+    /// Joins the process engine with the wasm engine, where that can be used.
     ///
     /// # Errors
-    /// The default engine is named and not there.
-    pub fn new(config: &ServerConfig, process: process::Engine) -> Result<Self, SandboxError> {
-        let wasm = wasm::Engine::prepare(config);
+    /// The settings name a default engine that is not there.
+    pub(crate) fn new(config: &ServerConfig, process: ProcessEngine) -> Result<Self, SandboxError> {
+        let wasm = wasm::WasmEngine::prepare(config);
         let default = match (&wasm, config.default_engine) {
             (Err(reason), Some(kind @ EngineKind::Wasm)) => {
                 return Err(SandboxError::EngineMissing { kind, reason: reason.clone() });
@@ -45,8 +44,8 @@ impl Engines {
         Ok(Self { process, wasm, default })
     }
 
-    /// The engine for requests that name none.
-    pub fn default_kind(&self) -> EngineKind {
+    /// Engine for requests that name none.
+    pub(crate) fn default_kind(&self) -> EngineKind {
         self.default
     }
 
@@ -54,7 +53,7 @@ impl Engines {
     ///
     /// # Errors
     /// The engine is not there, or its worker does not start.
-    pub fn start(&self, kind: EngineKind) -> Result<Worker, SandboxError> {
+    pub(crate) fn start(&self, kind: EngineKind) -> Result<Worker, SandboxError> {
         match (kind, &self.wasm) {
             (EngineKind::Process, _) => Ok(Worker::Process(self.process.start()?)),
             (EngineKind::Wasm, Ok(engine)) => Ok(Worker::Wasm(engine.start()?)),
@@ -65,21 +64,29 @@ impl Engines {
 
 /// A running worker of one engine.
 pub(crate) enum Worker {
-    Process(process::Worker),
-    Wasm(wasm::Worker),
+    Process(ProcessWorker),
+    Wasm(wasm::WasmWorker),
 }
 
 impl Worker {
-    /// The id of its process.
-    pub fn id(&self) -> u32 {
+    /// Engine of the worker.
+    pub(crate) fn kind(&self) -> EngineKind {
+        match self {
+            Worker::Process(_) => EngineKind::Process,
+            Worker::Wasm(_) => EngineKind::Wasm,
+        }
+    }
+
+    /// Process id of the worker.
+    pub(crate) fn id(&self) -> u32 {
         match self {
             Worker::Process(worker) => worker.id(),
             Worker::Wasm(worker) => worker.id(),
         }
     }
 
-    /// Whether its process has ended; it can still be waited for.
-    pub fn has_ended(&self) -> bool {
+    /// True once the worker's process has ended; the process is not reaped here.
+    pub(crate) fn has_ended(&self) -> bool {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
         !matches!(waitid(Id::Pid(Pid::from_raw(self.id() as i32)), flags), Ok(WaitStatus::StillAlive))
     }
@@ -88,7 +95,7 @@ impl Worker {
     ///
     /// # Errors
     /// [`SandboxError::WorkerLost`]: the worker is of no more use.
-    pub fn run(&mut self, job: &Job<'_>) -> Result<Outcome, SandboxError> {
+    pub(crate) fn run(&mut self, job: &Job<'_>) -> Result<Outcome, SandboxError> {
         match self {
             Worker::Process(_) if job.limits().fuel.is_some() => Err(no_fuel()),
             Worker::Process(worker) => worker.run(job),
@@ -100,7 +107,7 @@ impl Worker {
     ///
     /// # Errors
     /// [`SandboxError::WorkerLost`]: the worker is of no more use.
-    pub fn run_asserts(
+    pub(crate) fn run_asserts(
         &mut self,
         job: &Job<'_>,
         setup: &str,
@@ -114,11 +121,11 @@ impl Worker {
         }
     }
 
-    /// Makes a program in another language than Python ready to run; its compiler has at most `seconds` where they are given.
+    /// Makes a program in another language than Python ready to run; its compiler has at most `seconds`, where given.
     ///
     /// # Errors
     /// [`SandboxError::LanguageMissing`]: this engine, or this machine, does not have the language.
-    pub fn prepare(
+    pub(crate) fn prepare(
         &mut self,
         language: &Language,
         code: &str,
@@ -136,7 +143,7 @@ impl Worker {
     ///
     /// # Errors
     /// [`SandboxError::WorkerLost`]: the worker is of no more use.
-    pub fn run_ready(
+    pub(crate) fn run_ready(
         &mut self,
         ready: &Ready,
         stdin: &str,

@@ -1,5 +1,5 @@
-//! Frames between the server and an engine's processes: a length in four bytes, then JSON. Knows nothing of what they mean,
-//! but for the report that every run of the wasm engine ends with.
+//! Frames between the server and an engine's processes: a length in four bytes, little-endian, then JSON. Knows nothing
+//! of their meaning, but for the report that every run of the wasm engine ends with.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -12,16 +12,16 @@ use serde::{Deserialize, Serialize};
 use super::{Outcome, RunEnd};
 use crate::SandboxError;
 
-/// The most bytes of one frame.
+/// Most bytes of one frame.
 const FRAME_BYTES: u32 = 1 << 30;
 /// Seconds that a frame may take to be written.
 const WRITE_SECONDS: u64 = 30;
 /// Seconds past a program's wall clock after which its worker counts as lost.
 const GRACE_SECONDS: u64 = 10;
 
-/// What an engine's process says of a candidate that ended; the bodies of its files follow.
+/// Report of an engine's process on a candidate that ended; the bodies of the candidate's files follow.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Report {
+pub(crate) struct OutcomeHeader {
     pub end: RunEnd,
     #[serde(default)]
     pub code: i32,
@@ -33,6 +33,7 @@ pub(crate) struct Report {
     pub peak_bytes: u64,
     #[serde(default)]
     pub detail: String,
+    /// Bytes of each body that follows.
     #[serde(default)]
     pub sizes: Vec<usize>,
 }
@@ -91,12 +92,12 @@ fn fill(stream: &mut UnixStream, bytes: &mut [u8], deadline: Instant) -> io::Res
     Ok(())
 }
 
-/// Reads a report and the bodies that follow it: standard output, standard error, what was returned.
+/// Reads a report and the bodies that follow it: standard output, standard error, the returned value.
 ///
 /// # Errors
 /// [`SandboxError::WorkerLost`].
 pub(crate) fn read_outcome(run: &mut UnixStream, deadline: Instant) -> Result<Outcome, SandboxError> {
-    let report: Report = read_frame(run, deadline).map_err(lost)?;
+    let report: OutcomeHeader = read_frame(run, deadline).map_err(lost)?;
     if report.end == RunEnd::SetupFailed {
         return Err(SandboxError::WorkerLost(format!("a run could not be set up: {}", report.detail)));
     }
@@ -117,12 +118,12 @@ pub(crate) fn read_outcome(run: &mut UnixStream, deadline: Instant) -> Result<Ou
     })
 }
 
-/// When a program's worker counts as lost.
+/// Time from which on a program's worker counts as lost.
 pub(crate) fn deadline(limits: &Limits) -> Instant {
     Instant::now() + Duration::from_secs_f64(limits.wall_seconds) + Duration::from_secs(GRACE_SECONDS)
 }
 
-/// A worker that cannot be talked to.
+/// Turns an error of a worker's socket into the loss of the worker.
 pub(crate) fn lost(error: io::Error) -> SandboxError {
     SandboxError::WorkerLost(match error.kind() {
         io::ErrorKind::UnexpectedEof => "it ended while it had a request".to_owned(),

@@ -1,19 +1,19 @@
 //! Asserts: each test runs in a judge's process beside a fresh instance of the program.
 //!
-//! A test without an `assert` prepares what later ones use (`import math`, `tree = Node(1)`), so it also runs before them.
+//! A test without an `assert` prepares what later ones use (`import math`, `tree = Node(1)`), so it also runs before
+//! them.
 
 use sandbox_api::{GradeVerdict, Limits, cut, shorten};
 
-use super::board::Done;
 use super::failure::failure;
-use super::{Failure, wrong};
+use super::outcome::{CaseOutcome, Failure, wrong};
 use crate::SandboxError;
 use crate::engine::{AssertResult, Job, Judgement, Outcome, RunEnd, Worker};
 
 /// Characters of a test that a reason shows.
 const SHOWN: usize = 120;
 
-/// Runs test `index`, with what earlier tests prepare.
+/// Runs test `index`, after the earlier tests that only prepare.
 pub(super) fn run(
     worker: &mut Worker,
     code: &str,
@@ -21,7 +21,7 @@ pub(super) fn run(
     tests: &[String],
     index: usize,
     limits: &Limits,
-) -> Result<Done, SandboxError> {
+) -> Result<CaseOutcome, SandboxError> {
     let prepares = tests[..index].iter().map(String::as_str).filter(|test| !test.contains("assert"));
     let setup = std::iter::once(setup).chain(prepares).collect::<Vec<_>>().join("\n");
     let test = &tests[index];
@@ -39,7 +39,7 @@ pub(super) fn run(
             None => return Err(SandboxError::WorkerLost("the judge gave no result".to_owned())),
         },
     };
-    Ok(Done { seconds: outcome.seconds, result })
+    Ok(CaseOutcome { seconds: outcome.seconds, result })
 }
 
 fn judged(
@@ -49,7 +49,7 @@ fn judged(
     limits: &Limits,
 ) -> Result<Result<(), Failure>, SandboxError> {
     if result.ok {
-        // A program that went past a limit beside its right answers did not pass.
+        // Right answers do not pass where the program went past a limit.
         let is_past_limit = !matches!(outcome.end, RunEnd::Exited | RunEnd::Signaled);
         return Ok(failure(outcome, limits).filter(|_| is_past_limit).map_or(Ok(()), Err));
     }
@@ -77,7 +77,7 @@ fn unusable(why: &str) -> SandboxError {
     SandboxError::BadRequest(cut(&format!("the tests cannot be run: {why}")))
 }
 
-/// Import statements of the setup, which the program may rely on.
+/// Import statements of the setup; a program may rely on them.
 fn import_lines(setup: &str) -> Vec<&str> {
     let is_import = |line: &&str| line.starts_with("import ") || line.starts_with("from ");
     setup.lines().filter(is_import).collect()

@@ -1,17 +1,17 @@
-//! One case of a submission, from a worker to its result. Depends on nothing that other cases left behind.
+//! One case of a submission, from a worker to its outcome. Other cases leave nothing behind that it could depend on.
 
 use sandbox_api::{FunctionCase, GradeRequest, GradeVerdict, Limits, StdioCase, Tests};
 use serde_json::Value;
 
-use super::board::Done;
+use super::asserts;
 use super::checker::Checker;
 use super::failure::failure;
+use super::outcome::{CaseOutcome, Failure, wrong};
 use super::program::Program;
-use super::{Failure, asserts, wrong};
 use crate::SandboxError;
 use crate::engine::{Job, Outcome, Worker};
 
-/// A case and what it needs.
+/// A case, with its program and its limits.
 pub(super) struct Case<'a> {
     pub request: &'a GradeRequest,
     pub program: &'a Program,
@@ -20,11 +20,11 @@ pub(super) struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// Runs it.
+    /// Runs the case.
     ///
     /// # Errors
     /// A broken sandbox, or a test that cannot be run.
-    pub fn run(&self, worker: &mut Worker) -> Result<Done, SandboxError> {
+    pub(super) fn run(&self, worker: &mut Worker) -> Result<CaseOutcome, SandboxError> {
         let (tests, checker) = match &self.request.tests {
             Tests::Checked { checker, tests } => (&**tests, Some(Checker::new(checker))),
             tests => (tests, None),
@@ -41,7 +41,12 @@ impl Case<'_> {
         }
     }
 
-    fn stdio(&self, worker: &mut Worker, case: &StdioCase, checker: Option<Checker<'_>>) -> Result<Done, SandboxError> {
+    fn stdio(
+        &self,
+        worker: &mut Worker,
+        case: &StdioCase,
+        checker: Option<Checker<'_>>,
+    ) -> Result<CaseOutcome, SandboxError> {
         let limits = self.limits;
         let outcome = self.program.run(worker, &self.request.code, &case.input, limits)?;
         let result = match (failure(&outcome, limits), std::str::from_utf8(&outcome.stdout), checker) {
@@ -53,7 +58,7 @@ impl Case<'_> {
                 checker.judge(worker, values, limits)?.map_err(wrong)
             }
         };
-        Ok(Done { seconds: outcome.seconds, result })
+        Ok(CaseOutcome { seconds: outcome.seconds, result })
     }
 
     fn function(
@@ -62,7 +67,7 @@ impl Case<'_> {
         entry_point: &str,
         case: &FunctionCase,
         checker: Option<Checker<'_>>,
-    ) -> Result<Done, SandboxError> {
+    ) -> Result<CaseOutcome, SandboxError> {
         let args = match &case.args {
             Value::Array(_) => case.args.clone(),
             single => Value::Array(vec![single.clone()]),
@@ -77,11 +82,11 @@ impl Case<'_> {
                 None => Err(wrong("returned what JSON has no type for".to_owned())),
             },
         };
-        Ok(Done { seconds: outcome.seconds, result })
+        Ok(CaseOutcome { seconds: outcome.seconds, result })
     }
 }
 
-/// What a function returned, as data.
+/// The value that the function returned.
 fn returned(outcome: &Outcome) -> Result<Value, Failure> {
     if outcome.returned.is_empty() {
         let reason = "the program ended before the function returned".to_owned();

@@ -1,4 +1,5 @@
-//! Tasks with several right answers: a trusted program decides, in an instance of its own that never sees the candidate.
+//! Tasks with several right answers: a trusted program decides, in an instance of its own that never sees the
+//! candidate.
 
 use sandbox_api::{Limits, cut, shorten};
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ pub(super) struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    pub fn new(source: &'a str) -> Self {
+    pub(super) fn new(source: &'a str) -> Self {
         Self { source }
     }
 
@@ -26,7 +27,7 @@ impl<'a> Checker<'a> {
     ///
     /// # Errors
     /// [`SandboxError::BadRequest`] where the checker takes not even the expected answer.
-    pub fn judge(
+    pub(super) fn judge(
         &self,
         worker: &mut Worker,
         values: [Value; 3],
@@ -53,7 +54,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Why a checker did not say yes or no.
+/// The checker's answer where it is not yes or no.
 enum Said {
     Refused(String),
     Failed(String),

@@ -1,22 +1,23 @@
-//! What was wrong with how a program ended, whatever it printed.
+//! From how a program ended to a verdict, whatever it printed.
 
 use sandbox_api::{GradeVerdict, Limits};
 
-use super::Failure;
+use super::outcome::Failure;
 use crate::engine::{Outcome, RunEnd};
 
-/// The part of the memory limit past which a program that crashed is taken to have run out of memory.
+/// A crashed program that held this part of its memory limit is taken to have run out of memory.
 const NEAR_MEMORY_LIMIT: f64 = 0.95;
-/// The part of the processor time past which a program that was killed is taken to have used it up.
+/// A killed program that used this part of its processor time is taken to have used it up.
 const NEAR_CPU_LIMIT: f64 = 0.9;
 
-/// What the last line on standard error says where memory ran out: Python's, which begins so, C++'s, Rust's and V8's.
+/// Last lines on standard error that say that memory ran out: Python's begins so; C++, Rust and V8 have these words.
 const MEMORY_ERROR: &str = "MemoryError";
 const OUT_OF_MEMORY: [&str; 4] =
     ["std::bad_alloc", "memory allocation of", "heap out of memory", "Cannot allocate memory"];
-/// What Python's parser calls a memory error and is none.
+/// CPython's parser raises `MemoryError` for deep nesting too, with these words.
 const TOO_NESTED: &str = "Parser stack overflowed";
-/// Lines that say that a process or thread was refused; the lines of several processes stand in any order.
+/// Lines that say that a process or thread was refused. Several processes write them in any order, so all lines are
+/// read.
 const OUT_OF_PROCESSES: [&str; 3] =
     ["BlockingIOError: [Errno 11]", "RuntimeError: can't start new thread", "Resource temporarily unavailable"];
 
@@ -66,7 +67,7 @@ fn contains(text: &[u8], words: &[u8]) -> bool {
     text.windows(words.len()).any(|window| window == words)
 }
 
-/// The last line of a traceback: that with the error, where Node.js and Rust put notes and stacks below it.
+/// The line with the error: the last one, but Node.js and Rust put notes and stacks below it.
 fn last_line(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let mut lines = text.lines().rev().filter(|line| !line.trim().is_empty());

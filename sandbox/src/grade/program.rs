@@ -1,44 +1,50 @@
-//! A submission's program, made ready once and run for each case. Only the process engine has other languages than Python.
+//! A submission's program, made ready once and run for each case. Languages other than Python take the process engine.
 
 use sandbox_api::{GradeRequest, GradeVerdict, Language, Limits, RunRequest, cut};
 
-use super::Failure;
+use super::outcome::Failure;
 use crate::SandboxError;
-use crate::engine::{self, Exchange, Job, Outcome, Ready, Worker};
+use crate::engine::{Exchange, Job, Outcome, Prepared, Ready, Worker};
 
 /// A program that can be run.
 pub(super) enum Program {
-    /// Python, as it is.
+    /// Python, which needs no preparation.
     Python,
-    /// Anything else, compiled where that is needed.
+    /// Another language, compiled where it needs to be.
     Command(Box<Ready>),
 }
 
-/// What came of making a submission's program ready.
-pub(super) enum Prepared {
-    /// It can be run.
+/// A submission's program, if it compiles.
+pub(super) enum PreparedProgram {
+    /// The program can be run.
     Ready(Program),
-    /// It does not compile, which is a runtime error.
+    /// The program does not compile, which is a runtime error.
     Refused { seconds: f64, failure: Failure },
 }
 
 impl Program {
     /// Makes the submission's program ready.
-    pub fn prepare(worker: &mut Worker, request: &GradeRequest) -> Result<Prepared, SandboxError> {
+    pub(super) fn prepare(worker: &mut Worker, request: &GradeRequest) -> Result<PreparedProgram, SandboxError> {
         if request.language == Language::Python {
-            return Ok(Prepared::Ready(Program::Python));
+            return Ok(PreparedProgram::Ready(Program::Python));
         }
         Ok(match worker.prepare(&request.language, &request.code, &request.limits, None)? {
-            engine::Prepared::Ready(ready, _) => Prepared::Ready(Program::Command(ready)),
-            engine::Prepared::Refused(outcome) => {
+            Prepared::Ready(ready, _) => PreparedProgram::Ready(Program::Command(ready)),
+            Prepared::Refused(outcome) => {
                 let reason = format!("does not compile: {}", first_error(&outcome));
-                Prepared::Refused { seconds: outcome.seconds, failure: (GradeVerdict::RuntimeError, reason) }
+                PreparedProgram::Refused { seconds: outcome.seconds, failure: (GradeVerdict::RuntimeError, reason) }
             }
         })
     }
 
-    /// Runs it once; `code` is its source.
-    pub fn run(&self, worker: &mut Worker, code: &str, stdin: &str, limits: &Limits) -> Result<Outcome, SandboxError> {
+    /// Runs the program once; `code` is its source.
+    pub(super) fn run(
+        &self,
+        worker: &mut Worker,
+        code: &str,
+        stdin: &str,
+        limits: &Limits,
+    ) -> Result<Outcome, SandboxError> {
         let exchange = Exchange::default();
         match self {
             Program::Python => worker.run(&Job::Program { code, stdin, exchange, limits }),
@@ -47,11 +53,11 @@ impl Program {
     }
 }
 
-/// What was run, and how it ended.
+/// The processes that were run, and how they ended.
 pub(super) enum Ran {
     /// The program, after its compiler where it has one.
     Program { compiler: Option<Outcome>, program: Outcome },
-    /// Its compiler alone, which refused it.
+    /// The compiler alone: it refused the program.
     Compiler(Outcome),
 }
 
@@ -65,10 +71,10 @@ pub(super) fn run_once(worker: &mut Worker, request: &RunRequest) -> Result<Ran,
         return Ok(Ran::Program { compiler: None, program });
     }
     Ok(match worker.prepare(&request.language, &request.code, limits, request.compile_seconds)? {
-        engine::Prepared::Ready(ready, compiler) => {
+        Prepared::Ready(ready, compiler) => {
             Ran::Program { compiler, program: worker.run_ready(&ready, stdin, exchange, limits)? }
         }
-        engine::Prepared::Refused(outcome) => Ran::Compiler(outcome),
+        Prepared::Refused(outcome) => Ran::Compiler(outcome),
     })
 }
 

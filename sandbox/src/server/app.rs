@@ -1,4 +1,4 @@
-//! What the handlers share: the pool, the settings, and what is open.
+//! State that the handlers share: the pool, the settings, and the number of open requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,18 +8,17 @@ use sandbox_api::Secret;
 use tokio::sync::Notify;
 
 use super::caller::Caller;
-use super::program::Program;
+use super::program_request::ProgramRequest;
 use super::refusal::Refusal;
 use super::repeats::Repeats;
 use crate::metrics::{Load, Metrics};
-use crate::pool::Pool;
-use crate::ticket::{Answer, Done};
+use crate::pool::{Pool, Served, ServedResult};
 use crate::{LayerReport, SandboxError, ServerConfig};
 
-/// The longest wait that a refused caller is told to take, in seconds.
+/// Longest wait that a refused caller is told, in seconds.
 const MOST_RETRY_SECONDS: f64 = 30.0;
 
-/// What the handlers share.
+/// State that the handlers share.
 pub(crate) struct App {
     pub pool: Pool,
     pub metrics: Arc<Metrics>,
@@ -33,8 +32,8 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Nothing open yet.
-    pub fn new(
+    /// State without open requests.
+    pub(super) fn new(
         pool: Pool,
         metrics: Arc<Metrics>,
         config: ServerConfig,
@@ -46,13 +45,13 @@ impl App {
         Self { pool, metrics, config, token, layers, repeats, is_draining, num_open, closed_one }
     }
 
-    /// Whether new requests are turned away.
-    pub fn is_draining(&self) -> bool {
+    /// True once new requests are turned away.
+    pub(super) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::SeqCst)
     }
 
     /// Turns new requests away, and waits until the open ones are answered or `most` has passed.
-    pub async fn drain(&self, most: Duration) {
+    pub(super) async fn drain(&self, most: Duration) {
         self.is_draining.store(true, Ordering::SeqCst);
         let emptied = async {
             loop {
@@ -66,18 +65,17 @@ impl App {
         let _ = tokio::time::timeout(most, emptied).await;
     }
 
-    /// Counts a request as open for as long as the answer lives.
+    /// Counts a request as open until the returned [`Open`] is dropped.
     ///
     /// # Errors
     /// The server is shutting down.
-    pub fn open(self: &Arc<Self>) -> Result<Open, Refusal> {
+    pub(super) fn open(self: &Arc<Self>) -> Result<Open, Refusal> {
         self.num_open.fetch_add(1, Ordering::SeqCst);
         let open = Open(self.clone());
         if self.is_draining() { Err(SandboxError::Closed.into()) } else { Ok(open) }
     }
 
-    /// The load at this moment.
-    pub fn load(&self) -> Load {
+    pub(super) fn load(&self) -> Load {
         Load {
             depth: self.pool.depth(),
             clients: self.pool.clients(),
@@ -87,18 +85,18 @@ impl App {
         }
     }
 
-    /// Seconds after which a refused caller may find room: what waits, at the pace so far.
-    pub fn retry_after(&self) -> u64 {
+    /// Seconds after which a refused caller may find room: the queue's depth at the mean pace of the workers so far.
+    pub(super) fn retry_after(&self) -> u64 {
         let waiting = self.pool.depth() as f64 * self.metrics.mean_program_seconds() / self.pool.workers() as f64;
         waiting.clamp(1.0, MOST_RETRY_SECONDS).ceil() as u64
     }
 
-    /// The one way from a program to its report: check, queue, wait, count.
-    pub async fn perform<P: Program>(&self, caller: &Caller, program: P) -> Result<P::Report, Refusal> {
-        program.check(&self.config)?;
-        let asked = program.engine().unwrap_or(self.pool.default_engine());
-        match self.wait_for(caller, program).await {
-            Ok(Done { report, engine }) => {
+    /// Takes a program to its report, in the only way: check, queue, wait, count.
+    pub(super) async fn perform<P: ProgramRequest>(&self, caller: &Caller, request: P) -> Result<P::Report, Refusal> {
+        request.check(&self.config)?;
+        let asked = request.engine().unwrap_or(self.pool.default_engine());
+        match self.wait_for(caller, request).await {
+            Ok(Served { report, engine }) => {
                 P::count(&self.metrics, engine, Some(&report));
                 Ok(report)
             }
@@ -112,11 +110,11 @@ impl App {
         }
     }
 
-    async fn wait_for<P: Program>(&self, caller: &Caller, program: P) -> Answer<P::Report> {
-        let pending = self.pool.submit(&caller.client, caller.deadline, program)?;
+    async fn wait_for<P: ProgramRequest>(&self, caller: &Caller, request: P) -> ServedResult<P::Report> {
+        let pending = self.pool.submit(&caller.client, caller.deadline, request)?;
         match caller.deadline {
             Some(deadline) => match tokio::time::timeout_at(deadline.into(), pending).await {
-                Ok(answer) => answer,
+                Ok(served) => served,
                 Err(_) => Err(SandboxError::DeadlinePassed),
             },
             None => pending.await,
@@ -124,7 +122,7 @@ impl App {
     }
 }
 
-/// An open request.
+/// Counts one request as open until dropped.
 pub(crate) struct Open(Arc<App>);
 
 impl Drop for Open {

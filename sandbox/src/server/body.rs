@@ -8,7 +8,7 @@ use futures::StreamExt;
 
 use super::refusal::Refusal;
 
-/// Bytes past the limit that are still taken in and thrown away: a caller that is writing reads its answer only afterwards.
+/// Bytes past the limit that are still read and thrown away: a caller writes its whole body before it reads the answer.
 const THROWN_AWAY: usize = 64 << 20;
 
 /// Reads at most `limit` bytes within `seconds`.

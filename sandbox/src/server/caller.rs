@@ -1,4 +1,4 @@
-//! Who calls, by when an answer is wanted, and whether the call is allowed: what a request's head says.
+//! A request's head: who calls, by when an answer is wanted, and whether the call is allowed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use sandbox_api::{CLIENT_ID, DEADLINE_MS, REQUEST_ID, Secret};
 
 use super::refusal::Refusal;
 
-/// The most characters of an id.
+/// Most characters of an id.
 const ID_CHARS: usize = 128;
-/// The longest deadline, in milliseconds: a day.
+/// Longest deadline, in milliseconds: a day.
 const MOST_DEADLINE_MS: u64 = 86_400_000;
 
-/// What a request's head says.
+/// Caller of a request, as the head names it.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub client: Arc<str>,
@@ -25,13 +25,13 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Reads the head.
-    pub fn of(head: &Parts) -> Result<Self, Refusal> {
+    /// Reads the head; a caller that names no client is known by its address.
+    pub(super) fn of(head: &Parts) -> Result<Self, Refusal> {
         let address = || match head.extensions.get::<ConnectInfo<SocketAddr>>() {
             Some(ConnectInfo(address)) => address.ip().to_string(),
             None => "unknown".to_owned(),
         };
-        // A name cannot pass for an address.
+        // The prefix keeps a name from passing for another caller's address.
         let client = id(&head.headers, CLIENT_ID)?.map_or_else(address, |name| format!("client {name}"));
         let deadline = match text(&head.headers, DEADLINE_MS)? {
             Some(text) => match text.parse::<u64>() {

@@ -1,4 +1,4 @@
-//! The endpoints that run programs: which there are, and what each makes of a body.
+//! The endpoints that run programs, and how each answers a request's body.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use serde_json::Value;
 use super::app::App;
 use super::caller::Caller;
 use super::fusion;
-use super::program::Program;
+use super::program_request::ProgramRequest;
 use super::refusal::Refusal;
 use super::reply::Reply;
 
-/// What is asked of the server.
+/// An endpoint that runs programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Run,
@@ -41,11 +41,9 @@ enum Element<R> {
 }
 
 impl Endpoint {
-    /// Every endpoint.
-    pub const ALL: [Self; 5] = [Self::Run, Self::RunBatch, Self::Grade, Self::GradeBatch, Self::RunCode];
+    pub(super) const ALL: [Self; 5] = [Self::Run, Self::RunBatch, Self::Grade, Self::GradeBatch, Self::RunCode];
 
-    /// Its path.
-    pub fn path(self) -> &'static str {
+    pub(super) fn path(self) -> &'static str {
         match self {
             Self::Run => "/run",
             Self::RunBatch => "/run/batch",
@@ -55,8 +53,8 @@ impl Endpoint {
         }
     }
 
-    /// Answers a request's body.
-    pub async fn answer(self, app: Arc<App>, caller: Caller, body: Vec<u8>) -> Reply {
+    /// Parses a request's body and answers it.
+    pub(super) async fn answer(self, app: Arc<App>, caller: Caller, body: Vec<u8>) -> Reply {
         let result = match self {
             Self::Run => one::<RunRequest>(&app, &caller, &body).await,
             Self::Grade => one::<GradeRequest>(&app, &caller, &body).await,
@@ -68,19 +66,19 @@ impl Endpoint {
     }
 }
 
-/// A counted refusal.
+/// Counts a refusal and makes its reply.
 pub(crate) fn refused(app: &App, refusal: &Refusal) -> Reply {
     app.metrics.failed(&refusal.kind);
     Reply::refused(refusal, refusal.is_worth_a_retry().then(|| app.retry_after()))
 }
 
-async fn one<P: Program>(app: &App, caller: &Caller, body: &[u8]) -> Result<Reply, Refusal> {
+async fn one<P: ProgramRequest>(app: &App, caller: &Caller, body: &[u8]) -> Result<Reply, Refusal> {
     let program: P = serde_json::from_slice(body).map_err(|error| Refusal::bad_json(&error))?;
     Ok(Reply::ok(&app.perform(caller, program).await?))
 }
 
-/// Performs a list of requests, a few more at a time than there are workers, so that a batch never fills the queue.
-async fn batch<P: Program>(app: &Arc<App>, caller: &Caller, body: &[u8]) -> Result<Reply, Refusal> {
+/// Performs a list of requests, twice as many at a time as there are workers, so that a batch never fills the queue.
+async fn batch<P: ProgramRequest>(app: &Arc<App>, caller: &Caller, body: &[u8]) -> Result<Reply, Refusal> {
     let requests: Vec<Value> = serde_json::from_slice(body).map_err(|error| Refusal::bad_json(&error))?;
     let (num_requests, most) = (requests.len(), app.config.batch);
     if num_requests > most {
@@ -93,7 +91,7 @@ async fn batch<P: Program>(app: &Arc<App>, caller: &Caller, body: &[u8]) -> Resu
     Ok(Reply::ok(&elements))
 }
 
-async fn element<P: Program>(app: Arc<App>, caller: Caller, request: Value) -> Element<P::Report> {
+async fn element<P: ProgramRequest>(app: Arc<App>, caller: Caller, request: Value) -> Element<P::Report> {
     let report = match serde_json::from_value::<P>(request) {
         Ok(program) => app.perform(&caller, program).await,
         Err(error) => Err(Refusal::bad_json(&error)),

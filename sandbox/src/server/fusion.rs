@@ -1,7 +1,7 @@
-//! `/run_code` as SandboxFusion has it, so that trainers written for that service can use this one.
+//! `/run_code` with the public API of SandboxFusion, so that trainers written for that service can use this one.
 //!
-//! Its public API: the request names code, language, standard input and time-outs; the answer has an overall status, and a
-//! result for the run with its own status. A program that fails is an answer with status 200, as there.
+//! The request names code, language, standard input and time-outs; the answer has an overall status, and a result for
+//! the run with a status of its own. As in SandboxFusion, a program that fails is an answer with HTTP status 200.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,12 @@ use super::caller::Caller;
 use super::refusal::Refusal;
 use super::reply::Reply;
 
-/// Seconds for a run where the request names none.
+/// Seconds that a run may take where the request gives no time-out.
 const RUN_TIMEOUT: f64 = 10.0;
 
-/// What is asked. An interpreter's own compiling counts as running, whatever `compile_timeout` says.
+/// Body of a request. An interpreter's own compiling counts as running, whatever `compile_timeout` says.
 #[derive(Debug, Deserialize)]
-struct Request {
+struct RunCodeRequest {
     code: String,
     language: String,
     #[serde(default)]
@@ -67,11 +67,11 @@ struct Response {
     files: BTreeMap<String, String>,
 }
 
-/// Answers a request to run code. A full queue, a bad token and a bad request are HTTP errors; a sandbox that breaks is an
-/// answer whose status says so.
+/// Answers a request to run code. A full queue, a bad token and a bad request are HTTP errors; a sandbox that fails is
+/// an answer with the status `SandboxError`.
 pub(crate) async fn run_code(app: &App, caller: &Caller, body: &[u8]) -> Result<Reply, Refusal> {
-    let request: Request = serde_json::from_slice(body).map_err(|error| Refusal::bad_json(&error))?;
-    let answer = match app.perform(caller, translate(request, &app.config.most)).await {
+    let request: RunCodeRequest = serde_json::from_slice(body).map_err(|error| Refusal::bad_json(&error))?;
+    let answer = match app.perform(caller, translate(request, &app.config.max_limits)).await {
         Ok(report) => answered(report),
         Err(refusal) if refusal.is_sandbox_error() => {
             app.metrics.failed(&refusal.kind);
@@ -82,19 +82,19 @@ pub(crate) async fn run_code(app: &App, caller: &Caller, body: &[u8]) -> Result<
     Ok(Reply::ok(&answer))
 }
 
-fn translate(request: Request, most: &Limits) -> RunRequest {
+fn translate(request: RunCodeRequest, most: &Limits) -> RunRequest {
     let language = Language::from(request.language);
     let seconds = request.run_timeout.unwrap_or(RUN_TIMEOUT);
     let memory_bytes = match request.memory_limit_mb.map(u64::try_from) {
         Some(Ok(megabytes)) if megabytes > 0 => megabytes.saturating_mul(1 << 20),
-        // -1 stands for no limit there.
+        // In SandboxFusion -1 stands for no limit.
         _ => most.memory_bytes.min(1 << 30),
     };
     let fetch_files = request.fetch_files.unwrap_or_default();
     let output_bytes = if fetch_files.is_empty() { Limits::default().output_bytes } else { most.output_bytes };
     let limits =
         Limits { wall_seconds: seconds, cpu_seconds: seconds, memory_bytes, output_bytes, ..Limits::default() };
-    // A path without bytes names no file there.
+    // In SandboxFusion a path without bytes names no file.
     let files = request.files.unwrap_or_default().into_iter().filter_map(|(path, bytes)| Some((path, bytes?)));
     RunRequest {
         code: request.code,

@@ -1,11 +1,11 @@
-//! The code execution server: HTTP/1.1 and HTTP/2 in front of the pool. A sandbox that fails answers 5xx, never a verdict.
+//! The code execution server: HTTP/1.1 and HTTP/2 in front of the pool. A failing sandbox answers 5xx, never a verdict.
 
 mod app;
 mod body;
 mod caller;
 mod endpoint;
 mod fusion;
-mod program;
+mod program_request;
 mod refusal;
 mod repeats;
 mod reply;
@@ -39,7 +39,7 @@ pub struct ServerHandle {
 }
 
 impl ServerHandle {
-    /// Where it listens, such as `http://127.0.0.1:40123`.
+    /// URL that the server listens on, such as `http://127.0.0.1:40123`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -49,7 +49,7 @@ impl ServerHandle {
         &self.app.layers
     }
 
-    /// What people are told at its start: where it listens, how well it isolates, and why layers that are missing are missing.
+    /// Lines to print at the start: the address, the level of isolation, and why layers are missing.
     pub fn greeting(&self) -> String {
         let layers = self.layers();
         let first = format!("listening on {}, isolation {}", self.url(), layers.level());
@@ -84,8 +84,8 @@ impl Drop for ServerHandle {
 /// Starts a server in this process; call it inside a tokio runtime.
 ///
 /// # Errors
-/// Settings that cannot be used, no interpreter, isolation below the minimum, an address that is taken or open to others
-/// without a token.
+/// Settings that cannot be used, no interpreter, isolation below the minimum, an address that is taken, or one that is
+/// open to others without a token.
 pub async fn serve(config: ServerConfig) -> Result<ServerHandle, SandboxError> {
     config.validate()?;
     let token = config.resolve_token()?;
@@ -96,7 +96,7 @@ pub async fn serve(config: ServerConfig) -> Result<ServerHandle, SandboxError> {
     let prepared = tokio::task::spawn_blocking(move || start(config, token)).await;
     let app = Arc::new(prepared.map_err(|error| SandboxError::Start(error.to_string()))??);
     let (stop, stopped) = oneshot::channel::<()>();
-    // Answers are short: waiting to fill a packet only delays them.
+    // Answers are short: waiting to fill a packet (Nagle's algorithm) would only delay them.
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
     let service = routes::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let service = axum::serve(listener, service).with_graceful_shutdown(async {

@@ -1,4 +1,4 @@
-//! Why a request gets no report: a status, a type for programs and a sentence for people.
+//! The answer to a request that gets no report: a status, a type for programs and a sentence for people.
 
 use axum::http::StatusCode;
 use sandbox_api::cut;
@@ -6,37 +6,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::SandboxError;
 
-/// A request that gets no report.
+/// Reason for which a request gets no report.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Refusal {
-    /// The HTTP status.
+    /// HTTP status; not part of the JSON.
     #[serde(skip)]
     pub status: u16,
-    /// What went wrong, by name.
+    /// Name of the error for programs, such as `queue_full`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What went wrong, in a sentence.
+    /// Sentence for people that says what went wrong.
     pub error: String,
 }
 
 impl Refusal {
-    /// A refusal of one kind.
-    pub fn new(status: StatusCode, kind: &str, error: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, kind: &str, error: impl Into<String>) -> Self {
         Self { status: status.as_u16(), kind: kind.to_owned(), error: error.into() }
     }
 
-    /// A body that is JSON but not what the endpoint takes, or no JSON at all.
-    pub fn bad_json(error: &serde_json::Error) -> Self {
+    /// Refuses a body that is JSON but not what the endpoint takes, or no JSON at all.
+    pub(super) fn bad_json(error: &serde_json::Error) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_json", cut(&error.to_string()))
     }
 
-    /// Whether the same request may fare better elsewhere or later.
-    pub fn is_worth_a_retry(&self) -> bool {
+    /// True where the same request may fare better elsewhere or later.
+    pub(super) fn is_worth_a_retry(&self) -> bool {
         self.status == StatusCode::TOO_MANY_REQUESTS || self.status == StatusCode::SERVICE_UNAVAILABLE
     }
 
-    /// Whether the sandbox broke, rather than the request or the load being at fault.
-    pub fn is_sandbox_error(&self) -> bool {
+    /// True where the sandbox failed and neither the request nor the load is at fault.
+    pub(super) fn is_sandbox_error(&self) -> bool {
         self.status == StatusCode::INTERNAL_SERVER_ERROR
     }
 }

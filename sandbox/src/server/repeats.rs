@@ -1,6 +1,6 @@
-//! Requests that come again with an id: they join the first one while it runs, and get its answer from memory afterwards.
+//! Requests that come again with an id: they join the first one while it runs, and get its answer from memory later.
 //!
-//! Only reports are remembered. A request without one may be made again.
+//! Only reports are remembered: a request that got none is run anew when it comes again.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, VecDeque};
@@ -13,47 +13,47 @@ use axum::http::StatusCode;
 use futures::future::{FutureExt, Shared, WeakShared};
 
 use super::reply::Reply;
+use crate::lock::lock;
 use crate::metrics::Repeat;
-use crate::pool::held;
 
-/// Bytes of answers that are remembered, at most.
+/// Most bytes of remembered answers.
 const REMEMBERED_BYTES: usize = 64 << 20;
 
-type Running = Pin<Box<dyn Future<Output = Reply> + Send>>;
+type ReplyFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
-/// What names a request: its client, its endpoint and the id it carries.
+/// Key of a request: its client, its endpoint and the id it carries.
 pub(crate) type Key = (Arc<str>, &'static str, String);
 
-enum State {
-    /// The work, for as long as somebody waits for it.
-    Running(WeakShared<Running>),
+enum RepeatState {
+    /// The work, which lives for as long as a caller waits for it.
+    Running(WeakShared<ReplyFuture>),
     Answered(Reply),
 }
 
 struct Entry {
     body_hash: u64,
-    state: State,
+    state: RepeatState,
 }
 
 #[derive(Default)]
-struct Memory {
+struct ReplyMemory {
     entries: HashMap<Key, Entry>,
-    /// Answered requests, the oldest first.
+    /// Keys of answered requests, the oldest first.
     answered: VecDeque<Key>,
     bytes: usize,
 }
 
-/// The requests that may come again.
+/// The requests with an id that run or are remembered.
 pub(crate) struct Repeats {
-    memory: Mutex<Memory>,
+    memory: Mutex<ReplyMemory>,
     capacity: usize,
     hasher: RandomState,
 }
 
-/// An answer to a request with an id.
+/// Result of looking up a request by its id.
 pub(crate) enum Found {
-    /// To be waited for; the repeat is `None` for the first request.
-    Waits(Shared<Running>, Option<Repeat>),
+    /// The answer is to be waited for; the repeat is `None` for the first request.
+    Waits(Shared<ReplyFuture>, Option<Repeat>),
     /// The request was answered before.
     Remembered(Reply),
     /// The id stands for another body.
@@ -62,26 +62,26 @@ pub(crate) enum Found {
 
 impl Repeats {
     /// Remembers at most `capacity` answers.
-    pub fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         Self { memory: Mutex::default(), capacity, hasher: RandomState::new() }
     }
 
-    /// The answer to a request: `work`'s, unless the request is a repetition.
-    pub fn find_or_start(
+    /// Finds the answer to a request that comes again; the answer to a first one is that of `work`.
+    pub(super) fn find_or_start(
         self: &Arc<Self>,
         key: Key,
         body: &[u8],
         work: impl Future<Output = Reply> + Send + 'static,
     ) -> Found {
         let body_hash = self.hasher.hash_one(body);
-        let mut memory = held(&self.memory);
+        let mut memory = lock(&self.memory);
         if let Some(entry) = memory.entries.get(&key) {
             if entry.body_hash != body_hash {
                 return Found::OtherBody;
             }
             match &entry.state {
-                State::Answered(reply) => return Found::Remembered(reply.clone()),
-                State::Running(running) => {
+                RepeatState::Answered(reply) => return Found::Remembered(reply.clone()),
+                RepeatState::Running(running) => {
                     if let Some(running) = running.upgrade() {
                         return Found::Waits(running, Some(Repeat::Joined));
                     }
@@ -89,29 +89,29 @@ impl Repeats {
             }
         }
         let mut ending = Ending { repeats: self.clone(), key: key.clone(), reply: None };
-        let running: Running = Box::pin(async move {
+        let running: ReplyFuture = Box::pin(async move {
             let reply = work.await;
             ending.keep(reply.clone());
             reply
         });
         let running = running.shared();
         if let Some(weak) = running.downgrade() {
-            memory.entries.insert(key, Entry { body_hash, state: State::Running(weak) });
+            memory.entries.insert(key, Entry { body_hash, state: RepeatState::Running(weak) });
         }
         Found::Waits(running, None)
     }
 
     fn end(&self, key: &Key, reply: Option<Reply>) {
-        let mut memory = held(&self.memory);
+        let mut memory = lock(&self.memory);
         let Some(entry) = memory.entries.get_mut(key) else { return };
-        // A later request may have begun anew in this one's place.
-        if matches!(&entry.state, State::Running(running) if reply.is_none() && running.upgrade().is_some()) {
+        // This request was dropped unanswered, and a later one with its key may run by now: keep that entry.
+        if matches!(&entry.state, RepeatState::Running(running) if reply.is_none() && running.upgrade().is_some()) {
             return;
         }
         match reply.filter(|reply| reply.status == StatusCode::OK && self.capacity > 0) {
             Some(reply) => {
                 let num_bytes = reply.body.len();
-                entry.state = State::Answered(reply);
+                entry.state = RepeatState::Answered(reply);
                 memory.bytes += num_bytes;
                 memory.answered.push_back(key.clone());
             }
@@ -121,14 +121,14 @@ impl Repeats {
         }
         while memory.answered.len() > self.capacity || memory.bytes > REMEMBERED_BYTES {
             let Some(oldest) = memory.answered.pop_front() else { break };
-            if let Some(Entry { state: State::Answered(reply), .. }) = memory.entries.remove(&oldest) {
+            if let Some(Entry { state: RepeatState::Answered(reply), .. }) = memory.entries.remove(&oldest) {
                 memory.bytes -= reply.body.len();
             }
         }
     }
 }
 
-/// Writes down how a request ended, also when nobody waited for its end.
+/// Records the end of a request when dropped, also where nobody waited for the end.
 struct Ending {
     repeats: Arc<Repeats>,
     key: Key,
@@ -203,7 +203,7 @@ mod tests {
         let given_up =
             tokio::time::timeout(std::time::Duration::from_millis(5), ask(&repeats, "a", "x", StatusCode::OK, &runs));
         assert!(given_up.await.is_err());
-        assert!(held(&repeats.memory).entries.is_empty());
+        assert!(lock(&repeats.memory).entries.is_empty());
         assert_eq!(ask(&repeats, "a", "x", StatusCode::OK, &runs).await, 200);
         assert_eq!(runs.load(Ordering::SeqCst), 2);
     }

@@ -1,4 +1,4 @@
-//! An answer as it goes out: a status and JSON. It can be sent more than once.
+//! A finished answer: a status and JSON, which can be sent more than once.
 
 use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -7,18 +7,18 @@ use serde::Serialize;
 
 use super::refusal::Refusal;
 
-/// An answer.
+/// A finished answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub status: StatusCode,
     pub body: Bytes,
-    /// Seconds after which the caller may come again.
+    /// Seconds after which the caller may try again.
     pub retry_after: Option<u64>,
 }
 
 impl Reply {
-    /// A report.
-    pub fn ok(value: &impl Serialize) -> Self {
+    /// Answers with a report and status 200.
+    pub(super) fn ok(value: &impl Serialize) -> Self {
         match serde_json::to_vec(value) {
             Ok(body) => Self { status: StatusCode::OK, body: body.into(), retry_after: None },
             Err(error) => {
@@ -28,8 +28,8 @@ impl Reply {
         }
     }
 
-    /// A refusal.
-    pub fn refused(refusal: &Refusal, retry_after: Option<u64>) -> Self {
+    /// Answers with a refusal and its status.
+    pub(super) fn refused(refusal: &Refusal, retry_after: Option<u64>) -> Self {
         let body = serde_json::to_vec(refusal).unwrap_or_default().into();
         let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { status, body, retry_after }

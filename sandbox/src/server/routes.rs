@@ -1,4 +1,4 @@
-//! The routes, and the way of a request that runs programs: token, head, body, then its endpoint.
+//! The routes, and the steps of a request that runs programs: token, head, body, then its endpoint.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,7 +24,7 @@ use crate::metrics::Repeat;
 const OPENAPI: &str = include_str!("openapi.json");
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Everything that is served.
+/// Routes of everything that is served.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let mut router = Router::new()
         .route("/healthz", get(health))
@@ -64,7 +64,7 @@ async fn answer(app: &Arc<App>, endpoint: Endpoint, request: Request) -> Result<
         return Ok(endpoint.answer(app.clone(), caller, body).await);
     };
     let (key, deadline) = ((caller.client.clone(), endpoint.path(), id), caller.deadline);
-    // The body is needed for the comparison too; an async block that never runs costs nothing.
+    // The lookup needs the body too. A repeat's work is never polled, so it costs nothing.
     let work = endpoint.answer(app.clone(), caller, body.clone());
     let running = match app.repeats.find_or_start(key, &body, work) {
         Found::Remembered(reply) => {
@@ -83,7 +83,7 @@ async fn answer(app: &Arc<App>, endpoint: Endpoint, request: Request) -> Result<
         }
     };
     match deadline {
-        // The first request's deadline may be later than this one's.
+        // The request that this one joins may have a later deadline.
         Some(deadline) => match tokio::time::timeout_at(deadline.into(), running).await {
             Ok(reply) => Ok(reply),
             Err(_) => Err(SandboxError::DeadlinePassed.into()),

@@ -120,7 +120,7 @@ async fn a_server_that_does_not_answer_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = one_worker().await;
     let urls = vec![format!("http://{}", silent.local_addr().unwrap()), server.url()];
-    let client = Client::with_options(urls, ClientOptions { attempt_seconds: 1.0, ..impatient() }).unwrap();
+    let client = Client::with_options(urls, ClientOptions { attempt_seconds: 5.0, ..impatient() }).unwrap();
     let mut tasks = JoinSet::new();
     for _ in 0..4 {
         let client = client.clone();

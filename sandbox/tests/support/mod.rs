@@ -1,10 +1,12 @@
-//! What tests of both engines share.
+//! What the tests share: a server on a given engine, and a process of its own for a test that counts processes.
+
+use std::process::Command;
 
 use sandbox::{SandboxError, ServerConfig, ServerHandle, serve};
 use sandbox_api::{Client, EngineKind};
 
 /// A server whose programs run on `engine`, and a client of it; `None` where the wasm engine is not set up.
-pub async fn server(engine: EngineKind, workers: usize) -> Option<(ServerHandle, Client)> {
+pub(crate) async fn server(engine: EngineKind, workers: usize) -> Option<(ServerHandle, Client)> {
     let config = ServerConfig {
         workers,
         worker: Some(env!("CARGO_BIN_EXE_sandbox-worker").into()),
@@ -22,4 +24,21 @@ pub async fn server(engine: EngineKind, workers: usize) -> Option<(ServerHandle,
         }
         Err(error) => panic!("{error}"),
     }
+}
+
+/// Set in the process that [`is_alone`] starts.
+const ALONE: &str = "PONDER_TEST_IS_ALONE";
+
+/// Runs the test called `name` once more in a process of its own, for tests that look at every child of their process.
+/// True in that process. False in the one that started it, once the test has passed there.
+pub(crate) fn is_alone(name: &str) -> bool {
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let tests = std::env::current_exe().expect("this program has a path");
+    let output = Command::new(tests).args([name, "--exact", "--nocapture"]).env(ALONE, "1").output();
+    let output = output.expect("this program starts once more");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{name} in a process of its own:\n{said}");
+    false
 }

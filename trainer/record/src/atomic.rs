@@ -1,60 +1,71 @@
-//! Writes that are either there whole or not there: to a temporary name beside the target, flushed to disk, then renamed.
-//! Must not know what it writes.
+//! Atomic writes: to a temporary name beside the target, flushed to disk, then renamed. Must not know what is written.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use crate::error::RecordError;
 
-/// The end of every temporary name; files and folders with it are remains of an interrupted write and may be removed.
+/// End of every temporary name. A file or folder that has it is left over from an interrupted write and may be removed.
 pub const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// Replaces the file at `path` by `bytes`; its folder is made when it is missing. After an error the old file is untouched.
-pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Replaces the file at `path` by `bytes`; a missing folder is made.
+///
+/// # Errors
+/// The system refuses. The old file is then untouched.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
     let temporary = temporary_path(path)?;
     let written = make_parent(path)
         .and_then(|()| write_flushed(&temporary, bytes))
         .and_then(|()| fs::rename(&temporary, path))
         .and_then(|()| flush_parent(path));
     written.map_err(|error| {
-        // The write's own error is what matters; what is left of the temporary file is removed by the next resume.
+        // The error of the write is the one to report; the next resume removes a temporary file that stays.
         let _ = fs::remove_file(&temporary);
         write_error(path, error)
     })
 }
 
-/// Makes the folder at `path` out of what `fill` writes into the temporary folder it is handed. An older folder of that name is
-/// replaced. After an error in `fill` there is nothing new at `path`.
-pub fn write_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+/// Makes the folder at `path`: `fill` writes the content into a temporary folder, which then takes the name. An older
+/// folder of that name is replaced.
+///
+/// # Errors
+/// `fill` fails, or the system refuses. After an error in `fill`, `path` is as it was.
+pub fn write_folder<E>(path: &Path, fill: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), RecordError>
+where
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
     let temporary = temporary_path(path)?;
     let name = |error| write_error(path, error);
     make_parent(path).map_err(name)?;
     remove_if_there(&temporary).map_err(name)?;
     fs::create_dir(&temporary).map_err(name)?;
-    let filled = fill(&temporary).and_then(|()| flush_tree(&temporary).map_err(name));
-    if let Err(error) = filled {
+    let filled: Result<(), Box<dyn Error + Send + Sync>> =
+        fill(&temporary).map_err(Into::into).and_then(|()| Ok(flush_tree(&temporary).map_err(name)?));
+    if let Err(source) = filled {
         let _ = fs::remove_dir_all(&temporary);
-        return Err(error.context(format!("cannot write {}", path.display())));
+        return Err(RecordError::Fill { path: path.to_owned(), source });
     }
     remove_if_there(path).map_err(name)?;
     fs::rename(&temporary, path).map_err(name)?;
     flush_parent(path).map_err(name)
 }
 
-/// An error of writing `path`, with what to do about it when the disk is full.
-pub fn write_error(path: &Path, error: io::Error) -> anyhow::Error {
+/// The system's error while `path` was written, told apart by whether the disk is full.
+pub(crate) fn write_error(path: &Path, error: io::Error) -> RecordError {
+    let path = path.to_owned();
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => anyhow!(
-            "the disk is full: cannot write {} ({error}); free some space, then continue with --resume",
-            path.display()
-        ),
-        _ => anyhow!(error).context(format!("cannot write {}", path.display())),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => RecordError::DiskFull { path, reason: error },
+        _ => RecordError::Write { path, source: error },
     }
 }
 
-/// Removes a file or a whole folder; nothing there is no error.
+/// Removes a file or a whole folder.
+///
+/// # Errors
+/// The system refuses. A path where nothing stands is no error.
 pub fn remove_if_there(path: &Path) -> io::Result<()> {
     let removed = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
@@ -67,8 +78,8 @@ pub fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-fn temporary_path(path: &Path) -> Result<PathBuf> {
-    let name = path.file_name().with_context(|| format!("{} does not name a file", path.display()))?;
+fn temporary_path(path: &Path) -> Result<PathBuf, RecordError> {
+    let name = path.file_name().ok_or_else(|| RecordError::NoFileName { path: path.to_owned() })?;
     let mut hidden = OsString::from(".");
     hidden.push(name);
     hidden.push(TEMPORARY_SUFFIX);
@@ -128,7 +139,7 @@ mod tests {
         let path = folder.path().join("step_00001");
         let error = write_folder(&path, |temporary| {
             fs::write(temporary.join("half"), b"half")?;
-            Err(anyhow!("the weights are on fire"))
+            Err(io::Error::other("the weights are on fire"))
         })
         .unwrap_err();
         assert!(format!("{error:#}").contains("step_00001"), "{error:#}");
@@ -139,8 +150,8 @@ mod tests {
     fn a_folder_replaces_an_older_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("step_00001");
-        write_folder(&path, |new| Ok(fs::write(new.join("old"), b"1")?)).unwrap();
-        write_folder(&path, |new| Ok(fs::write(new.join("new"), b"2")?)).unwrap();
+        write_folder(&path, |new| fs::write(new.join("old"), b"1")).unwrap();
+        write_folder(&path, |new| fs::write(new.join("new"), b"2")).unwrap();
         assert!(path.join("new").exists() && !path.join("old").exists());
     }
 

@@ -1,8 +1,36 @@
-//! What a run leaves on disk: the run folder, metrics, rollouts.
-//! Knows nothing about models, devices or training: it is handed plain values and writes them so that a crash or a full disk
-//! never leaves half a file behind.
+//! The record of a run on disk: the run folder, metrics, rollouts.
+//! Knows nothing about models, devices or training: it is handed plain values and writes them so that a crash or a full
+//! disk never leaves half a file behind.
+//!
+//! # Example
+//! A run records a step, and reads it back:
+//!
+//! ```
+//! use record::metrics::{Metrics, MetricsWriter, read_metrics};
+//! use record::names::{ACCURACY, REWARD_MEAN};
+//! use record::run_folder::RunFolder;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let parent = tempfile::tempdir()?;
+//! let run = RunFolder::create(&parent.path().join("my-run"))?;
+//!
+//! let mut metrics = Metrics::new();
+//! metrics.set(REWARD_MEAN, 0.25);
+//! metrics.set(ACCURACY.of("math"), 0.5);
+//! MetricsWriter::open(&run.metrics())?.append(1, &metrics)?;
+//!
+//! let steps = read_metrics(&run.metrics())?;
+//! assert_eq!(steps[0].step(), Some(1));
+//! assert_eq!(steps[0].get("accuracy/math"), Some(0.5));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod atomic;
+mod error;
 pub mod metrics;
+pub mod names;
 pub mod rollouts;
 pub mod run_folder;
+
+pub use error::RecordError;

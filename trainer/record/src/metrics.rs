@@ -1,24 +1,23 @@
-//! Metrics of a run: named numbers, one JSON object a step in `metrics.jsonl`.
-//! Must not know what a metric means. Names are `group/name`; `step` leads every line, and `seconds` is by convention the
-//! step's own wall-clock time.
+//! Metrics of a run: named numbers, one JSON object a step in `metrics.jsonl`, each line led by `step`.
+//! Must not know what a metric means: [`crate::names`] says that.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Map, Value};
 
 use crate::atomic;
+use crate::error::RecordError;
 
-/// Named numbers in the order in which they were first set. A value that is not finite means "not known".
+/// Named numbers in the order in which they were first set. A value that is not finite stands for "not known".
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metrics {
     values: Vec<(String, f64)>,
 }
 
 impl Metrics {
-    /// No metric yet.
+    /// Without any metric.
     pub fn new() -> Self {
         Self::default()
     }
@@ -32,24 +31,24 @@ impl Metrics {
         }
     }
 
-    /// Takes over every metric of `other`.
+    /// Sets every metric of `other`.
     pub fn merge(&mut self, other: Metrics) {
         for (name, value) in other.values {
             self.set(name, value);
         }
     }
 
-    /// One metric; `None` when it was never set.
+    /// The value of one metric; `None` when it was never set.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.values.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
 
-    /// All metrics in order.
+    /// All metrics with their values, in the order in which they were first set.
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.values.iter().map(|(name, value)| (name.as_str(), *value))
     }
 
-    /// The step a line of `metrics.jsonl` belongs to.
+    /// The step that a line of `metrics.jsonl` is of.
     pub fn step(&self) -> Option<u64> {
         self.get("step").filter(|step| *step >= 0.0 && step.fract() == 0.0).map(|step| step as u64)
     }
@@ -67,19 +66,21 @@ impl Metrics {
         format!("{}\n", Value::Object(object))
     }
 
-    fn from_line(line: &str) -> Result<Self> {
-        let object: Map<String, Value> = serde_json::from_str(line).context("not a JSON object")?;
+    /// The metrics of one line; an error is the reason in words.
+    fn from_line(line: &str) -> Result<Self, String> {
+        let object: Map<String, Value> =
+            serde_json::from_str(line).map_err(|error| format!("not a JSON object: {error}"))?;
         let mut metrics = Self::new();
         for (name, value) in object {
             let number = match &value {
                 Value::Null => f64::NAN,
                 Value::Number(number) => number.as_f64().unwrap_or(f64::NAN),
-                _ => bail!("field `{name}` is {value}; a metric is a number or null"),
+                _ => return Err(format!("field `{name}` is {value}; a metric is a number or null")),
             };
             metrics.set(name, number);
         }
         if metrics.step().is_none() {
-            bail!("field `step` is missing or not a count");
+            return Err("field `step` is missing or not a count".to_owned());
         }
         Ok(metrics)
     }
@@ -95,7 +96,7 @@ impl<N: Into<String>> FromIterator<(N, f64)> for Metrics {
     }
 }
 
-/// Appends lines to a `metrics.jsonl`; each line is on disk when [`MetricsWriter::append`] returns.
+/// Appends lines to a `metrics.jsonl`. A line is on disk once [`MetricsWriter::append`] has returned.
 #[derive(Debug)]
 pub struct MetricsWriter {
     path: PathBuf,
@@ -103,8 +104,11 @@ pub struct MetricsWriter {
 }
 
 impl MetricsWriter {
-    /// Opens the file for appending, and makes it when it is missing.
-    pub fn open(path: &Path) -> Result<Self> {
+    /// Opens the file for appending; a missing file is made.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn open(path: &Path) -> Result<Self, RecordError> {
         let file = OpenOptions::new()
             .create(true)
             .append(true)
@@ -113,8 +117,11 @@ impl MetricsWriter {
         Ok(Self { path: path.to_path_buf(), file })
     }
 
-    /// Writes one step. When the disk is full no part of the line stays.
-    pub fn append(&mut self, step: u64, metrics: &Metrics) -> Result<()> {
+    /// Writes the line of one step. When the disk is full no part of the line stays.
+    ///
+    /// # Errors
+    /// The system refuses, or the disk is full.
+    pub fn append(&mut self, step: u64, metrics: &Metrics) -> Result<(), RecordError> {
         let written = self.try_append(metrics.to_line(step).as_bytes());
         written.map_err(|error| atomic::write_error(&self.path, error))
     }
@@ -122,16 +129,19 @@ impl MetricsWriter {
     fn try_append(&mut self, line: &[u8]) -> io::Result<()> {
         let length = self.file.metadata()?.len();
         self.file.write_all(line).and_then(|()| self.file.sync_data()).inspect_err(|_| {
-            // The first error is the one to report; a torn last line is also dropped by the reader.
+            // The first error is the one to report; the reader drops a torn last line too.
             let _ = self.file.set_len(length);
         })
     }
 }
 
-/// All lines of a `metrics.jsonl`. A bad line is an error that names file and line, except a last line without its line break:
-/// that one is a write which was cut off, and is left out.
-pub fn read_metrics(path: &Path) -> Result<Vec<Metrics>> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+/// All lines of a `metrics.jsonl`. A last line without its line break is left out: its write was cut off.
+///
+/// # Errors
+/// The file cannot be read, or another line is no metrics: the error names file and line.
+pub fn read_metrics(path: &Path) -> Result<Vec<Metrics>, RecordError> {
+    let text =
+        fs::read_to_string(path).map_err(|error| RecordError::Read { path: path.to_owned(), source: error.into() })?;
     let mut rows = Vec::new();
     for (index, line) in text.split_inclusive('\n').enumerate() {
         if line.trim().is_empty() {
@@ -142,14 +152,14 @@ pub fn read_metrics(path: &Path) -> Result<Vec<Metrics>> {
             Err(_) if !line.ends_with('\n') => {
                 tracing::warn!(file = %path.display(), line = index + 1, "the last line was cut off; it is left out");
             }
-            Err(error) => return Err(anyhow!("{}:{}: {error:#}", path.display(), index + 1)),
+            Err(reason) => return Err(RecordError::BadLine { path: path.to_owned(), line: index + 1, reason }),
         }
     }
     Ok(rows)
 }
 
 /// Removes the lines of later steps; a missing file is left missing.
-pub(super) fn truncate_after(path: &Path, step: u64) -> Result<()> {
+pub(crate) fn truncate_after(path: &Path, step: u64) -> Result<(), RecordError> {
     if !path.exists() {
         return Ok(());
     }

@@ -1,90 +1,104 @@
-//! Rollouts of a step as one Parquet file (zstd): what was asked, what was sampled with its logprobs, and how it was judged.
+//! Rollouts of a step as one Parquet file (zstd): prompt, completion with its logprobs, verdict, reward and advantage.
 //! Must not know how rewards or advantages are computed.
 
+use std::error::Error;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float32Builder, GenericListBuilder, ListArray, MapArray,
     MapBuilder, PrimitiveArray, PrimitiveBuilder, RecordBatch, StringArray, StringBuilder, UInt32Array, UInt64Array,
 };
 use arrow::datatypes::{ArrowPrimitiveType, Float32Type, UInt32Type, UInt64Type};
+use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
 use crate::atomic;
+use crate::error::RecordError;
 
-/// One completion of one task, with everything that was known about it when the policy was updated.
+/// One completion of one task, with all that was known of it when the policy was updated.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RolloutRow {
-    /// The step whose update it was sampled for.
+    /// Step whose update the completion was sampled for, counted from 1.
     pub step: u64,
-    /// The task's id; rows of one step with one id are a group.
+    /// Id of the task; the rows of one step with the same id are a group.
     pub task_id: String,
-    /// The task's kind: `math`, `code`, `instruction_following`, ...
+    /// Kind of the task: `math`, `code`, `instruction_following`, ...
     pub task_kind: String,
-    /// The dataset the task came from.
+    /// Name of the dataset that the task is from.
     pub source: String,
-    /// Which sample of the group, from 0.
+    /// Place of the completion in its group, counted from 0.
     pub sample_index: u32,
-    /// The prompt as text, chat template included.
+    /// Prompt as text, chat template included.
     pub prompt: String,
-    /// The completion as text.
+    /// Completion as text.
     pub completion: String,
-    /// The completion's tokens.
+    /// Token ids of the completion.
     pub completion_ids: Vec<u32>,
-    /// Recorded while sampling, one a token, in nats.
+    /// Logprobs in nats that were recorded while sampling, one for each token of the completion.
     pub rollout_logprobs: Vec<f32>,
-    /// Recomputed before the update, one a token; `None` when the row was not trained on.
+    /// Logprobs in nats under the policy as its update began, one a token; `None` when the row was not trained on.
     pub policy_logprobs: Option<Vec<f32>>,
-    /// Why generation ended: `stop`, `length`, ...
+    /// Reason for the end of the completion: `stop`, `length`, ...
     pub finish_reason: String,
-    /// The version of the weights that sampled it.
+    /// Version of the policy that sampled the completion.
     pub policy_version: u64,
-    /// The reward that went into the advantage.
+    /// Reward that the advantage is made from; not finite when there is none.
     pub reward: f32,
-    /// The advantage; `None` when the group was filtered out.
+    /// Advantage; `None` when the group was left out of the update.
     pub advantage: Option<f32>,
-    /// The verifier's score, 0..=1; `None` when the verifier broke.
+    /// Score of the verdict, 0..=1; `None` when the verifier broke.
     pub verdict_score: Option<f32>,
-    /// The verifier's reason.
+    /// Reason of the verdict, or the verifier's error.
     pub verdict_reason: String,
-    /// The parts of the reward by name.
+    /// Parts of the reward by name.
     pub breakdown: Vec<(String, f32)>,
-    /// Whether the group was kept for the update.
+    /// True when the row was trained on.
     pub kept: bool,
 }
 
 /// Writes the rollouts of a step; the file is there whole or not at all.
-pub fn write_rollouts(path: &Path, rows: &[RolloutRow]) -> Result<()> {
-    let name = || format!("cannot encode the rollouts of {}", path.display());
-    let batch = to_batch(rows).with_context(name)?;
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?)).build();
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).with_context(name)?;
-    writer.write(&batch).with_context(name)?;
-    writer.close().with_context(name)?;
+///
+/// # Errors
+/// The rows do not become Parquet, or the file cannot be written.
+pub fn write_rollouts(path: &Path, rows: &[RolloutRow]) -> Result<(), RecordError> {
+    let bytes = encoded(rows).map_err(|source| RecordError::Encode { path: path.to_owned(), source })?;
     atomic::write_file(path, &bytes)
 }
 
-/// Reads the rollouts of a step. A file that is not Parquet, or lacks a column, is an error that names file and column.
-pub fn read_rollouts(path: &Path) -> Result<Vec<RolloutRow>> {
-    let name = || format!("cannot read {}", path.display());
-    let file = File::open(path).with_context(name)?;
-    let reader =
-        ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build()).with_context(name)?;
+/// Reads the rollouts of a step.
+///
+/// # Errors
+/// The file cannot be read, is not Parquet, or lacks a column; the error names file and column.
+pub fn read_rollouts(path: &Path) -> Result<Vec<RolloutRow>, RecordError> {
+    decoded(path).map_err(|source| RecordError::Read { path: path.to_owned(), source })
+}
+
+fn encoded(rows: &[RolloutRow]) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+    let batch = to_batch(rows)?;
+    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?)).build();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties))?;
+    writer.write(&batch)?;
+    writer.close()?;
+    Ok(bytes)
+}
+
+fn decoded(path: &Path) -> Result<Vec<RolloutRow>, Box<dyn Error + Send + Sync>> {
+    let file = File::open(path)?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)?.build()?;
     let mut rows = Vec::new();
     for batch in reader {
-        from_batch(&batch.with_context(name)?, &mut rows).with_context(name)?;
+        from_batch(&batch?, &mut rows)?;
     }
     Ok(rows)
 }
 
-fn to_batch(rows: &[RolloutRow]) -> Result<RecordBatch> {
+fn to_batch(rows: &[RolloutRow]) -> Result<RecordBatch, ArrowError> {
     let text = |field: fn(&RolloutRow) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(rows.iter().map(field)))
     };
@@ -113,7 +127,7 @@ fn to_batch(rows: &[RolloutRow]) -> Result<RecordBatch> {
         ("breakdown", breakdowns(rows)?, false),
         ("kept", Arc::new(BooleanArray::from_iter(rows.iter().map(|row| Some(row.kept)))), false),
     ];
-    Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
+    RecordBatch::try_from_iter_with_nullable(columns)
 }
 
 fn lists<'a, T: ArrowPrimitiveType>(rows: impl Iterator<Item = Option<&'a [T::Native]>>) -> ArrayRef {
@@ -125,7 +139,7 @@ fn lists<'a, T: ArrowPrimitiveType>(rows: impl Iterator<Item = Option<&'a [T::Na
     Arc::new(builder.finish())
 }
 
-fn breakdowns(rows: &[RolloutRow]) -> Result<ArrayRef> {
+fn breakdowns(rows: &[RolloutRow]) -> Result<ArrayRef, ArrowError> {
     let mut builder = MapBuilder::new(None, StringBuilder::new(), Float32Builder::new());
     for row in rows {
         for (name, value) in &row.breakdown {
@@ -137,10 +151,10 @@ fn breakdowns(rows: &[RolloutRow]) -> Result<ArrayRef> {
     Ok(Arc::new(builder.finish()))
 }
 
-fn from_batch(batch: &RecordBatch, rows: &mut Vec<RolloutRow>) -> Result<()> {
+fn from_batch(batch: &RecordBatch, rows: &mut Vec<RolloutRow>) -> Result<(), RecordError> {
     let columns = Columns { batch };
-    let text = |name| -> Result<StringArray> {
-        Ok(columns.get(name)?.as_string_opt().with_context(|| wrong_type(name))?.clone())
+    let text = |name| -> Result<StringArray, RecordError> {
+        Ok(columns.get(name)?.as_string_opt().ok_or_else(|| wrong_type(name))?.clone())
     };
     let [task_id, task_kind, source] = [text("task_id")?, text("task_kind")?, text("source")?];
     let [prompt, completion, finish_reason] = [text("prompt")?, text("completion")?, text("finish_reason")?];
@@ -154,8 +168,8 @@ fn from_batch(batch: &RecordBatch, rows: &mut Vec<RolloutRow>) -> Result<()> {
     let completion_ids = columns.list("completion_ids")?;
     let rollout_logprobs = columns.list("rollout_logprobs")?;
     let policy_logprobs = columns.list("policy_logprobs")?;
-    let breakdown = columns.get("breakdown")?.as_map_opt().with_context(|| wrong_type("breakdown"))?;
-    let kept = columns.get("kept")?.as_boolean_opt().with_context(|| wrong_type("kept"))?;
+    let breakdown = columns.get("breakdown")?.as_map_opt().ok_or_else(|| wrong_type("breakdown"))?;
+    let kept = columns.get("kept")?.as_boolean_opt().ok_or_else(|| wrong_type("kept"))?;
     for row in 0..batch.num_rows() {
         rows.push(RolloutRow {
             step: step.value(row),
@@ -181,42 +195,47 @@ fn from_batch(batch: &RecordBatch, rows: &mut Vec<RolloutRow>) -> Result<()> {
     Ok(())
 }
 
+/// Columns of a batch by name and type.
 struct Columns<'a> {
     batch: &'a RecordBatch,
 }
 
 impl<'a> Columns<'a> {
-    fn get(&self, name: &str) -> Result<&'a ArrayRef> {
-        self.batch.column_by_name(name).with_context(|| format!("column `{name}` is missing"))
+    fn get(&self, name: &str) -> Result<&'a ArrayRef, RecordError> {
+        self.batch.column_by_name(name).ok_or_else(|| RecordError::MissingColumn { column: name.to_owned() })
     }
 
-    fn primitive<T: ArrowPrimitiveType>(&self, name: &str) -> Result<&'a PrimitiveArray<T>> {
-        self.get(name)?.as_primitive_opt::<T>().with_context(|| wrong_type(name))
+    fn primitive<T: ArrowPrimitiveType>(&self, name: &str) -> Result<&'a PrimitiveArray<T>, RecordError> {
+        self.get(name)?.as_primitive_opt::<T>().ok_or_else(|| wrong_type(name))
     }
 
-    fn list(&self, name: &str) -> Result<&'a ListArray> {
-        self.get(name)?.as_list_opt::<i32>().with_context(|| wrong_type(name))
+    fn list(&self, name: &str) -> Result<&'a ListArray, RecordError> {
+        self.get(name)?.as_list_opt::<i32>().ok_or_else(|| wrong_type(name))
     }
 }
 
-fn wrong_type(name: &str) -> String {
-    format!("column `{name}` has another type than this version writes")
+fn wrong_type(name: &str) -> RecordError {
+    RecordError::WrongColumnType { column: name.to_owned() }
 }
 
-fn list_at<T: ArrowPrimitiveType>(column: &ListArray, row: usize, name: &str) -> Result<Option<Vec<T::Native>>> {
+fn list_at<T: ArrowPrimitiveType>(
+    column: &ListArray,
+    row: usize,
+    name: &str,
+) -> Result<Option<Vec<T::Native>>, RecordError> {
     if column.is_null(row) {
         return Ok(None);
     }
     let values = column.value(row);
-    Ok(Some(values.as_primitive_opt::<T>().with_context(|| wrong_type(name))?.values().to_vec()))
+    Ok(Some(values.as_primitive_opt::<T>().ok_or_else(|| wrong_type(name))?.values().to_vec()))
 }
 
-fn breakdown_at(column: &MapArray, row: usize) -> Result<Vec<(String, f32)>> {
+fn breakdown_at(column: &MapArray, row: usize) -> Result<Vec<(String, f32)>, RecordError> {
     let entries = column.value(row);
     let (Some(names), Some(values)) =
         (entries.column(0).as_string_opt::<i32>(), entries.column(1).as_primitive_opt::<Float32Type>())
     else {
-        bail!(wrong_type("breakdown"));
+        return Err(wrong_type("breakdown"));
     };
     Ok((0..entries.len()).map(|index| (names.value(index).to_owned(), values.value(index))).collect())
 }

@@ -1,114 +1,133 @@
-//! One run's folder: where each file of a run lies, and what is cut off when a run resumes from a checkpoint.
+//! The folder of a run: the place of each file, and the cut when a run resumes from a checkpoint.
 //! Must not know what the files contain, except that each line of `metrics.jsonl` has a step.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use anyhow::{Context, Result, bail};
-
 use crate::atomic::{self, TEMPORARY_SUFFIX};
+use crate::error::RecordError;
 use crate::metrics;
 
-/// A run's folder. Steps are counted from 1; files of a step are named `step_00001`.
+/// The folder of a run. Steps are counted from 1; files of a step are named `step_00001`.
 #[derive(Debug, Clone)]
 pub struct RunFolder {
     root: PathBuf,
 }
 
 impl RunFolder {
-    /// Makes the folder of a new run, its parents included. A folder that exists is an error: no run overwrites another.
-    pub fn create(root: &Path) -> Result<Self> {
+    /// Makes the folder of a new run, its parents included.
+    ///
+    /// # Errors
+    /// The folder exists already (no run overwrites another), or the system refuses.
+    pub fn create(root: &Path) -> Result<Self, RecordError> {
         if let Some(parent) = root.parent() {
             fs::create_dir_all(parent).map_err(|error| atomic::write_error(parent, error))?;
         }
         match fs::create_dir(root) {
             Ok(()) => Ok(Self { root: root.to_path_buf() }),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => bail!(
-                "the run folder {} exists already: pass --resume to continue that run, or choose another --run-dir",
-                root.display()
-            ),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(RecordError::FolderExists { path: root.to_owned() })
+            }
             Err(error) => Err(atomic::write_error(root, error)),
         }
     }
 
-    /// Opens the folder of an earlier run. A folder that is missing is an error.
-    pub fn open(root: &Path) -> Result<Self> {
+    /// Opens the folder of an earlier run.
+    ///
+    /// # Errors
+    /// The folder is missing.
+    pub fn open(root: &Path) -> Result<Self, RecordError> {
         if !root.is_dir() {
-            bail!("there is no run folder {}: name the right one, or start a run without --resume", root.display());
+            return Err(RecordError::FolderMissing { path: root.to_owned() });
         }
         Ok(Self { root: root.to_path_buf() })
     }
 
-    /// The folder itself.
+    /// Path of the folder itself.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The resolved configuration of the run.
+    /// Path of the run's resolved configuration.
     pub fn config(&self) -> PathBuf {
         self.root.join("config.toml")
     }
 
-    /// One JSON object a step.
+    /// Path of the run's metrics: one JSON object a step.
     pub fn metrics(&self) -> PathBuf {
         self.root.join("metrics.jsonl")
     }
 
-    /// The rollouts of one step.
+    /// Path of the rollouts of one step.
     pub fn rollouts(&self, step: u64) -> PathBuf {
         self.root.join("rollouts").join(format!("{}.parquet", step_name(step)))
     }
 
-    /// The checkpoint written after one step: a folder.
+    /// Path of the checkpoint after one step, which is a folder.
     pub fn checkpoint(&self, step: u64) -> PathBuf {
         self.root.join("checkpoints").join(step_name(step))
     }
 
-    /// The evaluation figures after one step.
+    /// Path of the evaluation figures after one step.
     pub fn eval(&self, step: u64) -> PathBuf {
         self.root.join("eval").join(format!("{}.json", step_name(step)))
     }
 
-    /// The evaluation figures after the last step that has any; `None` when there are none.
-    pub fn latest_eval(&self) -> Result<Option<PathBuf>> {
+    /// Path of the evaluation figures after the last step that has any; `None` when no step has.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn latest_eval(&self) -> Result<Option<PathBuf>, RecordError> {
         let newest = step_entries(&self.root.join("eval"))?.into_iter().max();
         Ok(newest.map(|(_, path)| path))
     }
 
-    /// The HTML report.
+    /// Path of the HTML report.
     pub fn report(&self) -> PathBuf {
         self.root.join("report.html")
     }
 
-    /// The summary of a whole recipe.
+    /// Path of the summary of a whole recipe.
     pub fn summary(&self) -> PathBuf {
         self.root.join("summary.json")
     }
 
-    /// The newest whole checkpoint and its step; `None` when there is none.
-    pub fn latest_checkpoint(&self) -> Result<Option<(u64, PathBuf)>> {
+    /// Step and path of the newest whole checkpoint; `None` when there is none.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn latest_checkpoint(&self) -> Result<Option<(u64, PathBuf)>, RecordError> {
         Ok(self.checkpoints()?.pop())
     }
 
-    /// Every whole checkpoint with its step, in the order of steps.
-    pub fn checkpoints(&self) -> Result<Vec<(u64, PathBuf)>> {
+    /// Steps and paths of all whole checkpoints, in the order of steps.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn checkpoints(&self) -> Result<Vec<(u64, PathBuf)>, RecordError> {
         let mut checkpoints = step_entries(&self.root.join("checkpoints"))?;
         checkpoints.retain(|(_, path)| path.is_dir());
         checkpoints.sort();
         Ok(checkpoints)
     }
 
-    /// The Parquet files of rollouts with their steps, in the order of steps.
-    pub fn rollout_files(&self) -> Result<Vec<(u64, PathBuf)>> {
+    /// Steps and paths of all Parquet files of rollouts, in the order of steps.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn rollout_files(&self) -> Result<Vec<(u64, PathBuf)>, RecordError> {
         let mut files = step_entries(&self.root.join("rollouts"))?;
         files.retain(|(_, path)| path.extension().is_some_and(|extension| extension == "parquet"));
         files.sort();
         Ok(files)
     }
 
-    /// Makes the folder what it was right after `step`: removes later metrics lines, rollouts and evaluations, and the remains of
-    /// interrupted writes. Checkpoints stay.
-    pub fn truncate_after(&self, step: u64) -> Result<()> {
+    /// Makes the folder what it was right after `step`: removes later lines of metrics, rollouts and evaluations, and
+    /// the remains of interrupted writes. Checkpoints stay.
+    ///
+    /// # Errors
+    /// A folder cannot be listed, or a file neither read, written nor removed.
+    pub fn truncate_after(&self, step: u64) -> Result<(), RecordError> {
         metrics::truncate_after(&self.metrics(), step)?;
         for folder in ["rollouts", "eval"] {
             for (_, path) in step_entries(&self.root.join(folder))?.into_iter().filter(|(found, _)| *found > step) {
@@ -139,22 +158,22 @@ fn file_name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
-fn step_entries(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
+fn step_entries(folder: &Path) -> Result<Vec<(u64, PathBuf)>, RecordError> {
     Ok(entries(folder)?.into_iter().filter_map(|path| Some((step_of(&path)?, path))).collect())
 }
 
-/// What lies in a folder; nothing when the folder is missing.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+/// Paths of all that lies in a folder; none when the folder is missing.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
+    let fail = |source| RecordError::List { path: folder.to_owned(), source };
     let listing = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.with_context(|| format!("cannot list {}", folder.display()))?,
+        other => other.map_err(fail)?,
     };
-    let paths: io::Result<Vec<PathBuf>> = listing.map(|entry| Ok(entry?.path())).collect();
-    paths.with_context(|| format!("cannot list {}", folder.display()))
+    listing.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>().map_err(fail)
 }
 
-fn remove(path: &Path) -> Result<()> {
-    atomic::remove_if_there(path).with_context(|| format!("cannot remove {}", path.display()))
+fn remove(path: &Path) -> Result<(), RecordError> {
+    atomic::remove_if_there(path).map_err(|source| RecordError::Remove { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -185,7 +204,7 @@ mod tests {
             atomic::write_file(&run.rollouts(step), b"rows").unwrap();
             atomic::write_file(&run.eval(step), b"{}").unwrap();
         }
-        atomic::write_folder(&run.checkpoint(2), |folder| Ok(fs::write(folder.join("weights"), b"w")?)).unwrap();
+        atomic::write_folder(&run.checkpoint(2), |folder| fs::write(folder.join("weights"), b"w")).unwrap();
         fs::create_dir(run.root.join("checkpoints/.step_00004.tmp")).unwrap();
 
         assert_eq!(run.latest_checkpoint().unwrap(), Some((2, run.checkpoint(2))));

@@ -1,9 +1,8 @@
-//! Axes: round tick values over a range, and numbers as people write them.
-//! Must not know what is drawn along the axis.
+//! Axes: round ticks over a range, and numbers as people write them. Must not know what is drawn along the axis.
 
-/// How values of a chart are written.
+/// Unit in which the values of a chart are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub(crate) enum Unit {
     /// A bare number.
     Plain,
     /// A share of 0..=1, shown as per cent.
@@ -15,8 +14,8 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// The word the page's script understands.
-    pub fn as_str(self) -> &'static str {
+    /// Name of the unit in the page's script, hover.js.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Percent => "percent",
@@ -25,8 +24,8 @@ impl Unit {
         }
     }
 
-    /// A value with its unit, to about three digits.
-    pub fn show(self, value: f64) -> String {
+    /// The value with its unit, to about three digits.
+    pub(crate) fn show(self, value: f64) -> String {
         match self {
             Self::Percent => format!("{} %", digits(value * 100.0, 1)),
             Self::Seconds => duration(value),
@@ -35,9 +34,9 @@ impl Unit {
     }
 }
 
-/// A range with its ticks; the range may reach past the last tick.
+/// A range with its ticks; the range may reach past the outer ticks.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Axis {
+pub(crate) struct Axis {
     /// Smallest and largest value shown.
     pub range: (f64, f64),
     /// Round values inside the range.
@@ -47,7 +46,7 @@ pub struct Axis {
 
 impl Axis {
     /// An axis over `low..=high` with about `count` ticks; it ends on ticks at both sides.
-    pub fn covering(low: f64, high: f64, count: usize) -> Self {
+    pub(crate) fn covering(low: f64, high: f64, count: usize) -> Self {
         let (low, high) =
             if high - low > f64::EPSILON * high.abs().max(low.abs()) { (low, high) } else { widened(low) };
         let step = round_step((high - low) / count.max(1) as f64);
@@ -57,7 +56,7 @@ impl Axis {
     }
 
     /// An axis over exactly `low..=high` with whole numbers as ticks: for steps. A single step stands in the middle.
-    pub fn steps(low: f64, high: f64, count: usize) -> Self {
+    pub(crate) fn steps(low: f64, high: f64, count: usize) -> Self {
         if high <= low {
             return Self { range: (low - 1.0, low + 1.0), ticks: vec![low], step: 1.0 };
         }
@@ -70,13 +69,13 @@ impl Axis {
         Self { range, ticks: (0..=count).map(|index| (first + index as f64) * step).collect(), step }
     }
 
-    /// Where a value lies in the range: 0 at its low end, 1 at its high end.
-    pub fn place(&self, value: f64) -> f64 {
+    /// Place of a value in the range: 0 at the low end, 1 at the high end.
+    pub(crate) fn place(&self, value: f64) -> f64 {
         (value - self.range.0) / (self.range.1 - self.range.0)
     }
 
-    /// A tick's text, with as many digits as its neighbours need.
-    pub fn label(&self, tick: f64, unit: Unit) -> String {
+    /// Text of a tick, with the digits that tell it from the next.
+    pub(crate) fn label(&self, tick: f64, unit: Unit) -> String {
         let largest = self.range.0.abs().max(self.range.1.abs());
         match unit {
             Unit::Percent => format!("{} %", digits(tick * 100.0, decimals(self.step * 100.0))),
@@ -89,8 +88,8 @@ impl Axis {
     }
 }
 
-/// A number to three or four digits: 0.0123, 4.57, 812, 12.3k, 1.5e-6.
-pub fn number(value: f64) -> String {
+/// The number to three or four digits: 0.0123, 4.57, 812, 12.3k, 1.5e-6.
+pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     match size {
         _ if value == 0.0 => "0".to_owned(),
@@ -105,7 +104,7 @@ pub fn number(value: f64) -> String {
 }
 
 /// Seconds as 850 ms, 12.3 s, 4 min 10 s, 2 h 5 min.
-pub fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.round() as i64;
     match seconds {
         s if s < 0.0 => format!("-{}", duration(-s)),
@@ -118,7 +117,7 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// Fixed decimals without trailing zeros.
+/// The value to so many decimals, without trailing zeros.
 fn digits(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
@@ -146,7 +145,7 @@ fn decimals(step: f64) -> usize {
     decimals
 }
 
-/// The smallest of 1, 2, 2.5, 5, 10 times a power of ten that is no smaller than `raw`.
+/// Smallest of 1, 2, 2.5, 5, 10 times a power of ten that is no smaller than `raw`.
 fn round_step(raw: f64) -> f64 {
     let power = 10f64.powf(raw.log10().floor());
     let choices = [1.0, 2.0, 2.5, 5.0, 10.0];

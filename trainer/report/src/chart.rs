@@ -1,5 +1,5 @@
 //! Charts as inline SVG: lines with the raw points behind a smoothed curve, and stacked areas.
-//! Must not know which metric it draws. Colours are classes `c0`..`c7` of the page's style sheet.
+//! Must not know which metric is drawn. Colours are classes `c0`..`c7` of the page's style sheet.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -17,14 +17,14 @@ const RIGHT: f64 = 10.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 26.0;
 const COLOURS: usize = 8;
-/// Points drawn of one series.
+/// Most points drawn of one series; more are thinned.
 const POINTS: usize = 300;
-/// Series with fewer points are drawn as they are, with a dot each.
+/// Least number of points of a series that is smoothed; shorter ones are drawn as they are, a dot a point.
 const SMOOTH_FROM: usize = 16;
 
-/// What the value axis must contain.
+/// Least range of the value axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Range {
+pub(crate) enum Range {
     /// The values and no more.
     Tight,
     /// Zero and the values.
@@ -33,23 +33,19 @@ pub enum Range {
     Whole,
 }
 
-/// One chart.
-pub struct Chart {
-    /// The heading.
+/// A chart of at least one series.
+pub(crate) struct Chart {
     pub title: String,
-    /// How values are written.
     pub unit: Unit,
-    /// What the value axis must contain.
     pub range: Range,
-    /// Whether series are parts of a sum, drawn on top of one another.
+    /// True for series that are parts of a sum, drawn on top of one another.
     pub stacked: bool,
-    /// What is drawn; at least one series.
     pub series: Vec<Series>,
 }
 
 impl Chart {
-    /// The chart with its heading and legend: a `figure`.
-    pub fn draw(&self) -> String {
+    /// The chart with its heading and legend, as a `figure` element.
+    pub(crate) fn draw(&self) -> String {
         let svg = if self.stacked { self.draw_stacked() } else { self.draw_lines() };
         format!("<figure><figcaption><h4>{}</h4>{}</figcaption>{svg}</figure>\n", escape(&self.title), self.legend())
     }
@@ -112,8 +108,8 @@ impl Chart {
             self.series.iter().map(|series| json!({"n": series.label, "p": hover_points(series)})).collect();
         let data = json!({"x": [frame.x.range.0, frame.x.range.1], "unit": self.unit.as_str(), "series": shown});
         format!(
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\" data-left=\"{LEFT}\" data-right=\"{}\" \
-             data-chart=\"{}\">{}{body}<line class=\"cursor\" y1=\"{TOP}\" y2=\"{}\"/></svg>",
+            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\" data-left=\"{LEFT}\" \
+             data-right=\"{}\" data-chart=\"{}\">{}{body}<line class=\"cursor\" y1=\"{TOP}\" y2=\"{}\"/></svg>",
             escape(&self.title),
             WIDTH - RIGHT,
             escape(&data.to_string()),
@@ -123,7 +119,7 @@ impl Chart {
     }
 }
 
-/// The drawing area with its two axes.
+/// Drawing area with its two axes.
 struct Frame {
     x: Axis,
     y: Axis,

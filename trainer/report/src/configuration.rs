@@ -1,13 +1,12 @@
-//! The run's saved configuration: a table for each section, folded away.
-//! Must not know which keys there are.
+//! The saved configuration of a run: a table for each section, folded away. Must not know which keys there are.
 
 use std::fmt::Write;
 
 use super::html::escape;
 use super::run_data::RunData;
 
-/// The configuration as a folded block; nothing when the run has none.
-pub fn section(run: &RunData) -> String {
+/// The configuration as a folded block; empty when the run has none.
+pub(crate) fn section(run: &RunData) -> String {
     let Some(config) = run.config.as_ref().filter(|config| !config.is_empty()) else {
         return String::new();
     };
@@ -25,6 +24,7 @@ pub fn section(run: &RunData) -> String {
     out + "</div></details>"
 }
 
+/// Path of a table, and its scalars as key and text.
 type Group = (String, Vec<(String, String)>);
 
 /// Scalars of each table under the table's dotted path, outer tables first.

@@ -1,11 +1,11 @@
-//! The page around the sections: escaping, the style sheet, the script that shows values under the pointer.
-//! Must not know what the page is about. Nothing is loaded from outside the page.
+//! The page around the sections: escaping, the style sheet, the script that shows values under the pointer. Nothing is
+//! loaded from outside the page. Must not know what the page is about.
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("hover.js");
 
-/// Text made safe for element content and for quoted attributes. Control characters that HTML forbids become `\u{fffd}`.
-pub fn escape(text: &str) -> String {
+/// Text made safe for element content and quoted attributes. Control characters that HTML forbids become `\u{fffd}`.
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     for character in text.chars() {
         match character {
@@ -22,13 +22,15 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// The whole document. `title` is text, `body` is HTML.
-pub fn page(title: &str, body: &str) -> String {
+/// The document around `body`, which is HTML; `title` is plain text.
+pub(crate) fn page(title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{} · run report</title>\n<style>\n{STYLE}</style>\n</head>\n\
-         <body>\n<main>\n{body}\n</main>\n<div id=\"hover\" hidden></div>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{} · run report</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n\
+         <body>\n<main>\n{body}\n</main>\n<div id=\"hover\" hidden></div>\n\
+         <script>\n{SCRIPT}</script>\n</body>\n</html>\n",
         escape(title)
     )
 }

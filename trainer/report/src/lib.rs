@@ -1,5 +1,26 @@
-//! The report of a run: one self-contained HTML page, read from the run's folder and nothing else.
-//! Must not know how a metric was computed; what is missing in the folder is said on the page and fails nothing.
+//! The report of a run: one self-contained HTML page, read from the run's folder and nothing else. The page names what
+//! is missing in the folder; that fails nothing. Must not know how a metric was computed.
+//!
+//! # Example
+//! A run of one step becomes a page:
+//!
+//! ```
+//! use record::metrics::{Metrics, MetricsWriter};
+//! use record::names::REWARD_MEAN;
+//! use record::run_folder::RunFolder;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let parent = tempfile::tempdir()?;
+//! let run = RunFolder::create(&parent.path().join("my-run"))?;
+//! let mut metrics = Metrics::new();
+//! metrics.set(REWARD_MEAN, 0.25);
+//! MetricsWriter::open(&run.metrics())?.append(1, &metrics)?;
+//!
+//! let page = report::write_report(run.root())?;
+//! assert!(std::fs::read_to_string(page)?.contains("<h1>my-run</h1>"));
+//! # Ok(())
+//! # }
+//! ```
 
 mod axis;
 mod chart;
@@ -21,8 +42,11 @@ use record::atomic;
 use record::run_folder::RunFolder;
 use run_data::RunData;
 
-/// Writes `run/report.html` and returns its path. `run` is the folder of one training run, or of a recipe whose sub-folders are
-/// training runs; a recipe gets one section for each. It is an error when `run` is no folder or cannot be written to.
+/// Writes `run/report.html` and returns its path. `run` is the folder of one training run, or of a recipe whose
+/// sub-folders are training runs; a recipe gets one section for each.
+///
+/// # Errors
+/// `run` is no folder, or cannot be written to.
 pub fn write_report(run: &Path) -> Result<PathBuf> {
     let path = RunFolder::open(run)?.report();
     atomic::write_file(&path, page(run)?.as_bytes())?;
@@ -48,7 +72,7 @@ fn page(run: &Path) -> Result<String> {
     Ok(html::page(&name, &body))
 }
 
-/// One training run: its key figures, configuration, charts and traces, and what its folder lacks.
+/// Section of one training run: key figures, configuration, charts, traces, and notes of what the folder lacks.
 fn run_section(run: &RunData) -> String {
     let mut out = header::tiles(run);
     out.push_str(&configuration::section(run));

@@ -1,25 +1,27 @@
-//! Which metrics share a chart, and in what order the charts stand. Metrics that no panel names come last, grouped by prefix.
-//! Must not know how a chart is drawn.
+//! Panels: the metrics that share a chart, as `record::names` says, and the order of the charts. Metrics without a
+//! panel come last, grouped by prefix. Must not know how a chart is drawn.
 
 use std::fmt::Write;
 
 use record::metrics::Metrics;
+use record::names;
 
 use super::axis::Unit;
 use super::chart::{Chart, Range};
 use super::html::escape;
 use super::series::Series;
 
-/// Series in one chart at most.
+/// Most series in one chart.
 const SERIES: usize = 8;
-/// In a panel of mixed metrics, series that differ by more than this factor get charts of their own.
+/// Factor by which the series of one chart may differ in a panel of mixed metrics.
 const MAGNITUDE: f64 = 20.0;
 
+/// A chart, or several where magnitudes differ: of the metrics whose entry in `record::names` has its title.
 struct Panel {
     section: &'static str,
     title: &'static str,
-    /// Names with `*` for any text; a metric goes to the first panel that names it.
-    names: &'static [&'static str],
+    /// Pattern whose `*` is a metric's text in the legend; the whole name where it does not fit.
+    legend: &'static str,
     unit: Unit,
     range: Range,
     layout: Layout,
@@ -38,12 +40,12 @@ enum Layout {
 const fn panel(
     section: &'static str,
     title: &'static str,
-    names: &'static [&'static str],
+    legend: &'static str,
     unit: Unit,
     range: Range,
     layout: Layout,
 ) -> Panel {
-    Panel { section, title, names, unit, range, layout }
+    Panel { section, title, legend, unit, range, layout }
 }
 
 use Layout::{Mixed, Shared, Stacked};
@@ -51,46 +53,37 @@ use Range::{FromZero, Tight, Whole};
 use Unit::{Count, Percent, Plain, Seconds};
 
 const PANELS: &[Panel] = &[
-    panel("Learning", "Reward", &["reward/mean", "reward", "reward_mean"], Plain, Tight, Shared),
-    panel("Learning", "Accuracy by kind of task", &["accuracy/*"], Percent, Whole, Shared),
-    panel("Learning", "Held-out pass@1", &["eval/*/pass@1"], Percent, Whole, Shared),
-    panel("Learning", "Held-out pass@k", &["eval/*/pass@k"], Percent, Whole, Shared),
-    panel("Learning", "Held-out score", &["eval/*/score"], Plain, FromZero, Shared),
-    panel("Learning", "Accuracy", &["accuracy", "*/accuracy"], Percent, Whole, Shared),
-    panel("Learning", "Reward in parts", &["reward/*"], Plain, Tight, Mixed),
-    panel("Learning", "Groups", &["group/*", "groups/*"], Count, FromZero, Mixed),
-    panel("Learning", "Verifier errors", &["verifier/errors", "eval/*/verifier_errors"], Count, FromZero, Shared),
-    panel("Learning", "Maths verdicts", &["verify/math/*"], Count, FromZero, Shared),
-    panel("Learning", "Masked completions", &["verify/masked"], Count, FromZero, Shared),
-    panel("Completions", "Completion length, tokens", &["completion/tokens*"], Count, FromZero, Shared),
-    panel("Completions", "Truncated completions", &["completion/truncated*"], Percent, FromZero, Shared),
-    panel("Completions", "Held-out length, tokens", &["eval/*/completion_tokens*"], Count, FromZero, Shared),
-    panel("Completions", "Held-out truncated", &["eval/*/truncated"], Percent, FromZero, Shared),
-    panel("Completions", "Completions", &["completion/*"], Plain, FromZero, Mixed),
-    panel("Policy", "Entropy", &["policy/entropy*", "entropy"], Plain, FromZero, Shared),
-    panel("Policy", "KL", &["policy/kl*", "kl/*", "kl"], Plain, FromZero, Mixed),
-    panel("Policy", "Clip fraction", &["*clip_fraction*", "policy/clip*"], Percent, FromZero, Shared),
-    panel("Policy", "Largest ratio", &["*ratio_max*"], Plain, FromZero, Shared),
-    panel("Policy", "Rollout against training", &["mismatch/*"], Plain, FromZero, Mixed),
-    panel("Optimisation", "Loss", &["loss", "loss/*", "*/loss"], Plain, Tight, Mixed),
-    panel("Optimisation", "Gradient norm", &["*grad_norm*", "*gradient_norm*"], Plain, FromZero, Shared),
-    panel("Optimisation", "Learning rate", &["lr", "*/lr", "*learning_rate*"], Plain, FromZero, Shared),
-    panel("Optimisation", "Updates", &["policy/version", "policy/skipped_updates"], Count, FromZero, Mixed),
-    panel("Optimisation", "Batch", &["batch/*"], Count, FromZero, Mixed),
-    panel("Speed", "Step time", &["seconds", "time/step", "time/total"], Seconds, FromZero, Shared),
-    panel("Speed", "Step time by part", &["time/*"], Seconds, FromZero, Stacked),
-    panel(
-        "Speed",
-        "Tokens per second",
-        &["throughput/*_tokens_per_second", "*tokens_per_second*"],
-        Count,
-        FromZero,
-        Shared,
-    ),
-    panel("Speed", "Memory", &["memory/*"], Count, FromZero, Mixed),
+    panel("Learning", "Reward", "*", Plain, Tight, Shared),
+    panel("Learning", "Accuracy by kind of task", "*", Percent, Whole, Shared),
+    panel("Learning", "Held-out pass@1", "*", Percent, Whole, Shared),
+    panel("Learning", "Held-out score", "*", Plain, FromZero, Shared),
+    panel("Learning", "Accuracy", "*", Percent, Whole, Shared),
+    panel("Learning", "Reward in parts", "reward/*", Plain, Tight, Mixed),
+    panel("Learning", "Groups", "groups/*", Count, FromZero, Mixed),
+    panel("Learning", "Verifier errors", "*", Count, FromZero, Shared),
+    panel("Learning", "Maths verdicts", "*", Count, FromZero, Shared),
+    panel("Learning", "Masked completions", "*", Count, FromZero, Shared),
+    panel("Completions", "Completion length, tokens", "completion/tokens_*", Count, FromZero, Shared),
+    panel("Completions", "Truncated completions", "*", Percent, FromZero, Shared),
+    panel("Completions", "Held-out length, tokens", "*", Count, FromZero, Shared),
+    panel("Completions", "Held-out truncated", "*", Percent, FromZero, Shared),
+    panel("Policy", "Entropy", "*", Plain, FromZero, Shared),
+    panel("Policy", "KL", "policy/kl_*", Plain, FromZero, Mixed),
+    panel("Policy", "Clip fraction", "*", Percent, FromZero, Shared),
+    panel("Policy", "Largest ratio", "*", Plain, FromZero, Shared),
+    panel("Policy", "Rollout against training", "mismatch/*", Plain, FromZero, Mixed),
+    panel("Optimisation", "Loss", "*", Plain, Tight, Mixed),
+    panel("Optimisation", "Gradient norm", "*", Plain, FromZero, Shared),
+    panel("Optimisation", "Learning rate", "*", Plain, FromZero, Shared),
+    panel("Optimisation", "Updates", "*", Count, FromZero, Mixed),
+    panel("Optimisation", "Batch", "batch/*", Count, FromZero, Mixed),
+    panel("Speed", "Step time", "*", Seconds, FromZero, Shared),
+    panel("Speed", "Step time by part", "time/*", Seconds, FromZero, Stacked),
+    panel("Speed", "Tokens per second", "throughput/*_tokens_per_second", Count, FromZero, Shared),
+    panel("Speed", "Memory", "memory/*", Count, FromZero, Mixed),
 ];
 
-/// The panels that a run of reinforcement learning is expected to fill.
+/// Panels that a run of reinforcement learning is expected to fill.
 const EXPECTED: [&str; 9] = [
     "Reward",
     "Accuracy by kind of task",
@@ -104,7 +97,7 @@ const EXPECTED: [&str; 9] = [
 ];
 
 /// All charts of a run under their section headings; nothing for a run without metrics.
-pub fn charts(rows: &[Metrics]) -> String {
+pub(crate) fn charts(rows: &[Metrics]) -> String {
     let mut rest = metric_names(rows);
     let mut sections: Vec<(String, String)> = Vec::new();
     for panel in PANELS {
@@ -117,7 +110,7 @@ pub fn charts(rows: &[Metrics]) -> String {
     for (prefix, names) in by_prefix(&rest) {
         let label = |name: &str| readable(name.split_once('/').map_or(name, |(_, end)| end));
         let series = names.iter().filter_map(|name| Series::of(rows, name, &label(name))).collect();
-        add(&mut sections, "Other metrics", draw(&prefix, Plain, Tight, Mixed, series));
+        add(&mut sections, names::OTHER, draw(&prefix, Plain, Tight, Mixed, series));
     }
     let mut out = String::new();
     for (title, figures) in sections {
@@ -127,7 +120,7 @@ pub fn charts(rows: &[Metrics]) -> String {
 }
 
 /// The titles of expected charts for which nothing was recorded; empty for runs without rewards.
-pub fn absent(rows: &[Metrics]) -> Vec<&'static str> {
+pub(crate) fn absent(rows: &[Metrics]) -> Vec<&'static str> {
     let names = metric_names(rows);
     if !names.iter().any(|name| name.starts_with("reward/")) {
         return Vec::new();
@@ -140,28 +133,13 @@ pub fn absent(rows: &[Metrics]) -> Vec<&'static str> {
 impl Panel {
     /// The legend's text for a metric of this panel; `None` for a metric that is not of this panel.
     fn label(&self, name: &str) -> Option<String> {
-        self.names.iter().find_map(|pattern| label(pattern, name))
+        let metric = names::find(name).filter(|metric| metric.panel == self.title)?;
+        Some(readable(metric.part_of(name).or_else(|| self.legend_of(name)).unwrap_or(name)))
     }
-}
 
-/// What stands for the pattern's first `*`; the whole name where the pattern has none or begins with it.
-fn label(pattern: &str, name: &str) -> Option<String> {
-    let pieces: Vec<&str> = pattern.split('*').collect();
-    match pieces[..] {
-        [whole] => (whole == name).then(|| readable(name)),
-        [start, end] => {
-            let inner = name.strip_prefix(start)?.strip_suffix(end)?;
-            let inner = readable(inner.trim_matches(['_', '/']));
-            let is_whole = inner.is_empty() || start.is_empty();
-            Some(if is_whole { readable(name) } else { inner })
-        }
-        ["", inside, ""] => name.contains(inside).then(|| readable(name)),
-        [start, middle, end] => {
-            let inner = name.strip_prefix(start)?.strip_suffix(end)?;
-            let (inner, _) = inner.split_once(middle)?;
-            Some(readable(inner))
-        }
-        _ => None,
+    fn legend_of<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let (start, end) = self.legend.split_once('*')?;
+        name.strip_prefix(start)?.strip_suffix(end)
     }
 }
 
@@ -250,16 +228,38 @@ mod tests {
         vec![row(1.0), row(2.0)]
     }
 
+    fn label(title: &str, name: &str) -> Option<String> {
+        PANELS.iter().find(|panel| panel.title == title)?.label(name)
+    }
+
     #[test]
-    fn labels_come_from_the_star() {
-        assert_eq!(label("accuracy/*", "accuracy/instruction_following").unwrap(), "instruction following");
-        assert_eq!(label("eval/*/pass@1", "eval/held_out/pass@1").unwrap(), "held out");
-        assert_eq!(label("eval/*/pass@1", "eval/x/pass@8"), None);
-        assert_eq!(label("policy/kl*", "policy/kl_reference").unwrap(), "reference");
-        assert_eq!(label("*grad_norm*", "update/grad_norm").unwrap(), "update/grad norm");
-        assert_eq!(label("eval/*/completion_tokens*", "eval/maths/completion_tokens_mean").unwrap(), "maths");
-        assert_eq!(label("*/accuracy", "preference/accuracy").unwrap(), "preference/accuracy");
-        assert_eq!(label("lr", "lr/x"), None);
+    fn labels_come_from_the_varying_part() {
+        assert_eq!(
+            label("Accuracy by kind of task", "accuracy/instruction_following").unwrap(),
+            "instruction following"
+        );
+        assert_eq!(label("Held-out pass@1", "eval/held_out/pass@1").unwrap(), "held out");
+        assert_eq!(label("Held-out pass@1", "eval/x/pass@8"), None);
+        assert_eq!(label("KL", "policy/kl_reference").unwrap(), "reference");
+        assert_eq!(label("Clip fraction", "policy/clip_fraction").unwrap(), "policy/clip fraction");
+        assert_eq!(label("Held-out length, tokens", "eval/maths/completion_tokens").unwrap(), "maths");
+        assert_eq!(label("Accuracy", "preference/accuracy").unwrap(), "preference/accuracy");
+        assert_eq!(label("Learning rate", "lr/x"), None);
+    }
+
+    #[test]
+    fn every_metric_has_a_panel_and_every_panel_a_metric() {
+        for metric in names::METRICS.iter().filter(|metric| metric.panel != names::OTHER) {
+            assert!(PANELS.iter().any(|panel| panel.title == metric.panel), "{}: {}", metric.name, metric.panel);
+        }
+        for panel in PANELS {
+            assert!(names::METRICS.iter().any(|metric| metric.panel == panel.title), "{}", panel.title);
+            let others = PANELS.iter().filter(|other| other.title == panel.title).count();
+            assert_eq!(others, 1, "{}", panel.title);
+        }
+        for title in EXPECTED {
+            assert!(PANELS.iter().any(|panel| panel.title == title), "{title}");
+        }
     }
 
     #[test]
@@ -274,9 +274,10 @@ mod tests {
 
     #[test]
     fn thousandths_do_not_share_a_chart_with_thousands() {
-        let html = charts(&rows(&[("mismatch/kl", 1e-5), ("mismatch/kl_max", 5e-5), ("mismatch/tokens", 4000.0)]));
+        let html =
+            charts(&rows(&[("mismatch/kl", 1e-5), ("mismatch/mean_abs", 5e-5), ("mismatch/outside_fraction", 4000.0)]));
         assert_eq!(html.matches("<svg").count(), 2);
-        assert!(html.contains("Rollout against training: tokens"));
+        assert!(html.contains("Rollout against training: outside fraction"));
     }
 
     #[test]

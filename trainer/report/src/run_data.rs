@@ -1,5 +1,5 @@
-//! What one run's folder holds, as far as the report shows it.
-//! Must not know how it is drawn. A part that is missing or broken becomes a note, never an error.
+//! Content of one run's folder, as far as the report shows it. A part that is missing or broken becomes a note, never
+//! an error. Must not know how anything is drawn.
 
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
@@ -7,46 +7,46 @@ use std::{fs, io};
 
 use anyhow::{Context, Result};
 use record::metrics::{Metrics, read_metrics};
+use record::names::REWARD_MEAN;
 use record::rollouts::read_rollouts;
 use record::run_folder::RunFolder;
 
 use super::traces::{self, StepTraces};
 
-/// The order of a recipe's stages; others follow by name.
+/// Folders of a recipe's stages in their order; others follow by name.
 const STAGE_ORDER: [&str; 4] = ["cold-start", "stage-1", "reward-model", "stage-2"];
 
 /// One training run.
-pub struct RunData {
-    /// The folder's name.
+pub(crate) struct RunData {
+    /// Name of the folder.
     pub name: String,
-    /// The resolved configuration as it was saved.
+    /// Resolved configuration as it was saved.
     pub config: Option<toml::Table>,
-    /// One entry a step.
+    /// Metrics, an entry a step.
     pub metrics: Vec<Metrics>,
-    /// Sample rollouts of the first, a middle and the last step.
+    /// Sample rollouts of the last, a middle and the first step.
     pub traces: Vec<StepTraces>,
-    /// What the folder lacks, or what in it could not be read: sentences.
+    /// Sentences that name what is missing or cannot be read.
     pub notes: Vec<String>,
 }
 
 impl RunData {
-    /// Reads the folder.
-    pub fn load(folder: &Path, name: &str) -> Self {
+    pub(crate) fn load(folder: &Path, name: &str) -> Self {
         let mut notes = Vec::new();
         let config = note(read_config(folder), "configuration", &mut notes);
         let metrics =
             note(read_some(&folder.join("metrics.jsonl"), read_metrics), "metrics", &mut notes).unwrap_or_default();
-        let has_rollouts = metrics.is_empty() || metrics.iter().any(|row| row.get("reward/mean").is_some());
+        let has_rollouts = metrics.is_empty() || metrics.iter().any(|row| row.get(REWARD_MEAN.name).is_some());
         let traces = match read_traces(folder) {
-            // Supervised runs sample nothing, so nothing is missing there.
+            // A supervised run samples nothing, so its rollouts are not missing.
             Ok(None) if !has_rollouts => Vec::new(),
             found => note(found, "sample rollouts", &mut notes).unwrap_or_default(),
         };
         Self { name: name.to_owned(), config, metrics, traces, notes }
     }
 
-    /// The text of a configuration value such as `model.name`; `None` when the file lacks it or it is a table.
-    pub fn setting(&self, path: &str) -> Option<String> {
+    /// Text of a configuration value such as `model.name`; `None` for one that is missing or a table.
+    pub(crate) fn setting(&self, path: &str) -> Option<String> {
         let mut value = None;
         let mut table = self.config.as_ref();
         for key in path.split('.') {
@@ -61,14 +61,14 @@ impl RunData {
     }
 }
 
-/// The name under which a folder is shown; `.` becomes the real folder's name.
-pub fn folder_name(folder: &Path) -> Result<String> {
+/// Name under which a folder is shown; `.` becomes the real folder's name.
+pub(crate) fn folder_name(folder: &Path) -> Result<String> {
     let whole = folder.canonicalize().with_context(|| format!("cannot open {}", folder.display()))?;
     Ok(whole.file_name().map_or_else(|| "run".to_owned(), |name| name.to_string_lossy().into_owned()))
 }
 
-/// The sub-folders that are training runs, in the recipe's order.
-pub fn stage_folders(run: &Path) -> io::Result<Vec<PathBuf>> {
+/// Sub-folders that are training runs, in the recipe's order.
+pub(crate) fn stage_folders(run: &Path) -> io::Result<Vec<PathBuf>> {
     let mut stages = Vec::new();
     for entry in fs::read_dir(run)? {
         let path = entry?.path();
@@ -84,7 +84,7 @@ pub fn stage_folders(run: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(stages)
 }
 
-/// `Ok(None)` means missing. Both missing and broken are noted.
+/// The value found; a missing one (`Ok(None)`) and a broken one are noted.
 fn note<T>(found: Result<Option<T>>, what: &str, notes: &mut Vec<String>) -> Option<T> {
     match found {
         Ok(Some(value)) => Some(value),
@@ -99,12 +99,12 @@ fn note<T>(found: Result<Option<T>>, what: &str, notes: &mut Vec<String>) -> Opt
     }
 }
 
-fn read_some<T>(path: &Path, read: impl FnOnce(&Path) -> Result<T>) -> Result<Option<T>> {
-    if path.exists() { read(path).map(Some) } else { Ok(None) }
+fn read_some<T, E: Into<anyhow::Error>>(path: &Path, read: impl FnOnce(&Path) -> Result<T, E>) -> Result<Option<T>> {
+    if path.exists() { read(path).map(Some).map_err(Into::into) } else { Ok(None) }
 }
 
 fn read_config(folder: &Path) -> Result<Option<toml::Table>> {
-    read_some(&folder.join("config.toml"), |path| {
+    read_some(&folder.join("config.toml"), |path| -> Result<toml::Table> {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         text.parse().with_context(|| format!("cannot read {}", path.display()))
     })

@@ -1,55 +1,56 @@
-//! A metric over steps: its points, a smoothed curve through them, fewer of them for drawing.
-//! Must not know how it is drawn.
+//! A metric over steps: its points, a smoothed curve through them, fewer of them for drawing. Must not know how a
+//! series is drawn.
 
 use record::metrics::Metrics;
 
-/// Points of one metric, by step. Values are finite.
+/// Points of one metric by step; values are finite.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Series {
-    /// What the legend says.
+pub(crate) struct Series {
+    /// Text in the legend.
     pub label: String,
     /// Step and value, in the order in which they were recorded.
     pub points: Vec<(f64, f64)>,
 }
 
 impl Series {
-    /// The metric `name` of every step that has it with a finite value; `None` when no step has.
-    pub fn of(rows: &[Metrics], name: &str, label: &str) -> Option<Self> {
+    /// The finite values of the metric `name`; `None` when no step has one.
+    pub(crate) fn of(rows: &[Metrics], name: &str, label: &str) -> Option<Self> {
         let point = |row: &Metrics| Some((row.get("step")?, row.get(name).filter(|value| value.is_finite())?));
         let points: Vec<(f64, f64)> = rows.iter().filter_map(point).collect();
         (!points.is_empty()).then(|| Self { label: label.to_owned(), points })
     }
 
     /// The last value; 0 for a series without points.
-    pub fn last(&self) -> f64 {
+    pub(crate) fn last(&self) -> f64 {
         self.points.last().map_or(0.0, |point| point.1)
     }
 
-    /// The median of the values' magnitudes: what tells a series of thousandths from one of thousands.
-    pub fn magnitude(&self) -> f64 {
+    /// Median of the values' magnitudes, which tells a series of thousandths from one of thousands.
+    pub(crate) fn magnitude(&self) -> f64 {
         let mut sizes: Vec<f64> = self.points.iter().map(|point| point.1.abs()).collect();
         sizes.sort_by(f64::total_cmp);
         sizes.get(sizes.len() / 2).copied().unwrap_or(0.0)
     }
 
     /// Mean of the first and of the last tenth of the points (at least one, at most ten points each).
-    pub fn ends(&self) -> Option<(f64, f64)> {
+    pub(crate) fn ends(&self) -> Option<(f64, f64)> {
         let count = (self.points.len() / 10).clamp(1, 10);
         let first = self.points.get(..count)?;
         let last = self.points.get(self.points.len() - count..)?;
         Some((mean(first), mean(last)))
     }
 
-    /// Whether the values go up and down too often for their own line to be read: every fourth point or more turns.
-    pub fn is_noisy(&self) -> bool {
+    /// True when a fourth of the points or more are turns, so that the line of the values cannot be read.
+    pub(crate) fn is_noisy(&self) -> bool {
         let rises: Vec<bool> =
             self.points.windows(2).filter(|pair| pair[0].1 != pair[1].1).map(|pair| pair[1].1 > pair[0].1).collect();
         let num_turns = rises.windows(2).filter(|pair| pair[0] != pair[1]).count();
         num_turns * 4 >= self.points.len()
     }
 
-    /// The same series drawn through a Gaussian window over neighbouring points, about a twenty-fifth of the run wide on each side.
-    pub fn smoothed(&self) -> Self {
+    /// The series averaged over neighbouring points by a Gaussian whose standard deviation is a twenty-fifth of the
+    /// points, at least one point.
+    pub(crate) fn smoothed(&self) -> Self {
         let width = (self.points.len() as f64 / 25.0).max(1.0);
         let reach = (3.0 * width).ceil() as usize;
         let smooth = |center: usize| {
@@ -67,8 +68,8 @@ impl Series {
         Self { label: self.label.clone(), points: (0..self.points.len()).map(smooth).collect() }
     }
 
-    /// At most `limit` points: each is the mean of a run of neighbours.
-    pub fn thinned(&self, limit: usize) -> Self {
+    /// The series in at most `limit` points: each is the mean of a run of neighbours.
+    pub(crate) fn thinned(&self, limit: usize) -> Self {
         let size = self.points.len().div_ceil(limit.max(1)).max(1);
         let points = self.points.chunks(size).map(|chunk| (chunk[chunk.len() / 2].0, mean(chunk)));
         Self { label: self.label.clone(), points: points.collect() }

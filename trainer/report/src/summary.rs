@@ -1,5 +1,5 @@
-//! The table of a recipe's `summary.json`: accuracy of each skill after each stage, and what changed.
-//! Must not know how the figures were measured. Fields it does not know are left alone.
+//! Table of a recipe's `summary.json`: accuracy of each skill after each stage, and the changes between stages. Unknown
+//! fields are left alone. Must not know how the figures were measured.
 
 use std::fmt::Write;
 use std::fs;
@@ -13,8 +13,8 @@ use super::html::escape;
 
 const SKILLS: [(&str, &str); 3] = [("maths", "Maths"), ("code", "Code"), ("instruction", "Instructions")];
 
-/// The summary as a table. Without a `summary.json`, a note where one is expected and nothing elsewhere.
-pub fn section(run: &Path, is_expected: bool) -> String {
+/// The summary as a table; without a `summary.json`, a note where one is expected and nothing elsewhere.
+pub(crate) fn section(run: &Path, is_expected: bool) -> String {
     let path = run.join("summary.json");
     if !path.exists() {
         let note = "<p class=\"missing\"><b>Missing here</b> no summary.json: the recipe has not come to its end</p>";
@@ -44,7 +44,7 @@ struct Skill {
     change: Option<Change>,
 }
 
-/// Against the stage before, task by task.
+/// Change against the stage before, task by task.
 #[derive(Clone, Copy)]
 struct Change {
     share: f64,
@@ -83,7 +83,7 @@ fn change(value: &Value) -> Option<Change> {
     })
 }
 
-/// The two numbers of an interval.
+/// Lower and upper end of an interval.
 fn ends(interval: &Value) -> Option<(f64, f64)> {
     let end = |index: usize| interval.get(index)?.as_f64();
     end(0).zip(end(1))
@@ -125,7 +125,7 @@ fn cell(skill: Option<Skill>, before: Option<Skill>) -> String {
     let mut out = format!("<td><b>{:.1} %</b>", skill.share * 100.0);
     let share = skill.change.map(|change| change.share).or_else(|| Some(skill.share - before?.share));
     if let Some(share) = share {
-        // What may as well be chance is neither good nor bad.
+        // A change whose interval holds 0 is neither good nor bad.
         let [low, high] = match skill.change.and_then(|change| change.interval) {
             Some((low, high)) => [low, high],
             None => [share - 0.0005, share + 0.0005],

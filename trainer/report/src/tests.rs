@@ -13,7 +13,7 @@ fn training_run(root: &Path, num_steps: u64) -> RunFolder {
     fs::write(run.config(), "stage = 1\n[model]\npath = \"models/<demo>\"\n").unwrap();
     let mut writer = MetricsWriter::open(&run.metrics()).unwrap();
     for step in 1..=num_steps {
-        let row: Metrics = [("seconds", 2.0), ("reward/mean", step as f64 / 10.0)].into_iter().collect();
+        let row: Metrics = [("time/step", 2.0), ("reward/mean", step as f64 / 10.0)].into_iter().collect();
         writer.append(step, &row).unwrap();
         let sample = RolloutRow {
             step,
@@ -56,7 +56,8 @@ fn a_recipe_has_its_summary_first_and_stages_in_order() {
     }
     assert!(report(&root).contains("no summary.json"));
     let rows = r#"{"rows": [{"stage": "cold-start", "maths": 0.2, "code": 0.3, "instruction": 0.1, "seconds": 60},
-        {"stage": "stage-1", "maths": 0.55, "maths_interval": [0.5, 0.6], "code": null, "later": {"x": 1}}], "version": 2}"#;
+        {"stage": "stage-1", "maths": 0.55, "maths_interval": [0.5, 0.6], "code": null, "later": {"x": 1}}],
+        "version": 2}"#;
     fs::write(root.join("summary.json"), rows).unwrap();
     let html = report(&root);
     let places: Vec<usize> =

@@ -9,20 +9,20 @@ use record::rollouts::RolloutRow;
 use super::axis::number;
 use super::html::escape;
 
-/// Characters of a prompt or completion shown; more is cut in the middle.
+/// Most characters shown of a prompt or completion; a longer one is cut in the middle.
 const CHARACTERS: usize = 6000;
-/// Scores from here on count as right, to below this distance from 0 as wrong.
+/// Least score that counts as right; one of at most 1 less this counts as wrong.
 const RIGHT: f32 = 0.999;
 
-/// The samples of one step.
-pub struct StepTraces {
+/// Sample rollouts of one step.
+pub(crate) struct StepTraces {
     step: u64,
     samples: Vec<RolloutRow>,
 }
 
-/// The first rollout with the highest and the first with the lowest score of each kind of task. Where all scores of a kind are
-/// equal there is only one. Then the first rollout whose verifier broke, where there is one.
-pub fn choose(step: u64, rows: &[RolloutRow]) -> StepTraces {
+/// The first rollout with the highest and the first with the lowest score of each kind of task, only one where all
+/// scores of the kind are equal; then the first rollout whose verifier broke.
+pub(crate) fn choose(step: u64, rows: &[RolloutRow]) -> StepTraces {
     let mut kinds: BTreeMap<&str, (&RolloutRow, &RolloutRow)> = BTreeMap::new();
     for row in rows.iter().filter(|row| score(row).is_finite()) {
         let (best, worst) = kinds.entry(&row.task_kind).or_insert((row, row));
@@ -44,8 +44,8 @@ pub fn choose(step: u64, rows: &[RolloutRow]) -> StepTraces {
     StepTraces { step, samples }
 }
 
-/// The samples as folded blocks, one a step; the first block is open. Nothing without samples.
-pub fn section(steps: &[StepTraces]) -> String {
+/// The samples as folded blocks, one a step, the first open; empty without samples.
+pub(crate) fn section(steps: &[StepTraces]) -> String {
     if steps.is_empty() {
         return String::new();
     }
@@ -98,8 +98,8 @@ fn card(row: &RolloutRow) -> String {
     out + "</article>"
 }
 
-/// The completion with its thinking muted. Thinking ends at `</think>` and starts at `<think>`, or at the very start where the
-/// prompt has opened it already.
+/// The completion with its thinking muted. Thinking ends at `</think>` and begins at `<think>`, or at the very start
+/// where the prompt has opened it.
 fn completion(text: &str) -> String {
     let (before, rest) = match (text.find("<think>"), text.find("</think>")) {
         (Some(start), _) => text.split_at(start),

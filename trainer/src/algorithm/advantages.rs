@@ -17,10 +17,10 @@
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-/// How rewards become advantages.
+/// Variant of the advantage, as in the table above.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum AdvantageConfig {
+pub(crate) enum AdvantageConfig {
     /// Reward minus the group's mean.
     GroupMean,
     /// Reward minus the group's mean, over the group's standard deviation.
@@ -70,7 +70,7 @@ impl Default for AdvantageConfig {
 
 impl AdvantageConfig {
     /// Errors where `ddof` is neither 0 nor 1, or `eps` is negative or not finite.
-    pub fn validate(&self) -> Result<()> {
+    pub(crate) fn validate(&self) -> Result<()> {
         if let Self::GroupStd { ddof, eps } | Self::BatchStd { ddof, eps } | Self::RlooNormalised { ddof, eps } = *self
         {
             ensure!(ddof <= 1, "advantages: ddof is {ddof}; set it to 0 (divide by n) or 1 (by n - 1)");
@@ -84,7 +84,7 @@ impl AdvantageConfig {
 ///
 /// The `batch` variants take their standard deviation over all groups passed: pass one source's groups at a time to
 /// normalise per source.
-pub fn advantages(rewards: &[Vec<f32>], config: &AdvantageConfig) -> Vec<Vec<f32>> {
+pub(crate) fn advantages(rewards: &[Vec<f32>], config: &AdvantageConfig) -> Vec<Vec<f32>> {
     let rewards: Vec<Vec<f64>> =
         rewards.iter().map(|group| group.iter().map(|&reward| f64::from(reward)).collect()).collect();
     let scaled: Vec<Vec<f64>> = match *config {
@@ -106,8 +106,8 @@ pub fn advantages(rewards: &[Vec<f32>], config: &AdvantageConfig) -> Vec<Vec<f32
     scaled.iter().map(|group| group.iter().map(|&advantage| advantage as f32).collect()).collect()
 }
 
-/// Whether all rewards of a group are equal, so that the group teaches nothing. True of a group of one or none.
-pub fn is_flat<T: PartialEq>(rewards: &[T]) -> bool {
+/// True where all rewards of a group are equal, so that the group teaches nothing; so it is for a group of one or none.
+pub(crate) fn is_flat<T: PartialEq>(rewards: &[T]) -> bool {
     rewards.windows(2).all(|pair| pair[0] == pair[1])
 }
 
@@ -115,7 +115,7 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
-/// Exactly 0 for equal values and where there are no more than `ddof` values.
+/// Standard deviation; exactly 0 for equal values and for no more than `ddof` values.
 fn std_dev(values: &[f64], ddof: u32) -> f64 {
     if is_flat(values) || values.len() <= ddof as usize {
         return 0.0;
@@ -139,7 +139,7 @@ fn leave_one_out(group: &[f64]) -> Vec<f64> {
     centered(group).iter().map(|reward| reward * stretch).collect()
 }
 
-/// Zeros stay zeros, whatever the scale (which is 0 where `eps` is and all values are equal).
+/// The values over `scale`. Zeros stay zeros: equal values and an `eps` of 0 make a scale of 0.
 fn over(values: &[f64], scale: f64) -> Vec<f64> {
     values.iter().map(|&value| if value == 0.0 { 0.0 } else { value / scale }).collect()
 }

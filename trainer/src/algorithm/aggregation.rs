@@ -8,7 +8,7 @@
 //! | --- | --- | --- |
 //! | `token_mean` | sum over trained tokens / their number | DAPO, arXiv 2503.14476 |
 //! | `sequence_mean` | mean over completions of their token mean | GRPO, arXiv 2402.03300 |
-//! | `sequence_mean_counting_empty` | the same; a completion without a trained token counts as a loss of 0 | as TRL does |
+//! | `sequence_mean_counting_empty` | the same; a completion without a trained token counts as a loss of 0 | TRL |
 //! | `constant` | sum over trained tokens / (completions x length) | Dr. GRPO, arXiv 2503.20783 |
 //!
 //! GRPO's paper knows no masked completions; `sequence_mean` leaves a wholly masked one out of the divisor.
@@ -17,10 +17,10 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-/// How the losses of tokens become one number.
+/// Variant of the aggregation, as in the table above.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Aggregation {
+pub(crate) enum Aggregation {
     /// Every trained token weighs the same.
     #[default]
     TokenMean,
@@ -30,14 +30,14 @@ pub enum Aggregation {
     SequenceMeanCountingEmpty,
     /// The sum over tokens by a length that does not depend on the batch.
     Constant {
-        /// Tokens: usually the largest completion length.
+        /// Length in tokens, usually the largest completion length.
         length: u32,
     },
 }
 
-/// What the losses of a minibatch are divided by: counts over all of its micro-batches and ranks.
+/// Counts that the losses of a minibatch are divided by, over all of its micro-batches and ranks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Divisor {
+pub(crate) struct Divisor {
     /// Tokens with a true mask.
     pub num_tokens: i64,
     /// Completions.
@@ -47,8 +47,8 @@ pub struct Divisor {
 }
 
 impl Divisor {
-    /// Counts from the number of trained tokens of each completion.
-    pub fn from_counts(trained_tokens: impl IntoIterator<Item = i64>) -> Self {
+    /// The counts, given the number of trained tokens of each completion.
+    pub(crate) fn from_counts(trained_tokens: impl IntoIterator<Item = i64>) -> Self {
         let mut divisor = Self::default();
         for count in trained_tokens {
             divisor.num_tokens += count;
@@ -69,17 +69,17 @@ impl Divisor {
     }
 }
 
-/// Where each completion lies among packed tokens.
+/// Places of the completions among packed tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sequences {
+pub(crate) struct Sequences {
     lengths: Vec<i64>,
 }
 
 impl Sequences {
-    /// From cumulative lengths `[0, end of the first, end of the second, ...]`.
+    /// The places, given cumulative lengths `[0, end of the first, end of the second, ...]`.
     ///
     /// Errors where there is no completion, the first entry is not 0, or the entries decrease.
-    pub fn from_cu_seqlens(cu_seqlens: &[i64]) -> Result<Self> {
+    pub(crate) fn from_cu_seqlens(cu_seqlens: &[i64]) -> Result<Self> {
         ensure!(
             cu_seqlens.len() >= 2 && cu_seqlens[0] == 0,
             "cu_seqlens must start with 0 and have an entry more than completions; it has {} entries",
@@ -90,21 +90,21 @@ impl Sequences {
         Ok(Self { lengths })
     }
 
-    /// Tokens of all completions together.
-    pub fn num_tokens(&self) -> i64 {
+    /// Number of tokens of all completions together.
+    pub(crate) fn num_tokens(&self) -> i64 {
         self.lengths.iter().sum()
     }
 
-    /// `[tokens]` -> `[sequences]`: the sum over each completion's tokens, with a graph; in the same order on every run,
-    /// unlike a scatter on a GPU.
-    pub fn sums(&self, values: &Tensor) -> Tensor {
+    /// `[tokens]` -> `[sequences]`: the sum over each completion's tokens, with a graph; in the same order on every
+    /// run, unlike a scatter on a GPU.
+    pub(crate) fn sums(&self, values: &Tensor) -> Tensor {
         let sums: Vec<Tensor> =
             values.split_with_sizes(&self.lengths, 0).iter().map(|tokens| tokens.sum(Kind::Float)).collect();
         Tensor::stack(&sums, 0) // [sequences]
     }
 
     /// `[sequences]` -> `[tokens]`: each completion's value on all of its tokens, with a graph.
-    pub fn spread(&self, per_sequence: &Tensor) -> Tensor {
+    pub(crate) fn spread(&self, per_sequence: &Tensor) -> Tensor {
         let spread: Vec<Tensor> = (0..)
             .zip(&self.lengths)
             .map(|(index, &length)| per_sequence.narrow(0, index, 1).expand([length], false))
@@ -115,7 +115,7 @@ impl Sequences {
 
 /// One number from token losses `[tokens]` (0 where `mask` `[tokens]`, float32, is 0): this part's share of the
 /// minibatch's loss.
-pub fn aggregate(
+pub(crate) fn aggregate(
     losses: &Tensor,
     mask: &Tensor,
     sequences: &Sequences,

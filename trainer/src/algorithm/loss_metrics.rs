@@ -1,19 +1,19 @@
-//! What a policy loss reports beside its value, summed over the micro-batches of an update.
+//! Metrics of a policy loss, summed over the micro-batches of an update.
 //!
 //! Everything is a plain number, detached from the graph; means are over trained tokens.
 
 use tch::{Kind, Tensor};
 
-/// Metrics of one or more micro-batches; [`LossMetrics::merge`] adds another's.
+/// Metrics of one or more micro-batches.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct LossMetrics {
+pub(crate) struct LossMetrics {
     /// Trained tokens that the means are over.
     pub num_tokens: i64,
     /// Share of tokens whose ratio was cut by the clip, so that they gave no gradient (CISPO: a bounded one).
     pub clip_fraction: f64,
     /// Share of tokens whose loss was cut by the dual clip.
     pub dual_clip_fraction: f64,
-    /// Mean of k3 between the old and the current policy, in nats: how far this update has moved.
+    /// Mean of k3 between the old and the current policy, in nats: the movement of this update.
     pub approximate_kl: f64,
     /// Mean ratio of current to old policy (GSPO: of the sequence's ratio).
     pub ratio_mean: f64,
@@ -29,7 +29,7 @@ pub struct LossMetrics {
 
 impl LossMetrics {
     /// Adds another micro-batch's metrics, weighing means by trained tokens.
-    pub fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         if other.num_tokens == 0 {
             return;
         }
@@ -63,19 +63,19 @@ pub(super) struct MaskedMeans<'a> {
 
 impl<'a> MaskedMeans<'a> {
     /// `mask`: `[tokens]` bool.
-    pub fn new(mask: &'a Tensor) -> Self {
+    pub(super) fn new(mask: &'a Tensor) -> Self {
         Self { mask, sums: vec![mask.sum(Kind::Float)] }
     }
 
-    /// Adds the mean of `values` `[tokens]`; the position it will have in the result.
-    pub fn add(&mut self, values: &Tensor) -> usize {
+    /// Adds the mean of `values` `[tokens]`; returns its place in the result.
+    pub(super) fn add(&mut self, values: &Tensor) -> usize {
         let kept = values.detach().to_kind(Kind::Float).masked_fill(&self.mask.logical_not(), 0.0);
         self.sums.push(kept.sum(Kind::Float));
         self.sums.len() - 2
     }
 
     /// The number of trained tokens, and the means in the order they were added.
-    pub fn finish(self) -> (i64, Vec<f64>) {
+    pub(super) fn finish(self) -> (i64, Vec<f64>) {
         let sums = numbers(&Tensor::stack(&self.sums, 0));
         let count = sums[0];
         let means = sums[1..].iter().map(|sum| sum / count.max(1.0)).collect();
@@ -83,7 +83,7 @@ impl<'a> MaskedMeans<'a> {
     }
 }
 
-/// A tensor's numbers on the host.
+/// The numbers of a tensor on the host.
 pub(super) fn numbers(tensor: &Tensor) -> Vec<f64> {
     let tensor = tensor.detach().to_device(tch::Device::Cpu).to_kind(Kind::Double).reshape([-1]);
     (0..tensor.size()[0]).map(|index| tensor.double_value(&[index])).collect()

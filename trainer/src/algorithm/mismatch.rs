@@ -1,20 +1,18 @@
-//! How far the engine that sampled is from the policy that learns, on the same weights and tokens.
+//! Distance of the engine that sampled from the policy that learns, on the same weights and tokens.
 //!
-//! With `p` and `q` the probabilities that training and rollout gave each sampled token, over trained tokens: KL(rollout,
-//! policy) by k3 (`p/q - 1 - log p/q`), the mean and largest `|p - q|`, and the share of tokens whose `p/q` leaves a
-//! band. All would be 0 if the two engines computed the same.
+//! With `p` and `q` the probabilities that training and rollout gave each sampled token, over trained tokens:
+//! KL(rollout, policy) by k3 (`p/q - 1 - log p/q`), the mean and largest `|p - q|`, and the share of tokens whose `p/q`
+//! leaves a band. All would be 0 if the two engines computed the same.
 
 use tch::Tensor;
 
 use super::kl::{KlEstimator, log_ratio};
 use super::loss_metrics::MaskedMeans;
 
-/// Ratios of training to rollout probability that pass as agreement.
+/// Band of ratios of training to rollout probability that pass as agreement.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Band {
-    /// The smallest.
+pub(crate) struct Band {
     pub low: f64,
-    /// The largest.
     pub high: f64,
 }
 
@@ -27,7 +25,7 @@ impl Default for Band {
 
 /// Metrics of the difference between rollout and training.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Mismatch {
+pub(crate) struct Mismatch {
     /// Trained tokens that the means are over.
     pub num_tokens: i64,
     /// Mean k3 estimate of KL(rollout, policy), in nats.
@@ -44,7 +42,7 @@ impl Mismatch {
     /// Compares logprobs `[tokens]` on the tokens where `mask` `[tokens]` (bool or numbers) is true.
     ///
     /// `policy_logprobs` are those of training before any update on these tokens: the old logprobs.
-    pub fn measure(rollout_logprobs: &Tensor, policy_logprobs: &Tensor, mask: &Tensor, band: Band) -> Self {
+    pub(crate) fn measure(rollout_logprobs: &Tensor, policy_logprobs: &Tensor, mask: &Tensor, band: Band) -> Self {
         let mask = mask.to_kind(tch::Kind::Bool);
         if mask.numel() == 0 {
             return Self::default();
@@ -74,7 +72,7 @@ impl Mismatch {
     }
 
     /// Adds another micro-batch's metrics, weighing means by trained tokens.
-    pub fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         let total = self.num_tokens + other.num_tokens;
         if total == 0 {
             return;

@@ -4,14 +4,14 @@
 //! knows of models, rollouts, files or devices: it sees slices and tensors, and works in float32 (advantages in
 //! float64).
 
-pub mod advantages;
-pub mod aggregation;
-pub mod kl;
-pub mod loss_metrics;
-pub mod mismatch;
-pub mod policy_loss;
-pub mod preference;
-pub mod rollout_correction;
+pub(crate) mod advantages;
+pub(crate) mod aggregation;
+pub(crate) mod kl;
+pub(crate) mod loss_metrics;
+pub(crate) mod mismatch;
+pub(crate) mod policy_loss;
+pub(crate) mod preference;
+pub(crate) mod rollout_correction;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -7,16 +7,16 @@
 //! | `ppo_clip` | `-min(r A, clip(r, 1 - low, 1 + high) A)` | PPO 1707.06347; low < high: DAPO 2503.14476 |
 //! | with `dual_clip` c | where `A < 0`, at most `-c A` | 1912.09729 |
 //! | `gspo` | the same with `s = exp(mean of log r over the completion)` for `r` | GSPO 2507.18071 |
-//! | `cispo` | `-sg(min(r, 1 + high)) A policy` | MiniMax-M1 2506.13585, without the lower bound, as its authors run it |
+//! | `cispo` | `-sg(min(r, 1 + high)) A policy` | MiniMax-M1 2506.13585, as run: without the lower bound |
 //! | `cispo_two_sided` | `-sg(clip(r, 1 - low, 1 + high)) A policy` | the same, as printed |
 //! | `reinforce` | `-A policy` | |
 //!
 //! Each token's loss is multiplied by the rollout correction's weight; then `kl_coefficient` times a KL estimate to the
 //! reference is added; then losses are aggregated ([`super::aggregation`]).
 //!
-//! Departures: log ratios are clamped to +-20. CISPO's bound here is the distance from 1, as in its paper (trainers that
-//! name the cap itself: cap = 1 + high). GSPO's gradient flows through every token of the completion, weighted as the
-//! whole completion is; with a per-token advantage it is not the token variant of its paper.
+//! Departures: log ratios are clamped to +-20. CISPO's bound here is the distance from 1, as in its paper (trainers
+//! that name the cap itself: cap = 1 + high). GSPO's gradient flows through every token of the completion, weighted as
+//! the whole completion is; with a per-token advantage it is not the token variant of its paper.
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -27,10 +27,10 @@ use super::kl::{KlEstimator, LOG_RATIO_BOUND, log_ratio};
 use super::loss_metrics::{LossMetrics, MaskedMeans};
 use super::rollout_correction::RolloutCorrection;
 
-/// Which policy-gradient loss.
+/// Kind of loss, as in the table above.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PolicyLossKind {
+pub(crate) enum PolicyLossKind {
     /// PPO's clipped surrogate on each token's ratio: GRPO, DAPO, Dr. GRPO.
     #[default]
     PpoClip,
@@ -47,23 +47,24 @@ pub enum PolicyLossKind {
 /// Section `loss`: the policy's loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct PolicyLossConfig {
-    /// Which loss.
+pub(crate) struct PolicyLossConfig {
+    /// Kind of loss.
     pub kind: PolicyLossKind,
-    /// The ratio may fall to `1 - clip_low`. 0.2 in PPO and DAPO; 3e-4 in GSPO. `cispo` and `reinforce` do not use it.
+    /// Distance by which the ratio may fall below 1. 0.2 in PPO and DAPO; 3e-4 in GSPO. `cispo` and `reinforce` do not
+    /// use it.
     pub clip_low: f64,
-    /// The ratio may rise to `1 + clip_high`. 0.28 in DAPO; 4e-4 in GSPO. `reinforce` does not use it.
+    /// Distance by which the ratio may rise above 1. 0.28 in DAPO; 4e-4 in GSPO. `reinforce` does not use it.
     pub clip_high: f64,
-    /// Bounds the loss of tokens with a negative advantage at this times its size. Over 1; 3 in its paper, 10 in DAPO's
-    /// code. `ppo_clip` alone uses it.
+    /// Bound on the loss of tokens with a negative advantage, in units of the advantage's size. Over 1; 3 in its paper,
+    /// 10 in DAPO's code. `ppo_clip` alone uses it.
     pub dual_clip: Option<f64>,
-    /// How tokens become one number.
+    /// Aggregation of the losses of tokens to one number.
     pub aggregation: Aggregation,
-    /// How tokens are weighted for the difference between rollout and training.
+    /// Weights of tokens for the difference between rollout and training.
     pub rollout_correction: RolloutCorrection,
-    /// Times the KL estimate to the reference policy, in the loss. 0 needs no reference.
+    /// Factor of the KL estimate to the reference policy in the loss. 0 needs no reference.
     pub kl_coefficient: f64,
-    /// Which estimate.
+    /// Estimator of that KL divergence.
     pub kl_estimator: KlEstimator,
 }
 
@@ -84,7 +85,7 @@ impl Default for PolicyLossConfig {
 
 impl PolicyLossConfig {
     /// Errors where a number is outside the range in which the loss means something.
-    pub fn validate(&self) -> Result<()> {
+    pub(crate) fn validate(&self) -> Result<()> {
         ensure!((0.0..=1.0).contains(&self.clip_low), "loss.clip_low is {}; set it between 0 and 1", self.clip_low);
         ensure!(
             self.clip_high.is_finite() && self.clip_high >= 0.0,
@@ -110,8 +111,8 @@ impl PolicyLossConfig {
     }
 }
 
-/// What a loss is computed from: packed completions. Tokens whose mask is false may hold anything, even NaN.
-pub struct LossInputs<'a> {
+/// Packed completions that a loss is computed from. Tokens whose mask is false may hold anything, even NaN.
+pub(crate) struct LossInputs<'a> {
     /// `[tokens]`, of the weights being trained, with a graph.
     pub policy_logprobs: &'a Tensor,
     /// `[tokens]`, of the weights as they were before the first update on this batch.
@@ -122,24 +123,23 @@ pub struct LossInputs<'a> {
     pub reference_logprobs: Option<&'a Tensor>,
     /// `[tokens]`; a completion's advantage stands on each of its tokens.
     pub advantages: &'a Tensor,
-    /// `[tokens]`, bool or numbers: which tokens are trained on.
+    /// `[tokens]`, bool or numbers: true or not 0 for the tokens that are trained on.
     pub mask: &'a Tensor,
-    /// Where each completion lies.
+    /// Places of the completions.
     pub sequences: &'a Sequences,
 }
 
-/// A loss and what it reports.
-pub struct LossOutput {
+/// A loss and its metrics.
+pub(crate) struct LossOutput {
     /// Scalar float32 with a graph: this micro-batch's share of the minibatch's loss.
     pub loss: Tensor,
-    /// Detached numbers.
     pub metrics: LossMetrics,
 }
 
 /// The share of the minibatch's loss that these tokens make; `divisor` counts the whole minibatch.
 ///
 /// Errors where a logprob that `config` needs is missing, or the inputs' lengths differ.
-pub fn policy_loss(inputs: &LossInputs, config: &PolicyLossConfig, divisor: &Divisor) -> Result<LossOutput> {
+pub(crate) fn policy_loss(inputs: &LossInputs, config: &PolicyLossConfig, divisor: &Divisor) -> Result<LossOutput> {
     check_lengths(inputs)?;
     let mask = inputs.mask.to_kind(Kind::Bool); // [tokens]
     let masked = mask.logical_not();
@@ -226,7 +226,7 @@ fn check_lengths(inputs: &LossInputs) -> Result<()> {
     Ok(())
 }
 
-/// Losses `[tokens]` before correction and aggregation, and what was cut `[tokens]`; `ratio` has no graph.
+/// Losses `[tokens]` before correction and aggregation, and the tokens that were cut `[tokens]`; `ratio` has no graph.
 struct PolicyTerm {
     losses: Tensor,
     clipped: Tensor,

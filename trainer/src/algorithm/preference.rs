@@ -13,8 +13,8 @@ use super::loss_metrics::numbers;
 /// Section `preference`: the reward model's loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct PreferenceLossConfig {
-    /// Times the square of a pair's summed scores. 0 turns centering off; 0.01 in its paper.
+pub(crate) struct PreferenceLossConfig {
+    /// Factor of the square of a pair's summed scores. 0 turns centering off; 0.01 in its paper.
     pub centering_coefficient: f64,
 }
 
@@ -26,7 +26,7 @@ impl Default for PreferenceLossConfig {
 
 impl PreferenceLossConfig {
     /// Errors where the coefficient is negative or not finite.
-    pub fn validate(&self) -> Result<()> {
+    pub(crate) fn validate(&self) -> Result<()> {
         ensure!(
             self.centering_coefficient.is_finite() && self.centering_coefficient >= 0.0,
             "preference.centering_coefficient is {}; set it to 0 or more",
@@ -36,11 +36,11 @@ impl PreferenceLossConfig {
     }
 }
 
-/// A preference loss and what it reports.
-pub struct PreferenceOutput {
+/// A preference loss and its metrics.
+pub(crate) struct PreferenceOutput {
     /// Scalar float32 with a graph: these pairs' share of the minibatch's loss.
     pub loss: Tensor,
-    /// Pairs whose chosen completion scored higher; a tie is not one.
+    /// Number of pairs whose chosen completion scored higher; a tie does not count.
     pub num_correct: i64,
     /// Sum over pairs of chosen minus rejected score.
     pub score_gap_sum: f64,
@@ -49,7 +49,7 @@ pub struct PreferenceOutput {
 /// The loss of scores `[pairs]` of any float type; `margins` `[pairs]` are subtracted from the gap.
 ///
 /// `num_pairs` is the number of pairs in the whole minibatch, so that micro-batches add up to its mean.
-pub fn preference_loss(
+pub(crate) fn preference_loss(
     chosen: &Tensor,
     rejected: &Tensor,
     margins: Option<&Tensor>,

@@ -16,29 +16,29 @@ use tch::{Kind, Tensor};
 
 use super::kl::log_ratio;
 
-/// How a token is weighted by old over rollout probability.
+/// Weight of a token by the ratio of old to rollout probability.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum RolloutCorrection {
+pub(crate) enum RolloutCorrection {
     /// Every token weighs 1.
     #[default]
     None,
     /// Truncated importance sampling.
     Tis {
-        /// The largest weight.
+        /// Largest weight.
         #[serde(default = "default_cap")]
         cap: f64,
     },
     /// Tokens outside a band of ratios are dropped.
     #[serde(rename = "icepop")]
     IcePop {
-        /// The smallest ratio that is kept.
+        /// Smallest ratio that is kept.
         #[serde(default = "default_low")]
         low: f64,
-        /// The largest ratio that is kept.
+        /// Largest ratio that is kept.
         #[serde(default = "default_high")]
         high: f64,
-        /// Whether tokens inside the band weigh 1 and not their ratio.
+        /// True where tokens inside the band weigh 1 and not their ratio.
         #[serde(default)]
         mask_only: bool,
     },
@@ -58,7 +58,7 @@ fn default_high() -> f64 {
 
 impl RolloutCorrection {
     /// Errors where a bound is not positive and finite, or the band is empty.
-    pub fn validate(&self) -> Result<()> {
+    pub(crate) fn validate(&self) -> Result<()> {
         match *self {
             Self::None => {}
             Self::Tis { cap } => ensure!(
@@ -73,10 +73,9 @@ impl RolloutCorrection {
         Ok(())
     }
 
-    /// Weights `[tokens]` float32 and which of them were cut `[tokens]` bool (capped or dropped), both without a graph.
-    ///
-    /// `None` where every token weighs 1.
-    pub fn weights(&self, old_logprobs: &Tensor, rollout_logprobs: &Tensor) -> Option<(Tensor, Tensor)> {
+    /// Weights `[tokens]` float32, and `[tokens]` bool, true where a weight was capped or dropped; both without a
+    /// graph. `None` where every token weighs 1.
+    pub(crate) fn weights(&self, old_logprobs: &Tensor, rollout_logprobs: &Tensor) -> Option<(Tensor, Tensor)> {
         let ratio = || log_ratio(&old_logprobs.detach(), &rollout_logprobs.detach()).exp();
         match *self {
             Self::None => None,

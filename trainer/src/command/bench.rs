@@ -13,14 +13,14 @@ use serde::Serialize;
 
 /// What `trainer bench` measures.
 #[derive(Debug, Subcommand)]
-pub enum BenchCommand {
+pub(crate) enum BenchCommand {
     /// Time the code execution engines beside other ways to run a Python program found here, or soak them.
     Sandbox(SandboxArgs),
 }
 
 /// What `trainer bench sandbox` takes.
 #[derive(Debug, Args)]
-pub struct SandboxArgs {
+pub(crate) struct SandboxArgs {
     /// Writes the figures as JSON too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -36,7 +36,8 @@ pub struct SandboxArgs {
     /// Callers at once where a rate is measured, and in a soak.
     #[arg(long, value_name = "N", default_value_t = BenchOptions::default().clients)]
     clients: usize,
-    /// Instead of timing, sends so many mixed programs while workers are killed, and looks for wrong verdicts and leaks.
+    /// Instead of timing, sends so many mixed programs while workers are killed, and looks for wrong verdicts and
+    /// leaks.
     #[arg(long, value_name = "PROGRAMS")]
     soak: Option<usize>,
     /// Seconds between two killed workers in a soak, on average; 0 kills none.
@@ -51,7 +52,7 @@ pub struct SandboxArgs {
 ///
 /// # Errors
 /// Nothing can be measured, a file cannot be written, or a soak was not clean.
-pub async fn run(command: BenchCommand) -> Result<()> {
+pub(crate) async fn run(command: BenchCommand) -> Result<()> {
     match command {
         BenchCommand::Sandbox(args) => match args.soak {
             Some(programs) => soak(args, programs).await,

@@ -9,8 +9,9 @@ use record::atomic::write_file;
 use rollout::EngineOptions;
 use verifiers::{RewardConfig, VerifiersConfig};
 
+use crate::collector::Collector;
 use crate::config::{EvalDataset, EvalSection, PromptSection, RunSection, SandboxSection};
-use crate::evaluate::Evaluation;
+use crate::evaluation::Evaluation;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::learner::Learner;
@@ -18,7 +19,7 @@ use crate::model_thread::ModelThread;
 
 /// What `trainer eval` takes.
 #[derive(Debug, Args)]
-pub struct EvalArgs {
+pub(crate) struct EvalArgs {
     /// A Hugging Face folder.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
@@ -47,8 +48,8 @@ pub struct EvalArgs {
     #[arg(long, default_value_t = 1024)]
     max_new_tokens: usize,
     /// Most completions in flight.
-    #[arg(long, default_value_t = 32)]
-    max_batch: usize,
+    #[arg(long, alias = "max-batch", default_value_t = 32)]
+    max_sequences: usize,
     /// Added to the last user turn.
     #[arg(long, default_value = "")]
     suffix: String,
@@ -75,8 +76,8 @@ pub struct EvalArgs {
 /// Runs the command and prints a table.
 ///
 /// # Errors
-/// Bad input, a model that does not load, or an interruption.
-pub async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
+/// The input is bad, the model does not load, or the user interrupts.
+pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     let section = EvalSection {
         datasets: args
             .data
@@ -93,8 +94,8 @@ pub async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     let kinds = datasets::TaskKind::ALL.iter().map(|kind| (*kind, args.suffix.clone()));
     let prompt = PromptSection { system: args.system, suffix: kinds.collect() };
     let run = RunSection { device: args.device, dtype: args.dtype, ..RunSection::default() };
-    let (device, kind) = run.resolve()?;
-    let engine = EngineOptions { max_batch: args.max_batch, ..EngineOptions::default() };
+    let placement = run.resolve()?;
+    let engine = EngineOptions { max_sequences: args.max_sequences, ..EngineOptions::default() };
     let mut evaluation = Evaluation::new(&section, &prompt, &engine, args.max_new_tokens, args.seed)?;
     if let Some(verifier) = &args.verifier {
         evaluation.judge_by(verifier);
@@ -102,10 +103,10 @@ pub async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     let sandbox = SandboxSection { url: args.sandbox, ..SandboxSection::default() };
     let judge = Judge::start(&VerifiersConfig::default(), &RewardConfig::default(), &sandbox).await?;
     judge.check(evaluation.tasks())?;
-    let judge = Arc::new(judge);
     let folder = args.model;
-    let model = ModelThread::start(move || Learner::load(&folder, device, kind)).await?;
-    let summaries = evaluation.summaries(&model, &judge, &interrupt).await?;
+    let model = ModelThread::start(move || Learner::load(&folder, placement)).await?;
+    let collector = Collector { model, judge: Arc::new(judge), interrupt };
+    let summaries = evaluation.summaries(&collector).await?;
     println!("{:<24} {:>6} {:>8} {:>16} {:>8} {:>8}", "dataset", "tasks", "pass@1", "95 % interval", "avg@k", "tokens");
     for summary in &summaries {
         let [low, high] = summary.interval;
@@ -122,7 +123,7 @@ pub async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     if let Some(path) = args.json {
         write_file(&path, &serde_json::to_vec_pretty(&summaries)?)?;
     }
-    if let Some(judge) = Arc::into_inner(judge) {
+    if let Some(judge) = Arc::into_inner(collector.judge) {
         judge.stop().await;
     }
     Ok(())

@@ -16,7 +16,7 @@ use crate::interrupt::Interrupt;
 
 /// What `trainer generate` takes.
 #[derive(Debug, Args)]
-pub struct GenerateArgs {
+pub(crate) struct GenerateArgs {
     /// A Hugging Face folder.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
@@ -51,8 +51,8 @@ pub struct GenerateArgs {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Most completions in flight.
-    #[arg(long, default_value_t = 32)]
-    max_batch: usize,
+    #[arg(long, alias = "max-batch", default_value_t = 32)]
+    max_sequences: usize,
     /// auto, cpu or cuda:N.
     #[arg(long, default_value = "auto")]
     device: String,
@@ -69,8 +69,8 @@ struct InputLine {
     prompt: Option<String>,
 }
 
-/// One line of output. `logprobs` are the model's own: of each token of `completion_ids` under its softmax at temperature
-/// 1, before any filter.
+/// One line of output. `logprobs` are the model's own: of each token of `completion_ids` under its softmax at
+/// temperature 1, before any filter.
 #[derive(Serialize)]
 struct OutputLine<'a> {
     id: &'a serde_json::Value,
@@ -84,8 +84,8 @@ struct OutputLine<'a> {
 /// Runs the command.
 ///
 /// # Errors
-/// Bad input with its file and line, a model that does not load, or an interruption.
-pub fn run(args: &GenerateArgs, interrupt: &Interrupt) -> Result<()> {
+/// The input is bad (the error names file and line), the model does not load, or the user interrupts.
+pub(crate) fn run(args: &GenerateArgs, interrupt: &Interrupt) -> Result<()> {
     let params = SamplingParams {
         temperature: args.temperature,
         top_p: args.top_p,
@@ -99,9 +99,9 @@ pub fn run(args: &GenerateArgs, interrupt: &Interrupt) -> Result<()> {
     };
     params.validate().map_err(|error| Usage::error(error.to_string()))?;
     let section = RunSection { device: args.device.clone(), dtype: args.dtype.clone(), ..RunSection::default() };
-    let (device, kind) = section.resolve()?;
+    let placement = section.resolve()?;
     let lines = read_lines(&args.input)?;
-    let policy = Policy::load(&args.model, device, kind)?;
+    let policy = Policy::load(&args.model, placement)?;
     let requests = lines.iter().enumerate().map(|(i, line)| {
         let text = match (&line.messages, &line.prompt) {
             (Some(messages), _) => {
@@ -118,7 +118,7 @@ pub fn run(args: &GenerateArgs, interrupt: &Interrupt) -> Result<()> {
         Ok(RolloutRequest { task_id, sample_index: i as u64, prompt_ids })
     });
     let requests = requests.collect::<Result<Vec<_>>>()?;
-    let engine = EngineOptions { max_batch: args.max_batch, ..EngineOptions::default() };
+    let engine = EngineOptions { max_sequences: args.max_sequences, ..EngineOptions::default() };
     engine.validate().map_err(|error| Usage::error(error.to_string()))?;
     let mut completions: Vec<Option<Completion>> = lines.iter().map(|_| None).collect();
     let progress = crate::progress::Progress::new("generate", lines.len() as u64);

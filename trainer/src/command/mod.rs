@@ -1,9 +1,8 @@
 //! Subcommands that are not a training run.
 
-pub mod bench;
-pub mod eval;
-pub mod generate;
-pub mod recipe;
-mod recipe_summary;
-pub mod sandbox;
-pub mod verify_math;
+pub(crate) mod bench;
+pub(crate) mod eval;
+pub(crate) mod generate;
+pub(crate) mod recipe;
+pub(crate) mod sandbox;
+pub(crate) mod verify_math;

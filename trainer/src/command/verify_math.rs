@@ -17,7 +17,7 @@ use crate::interrupt::Interrupt;
 
 /// What `trainer verify-math` takes.
 #[derive(Debug, Args)]
-pub struct VerifyMathArgs {
+pub(crate) struct VerifyMathArgs {
     /// The right final answer; without delimiters it is taken as one whole answer.
     #[arg(required_unless_present = "input", allow_hyphen_values = true)]
     gold: Option<String>,
@@ -41,7 +41,7 @@ pub struct VerifyMathArgs {
     set: Vec<String>,
 }
 
-/// The only section of a run's config that is read here.
+/// Part of a run's configuration that is read here.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Sections {
@@ -51,8 +51,8 @@ struct Sections {
 /// Runs the command.
 ///
 /// # Errors
-/// A config or a line of the input that is not what it should be, files that cannot be read or written, an interruption.
-pub fn run(args: &VerifyMathArgs, interrupt: &Interrupt) -> Result<()> {
+/// The configuration or a line of the input is malformed, a file cannot be read or written, or the user interrupts.
+pub(crate) fn run(args: &VerifyMathArgs, interrupt: &Interrupt) -> Result<()> {
     let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
     let config = load::<Sections>(&source)?.verifiers;
     config.validate().map_err(|error| Usage::error(error.to_string()))?;
@@ -66,7 +66,7 @@ pub fn run(args: &VerifyMathArgs, interrupt: &Interrupt) -> Result<()> {
     }
 }
 
-/// The verdict in a line, or with what was compared.
+/// The verdict in a line; with `explain`, a table of it and the answers compared.
 fn describe(gold: &str, completion: &str, explain: bool, config: &MathConfig) -> String {
     let verdict = verify(gold, completion, config);
     let (kind, stage) = (verdict.kind.as_str(), verdict.stage.as_str());
@@ -108,7 +108,7 @@ fn verify_file(input: &Path, output: Option<&Path>, config: &MathConfig, interru
     say(&summary)
 }
 
-/// Standard error: how many of each kind, how fast, and the slowest pair.
+/// Writes to standard error the number of verdicts of each kind, the speed, and the slowest pair.
 fn say(summary: &BatchSummary) -> Result<()> {
     let mut said = std::io::stderr().lock();
     let counts = MathVerdictKind::ALL.iter().zip(summary.num_by_kind).filter(|(_, count)| *count > 0);
@@ -122,7 +122,7 @@ fn say(summary: &BatchSummary) -> Result<()> {
     Ok(())
 }
 
-/// A file that takes its name when it is whole, and is removed where it never is. Devices and pipes are written as they are.
+/// A file that takes its name once it is whole, and is removed otherwise. Devices and pipes are written directly.
 struct Partial {
     file: File,
     temporary: Option<PathBuf>,
@@ -153,7 +153,7 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
-            // The error that ended the command is what matters.
+            // The error that ended the command is the one to report.
             let _ = std::fs::remove_file(temporary);
         }
     }

@@ -1,4 +1,4 @@
-//! From a file and `--set` to a checked configuration, with errors that name the file and the key.
+//! Reading a configuration from a file and `--set`, with errors that name the file and the key.
 
 use std::path::{Path, PathBuf};
 
@@ -6,44 +6,50 @@ use anyhow::Result;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use super::renamed::refuse_old_keys;
 use crate::failure::Usage;
 
-/// Where a configuration comes from: a file, then assignments `section.key=value` in order.
+/// Origin of a configuration: a file, then assignments `section.key=value` in order.
 #[derive(Clone, Debug, Default)]
-pub struct Source<'a> {
-    /// The TOML file; defaults alone where absent.
+pub(crate) struct Source<'a> {
+    /// TOML file; defaults alone where absent.
     pub path: Option<&'a Path>,
     /// Assignments; a value is TOML, or else text.
     pub assignments: Vec<String>,
-    /// Paths in the file that begin with the first folder begin with the second instead.
+    /// Two folders: paths in the file that begin with the first are moved to the second.
     pub moved: Option<(PathBuf, PathBuf)>,
 }
 
 /// Reads, merges and parses a configuration.
 ///
 /// # Errors
-/// A usage error that names the file and the key: unreadable, not TOML, an unknown key, a wrong type.
-pub fn load<C: DeserializeOwned>(source: &Source<'_>) -> Result<C> {
+/// A usage error that names the file and the key: unreadable, not TOML, a renamed or unknown key, a wrong type.
+pub(crate) fn load<C: DeserializeOwned>(source: &Source<'_>) -> Result<C> {
     let name = source.path.map_or("(defaults)".into(), |path| path.display().to_string());
     let mut table = match source.path {
         None => Table::new(),
         Some(path) => {
             let text =
                 std::fs::read_to_string(path).map_err(|error| Usage::error(format!("config {name}: {error}")))?;
-            // Parsed as the whole type first: its errors then show the line.
+            let table = text.parse::<Table>();
+            if let Ok(table) = &table {
+                refuse_old_keys(table).map_err(|reason| Usage::error(format!("config {name}: {reason}")))?;
+            }
+            // Parse the text itself where nothing changes it: errors then show the line of the file.
             if source.assignments.is_empty() && source.moved.is_none() {
                 return toml::from_str(&text).map_err(|error| Usage::error(format!("config {name}: {error}")));
             }
-            text.parse::<Table>().map_err(|error| Usage::error(format!("config {name}: {error}")))?
+            table.map_err(|error| Usage::error(format!("config {name}: {error}")))?
         }
     };
     if let Some((from, to)) = &source.moved {
         table.iter_mut().for_each(|(_, value)| move_paths(value, from, to));
     }
     for assignment in &source.assignments {
-        assign(&mut table, assignment).map_err(|reason| Usage::error(format!("--set {assignment}: {reason}")))?;
+        let assigned = assign(&mut table, assignment).and_then(|()| refuse_old_keys(&table));
+        assigned.map_err(|reason| Usage::error(format!("--set {assignment}: {reason}")))?;
     }
-    // Written and read again, so that an error shows the line that the assignment became.
+    // Write the table and read it again, so that an error shows the line that an assignment became.
     let text = toml::to_string(&table).map_err(|error| Usage::error(format!("config {name}: {error}")))?;
     toml::from_str(&text).map_err(|error| {
         let sets = source.assignments.join(" --set ");
@@ -64,7 +70,7 @@ fn assign(table: &mut Table, assignment: &str) -> std::result::Result<(), String
     Ok(())
 }
 
-/// Every text that is a path below `from` becomes the same path below `to`.
+/// Moves every text that is a path below `from` to the same path below `to`.
 fn move_paths(value: &mut Value, from: &Path, to: &Path) {
     match value {
         Value::String(text) => {
@@ -78,7 +84,7 @@ fn move_paths(value: &mut Value, from: &Path, to: &Path) {
     }
 }
 
-/// A TOML value, or the text itself.
+/// The text as a TOML value; the text itself where it is none.
 fn parse(value: &str) -> Value {
     format!("x = {value}")
         .parse::<Table>()
@@ -126,6 +132,21 @@ mod tests {
         assert_eq!(crate::failure::exit_code(&error), 2);
         let text = error.to_string();
         assert!(text.contains("run.toml") && text.contains("stps") && text.contains("line 3"), "{text}");
+    }
+
+    #[test]
+    fn a_renamed_key_is_named_with_its_new_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        std::fs::write(&path, "[rollout]\nengine.max_batch = 8\n").unwrap();
+        let old_file = Source { path: Some(&path), ..Source::default() };
+        let old_set = Source { assignments: vec!["rollout.engine.max_batch=8".to_owned()], ..Source::default() };
+        for (source, place) in [(old_file, "run.toml"), (old_set, "--set rollout.engine.max_batch=8")] {
+            let error = load::<Outer>(&source).unwrap_err();
+            assert_eq!(crate::failure::exit_code(&error), 2);
+            let text = error.to_string();
+            assert!(text.contains(place) && text.contains("`rollout.engine.max_sequences`"), "{text}");
+        }
     }
 
     #[test]

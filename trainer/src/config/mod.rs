@@ -4,15 +4,16 @@ mod file;
 mod preference;
 mod recipe;
 mod reinforce;
+mod renamed;
 mod sandbox;
 mod sections;
 mod supervised;
 
-pub use file::{Source, load};
-pub use preference::RewardModelRun;
-pub use recipe::{RecipeConfig, SummaryColumns};
-pub use reinforce::{ReinforceRun, UpdateSection};
-pub use sections::{EvalDataset, EvalSection, PromptSection, RunSection};
-pub use supervised::SupervisedRun;
+pub(crate) use file::{Source, load};
+pub(crate) use preference::RewardModelRun;
+pub(crate) use recipe::{RecipeConfig, SummaryColumns};
+pub(crate) use reinforce::{ReinforceRun, UpdateSection};
+pub(crate) use sections::{EvalDataset, EvalSection, PromptSection, RunSection};
+pub(crate) use supervised::SupervisedRun;
 
-pub use self::sandbox::SandboxSection;
+pub(crate) use self::sandbox::SandboxSection;

@@ -14,36 +14,36 @@ use crate::optimizer::schedule::{Schedule, ScheduleConfig};
 /// The whole configuration of a reward model's training.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct RewardModelRun {
-    /// Where it writes, what it computes on.
+pub(crate) struct RewardModelRun {
+    /// Folder, seed and device.
     pub run: RunSection,
-    /// The language model whose decoder it starts from.
+    /// Language model whose decoder the reward model starts from.
     pub model: ModelSection,
-    /// What stands around a task's words.
+    /// Text around a task's words.
     pub prompt: PromptSection,
-    /// The pairs.
+    /// Pairs to train and evaluate on.
     pub preferences: Preferences,
-    /// The Bradley-Terry loss.
+    /// Bradley-Terry loss.
     pub loss: PreferenceLossConfig,
     /// Batches of pairs to train on.
     pub update: PreferenceUpdate,
     /// AdamW.
     pub optimizer: AdamWConfig,
-    /// Its rate over the updates.
+    /// Learning rate over the updates.
     pub schedule: ScheduleConfig,
-    /// When to write checkpoints.
+    /// Times of checkpoints.
     pub checkpoint: CheckpointSection,
 }
 
 /// `[preferences]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Preferences {
-    /// A JSONL file of pairs: `{"id", "messages", "chosen", "rejected"}`.
+pub(crate) struct Preferences {
+    /// JSONL file of pairs: `{"id", "messages", "chosen", "rejected"}`.
     pub train: PathBuf,
-    /// Held-out pairs, in the same layout.
+    /// JSONL file of held-out pairs, in the same layout.
     pub eval: PathBuf,
-    /// Pairs in each step's batch.
+    /// Number of pairs in each step's batch.
     pub per_step: usize,
 }
 
@@ -56,12 +56,13 @@ impl Default for Preferences {
 /// `[update]` of a reward model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct PreferenceUpdate {
-    /// Steps of the run.
+pub(crate) struct PreferenceUpdate {
+    /// Number of steps of the run.
     pub steps: u64,
     /// Most tokens that go through the model at a time (a pair always goes whole).
     pub micro_batch_tokens: usize,
-    /// Measure accuracy on the held-out pairs after each so many steps, besides before the first and after the last.
+    /// Number of steps between two measurements on the held-out pairs; one comes before the first step and one after
+    /// the last in any case.
     pub eval_every: u64,
 }
 
@@ -76,7 +77,7 @@ impl RewardModelRun {
     ///
     /// # Errors
     /// A usage error that names the key.
-    pub fn validate(&self) -> Result<()> {
+    pub(crate) fn validate(&self) -> Result<()> {
         let refuse = |message: &str| Err(Usage::error(message));
         self.model.path()?;
         if self.run.dir.as_os_str().is_empty() {
@@ -96,7 +97,7 @@ impl RewardModelRun {
     ///
     /// # Errors
     /// A usage error that names the section.
-    pub fn schedule(&self) -> Result<Schedule> {
+    pub(crate) fn schedule(&self) -> Result<Schedule> {
         sections::schedule(&self.optimizer, &self.schedule, self.update.steps)
     }
 }

@@ -13,32 +13,32 @@ use crate::failure::Usage;
 /// folder of the recipe's (`cold-start`, `stage-1`, `reward-model`, `stage-2`), and starts from the stage before it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RecipeConfig {
-    /// The recipe's folder.
+pub(crate) struct RecipeConfig {
+    /// Folder of the recipe.
     pub dir: PathBuf,
-    /// The number from which the seed of every stage and that of the generated data follow; absent, each is what its own
-    /// section says.
+    /// The number from which the seed of every stage and that of the generated data follow; absent, each is what its
+    /// own section says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// The configuration of `trainer cold-start`.
+    /// File of the configuration of `trainer cold-start`.
     pub cold_start: PathBuf,
-    /// The configuration of `trainer --stage 1`.
+    /// File of the configuration of `trainer --stage 1`.
     pub stage_1: PathBuf,
-    /// The configuration of `trainer reward-model`.
+    /// File of the configuration of `trainer reward-model`.
     pub reward_model: PathBuf,
-    /// The configuration of `trainer --stage 2`.
+    /// File of the configuration of `trainer --stage 2`.
     pub stage_2: PathBuf,
     /// Data to generate into the recipe's `data` folder before the first stage.
     #[serde(default)]
     pub generate: Option<DemoDataConfig>,
-    /// Which evaluation dataset each column of the summary is.
+    /// Evaluation dataset of each column of the summary.
     pub summary: SummaryColumns,
 }
 
 /// `[summary]`: names of evaluation datasets.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SummaryColumns {
+pub(crate) struct SummaryColumns {
     /// Held-out mathematics.
     pub maths: String,
     /// Held-out code.
@@ -52,16 +52,16 @@ impl RecipeConfig {
     ///
     /// # Errors
     /// A usage error that names the key.
-    pub fn validate(&self) -> Result<()> {
+    pub(crate) fn validate(&self) -> Result<()> {
         if self.dir.as_os_str().is_empty() {
             return Err(Usage::error("dir: name the recipe's folder, or pass --run-dir"));
         }
         Ok(())
     }
 
-    /// The seed of a part of the recipe (a stage, or the data), below 2^53 so that TOML and JSON hold it exactly; absent
-    /// where the recipe has none.
-    pub fn seed_of(&self, part: &str) -> Option<u64> {
+    /// The seed of a part of the recipe (a stage, or the data), below 2^53 so that TOML and JSON hold it exactly;
+    /// absent where the recipe has none.
+    pub(crate) fn seed_of(&self, part: &str) -> Option<u64> {
         let seed = self.seed?;
         Some(KeyedRng::new(&[seed.into(), "recipe".into(), part.into()]).next_u64() >> 11)
     }

@@ -17,18 +17,18 @@ use crate::optimizer::schedule::{Schedule, ScheduleConfig};
 /// The whole configuration of a stage.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct ReinforceRun {
-    /// Where it writes, what it computes on.
+pub(crate) struct ReinforceRun {
+    /// Folder, seed and device.
     pub run: RunSection,
-    /// Where the policy starts; the frozen reference is this too.
+    /// Model that the policy starts from; the frozen reference is the same model.
     pub model: ModelSection,
-    /// What stands around a task's words.
+    /// Text around a task's words.
     pub prompt: PromptSection,
-    /// The training tasks.
+    /// Training tasks.
     pub data: Vec<TaskSource>,
-    /// How completions are sampled.
+    /// Sampling of completions.
     pub rollout: RolloutSection,
-    /// Which groups are learned from.
+    /// Choice of the groups that are learned from.
     pub dynamic_sampling: DynamicSampling,
     /// From rewards to advantages.
     pub advantage: AdvantageConfig,
@@ -36,31 +36,31 @@ pub struct ReinforceRun {
     pub loss: PolicyLossConfig,
     /// From verdicts to rewards.
     pub reward: RewardConfig,
-    /// The general reward model of stage 2.
+    /// General reward model of stage 2.
     pub reward_model: ModelSection,
-    /// How the update is computed.
+    /// Computation of the update.
     pub update: UpdateSection,
     /// AdamW.
     pub optimizer: AdamWConfig,
-    /// Its rate over the updates.
+    /// Learning rate over the updates.
     pub schedule: ScheduleConfig,
     /// Held-out tasks.
     pub eval: EvalSection,
-    /// When to write checkpoints.
+    /// Times of checkpoints.
     pub checkpoint: CheckpointSection,
-    /// The verifiers' own settings.
+    /// Settings of the verifiers.
     pub verifiers: VerifiersConfig,
-    /// The code execution service.
+    /// Code execution service.
     pub sandbox: SandboxSection,
 }
 
 /// `[rollout]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct RolloutSection {
-    /// Groups in each step's batch.
+pub(crate) struct RolloutSection {
+    /// Number of groups in each step's batch.
     pub prompts_per_step: usize,
-    /// Completions of each prompt.
+    /// Number of completions of each prompt.
     pub samples_per_prompt: usize,
     /// Sampling temperature; the policy's logits are divided by it in training too. No top-p, top-k or min-p here: they
     /// would make the sampled distribution another than the trained one.
@@ -86,10 +86,10 @@ impl Default for RolloutSection {
 /// `[dynamic_sampling]` (DAPO, arXiv 2503.14476): a group whose rewards are all equal teaches nothing and is refilled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct DynamicSampling {
-    /// Whether flat groups are left out and refilled.
+pub(crate) struct DynamicSampling {
+    /// True where flat groups are left out and refilled.
     pub enabled: bool,
-    /// Most rounds of sampling in a step; what is there then is learned from.
+    /// Most rounds of sampling in a step; the update then takes the groups that there are.
     pub max_rounds: usize,
 }
 
@@ -102,16 +102,16 @@ impl Default for DynamicSampling {
 /// `[update]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct UpdateSection {
-    /// Steps of the run.
+pub(crate) struct UpdateSection {
+    /// Number of steps of the run.
     pub steps: u64,
-    /// Optimizer updates in each step: the batch is split into so many.
+    /// Number of optimizer updates in each step, into which the batch is split.
     pub updates_per_step: usize,
     /// Most tokens, prompts too, that go through the model at a time; gradients are summed over such pieces.
     pub micro_batch_tokens: usize,
-    /// Tokens whose logits are in memory at a time.
+    /// Number of tokens whose logits are in memory at a time.
     pub head_chunk: i64,
-    /// Whether blocks are computed again in the backward pass.
+    /// Part of the forward pass that the backward pass computes again.
     pub recompute: Recompute,
 }
 
@@ -132,7 +132,7 @@ impl ReinforceRun {
     ///
     /// # Errors
     /// A usage error that names the key.
-    pub fn validate(&self, stage: u8) -> Result<()> {
+    pub(crate) fn validate(&self, stage: u8) -> Result<()> {
         let refuse = |message: &str| Err(Usage::error(message));
         self.model.path()?;
         if self.run.dir.as_os_str().is_empty() {
@@ -143,8 +143,8 @@ impl ReinforceRun {
         }
         if stage == 2 && self.reward_model.path.as_os_str().is_empty() {
             return refuse(
-                "reward_model.path: stage 2 needs a general reward model; train one with `trainer reward-model` and name \
-                 its folder",
+                "reward_model.path: stage 2 needs a general reward model; train one with `trainer reward-model` and \
+                 name its folder",
             );
         }
         if stage == 1 && !self.reward_model.path.as_os_str().is_empty() {
@@ -184,7 +184,7 @@ impl ReinforceRun {
     ///
     /// # Errors
     /// A usage error that names the section.
-    pub fn schedule(&self) -> Result<Schedule> {
+    pub(crate) fn schedule(&self) -> Result<Schedule> {
         let num_updates = self.update.steps * self.update.updates_per_step as u64;
         sections::schedule(&self.optimizer, &self.schedule, num_updates)
     }

@@ -12,19 +12,18 @@ use crate::failure::Usage;
 /// `[sandbox]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct SandboxSection {
-    /// Servers to use, one as a string or several as a list; where none is named, one is started inside this process on
-    /// loopback.
+pub(crate) struct SandboxSection {
+    /// Servers to use, one as a string or several as a list; without any, one is started in this process on loopback.
     #[serde(deserialize_with = "one_or_several")]
     pub url: Vec<String>,
-    /// The bearer token of the servers named; it is not saved with the run, so a file or SANDBOX_TOKEN is the better place.
+    /// Bearer token of the servers named. It is not saved with the run: a file or SANDBOX_TOKEN is the better place.
     #[serde(skip_serializing)]
     pub token: Option<Secret>,
-    /// A file that holds the token.
+    /// File that holds the token.
     pub token_file: Option<PathBuf>,
-    /// How patient calls are.
+    /// Timeouts and repeats of calls.
     pub client: ClientOptions,
-    /// The embedded server.
+    /// Settings of the embedded server.
     pub server: ServerConfig,
 }
 
@@ -33,7 +32,7 @@ impl SandboxSection {
     ///
     /// # Errors
     /// A usage error: the file cannot be read, or the token is none.
-    pub fn token(&self) -> Result<Option<Secret>> {
+    pub(crate) fn token(&self) -> Result<Option<Secret>> {
         let read = match (&self.token, &self.token_file, std::env::var(TOKEN_VARIABLE)) {
             (Some(token), _, _) => Ok(token.clone()),
             (None, Some(path), _) => Secret::from_file(path),

@@ -1,30 +1,31 @@
-//! The sections that several kinds of run share.
+//! Sections that several kinds of run share.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use datasets::TaskKind;
+use policy::Placement;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind};
+use tch::Kind;
 
 use crate::failure::Usage;
 use crate::optimizer::adamw::AdamWConfig;
 use crate::optimizer::schedule::{Schedule, ScheduleConfig};
 
-/// `[run]`: where the run writes, and what it computes on.
+/// `[run]`: folder, seed and device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct RunSection {
-    /// The run's folder; it must not exist yet.
+pub(crate) struct RunSection {
+    /// Folder of the run, which must not exist yet.
     pub dir: PathBuf,
-    /// Every random number of the run is keyed by this.
+    /// Seed that keys every random number of the run.
     pub seed: u64,
-    /// `auto`, `cpu` or `cuda:N`.
+    /// Device: `auto`, `cpu` or `cuda:N`.
     pub device: String,
-    /// `float32` or `bfloat16`: weights and activations. Optimizer state, logprobs and losses are float32 always.
+    /// Type of weights and activations: `float32` or `bfloat16`. Optimizer state, logprobs, losses: always float32.
     pub dtype: String,
-    /// Threads that libtorch computes with on a CPU; 0 leaves it to libtorch.
+    /// Number of threads that libtorch computes with on a CPU; 0 leaves it to libtorch.
     pub num_threads: usize,
 }
 
@@ -39,7 +40,7 @@ impl RunSection {
     ///
     /// # Errors
     /// A usage error: the device is not to be had, or the dtype is unknown.
-    pub fn resolve(&self) -> Result<(Device, Kind)> {
+    pub(crate) fn resolve(&self) -> Result<Placement> {
         let device = policy::resolve_device(&self.device).map_err(|error| Usage::error(error.to_string()))?;
         let kind = match self.dtype.as_str() {
             "float32" => Kind::Float,
@@ -49,15 +50,15 @@ impl RunSection {
         if self.num_threads > 0 {
             tch::set_num_threads(self.num_threads as i32);
         }
-        Ok((device, kind))
+        Ok(Placement { device, kind })
     }
 }
 
-/// `[model]`: where the policy starts.
+/// `[model]`: a model to start from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct ModelSection {
-    /// A Hugging Face folder.
+pub(crate) struct ModelSection {
+    /// Hugging Face folder.
     pub path: PathBuf,
 }
 
@@ -66,7 +67,7 @@ impl ModelSection {
     ///
     /// # Errors
     /// A usage error where it is not.
-    pub fn path(&self) -> Result<&Path> {
+    pub(crate) fn path(&self) -> Result<&Path> {
         if self.path.as_os_str().is_empty() {
             return Err(Usage::error(
                 "model.path: name a folder with config.json, model.safetensors and tokenizer.json",
@@ -76,26 +77,26 @@ impl ModelSection {
     }
 }
 
-/// `[prompt]`: what stands around a task's words.
+/// `[prompt]`: text around a task's words.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct PromptSection {
-    /// A system turn before the task's messages; none where empty.
+pub(crate) struct PromptSection {
+    /// System turn before the task's messages; none where empty.
     pub system: String,
-    /// Added to the last user turn, by task kind (`math`, `code`, …).
+    /// Text added to the last user turn, by task kind (`math`, `code`, …).
     pub suffix: BTreeMap<TaskKind, String>,
 }
 
 /// A file of tasks and its share of the prompts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TaskSource {
+pub(crate) struct TaskSource {
     /// A JSONL file of tasks.
     pub path: PathBuf,
-    /// Its name in metrics and records; the file's stem where absent.
+    /// Name in metrics and records; the file's stem where absent.
     #[serde(default)]
     pub name: Option<String>,
-    /// Its share, relative to the other sources'.
+    /// Share of the prompts, relative to the other sources'.
     #[serde(default = "one")]
     pub weight: f64,
 }
@@ -106,7 +107,7 @@ fn one() -> f64 {
 
 impl TaskSource {
     /// The name, or the file's stem.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         named(&self.name, &self.path)
     }
 }
@@ -121,20 +122,20 @@ fn named(name: &Option<String>, path: &Path) -> String {
 /// A file of held-out tasks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct EvalDataset {
+pub(crate) struct EvalDataset {
     /// A JSONL file of tasks.
     pub path: PathBuf,
-    /// Its name in metrics; the file's stem where absent.
+    /// Name in metrics; the file's stem where absent.
     #[serde(default)]
     pub name: Option<String>,
-    /// Only so many tasks, from the start; all where absent.
+    /// Number of tasks that are taken from the start; all where absent.
     #[serde(default)]
     pub limit: Option<usize>,
 }
 
 impl EvalDataset {
     /// The name, or the file's stem.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         named(&self.name, &self.path)
     }
 }
@@ -142,20 +143,20 @@ impl EvalDataset {
 /// `[eval]`: held-out tasks, sampled as reasoning models are: at a temperature, averaged over samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct EvalSection {
-    /// Evaluate after each so many steps; 0 only where `at_start` and `at_end` say so.
+pub(crate) struct EvalSection {
+    /// Number of steps between two evaluations; 0 leaves only those of `at_start` and `at_end`.
     pub every: u64,
-    /// Evaluate before the first step.
+    /// True where an evaluation comes before the first step.
     pub at_start: bool,
-    /// Evaluate after the last step.
+    /// True where an evaluation comes after the last step.
     pub at_end: bool,
-    /// What to evaluate on.
+    /// Held-out datasets.
     pub datasets: Vec<EvalDataset>,
-    /// Completions of each task: k of avg@k.
+    /// Number of completions of each task: k of avg@k.
     pub samples: usize,
     /// Sampling temperature; 0 takes the likeliest token.
     pub temperature: f64,
-    /// Nucleus.
+    /// Probability mass of the nucleus; 1 keeps everything.
     pub top_p: f64,
     /// Largest number of candidates; 0 for all.
     pub top_k: usize,
@@ -182,10 +183,10 @@ impl Default for EvalSection {
 /// `[checkpoint]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct CheckpointSection {
-    /// Write one after each so many steps, besides the one after the last; 0 only that one.
+pub(crate) struct CheckpointSection {
+    /// Number of steps between two checkpoints, besides the one after the last step; 0 leaves only that one.
     pub every: u64,
-    /// Keep the newest so many; 0 keeps all.
+    /// Number of newest checkpoints that are kept; 0 keeps all.
     pub keep: usize,
 }
 
@@ -200,7 +201,7 @@ impl EvalSection {
     ///
     /// # Errors
     /// A usage error that names the key.
-    pub fn validate(&self) -> Result<()> {
+    pub(crate) fn validate(&self) -> Result<()> {
         if self.samples == 0 {
             return Err(Usage::error("eval.samples: must be at least 1"));
         }
@@ -216,7 +217,7 @@ impl EvalSection {
 ///
 /// # Errors
 /// A usage error that names the section.
-pub fn schedule(optimizer: &AdamWConfig, schedule: &ScheduleConfig, num_updates: u64) -> Result<Schedule> {
+pub(super) fn schedule(optimizer: &AdamWConfig, schedule: &ScheduleConfig, num_updates: u64) -> Result<Schedule> {
     optimizer.validate().map_err(|error| Usage::error(format!("optimizer: {error}")))?;
     Schedule::new(schedule.clone(), num_updates).map_err(|error| Usage::error(format!("schedule: {error}")))
 }

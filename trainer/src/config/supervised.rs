@@ -17,40 +17,40 @@ use crate::optimizer::schedule::{Schedule, ScheduleConfig};
 /// The whole configuration of a cold start.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct SupervisedRun {
-    /// Where it writes, what it computes on.
+pub(crate) struct SupervisedRun {
+    /// Folder, seed and device.
     pub run: RunSection,
-    /// The model to fine-tune; or none, and `new_model` says what to make.
+    /// Model to fine-tune; none where `new_model` describes one.
     pub model: ModelSection,
-    /// A model with random weights and a tokenizer trained from the traces.
+    /// New model with random weights and a tokenizer trained from the traces.
     pub new_model: Option<NewModel>,
-    /// What stands around a task's words.
+    /// Text around a task's words.
     pub prompt: PromptSection,
-    /// The traces.
+    /// Traces to learn from.
     pub traces: Traces,
-    /// How the update is computed; `steps` counts batches of traces.
+    /// Computation of the update; `steps` counts batches of traces.
     pub update: UpdateSection,
     /// AdamW.
     pub optimizer: AdamWConfig,
-    /// Its rate over the updates.
+    /// Learning rate over the updates.
     pub schedule: ScheduleConfig,
     /// Held-out tasks.
     pub eval: EvalSection,
-    /// When to write checkpoints.
+    /// Times of checkpoints.
     pub checkpoint: CheckpointSection,
-    /// The verifiers' own settings.
+    /// Settings of the verifiers.
     pub verifiers: VerifiersConfig,
-    /// The code execution service.
+    /// Code execution service.
     pub sandbox: SandboxSection,
 }
 
 /// `[traces]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Traces {
-    /// A JSONL file: `{"id", "messages"}`, the last message the assistant's.
+pub(crate) struct Traces {
+    /// JSONL file of `{"id", "messages"}`, the last message the assistant's.
     pub path: PathBuf,
-    /// Traces in each step's batch.
+    /// Number of traces in each step's batch.
     pub per_step: usize,
 }
 
@@ -64,7 +64,7 @@ impl Default for Traces {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)] // the names are config.json's
-pub struct NewModel {
+pub(crate) struct NewModel {
     pub vocab_size: i64,
     pub hidden_size: i64,
     pub intermediate_size: i64,
@@ -86,7 +86,7 @@ impl NewModel {
     ///
     /// # Errors
     /// A usage error: the numbers do not make a model.
-    pub fn model_config(&self) -> Result<ModelConfig> {
+    pub(crate) fn model_config(&self) -> Result<ModelConfig> {
         if !(self.initializer_range.is_finite() && self.initializer_range > 0.0) {
             let problem = format!("new_model.initializer_range: is {}; give more than 0", self.initializer_range);
             return Err(Usage::error(problem));
@@ -117,7 +117,7 @@ impl SupervisedRun {
     ///
     /// # Errors
     /// A usage error that names the key.
-    pub fn validate(&self) -> Result<()> {
+    pub(crate) fn validate(&self) -> Result<()> {
         let refuse = |message: &str| Err(Usage::error(message));
         if self.run.dir.as_os_str().is_empty() {
             return refuse("run.dir: name the run's folder, or pass --run-dir");
@@ -148,7 +148,7 @@ impl SupervisedRun {
     ///
     /// # Errors
     /// A usage error that names the section.
-    pub fn schedule(&self) -> Result<Schedule> {
+    pub(crate) fn schedule(&self) -> Result<Schedule> {
         sections::schedule(&self.optimizer, &self.schedule, self.update.steps)
     }
 }

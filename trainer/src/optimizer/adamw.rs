@@ -16,10 +16,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
+use policy::NamedTensors;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// The names in a saved state are these, a dot, and the parameter's.
+/// First part of a name in a saved state, before a dot and the parameter's name.
 const NUM_UPDATES: &str = "num_updates";
 const EXP_AVG: &str = "exp_avg";
 const EXP_AVG_SQ: &str = "exp_avg_sq";
@@ -28,16 +29,16 @@ const MASTER: &str = "master";
 /// Section `adamw`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct AdamWConfig {
+pub(crate) struct AdamWConfig {
     /// Decay of the gradient's running mean.
     pub beta1: f64,
     /// Decay of the squared gradient's running mean.
     pub beta2: f64,
-    /// Added to the root of the second moment, in units of gradient. 1e-15 in ScaleRL.
+    /// Number added to the root of the second moment, in units of gradient. 1e-15 in ScaleRL.
     pub eps: f64,
     /// Share of each matrix that is removed per unit of learning rate and update. 0.1 in DAPO, 0 in ORZ.
     pub weight_decay: f64,
-    /// Gradients are scaled down to this norm over all parameters.
+    /// Norm over all parameters to which longer gradients are scaled down.
     pub max_gradient_norm: f64,
 }
 
@@ -49,7 +50,7 @@ impl Default for AdamWConfig {
 
 impl AdamWConfig {
     /// Errors where a number is outside the range in which the update means something.
-    pub fn validate(&self) -> Result<()> {
+    pub(crate) fn validate(&self) -> Result<()> {
         for (name, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
             ensure!((0.0..1.0).contains(&beta), "adamw.{name} is {beta}; set it to 0 or more and below 1");
         }
@@ -66,12 +67,12 @@ impl AdamWConfig {
 }
 
 /// The optimizer: moments and master weights by parameter name.
-pub struct AdamW {
+pub(crate) struct AdamW {
     config: AdamWConfig,
     parameters: BTreeMap<String, Moments>,
 }
 
-/// What is kept for one parameter; tensors are float32, flat, on the parameter's device.
+/// State of one parameter; tensors are float32, flat, on the parameter's device.
 struct Moments {
     num_updates: i64,
     exp_avg: Tensor,
@@ -81,7 +82,7 @@ struct Moments {
 
 impl AdamW {
     /// An optimizer that has seen no parameter yet. Errors as [`AdamWConfig::validate`] does.
-    pub fn new(config: AdamWConfig) -> Result<Self> {
+    pub(crate) fn new(config: AdamWConfig) -> Result<Self> {
         config.validate()?;
         Ok(Self { config, parameters: BTreeMap::new() })
     }
@@ -91,7 +92,7 @@ impl AdamW {
     /// A parameter without a gradient is left alone, and its update count with it. Names are unique and the same in
     /// every call. Clip first ([`super::gradient_norm`]). Errors where a parameter is not contiguous or its state has
     /// another size.
-    pub fn step(&mut self, parameters: &mut [(String, Tensor)], lr: f64) -> Result<()> {
+    pub(crate) fn step(&mut self, parameters: &mut [(String, Tensor)], lr: f64) -> Result<()> {
         for (name, parameter) in parameters {
             let gradient = parameter.grad();
             if gradient.defined() {
@@ -103,7 +104,13 @@ impl AdamW {
 
     /// One update of one parameter in place, with a gradient of its shape in any float type: for gradients that are
     /// accumulated in float32 beside a bfloat16 parameter. Errors as [`AdamW::step`] does.
-    pub fn step_parameter(&mut self, name: &str, parameter: &mut Tensor, gradient: &Tensor, lr: f64) -> Result<()> {
+    pub(crate) fn step_parameter(
+        &mut self,
+        name: &str,
+        parameter: &mut Tensor,
+        gradient: &Tensor,
+        lr: f64,
+    ) -> Result<()> {
         ensure!(parameter.is_contiguous(), "AdamW cannot update {name}: its memory is not contiguous");
         let decay = match parameter.dim() {
             0 | 1 => 1.0,
@@ -127,7 +134,7 @@ impl AdamW {
     /// `master.NAME` of low-precision parameters, in the shapes of `parameters`, sharing the optimizer's memory.
     ///
     /// Parameters that were never updated have none.
-    pub fn state(&self, parameters: &[(String, Tensor)]) -> Vec<(String, Tensor)> {
+    pub(crate) fn state(&self, parameters: &[(String, Tensor)]) -> NamedTensors {
         let mut tensors = Vec::new();
         for (name, parameter) in parameters {
             let Some(moments) = self.parameters.get(name) else {
@@ -145,11 +152,11 @@ impl AdamW {
         tensors
     }
 
-    /// Replaces everything by a saved state for `parameters`; the tensors are copied to the parameters' devices.
+    /// Replaces the whole state by a saved one for `parameters`; the tensors are copied to the parameters' devices.
     ///
     /// Errors where a tensor belongs to no parameter, has another shape, or one of a parameter's is missing; the
     /// optimizer is then as it was.
-    pub fn load_state(&mut self, state: Vec<(String, Tensor)>, parameters: &[(String, Tensor)]) -> Result<()> {
+    pub(crate) fn load_state(&mut self, state: NamedTensors, parameters: &[(String, Tensor)]) -> Result<()> {
         let mut saved: BTreeMap<String, Tensor> = state.into_iter().collect();
         let mut loaded = BTreeMap::new();
         for (name, parameter) in parameters {
@@ -159,7 +166,8 @@ impl AdamW {
         }
         if let Some(name) = saved.keys().next() {
             bail!(
-                "the optimizer state has {name}, which belongs to no parameter of this model that has an update count; resume from the checkpoint of the same model"
+                "the optimizer state has {name}, which belongs to no parameter of this model that has an update count; \
+                 resume from the checkpoint of the same model"
             );
         }
         self.parameters = loaded;
@@ -178,7 +186,7 @@ impl Moments {
         }
     }
 
-    /// All arguments flat. Works in stretches, so that what is in between stays in a CPU's cache and small on a GPU.
+    /// One update of flat tensors, in stretches: temporaries then stay in a CPU's cache, and small on a GPU.
     fn update(&mut self, weights: &Tensor, gradient: &Tensor, decay: f64, lr: f64, config: &AdamWConfig) {
         self.num_updates += 1;
         let correction1 = 1.0 - config.beta1.powi(self.num_updates as i32);
@@ -213,7 +221,7 @@ impl Moments {
         }
     }
 
-    /// Takes one parameter's tensors out of `saved`; none where it has none at all.
+    /// Takes the tensors of one parameter out of `saved`; `None` where there are none.
     fn take(saved: &mut BTreeMap<String, Tensor>, name: &str, parameter: &Tensor) -> Result<Option<Self>> {
         let Some(num_updates) = saved.remove(&format!("{NUM_UPDATES}.{name}")) else {
             return Ok(None);
@@ -225,7 +233,8 @@ impl Moments {
                 .with_context(|| format!("the optimizer state lacks {what}.{name}"))?;
             ensure!(
                 tensor.size() == parameter.size(),
-                "the optimizer state's {what}.{name} has shape {:?}, the parameter {:?}; resume from the checkpoint of the same model",
+                "the optimizer state's {what}.{name} has shape {:?}, the parameter {:?}; resume from the checkpoint of \
+                 the same model",
                 tensor.size(),
                 parameter.size()
             );

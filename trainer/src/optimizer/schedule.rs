@@ -1,7 +1,7 @@
 //! The learning rate of each update: a warm-up, then constant, linear or cosine decay.
 //!
-//! With `i` the update's index from 0, `w` the warm-up's length and `n` the number of updates, after the warm-up and with
-//! `x = (i - w) / (n - w)`:
+//! With `i` the update's index from 0, `w` the warm-up's length and `n` the number of updates, after the warm-up and
+//! with `x = (i - w) / (n - w)`:
 //!
 //! - constant: `lr`;
 //! - linear: `min_lr + (lr - min_lr) (1 - x)`;
@@ -15,10 +15,10 @@ use std::f64::consts::PI;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-/// What follows the warm-up.
+/// Course of the rate after the warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Decay {
+pub(crate) enum Decay {
     /// The peak rate to the end.
     #[default]
     Constant,
@@ -31,16 +31,16 @@ pub enum Decay {
 /// Section `schedule`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct ScheduleConfig {
-    /// The peak learning rate. 1e-6 in most published recipes.
+pub(crate) struct ScheduleConfig {
+    /// Peak learning rate. 1e-6 in most published recipes.
     pub lr: f64,
-    /// What follows the warm-up.
+    /// Course of the rate after the warm-up.
     pub decay: Decay,
-    /// Updates over which the rate rises to `lr`. 0 to 50 in published recipes.
+    /// Number of updates over which the rate rises to `lr`. 0 to 50 in published recipes.
     pub warmup_updates: u64,
-    /// The rate at the end of a decay; `constant` does not use it.
+    /// Rate at the end of a decay; `constant` does not use it.
     pub min_lr: f64,
-    /// Whether the warm-up's first update has rate 0, as in transformers.
+    /// True where the warm-up's first update has rate 0, as in transformers.
     pub warmup_from_zero: bool,
 }
 
@@ -52,14 +52,14 @@ impl Default for ScheduleConfig {
 
 /// A schedule over a known number of updates.
 #[derive(Clone, Debug)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     config: ScheduleConfig,
     num_updates: u64,
 }
 
 impl Schedule {
     /// Errors where a rate is negative or not finite, or `min_lr` exceeds `lr`.
-    pub fn new(config: ScheduleConfig, num_updates: u64) -> Result<Self> {
+    pub(crate) fn new(config: ScheduleConfig, num_updates: u64) -> Result<Self> {
         ensure!(config.lr.is_finite() && config.lr >= 0.0, "schedule.lr is {}; set it to 0 or more", config.lr);
         ensure!(
             (0.0..=config.lr).contains(&config.min_lr),
@@ -70,8 +70,8 @@ impl Schedule {
         Ok(Self { config, num_updates })
     }
 
-    /// The rate of the update with this index, from 0.
-    pub fn rate(&self, index: u64) -> f64 {
+    /// The rate of an update; `index` counts from 0.
+    pub(crate) fn rate(&self, index: u64) -> f64 {
         let ScheduleConfig { lr, decay, warmup_updates: warmup, min_lr, warmup_from_zero } = self.config;
         if index < warmup {
             let risen = index + u64::from(!warmup_from_zero);

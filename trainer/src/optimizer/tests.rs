@@ -39,7 +39,7 @@ fn initial(golden: &Golden, kind: Kind) -> Parameters {
         .into()
 }
 
-/// Gives the parameters the stored gradients of a step by way of a backward pass; the norm before clipping.
+/// Gives the parameters the stored gradients of a step by a backward pass; returns the norm before clipping.
 fn set_gradients(golden: &Golden, parameters: &mut Parameters, step: usize, max_norm: f64) -> f64 {
     for (name, parameter) in parameters.iter_mut() {
         parameter.zero_grad();

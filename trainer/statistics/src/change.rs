@@ -1,12 +1,12 @@
-//! The change between two evaluations on the same tasks: its interval, and whether it is a loss.
-//! Must not know who sampled or judged.
+//! The change between two evaluations on the same tasks, with its interval and a test for a loss. It must not know who
+//! sampled or judged.
 //!
 //! Both evaluations saw the same tasks, so each task is compared with itself and the tasks' own spread drops out: the
 //! change is the mean over tasks of the difference of their pass rates, and the interval is Student's over these
 //! differences (Miller 2024, "Adding Error Bars to Evals", arXiv:2411.00640, paired differences). Where fewer than ten
-//! tasks differ that interval is too narrow, down to empty; two pseudo-tasks, one better and one worse by
-//! `1 / sqrt(samples)`, are added then (after Bonett and Price 2012, "Adjusted Wald confidence interval for a difference
-//! of binomial proportions based on paired data").
+//! tasks differ that interval is too narrow, down to empty. Two pseudo-tasks are added then, one better and one worse
+//! by `1 / sqrt(samples)` (after Bonett and Price 2012, "Adjusted Wald confidence interval for a difference of binomial
+//! proportions based on paired data").
 
 use std::collections::HashMap;
 
@@ -15,24 +15,24 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 use crate::evaluation::TaskResult;
 use crate::proportion::{mean, standard_error};
 
-/// With fewer differing tasks, two pseudo-tasks are added.
+/// Fewest differing tasks for which no pseudo-tasks are added.
 const FEWEST_DIFFERING: usize = 10;
 
-/// What changed from one evaluation to the next, over the tasks that both judged.
+/// The change of the pass rate from one evaluation to another, over the tasks that both judged.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Change {
     /// Mean over tasks of the later pass rate less the earlier one, -1..=1.
     pub change: f64,
     /// 95 % interval of the change by task: lower and upper end, within -1..=1.
     pub interval: [f64; 2],
-    /// The probability of a change as low as this one or lower if nothing had changed (one-sided, Student's t).
+    /// The probability of a change as low as this one or lower if nothing had changed (Student's t, one-sided).
     pub p_lower: f64,
     /// Tasks that both evaluations judged.
     pub num_tasks: usize,
 }
 
 impl Change {
-    /// From `before` to `after`; `None` where the two have no task in common.
+    /// The change from `before` to `after`; `None` where the two have no task in common.
     pub fn between(before: &[TaskResult], after: &[TaskResult]) -> Option<Self> {
         let before: HashMap<&str, &TaskResult> = before.iter().map(|task| (task.task_id.as_str(), task)).collect();
         let pairs: Vec<(&TaskResult, &TaskResult)> =
@@ -53,7 +53,7 @@ impl Change {
         Some(Self { change, interval: interval.map(|end| end.clamp(-1.0, 1.0)), p_lower, num_tasks })
     }
 
-    /// Whether the change is significantly below 0: one-sided, at a level of 5 % over `num_compared` changes that are
+    /// True for a change significantly below 0: one-sided, at a level of 5 % over `num_compared` changes that are
     /// judged together (Bonferroni).
     pub fn is_loss(&self, num_compared: usize) -> bool {
         self.p_lower <= 0.05 / num_compared.max(1) as f64
@@ -63,7 +63,7 @@ impl Change {
 /// Student's 95 % interval of a mean, and the probability of a mean as low as this if the true one is 0.
 fn student(values: &[f64]) -> ([f64; 2], f64) {
     let center = mean(values.iter().copied());
-    // All tasks changed alike: the interval is a point, and nothing is left to chance.
+    // Where all tasks changed alike, the interval is a point and the probability 0 or 1.
     let certain = ([center; 2], if center < 0.0 { 0.0 } else { 1.0 });
     let Some(standard_error) = standard_error(values).filter(|error| *error > 0.0) else { return certain };
     let Ok(student) = StudentsT::new(0.0, 1.0, values.len() as f64 - 1.0) else { return certain };

@@ -1,17 +1,20 @@
-//! Evaluation figures: from the samples of each task to pass@1, its standard error and interval, and pass@k.
-//! pass@1 is the mean over tasks of the share of a task's samples that pass (avg@k). Must not know who sampled or judged.
+//! Evaluation figures: pass@1 with its standard error and interval, and pass@k, from the samples of each task.
+//!
+//! pass@1 is the mean over tasks of the share of a task's samples that pass (avg@k). It must not know who sampled or
+//! judged.
 
 use serde::{Deserialize, Serialize};
 
 use crate::proportion::{interval, mean, standard_error};
 
-/// There is no figure to report: not one sample of a dataset was judged.
+/// Error for a dataset of which not one sample was judged, so that there is no figure to report.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "dataset {dataset}: not one sample could be judged ({num_verifier_errors} verifier errors); see the log for the first one"
+    "dataset {dataset}: not one sample could be judged ({num_verifier_errors} verifier errors); see the log for the \
+     first one"
 )]
 pub struct NothingJudged {
-    /// The dataset.
+    /// The dataset's name.
     pub dataset: String,
     /// Samples whose verifier failed.
     pub num_verifier_errors: usize,
@@ -22,15 +25,15 @@ pub struct NothingJudged {
 pub struct EvalSample {
     /// The verifier's score, 0..=1.
     pub score: f32,
-    /// Whether the verifier let it pass.
+    /// True for a sample that the verifier passed.
     pub passed: bool,
-    /// Tokens of the completion.
+    /// Number of tokens in the completion.
     pub num_tokens: usize,
-    /// Whether the completion hit the length limit.
+    /// True for a completion that hit the length limit.
     pub truncated: bool,
 }
 
-/// All samples of one task. Samples whose verifier broke are counted, not scored.
+/// All samples of one task. Samples whose verifier failed are counted, not scored.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct EvalRecord {
     /// The task's id.
@@ -56,10 +59,10 @@ impl EvalRecord {
 pub struct TaskResult {
     /// The task's id.
     pub task_id: String,
-    /// Share of its judged samples that pass, 0..=1.
+    /// Share of the task's judged samples that pass, 0..=1.
     #[serde(rename = "pass@1")]
     pub pass_at_1: f64,
-    /// Judged samples, at least one.
+    /// Number of judged samples, at least one.
     pub num_samples: usize,
 }
 
@@ -68,9 +71,9 @@ pub struct TaskResult {
 pub struct EvalSummary {
     /// The dataset's name.
     pub dataset: String,
-    /// Tasks with at least one judged sample.
+    /// Number of tasks with at least one judged sample.
     pub num_tasks: usize,
-    /// k: samples asked for each task.
+    /// k, the number of samples asked of each task.
     pub num_samples: usize,
     /// Mean over tasks of the share of samples that pass, 0..=1.
     #[serde(rename = "pass@1")]
@@ -89,7 +92,7 @@ pub struct EvalSummary {
     pub completion_tokens_mean: f64,
     /// Share of completions that hit the length limit.
     pub truncated: f64,
-    /// Samples whose verifier failed; they are in no other figure.
+    /// Number of samples whose verifier failed; they are in no other figure.
     pub num_verifier_errors: usize,
     /// Wall-clock seconds of the evaluation.
     pub seconds: f64,
@@ -172,7 +175,8 @@ mod tests {
 
     #[test]
     fn the_interval_is_wilsons_and_never_empty() {
-        // Wilson for 3 of 10: 0.10779 to 0.60322. With one sample a task, se^2 = p (1 - p) / (n - 1), so n is clamped to 10.
+        // Wilson for 3 of 10: 0.10779 to 0.60322. With one sample a task, se^2 = p (1 - p) / (n - 1), so n is clamped
+        // to 10.
         let records: Vec<EvalRecord> = (0..10).map(|index| record(&[index < 3])).collect();
         let [low, high] = EvalSummary::of("x", &records, 0.0).unwrap().interval;
         assert!(close(low, 0.10779) && close(high, 0.60322), "{low} {high}");

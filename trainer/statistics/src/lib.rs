@@ -11,7 +11,7 @@
 //! assert!(change.change > 0.16 && !change.is_loss(1));
 //! ```
 //!
-//! This crate knows nothing of runs, files or who sampled and judged.
+//! This crate knows nothing of runs, files, policies or verifiers.
 
 mod change;
 mod evaluation;

@@ -1,8 +1,8 @@
-//! How many pairs the maths verifier judges in a second, on one core.
+//! Throughput of the maths verifier: pairs judged in a second, on one core.
 //!
 //! Two sets of pairs are made here: integers and amounts as GSM8K's answers are, and expressions, points, intervals and
-//! matrices as MATH's are. `PONDER_MATH_PAIRS=FILE` times the lists of pairs of a JSON file beside them: an object of lists of
-//! `[gold, answer]`, each list a benchmark of its own.
+//! matrices as MATH's are. `PONDER_MATH_PAIRS=FILE` times the lists of pairs of a JSON file beside them: an object of
+//! lists of `[gold, answer]`, each list a benchmark of its own.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;

@@ -1,8 +1,8 @@
-//! Hammers the maths verifier with random and mutated answers, on every core, and says what it met:
+//! Hammers the maths verifier with random and mutated answers, on every core:
 //! `cargo run --release -p math-verifier --example hammer_answers -- 1000000 [seed]`.
 //!
-//! Ends with an error where a pair makes it panic. What it prints are counts by kind of verdict, and how the time of a pair is
-//! distributed.
+//! Prints counts by kind of verdict and the distribution of the time of a pair; ends with an error where a pair makes
+//! the verifier panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -60,7 +60,7 @@ const SEEDS: [&str; 44] = [
     r"x \equiv 3 \pmod{7}",
 ];
 
-/// What is put in by a mutation, and what random answers are made of.
+/// Pieces that a mutation puts in, and of which random answers are made.
 const PIECES: [&str; 70] = [
     "0",
     "1",
@@ -157,7 +157,7 @@ fn main() -> ExitCode {
     if panics.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What one pair did.
+/// Outcome of one pair; the kind is missing where it made the verifier panic.
 struct Met {
     index: u64,
     kind: Option<MathVerdictKind>,
@@ -175,7 +175,7 @@ impl Met {
 
 fn report(met: &[Met], elapsed: Duration) {
     println!("{} pairs in {:.1} s", met.len(), elapsed.as_secs_f64());
-    for kind in MathVerdictKind::ALL {
+    for kind in MathVerdictKind::ALL.iter().copied() {
         println!("{:<20} {}", kind.as_str(), met.iter().filter(|met| met.kind == Some(kind)).count());
     }
     println!("{:<20} {}", "panics", met.iter().filter(|met| met.kind.is_none()).count());

@@ -1,7 +1,7 @@
 //! Verdicts for a stream of pairs: JSON lines in, JSON lines out, in the same order, judged on all of rayon's threads.
 //!
-//! Memory holds one chunk of lines, whatever the stream's length. It must not know where the lines come from, nor where they
-//! go.
+//! Memory holds one chunk of lines, whatever the stream's length. This file must not know where the lines come from,
+//! nor where they go.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, Write};
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{MathConfig, MathVerdictKind, verify};
+use crate::{MathConfig, MathVerdictKind, verify};
 
 /// Most lines of a chunk.
 const CHUNK_LINES: usize = 16_384;
@@ -19,15 +19,15 @@ const CHUNK_LINES: usize = 16_384;
 /// Most bytes of a chunk; one line may be longer.
 const CHUNK_BYTES: usize = 32 << 20;
 
-/// Why a stream of pairs stopped.
+/// Reason that a stream of pairs stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
-    /// A line is no pair.
+    /// A line is not a pair.
     #[error("line {line}: {problem}")]
     Line {
-        /// Counted from 1.
+        /// Number of the line, counted from 1.
         line: u64,
-        /// What is wrong with it.
+        /// Problem with the line, for a person.
         problem: String,
     },
     /// The lines cannot be read.
@@ -44,12 +44,12 @@ pub enum BatchError {
     },
 }
 
-/// How a stream of pairs went.
+/// Counts and times of a stream of pairs.
 #[derive(Debug, Clone, Default)]
 pub struct BatchSummary {
     /// Pairs judged.
     pub num_pairs: u64,
-    /// How many of each kind, in the order of [`MathVerdictKind::ALL`].
+    /// Number of verdicts of each kind, in the order of [`MathVerdictKind::ALL`].
     pub num_by_kind: [u64; MathVerdictKind::ALL.len()],
     /// Wall-clock time, reading and writing included.
     pub elapsed: Duration,
@@ -64,14 +64,14 @@ impl BatchSummary {
     }
 }
 
-/// A pair and how long it took.
+/// A pair and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlowPair {
-    /// Its line, counted from 1.
+    /// Line of the pair, counted from 1.
     pub line: u64,
-    /// Its id as JSON.
+    /// Id of the pair, as JSON.
     pub id: String,
-    /// How long it took to judge.
+    /// Wall-clock time of judging the pair.
     pub elapsed: Duration,
 }
 
@@ -101,11 +101,12 @@ struct Judged {
 }
 
 /// Judges every line of `input`, an object `{"id", "gold", "completion"}`, and writes for each, in order,
-/// `{"id", "verdict", "stage", "reason"}`. Blank lines are left out; a gold may be a JSON number. `go_on` is asked after each
-/// chunk.
+/// `{"id", "verdict", "stage", "reason"}`. Blank lines are left out; a gold may be a JSON number. `go_on` is asked
+/// after each chunk.
 ///
 /// # Errors
-/// A line is not such an object (the verdicts before its chunk are written), reading or writing fails, or `go_on` says no.
+/// A line is not such an object (the verdicts before its chunk are written), reading or writing fails, or `go_on` says
+/// no.
 pub fn verify_stream(
     mut input: impl BufRead,
     mut output: impl Write,
@@ -153,7 +154,7 @@ fn judge(line: &[u8], number: u64, config: &MathConfig) -> Result<Judged, BatchE
     Ok(Judged { json, id: pair.id, kind: verdict.kind, elapsed })
 }
 
-/// A pair whose gold is a number, or what a line lacks.
+/// Reads a pair whose gold may be a number; the error says what the line lacks.
 fn slow_pair<'a>(line: &[u8], error: &serde_json::Error) -> Result<Pair<'a>, String> {
     let value: Value = serde_json::from_slice(line).map_err(|_| format!("not a line of JSON: {error}"))?;
     let Value::Object(mut fields) = value else {
@@ -187,7 +188,7 @@ struct LineRange {
 }
 
 impl Chunk {
-    /// Takes the next lines in the place of those before; false where there are none.
+    /// Replaces the chunk by the next lines; false where there are none.
     fn fill(&mut self, input: &mut impl BufRead) -> io::Result<bool> {
         self.bytes.clear();
         self.lines.clear();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ExtractionConfig;
+use crate::extraction::ExtractionConfig;
 
 /// `[verifiers.math]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,7 +10,7 @@ use super::ExtractionConfig;
 pub struct MathConfig {
     /// Longest final answer that is looked at, in bytes.
     pub max_answer_bytes: usize,
-    /// Most digits of a number.
+    /// Most digits that a number may have.
     pub max_digits: usize,
     /// `[verifiers.math.policy]`: questions on which honest graders differ.
     pub policy: MathPolicy,
@@ -33,15 +33,15 @@ impl Default for MathConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MathPolicy {
-    /// 28 for 28 %; what is not written as one number never is (28/100).
+    /// 28 for 28 %, where the 28 is one written number: never 28/100.
     pub percent_sign_optional: bool,
-    /// 45 for 45°; an angle in radians (π/4) is the same in either case.
+    /// 45 for 45°; an angle in radians, π/4, equals 45° in either case.
     pub degree_sign_optional: bool,
     /// 5 for 5 cm, and 5 cm for 5. Units of two kinds are never the same, those of one kind are converted.
     pub units_optional: bool,
     /// 5 for $5, and $5 for 5.
     pub currency_optional: bool,
-    /// Significant digits from which a decimal stands for what it rounds; 0 never takes a rounded number.
+    /// Fewest significant digits with which a decimal stands for the number that it rounds; 0: never.
     pub rounding_digits: u32,
     /// `x < 5` for `(-∞, 5)`.
     pub relations_as_sets: bool,

@@ -1,8 +1,8 @@
-//! What an answer says, as a tree in one vector: children stand before their parents, and a subtree is contiguous, so that
-//! whatever walks it is a loop over indices and no input depth reaches the stack.
+//! The meaning of an answer as a tree in one vector: children stand before their parents, and a subtree is contiguous,
+//! so that a walk is a loop over indices and deeply nested input does not reach the stack.
 
 use super::arithmetic::{Rational, Residues};
-use super::notation::Unit;
+use super::unit::Unit;
 
 /// An index into [`Expression::nodes`].
 pub(crate) type Id = u32;
@@ -11,15 +11,15 @@ pub(crate) type Id = u32;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Literal {
     /// The value, where it fits.
-    pub exact: Option<Rational>,
+    pub(crate) exact: Option<Rational>,
     /// The value modulo the primes, where it does not fit.
-    pub long: Option<Residues>,
+    pub(crate) long: Option<Residues>,
     /// The nearest floating-point number.
-    pub approximate: f64,
-    /// Where written as a decimal: digits after the point (negative: zeros before it), and significant digits.
-    pub decimal: Option<(i32, u32)>,
-    /// The digits of a whole number, for reading them in another base.
-    pub digits: Option<i128>,
+    pub(crate) approximate: f64,
+    /// For a decimal its digits after the point (negative: zeros before it), and its significant digits.
+    pub(crate) decimal: Option<(i32, u32)>,
+    /// The digits of a whole number, to be read in another base.
+    pub(crate) digits: Option<i128>,
 }
 
 /// A function of one argument.
@@ -51,8 +51,8 @@ pub(crate) enum Function {
 }
 
 impl Function {
-    /// The function that its `^{-1}` names.
-    pub fn inverse(self) -> Option<Self> {
+    /// The inverse function, as in `\sin^{-1}`.
+    pub(crate) fn inverse(self) -> Option<Self> {
         match self {
             Self::Sin => Some(Self::Arcsin),
             Self::Cos => Some(Self::Arccos),
@@ -83,7 +83,7 @@ pub(crate) enum Binary {
     Difference,
 }
 
-/// How two members of a chain are related.
+/// Relation of two members of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Relation {
     Equal,
@@ -101,13 +101,13 @@ pub(crate) enum Relation {
 }
 
 impl Relation {
-    /// Whether it orders its sides.
-    pub fn is_order(self) -> bool {
+    /// True for a relation that orders its sides.
+    pub(crate) fn is_order(self) -> bool {
         matches!(self, Self::Less | Self::LessEqual | Self::Greater | Self::GreaterEqual)
     }
 
     /// The relation with its sides exchanged.
-    pub fn flipped(self) -> Self {
+    pub(crate) fn flipped(self) -> Self {
         match self {
             Self::Less => Self::Greater,
             Self::LessEqual => Self::GreaterEqual,
@@ -118,7 +118,7 @@ impl Relation {
     }
 }
 
-/// What stands between the members of a list.
+/// Sign or word between the members of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Separator {
     Comma,
@@ -143,20 +143,21 @@ pub(crate) enum Constant {
     EmptySet,
     Reals,
     Undefined,
-    /// What a relation without a left side is about: `= 5`.
+    /// The left side that a relation lacks: `= 5`.
     Unnamed,
 }
 
-/// Members in [`Expression::items`].
+/// A range of [`Expression::items`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Items {
-    pub start: u32,
-    pub len: u32,
+    pub(crate) start: u32,
+    pub(crate) len: u32,
 }
 
-/// One node.
+/// A node of an expression.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Node {
+    /// An index into [`Expression::literals`].
     Number(u32),
     /// A name, by its hash.
     Variable(u64),
@@ -166,14 +167,14 @@ pub(crate) enum Node {
     Sign(bool, Id),
     Call(Function, Id),
     Binary(Binary, Id, Id),
-    /// What is compared but not computed (a sum, an integral, `f(…)`): its tag and its argument.
+    /// A term that is compared but not computed (a sum, an integral, `f(…)`): its tag and its argument.
     Opaque(u64, Id),
     List(Separator, Items),
     Tuple(Bracket, Bracket, Items),
     Set(Items),
     /// `{ name | condition }`.
     SetBuilder(Id, Id),
-    /// Rows, columns; row after row in the items.
+    /// Rows, columns, and the start in [`Expression::items`] of the members, row after row.
     Matrix(u16, u16, u32),
     /// `a < b <= c`: members in the items, relations from the given start in [`Expression::relations`].
     Chain(Items, u32),
@@ -182,65 +183,65 @@ pub(crate) enum Node {
 /// An answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Expression {
-    pub nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
     /// The first node of each node's subtree.
-    pub first: Vec<Id>,
-    pub items: Vec<Id>,
-    pub relations: Vec<Relation>,
-    pub literals: Vec<Literal>,
+    pub(crate) first: Vec<Id>,
+    pub(crate) items: Vec<Id>,
+    pub(crate) relations: Vec<Relation>,
+    pub(crate) literals: Vec<Literal>,
     /// Operands that stand in brackets, in ascending order.
-    pub bracketed: Vec<Id>,
-    /// The last unit that was set aside.
-    pub unit: Option<Unit>,
-    /// Words that were set aside.
-    pub num_words: usize,
-    /// Their hashes, joined; 0 without words.
-    pub words: u64,
-    /// Whether an ellipsis stands in it.
-    pub has_ellipsis: bool,
-    pub root: Id,
+    pub(crate) bracketed: Vec<Id>,
+    /// The last unit in the answer; it is no part of the tree.
+    pub(crate) unit: Option<Unit>,
+    /// Words, and signs without meaning, that were set aside.
+    pub(crate) num_words: usize,
+    /// Sum of the hashes of these words; 0 without words.
+    pub(crate) words: u64,
+    /// True where an ellipsis stands in the answer.
+    pub(crate) has_ellipsis: bool,
+    pub(crate) root: Id,
 }
 
 impl Expression {
-    pub fn node(&self, id: Id) -> Node {
+    pub(crate) fn node(&self, id: Id) -> Node {
         self.nodes[id as usize]
     }
 
-    pub fn members(&self, items: Items) -> &[Id] {
+    pub(crate) fn members(&self, items: Items) -> &[Id] {
         &self.items[items.start as usize..(items.start + items.len) as usize]
     }
 
     /// Adds a node over a subtree that begins at `first`.
-    pub fn push(&mut self, node: Node, first: Id) -> Id {
+    pub(crate) fn push(&mut self, node: Node, first: Id) -> Id {
         let id = self.nodes.len() as Id;
         self.nodes.push(node);
         self.first.push(first.min(id));
         id
     }
 
-    pub fn leaf(&mut self, node: Node) -> Id {
+    pub(crate) fn leaf(&mut self, node: Node) -> Id {
         let id = self.nodes.len() as Id;
         self.push(node, id)
     }
 
-    pub fn store(&mut self, members: &[Id]) -> Items {
+    pub(crate) fn store(&mut self, members: &[Id]) -> Items {
         let start = self.items.len() as u32;
         self.items.extend_from_slice(members);
         Items { start, len: members.len() as u32 }
     }
 
     /// The nodes of the subtree under `id`.
-    pub fn subtree(&self, id: Id) -> impl Iterator<Item = Node> + '_ {
+    pub(crate) fn subtree(&self, id: Id) -> impl Iterator<Item = Node> + '_ {
         self.nodes[self.first[id as usize] as usize..=id as usize].iter().copied()
     }
 
-    /// Whether the node is the number 1.
-    pub fn is_one(&self, id: Id) -> bool {
+    /// True for the number 1.
+    pub(crate) fn is_one(&self, id: Id) -> bool {
         matches!(self.node(id), Node::Number(at) if self.literals[at as usize].exact == Some(Rational::ONE))
     }
 
     /// The names under a node, sorted.
-    pub fn names(&self, id: Id) -> Vec<u64> {
+    pub(crate) fn names(&self, id: Id) -> Vec<u64> {
         let mut names: Vec<u64> = self
             .subtree(id)
             .filter_map(|node| if let Node::Variable(name) = node { Some(name) } else { None })
@@ -250,19 +251,19 @@ impl Expression {
         names
     }
 
-    /// Whether a number was written under a node.
-    pub fn has_numbers(&self, id: Id) -> bool {
+    /// True where a written number stands under a node.
+    pub(crate) fn has_numbers(&self, id: Id) -> bool {
         self.subtree(id).any(|node| matches!(node, Node::Number(_)))
     }
 
-    /// Whether a plus-minus stands under a node.
-    pub fn has_signs(&self, id: Id) -> bool {
+    /// True where a plus-minus stands under a node.
+    pub(crate) fn has_signs(&self, id: Id) -> bool {
         self.subtree(id)
             .any(|node| matches!(node, Node::Sign(..) | Node::Binary(Binary::PlusMinus | Binary::MinusPlus, ..)))
     }
 
-    /// Whether the operand stands in brackets of its own.
-    pub fn is_bracketed(&self, id: Id) -> bool {
+    /// True for an operand in brackets of its own.
+    pub(crate) fn is_bracketed(&self, id: Id) -> bool {
         self.bracketed.binary_search(&id).is_ok()
     }
 }

@@ -1,4 +1,4 @@
-//! Answers as text: what two of them share whatever their spacing, fonts and case, and which are words and nothing else.
+//! Answers as text: a canonical form without spacing and fonts, and answers that are words and nothing else.
 
 use std::sync::LazyLock;
 
@@ -39,14 +39,15 @@ const SILENT: [&str; 31] = [
     "hbox",
 ];
 
-/// Without spaces, dollar signs, fonts and what ends a sentence; `\dfrac` is `\frac`. Equal texts are equal answers.
-pub(super) fn canonical(answer: &str) -> String {
+/// The canonical text of an answer, without spaces, dollar signs, fonts and the signs that end a sentence; `\dfrac`
+/// becomes `\frac`. Equal texts are equal answers.
+pub(crate) fn canonical(answer: &str) -> String {
     let mut text = String::with_capacity(answer.len());
     let mut rest = answer.trim();
     while let Some(c) = rest.chars().next() {
         if c != '\\' {
             if c.is_whitespace() {
-                // Two numbers do not become one.
+                // One space stays between two digits: `1 2` is not 12.
                 let after = rest.trim_start();
                 if text.ends_with(|c: char| c.is_ascii_digit()) && after.starts_with(|c: char| c.is_ascii_digit()) {
                     text.push(' ');
@@ -79,7 +80,7 @@ pub(super) fn canonical(answer: &str) -> String {
                 "geq" => "ge",
                 name => name,
             });
-            // A command ends where its argument begins.
+            // A space stays where the command would run into the letters behind it.
             if rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == ' ') {
                 text.push(' ');
             }
@@ -93,8 +94,8 @@ pub(super) fn canonical(answer: &str) -> String {
     text
 }
 
-/// Its words in lower case, where it is words and nothing else: no number, no operator, no command but fonts and spaces.
-pub(super) fn words(canonical: &str) -> Option<String> {
+/// The letters of a text in lower case, where it is words and nothing else: no number, no operator, no command.
+pub(crate) fn words(canonical: &str) -> Option<String> {
     let is_word = |c: char| {
         c.is_alphabetic() || matches!(c, '{' | '}' | '(' | ')' | '.' | ',' | ';' | ':' | '\'' | '’' | '"' | '-' | '?')
     };
@@ -103,15 +104,15 @@ pub(super) fn words(canonical: &str) -> Option<String> {
         .then(|| canonical.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect())
 }
 
-/// Whether it is one letter, in brackets or not: a choice, or a name. Its lower case.
-pub(super) fn letter(canonical: &str) -> Option<char> {
+/// The one letter of a text, in lower case, where it is nothing else, in brackets or not: a choice, or a name.
+pub(crate) fn letter(canonical: &str) -> Option<char> {
     let inner = canonical.trim_matches(['(', ')', '{', '}', '.', '[', ']']);
     let mut chars = inner.chars();
     let letter = chars.next().filter(char::is_ascii_alphabetic)?;
     chars.next().is_none().then(|| letter.to_ascii_lowercase())
 }
 
-/// Words that make another statement of the number beside them.
+/// Words that change what the number beside them states: 20 is not June 20.
 const QUALIFIERS: [&str; 28] = [
     "more",
     "less",
@@ -143,57 +144,36 @@ const QUALIFIERS: [&str; 28] = [
     "december",
 ];
 
-/// Whether such a word stands in an answer.
-pub(super) fn is_qualified(answer: &str) -> bool {
+/// True where one of [`QUALIFIERS`] stands in the answer.
+pub(crate) fn is_qualified(answer: &str) -> bool {
     let is_letter = |c: char| !c.is_ascii_alphabetic();
     answer.split(is_letter).any(|word| QUALIFIERS.iter().any(|known| known.eq_ignore_ascii_case(word)))
 }
 
-/// `2,74` as `2.74`: one number with a decimal comma.
-pub(super) fn with_decimal_point(answer: &str) -> Option<String> {
+/// One number with a decimal comma, `2,74`, written with a point, `2.74`.
+pub(crate) fn with_decimal_point(answer: &str) -> Option<String> {
     let trimmed = answer.trim().trim_matches('$').trim();
     let (whole, decimals) = trimmed.split_once(',')?;
     let digits = |text: &str| !text.is_empty() && text.len() < 20 && text.bytes().all(|b| b.is_ascii_digit());
     (digits(whole.trim_start_matches('-')) && digits(decimals)).then(|| format!("{whole}.{decimals}"))
 }
 
-/// Whether it says that there is no solution: `∅`, or words.
-pub(super) fn is_nothing(canonical: &str, words: Option<&str>) -> bool {
+/// True where the text says that there is no solution: `∅`, or words.
+pub(crate) fn is_nothing(canonical: &str, words: Option<&str>) -> bool {
     const SIGNS: [&str; 5] = ["\\emptyset", "\\varnothing", "∅", "\\{\\}", "无解"];
     const WORDS: [&str; 7] =
         ["nosolution", "nosolutions", "norealsolution", "norealsolutions", "emptyset", "theemptyset", "nosuchnumber"];
     SIGNS.contains(&canonical) || words.is_some_and(|words| WORDS.contains(&words))
 }
 
-/// Whether it says that there is no value.
-pub(super) fn is_undefined(words: Option<&str>) -> bool {
+/// True where the words say that there is no value.
+pub(crate) fn is_undefined(words: Option<&str>) -> bool {
     words.is_some_and(|words| ["undefined", "doesnotexist", "dne", "notdefined"].contains(&words))
 }
 
-/// A time of day in minutes, and whether it says which half of the day: `3:30`, `3:30 p.m.`, `3 PM`.
-pub(super) fn time(canonical: &str) -> Option<(u32, bool)> {
-    let lower = canonical.to_ascii_lowercase().replace(['.', '{', '}'], "");
-    let (clock, half) = match (lower.strip_suffix("am"), lower.strip_suffix("pm")) {
-        (Some(clock), _) => (clock, Some(0)),
-        (_, Some(clock)) => (clock, Some(12)),
-        _ => (lower.as_str(), None),
-    };
-    let (hours, minutes) = match clock.split_once(':') {
-        Some((hours, minutes)) => (hours, minutes),
-        None if half.is_some() => (clock, "00"),
-        None => return None,
-    };
-    let number = |text: &str, len: usize| text.parse::<u32>().ok().filter(|_| text.len() <= len);
-    let (hours, minutes) = (number(hours, 2)?, number(minutes, 2).filter(|m| minutes.len() == 2 && *m < 60)?);
-    match half {
-        Some(half) if (1..=12).contains(&hours) => Some(((hours % 12 + half) * 60 + minutes, true)),
-        None if hours < 24 => Some((hours * 60 + minutes, false)),
-        _ => None,
-    }
-}
-
-/// Without `k ∈ ℤ` at its end, in brackets or behind a comma: what a letter may be is no part of the answer.
-pub(super) fn without_range(answer: &str) -> &str {
+/// The answer without `k ∈ ℤ` at its end, in brackets or behind a comma: the range of a letter is no part of the
+/// answer.
+pub(crate) fn without_range(answer: &str) -> &str {
     static RANGE: LazyLock<Regex> = LazyLock::new(|| {
         let set = r"(?:\\(?:mathbb|mathbf|mathrm)\s*\{?\s*[ZN]\s*\}?|ℤ|ℕ|[ZN]\b)(?:\s*[_^]\s*(?:\{[^{}]*\}|[*+]))?";
         let condition = format!(r"[a-z]\s*(?:\\in\b|∈)\s*{set}");

@@ -1,6 +1,7 @@
-//! Why an answer could not be read or judged: notation, or a counted budget. Never a clock, so that every machine agrees.
+//! The reason that an answer could not be read or judged: its notation, or a counted budget. Never a clock, so that
+//! every machine agrees.
 
-/// Why a source could not be read.
+/// Reason that a text could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unreadable {
     /// Notation that is not known or not well formed.

@@ -1,8 +1,9 @@
-//! How often the maths verifier agrees with labelled answers, and where it does not.
+//! Agreement of the maths verifier with labelled answers, and each answer on which they disagree.
 //!
-//! The pairs are third parties' and not part of this project: `PONDER_MATH_LABELLED` names a file of them, or one stands in a
-//! folder `shared` beside the checkout. One object a line: `gold`, `pred`, `expected`, and `opts.wrap` where a bare answer
-//! stands for one in a box. `cargo test -p math-verifier --test agreement -- --nocapture` prints every disagreement.
+//! The pairs are third parties' and not part of this project: `PONDER_MATH_LABELLED` names a file of them, or one
+//! stands in a folder `shared` beside the checkout. One object a line: `gold`, `pred`, `expected`, and `opts.wrap`
+//! where a bare answer stands for one in a box. `cargo test -p math-verifier --test main agreement -- --nocapture`
+//! prints every disagreement.
 
 use std::fs;
 use std::path::PathBuf;
@@ -45,7 +46,7 @@ fn labelled_answers_are_judged_as_labelled() {
     assert!(f64::from(num_right) >= 0.98 * f64::from(num_cases), "{num_right} of {num_cases} agree");
 }
 
-/// Whether it is an answer by itself, neither in a box nor in a sentence.
+/// True for an answer by itself, neither in a box nor in a sentence.
 fn is_bare(pred: &str) -> bool {
     let lower = pred.to_ascii_lowercase();
     !["\\boxed", "<think>", "answer", "$"].iter().any(|sign| lower.contains(sign))

@@ -1,5 +1,5 @@
-//! What must hold of the maths verifier whatever the answers are. The polynomials are expanded here, by arithmetic that shares
-//! nothing with the verifier's.
+//! Properties of the maths verifier that hold whatever the answers are. The polynomials are expanded here, by
+//! arithmetic that shares nothing with the verifier's.
 
 use std::collections::BTreeMap;
 
@@ -195,7 +195,8 @@ proptest! {
 
     #[test]
     fn an_expression_differs_from_itself_plus_one(expression in expression()) {
-        let (written, plus_one) = (expression.latex(), write(&add(&expression.expand(), &BTreeMap::from([((0, 0), 1)]), 1)));
+        let one = BTreeMap::from([((0, 0), 1)]);
+        let (written, plus_one) = (expression.latex(), write(&add(&expression.expand(), &one, 1)));
         prop_assert_eq!(judge(&written, &plus_one), MathVerdictKind::NotEqual, "{} {}", written, plus_one);
         prop_assert_eq!(judge(&plus_one, &written), MathVerdictKind::NotEqual, "{} {}", written, plus_one);
     }

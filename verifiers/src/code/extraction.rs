@@ -1,25 +1,25 @@
-//! The program of an answer, found as the public evaluators find it, each rule by name.
+//! The program of an answer, found by named rules, as public evaluators find it.
 //!
-//! Before it: `split_thinking` takes off what a completion thinks before `</think>`. LiveCodeBench takes the last pair of
-//! fences, EvalPlus and PRIME the last block marked `python`; a block that is never closed, as in a completion that was cut,
-//! is no program for LiveCodeBench, nor here.
+//! LiveCodeBench takes the last pair of fences, EvalPlus and PRIME the last block marked `python`. A block that is
+//! never closed, as in a completion that was cut, is no program for LiveCodeBench, nor here. The thinking of a
+//! completion is split off before (`split_thinking`).
 
 /// A line that opens or closes a block.
 const FENCE: &str = "```";
 
-/// How a program was found.
+/// The rule by which a program was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExtractionRule {
-    /// The last closed block marked `python`, `python3` or `py`, whatever stands behind it.
+    /// The last closed block marked `python`, `python3` or `py`, whatever follows it.
     LastPythonBlock,
-    /// No block is marked so: the last closed block without a language.
+    /// The last closed block without a language, where none is marked as Python.
     LastPlainBlock,
-    /// Every block is marked with another language: the last closed one.
+    /// The last closed block, where all are marked with other languages.
     LastBlock,
 }
 
 impl ExtractionRule {
-    /// The rule's name.
+    /// The rule's name in snake case, as in `last_python_block`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::LastPythonBlock => "last_python_block",
@@ -28,7 +28,7 @@ impl ExtractionRule {
         }
     }
 
-    /// The rule that a block's language is looked at by.
+    /// The rule that a block falls under, by the text after its opening fence.
     fn of(info: &str) -> Self {
         let info = info.trim_start_matches('`').trim();
         if is_python(info) {
@@ -41,7 +41,7 @@ impl ExtractionRule {
     }
 }
 
-/// A program and how it was found.
+/// A program and the rule that found it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extraction {
     /// The program's text, without the indentation that all its lines share.
@@ -50,7 +50,8 @@ pub struct Extraction {
     pub rule: ExtractionRule,
 }
 
-/// The program of an answer; `None` where it has no closed block. The rules are tried in [`ExtractionRule`]'s order.
+/// The program of an answer; `None` for an answer without a closed block. The rules are tried in [`ExtractionRule`]'s
+/// order.
 ///
 /// A fence is a line that starts with three backticks.
 pub fn extract_code(answer: &str) -> Option<Extraction> {
@@ -80,7 +81,7 @@ fn is_python(info: &str) -> bool {
     ["python", "python3", "py"].contains(&language.to_ascii_lowercase().as_str())
 }
 
-/// Takes off the indentation that all lines share, as in a block within a list.
+/// The lines without the indentation that all of them share, as in a block within a list.
 fn dedent(lines: &[&str]) -> String {
     let indentation = lines
         .iter()

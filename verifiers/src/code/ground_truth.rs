@@ -11,7 +11,8 @@ pub enum CodeForm {
     Asserts,
     /// `{"cases": [{"input": text, "output": text}, …]}`: standard input, and the standard output it must give.
     Stdio,
-    /// `{"entry_point": name, "cases": [{"args": [value, …], "expected": value}, …]}`: a function's results as JSON.
+    /// `{"entry_point": name, "cases": [{"args": [value, …], "expected": value}, …]}`: a function is called, and its
+    /// results are compared as JSON.
     Function,
 }
 
@@ -34,7 +35,7 @@ struct Function {
 }
 
 impl CodeForm {
-    /// Every form.
+    /// Every form, in the order of declaration.
     pub const ALL: [Self; 3] = [Self::Asserts, Self::Stdio, Self::Function];
 
     /// The name of the form's verifier.
@@ -46,7 +47,7 @@ impl CodeForm {
         }
     }
 
-    /// Reads a ground truth; the error says what is wrong with it.
+    /// The tests of a ground truth; the error says what is wrong with it.
     pub(super) fn read(self, ground_truth: &Value) -> Result<Tests, String> {
         let problem = |error: serde_json::Error| error.to_string();
         let (tests, num_tests) = match self {

@@ -1,71 +1,20 @@
 //! The code verifiers: the program in the completion is run on the task's tests by the code execution server.
 //!
-//! They pick the program out of the completion and the tests out of the ground truth. How a program is run and held in check
-//! is the sandbox's affair. A server that does not answer is an error, never a verdict.
+//! A code verifier picks the program out of the completion and the tests out of the ground truth. The sandbox runs the
+//! program and holds it in check. A server that does not answer is an error, never a verdict.
 
+mod config;
 mod extraction;
 mod ground_truth;
 
 use datasets::Task;
-pub use extraction::{Extraction, ExtractionRule, extract_code};
-pub use ground_truth::CodeForm;
-use ground_truth::engine_of;
-use sandbox_api::{
-    EngineKind, GradeReport, GradeRequest, GradeVerdict, Language, Limits, is_limit_of_wasm, missing_in_wasm,
-};
-use serde::{Deserialize, Serialize};
+use sandbox_api::{EngineKind, GradeReport, GradeRequest, GradeVerdict, Language, is_limit_of_wasm};
 
+pub use self::config::{CodeConfig, CodeEngine};
+pub use self::extraction::{Extraction, ExtractionRule, extract_code};
+pub use self::ground_truth::CodeForm;
+use self::ground_truth::engine_of;
 use crate::{Verdict, VerdictFuture, Verifier, VerifierError, split_thinking};
-
-/// `[verifiers.code]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CodeConfig {
-    /// Whether a program that passes some of the tests gets their fraction. False pays all or nothing, and stops at the first
-    /// test that fails.
-    pub partial_credit: bool,
-    /// Longest program that is sent to the server, in bytes. A longer one scores 0.
-    pub max_code_bytes: usize,
-    /// What one test may use.
-    pub limits: Limits,
-    /// What runs the program, unless the task's ground truth says it in a field `engine`.
-    pub engine: CodeEngine,
-}
-
-/// `engine` of `[verifiers.code]`: what runs a program.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CodeEngine {
-    /// The server's default; the process engine for a program that imports what the wasm engine lacks, such as numpy, or that
-    /// failed there at a limit of the engine's own.
-    #[default]
-    Auto,
-    /// The wasm engine, whatever the program imports.
-    Wasm,
-    /// The process engine.
-    Process,
-}
-
-impl CodeEngine {
-    fn of(self, code: &str) -> Option<EngineKind> {
-        match self {
-            Self::Auto => missing_in_wasm(code).map(|_| EngineKind::Process),
-            Self::Wasm => Some(EngineKind::Wasm),
-            Self::Process => Some(EngineKind::Process),
-        }
-    }
-}
-
-impl Default for CodeConfig {
-    fn default() -> Self {
-        Self {
-            partial_credit: false,
-            max_code_bytes: 64 * 1024,
-            limits: Limits::default(),
-            engine: CodeEngine::default(),
-        }
-    }
-}
 
 /// `code_asserts`, `code_stdio` or `code_function`, by the form of the tests.
 pub struct CodeVerifier {
@@ -75,13 +24,13 @@ pub struct CodeVerifier {
 }
 
 impl CodeVerifier {
-    /// A verifier of one form of tests, which grades through `client`.
+    /// A verifier of one form of tests, which has programs graded through `client`.
     pub fn new(form: CodeForm, config: CodeConfig, client: sandbox_api::Client) -> Self {
         Self { form, config, client }
     }
 
     async fn judge(&self, task: &Task, completion: &str) -> Result<Verdict, VerifierError> {
-        // The ground truth first: a broken task shows even where no completion has code.
+        // The ground truth is read first, so that a broken task is reported even where no completion has code.
         let tests = self
             .form
             .read(&task.ground_truth)
@@ -110,7 +59,7 @@ impl CodeVerifier {
         if request.engine.is_none() && report.verdict == GradeVerdict::RuntimeError && is_limit_of_wasm(&report.reason)
         {
             let again = GradeRequest { engine: Some(EngineKind::Process), ..request };
-            // A server without that engine has said all that it can.
+            // A server without the process engine refuses this: the first report stands then.
             if let Ok(report) = self.client.grade(&again).await {
                 return Ok(self.verdict(&report));
             }

@@ -1,18 +1,19 @@
-//! The arguments of one instruction, read with errors that name the key. Published sets write absent ones as null, and some
-//! write whole numbers as floats.
+//! The arguments of one instruction, read with errors that name the key.
+//!
+//! Published data sets write absent arguments as null, and some write whole numbers as floats.
 
 use serde_json::Value;
 
-/// Why an instruction could not be judged; never the completion's fault.
+/// Why an instruction could not be judged: a fault of the task, never of the completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unjudged {
     /// An argument is missing or of the wrong type.
     Argument(String),
-    /// The instruction asks for something that no check here knows.
+    /// No check knows what the instruction asks for.
     Unsupported(String),
 }
 
-/// How a count is held against its threshold.
+/// The comparison of a count with its threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Relation {
     LessThan,
@@ -28,7 +29,7 @@ impl Relation {
     }
 }
 
-/// One entry of `kwargs`.
+/// One entry of the ground truth's `kwargs`.
 pub(super) struct Arguments<'a> {
     kwargs: &'a Value,
 }

@@ -1,7 +1,7 @@
-//! `change_case`: all in capitals, none in capitals, or so many words in capitals.
+//! `change_case`: an answer in capitals, without capitals, or with a number of words in capitals.
 
-use super::Check;
 use super::arguments::{Arguments, Unjudged};
+use super::check::Check;
 use super::language::detect;
 
 pub(super) fn check_of(kind: &str) -> Option<Check> {
@@ -13,7 +13,7 @@ pub(super) fn check_of(kind: &str) -> Option<Check> {
     })
 }
 
-/// Words of which every letter that has a case is a capital; `A-1` and `U.S.` are one word each.
+/// Counts the words of which every letter that has a case is a capital; `A-1` and `U.S.` are one word each.
 fn capital_word_frequency(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
     let relation = arguments.relation("capital_relation")?;
     let count = answer
@@ -36,7 +36,7 @@ fn is_uppercase(text: &str) -> bool {
     text.chars().any(char::is_uppercase) && !text.chars().any(char::is_lowercase)
 }
 
-/// Nothing shows another language. Texts too short to tell pass, as in the published checker.
+/// True unless another language is detected. Texts too short to tell pass, as in the published checker.
 fn may_be_english(answer: &str) -> bool {
     detect(answer).is_none_or(|language| language == "en")
 }

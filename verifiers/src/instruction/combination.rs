@@ -1,7 +1,7 @@
 //! `combination`: two responses, and the request repeated before the answer.
 
-use super::Check;
 use super::arguments::{Arguments, Unjudged};
+use super::check::Check;
 
 pub(super) fn check_of(kind: &str) -> Option<Check> {
     Some(match kind {
@@ -11,7 +11,7 @@ pub(super) fn check_of(kind: &str) -> Option<Check> {
     })
 }
 
-/// Two different responses with six asterisks between them; only the ends may be empty.
+/// Two different responses divided by six asterisks; only the first and the last part may be empty.
 fn two_responses(answer: &str, _: &Arguments) -> Result<bool, Unjudged> {
     let parts: Vec<&str> = answer.split("******").map(str::trim).collect();
     let last = parts.len() - 1;
@@ -20,7 +20,7 @@ fn two_responses(answer: &str, _: &Arguments) -> Result<bool, Unjudged> {
     Ok(!has_gap && matches!(responses[..], [first, second] if first != second))
 }
 
-/// The answer begins with the request, word for word, without case.
+/// The answer begins with the request, word for word, in any case.
 fn repeat_prompt(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
     let prompt = arguments.text("prompt_to_repeat")?.trim().to_lowercase();
     Ok(answer.trim().to_lowercase().starts_with(&prompt))

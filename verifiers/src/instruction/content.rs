@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Check;
 use super::arguments::{Arguments, Unjudged};
+use super::check::Check;
 
 static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[[^\]\n]*\]").expect("the pattern is constant"));
 static PS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"p\.\s?s\.").expect("the pattern is constant"));
@@ -19,12 +19,12 @@ pub(super) fn check_of(kind: &str) -> Option<Check> {
     })
 }
 
-/// At least so many pairs of square brackets, each on one line.
+/// At least `num_placeholders` pairs of square brackets, each within one line.
 fn number_placeholders(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
     Ok(PLACEHOLDER.find_iter(answer).count() >= arguments.count("num_placeholders")?)
 }
 
-/// The marker stands somewhere, without case and with a space or none after its stops.
+/// The marker occurs, in any case; `P.S.` and `P.P.S` may have a space after each full stop.
 fn postscript(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
     let answer = answer.to_lowercase();
     Ok(match arguments.text("postscript_marker")? {

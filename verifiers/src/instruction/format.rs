@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::de::IgnoredAny;
 
-use super::Check;
 use super::arguments::{Arguments, Unjudged};
+use super::check::Check;
 
-/// What a constrained response may say.
+/// The sentences of which a constrained response holds one.
 const CONSTRAINED_RESPONSES: [&str; 3] = ["My answer is yes.", "My answer is no.", "My answer is maybe."];
 
 static SINGLE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\*[^\n*]*\*").expect("the pattern is constant"));
@@ -26,7 +26,7 @@ pub(super) fn check_of(kind: &str) -> Option<Check> {
     })
 }
 
-/// Exactly so many lines that begin with `-`, or with `*` and something other than `*`.
+/// Exactly `num_bullets` lines begin with `-`, or with `*` and a character other than `*`.
 fn number_bullet_lists(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
     let count = answer
         .lines()
@@ -43,7 +43,7 @@ fn constrained_response(answer: &str, _: &Arguments) -> Result<bool, Unjudged> {
     Ok(CONSTRAINED_RESPONSES.iter().any(|response| answer.contains(response)))
 }
 
-/// At least so many `*highlights*`; a `**double**` one counts too.
+/// At least `num_highlights` highlights, `*single*` or `**double**`.
 fn number_highlighted_sections(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
     let count = [&SINGLE, &DOUBLE]
         .into_iter()
@@ -53,7 +53,7 @@ fn number_highlighted_sections(answer: &str, arguments: &Arguments) -> Result<bo
     Ok(count >= arguments.count("num_highlights")?)
 }
 
-/// At least so many section marks: the given word and a number.
+/// At least `num_sections` section marks: the word `section_spliter` (IFEval's spelling) and a number.
 fn multiple_sections(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
     let word = arguments.text("section_spliter")?;
     let mark = Regex::new(&format!(r"{}\s?\d+", regex::escape(word)))

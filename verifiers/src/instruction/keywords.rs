@@ -1,9 +1,9 @@
-//! `keywords`: words that must, must not, or must so many times occur. Case is ignored.
+//! `keywords`: words that must occur, must not, or must a number of times. Case is ignored.
 
 use regex::{Regex, RegexBuilder};
 
-use super::Check;
 use super::arguments::{Arguments, Unjudged};
+use super::check::Check;
 
 pub(super) fn check_of(kind: &str) -> Option<Check> {
     Some(match kind {
@@ -46,11 +46,11 @@ fn letter_frequency(answer: &str, arguments: &Arguments) -> Result<bool, Unjudge
     Ok(relation.holds(count, arguments.count("let_frequency")?))
 }
 
-/// The text itself, without case; as a whole word where asked for.
+/// A pattern for the literal text in any case; with `is_whole_word` only where it is a word of its own.
 fn literal(text: &str, is_whole_word: bool) -> Result<Regex, Unjudged> {
     let mut pattern = regex::escape(text.trim());
     if is_whole_word {
-        // A word's border exists only beside a letter or digit: none is asked for beside the `+` of `C++`.
+        // `\b` matches only beside a letter, digit or underscore: leave it out beside the `+` of `C++`.
         let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
         let start = if is_word(text.trim().chars().next()) { r"\b" } else { "" };
         let end = if is_word(text.trim().chars().next_back()) { r"\b" } else { "" };

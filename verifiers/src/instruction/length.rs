@@ -1,11 +1,11 @@
-//! `length_constraints`: how many sentences, paragraphs and words.
+//! `length_constraints`: the number of sentences, paragraphs and words.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Check;
 use super::arguments::{Arguments, Unjudged};
+use super::check::Check;
 use super::sentences::count_sentences;
 
 static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\w+").expect("the pattern is constant"));
@@ -25,13 +25,13 @@ fn number_sentences(answer: &str, arguments: &Arguments) -> Result<bool, Unjudge
     Ok(relation.holds(count_sentences(answer), arguments.count("num_sentences")?))
 }
 
-/// Runs of letters, digits and underscores: `it's` is two words, as in the published checker.
+/// A word is a run of letters, digits and underscores: `it's` is two words, as in the published checker.
 fn number_words(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
     let relation = arguments.relation("relation")?;
     Ok(relation.holds(WORD.find_iter(answer).count(), arguments.count("num_words")?))
 }
 
-/// Paragraphs stand between `***` dividers; only the first and the last may be empty, and do not count then.
+/// `***` divides paragraphs; only the first and the last may be empty, and are not counted then.
 fn number_paragraphs(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
     let wanted = arguments.count("num_paragraphs")?;
     let paragraphs: Vec<&str> = answer.split("***").collect();
@@ -47,7 +47,7 @@ fn number_paragraphs(answer: &str, arguments: &Arguments) -> Result<bool, Unjudg
     Ok(count == wanted)
 }
 
-/// Paragraphs stand between blank lines; the n-th begins with the given word.
+/// Blank lines divide paragraphs; the n-th begins with the given word.
 fn nth_paragraph_first_word(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
     let wanted = arguments.count("num_paragraphs")?;
     let nth = arguments.count("nth_paragraph")?;

@@ -1,4 +1,5 @@
-//! IFEval's loose variants of an answer: without its first line, its last line or both, each with and without asterisks.
+//! IFEval's loose variants of an answer: whole, without its first line, its last line or both, each with and without
+//! asterisks.
 
 /// The eight variants, the answer itself first.
 pub(super) fn variants(answer: &str) -> Vec<String> {

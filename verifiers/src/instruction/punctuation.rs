@@ -1,7 +1,7 @@
-//! `punctuation`: no comma.
+//! `punctuation`: an answer without commas.
 
-use super::Check;
 use super::arguments::{Arguments, Unjudged};
+use super::check::Check;
 
 pub(super) fn check_of(kind: &str) -> Option<Check> {
     (kind == "no_comma").then_some(no_comma)

@@ -1,5 +1,5 @@
-//! Sentences of English text by rule: a full stop, question or exclamation mark ends one where white space and something that
-//! can begin a sentence follow, unless the stop belongs to an abbreviation or an initial.
+//! Sentences of English text by rule: a full stop, question mark or exclamation mark ends a sentence where white space
+//! and text that can begin a sentence follow, unless the stop belongs to an abbreviation or an initial.
 
 /// Abbreviations, lower case, that seldom end a sentence.
 const ABBREVIATIONS: [&str; 28] = [
@@ -10,7 +10,7 @@ const ABBREVIATIONS: [&str; 28] = [
 /// The number of sentences; a text without an end mark is one, an empty text none.
 pub(super) fn count_sentences(text: &str) -> usize {
     let mut count = 0;
-    // Whether something was said since the last end.
+    // True once a letter or digit has followed the last end.
     let mut is_open = false;
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {

@@ -1,7 +1,7 @@
-//! `startend`: how an answer begins and ends.
+//! `startend`: the beginning and the end of an answer.
 
-use super::Check;
 use super::arguments::{Arguments, Unjudged};
+use super::check::Check;
 
 pub(super) fn check_of(kind: &str) -> Option<Check> {
     Some(match kind {
@@ -11,7 +11,7 @@ pub(super) fn check_of(kind: &str) -> Option<Check> {
     })
 }
 
-/// The answer's last words are the phrase, without case and quotation marks.
+/// The answer ends with the phrase, in any case and without quotation marks around the answer.
 fn end_checker(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
     let phrase = arguments.text("end_phrase")?.trim().to_lowercase();
     Ok(answer.trim().trim_matches('"').to_lowercase().ends_with(&phrase))

@@ -1,12 +1,13 @@
-//! One call against one expected call, by BFCL's rules. The recursion follows the ground truth's depth, never the
-//! completion's.
+//! Compares one call with one expected call, by BFCL's rules. The recursion follows the depth of the ground truth,
+//! never that of the completion.
 
 use serde_json::{Map, Number, Value};
 
-use super::{ExpectedCall, ToolCall};
+use super::expected::ExpectedCall;
+use super::parsing::ToolCall;
 
-/// Whether `call` is what `expected` allows; `parameters` is the tool's JSON Schema where the task has one. The error is the
-/// reason for a verdict.
+/// Checks that `expected` allows `call`; `parameters` is the tool's JSON Schema where the task has one. The error
+/// serves as a verdict's reason.
 pub(super) fn compare_call(expected: &ExpectedCall, call: &ToolCall, parameters: Option<&Value>) -> Result<(), String> {
     let name = &expected.name;
     if call.name != *name {
@@ -38,13 +39,13 @@ pub(super) fn compare_call(expected: &ExpectedCall, call: &ToolCall, parameters:
     Ok(())
 }
 
-/// `""` among the allowed values: the parameter may be left out.
+/// True for a parameter that may be left out: `""` is among its allowed values.
 fn is_optional(allowed: &Value) -> bool {
     allowed.as_array().is_some_and(|allowed| allowed.iter().any(|value| value.as_str() == Some("")))
 }
 
-/// The schema's type, one level of a list's items included. An integer serves as a number. A value that stands among the
-/// allowed ones with its own type passes, as null does.
+/// Checks a value against the schema's type, and a list's items one level down. An integer serves as a number. A value
+/// that is itself among the allowed ones passes whatever its type, as null may.
 fn check_type(value: &Value, schema: Option<&Value>, allowed: &[Value]) -> Result<(), String> {
     let Some(schema) = schema else {
         return Ok(());
@@ -82,7 +83,7 @@ fn is_integer(number: &Number) -> bool {
     number.to_string().bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
 }
 
-/// Whether `value` is the allowed value: text loosely, numbers by value, lists in order, objects by field.
+/// True where `value` is the allowed value: text loosely, numbers by value, lists in order, objects by field.
 fn matches_value(allowed: &Value, value: &Value) -> bool {
     match (allowed, value) {
         (Value::String(allowed), Value::String(value)) => loose(allowed) == loose(value),
@@ -96,7 +97,7 @@ fn matches_value(allowed: &Value, value: &Value) -> bool {
     }
 }
 
-/// An object whose allowed fields are lists of allowed values in turn; a field that is no list is a value itself.
+/// Compares an object by field. Each allowed field is a list of allowed values in its turn, or a single value.
 fn matches_fields(allowed: &Map<String, Value>, fields: &Map<String, Value>) -> bool {
     let fits = |allowed: &Value, value: &Value| match allowed {
         Value::Array(choices) => choices.iter().any(|choice| matches_value(choice, value)),
@@ -110,7 +111,7 @@ fn equal_numbers(left: &Number, right: &Number) -> bool {
     left == right || matches!((left.as_f64(), right.as_f64()), (Some(left), Some(right)) if left == right)
 }
 
-/// Text without case, spaces and the punctuation `,./-_*^`, single quotes taken for double ones.
+/// The text in lower case, without spaces and the punctuation `,./-_*^`, with double quotes for single ones.
 fn loose(text: &str) -> String {
     text.chars()
         .filter(|c| !matches!(c, ' ' | ',' | '.' | '/' | '-' | '_' | '*' | '^'))

@@ -1,27 +1,23 @@
-//! The tool call verifier: are the calls in the completion those that the task expects?
+//! The tool call verifier: compares the calls in the completion with those that the task expects.
 //!
-//! Calls are written as Qwen's template has them, `<tool_call>\n{"name": …, "arguments": {…}}\n</tool_call>`, and compared by
-//! the rules of BFCL's AST check (Berkeley Function Calling Leaderboard): the same number of calls with the same names, in
-//! any order; all required parameters and none that is unknown; a parameter may be left out only where `""` is among its
-//! allowed values; exact types, an integer where a number is asked for included; text compared without case, spaces and
-//! punctuation. `[]` as ground truth means that no tool fits: the completion must answer and call none.
+//! Calls are written as Qwen's template has them, `<tool_call>\n{"name": …, "arguments": {…}}\n</tool_call>`, and
+//! compared by the rules of BFCL's AST check (Berkeley Function Calling Leaderboard): the same number of calls with the
+//! same names, in any order; all required parameters and none that is unknown; a parameter may be left out only where
+//! `""` is among its allowed values; exact types, except that an integer serves as a number; text compared without
+//! case, spaces and punctuation. With `[]` as ground truth no tool fits: the completion must answer and call none.
 
 mod compare;
+mod expected;
 mod parsing;
 
 use datasets::Task;
-pub use parsing::{ToolCall, parse_tool_calls};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use self::compare::compare_call;
+use self::expected::ExpectedCall;
+pub use self::parsing::{ToolCall, parse_tool_calls};
 use crate::{Verdict, VerdictFuture, Verifier, VerifierError, split_thinking};
-
-/// A call that the ground truth expects: for each parameter its allowed values.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct ExpectedCall {
-    pub(crate) name: String,
-    pub(crate) arguments: Map<String, Value>,
-}
 
 /// `tool_call`: the ground truth is `[{name, arguments: {parameter: [allowed, …]}}, …]`.
 pub struct ToolCallVerifier;
@@ -52,7 +48,7 @@ impl ToolCallVerifier {
     }
 }
 
-/// Pairs each expected call with the first call left that fits.
+/// Pairs each expected call with the first call that fits and is not yet paired.
 fn match_calls(expected: &[ExpectedCall], calls: &[ToolCall], tools: Option<&Value>) -> Verdict {
     let mut left: Vec<&ToolCall> = calls.iter().collect();
     for expected in expected {
@@ -60,7 +56,7 @@ fn match_calls(expected: &[ExpectedCall], calls: &[ToolCall], tools: Option<&Val
         let mut problem = format!("no call of `{}`", expected.name);
         let mut found = None;
         for (at, call) in left.iter().enumerate() {
-            match compare::compare_call(expected, call, parameters) {
+            match compare_call(expected, call, parameters) {
                 Ok(()) => {
                     found = Some(at);
                     break;
@@ -80,7 +76,7 @@ fn match_calls(expected: &[ExpectedCall], calls: &[ToolCall], tools: Option<&Val
     })
 }
 
-/// The JSON Schema of a tool's parameters.
+/// The JSON Schema of the parameters of the tool called `name`.
 fn parameters_of<'a>(tools: &'a Value, name: &str) -> Option<&'a Value> {
     tools.as_array()?.iter().find_map(|tool| {
         let function = tool.get("function").unwrap_or(tool);

@@ -1,4 +1,4 @@
-//! Reads the calls of an answer. Strict: what looks like a call and is none fails the answer.
+//! Reads the calls of an answer. Strict: text that looks like a call and is none fails the answer.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 const OPEN: &str = "<tool_call>";
 const CLOSE: &str = "</tool_call>";
 
-/// One call as the completion wrote it.
+/// One call as the completion has it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct ToolCall {
-    /// The tool's name.
+    /// The name of the tool that is called.
     pub name: String,
-    /// Its arguments by parameter.
+    /// The arguments by parameter; empty where the call gives none.
     #[serde(default)]
     pub arguments: Map<String, Value>,
 }
@@ -19,7 +19,7 @@ pub struct ToolCall {
 /// The calls of an answer, in order; none where it has no `<tool_call>`.
 ///
 /// # Errors
-/// What is malformed, for a verdict's reason: a tag without its partner, JSON that is none, a field of the wrong type.
+/// A tag lacks its partner, a call is not JSON, or a field has the wrong type. The text serves as a verdict's reason.
 pub fn parse_tool_calls(answer: &str) -> Result<Vec<ToolCall>, String> {
     let mut calls = Vec::new();
     let mut rest = answer;

@@ -1,8 +1,8 @@
-//! A circuit breaker: a server that keeps failing is left alone for a while, then tried with one call. Knows no server.
+//! A circuit breaker: a server that keeps failing gets no call for a while, then one that tries it. Knows no server.
 
 use std::time::{Duration, Instant};
 
-/// The longest time that a server is left alone.
+/// The longest time for which a server gets no call.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// The breaker of one server.
@@ -11,50 +11,50 @@ pub(crate) struct Breaker {
     most_failures: usize,
     shortest: Duration,
     num_failures: usize,
-    /// Until when the server is left alone, and how long it is this time.
+    /// The end of the time without calls, and the length of that time; `None` while the breaker is closed.
     open: Option<(Instant, Duration)>,
-    /// When the one call began that tries the server.
+    /// The beginning of the one call that tries the server.
     probe: Option<Instant>,
 }
 
 impl Breaker {
     /// A closed breaker, which opens for `shortest` after `most_failures` failures in a row.
-    pub fn new(most_failures: usize, shortest: Duration) -> Self {
+    pub(super) fn new(most_failures: usize, shortest: Duration) -> Self {
         Self { most_failures, shortest, num_failures: 0, open: None, probe: None }
     }
 
-    /// Whether a call may be made now.
-    pub fn allows(&self, now: Instant) -> bool {
+    /// True if a call may be made now.
+    pub(super) fn allows(&self, now: Instant) -> bool {
         self.ready_at().is_none_or(|ready| ready <= now)
     }
 
-    /// From when on a call may be made; `None` where it always may.
-    pub fn ready_at(&self) -> Option<Instant> {
+    /// The time from which on a call may be made; `None` if it always may.
+    pub(super) fn ready_at(&self) -> Option<Instant> {
         let (until, length) = self.open?;
-        // A probe that was given up without an answer does not close the way for good.
+        // A probe without an answer keeps others out for one more `length`, not for good.
         Some(self.probe.map_or(until, |began| until.max(began + length)))
     }
 
-    /// A call is made.
-    pub fn called(&mut self, now: Instant) {
+    /// Records that a call is made.
+    pub(super) fn called(&mut self, now: Instant) {
         if self.open.is_some() {
             self.probe = Some(now);
         }
     }
 
-    /// The server answered.
-    pub fn succeeded(&mut self) {
+    /// Records that the server answered.
+    pub(super) fn succeeded(&mut self) {
         (self.num_failures, self.open, self.probe) = (0, None, None);
     }
 
-    /// The server did not answer.
-    pub fn failed(&mut self, now: Instant) {
+    /// Records that the server did not answer.
+    pub(super) fn failed(&mut self, now: Instant) {
         self.num_failures += 1;
         if self.num_failures < self.most_failures {
             return;
         }
         let length = match self.open {
-            // Calls that were under way when it opened say nothing new.
+            // Calls that were under way when the breaker opened say nothing new.
             Some((until, length)) if now < until => length,
             Some((_, length)) => (length * 2).min(LONGEST),
             None => self.shortest,

@@ -1,4 +1,4 @@
-//! What can go wrong with a call. None of these is a verdict.
+//! Errors of a call. None of these is a verdict.
 
 /// A call without an answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -9,13 +9,13 @@ pub enum ClientError {
     /// The server understood the request and refuses it; another attempt would be refused as well.
     #[error("{url} refused the request with status {status}: {message}")]
     Refused {
-        /// The server.
+        /// The server's address.
         url: String,
-        /// Its status.
+        /// The HTTP status.
         status: u16,
-        /// The error's type, as the server names it; empty where it names none.
+        /// The error's type, as the server names it; empty if it names none.
         kind: String,
-        /// Its reason.
+        /// The server's reason.
         message: String,
     },
     /// No server gave an answer.
@@ -25,7 +25,7 @@ pub enum ClientError {
         attempts: usize,
         /// Seconds spent.
         seconds: f64,
-        /// What the last attempt met.
+        /// The last attempt's error.
         last: String,
     },
 }

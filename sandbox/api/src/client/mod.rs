@@ -1,8 +1,8 @@
 //! Calls one or several code execution servers. A sandbox that fails is an error here, never a verdict.
 //!
-//! A call goes to the server with the fewest open calls. One that fails is made again, at another server where there is one,
-//! after a random wait; a server that keeps failing is left alone for a while. Each call has an id, by which a server knows
-//! it again: a program does not run twice because an answer was lost on the way.
+//! A call goes to the server with the fewest open calls. A call that fails is repeated after a random wait, at another
+//! server if there is one; a server that keeps failing gets no call for a while. Each call has an id by which a server
+//! recognises a repetition, so that a program does not run twice because its answer was lost on the way.
 
 mod breaker;
 mod error;
@@ -29,7 +29,7 @@ struct Inner {
     http: reqwest::Client,
     servers: Vec<Server>,
     options: ClientOptions,
-    /// Names this client's calls, with a number each.
+    /// The first part of the calls' ids; a number follows.
     name: String,
     num_calls: AtomicU64,
 }
@@ -115,7 +115,7 @@ impl Client {
                     Attempt::Done(answer) => return Ok(answer),
                     Attempt::Busy { last: met, wait: asked } => {
                         last = met;
-                        // Several servers: the next one may have room now.
+                        // With several servers the next one may have room now.
                         let most = Duration::from_secs_f64(options.most_backoff_seconds);
                         wait = if servers.len() == 1 { asked.min(most) } else { Duration::ZERO };
                     }
@@ -133,8 +133,8 @@ impl Client {
         }
     }
 
-    /// The server with the fewest open calls of those that may be called, another one than the previous where there is one;
-    /// where none may be called, the one that may be first. And when it may be called.
+    /// The server to call, and the time from which on it may be called: of those that may be called now the one with
+    /// the fewest open calls, if possible not the previous one; else the one that may be called first.
     fn least_loaded(&self, previous: Option<usize>) -> (usize, Instant) {
         let (servers, now) = (&self.inner.servers, Instant::now());
         let ready = (0..servers.len()).filter(|index| servers[*index].is_ready(now));
@@ -159,7 +159,7 @@ impl Client {
     }
 }
 
-/// A number from the standard library's random state; good enough for waits and names, not for secrets.
+/// A number from the standard library's random state: good enough for waits and names, not for secrets.
 fn random(input: usize) -> u64 {
     RandomState::new().hash_one(input)
 }

@@ -1,4 +1,4 @@
-//! How patient a client is, and how it introduces itself.
+//! Settings of a client: its waits and attempts, its name and its token.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,26 +9,27 @@ use crate::Secret;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientOptions {
-    /// The servers' bearer token; it does not stand in settings.
+    /// The servers' bearer token; not part of saved settings.
     #[serde(skip)]
     pub token: Option<Secret>,
-    /// The name under which the servers give this client its turn; a random one if unset.
+    /// The name under which the servers give this client its turns; a random one if unset.
     pub client_id: Option<String>,
-    /// Seconds for one call, all its attempts together. The servers are told, and give up a call when it has passed.
+    /// Seconds for one call, all attempts together. The servers are told, and give up a call whose time has passed.
     pub timeout_seconds: f64,
     /// Seconds for one attempt, after which another server is tried.
     pub attempt_seconds: f64,
     /// Seconds to connect.
     pub connect_seconds: f64,
-    /// Attempts that may fail; answers "the queue is full" are waited out until the time is up and do not count.
+    /// Attempts that may fail. Answers that the queue is full do not count: they are waited out until the call's time
+    /// is up.
     pub attempts: usize,
-    /// Seconds before the second attempt; doubled for each further one, a random half taken off.
+    /// Seconds before the second attempt, doubled for each further one. Up to half of the wait is taken off at random.
     pub backoff_seconds: f64,
     /// The longest wait between attempts, in seconds.
     pub most_backoff_seconds: f64,
-    /// Failures in a row after which a server is left alone for a while.
+    /// Failures in a row after which a server gets no call for a while.
     pub breaker_failures: usize,
-    /// Seconds that it is left alone, doubled each time it fails again, up to a minute.
+    /// Seconds without a call, doubled each time the server fails again, up to a minute.
     pub breaker_seconds: f64,
 }
 
@@ -50,10 +51,10 @@ impl Default for ClientOptions {
 }
 
 impl ClientOptions {
-    /// Refuses options that no client can have.
+    /// Refuses options that are out of range.
     ///
     /// # Errors
-    /// [`ClientError::BadConfig`], naming the field.
+    /// [`ClientError::BadConfig`], with the field's name.
     pub fn validate(&self) -> Result<(), ClientError> {
         let seconds = [
             ("timeout_seconds", self.timeout_seconds),

@@ -1,4 +1,4 @@
-//! One server as a client sees it: its address, the calls open to it, its breaker; and one attempt at a call.
+//! One server as a client sees it: its address, its open calls and its breaker, and one attempt at a call.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -28,10 +28,10 @@ pub(crate) struct Call<'a> {
     pub body: &'a [u8],
 }
 
-/// What an attempt met.
+/// The result of an attempt.
 pub(crate) enum Attempt<T> {
     Done(T),
-    /// The queue is full; the server says how long it may take.
+    /// The queue is full; the server asks to wait this long.
     Busy {
         last: String,
         wait: Duration,
@@ -39,7 +39,7 @@ pub(crate) enum Attempt<T> {
     Failed(String),
 }
 
-/// How the server's answer counts for its breaker.
+/// An attempt's result as the breaker counts it.
 enum Health {
     Answers,
     Fails,
@@ -47,7 +47,7 @@ enum Health {
 
 impl Server {
     /// A server that nobody has called yet.
-    pub fn new(url: &str, options: &ClientOptions) -> Self {
+    pub(super) fn new(url: &str, options: &ClientOptions) -> Self {
         let shortest = Duration::from_secs_f64(options.breaker_seconds);
         Self {
             url: url.trim_end_matches('/').to_owned(),
@@ -57,17 +57,17 @@ impl Server {
     }
 
     /// Calls without an answer yet.
-    pub fn num_open(&self) -> usize {
+    pub(super) fn num_open(&self) -> usize {
         self.num_open.load(Relaxed)
     }
 
-    /// From when on it may be called; `None` where it always may.
-    pub fn ready_at(&self) -> Option<Instant> {
+    /// The time from which on the server may be called; `None` if it always may.
+    pub(super) fn ready_at(&self) -> Option<Instant> {
         self.breaker().ready_at()
     }
 
-    /// Whether it may be called now.
-    pub fn is_ready(&self, now: Instant) -> bool {
+    /// True if the server may be called now.
+    pub(super) fn is_ready(&self, now: Instant) -> bool {
         self.breaker().allows(now)
     }
 
@@ -75,11 +75,11 @@ impl Server {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes one attempt, which ends at `until`.
+    /// Makes one attempt, which ends at `until` at the latest.
     ///
     /// # Errors
     /// [`ClientError::Refused`].
-    pub async fn attempt<T: DeserializeOwned>(
+    pub(super) async fn attempt<T: DeserializeOwned>(
         &self,
         http: &reqwest::Client,
         call: &Call<'_>,
@@ -145,7 +145,7 @@ impl Server {
     }
 }
 
-/// Counts a call as open for as long as it lives, also when it is cancelled.
+/// Counts a call as open until dropped, also when the call is cancelled.
 struct Open<'a>(&'a AtomicUsize);
 
 impl<'a> Open<'a> {
@@ -161,7 +161,7 @@ impl Drop for Open<'_> {
     }
 }
 
-/// A refusal as servers write it.
+/// A refusal in the form in which servers write it.
 #[derive(Deserialize)]
 struct Failure {
     #[serde(default, rename = "type")]

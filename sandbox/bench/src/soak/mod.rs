@@ -1,5 +1,5 @@
-//! A soak: many mixed programs from many clients at once, while workers are killed at random. Every request must be answered,
-//! every verdict be the known one, and nothing be left when it is over.
+//! A soak: many mixed programs from many clients at once, while workers are killed at random. Every request must be
+//! answered, every verdict must be the known one, and nothing may be left in the end.
 
 mod programs;
 mod traces;
@@ -19,26 +19,26 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use traces::Traces;
 
-/// Times that the end is looked at, for connections and threads to close, and the wait between.
+/// Looks for leaks in the end, and the wait between them: connections and threads take some time to close.
 const LOOKS: usize = 100;
 const LOOK: Duration = Duration::from_millis(100);
-/// Programs of a kind that is wrong or lost that are described.
+/// Wrong and unanswered programs, each, that the report describes.
 const DESCRIBED: usize = 20;
 
-/// What a soak is.
+/// The settings of a soak.
 #[derive(Debug, Clone)]
 pub struct SoakOptions {
     /// Programs in all.
     pub programs: usize,
     /// Clients at once.
     pub clients: usize,
-    /// Worker processes; 0 takes one for each core.
+    /// Worker processes; 0 for the server's default.
     pub workers: usize,
-    /// Seconds between two killed workers, on average; 0 kills none.
+    /// Seconds between two killed workers, on average; 0 for none killed.
     pub kill_seconds: f64,
-    /// The engines that programs are sent to in turn.
+    /// The engines to which programs are sent in turn.
     pub engines: Vec<EngineKind>,
-    /// What the order of programs and the kills are drawn from.
+    /// Seed of the order of the programs and of the kills.
     pub seed: u64,
 }
 
@@ -49,31 +49,31 @@ impl Default for SoakOptions {
     }
 }
 
-/// What came of a soak.
+/// The result of a soak.
 #[derive(Debug, Clone, Serialize)]
 pub struct SoakReport {
     /// Programs sent.
     pub programs: usize,
     /// Programs that got a verdict.
     pub answered: usize,
-    /// Seconds it took.
+    /// Seconds from the first program to the last.
     pub seconds: f64,
     /// Workers killed.
     pub killed: usize,
-    /// Programs without a verdict, and why; the first ones.
+    /// The first programs without a verdict, with the errors.
     pub unanswered: Vec<String>,
-    /// Programs with another verdict than the known one; the first ones.
+    /// The first programs with another verdict than the known one.
     pub wrong: Vec<String>,
-    /// Programs with another verdict than the known one.
+    /// Number of programs with another verdict than the known one.
     pub num_wrong: usize,
-    /// What was left when the server had ended.
+    /// Processes, files and the like that were left when the server had ended.
     pub leaks: Vec<String>,
-    /// Bytes by which this process had grown.
+    /// Bytes by which this process's resident memory grew.
     pub grown_bytes: i64,
 }
 
 impl SoakReport {
-    /// Whether nothing was wrong.
+    /// True if every program was answered, no verdict was wrong, and nothing was left.
     pub fn is_clean(&self) -> bool {
         self.answered == self.programs && self.num_wrong == 0 && self.leaks.is_empty()
     }
@@ -105,12 +105,12 @@ pub enum SoakError {
     /// The client cannot be made.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The machine does not say what is left behind.
+    /// The system does not tell what is left behind.
     #[error("what is left behind cannot be found out: {0}")]
     Traces(#[from] std::io::Error),
 }
 
-/// What the clients share.
+/// State that the clients share.
 struct Shared {
     options: SoakOptions,
     known: Vec<Known>,
@@ -120,9 +120,10 @@ struct Shared {
     done: AtomicUsize,
 }
 
-/// Does a soak; `progress` is told how many programs are done.
+/// Runs a soak. `progress` is called with the number of programs that are done.
 ///
-/// For its time this process takes in orphans, so that no process left behind goes unseen; do nothing else in it meanwhile.
+/// Meanwhile this process adopts orphans (PR_SET_CHILD_SUBREAPER, prctl(2)), so that no process left behind goes
+/// unseen: do nothing else in it.
 ///
 /// # Errors
 /// The server does not start, or what is left behind cannot be found out.
@@ -178,7 +179,8 @@ async fn soak_server(options: SoakOptions, progress: impl Fn(usize)) -> Result<S
     loop {
         tokio::select! {
             ended = tasks.join_next() => match ended {
-                Some(found) => report.add(found.unwrap_or_else(|error| Found { lost: vec![error.to_string()], ..Found::default() })),
+                Some(Ok(found)) => report.add(found),
+                Some(Err(error)) => report.add(Found { lost: vec![error.to_string()], ..Found::default() }),
                 None => break,
             },
             killed = killer.kill_one() => report.killed += usize::from(killed),
@@ -191,7 +193,7 @@ async fn soak_server(options: SoakOptions, progress: impl Fn(usize)) -> Result<S
     Ok(report)
 }
 
-/// What one client found.
+/// One client's results.
 #[derive(Default)]
 struct Found {
     answered: usize,
@@ -217,7 +219,7 @@ async fn send_programs(shared: Arc<Shared>, client: Client) -> Found {
         if number >= shared.options.programs {
             return found;
         }
-        // The engines take turns in runs of the mix's length, so that each sees every program.
+        // An engine's turn is as long as the mix, so that each engine sees every program.
         let engines = &shared.options.engines;
         let engine = engines[(number / shared.mix.len()) % engines.len()];
         let drawn = mixed(shared.options.seed ^ number as u64) as usize % shared.mix.len();
@@ -261,7 +263,7 @@ impl Killer<'_> {
     }
 }
 
-/// A number that looks random, from another (splitmix64).
+/// A pseudo-random number from another one (splitmix64).
 fn mixed(seed: u64) -> u64 {
     let mut value = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

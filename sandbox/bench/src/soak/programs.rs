@@ -1,16 +1,17 @@
-//! The programs of a soak: correct, wrong, crashing, looping, flooding, forking; each with the verdict it must get on each engine.
+//! The programs of a soak: correct, wrong, crashing, looping, flooding and forking ones, each with its verdict on each
+//! engine.
 
 use sandbox_api::{EngineKind, FunctionCase, GradeRequest, GradeVerdict, Limits, StdioCase, Tests};
 use serde_json::json;
 
-/// Part of the name of every file that the programs leave behind, to be looked for outside afterwards.
+/// Part of the name of every file that the programs leave behind, by which such files are found outside afterwards.
 pub(super) const MARKER: &str = "sandbox-soak-left-behind";
 
-/// A program and what must come of it.
+/// A program with its known verdicts.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     pub name: &'static str,
-    /// How often it stands among a hundred.
+    /// Occurrences in a mix of a hundred programs.
     pub weight: usize,
     pub request: GradeRequest,
     pub wasm: GradeVerdict,
@@ -18,8 +19,8 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// The verdict it must get.
-    pub fn verdict(&self, engine: EngineKind) -> GradeVerdict {
+    /// The verdict that the program must get on `engine`.
+    pub(super) fn verdict(&self, engine: EngineKind) -> GradeVerdict {
         match engine {
             EngineKind::Wasm => self.wasm,
             EngineKind::Process => self.process,
@@ -30,9 +31,12 @@ impl Known {
 /// Every program.
 pub(super) fn all() -> Vec<Known> {
     use GradeVerdict::{MemoryLimit, NoCode, OutputLimit, Passed, ProcessLimit, RuntimeError, TimeLimit, WrongAnswer};
-    let leaves = format!(
-        "import os\nfor folder in ('.', '/tmp', '/var/tmp', '/dev/shm', '/box'):\n    try: open(f'{{folder}}/{MARKER}', 'w').write('x')\n    except OSError: pass\nprint(2)"
-    );
+    let leaves = [
+        "import os\nfor folder in ('.', '/tmp', '/var/tmp', '/dev/shm', '/box'):\n",
+        &format!("    try: open(f'{{folder}}/{MARKER}', 'w').write('x')\n    except OSError: pass\n"),
+        "print(2)",
+    ];
+    let leaves = leaves.concat();
     let same = |name, weight, request, verdict| Known { name, weight, request, wasm: verdict, process: verdict };
     let only_process = |name, weight, code: &str, process| Known {
         name,

@@ -1,4 +1,5 @@
-//! What a server leaves in its process and on its machine: processes, open files, mounts, threads, files, memory.
+//! Traces that a server leaves in its process and on its machine: processes, open files, mounts, threads, files,
+//! memory.
 
 use std::collections::BTreeSet;
 use std::{fs, io};
@@ -7,24 +8,24 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 use super::programs::MARKER;
 
-/// Bytes by which the resident memory may grow: what allocators and caches keep.
+/// Bytes by which resident memory may grow, for allocators and caches keep some.
 const MEMORY_GROWTH: u64 = 96 << 20;
 
-/// What there is at one moment.
+/// All traces at one moment.
 #[derive(Debug, Clone)]
 pub(super) struct Traces {
     processes: BTreeSet<u32>,
     num_files: usize,
     num_mounts: usize,
-    /// Threads but those that the async runtime keeps for a while.
+    /// Names of threads, without those of the async runtime, which keeps them for a while.
     threads: Vec<String>,
     left_behind: BTreeSet<String>,
     resident_bytes: u64,
 }
 
 impl Traces {
-    /// Takes it down; children that have ended are reaped.
-    pub fn take() -> io::Result<Self> {
+    /// Takes stock; children that have ended are reaped.
+    pub(super) fn take() -> io::Result<Self> {
         while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             if status == WaitStatus::StillAlive {
                 break;
@@ -40,13 +41,13 @@ impl Traces {
         })
     }
 
-    /// Bytes of this process in memory.
-    pub fn resident_bytes(&self) -> u64 {
+    /// Resident memory of this process in bytes.
+    pub(super) fn resident_bytes(&self) -> u64 {
         self.resident_bytes
     }
 
-    /// What is there now and was not there before, in words.
-    pub fn leaks_since(&self, before: &Traces) -> Vec<String> {
+    /// Traces that are here and not in `before`, in words.
+    pub(super) fn leaks_since(&self, before: &Traces) -> Vec<String> {
         let mut leaks = Vec::new();
         for process in self.processes.difference(&before.processes) {
             let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
@@ -69,11 +70,11 @@ impl Traces {
     }
 }
 
-/// The children of this process, orphans that came to it included; zombies are none.
+/// The children of this process, adopted orphans included, without zombies.
 fn children() -> io::Result<BTreeSet<u32>> {
     let mut found = BTreeSet::new();
     for task in fs::read_dir("/proc/self/task")? {
-        // A thread may end while it is looked at.
+        // A thread may end meanwhile: its file is gone then.
         let text = fs::read_to_string(task?.path().join("children")).unwrap_or_default();
         found.extend(text.split_whitespace().filter_map(|id| id.parse::<u32>().ok()));
     }

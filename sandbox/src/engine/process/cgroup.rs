@@ -1,8 +1,10 @@
-//! Control groups, version 2: a second limit, held by the kernel, on the memory and the processes of all that a worker starts
-//! together. Put up where this process may make groups below its own; knows nothing of how programs are run.
+//! Control groups, version 2 (cgroups(7)): a second limit, held by the kernel, on the memory and the processes of all
+//! that a worker starts, together. Used where this process may make groups below its own.
 //!
-//! A group that has processes can have none below it with limits of their own, so the server's process moves into a group
-//! beside those of its workers first.
+//! Knows nothing of how programs are run.
+//!
+//! A group that holds processes can have no groups with limits below it ("no internal processes"), so the server's
+//! process first moves into a group beside those of its workers.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,33 +15,33 @@ use sandbox_api::Limits;
 
 /// The group that the server's process moves into.
 const OWN: &str = "ponder-server";
-/// What the names of workers' groups begin with; the server's process id and a number follow.
+/// Prefix of the names of workers' groups; the server's process id and a number follow.
 const WORKER: &str = "ponder-worker-";
 /// The controllers that hold the limits.
 const CONTROLLERS: [&str; 2] = ["memory", "pids"];
-/// What a worker holds beside a program: the warm interpreter, and what stands by.
+/// Room for what a worker holds beside a program: the warm interpreter, and the processes that stand by.
 const SPARE_BYTES: u64 = 128 << 20;
 const SPARE_PROCESSES: u64 = 16;
-/// What a judge may hold.
+/// Bytes that a judge may hold.
 const JUDGE_BYTES: u64 = 512 << 20;
-/// How long the processes of a group may take to be gone.
+/// Seconds that the killed processes of a group may take to be gone.
 const END_SECONDS: u64 = 2;
 
-/// Groups that this process made so far; part of their names.
+/// Number of groups that this process has made; part of their names.
 static NUM_MADE: AtomicU32 = AtomicU32::new(0);
 
-/// Where groups can be made.
+/// Folder in which groups can be made.
 #[derive(Debug)]
-pub(crate) struct Groups {
+pub(super) struct Groups {
     parent: PathBuf,
 }
 
 impl Groups {
-    /// Finds this process's group and readies it for others below.
+    /// Finds this process's group and readies it for groups below it.
     ///
     /// # Errors
-    /// Why there can be none, for people.
-    pub fn prepare() -> Result<Self, String> {
+    /// Why no groups can be made, for people.
+    pub(super) fn prepare() -> Result<Self, String> {
         let read = |path: &str| fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
         let own = own_group(&read("/proc/self/mountinfo")?, &read("/proc/self/cgroup")?)
             .ok_or("control groups of version 2 are not mounted")?;
@@ -57,7 +59,7 @@ impl Groups {
         }
         remove_left_behind(&parent);
         let groups = Self { parent: parent.clone() };
-        // What may be divided need not be ours to make groups in, nor to move processes in.
+        // Whoever may hand down controllers need not be allowed to make groups or to move processes: try both.
         groups.make().map_err(|error| problem("no group can be made in it", error))?;
         let moves = fs::File::options().write(true).open(parent.join("cgroup.procs"));
         moves.map_err(|error| problem("no process can be moved in it", error))?;
@@ -65,18 +67,18 @@ impl Groups {
     }
 
     /// Makes a group without processes.
-    pub fn make(&self) -> io::Result<Group> {
+    pub(super) fn make(&self) -> io::Result<Group> {
         let path = loop {
             let number = NUM_MADE.fetch_add(1, Ordering::Relaxed);
             let path = self.parent.join(format!("{WORKER}{}-{number}", std::process::id()));
             match fs::create_dir(&path) {
-                // Another server's, whose process had the same id.
+                // The group is another server's, whose process had the same id.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 made => break made.map(|()| path)?,
             }
         };
         let group = Group { path, applied: None };
-        // Kernels may be built without swap, and then there is no such file.
+        // A kernel that was built without swap has no such file.
         match group.write("memory.swap.max", "0") {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(group),
@@ -84,8 +86,8 @@ impl Groups {
     }
 }
 
-/// Hands the controllers down to groups below `parent`; moves this process aside where the kernel asks for that and it is not
-/// (`is_aside`), and back where that was not enough.
+/// Hands the controllers down to groups below `parent`. Where the kernel refuses because processes are in `parent`,
+/// moves this process aside, unless it is already (`is_aside`), and back if that was not enough.
 fn hand_down(parent: &Path, is_aside: bool) -> io::Result<()> {
     let control = parent.join("cgroup.subtree_control");
     let add = || fs::write(&control, CONTROLLERS.map(|name| format!("+{name}")).join(" "));
@@ -111,7 +113,7 @@ fn hand_down(parent: &Path, is_aside: bool) -> io::Result<()> {
     })
 }
 
-/// Removes the groups of servers that are gone: of one that was killed they stay, without a process.
+/// Removes the groups of servers that are gone: those of a killed server stay, without a process.
 fn remove_left_behind(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -121,13 +123,13 @@ fn remove_left_behind(parent: &Path) {
             false => !Path::new("/proc").join(server.to_string()).exists(),
         };
         if server.is_some_and(is_gone) {
-            // The kernel keeps one that has processes.
+            // The kernel does not remove a group that has processes.
             let _ = fs::remove_dir(entry.path());
         }
     }
 }
 
-/// The folder of a process's group, from its `mountinfo` and `cgroup` files.
+/// Folder of a process's group, from the process's `mountinfo` and `cgroup` files.
 fn own_group(mountinfo: &str, cgroup: &str) -> Option<PathBuf> {
     let within = cgroup.lines().find_map(|line| line.strip_prefix("0::"))?;
     mountinfo.lines().find_map(|line| {
@@ -136,28 +138,28 @@ fn own_group(mountinfo: &str, cgroup: &str) -> Option<PathBuf> {
         if after.split(' ').next() != Some("cgroup2") {
             return None;
         }
-        // Both are seen from the same namespace; what is mounted may be a part of the whole tree.
+        // Both paths are seen from the same namespace; the mount may show a part of the whole tree.
         let below = Path::new(within).strip_prefix(root).ok()?;
         Some(Path::new(mounted).join(below))
     })
 }
 
-/// The group of one worker; whatever is in it is killed when it is dropped.
+/// Group of one worker; dropping it kills every process in the group.
 #[derive(Debug)]
-pub(crate) struct Group {
+pub(super) struct Group {
     path: PathBuf,
-    /// Bytes and processes that are the limit now.
+    /// Limits in force: bytes and number of processes.
     applied: Option<(u64, u64)>,
 }
 
 impl Group {
-    /// Takes a process in, with all that it will start.
-    pub fn enter(&self, process: u32) -> io::Result<()> {
+    /// Moves a process into the group; whatever the process starts later is in the group too.
+    pub(super) fn enter(&self, process: u32) -> io::Result<()> {
         self.write("cgroup.procs", &process.to_string())
     }
 
-    /// Sets the limits for the next program: its memory and files with what the worker itself needs.
-    pub fn apply(&mut self, limits: &Limits, is_judged: bool) -> io::Result<()> {
+    /// Sets the limits for the next program: its memory and files, and what the worker itself needs.
+    pub(super) fn apply(&mut self, limits: &Limits, is_judged: bool) -> io::Result<()> {
         let judge = if is_judged { JUDGE_BYTES } else { 0 };
         let bytes = [limits.file_bytes, SPARE_BYTES, judge]
             .iter()
@@ -171,8 +173,8 @@ impl Group {
         Ok(())
     }
 
-    /// How many processes the kernel ended so far for want of memory.
-    pub fn num_killed(&self) -> io::Result<u64> {
+    /// Number of processes that the kernel has killed so far for want of memory.
+    pub(super) fn num_killed(&self) -> io::Result<u64> {
         let events = fs::read_to_string(self.path.join("memory.events"))?;
         let killed = events.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok());
         Ok(killed.unwrap_or(0))
@@ -216,7 +218,7 @@ mod tests {
         let path = group.path.clone();
         group.apply(&Limits { memory_bytes: 64 << 20, file_bytes: 0, ..Limits::default() }, false).unwrap();
         let mut child = Command::new("sh");
-        // What holds all that it reads waits to be told, so that it is in the group by then.
+        // `tail` holds all that it reads. The shell waits for a line first, so that it is in the group by then.
         child.args(["-c", "read line; head -c 1000000000 /dev/zero | tail -c 999999999"]).stdout(Stdio::null());
         let mut child = child.stdin(Stdio::piped()).spawn().unwrap();
         group.enter(child.id()).unwrap();

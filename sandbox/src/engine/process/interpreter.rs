@@ -1,4 +1,4 @@
-//! Finds the host's Python and the files it cannot do without, by asking it; it compiles what a worker runs, too.
+//! Finds the host's Python and the files that it needs, by asking it; the answer also holds a worker's compiled code.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::SandboxError;
 
-/// What a worker's interpreter runs.
+/// Source of the code that a worker's interpreter runs.
 const SOURCE: &str = concat!(
     include_str!("../python/wire.py"),
     include_str!("../python/candidate.py"),
@@ -19,20 +19,21 @@ const SOURCE: &str = concat!(
     include_str!("python/zygote.py"),
 );
 
-/// A virtual environment is known by the name that its interpreter is started with, so that one is kept, with every link on
-/// the way to the file itself.
+/// Program that compiles its standard input and says what the interpreter needs. Python finds a virtual environment by
+/// the path that it is started with (PEP 405), so that path is kept, with every link on the way to the file itself.
 const QUESTION: &str = "import json, marshal, os, sys, sysconfig
 code = marshal.dumps(compile(sys.stdin.buffer.read(), 'sandbox', 'exec', dont_inherit=True))
 links = [sys.executable]
 while os.path.islink(links[-1]) and len(links) < 40:
     links.append(os.path.normpath(os.path.join(os.path.dirname(links[-1]), os.readlink(links[-1]))))
 real = os.path.realpath(sys.executable)
-print(json.dumps({'code': code.hex(), 'executable': real if sys.prefix == sys.base_prefix else sys.executable, 'version': list(sys.version_info[:2]),
+print(json.dumps({'code': code.hex(), 'executable': real if sys.prefix == sys.base_prefix else sys.executable,
+ 'version': list(sys.version_info[:2]),
  'prefixes': [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix],
  'files': [p for p in sys.path if p] + links + [real] + list(sysconfig.get_paths().values())}))";
 
-/// Folders and files of the system that a dynamically linked interpreter needs. Debian's libraries may be links by way of
-/// `/etc/alternatives` (numpy's BLAS is).
+/// Folders and files of the system that a dynamically linked interpreter needs. Libraries of Debian may be links by way
+/// of `/etc/alternatives`, such as numpy's BLAS.
 const SYSTEM: [&str; 8] = [
     "/lib",
     "/lib64",
@@ -45,7 +46,7 @@ const SYSTEM: [&str; 8] = [
 ];
 
 #[derive(Deserialize)]
-struct Answer {
+struct Discovery {
     code: String,
     executable: PathBuf,
     version: (u32, u32),
@@ -56,24 +57,24 @@ struct Answer {
 /// A Python interpreter and what it needs to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Interpreter {
-    /// The executable; without symbolic links, unless it is a virtual environment's.
+    /// Path of the executable, without symbolic links unless it is a virtual environment's.
     pub executable: PathBuf,
-    /// Files and folders to show it, none inside another.
+    /// Files and folders to show to the interpreter, none inside another.
     pub needs: Vec<PathBuf>,
-    /// What a worker runs, compiled: a compiler's memory would stay with the worker, and every copy of it would pay for that.
+    /// Compiled code that a worker runs: the memory of compiling would stay with the worker, and each copy would pay.
     pub code: Arc<[u8]>,
 }
 
 impl Interpreter {
     /// Asks `python` (default: `python3` from the path) what it needs.
-    pub fn discover(python: Option<&Path>) -> Result<Self, SandboxError> {
+    pub(super) fn discover(python: Option<&Path>) -> Result<Self, SandboxError> {
         let path = python.unwrap_or(Path::new("python3"));
         let unusable = |reason: String| SandboxError::Interpreter { path: path.to_owned(), reason };
         let output = ask(path).map_err(|error| unusable(error.to_string()))?;
         if !output.status.success() {
             return Err(unusable(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
         }
-        let answer: Answer =
+        let answer: Discovery =
             serde_json::from_slice(&output.stdout).map_err(|error| unusable(format!("it answered: {error}")))?;
         if answer.version < (3, 9) {
             return Err(unusable(format!("it is version {}.{}", answer.version.0, answer.version.1)));
@@ -98,7 +99,7 @@ fn ask(python: &Path) -> io::Result<Output> {
     let mut command = Command::new(python);
     command.args(["-I", "-B", "-X", "utf8", "-c", QUESTION]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    // One that does not read it all says why.
+    // An interpreter that does not read it all says why on its standard error.
     let _ = child.stdin.take().map(|mut stdin| stdin.write_all(SOURCE.as_bytes()));
     child.wait_with_output()
 }
@@ -108,19 +109,19 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     (0..text.len()).step_by(2).map(byte).collect()
 }
 
-/// Folders too wide to show: the interpreter's own files in them are named one by one.
+/// True for folders too wide to show: the interpreter's own files in them are named one by one.
 fn is_system(path: &Path) -> bool {
     ["/", "/usr", "/usr/local", "/usr/bin", "/usr/local/bin", "/bin", "/root", "/home"]
         .iter()
         .any(|wide| path == Path::new(wide))
 }
 
-/// Whether programs have something of their own in a path's place.
+/// True for paths where programs have something of their own.
 fn is_taken(path: &Path) -> bool {
     ["/tmp", "/box", "/dev", "/proc"].iter().any(|taken| path.starts_with(taken))
 }
 
-/// The paths that lie in no other one.
+/// Those of the paths that lie in no other one.
 pub(super) fn outermost(paths: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
     let all: BTreeSet<PathBuf> = paths.collect();
     let inside = |path: &Path| path.ancestors().skip(1).any(|parent| all.contains(parent));

@@ -1,7 +1,7 @@
 //! The worker's outer jail: namespaces, a root of read-only binds, an ordinary user. Entered between fork and exec.
 //!
-//! Runs in the forked child before the interpreter is executed; it must not touch the parent's threads or locks. It uses
-//! the allocator, which the C library makes usable again after a fork.
+//! The code here runs in the forked child before the interpreter is executed and must not touch the parent's threads or
+//! locks. It uses the allocator, which the C library makes usable again after a fork.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -15,29 +15,29 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{Gid, Uid, chdir, getegid, geteuid, pivot_root, setgroups, setresgid, setresuid};
 
-/// The user that workers of a server run by root become.
+/// User and group id of the workers where root runs the server.
 const WORKER_ID: u32 = 62_000;
 const STAGE: &str = "/tmp";
-/// Without `zero`: a shared mapping of it is memory that no limit counts.
+/// Devices that programs see; not `zero`, for a shared mapping of it is memory that no limit counts.
 const DEVICES: [&str; 4] = ["null", "full", "random", "urandom"];
 
-/// What the child needs to know, made before the fork.
+/// Settings of the child, made before the fork.
 pub(crate) struct Jail {
     /// Files and folders to show, read-only.
     pub needs: Vec<PathBuf>,
     /// Files that stay open across the exec.
     pub kept: Vec<RawFd>,
-    /// Where the name of the step that failed is written.
+    /// File that a failed step's name and error are written to.
     pub complaint: RawFd,
-    /// Whether to make namespaces and a root of its own at all.
+    /// True where the child gets namespaces and a root of its own.
     pub confined: bool,
-    /// Whether root becomes an ordinary user.
+    /// True where root becomes an ordinary user.
     pub drop_root: bool,
 }
 
 impl Jail {
-    /// Whether this process is root and can become [`WORKER_ID`].
-    pub fn can_drop_root() -> bool {
+    /// True where this process is root and can become [`WORKER_ID`].
+    pub(super) fn can_drop_root() -> bool {
         let mapped = |path| {
             fs::read_to_string(path).is_ok_and(|map| {
                 map.lines().any(|line| {
@@ -49,8 +49,8 @@ impl Jail {
         geteuid().is_root() && mapped("/proc/self/uid_map") && mapped("/proc/self/gid_map")
     }
 
-    /// Enters the jail; only between fork and exec.
-    pub fn enter(&self) -> io::Result<()> {
+    /// Enters the jail; to be called only between fork and exec.
+    pub(super) fn enter(&self) -> io::Result<()> {
         self.step("close files", self.keep_files())?;
         if self.confined {
             self.step("new namespaces", self.namespaces())?;
@@ -132,7 +132,7 @@ impl Jail {
     }
 }
 
-/// Binds one path of the old root at its place in the new one, read-only; a link stays a link.
+/// Binds a path of the old root to the same path of the new one, read-only; a symbolic link stays one.
 fn show(path: &Path) -> io::Result<()> {
     let none: Option<&CStr> = None;
     let inner = path.strip_prefix("/").unwrap_or(path);
@@ -152,7 +152,7 @@ fn show(path: &Path) -> io::Result<()> {
     nix_result(mount(Some(&source), path, none, MsFlags::MS_BIND | MsFlags::MS_REC, none))?;
     let mut flags =
         MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    // What the old mount forbids stays forbidden; a user namespace may not lift it.
+    // Keep what the old mount forbids: a user namespace may not clear those flags (mount_namespaces(7)).
     let old = nix_result(statvfs(path))?.flags();
     for (theirs, ours) in [
         (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),

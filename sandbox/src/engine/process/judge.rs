@@ -1,4 +1,5 @@
-//! The process that runs asserts against a candidate, which it asks for plain data. Trusted: it never holds a candidate's code.
+//! The process that runs asserts against a candidate, which it asks for plain data. The judge is trusted: it never
+//! holds a candidate's code.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -8,7 +9,7 @@ use confine::Part;
 use sandbox_api::Limits;
 use serde::Serialize;
 
-use super::forked::{Forked, Newborn};
+use super::forked_process::{ForkedProcess, PendingFork};
 use super::zygote::{Zygote, hand_over};
 use crate::SandboxError;
 use crate::engine::wire::{deadline, lost, read_frame, write_frame};
@@ -16,37 +17,37 @@ use crate::engine::{Judged, Judgement};
 
 /// A judge that stands by, or is about to.
 pub(super) struct Judge {
-    newborn: Newborn,
+    fork: PendingFork,
     talk: UnixStream,
 }
 
-/// A judge at its tests.
+/// A judge that has its tests.
 pub(super) struct Judging<'a> {
-    _process: Forked,
+    _process: ForkedProcess,
     talk: UnixStream,
     limits: &'a Limits,
 }
 
-/// What a judge is told.
+/// Work of a judge.
 #[derive(Debug, Serialize)]
-pub(super) struct TestJob<'a> {
+pub(super) struct JudgeJob<'a> {
     pub setup: &'a str,
     pub tests: &'a [String],
     pub stop: bool,
-    /// Those of the candidate.
+    /// Limits of the candidate.
     pub limits: &'a Limits,
 }
 
 impl Judge {
-    /// Asks for one.
-    pub fn ask(zygote: &Zygote) -> io::Result<Self> {
+    /// Asks the zygote for a judge.
+    pub(super) fn ask(zygote: &Zygote) -> io::Result<Self> {
         let (talk, talk_end) = UnixStream::pair()?;
-        Ok(Self { newborn: zygote.ask(&Part::Judge, &[talk_end.as_fd()])?, talk })
+        Ok(Self { fork: zygote.ask(&Part::Judge, &[talk_end.as_fd()])?, talk })
     }
 
-    /// Gives it its tests, and the end of the channel at whose other end the candidate is.
-    pub fn begin<'a>(mut self, channel: UnixStream, job: &TestJob<'a>) -> io::Result<Judging<'a>> {
-        let process = self.newborn.adopt()?;
+    /// Gives the judge its tests and its end of the channel to the candidate.
+    pub(super) fn begin<'a>(mut self, channel: UnixStream, job: &JudgeJob<'a>) -> io::Result<Judging<'a>> {
+        let process = self.fork.adopt()?;
         hand_over(&self.talk, b"J", &[channel.as_fd()])?;
         write_frame(&mut self.talk, job)?;
         Ok(Judging { _process: process, talk: self.talk, limits: job.limits })
@@ -54,11 +55,11 @@ impl Judge {
 }
 
 impl Judging<'_> {
-    /// What it found; `None` where it ended early.
+    /// Waits for the judge's findings; `None` where it ended early.
     ///
     /// # Errors
-    /// [`SandboxError::WorkerLost`]: it broke.
-    pub fn end(mut self) -> Result<Option<Judgement>, SandboxError> {
+    /// [`SandboxError::WorkerLost`]: the judge failed.
+    pub(super) fn end(mut self) -> Result<Option<Judgement>, SandboxError> {
         match read_frame(&mut self.talk, deadline(self.limits)) {
             Ok(Judged::Done(judgement)) => Ok(Some(judgement)),
             Ok(Judged::Failed { detail }) => Err(SandboxError::WorkerLost(format!("judge: {detail}"))),

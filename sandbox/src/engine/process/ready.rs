@@ -10,7 +10,7 @@ use super::memory_file;
 use super::toolchain::Toolchain;
 use crate::engine::{Exchange, Job, Outcome};
 
-/// What a compiler may use where the submission's own limits are lower.
+/// Limits of a compiler where those of the submission are lower.
 const COMPILER: Limits = Limits {
     wall_seconds: 30.0,
     cpu_seconds: 60.0,
@@ -22,11 +22,11 @@ const COMPILER: Limits = Limits {
     fuel: None,
 };
 
-/// What came of making a program ready.
+/// Result of making a program ready.
 pub(crate) enum Prepared {
-    /// It can be run; with how the compiler ended, where there is one.
+    /// The program can be run; with the outcome of its compiler, where there is one.
     Ready(Box<Ready>, Option<Outcome>),
-    /// The compiler ended so.
+    /// The compiler refused the program, with this outcome.
     Refused(Outcome),
 }
 
@@ -38,26 +38,26 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    /// One that runs as it is.
-    pub fn interpreted(toolchain: Toolchain, code: &str) -> Self {
+    /// A program that runs as it is.
+    pub(super) fn interpreted(toolchain: Toolchain, code: &str) -> Self {
         Self { toolchain, source: Some(code.to_owned()), artifact: None }
     }
 
-    /// One that was compiled into `product`, kept in a file in memory that nobody can change.
-    pub fn compiled(toolchain: Toolchain, product: &[u8]) -> io::Result<Self> {
+    /// A program that was compiled into `product`, kept in a sealed file in memory.
+    pub(super) fn compiled(toolchain: Toolchain, product: &[u8]) -> io::Result<Self> {
         let mut file = memory_file::make("program")?;
         file.write_all(product)?;
         memory_file::seal(&file)?;
         Ok(Self { toolchain, source: None, artifact: Some(file) })
     }
 
-    /// The compiled file.
-    pub fn artifact(&self) -> Option<BorrowedFd<'_>> {
+    /// Compiled file, where there is one.
+    pub(crate) fn artifact(&self) -> Option<BorrowedFd<'_>> {
         self.artifact.as_ref().map(AsFd::as_fd)
     }
 
-    /// The job of running it.
-    pub fn job<'a>(&'a self, stdin: &'a str, exchange: Exchange<'a>, limits: &'a Limits) -> Job<'a> {
+    /// Job that runs the program.
+    pub(crate) fn job<'a>(&'a self, stdin: &'a str, exchange: Exchange<'a>, limits: &'a Limits) -> Job<'a> {
         let toolchain = &self.toolchain;
         Job::Command {
             command: &toolchain.run,
@@ -73,7 +73,7 @@ impl Ready {
     }
 }
 
-/// The job of compiling a program.
+/// Job that compiles a program.
 pub(super) fn compile_job<'a>(toolchain: &'a Toolchain, code: &'a str, limits: &'a Limits) -> Job<'a> {
     Job::Command {
         command: &toolchain.compile,
@@ -88,7 +88,7 @@ pub(super) fn compile_job<'a>(toolchain: &'a Toolchain, code: &'a str, limits: &
     }
 }
 
-/// A submission's limits, raised to what a compiler needs; its time is `seconds` where they are given.
+/// A submission's limits, raised to what a compiler needs; its wall clock is at most `seconds` where they are given.
 pub(crate) fn compile_limits(limits: &Limits, seconds: Option<f64>) -> Limits {
     let most = limits.wall_seconds.max(COMPILER.wall_seconds);
     Limits {

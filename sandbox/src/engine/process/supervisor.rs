@@ -9,32 +9,32 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use sandbox_api::Limits;
 
-use super::candidate::Running;
+use super::candidate::RunningCandidate;
 use super::usage::excess;
 use crate::engine::{Outcome, RunEnd};
 
-/// How often what a candidate holds is looked at.
+/// Time between two looks at the memory and the processes of a candidate.
 const TICK: Duration = Duration::from_millis(50);
 const BUFFER_BYTES: usize = 1 << 16;
 
 /// A file that a candidate writes to.
-trait Source: Read + AsFd {}
-impl<T: Read + AsFd> Source for T {}
+trait Readable: Read + AsFd {}
+impl<T: Read + AsFd> Readable for T {}
 
-/// What came out of a source so far.
-struct Drained {
-    file: Box<dyn Source>,
+/// A file that a candidate writes to, and the bytes read from it so far.
+struct Drain {
+    file: Box<dyn Readable>,
     bytes: Vec<u8>,
     is_open: bool,
 }
 
-impl Drained {
-    fn of(file: impl Source + 'static) -> io::Result<Self> {
+impl Drain {
+    fn of(file: impl Readable + 'static) -> io::Result<Self> {
         fcntl(file.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         Ok(Self { file: Box::new(file), bytes: Vec::new(), is_open: true })
     }
 
-    /// Takes what is there, as far as there is `room` for it; whether it was too much.
+    /// Reads what is there, as far as there is `room` for it; true where it was too much.
     fn drain(&mut self, buffer: &mut [u8], room: &mut usize) -> io::Result<bool> {
         while self.is_open {
             match self.file.read(buffer) {
@@ -50,7 +50,7 @@ impl Drained {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // What a socket says whose other end was closed with something unread.
+                // The other end of a socket was closed with something unread.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.is_open = false,
                 Err(error) => return Err(error),
             }
@@ -59,21 +59,21 @@ impl Drained {
     }
 }
 
-/// Sees a candidate to its end and takes what it prints, and what it returns by `channel` where no judge has that. `worker` is
-/// a socket that hangs up when the candidate's worker has ended.
+/// Watches a candidate to its end and reads what it prints, and what it returns by `channel` where no judge has that.
+/// `worker` is a socket that hangs up when the candidate's worker has ended.
 ///
 /// # Errors
 /// The worker has ended, or the candidate does not end.
 pub(super) fn watch(
-    running: Running,
+    running: RunningCandidate,
     channel: Option<UnixStream>,
     worker: BorrowedFd<'_>,
     limits: &Limits,
 ) -> io::Result<Outcome> {
-    let Running { mut process, stdout, stderr, began, .. } = running;
-    let mut sources = vec![Drained::of(stdout)?, Drained::of(stderr)?];
+    let RunningCandidate { mut process, stdout, stderr, began, .. } = running;
+    let mut sources = vec![Drain::of(stdout)?, Drain::of(stderr)?];
     if let Some(channel) = channel {
-        sources.push(Drained::of(channel)?);
+        sources.push(Drain::of(channel)?);
     }
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut room = usize::try_from(limits.output_bytes).unwrap_or(usize::MAX);
@@ -82,13 +82,13 @@ pub(super) fn watch(
     while end.is_none() {
         let mut files = vec![
             PollFd::new(process.ended(), PollFlags::POLLIN),
-            // It hangs up without being asked for.
+            // A hang-up is reported without being asked for (poll(2)).
             PollFd::new(worker, PollFlags::empty()),
         ];
         let open = sources.iter().filter(|source| source.is_open);
         files.extend(open.map(|source| PollFd::new(source.file.as_fd(), PollFlags::POLLIN)));
         let left = deadline.saturating_duration_since(Instant::now()).min(TICK);
-        // A part of a millisecond counts as one.
+        // The timeout is in whole milliseconds: round up.
         let timeout = PollTimeout::try_from(left + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX);
         match poll(&mut files, timeout) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}

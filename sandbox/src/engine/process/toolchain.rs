@@ -1,7 +1,8 @@
-//! The languages besides Python that this machine can run: what compiles them, what runs them, and the files both need.
+//! The languages besides Python that this machine can run: their compilers, the commands that run programs, and the
+//! files that both need.
 //!
-//! A toolchain is found by looking for its programs on the path; one that is not there is left out, and a request for it
-//! is answered with what there is.
+//! A toolchain is found by looking for its programs on the path. One that is not there is left out, and a request for
+//! it is answered with the list of those that are.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,34 +12,34 @@ use sandbox_api::Language;
 
 use crate::{CommandLanguage, SandboxError};
 
-/// What a program is called where it runs.
+/// Folder in which compilers and programs run.
 const FOLDER: &str = "/box/tmp";
-/// What a compiler makes.
+/// Name of the file that a compiler makes.
 const PRODUCT: &str = "main";
 
-/// How programs of one language are run.
+/// Commands and files for programs of one language.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Toolchain {
+pub(super) struct Toolchain {
     pub language: Language,
-    /// The name of the file that the program's text is put into.
+    /// Name of the file that the program's text is written to.
     pub source: String,
-    /// The command that compiles it into `product`; none where it runs as it is.
+    /// Command that compiles the source into `product`; empty where the source runs as it is.
     pub compile: Vec<String>,
-    /// The file that `compile` makes.
+    /// Name of the file that `compile` makes.
     pub product: String,
-    /// The command that runs it.
+    /// Command that runs the program.
     pub run: Vec<String>,
-    /// Variables that both see.
+    /// Environment variables of both commands.
     pub environment: BTreeMap<String, String>,
-    /// Files and folders that both need.
+    /// Files and folders that both commands need.
     pub needs: Vec<PathBuf>,
-    /// Whether its runs live with a limit on their address space; without, memory is limited by watching it.
+    /// True where programs run under a limit on address space; without one, memory is limited by watching it.
     pub limits_address_space: bool,
 }
 
 impl Toolchain {
     /// Every toolchain of this machine: the known ones, and those of the settings.
-    pub fn discover(commands: &[CommandLanguage]) -> Vec<Self> {
+    pub(super) fn discover(commands: &[CommandLanguage]) -> Vec<Self> {
         let known = [cpp(), rust(), javascript()].into_iter().flatten();
         known.chain(commands.iter().map(configured)).collect()
     }
@@ -47,7 +48,7 @@ impl Toolchain {
     ///
     /// # Errors
     /// [`SandboxError::LanguageMissing`], saying what there is.
-    pub fn find<'a>(toolchains: &'a [Self], language: &Language) -> Result<&'a Self, SandboxError> {
+    pub(super) fn find<'a>(toolchains: &'a [Self], language: &Language) -> Result<&'a Self, SandboxError> {
         toolchains.iter().find(|toolchain| toolchain.language == *language).ok_or_else(|| {
             let mut names = vec!["python"];
             names.extend(toolchains.iter().map(|toolchain| toolchain.language.as_str()));
@@ -90,7 +91,7 @@ fn rust() -> Option<Toolchain> {
     let linked_by = on_path("cc")?;
     let mut needs = linker();
     needs.extend(chain(&linked_by));
-    // A compiler that the system installed has its libraries where every program finds them.
+    // The libraries of a compiler in `/usr` lie where every program finds them.
     if sysroot != Path::new("/usr") {
         needs.push(sysroot.clone());
     } else {
@@ -118,7 +119,7 @@ fn rust() -> Option<Toolchain> {
         .to_vec(),
         product: name(PRODUCT),
         run: vec![format!("{FOLDER}/{PRODUCT}")],
-        // A program finds neither its libraries nor its root by its own place where there is no /proc.
+        // Without /proc the compiler finds neither its libraries nor its root by the path of its own file.
         environment: environment(&[("LD_LIBRARY_PATH", sysroot.join("lib").display().to_string())]),
         needs,
         limits_address_space: true,
@@ -154,21 +155,21 @@ fn configured(command: &CommandLanguage) -> Toolchain {
     }
 }
 
-/// The few variables that compilers cannot do without, and `more`.
+/// The few variables that compilers need, and `more`.
 fn environment(more: &[(&str, String)]) -> BTreeMap<String, String> {
     let few = [("PATH", "/usr/bin:/bin:/usr/local/bin"), ("HOME", FOLDER), ("TMPDIR", FOLDER), ("LANG", "C.UTF-8")];
     let few = few.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     few.chain(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone()))).collect()
 }
 
-/// What a C compiler driver calls, and the headers.
+/// Programs that a C compiler driver calls, and the headers.
 fn linker() -> Vec<PathBuf> {
     let called = ["as", "ld", "ld.bfd"].into_iter().filter_map(on_path).flat_map(|path| chain(&path));
     let folders = ["/usr/include", "/usr/libexec/gcc", "/usr/local/include"].map(PathBuf::from);
     called.chain(folders.into_iter().filter(|path| path.exists())).collect()
 }
 
-/// Where the path has a program of this name.
+/// Finds a program on the path.
 fn on_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
@@ -188,7 +189,7 @@ fn chain(path: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A path without `..`, by its text: the links' folders are shown as they are.
+/// Removes `.` and `..` from a path by its text, without following links: their folders are shown as they are.
 fn normal(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
@@ -203,7 +204,7 @@ fn normal(path: &Path) -> PathBuf {
     plain
 }
 
-/// A program's path without links, as text.
+/// Path of a program without links, as text.
 fn whole(path: &Path) -> String {
     path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string()
 }

@@ -1,4 +1,4 @@
-//! What a process and all that it started hold together, read from `/proc`.
+//! Memory and threads of a process and all that it started together, read from `/proc`.
 
 use std::{fs, io};
 
@@ -7,22 +7,22 @@ use sandbox_api::Limits;
 
 use crate::engine::RunEnd;
 
-/// Which limit a process and those under it are past together.
+/// Finds the limit that a process and its descendants are past together.
 pub(super) fn excess(process: i32, limits: &Limits) -> Option<RunEnd> {
     let (processes, num_threads) = tree(process);
     if num_threads > limits.processes {
         return Some(RunEnd::ProcessLimit);
     }
-    // Pages that a process shares with its parent since a fork count for both in the rough measure, and never too low.
+    // In the rough measure, pages that a process shares with its parent since a fork count for both, and never too low.
     let is_past = |measure: fn(i32) -> io::Result<u64>| {
         processes.iter().filter_map(|process| measure(*process).ok()).sum::<u64>() > limits.memory_bytes
     };
-    // Where this process may not see the exact one, the rough one decides.
+    // Where this process may not read the exact measure, the rough one decides.
     let exact = |process| exact_bytes(process).or_else(|_| rough_bytes(process));
     (is_past(rough_bytes) && is_past(exact)).then_some(RunEnd::MemoryLimit)
 }
 
-/// A process and those under it, and the number of their threads.
+/// A process with its descendants, and the number of their threads.
 fn tree(process: i32) -> (Vec<i32>, u64) {
     let (mut found, mut waiting, mut num_threads) = (Vec::new(), vec![process], 0);
     while let Some(process) = waiting.pop() {
@@ -36,7 +36,7 @@ fn tree(process: i32) -> (Vec<i32>, u64) {
     (found, num_threads)
 }
 
-/// Bytes of a process's own pages.
+/// Resident bytes of a process, without pages of files and shared memory (`statm` in proc(5)).
 fn rough_bytes(process: i32) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{process}/statm"))?;
     let mut pages = text.split_whitespace().skip(1).map_while(|field| field.parse::<u64>().ok());
@@ -45,7 +45,8 @@ fn rough_bytes(process: i32) -> io::Result<u64> {
     Ok(resident.saturating_sub(shared) * page_bytes.unwrap_or(4096))
 }
 
-/// Bytes of a process, pages that several hold shared out between them; slow.
+/// Proportional set size of a process in bytes (`Pss` in proc(5)): pages that several hold are divided by their number.
+/// Slow to read.
 fn exact_bytes(process: i32) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));

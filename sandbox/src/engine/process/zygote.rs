@@ -21,15 +21,15 @@ use nix::unistd::Pid;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
-use super::candidate::RESERVE_BYTES;
 use super::cgroup::{Group, Groups};
-use super::forked::Newborn;
+use super::forked_process::PendingFork;
 use super::interpreter::Interpreter;
 use super::jail::Jail;
+use super::limits::RESERVE_BYTES;
 use crate::SandboxError;
 use crate::engine::wire::{read_frame, write_body, write_frame};
 
-/// Reads the code that it runs from its control socket.
+/// First code of the interpreter: reads the rest from the control socket and runs it.
 const BOOTSTRAP: &str = "import marshal, sys
 with open(int(sys.argv[1]), 'rb', 0, closefd=False) as control:
     size, code = int.from_bytes(control.read(4), 'little'), b''
@@ -39,45 +39,45 @@ code = marshal.loads(code)
 exec(code)";
 const START_SECONDS: u64 = 30;
 
-/// How a zygote is started.
+/// Options of a zygote.
 #[derive(Debug, Clone)]
-pub(crate) struct ZygoteOptions {
+pub(super) struct ZygoteOptions {
     pub interpreter: Interpreter,
     /// Files and folders to show to everything that runs, none inside another.
     pub needs: Vec<PathBuf>,
     /// The library that confines copies.
     pub library: Arc<File>,
-    /// Whether a layer that cannot be put up is an error.
+    /// True where a layer that cannot be put up is an error.
     pub is_strict: bool,
-    /// Whether to make the outer namespaces and root.
+    /// True where the outer namespaces and root are made.
     pub confined: bool,
-    /// Whether each run has a network namespace of its own.
+    /// True where each run has a network namespace of its own.
     pub net_each_run: bool,
-    /// Where its control group is made; none without.
+    /// Folder of the control groups; `None` where the zygote gets none.
     pub groups: Option<Arc<Groups>>,
 }
 
-/// What the interpreter is told before it begins.
+/// Settings that the interpreter reads before it begins.
 #[derive(Serialize)]
-struct Settings {
-    /// What it hands on to the library.
+struct ZygoteSettings {
+    /// Bits of [`Options`], which the interpreter hands on to the library.
     options: u32,
     reserve_bytes: u64,
 }
 
 /// A warm interpreter; ends when dropped.
-pub(crate) struct Zygote {
+pub(super) struct Zygote {
     child: Child,
     control: UnixStream,
-    /// Its control group, where it has one.
+    /// Control group of the process, where it has one.
     pub group: Option<Group>,
-    /// Whether its copies end where a layer cannot be put up.
+    /// True where copies end if a layer cannot be put up.
     pub is_strict: bool,
 }
 
 impl Zygote {
-    /// Starts one. It dies with the calling thread.
-    pub fn start(options: &ZygoteOptions) -> Result<Self, SandboxError> {
+    /// Starts a zygote, which dies with the calling thread.
+    pub(super) fn start(options: &ZygoteOptions) -> Result<Self, SandboxError> {
         let failed = |reason: String| SandboxError::Start(reason);
         let broken = |error: io::Error| SandboxError::Start(error.to_string());
         let (ours, theirs) = UnixStream::pair().map_err(broken)?;
@@ -95,11 +95,11 @@ impl Zygote {
         let numbers = kept.map(|number: RawFd| number.to_string());
         let mut command = Command::new(&options.interpreter.executable);
         command.args(["-I", "-B", "-X", "utf8", "-c", BOOTSTRAP]).args(numbers).env_clear();
-        // A function that is looked up at its first call would be looked up in every copy anew.
+        // Lazy binding (ld.so(8)) would look a function up at its first call, and so in every copy anew.
         command.env("LD_BIND_NOW", "1");
-        // A signal to its process group, such as a terminal's, is not for the server, nor the other way round.
+        // A group of its own: signals to the server's group, such as a terminal's, must not reach it, nor the reverse.
         command.process_group(0);
-        // What Python finds of its files at its start it takes for granted later: a program's output is a pipe.
+        // CPython looks at its standard files once, at its start: give the zygote pipes, as programs will have.
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if !options.confined {
             command.current_dir("/");
@@ -114,7 +114,7 @@ impl Zygote {
             failed(if step.is_empty() { error.to_string() } else { step })
         })?;
         let mut zygote = Self { child, control: ours, group: None, is_strict: options.is_strict };
-        // It waits for its settings before it starts anything.
+        // The interpreter waits for its settings before it starts a process, so all of them will be in the group.
         if let Some(groups) = &options.groups {
             let group = groups.make().and_then(|group| group.enter(zygote.id()).map(|()| group));
             zygote.group = Some(group.map_err(|error| failed(format!("its control group: {error}")))?);
@@ -125,7 +125,7 @@ impl Zygote {
             net_each_run: options.net_each_run,
             goes_first: zygote.group.is_some(),
         };
-        let settings = Settings { options: copies.bits(), reserve_bytes: RESERVE_BYTES };
+        let settings = ZygoteSettings { options: copies.bits(), reserve_bytes: RESERVE_BYTES };
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS);
         let ready: io::Result<IgnoredAny> = write_body(&mut zygote.control, &options.interpreter.code)
             .and_then(|()| write_frame(&mut zygote.control, &settings))
@@ -142,26 +142,26 @@ impl Zygote {
         Ok(zygote)
     }
 
-    /// The process's id.
-    pub fn id(&self) -> u32 {
+    /// Process id of the zygote.
+    pub(super) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Hangs up when the process has ended.
-    pub fn control(&self) -> BorrowedFd<'_> {
+    /// Control socket, which hangs up when the process has ended.
+    pub(super) fn control(&self) -> BorrowedFd<'_> {
         self.control.as_fd()
     }
 
-    /// Asks for a copy of the process, with the files that it takes.
-    pub fn ask(&self, part: &Part, files: &[BorrowedFd<'_>]) -> io::Result<Newborn> {
+    /// Asks for a copy of the process, which takes `files`.
+    pub(super) fn ask(&self, part: &Part, files: &[BorrowedFd<'_>]) -> io::Result<PendingFork> {
         let (birth, birth_end) = UnixStream::pair()?;
         let files: Vec<BorrowedFd<'_>> = std::iter::once(birth_end.as_fd()).chain(files.iter().copied()).collect();
         hand_over(&self.control, &part.to_bytes(), &files)?;
-        Ok(Newborn::new(birth))
+        Ok(PendingFork::new(birth))
     }
 }
 
-/// Sends a short message, and files with it.
+/// Sends a short message together with files (`SCM_RIGHTS` in unix(7)).
 pub(super) fn hand_over(socket: &UnixStream, message: &[u8], files: &[BorrowedFd<'_>]) -> io::Result<()> {
     let numbers: Vec<RawFd> = files.iter().map(AsRawFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&numbers)];
@@ -171,8 +171,8 @@ pub(super) fn hand_over(socket: &UnixStream, message: &[u8], files: &[BorrowedFd
 
 impl Drop for Zygote {
     fn drop(&mut self) {
-        // What it made and nobody came to know of is in its process group still, and a child of this process. The group's
-        // number is nobody else's before the zygote is waited for.
+        // Copies that nobody has adopted are still in the zygote's process group, and children of this process. No
+        // other group can have its number before the zygote is reaped.
         let group = Pid::from_raw(self.id() as i32);
         let _ = killpg(group, Signal::SIGKILL);
         let _ = self.child.kill();

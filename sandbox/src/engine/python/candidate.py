@@ -12,12 +12,12 @@ import traceback
 import types
 
 FILE = "main.py"
-# Of a traceback; a deep recursion has thousands, and each is looked up in the source.
+# Frames that a traceback shows: a deep recursion has thousands, and each is looked up in the source.
 LAST_FRAMES = 20
-# What is shown of an error, in characters: the line that it shows of a program may be all of that.
+# Most characters that are shown of an error's line and of an error: the program may be one long line.
 LINE_CHARACTERS, ERROR_CHARACTERS = 2000, 16000
 
-# What LeetCode has imported before a solution: every public name of the first modules, and all of them by name.
+# Imports that LeetCode puts before a solution: every public name of the first modules, and all modules by name.
 STARRED = (
     "string re datetime collections heapq bisect copy math random statistics itertools functools operator typing"
 ).split()
@@ -36,12 +36,12 @@ def given_names():
 GIVEN = given_names()
 
 
-# The program's module, once there is one.
+# Holds the program's module, once there is one.
 LOADED = []
 
 
 def put_files(files):
-    """Makes files of paths and bytes in base64."""
+    """Writes files, given as paths and bytes in base64."""
     for path, data in files.items():
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         with open(path, "wb") as file:
@@ -49,7 +49,7 @@ def put_files(files):
 
 
 def fetched_files(paths):
-    """Those of the files that are there, as JSON text of paths and bytes in base64."""
+    """Reads those of the files that are there; returns JSON text of paths and bytes in base64."""
     found = {}
     for path in paths:
         try:
@@ -61,8 +61,8 @@ def fetched_files(paths):
 
 
 def load(job):
-    """A clean module with the candidate's code run in it."""
-    # What stands under `if __name__ == "__main__":` is for a program alone.
+    """Runs the candidate's code in a clean module and returns the module."""
+    # Only a program runs what stands under `if __name__ == "__main__":`.
     name = "__main__" if job["mode"] == "program" else "solution"
     main = types.ModuleType(name)
     main.__dict__.update(__builtins__=builtins, __file__=FILE)
@@ -74,7 +74,7 @@ def load(job):
         except Exception:
             pass
     if job["mode"] != "program":
-        # Below the program's own names, so that only what it defines itself can be called from outside.
+        # Among the builtins, so that only names that the program defines itself can be called from outside.
         vars(builtins).update(GIVEN)
     code = job["code"].removeprefix("\ufeff")
     LOADED.append(main)
@@ -85,7 +85,7 @@ def load(job):
 
 
 def entry(main, name):
-    """The function called `name`, or that method of a class `Solution`."""
+    """Finds the function called `name`, or the method of that name in a class `Solution`."""
     if name in main.__dict__:
         return main.__dict__[name]
     solution = main.__dict__.get("Solution")
@@ -95,7 +95,10 @@ def entry(main, name):
 
 
 def call_once(job):
-    """What the function returned, as JSON text of data; a tuple of its own counts as a list, one inside another value does not."""
+    """Calls the function once; returns JSON text of the value as data.
+
+    A tuple that is returned by itself becomes a list, one inside another value does not.
+    """
     function = entry(load(job), job["entry_point"])
     value = function(*job["args"])
     if isinstance(value, tuple):
@@ -174,7 +177,7 @@ def own_part(trace):
 
 def finish():
     threads = sys.modules.get("threading")
-    # With one thread, and nothing to do after the others, there is nobody to wait for.
+    # With one thread, and nothing to do at the end of threads, there is nobody to wait for.
     if threads and (len(threads._active) > 1 or getattr(threads, "_threading_atexits", True)):
         threads._shutdown()
     atexit._run_exitfuncs()
@@ -195,12 +198,12 @@ def flush_own(files):
             pass
 
 
-# Given back before an error is told, for that takes memory too; filled where the address space is what is limited.
+# Memory that is given back before an error is reported, which takes memory too; filled where address space is limited.
 RESERVE = []
 
 
 def shown(error):
-    """The traceback of a program's error, its long lines cut, and its end where there is much."""
+    """The traceback of a program's error: its long lines are cut, and of a long text the end is kept."""
     parts = traceback.format_exception(type(error), error, own_part(error.__traceback__), limit=-LAST_FRAMES)
     lines = [line[:LINE_CHARACTERS] for line in "".join(parts).splitlines()]
     return "\n".join(lines)[-ERROR_CHARACTERS:] + "\n"
@@ -233,10 +236,10 @@ def run_to_the_end(task, *arguments):
     status = attempt(task, *arguments)
     try:
         finish()
-        # A program may have put others in their place; each may hold what it printed.
+        # A program may have put other files in their place; each may hold what was printed.
         flush_own(own)
         flush(sys.stdout, sys.stderr)
-        # Files that it left open write what they hold, and objects say their last, as when an interpreter ends.
+        # Open files write what they hold, and objects run their `__del__`, as when an interpreter ends.
         for main in LOADED:
             main.__dict__.clear()
         flush_own(own)

@@ -8,19 +8,19 @@ import ast
 import builtins
 import symtable
 
-# What tests may mean by a name that they do not import: never the candidate's, unless nothing else they name can be.
+# Modules that tests may name without importing them; the candidate's only where no other name can be the candidate's.
 # Asking the candidate for these would hand it what is expected: `isclose(f(1), 0.5)`, `Counter(f(1)) == Counter([2])`.
 STANDARD_MODULES = (
     "bisect cmath collections copy datetime decimal fractions functools heapq itertools json math operator random re"
     " statistics string sys typing"
 ).split()
-# What tests compare and build with, and no task asks for.
+# Names that tests compare and build with, and that no task asks for.
 AIDS = {
     "collections": "ChainMap Counter OrderedDict defaultdict deque namedtuple", "copy": "deepcopy",
     "decimal": "Decimal", "fractions": "Fraction", "functools": "cmp_to_key lru_cache partial",
     "math": "e fabs inf isclose isfinite isinf isnan nan pi tau", "typing": "Any Dict List Optional Set Tuple Union",
 }
-# What a task may ask for, too.
+# Names that a task may ask for, too.
 FUNCTIONS = {
     "functools": "reduce", "itertools": "accumulate chain combinations groupby islice permutations product zip_longest",
     "math": "ceil comb copysign cos dist exp factorial floor fsum gcd hypot isqrt lcm log log10 log2 perm pow prod sin sqrt tan trunc",
@@ -28,14 +28,14 @@ FUNCTIONS = {
 MODULE_OF = {
     name: module for table in (AIDS, FUNCTIONS) for module, names in table.items() for name in names.split()
 }
-# Packages that a test may mean without an import of its own; where they are not installed it cannot be run.
+# Packages that a test may name without importing them; where one is not installed, the test cannot be run.
 PACKAGES = {"np": "numpy", "numpy": "numpy", "pytest": "pytest", "unittest": "unittest", "approx": "pytest"}
 # Builtins that no task asks for, and by which a program could answer anything in a test's place, or break it.
 NEVER_THEIRS = set(
     "callable compile delattr eval exec getattr globals hasattr isinstance issubclass locals setattr super type vars".split()
 ) | {name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)}
-# Questions about a text, a number or a set: what a test asks of the value that it expects, and an object that answers them
-# itself would answer yes.
+# Questions about a text, a number or a set. A test asks them of the value that it expects; an object of the candidate's
+# could simply answer yes.
 ABOUT_PLAIN = {
     name for kind in (str, set, float) for name in dir(kind)
     if name.startswith("is") or name in ("startswith", "endswith")
@@ -43,7 +43,7 @@ ABOUT_PLAIN = {
 
 
 def standard(name):
-    """The standard module or class that a test means by `name`; KeyError where it is none."""
+    """The standard module or name that a test means by `name`; KeyError where there is none."""
     if name in STANDARD_MODULES:
         return __import__(name)
     if name in MODULE_OF and hasattr(__import__(MODULE_OF[name]), name):
@@ -79,7 +79,7 @@ class Channel:
     def __init__(self, link):
         self.link = link
         self.was_asked = False
-        # What ended it, for a test that catches everything.
+        # The failure that ended the channel, for a test that catches every exception.
         self.failure = None
 
     def fail(self, failure):
@@ -100,7 +100,7 @@ class Channel:
             if kwargs:
                 request["kwargs"] = {name: encode(item, refer) for name, item in kwargs.items()}
         except Unsupported as error:
-            # What an object of the program's is asked is the program's doing, for it could have returned plain data.
+            # The program could have returned plain data: a question to its object that cannot be asked is its fault.
             if target["t"] == "ref":
                 raise raised_by_candidate(["TypeError"], str(error), op) from None
             raise self.fail(error)
@@ -138,7 +138,10 @@ def update(kept, now):
 
 
 def raised_by_candidate(kinds, message, op):
-    """The exception to raise in the test. One that would end the test's own loop is another, unless an iterator raised it."""
+    """The exception to raise in the test.
+
+    StopIteration would end the test's own loop, so it becomes RuntimeError unless an iterator raised it.
+    """
     if op != "next" and "StopIteration" in kinds:
         kinds = ["RuntimeError"]
     for kind in kinds:
@@ -175,7 +178,7 @@ class Remote:
         return self._channel.ask("item", self._data, (key,))
 
     def __contains__(self, key):
-        # Never asked of the candidate: the key is often what is expected.
+        # The candidate is never asked: the key is often the expected value.
         return any(item is key or item == key for item in self)
 
     def __iter__(self):
@@ -256,9 +259,10 @@ def made_of_itself(statement):
 
 
 def shadowed(sources, theirs):
-    """The builtin and standard names that the tests mean as the candidate's: only where they name nothing else that could be.
+    """The builtin and standard names that the tests mean as the candidate's: some only where no other name can be.
 
-    `theirs`, the names of the candidate's, is the candidate's word: nothing is decided by it that it could gain from.
+    `theirs`, the names that the candidate defines, is the candidate's word: it decides nothing that the candidate could
+    gain from.
     """
     trees, tables = map(ast.parse, sources), [symtable.symtable(source, "tests.py", "exec") for source in sources]
     trees = list(trees)
@@ -274,7 +278,7 @@ def shadowed(sources, theirs):
     loaded = loaded_names(*trees)
     calls = {id(node.func): node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for name, node in loaded:
-        # One: that which takes what no other of them made.
+        # Only one: the call that takes no result of another of them.
         inside = loaded_names(calls[id(node)]) if id(node) in calls else []
         if name in builtin and not any(other in builtin - {name} for other, _ in inside):
             return {name}
@@ -282,7 +286,7 @@ def shadowed(sources, theirs):
 
 
 def failed(kind, detail):
-    """A result. Half of a surrogate pair is no text outside of Python."""
+    """A result that is no pass. Half of a surrogate pair is no text outside of Python, so it is replaced."""
     return {"ok": False, "kind": kind, "detail": detail.encode("utf-8", "replace").decode()}
 
 
@@ -299,14 +303,14 @@ def run_test(source, names):
         kind, caught = "assertion", error
     except BaseException as error:
         kind, caught = "error", error
-    # Whatever the test made of it.
+    # A failure of the channel counts whatever the test made of it.
     if names.channel.failure:
         kind, caught = type(names.channel.failure).__name__.lower(), names.channel.failure
     return failed(kind, describe(caught, kind in ("raised", "error"))) if kind else {"ok": True}
 
 
 def describe(error, named=True):
-    """The error's text; where that is the candidate's to give and it does not, its type."""
+    """The error's text; where the candidate would give the text and does not, the error's type."""
     name = type(error).__name__
     try:
         text = str(error)[:2000]
@@ -315,14 +319,15 @@ def describe(error, named=True):
     return (f"{name}: {text}" if text else name) if named else text
 
 
-# Of an integer that a candidate returns: reading it takes a time that grows with their square.
+# Digits of an integer that a candidate returns: the time of reading it grows with their square.
 MOST_DIGITS = 200_000
 
 
 def judge(job, link):
     """Loads the tests, waits for the candidate, and runs them in order.
 
-    Whatever breaks after the candidate was heard is held against the candidate: it must not be able to make the judge fail.
+    Whatever breaks after the candidate was heard counts against the candidate, which must not be able to make the judge
+    fail.
     """
     sys.set_int_max_str_digits(MOST_DIGITS) if hasattr(sys, "set_int_max_str_digits") else None
     channel = Channel(link)

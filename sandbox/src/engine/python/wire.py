@@ -28,7 +28,7 @@ SCAN = json.JSONDecoder().scan_once
 
 
 def parsed(text):
-    """The value of JSON with nothing around it, as json.loads finds it after a look at what may be."""
+    """The value of JSON text without blanks around it: json.loads without its checks of the argument."""
     try:
         value, end = SCAN(text, 0)
     except StopIteration:

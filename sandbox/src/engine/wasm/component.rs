@@ -1,8 +1,8 @@
 //! Finds the interpreter's component, and compiles it for this machine at its first use.
 //!
-//! The component's name holds a hash of what it was made from; a binary takes none but the one it was built with. The
-//! compiled code lies beside it under a name that holds the compiler's version and settings, so no other one is ever
-//! loaded; also the component's own time and size, for one that a setting names.
+//! The component's name holds a hash of its inputs; a binary takes only the one with the inputs that it was built with.
+//! The compiled code lies beside it. Its name holds a hash of the compiler's version and settings, so that no other
+//! code is ever loaded, and of the component's time and size, which tell a changed component that a setting names.
 #![allow(unsafe_code)]
 
 use std::fs::{self, File};
@@ -15,7 +15,7 @@ use wasmtime::component::Component as Compiled;
 
 use super::image::take_apart;
 
-/// What the component is made from, in the order in which the set-up reads it.
+/// Inputs of the component, in the order in which the set-up reads them.
 const INPUTS: [&str; 6] = [
     include_str!("guest/packages.txt"),
     include_str!("guest/world.wit"),
@@ -25,13 +25,16 @@ const INPUTS: [&str; 6] = [
     include_str!("guest/guest.py"),
 ];
 
-/// The folder that the set-up fills, seen from the workspace's root.
+/// The folder that the set-up fills, relative to the workspace's root.
 const FOLDER: &str = "third_party/cpython-wasm";
 
-/// Part of the compiled code's name: how components are taken apart before they are compiled.
+/// The environment variable that names the component's folder, for a program that was moved.
+const VARIABLE: &str = "PONDER_CPYTHON_WASM";
+
+/// Part of the hash in the compiled code's name: the way in which components are taken apart before they are compiled.
 const FORM: &str = "one module, code and image apart";
 
-/// An interpreter's component.
+/// The file of an interpreter's component.
 #[derive(Debug, Clone)]
 pub(crate) struct Component {
     path: PathBuf,
@@ -41,33 +44,40 @@ impl Component {
     /// The component in `given`, or the one that the set-up made for this binary.
     ///
     /// # Errors
-    /// Where it was looked for, and what to do.
-    pub fn find(given: Option<&Path>) -> Result<Self, String> {
+    /// The places that were searched, and what to do.
+    pub(crate) fn find(given: Option<&Path>) -> Result<Self, String> {
         if let Some(path) = given {
             let path = path.to_owned();
             return if path.is_file() { Ok(Self { path }) } else { Err(format!("{} is no file", path.display())) };
         }
         let name = format!("python-{}.wasm", inputs_hash());
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(|root| root.join(FOLDER));
-        let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
-        let folders = workspace.into_iter().chain(beside);
-        let found = folders.map(|folder| folder.join(&name)).find(|path| path.is_file());
+        if let Some(folder) = std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty()) {
+            let path = PathBuf::from(folder).join(&name);
+            let missing = || format!("{VARIABLE}: there is no {}; `cargo xtask setup` makes it", path.display());
+            return if path.is_file() { Ok(Self { path }) } else { Err(missing()) };
+        }
+        let program = std::env::current_exe().ok();
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+        let found = folders(program.as_deref(), workspace).map(|folder| folder.join(&name)).find(|path| path.is_file());
         found.map(|path| Self { path }).ok_or_else(|| {
-            format!("{name} is neither in {FOLDER} nor beside the program; `cargo xtask setup` makes it")
+            format!(
+                "{name} is neither in {FOLDER} nor beside the program; `cargo xtask setup` makes it, and {VARIABLE} \
+                 names another folder"
+            )
         })
     }
 
-    /// Where it lies.
-    pub fn path(&self) -> &Path {
+    /// Path of the component's file.
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The compiled component, and what its memory starts with. Compiles it where that was not done before; others wait for
-    /// the one that does.
+    /// The compiled component, and the file of the bytes that its memory starts with. Compiles it if that was not done
+    /// before; other processes wait meanwhile.
     ///
     /// # Errors
     /// What went wrong, with the file's name.
-    pub fn load(&self, engine: &Engine) -> Result<(Compiled, File), String> {
+    pub(crate) fn load(&self, engine: &Engine) -> Result<(Compiled, File), String> {
         let problem = |what: &str, path: &Path, error: &dyn std::fmt::Display| {
             format!("{}: cannot {what}: {error}", path.display())
         };
@@ -99,7 +109,14 @@ impl Component {
     }
 }
 
-/// Writes a file that is there whole or not at all, also after the machine has lost its power.
+/// Folders that may hold the component: the program's own, `cpython-wasm` beside the program, and the set-up's in the
+/// workspace that the program was built in.
+fn folders(program: Option<&Path>, workspace: Option<&Path>) -> impl Iterator<Item = PathBuf> {
+    let beside = program.and_then(Path::parent).map(|folder| [folder.to_owned(), folder.join("cpython-wasm")]);
+    beside.into_iter().flatten().chain(workspace.map(|root| root.join(FOLDER)))
+}
+
+/// Writes a file whole or not at all, even if the machine loses power.
 fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let fresh = path.with_extension("new");
     let mut file = File::create(&fresh)?;
@@ -108,7 +125,7 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&fresh, path)
 }
 
-/// The compiled component and its image, where both are there.
+/// The compiled component and its image, if both are there.
 fn open(engine: &Engine, compiled: &Path, image: &Path) -> Result<(Compiled, File), String> {
     let file = File::open(image).map_err(|error| format!("{}: {error}", image.display()))?;
     if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
@@ -118,12 +135,12 @@ fn open(engine: &Engine, compiled: &Path, image: &Path) -> Result<(Compiled, Fil
 }
 
 fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Compiled> {
-    // SAFETY: the file was written by `load` from a component in the same folder, which belongs to the project's user as
-    // this program does; the runtime refuses code of another version or with other settings.
+    // SAFETY: `load` wrote the file, from a component in the same folder, which belongs to the same user as this
+    // program. The runtime refuses code of another version or with other settings.
     unsafe { Compiled::deserialize_file(engine, path) }
 }
 
-/// The hash of what the component is made from, as in its name.
+/// The hash of the component's inputs, as its name has it.
 fn inputs_hash() -> String {
     let mut state = Fnv::default();
     for input in INPUTS {
@@ -133,7 +150,7 @@ fn inputs_hash() -> String {
     format!("{:016x}", state.finish())
 }
 
-/// Fowler, Noll and Vo's hash 1a of 64 bits: the same in every version of the compiler.
+/// The 64-bit hash FNV-1a of Fowler, Noll and Vo: the same in every version of Rust.
 struct Fnv(u64);
 
 impl Default for Fnv {
@@ -162,6 +179,13 @@ mod tests {
     fn a_missing_component_says_what_to_do() {
         let error = Component::find(Some(Path::new("/nonexistent/python.wasm"))).unwrap_err();
         assert!(error.contains("/nonexistent/python.wasm"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_was_moved_looks_beside_itself_first() {
+        let folders: Vec<_> = folders(Some(Path::new("/opt/ponder/trainer")), Some(Path::new("/src"))).collect();
+        let expected = ["/opt/ponder", "/opt/ponder/cpython-wasm", "/src/third_party/cpython-wasm"];
+        assert_eq!(folders, expected.map(PathBuf::from));
     }
 
     #[test]

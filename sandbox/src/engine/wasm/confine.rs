@@ -1,5 +1,5 @@
-//! The worker's own confinement, put up once its files are open: no file, no network, no signal to others (Landlock), and
-//! only the system calls that running instances make (seccomp).
+//! The worker's own confinement, put up once its files are open: no file, no network and no signal to other processes
+//! (Landlock), and only the system calls that running instances make (seccomp).
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,8 @@ use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 
-/// Memory, time, the socket to the server, the thread that ticks; and what a crash needs to end.
+/// Allowed system calls: memory, time, the socket to the server, the thread that ticks; and those by which a crash ends
+/// the process.
 const ALLOWED: &[i64] = &[
     libc::SYS_read,
     libc::SYS_write,
@@ -60,7 +61,7 @@ const ALLOWED: &[i64] = &[
     libc::SYS_exit_group,
 ];
 
-/// Puts up every layer; each with the error that kept it down, empty where it is up.
+/// Puts up every layer. Maps each layer's name to its error, which is empty if the layer is up.
 pub(super) fn confine() -> BTreeMap<String, String> {
     let said = |result: Result<(), String>| result.err().unwrap_or_default();
     BTreeMap::from([

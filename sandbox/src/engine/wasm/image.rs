@@ -1,35 +1,34 @@
-//! Takes a frozen component apart: its code, and what its memory holds when an instance starts.
+//! Takes a frozen component apart: its code, and the bytes that its memory holds when an instance starts.
 //!
-//! The runtime would put a module's data in place itself. Apart from the code, the data is a file that
+//! Left in the code, the data would be put in place by the runtime. Apart from it, the data is a file that
 //! [`memory`](super::memory) maps for every instance.
 
 use wasm_encoder::{Module, RawSection};
 use wasmparser::{Data, DataKind, DataSectionReader, MemoryType, Operator, Parser, Payload};
 use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
 
-use super::component_imports::{self, broken};
-use super::module_linker::link;
+use super::link::{broken, link, read_wiring};
 
 const WASM_PAGE: u64 = 64 << 10;
 
 /// A component without data, and the data.
-pub(super) struct Parts {
-    pub component: Vec<u8>,
-    /// The first bytes of its one memory; all behind them are zeros.
-    pub image: Vec<u8>,
+pub(super) struct CodeAndImage {
+    pub(super) component: Vec<u8>,
+    /// The first bytes of the component's one memory; zeros follow.
+    pub(super) image: Vec<u8>,
 }
 
 /// Links a component's modules to one, and takes the data out of it.
 ///
 /// # Errors
-/// What is wrong with the component, or not as the tool makes it that CPython's is made with.
-pub(super) fn take_apart(component: &[u8]) -> Result<Parts, String> {
-    // This checks the component, too.
+/// The component is not well-formed, or not as the tool makes it that CPython's is made with.
+pub(super) fn take_apart(component: &[u8]) -> Result<CodeAndImage, String> {
+    // Decoding also validates the component.
     let interface =
         wit_component::decode(component).map_err(|error| format!("the component cannot be read: {error:#}"))?;
-    let module = link(&component_imports::read(component)?)?;
+    let module = link(&read_wiring(component)?)?;
     let (code, image) = without_data(&module)?;
-    Ok(Parts { component: with_interface(&interface, code)?, image })
+    Ok(CodeAndImage { component: with_interface(&interface, code)?, image })
 }
 
 /// A component that offers and uses what `interface` says, and whose code is `module`.
@@ -60,7 +59,7 @@ fn without_data(module: &[u8]) -> Result<(Vec<u8>, Vec<u8>), String> {
                 put_in_place(data, memory_bytes.ok_or("the component's memory is not a plain one")?, &mut image)?;
                 continue;
             }
-            // Code that uses it is refused by the compiler then.
+            // Without this section the compiler refuses code that uses data segments.
             Payload::DataCountSection { .. } => continue,
             _ => {}
         }
@@ -71,7 +70,7 @@ fn without_data(module: &[u8]) -> Result<(Vec<u8>, Vec<u8>), String> {
     Ok((code.finish(), image))
 }
 
-/// Writes what the segments put into a memory of `memory_bytes`.
+/// Copies the segments into `image`, which grows up to `memory_bytes`.
 fn put_in_place(segments: DataSectionReader<'_>, memory_bytes: u64, image: &mut Vec<u8>) -> Result<(), String> {
     for segment in segments {
         let segment = segment.map_err(broken)?;
@@ -86,7 +85,7 @@ fn put_in_place(segments: DataSectionReader<'_>, memory_bytes: u64, image: &mut 
     Ok(())
 }
 
-/// Where a segment goes.
+/// The offset at which a segment is put into the memory.
 fn offset(segment: &Data<'_>) -> Result<u32, String> {
     if let DataKind::Active { memory_index: 0, offset_expr } = &segment.kind {
         let operators: Result<Vec<_>, _> = offset_expr.get_operators_reader().into_iter().collect();
@@ -105,8 +104,9 @@ mod tests {
 
     use super::*;
 
-    /// As the tool makes components: a main module with what all share, libraries that are given each other's functions, and the
-    /// helpers between them and a function of the host. No data here, which the engine of this test could not put in place.
+    /// A component as the tool makes them: a main module with the shared memory and table, libraries that are given
+    /// each other's functions, and the helpers between them and a function of the host. It has no data, which the
+    /// engine of this test could not put in place.
     const LIBRARIES: &str = r#"(component
         (import "twice" (func $twice (param "number" u32) (result u32)))
         (core module $main
@@ -179,7 +179,7 @@ mod tests {
             (with "" (instance (export "$imports" (table $jumps "$imports")) (export "0" (func $lowered))))))
         (func (export "run") (param "number" u32) (result u32) (canon lift (core func $two "run"))))"#;
 
-    fn parts_of(text: &str) -> Result<Parts, String> {
+    fn parts_of(text: &str) -> Result<CodeAndImage, String> {
         take_apart(&wat::parse_str(text).unwrap())
     }
 

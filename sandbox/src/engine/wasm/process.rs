@@ -4,53 +4,34 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
-use serde::{Deserialize, Serialize};
 
 use super::component::Component;
 use super::confine::confine;
-use super::interpreter::{Ended, Interpreter, Task};
+use super::ended::Ended;
+use super::frozen_interpreter::FrozenInterpreter;
+use super::protocol::{ARGUMENT, Hello, ReceivedJob, WorkerSettings};
 use crate::Isolation;
-use crate::engine::wire::{Report, read_frame, write_frame};
+use crate::engine::wire::{OutcomeHeader, read_frame, write_frame};
 
-/// The first argument that makes this program a worker.
-pub(super) const ARGUMENT: &str = "__sandbox-wasm-worker";
-
-/// How long a worker waits for its next job: for ever.
+/// Time that a worker waits for its next job: a hundred years, since `read_frame` takes a deadline.
 const PATIENCE: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-
-/// What a worker is told first.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Settings {
-    pub component: PathBuf,
-    /// What must be up for it to start.
-    pub minimum: Isolation,
-}
-
-/// What a worker answers to its settings.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Hello {
-    /// Why it cannot work.
-    pub error: Option<String>,
-    /// Layers tried, with the error of those that are not up.
-    pub layers: BTreeMap<String, String>,
-}
 
 static IS_WORKER_WHEN_ASKED: AtomicBool = AtomicBool::new(false);
 
-/// Whether this program, started again, becomes a worker.
+/// True once this program calls [`run_worker_if_asked`], so that its executable can be started as a worker.
 pub(super) fn is_worker_when_asked() -> bool {
     IS_WORKER_WHEN_ASKED.load(Ordering::Relaxed)
 }
 
-/// Makes this process a worker of the wasm engine where it was started as one, and never returns then.
+/// Makes this process a worker of the wasm engine if it was started as one; then this never returns.
 ///
-/// Programs that start a server call this first in `main`: the server starts its workers from the program's own executable.
+/// Programs that start a server call this first in `main`: the server starts its workers from the program's own
+/// executable.
 pub fn run_worker_if_asked() {
     IS_WORKER_WHEN_ASKED.store(true, Ordering::Relaxed);
     if std::env::args_os().nth(1).is_some_and(|argument| argument == ARGUMENT) {
@@ -68,7 +49,7 @@ pub fn run_worker_if_asked() {
 fn serve() -> io::Result<()> {
     set_pdeathsig(Signal::SIGKILL)?;
     let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let settings: Settings = read_frame(&mut socket, Instant::now() + PATIENCE)?;
+    let settings: WorkerSettings = read_frame(&mut socket, Instant::now() + PATIENCE)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let mut interpreter = match prepare(&settings) {
         Ok((interpreter, layers)) => {
@@ -79,20 +60,20 @@ fn serve() -> io::Result<()> {
     };
     loop {
         runtime.block_on(interpreter.stand_by());
-        let task: Task = match read_frame(&mut socket, Instant::now() + PATIENCE) {
-            Ok(task) => task,
+        let received: ReceivedJob = match read_frame(&mut socket, Instant::now() + PATIENCE) {
+            Ok(received) => received,
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error),
         };
-        let is_judged = task.tests.is_some();
-        let ended = runtime.block_on(interpreter.run(task))?;
+        let is_judged = received.tests.is_some();
+        let ended = runtime.block_on(interpreter.run(received))?;
         answer(&mut socket, ended, is_judged)?;
     }
 }
 
-fn prepare(settings: &Settings) -> Result<(Interpreter, BTreeMap<String, String>), String> {
+fn prepare(settings: &WorkerSettings) -> Result<(FrozenInterpreter, BTreeMap<String, String>), String> {
     let component = Component::find(Some(&settings.component))?;
-    let interpreter = Interpreter::load(&component)?;
+    let interpreter = FrozenInterpreter::load(&component)?;
     let layers = confine();
     let needed: &[&str] = match settings.minimum {
         Isolation::None => &[],
@@ -107,7 +88,7 @@ fn prepare(settings: &Settings) -> Result<(Interpreter, BTreeMap<String, String>
 }
 
 fn answer(socket: &mut UnixStream, ended: Ended, is_judged: bool) -> io::Result<()> {
-    let report = Report {
+    let report = OutcomeHeader {
         end: ended.end,
         code: ended.code,
         seconds: ended.seconds,

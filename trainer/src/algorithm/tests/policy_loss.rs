@@ -223,7 +223,7 @@ fn four_tokens(advantages: &[f32; 4]) -> Batch {
 #[test]
 fn the_clip_counts_only_tokens_that_it_stops() {
     let config = PolicyLossConfig::default();
-    // Falling with a positive advantage and rising with a negative one are not clipped; a rise with a positive one is.
+    // A fall with a positive advantage and a rise with a negative one are not clipped; a rise with a positive one is.
     let batch = four_tokens(&[1.0, 1.0, 1.0, -1.0]);
     let (loss, gradient, metrics) = batch.run(&config, &batch.divisor());
     assert_eq!(metrics.clip_fraction, 0.25);

@@ -19,7 +19,7 @@ use crate::progress::Progress;
 
 /// What `trainer sandbox grade` takes.
 #[derive(Debug, Args)]
-pub struct GradeArgs {
+pub(crate) struct GradeArgs {
     /// JSONL of {"id", "kind": "stdio" | "function" | "asserts", "entry_point", "tests"}.
     #[arg(value_name = "TASKS")]
     tasks: PathBuf,
@@ -45,12 +45,12 @@ pub struct GradeArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// Files that cannot be read or written, tasks that are none, a server that does not start, Ctrl-C.
-pub async fn run(args: GradeArgs, interrupt: &Interrupt) -> Result<()> {
+/// A file cannot be read or written, a task is malformed, the server does not start, or the user interrupts.
+pub(super) async fn run(args: GradeArgs, interrupt: &Interrupt) -> Result<()> {
     let limits = args.limits.limits();
     let tasks = Tasks::read(&args.tasks).map_err(|error| Usage::error(error.to_string()))?;
     let num_solutions = count_lines(&args.solutions)?;
-    let mut output = Output::create(args.output.as_deref())?;
+    let mut output = VerdictSink::create(args.output.as_deref())?;
     let server = embedded::start(args.engine, args.jobs, &limits).await?;
     let jobs = if args.jobs == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { args.jobs };
     let options = BatchOptions {
@@ -83,19 +83,19 @@ pub async fn run(args: GradeArgs, interrupt: &Interrupt) -> Result<()> {
     Ok(())
 }
 
-/// Lines that are not blank.
+/// Number of lines that are not blank.
 fn count_lines(path: &Path) -> Result<u64> {
     let bytes = std::fs::read(path).map_err(|error| Usage::error(format!("{}: {error}", path.display())))?;
     Ok(bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count() as u64)
 }
 
-/// Where verdicts go.
-struct Output {
+/// File or standard output that takes the verdicts.
+struct VerdictSink {
     sink: BufWriter<Box<dyn Write>>,
     name: String,
 }
 
-impl Output {
+impl VerdictSink {
     fn create(path: Option<&Path>) -> Result<Self> {
         let (sink, name): (Box<dyn Write>, _) = match path {
             None => (Box::new(io::stdout()), "standard output".to_owned()),
@@ -107,7 +107,7 @@ impl Output {
         Ok(Self { sink: BufWriter::new(sink), name })
     }
 
-    /// Writes a line through, so that what is done is there whatever comes after.
+    /// Writes a line and flushes it, so that it stays whatever comes after.
     fn write(&mut self, line: &VerdictLine) -> Result<()> {
         let mut text = serde_json::to_string(line).map_err(|error| anyhow!(error))?;
         text.push('\n');
@@ -116,7 +116,7 @@ impl Output {
     }
 }
 
-/// How many lines came to which verdict.
+/// Number of lines by verdict.
 #[derive(Default)]
 struct Table {
     counts: HashMap<LineVerdict, u64>,

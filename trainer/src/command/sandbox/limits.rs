@@ -1,4 +1,4 @@
-//! The limits of programs as options, and sizes as people write them.
+//! Limits of programs as command-line options, and sizes as people write them.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use sandbox_api::Limits;
 
 /// Limits of each started program.
 #[derive(Debug, Clone, Args)]
-pub struct LimitArgs {
+pub(super) struct LimitArgs {
     /// Seconds from start to end, and of processor time.
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     time_limit: f64,
@@ -26,8 +26,8 @@ pub struct LimitArgs {
 }
 
 impl LimitArgs {
-    /// The limits they stand for.
-    pub fn limits(&self) -> Limits {
+    /// The limits that the options stand for.
+    pub(super) fn limits(&self) -> Limits {
         Limits {
             wall_seconds: self.time_limit,
             cpu_seconds: self.time_limit,
@@ -42,7 +42,7 @@ impl LimitArgs {
 
 /// A number of bytes, such as `256MiB`, `1GB` or `65536`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size(pub u64);
+pub(super) struct Size(pub u64);
 
 impl FromStr for Size {
     type Err = String;

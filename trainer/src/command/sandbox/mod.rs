@@ -13,11 +13,11 @@ use crate::interrupt::Interrupt;
 
 /// What `trainer sandbox` does.
 #[derive(Debug, Subcommand)]
-pub enum SandboxCommand {
+pub(crate) enum SandboxCommand {
     /// Serve gradings over HTTP until Ctrl-C.
     Serve(serve::ServeArgs),
     /// Run one program under limits.
-    Run(run::RunArgs),
+    Run(run::RunProgramArgs),
     /// Grade a file of solutions against a file of tasks.
     Grade(grade::GradeArgs),
     /// Say which layers of isolation are in force on this machine.
@@ -27,8 +27,8 @@ pub enum SandboxCommand {
 /// Runs the command.
 ///
 /// # Errors
-/// What the subcommand says.
-pub async fn run(command: SandboxCommand, interrupt: &Interrupt) -> Result<()> {
+/// The subcommand fails.
+pub(crate) async fn run(command: SandboxCommand, interrupt: &Interrupt) -> Result<()> {
     match command {
         SandboxCommand::Serve(args) => serve::run(args, interrupt).await,
         SandboxCommand::Run(args) => run::run(args).await,

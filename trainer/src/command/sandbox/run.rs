@@ -14,7 +14,7 @@ use crate::failure::Usage;
 
 /// What `trainer sandbox run` takes.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(crate) struct RunProgramArgs {
     /// The program; the ending says its language.
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -34,7 +34,7 @@ pub struct RunArgs {
     limits: LimitArgs,
 }
 
-/// What `--json` prints.
+/// Output of `--json`.
 #[derive(Serialize)]
 struct Described<'a> {
     verdict: &'a str,
@@ -50,8 +50,8 @@ struct Described<'a> {
 /// Runs the command.
 ///
 /// # Errors
-/// Files that cannot be read, a server that does not start; without `--json` also a program that did not end well.
-pub async fn run(args: RunArgs) -> Result<()> {
+/// A file cannot be read, the server does not start, or, without `--json`, the program did not end well.
+pub(super) async fn run(args: RunProgramArgs) -> Result<()> {
     let limits = args.limits.limits();
     let language = match &args.language {
         Some(name) => Language::from(name.clone()),

@@ -14,7 +14,7 @@ use crate::interrupt::Interrupt;
 
 /// What `trainer sandbox serve` takes.
 #[derive(Debug, Args)]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// Where to listen. Beyond loopback a token is needed.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -50,14 +50,14 @@ pub struct ServeArgs {
     drain_seconds: f64,
 }
 
-/// How often the server looks whether it should end.
+/// Interval at which the interrupt is looked at.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Serves.
+/// Serves until Ctrl-C.
 ///
 /// # Errors
 /// The settings cannot be used (a usage error), or the server cannot start.
-pub async fn run(args: ServeArgs, interrupt: &Interrupt) -> Result<()> {
+pub(super) async fn run(args: ServeArgs, interrupt: &Interrupt) -> Result<()> {
     let default = ServerConfig::default();
     let token = match (&args.token_file, std::env::var(TOKEN_VARIABLE)) {
         (None, Ok(text)) => {

@@ -1,5 +1,5 @@
-//! Two answers, parted by the first line break: parsing and comparing never panic, the same pair gives the same verdict, and no
-//! answer differs from itself.
+//! Two answers, parted by the first line break: parsing and comparing never panic, the same pair gives the same
+//! verdict, and no answer differs from itself.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -11,7 +11,7 @@ fuzz_target!(|pair: &str| {
     let completion = format!("\\boxed{{{answer}}}");
     let verdict = verify(gold, &completion, &config);
     assert_eq!(verdict, verify(gold, &completion, &config));
-    // A box, the end of a thought or a brace without its partner make another answer of it than the gold.
+    // A box, the end of a thought or a brace without its partner changes the answer that is found.
     if gold == answer && !["box", "think", "####"].iter().any(|mark| gold.contains(mark)) && is_balanced(gold) {
         assert_ne!(verdict.kind, MathVerdictKind::NotEqual, "{}", verdict.reason);
     }

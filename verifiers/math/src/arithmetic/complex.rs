@@ -1,55 +1,56 @@
 //! Complex floating point with a running bound of its absolute error, for expressions that no field can hold: roots,
-//! exponentials, logarithms, trigonometry. Every operation widens the bound by what it may have lost.
+//! exponentials, logarithms, trigonometry. Every operation widens the bound by the error that it may have added.
 
 /// `re + im i`, within `error` of the true value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Complex {
-    pub re: f64,
-    pub im: f64,
-    pub error: f64,
+    pub(crate) re: f64,
+    pub(crate) im: f64,
+    pub(crate) error: f64,
 }
 
+/// Relative error that a rounding may add.
 const ULP: f64 = 4.0 * f64::EPSILON;
 
 impl Complex {
-    pub fn exact(re: f64) -> Self {
+    pub(crate) fn exact(re: f64) -> Self {
         Self { re, im: 0.0, error: 0.0 }
     }
 
-    pub fn rounded(re: f64, im: f64, error: f64) -> Self {
+    pub(crate) fn rounded(re: f64, im: f64, error: f64) -> Self {
         let size = re.abs() + im.abs();
         Self { re, im, error: error + size * ULP + f64::MIN_POSITIVE }
     }
 
-    pub fn size(self) -> f64 {
+    pub(crate) fn size(self) -> f64 {
         self.re.hypot(self.im)
     }
 
-    pub fn is_finite(self) -> bool {
+    pub(crate) fn is_finite(self) -> bool {
         self.re.is_finite() && self.im.is_finite() && self.error.is_finite()
     }
 
-    pub fn is_real(self) -> bool {
+    pub(crate) fn is_real(self) -> bool {
         self.im.abs() <= self.error * 4.0 + 1e-13 * self.re.abs()
     }
 
-    pub fn neg(self) -> Self {
+    pub(crate) fn neg(self) -> Self {
         Self { re: -self.re, im: -self.im, error: self.error }
     }
 
-    pub fn add(self, other: Self) -> Self {
+    pub(crate) fn add(self, other: Self) -> Self {
         Self::rounded(self.re + other.re, self.im + other.im, self.error + other.error)
     }
 
-    pub fn mul(self, other: Self) -> Self {
+    pub(crate) fn mul(self, other: Self) -> Self {
         let error = self.size() * other.error + other.size() * self.error + self.error * other.error;
         let spread = self.size() * other.size() * ULP;
         Self::rounded(self.re * other.re - self.im * other.im, self.re * other.im + self.im * other.re, error + spread)
     }
 
-    pub fn div(self, other: Self) -> Option<Self> {
+    pub(crate) fn div(self, other: Self) -> Option<Self> {
         let size = other.size();
-        // Nothing is known of a quotient whose divisor may be 0.
+        // The quotient is not bounded where its divisor may be 0.
         if size <= other.error * 2.0 || size == 0.0 {
             return None;
         }
@@ -59,12 +60,12 @@ impl Complex {
         Some(Self::rounded(re, im, error + self.size() / size * ULP))
     }
 
-    pub fn exp(self) -> Self {
+    pub(crate) fn exp(self) -> Self {
         let size = self.re.exp();
         Self::rounded(size * self.im.cos(), size * self.im.sin(), size * (self.error * 1.1 + self.size() * ULP))
     }
 
-    pub fn ln(self) -> Option<Self> {
+    pub(crate) fn ln(self) -> Option<Self> {
         let size = self.size();
         if size <= self.error * 2.0 || size == 0.0 {
             return None;
@@ -73,7 +74,7 @@ impl Complex {
         Some(Self::rounded(size.ln(), im, self.error / (size - self.error) + ULP))
     }
 
-    pub fn pow(self, exponent: Self) -> Option<Self> {
+    pub(crate) fn pow(self, exponent: Self) -> Option<Self> {
         if self.re == 0.0 && self.im == 0.0 {
             return (exponent.re > 0.0 && self.error == 0.0).then_some(Self::exact(0.0));
         }
@@ -93,7 +94,7 @@ impl Complex {
     }
 
     /// The principal root, but the real one of a negative number where `degree` is odd.
-    pub fn root(self, degree: f64) -> Option<Self> {
+    pub(crate) fn root(self, degree: f64) -> Option<Self> {
         if self.re == 0.0 && self.im == 0.0 && self.error == 0.0 {
             return (degree > 0.0).then_some(self);
         }
@@ -107,8 +108,8 @@ impl Complex {
         self.pow(Self::rounded(1.0 / degree, 0.0, 0.0))
     }
 
-    /// `f(x)` of a real argument with slope `slope` there; `None` off the real line.
-    pub fn real(self, function: impl Fn(f64) -> f64, slope: impl Fn(f64) -> f64) -> Option<Self> {
+    /// A function of a real argument, with its slope there; `None` off the real line.
+    pub(crate) fn real(self, function: impl Fn(f64) -> f64, slope: impl Fn(f64) -> f64) -> Option<Self> {
         if !self.is_real() {
             return None;
         }
@@ -116,8 +117,8 @@ impl Complex {
         Some(Self::rounded(value, 0.0, self.error * (slope(self.re).abs() + 1.0) * 1.1))
     }
 
-    /// Whether the two may be the same number; `None` where the bounds are too wide to tell.
-    pub fn agrees(self, other: Self) -> Option<bool> {
+    /// True where the two may be the same number; `None` where the bounds are too wide to tell.
+    pub(crate) fn agrees(self, other: Self) -> Option<bool> {
         if !self.is_finite() || !other.is_finite() {
             return None;
         }
@@ -127,7 +128,7 @@ impl Complex {
         if distance > error {
             return Some(false);
         }
-        // Two numbers that cancelled to nothing are both 0; otherwise digits must be left to compare.
+        // A bound that is wide beside the numbers leaves no digits to compare, unless both cancelled to 0.
         if error > 1e-7 * size && error > 1e-9 { None } else { Some(true) }
     }
 }

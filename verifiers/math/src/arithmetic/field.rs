@@ -1,5 +1,5 @@
-//! Arithmetic modulo two primes near 2^61: the ground of identity testing (Schwartz and Zippel). Two rational functions of
-//! degree d that differ agree at a random point of one field with probability at most d / 2^61.
+//! Arithmetic modulo two primes near 2^61: the ground of identity testing (Schwartz and Zippel). Two rational functions
+//! of degree d that differ agree at a random point of one field with probability at most d / 2^61.
 
 use super::rational::Rational;
 
@@ -11,7 +11,7 @@ const IMAGINARY_UNIT: [u64; 2] = [583_529_827_753_931_384, 966_685_122_347_009_5
 
 /// A residue for each of [`PRIMES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Residues(pub [u64; 2]);
+pub(crate) struct Residues(pub(crate) [u64; 2]);
 
 fn mul_mod(a: u64, b: u64, prime: u64) -> u64 {
     (u128::from(a) * u128::from(b) % u128::from(prime)) as u64
@@ -30,46 +30,46 @@ fn pow_mod(mut base: u64, mut exponent: u64, prime: u64) -> u64 {
 }
 
 impl Residues {
-    pub const ZERO: Self = Self([0, 0]);
-    pub const ONE: Self = Self([1, 1]);
-    pub const I: Self = Self(IMAGINARY_UNIT);
+    pub(crate) const ZERO: Self = Self([0, 0]);
+    pub(crate) const ONE: Self = Self([1, 1]);
+    pub(crate) const I: Self = Self(IMAGINARY_UNIT);
 
     fn each(self, other: Self, operation: impl Fn(u64, u64, u64) -> u64) -> Self {
         Self([0, 1].map(|k| operation(self.0[k], other.0[k], PRIMES[k])))
     }
 
-    pub fn of_integer(n: i128) -> Self {
+    pub(crate) fn of_integer(n: i128) -> Self {
         Self(PRIMES.map(|prime| n.rem_euclid(i128::from(prime)) as u64))
     }
 
-    /// A quotient; `None` where the divisor is 0 modulo one of the primes.
-    pub fn of_rational(value: Rational) -> Option<Self> {
+    /// The residues of a quotient; `None` where the divisor is 0 modulo one of the primes.
+    pub(crate) fn of_rational(value: Rational) -> Option<Self> {
         Self::of_integer(value.num).div(Self::of_integer(value.den))
     }
 
     /// A value that depends on nothing but `seed`.
-    pub fn of_seed(seed: u64) -> Self {
+    pub(crate) fn of_seed(seed: u64) -> Self {
         Self([mix(seed) % PRIMES[0], mix(seed ^ 0x5bd1_e995_7b93_17a1) % PRIMES[1]])
     }
 
-    pub fn add(self, other: Self) -> Self {
+    pub(crate) fn add(self, other: Self) -> Self {
         self.each(other, |a, b, prime| (a + b) % prime)
     }
 
-    pub fn sub(self, other: Self) -> Self {
+    pub(crate) fn sub(self, other: Self) -> Self {
         self.add(other.neg())
     }
 
-    pub fn neg(self) -> Self {
+    pub(crate) fn neg(self) -> Self {
         Self([0, 1].map(|k| (PRIMES[k] - self.0[k]) % PRIMES[k]))
     }
 
-    pub fn mul(self, other: Self) -> Self {
+    pub(crate) fn mul(self, other: Self) -> Self {
         self.each(other, mul_mod)
     }
 
     /// `None` where the divisor is 0 modulo one of the primes.
-    pub fn div(self, other: Self) -> Option<Self> {
+    pub(crate) fn div(self, other: Self) -> Option<Self> {
         if other.0.contains(&0) {
             return None;
         }
@@ -80,7 +80,7 @@ impl Residues {
     }
 
     /// An integer power of any size; 0 has no negative power.
-    pub fn pow(self, exponent: i128) -> Option<Self> {
+    pub(crate) fn pow(self, exponent: i128) -> Option<Self> {
         if self.0.contains(&0) && exponent <= 0 {
             return None;
         }
@@ -90,8 +90,8 @@ impl Residues {
         })))
     }
 
-    /// A value that depends on `self`, `other` and `tag` in no algebraic way: for what is compared but not computed.
-    pub fn entangle(self, other: Self, tag: u64) -> Self {
+    /// A hash of `self`, `other` and `tag`, for terms that are compared but not computed.
+    pub(crate) fn entangle(self, other: Self, tag: u64) -> Self {
         Self([0, 1].map(|k| {
             let first = mix(self.0[k] ^ mix(tag));
             mix(first.rotate_left(17) ^ other.0[k]) % PRIMES[k]

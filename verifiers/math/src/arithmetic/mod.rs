@@ -1,5 +1,5 @@
-//! The numbers that answers are computed with: exact rationals, residues modulo two primes, and complex floating point with
-//! a bound of its error.
+//! Numbers for computing answers: exact rationals, residues modulo two primes, and complex floating point with a bound
+//! of its error.
 
 mod complex;
 mod field;

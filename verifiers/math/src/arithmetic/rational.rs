@@ -1,11 +1,11 @@
-//! Exact rationals of 128-bit terms, lowest terms, positive denominator. An operation that would overflow yields `None`:
-//! the caller then decides by other means and never by a wrapped number.
+//! Exact rationals of 128-bit integers, in lowest terms, with a positive denominator. An operation that would overflow
+//! yields `None`: the caller then decides by other means and never by a wrapped number.
 
 /// `num / den`, reduced, `den > 0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rational {
-    pub num: i128,
-    pub den: i128,
+    pub(crate) num: i128,
+    pub(crate) den: i128,
 }
 
 fn gcd(mut a: u128, mut b: u128) -> u128 {
@@ -24,14 +24,14 @@ fn gcd(mut a: u128, mut b: u128) -> u128 {
 }
 
 impl Rational {
-    pub const ZERO: Self = Self { num: 0, den: 1 };
-    pub const ONE: Self = Self { num: 1, den: 1 };
+    pub(crate) const ZERO: Self = Self { num: 0, den: 1 };
+    pub(crate) const ONE: Self = Self { num: 1, den: 1 };
 
-    pub fn integer(num: i128) -> Self {
+    pub(crate) fn integer(num: i128) -> Self {
         Self { num, den: 1 }
     }
 
-    pub fn new(num: i128, den: i128) -> Option<Self> {
+    pub(crate) fn new(num: i128, den: i128) -> Option<Self> {
         if den == 0 || num == i128::MIN || den == i128::MIN {
             return None;
         }
@@ -40,19 +40,19 @@ impl Rational {
         Some(Self { num: num / divisor * sign, den: den / divisor * sign })
     }
 
-    pub fn is_integer(self) -> bool {
+    pub(crate) fn is_integer(self) -> bool {
         self.den == 1
     }
 
-    pub fn to_f64(self) -> f64 {
+    pub(crate) fn to_f64(self) -> f64 {
         self.num as f64 / self.den as f64
     }
 
-    pub fn neg(self) -> Self {
+    pub(crate) fn neg(self) -> Self {
         Self { num: -self.num, den: self.den }
     }
 
-    pub fn add(self, other: Self) -> Option<Self> {
+    pub(crate) fn add(self, other: Self) -> Option<Self> {
         if self.den == 1 && other.den == 1 {
             return Some(Self::integer(self.num.checked_add(other.num).filter(|n| *n != i128::MIN)?));
         }
@@ -60,20 +60,20 @@ impl Rational {
         Self::new(num, self.den.checked_mul(other.den)?)
     }
 
-    pub fn sub(self, other: Self) -> Option<Self> {
+    pub(crate) fn sub(self, other: Self) -> Option<Self> {
         self.add(other.neg())
     }
 
-    pub fn mul(self, other: Self) -> Option<Self> {
+    pub(crate) fn mul(self, other: Self) -> Option<Self> {
         Self::new(self.num.checked_mul(other.num)?, self.den.checked_mul(other.den)?)
     }
 
-    pub fn div(self, other: Self) -> Option<Self> {
+    pub(crate) fn div(self, other: Self) -> Option<Self> {
         Self::new(self.num.checked_mul(other.den)?, self.den.checked_mul(other.num)?)
     }
 
     /// An integer power; at most 127 multiplications before it overflows unless the base is 0 or ±1.
-    pub fn pow(self, exponent: i128) -> Option<Self> {
+    pub(crate) fn pow(self, exponent: i128) -> Option<Self> {
         if exponent == 0 {
             return (self.num != 0).then_some(Self::ONE);
         }
@@ -90,7 +90,7 @@ impl Rational {
     }
 
     /// The exact `degree`-th root, where there is one.
-    pub fn root(self, degree: i128) -> Option<Self> {
+    pub(crate) fn root(self, degree: i128) -> Option<Self> {
         let degree = u32::try_from(degree).ok().filter(|degree| (1..128).contains(degree))?;
         if self.num < 0 && degree % 2 == 0 {
             return None;
@@ -100,7 +100,7 @@ impl Rational {
         Some(Self { num: num * self.num.signum(), den })
     }
 
-    pub fn floor(self) -> Self {
+    pub(crate) fn floor(self) -> Self {
         Self::integer(self.num.div_euclid(self.den))
     }
 }

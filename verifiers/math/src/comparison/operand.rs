@@ -1,51 +1,51 @@
-//! One number of an answer, and whether two are the same.
+//! One number of an answer, and the comparison of two.
 
-use super::Outcome;
+use super::outcome::Outcome;
 use crate::arithmetic::{Complex, Rational, Residues};
 use crate::evaluation::{Evaluator, Image, NUM_POINTS, Sign};
 use crate::expression::{Constant, Expression, Function, Id, Node};
 use crate::{MathPolicy, Stage};
 
-/// Points of a function that must agree before it is taken for another.
+/// Fewest points at which two functions must agree to be equal.
 const MIN_POINTS: usize = 3;
 
 /// A number in an expression.
 #[derive(Clone, Copy)]
 pub(super) struct Operand<'e> {
-    pub evaluator: &'e Evaluator<'e>,
-    pub id: Id,
-    pub sign: Sign,
-    /// Whether its negative is meant.
-    pub is_negated: bool,
-    /// A value that was worked out and stands in no expression.
-    pub known: Option<Rational>,
+    pub(super) evaluator: &'e Evaluator<'e>,
+    pub(super) id: Id,
+    pub(super) sign: Sign,
+    /// True where the negative of the node is meant.
+    pub(super) is_negated: bool,
+    /// A value that was solved for and stands in no expression.
+    pub(super) known: Option<Rational>,
 }
 
-/// An operand without the signs around it.
+/// An operand without the minus, percent and degree signs around it.
 struct Peeled<'e> {
     inner: Operand<'e>,
     is_percent: bool,
     is_degree: bool,
-    /// Whether only a written number is left.
+    /// True where only a written number is left.
     is_literal: bool,
     /// Digits after the point and significant digits of a decimal.
     decimal: Option<(i32, u32)>,
 }
 
 impl<'e> Operand<'e> {
-    pub fn new(evaluator: &'e Evaluator<'e>, id: Id, sign: Sign) -> Self {
+    pub(super) fn new(evaluator: &'e Evaluator<'e>, id: Id, sign: Sign) -> Self {
         Self { evaluator, id, sign, is_negated: false, known: None }
     }
 
-    pub fn negated(self) -> Self {
+    pub(super) fn negated(self) -> Self {
         Self { is_negated: !self.is_negated, ..self }
     }
 
-    pub fn expression(&self) -> &'e Expression {
+    pub(super) fn expression(&self) -> &'e Expression {
         self.evaluator.expression
     }
 
-    pub fn exact(&self) -> Option<Rational> {
+    pub(super) fn exact(&self) -> Option<Rational> {
         let value = self.known.or_else(|| self.evaluator.exact(self.id, self.sign))?;
         Some(if self.is_negated { value.neg() } else { value })
     }
@@ -58,7 +58,7 @@ impl<'e> Operand<'e> {
         Some(if self.is_negated { Image { residues: image.residues.neg(), ..image } } else { image })
     }
 
-    pub fn numeric(&self, point: usize) -> Option<Complex> {
+    pub(super) fn numeric(&self, point: usize) -> Option<Complex> {
         let value = match self.known {
             Some(value) => Complex::rounded(value.to_f64(), 0.0, 0.0),
             None => self.evaluator.numeric(self.id, self.sign, point)?,
@@ -66,7 +66,7 @@ impl<'e> Operand<'e> {
         Some(if self.is_negated { value.neg() } else { value })
     }
 
-    pub fn names(&self) -> Vec<u64> {
+    pub(super) fn names(&self) -> Vec<u64> {
         if self.known.is_some() { Vec::new() } else { self.evaluator.names(self.id) }
     }
 
@@ -75,8 +75,8 @@ impl<'e> Operand<'e> {
         self.known.is_none() && self.expression().subtree(self.id).any(is_it)
     }
 
-    /// Whether it is plus (true) or minus infinity.
-    pub fn infinity(&self) -> Option<bool> {
+    /// True for plus infinity, false for minus infinity, none for any other number.
+    pub(super) fn infinity(&self) -> Option<bool> {
         let (mut id, mut is_positive) = (self.id, !self.is_negated);
         while self.known.is_none() {
             match self.expression().node(id) {
@@ -88,8 +88,8 @@ impl<'e> Operand<'e> {
         None
     }
 
-    /// The real number it is, where it has no names.
-    pub fn real(&self) -> Option<f64> {
+    /// The real number, where the operand has no names.
+    pub(super) fn real(&self) -> Option<f64> {
         if let Some(positive) = self.infinity() {
             return Some(if positive { f64::INFINITY } else { f64::NEG_INFINITY });
         }
@@ -130,14 +130,14 @@ impl<'e> Operand<'e> {
 }
 
 impl Peeled<'_> {
-    /// Whether no unit and no words stand beside it.
+    /// True where neither a unit nor words stand beside the number.
     fn is_bare(&self) -> bool {
         let expression = self.inner.expression();
         expression.unit.is_none() && expression.num_words == 0
     }
 }
 
-/// Whether two numbers are the same under the policy.
+/// Compares two numbers under the policy.
 pub(super) fn compare(gold: Operand<'_>, completion: Operand<'_>, policy: &MathPolicy) -> Outcome {
     let outcome = same_value(gold, completion);
     if matches!(outcome, Outcome::Equal(_)) {
@@ -145,7 +145,7 @@ pub(super) fn compare(gold: Operand<'_>, completion: Operand<'_>, policy: &MathP
     }
     let (g, c) = (gold.peel(), completion.peel());
     let is_equal = |a, b| matches!(same_value(a, b), Outcome::Equal(_));
-    // 28% may stand as 28, but not as 28/100 of something else.
+    // 28 may stand for 28%, but 28/100 may not.
     if policy.percent_sign_optional && g.is_percent != c.is_percent {
         let other = if g.is_percent { &c } else { &g };
         if other.is_literal && !other.is_degree && other.is_bare() && is_equal(g.inner, c.inner) {
@@ -164,7 +164,7 @@ pub(super) fn compare(gold: Operand<'_>, completion: Operand<'_>, policy: &MathP
     outcome
 }
 
-/// Whether one is a decimal with enough digits that the other rounds to.
+/// True where one is a decimal with enough digits, and the other rounds to it.
 fn rounds(g: &Peeled<'_>, c: &Peeled<'_>, gold: Operand<'_>, completion: Operand<'_>, min_digits: u32) -> bool {
     if min_digits == 0 || (g.decimal.is_none() && c.decimal.is_none()) {
         return false;
@@ -177,12 +177,12 @@ fn rounds(g: &Peeled<'_>, c: &Peeled<'_>, gold: Operand<'_>, completion: Operand
     };
     let distance = (x - y).abs();
     match (g.decimal, c.decimal) {
-        // A rounded gold: the completion is exact or knows more digits.
+        // The gold is rounded: the completion must be exact or have more digits.
         (Some((places, _)), finer) => {
             finer.is_none_or(|(finer, _)| finer > places) && half(g, min_digits).is_some_and(|half| distance <= half)
         }
-        // A rounded completion: only of what has no short decimal of its own, and with twice the digits of what is no
-        // fraction either, so that 3.14 is not π.
+        // The completion is rounded: no integer may be, and a number that is no exact fraction needs twice the digits,
+        // so that 3.14 is not π.
         (None, _) => {
             let exact = gold.exact();
             let min_digits = if exact.is_some() { min_digits } else { 2 * min_digits };
@@ -191,7 +191,7 @@ fn rounds(g: &Peeled<'_>, c: &Peeled<'_>, gold: Operand<'_>, completion: Operand
     }
 }
 
-/// Whether two numbers have the same value: exactly, else as identities modulo primes, else at points.
+/// Compares the values of two numbers: exactly, else as identities modulo primes, else at points.
 pub(super) fn same_value(a: Operand<'_>, b: Operand<'_>) -> Outcome {
     if let (Some(x), Some(y)) = (a.exact(), b.exact()) {
         return Outcome::decided(x == y, Stage::Exact);
@@ -243,8 +243,8 @@ fn at_points(a: Operand<'_>, b: Operand<'_>) -> Outcome {
     }
 }
 
-/// The ratio of `a - b` to `c - d` where it is the same number at all points: equations and inequalities that are multiples
-/// of one another.
+/// The ratio of `a - b` to `c - d`, where it is the same number at all points: the equations or inequalities are
+/// multiples of one another.
 pub(super) fn constant_ratio(left: [Operand<'_>; 2], right: [Operand<'_>; 2]) -> Option<f64> {
     let difference = |[a, b]: [Operand<'_>; 2], point| Some(a.numeric(point)?.add(b.numeric(point)?.neg()));
     let mut ratio: Option<Complex> = None;

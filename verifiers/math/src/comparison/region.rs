@@ -1,11 +1,11 @@
-//! Subsets of the real line: intervals, inequalities, sets of points and what is made of them. Two are equal where every
-//! piece between their ends, and every end, is in both or in neither.
+//! Subsets of the real line: intervals, sets of points, their unions, intersections and differences. Two are equal
+//! where every piece between their ends, and every end, is in both or in neither.
 
-use super::operand::Operand;
-use super::{Outcome, operand};
+use super::operand::{self, Operand};
+use super::outcome::Outcome;
 use crate::{MathPolicy, Stage};
 
-/// Ends of both sides together beyond which regions are not compared.
+/// Most ends, of both sides together, of regions that are compared.
 const MAX_ENDS: usize = 60;
 
 /// A subset of the real line.
@@ -13,7 +13,7 @@ const MAX_ENDS: usize = 60;
 pub(super) enum Region<'e> {
     Empty,
     All,
-    /// From, to (none: without end), and whether each end belongs to it.
+    /// Ends (none: infinite); `with_from` and `with_to` are true for ends that belong to the interval.
     Interval {
         from: Option<Operand<'e>>,
         to: Option<Operand<'e>>,
@@ -21,7 +21,7 @@ pub(super) enum Region<'e> {
         with_to: bool,
     },
     Points(Vec<Operand<'e>>),
-    /// All but a point.
+    /// All numbers but one.
     Except(Operand<'e>),
     Union(Vec<Region<'e>>),
     Intersection(Vec<Region<'e>>),
@@ -40,7 +40,8 @@ impl<'e> Region<'e> {
         }
     }
 
-    /// Whether a place belongs to it: `order` gives the place of an end, even numbers; odd ones lie between.
+    /// True where a place belongs to the region. `order` gives the places of ends, odd numbers; even places lie
+    /// between.
     fn contains(&self, place: usize, order: &impl Fn(&Operand<'e>) -> usize) -> bool {
         match self {
             Self::Empty => false,
@@ -58,7 +59,7 @@ impl<'e> Region<'e> {
         }
     }
 
-    /// Its intervals, where it is a union of nothing else.
+    /// The intervals of a region that is a union of nothing else.
     fn intervals(&self) -> Option<Vec<&Self>> {
         match self {
             Self::Interval { .. } => Some(vec![self]),
@@ -71,7 +72,18 @@ impl<'e> Region<'e> {
     }
 }
 
-/// Whether two regions are the same.
+/// An interval; ends at infinity become none.
+pub(super) fn interval<'e>(
+    from: Option<Operand<'e>>,
+    to: Option<Operand<'e>>,
+    with_from: bool,
+    with_to: bool,
+) -> Region<'e> {
+    let finite = |end: &Operand<'e>| end.infinity().is_none();
+    Region::Interval { from: from.filter(finite), to: to.filter(finite), with_from, with_to }
+}
+
+/// Compares two regions.
 pub(super) fn compare<'e>(gold: &Region<'e>, completion: &Region<'e>, policy: &MathPolicy) -> Outcome {
     let (mut ends, mut others) = (Vec::new(), Vec::new());
     gold.ends(&mut ends);
@@ -83,7 +95,7 @@ pub(super) fn compare<'e>(gold: &Region<'e>, completion: &Region<'e>, policy: &M
     let Some(_) = reals else { return compare_intervals(gold, completion, policy) };
     let num_gold = ends.len();
     ends.extend(others);
-    // Ends that are the same number take the same place; the gold's come first, so that a decimal rounds to them.
+    // Ends that are the same number form a class; the gold's come first, so that a rounded decimal joins their class.
     let mut classes: Vec<(Operand<'e>, f64)> = Vec::new();
     let mut class_of = Vec::with_capacity(ends.len());
     for (index, end) in ends.iter().enumerate() {
@@ -116,7 +128,7 @@ pub(super) fn compare<'e>(gold: &Region<'e>, completion: &Region<'e>, policy: &M
     Outcome::decided(is_same, Stage::Structure)
 }
 
-/// Unions of intervals whose ends have names in them: the same intervals in any order.
+/// Compares unions of intervals whose ends have names in them: the same intervals in any order.
 fn compare_intervals(gold: &Region<'_>, completion: &Region<'_>, policy: &MathPolicy) -> Outcome {
     let (Some(a), Some(mut b)) = (gold.intervals(), completion.intervals()) else {
         return Outcome::GoldNotComputed;

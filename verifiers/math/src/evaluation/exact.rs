@@ -1,13 +1,13 @@
 //! Exact rational values.
 
-use super::Sign;
+use super::sign::Sign;
 use crate::arithmetic::Rational;
 use crate::expression::{Binary, Expression, Function, Node};
 
-/// Larger factorials do not fit 128 bits.
+/// Largest number whose factorial fits 128 bits.
 const MAX_FACTORIAL: i128 = 33;
 
-/// The values of all nodes; names stand for `name`, or have none.
+/// The exact values of all nodes; every name has the value `name`.
 pub(super) fn evaluate(expression: &Expression, sign: Sign, name: Option<Rational>) -> Vec<Option<Rational>> {
     let mut values: Vec<Option<Rational>> = Vec::with_capacity(expression.nodes.len());
     for node in &expression.nodes {

@@ -1,13 +1,13 @@
-//! Identity testing: values modulo two primes where every name, π and e stand for a random residue. Functions of no field
-//! (roots, sines, unknown exponents) are hashed into it: equal images then still mean equal expressions, different ones
-//! nothing.
+//! Identity testing: values modulo two primes, with a random residue for every name, π and e. Functions that no field
+//! has (roots, sines, unknown exponents) are hashed into it: equal images then still mean equal expressions, different
+//! images mean nothing.
 
-use super::{Evaluator, Sign};
+use super::sign::Sign;
 use crate::arithmetic::{Rational, Residues};
-use crate::expression::{Binary, Constant, Function, Node};
-use crate::notation::name_hash;
+use crate::expression::{Binary, Constant, Expression, Function, Node};
+use crate::name::{Renaming, name_hash};
 
-/// Larger factorials are hashed.
+/// Largest number whose factorial is computed; larger factorials are hashed.
 const MAX_FACTORIAL: i128 = 10_000;
 
 /// Multiplications that the factorials and binomials of one expression may cost.
@@ -16,9 +16,9 @@ const MAX_PRODUCTS: i128 = 40_000;
 /// A value at the random point.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Image {
-    pub residues: Residues,
-    /// Made by the operations of a field alone, so that a different image is a different value.
-    pub is_pure: bool,
+    pub(crate) residues: Residues,
+    /// True where only operations of a field made the value, so that a different image is a different value.
+    pub(crate) is_pure: bool,
 }
 
 impl Image {
@@ -31,10 +31,14 @@ impl Image {
     }
 }
 
-/// The images of all nodes.
-pub(super) fn evaluate(evaluator: &Evaluator<'_>, sign: Sign) -> Vec<Option<Image>> {
-    let expression = evaluator.expression;
-    let exact = evaluator.exact_values(sign);
+/// The images of all nodes, whose exact values are `exact`.
+pub(super) fn evaluate(
+    expression: &Expression,
+    exact: &[Option<Rational>],
+    sign: Sign,
+    renaming: Option<Renaming>,
+) -> Vec<Option<Image>> {
+    let renamed = |name| renaming.map_or(name, |renaming| renaming.apply(name));
     let mut budget = MAX_PRODUCTS;
     let mut values: Vec<Option<Image>> = Vec::with_capacity(expression.nodes.len());
     for (index, node) in expression.nodes.iter().enumerate() {
@@ -42,7 +46,7 @@ pub(super) fn evaluate(evaluator: &Evaluator<'_>, sign: Sign) -> Vec<Option<Imag
         let known = exact[index].and_then(Residues::of_rational).map(Image::pure);
         let value = known.or_else(|| match *node {
             Node::Number(literal) => expression.literals[literal as usize].long.map(Image::pure),
-            Node::Variable(name) => Some(Image::pure(Residues::of_seed(evaluator.name(name)))),
+            Node::Variable(name) => Some(Image::pure(Residues::of_seed(renamed(name)))),
             Node::Constant(Constant::Pi) => Some(Image::pure(Residues::of_seed(name_hash("pi")))),
             Node::Constant(Constant::E) => Some(Image::pure(Residues::of_seed(name_hash("exp(1)")))),
             Node::Constant(Constant::I) => Some(Image::pure(Residues::I)),

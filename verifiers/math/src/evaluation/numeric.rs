@@ -1,23 +1,29 @@
-//! Values in floating point with a bound of their error. Names stand for positive numbers at the first points (that is the
-//! assumption under which √(1/n) is 1/√n), for integers and for numbers of both signs at the others.
+//! Values in floating point with a bound of their error. At the first points names are positive numbers (the assumption
+//! under which √(1/n) is 1/√n), at the others integers and numbers of both signs.
 
-use super::{Evaluator, Sign};
-use crate::arithmetic::{Complex, gamma, mix};
-use crate::expression::{Binary, Constant, Function, Node};
+use super::sign::Sign;
+use crate::arithmetic::{Complex, Rational, gamma, mix};
+use crate::expression::{Binary, Constant, Expression, Function, Node};
+use crate::name::Renaming;
 
-/// How many points there are.
+/// Number of points: eight of positive numbers, three of integers, three of numbers of both signs.
 pub(crate) const NUM_POINTS: usize = 14;
 
-/// An index of a point: first eight of positive numbers, then three of integers, then three of both signs.
+/// A point at which an expression is computed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Point(pub usize);
+pub(super) struct Point {
+    /// From 0 to `NUM_POINTS - 1`.
+    pub(super) index: usize,
+    pub(super) renaming: Option<Renaming>,
+}
 
 impl Point {
-    /// What a name stands for: the same number in every expression.
+    /// The number that a name stands for, the same in every expression.
     fn of(self, name: u64) -> f64 {
-        let bits = mix(name ^ (self.0 as u64).wrapping_mul(0x9e37_79b9));
+        let name = self.renaming.map_or(name, |renaming| renaming.apply(name));
+        let bits = mix(name ^ (self.index as u64).wrapping_mul(0x9e37_79b9));
         let unit = (bits >> 11) as f64 / (1u64 << 53) as f64;
-        match self.0 {
+        match self.index {
             0..4 => 0.05 + 0.9 * unit,
             4..8 => 1.1 + 2.0 * unit,
             8..11 => (2.0 + 7.0 * unit).floor(),
@@ -26,10 +32,13 @@ impl Point {
     }
 }
 
-/// The values of all nodes.
-pub(super) fn evaluate(evaluator: &Evaluator<'_>, sign: Sign, point: Point) -> Vec<Option<Complex>> {
-    let expression = evaluator.expression;
-    let exact = evaluator.exact_values(sign);
+/// The values at a point of all nodes, whose exact values are `exact`.
+pub(super) fn evaluate(
+    expression: &Expression,
+    exact: &[Option<Rational>],
+    sign: Sign,
+    point: Point,
+) -> Vec<Option<Complex>> {
     let mut values: Vec<Option<Complex>> = Vec::with_capacity(expression.nodes.len());
     for (index, node) in expression.nodes.iter().enumerate() {
         let at = |id: u32| values[id as usize];
@@ -38,7 +47,7 @@ pub(super) fn evaluate(evaluator: &Evaluator<'_>, sign: Sign, point: Point) -> V
             Node::Number(literal) => {
                 Some(Complex::rounded(expression.literals[literal as usize].approximate, 0.0, 0.0))
             }
-            Node::Variable(name) => Some(Complex::exact(point.of(evaluator.name(name)))),
+            Node::Variable(name) => Some(Complex::exact(point.of(name))),
             Node::Constant(Constant::Pi) => Some(Complex::rounded(std::f64::consts::PI, 0.0, 0.0)),
             Node::Constant(Constant::E) => Some(Complex::rounded(std::f64::consts::E, 0.0, 0.0)),
             Node::Constant(Constant::I) => Some(Complex { re: 0.0, im: 1.0, error: 0.0 }),
@@ -75,7 +84,7 @@ fn call(function: Function, a: Complex) -> Option<Complex> {
         Function::Sinh => a.real(f64::sinh, f64::cosh),
         Function::Cosh => a.real(f64::cosh, f64::sinh),
         Function::Tanh => a.real(f64::tanh, |_| 1.0),
-        // A step within reach of the error has either value.
+        // The value is unknown where a step lies within the error.
         Function::Floor | Function::Ceil => {
             let near_step = (a.re - a.re.round()).abs() <= a.error && a.error > 0.0;
             let step = if function == Function::Floor { f64::floor } else { f64::ceil };
@@ -87,7 +96,7 @@ fn call(function: Function, a: Complex) -> Option<Complex> {
 }
 
 fn factorial(a: Complex) -> Option<Complex> {
-    // Beyond, the product overflows; at the poles it has no value.
+    // The factorial overflows beyond 170 and has poles at the negative integers.
     if !a.is_real() || a.re > 170.0 || a.re < -20.0 || (a.re < 0.0 && a.re.fract() == 0.0) {
         return None;
     }

@@ -1,23 +1,24 @@
-//! The rule `boxed`: the last `\boxed{}` or `\fbox{}`, with its nested braces. Boxes that follow each other with nothing but
-//! connectives between them are one answer list. One pass with a stack of braces, whatever the nesting.
+//! The rule `boxed`: the last `\boxed{}` or `\fbox{}`, with its nested braces. Boxes that follow each other with
+//! nothing but connectives between them are one answer list. One pass with a stack of braces, whatever the nesting.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::connective;
+use super::finding::Finding;
 use super::plain_text::percent_after;
-use super::{Outcome, connective};
 
-/// How often the search begins again behind a box that is never closed and whose paragraph has ended.
+/// Most times that the search begins again in the paragraph behind a box that is never closed.
 const MOST_RESTARTS: usize = 8;
 
-/// A box: the whole of it with its command, and what is in it, as byte ranges.
+/// A box, as byte ranges: the whole of it with its command, and its content.
 struct Boxed {
     whole: Range<usize>,
     content: Range<usize>,
 }
 
-/// The last box's content, the list over several, or that the last one is never closed.
-pub(super) fn find(text: &str) -> Outcome<'_> {
+/// The last box's content, or the list over several boxes; an error where the last one is never closed.
+pub(super) fn find(text: &str) -> Finding<'_> {
     let mut text = text;
     for _ in 0..MOST_RESTARTS {
         let Some(first) = first_box(text) else {
@@ -27,7 +28,7 @@ pub(super) fn find(text: &str) -> Outcome<'_> {
         match open {
             None => return Ok(last_list(text, &boxes)),
             Some(open) => match text[open..].find("\n\n") {
-                // The box was given up with its paragraph; a later one may still be whole.
+                // This box was given up with its paragraph; a later one may still be whole.
                 Some(end) if first_box(&text[open + end..]).is_some() => text = &text[open + end..],
                 _ => return Err("the last \\boxed{ is never closed"),
             },
@@ -36,7 +37,7 @@ pub(super) fn find(text: &str) -> Outcome<'_> {
     Err("the boxes are never closed")
 }
 
-/// The same for a final answer that is given: what is never closed ends where the text ends.
+/// The content of a gold text's boxes; a box that is never closed ends where the text ends.
 pub(super) fn find_lenient(text: &str) -> Option<Cow<'_, str>> {
     let first = first_box(text)?;
     let (boxes, open) = boxes(text, first);
@@ -54,11 +55,11 @@ fn first_box(text: &str) -> Option<usize> {
     positions.into_iter().flatten().min()
 }
 
-/// The boxes that are not in a box, from `first` on, and where one begins that is never closed.
+/// The outermost boxes from `first` on, and the place of the first box that is never closed.
 fn boxes(text: &str, first: usize) -> (Vec<Boxed>, Option<usize>) {
     let bytes = text.as_bytes();
     let mut found: Vec<Boxed> = Vec::new();
-    // Of each open brace: where its box begins and where its content does, or nothing for a plain brace.
+    // For each open brace the beginnings of its box and of the content; nothing for a plain brace.
     let mut open: Vec<Option<(usize, usize)>> = Vec::new();
     let mut boxes_open = 0_usize;
     let mut at = first;
@@ -76,7 +77,7 @@ fn boxes(text: &str, first: usize) -> (Vec<Boxed>, Option<usize>) {
                     }
                     at = content.end;
                 }
-                // An escaped brace does not nest. Of two backslashes the second may begin a box, in text escaped twice.
+                // An escaped brace does not nest. In text that was escaped twice, the second backslash begins a box.
                 None => at += if box_content(text, at + 1).is_some() { 1 } else { 2 },
             },
             b'{' => {
@@ -99,13 +100,13 @@ fn boxes(text: &str, first: usize) -> (Vec<Boxed>, Option<usize>) {
 }
 
 enum BoxContent {
-    /// Where the content begins, behind the brace.
+    /// Beginning of the content, behind the brace.
     Braced(usize),
-    /// `\boxed 5`: the content itself.
+    /// Range of the content in `\boxed 5`.
     Bare(Range<usize>),
 }
 
-/// What a box that begins at `at` holds.
+/// The content of the box that begins at `at`.
 fn box_content(text: &str, at: usize) -> Option<BoxContent> {
     let command =
         ["\\boxed", "\\fbox"].into_iter().find(|command| text.as_bytes()[at..].starts_with(command.as_bytes()))?;
@@ -120,12 +121,12 @@ fn box_content(text: &str, at: usize) -> Option<BoxContent> {
     let end = rest.find(|c: char| c.is_whitespace() || c == '$').unwrap_or(rest.len());
     let end = ["\\)", "\\]"].iter().filter_map(|delimiter| rest[..end].find(delimiter)).min().unwrap_or(end);
     let content = rest[..end].trim_end_matches(['.', ',', ';']);
-    // A box has braces or a value behind it; "the \boxed command" has neither.
+    // A box has braces or a value behind it: "the \boxed command" has neither.
     let is_value = content.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '\\' | '.' | '('));
     (!is_command && is_value).then(|| BoxContent::Bare(start..start + content.len()))
 }
 
-/// The last box that holds something, with those that it forms a list with.
+/// The last box that is not empty, with the boxes before it that form a list with it.
 fn last_list<'a>(text: &'a str, boxes: &[Boxed]) -> Option<Cow<'a, str>> {
     let is_empty = |found: &Boxed| text[found.content.clone()].trim().is_empty();
     let Some(last) = boxes.iter().rposition(|found| !is_empty(found)) else {
@@ -151,10 +152,10 @@ fn last_list<'a>(text: &'a str, boxes: &[Boxed]) -> Option<Cow<'a, str>> {
     Some(if percent { format!("{joined}\\%").into() } else { joined })
 }
 
-/// The content of a box that fills a box.
+/// The content of the innermost box, where one box fills another.
 fn unwrap(content: &str) -> &str {
     let mut content = content;
-    // Each round scans the content once: a bound on the rounds keeps it linear.
+    // Each round scans the content once: a bound on the rounds keeps the search linear.
     for _ in 0..4 {
         if !content.starts_with("\\boxed") && !content.starts_with("\\fbox") {
             break;

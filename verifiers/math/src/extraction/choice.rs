@@ -1,9 +1,9 @@
 //! The rule `leading_choice`: the letter that a completion begins with, as in "B. Because …" or "(C) since …".
 
-use super::Outcome;
+use super::finding::Finding;
 
-/// The letter.
-pub(super) fn find(text: &str) -> Outcome<'_> {
+/// The letter `A` to `J` that the text begins with, where a sign ends it.
+pub(super) fn find(text: &str) -> Finding<'_> {
     let start = text.trim_start_matches([' ', '\n', '*', '(', '#']);
     let is_choice = matches!(start.as_bytes(), [b'A'..=b'J', b'.' | b')' | b':' | b'*', b' ' | b'\n' | b'*', ..]);
     Ok(is_choice.then(|| start[..1].into()))

@@ -1,10 +1,10 @@
-//! What may stand between two members of an answer list: delimiters, spacing, separators, "and" and "or". It must not know
-//! what the members are.
+//! Text that may stand between two members of an answer list: delimiters, spacing, separators, "and" and "or". This
+//! file must not know what the members are.
 
 /// Words that join answers.
 const WORDS: [&str; 10] = ["and", "or", "as well as", "both", "und", "et", "和", "或", "与", "及"];
 
-/// Signs and commands that say nothing between two answers.
+/// Signs and commands that mean nothing between two answers.
 const SILENT: [&str; 29] = [
     "\\qquad",
     "\\quad",
@@ -43,7 +43,7 @@ const TEXT_COMMANDS: [&str; 5] = ["\\text", "\\textrm", "\\mathrm", "\\mbox", "\
 /// Longest gap that is looked at, in bytes.
 const LONGEST: usize = 200;
 
-/// Whether `gap` does nothing but join what stands on its two sides. An empty gap does.
+/// True where `gap` does nothing but join the text on its two sides; an empty gap does.
 pub(super) fn joins(gap: &str) -> bool {
     if gap.len() > LONGEST {
         return false;
@@ -58,7 +58,7 @@ pub(super) fn joins(gap: &str) -> bool {
     true
 }
 
-/// Takes a name with an equals sign off the end of a gap: `, y_2 =`, `\\ y &=`. The rest joins or does not.
+/// The gap without a name and an equals sign at its end: `, y_2 =`, `\\ y &=`.
 pub(super) fn without_name(gap: &str) -> &str {
     let trimmed = gap.trim_end_matches([' ', '\n', '&', '$', '(', '\\']);
     let Some(before) = trimmed.strip_suffix('=') else {
@@ -70,7 +70,7 @@ pub(super) fn without_name(gap: &str) -> &str {
         .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
     let name = before[name_start..].trim_end_matches([' ', '&']);
     let letters = name.chars().take_while(char::is_ascii_alphabetic).count();
-    // A word is no name, nor is a number.
+    // Words and numbers are no names.
     if letters == 1 { &before[..name_start] } else { gap }
 }
 
@@ -86,7 +86,7 @@ fn skip_word(text: &str) -> Option<&str> {
     })
 }
 
-/// Skips `\text{…}` whose last word joins, or that is blank.
+/// Skips `\text{…}` that is blank or ends in a word that joins.
 fn skip_text(text: &str) -> Option<&str> {
     let rest = TEXT_COMMANDS.iter().find_map(|command| text.strip_prefix(command))?.trim_start().strip_prefix('{')?;
     let (content, rest) = rest.split_once('}')?;

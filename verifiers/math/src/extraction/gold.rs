@@ -1,11 +1,11 @@
-//! The final answer that is given: what its boxes hold, what follows GSM8K's `####`, else all of it.
+//! The final answer of a gold text: the content of its boxes, the text behind GSM8K's `####`, else all of it.
 
 use std::borrow::Cow;
 
 use super::boxed;
 
-/// The answer that a gold text states. Without boxes or `####` it is one whole answer, delimiters and all; a box that is never
-/// closed ends with the text.
+/// The answer that a gold text states. Without boxes or `####` the text is one whole answer, delimiters and all; a box
+/// that is never closed ends with the text.
 pub fn extract_gold(gold: &str) -> Cow<'_, str> {
     if let Some(answer) = boxed::find_lenient(gold) {
         return answer;

@@ -1,18 +1,21 @@
-//! The final answer of a completion. It looks for the place only; what stands there is for others to read.
+//! The place of the final answer in a completion. What the answer means is not this module's business.
 //!
-//! The rules, one a file, tried in this order until one finds something; each can be switched off:
-//! a box, a sentence that names the answer, a completion that is nothing else, the last number behind the last formula, the
-//! last formula, a choice's letter at the start. Thinking and what follows the end of the turn do not count ([`visible`]). A
-//! box or a formula that is opened and never closed ends the search: no rule takes a number out of a formula that is not
-//! whole. Every rule is a pass or two over the text, whatever its nesting.
+//! The rules, one a file, are tried in this order until one finds something; each can be switched off: a box, a
+//! sentence that names the answer, a completion that is nothing else, the last number behind the last formula, the last
+//! formula, a choice's letter at the start. Thinking and text behind the end of the turn do not count ([`visible`]). A
+//! box or a formula that is opened and never closed ends the search: no rule takes a number out of a formula that is
+//! not whole. Every rule is a pass or two over the text, whatever its nesting.
 
 mod boxed;
 mod choice;
 mod connective;
+mod finding;
 mod formula;
 mod gold;
+mod last_formula;
 mod number;
 mod plain_text;
+mod plain_token;
 mod rule;
 mod sentence;
 mod statement;
@@ -27,22 +30,19 @@ use std::borrow::Cow;
 pub use gold::extract_gold;
 pub use rule::{ExtractionConfig, ExtractionRule};
 
-/// Where the final answer was found.
+/// The final answer of a completion, or why there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Extraction<'a> {
-    /// There is one.
+    /// A rule found one.
     Found {
         /// The rule that found it.
         rule: ExtractionRule,
         /// The answer as written; several boxes or formulas that form a list are joined by commas.
         answer: Cow<'a, str>,
     },
-    /// There is none, and why.
+    /// No rule found one; the reason, as a sentence.
     Missing(&'static str),
 }
-
-/// What a rule says of a stretch of text: an answer, nothing, or (`Err`) that what stands there is broken off.
-type Outcome<'a> = Result<Option<Cow<'a, str>>, &'static str>;
 
 /// Finds the final answer in a whole completion, thinking included.
 pub fn extract<'a>(completion: &'a str, config: &ExtractionConfig) -> Extraction<'a> {
@@ -50,7 +50,7 @@ pub fn extract<'a>(completion: &'a str, config: &ExtractionConfig) -> Extraction
     if parts.is_empty() {
         return Extraction::Missing("there is no text outside of the thinking");
     }
-    for rule in ExtractionRule::ALL.into_iter().filter(|rule| config.allows(*rule)) {
+    for rule in ExtractionRule::ALL.iter().copied().filter(|rule| config.allows(*rule)) {
         for part in parts.iter().rev() {
             match rule.find(part) {
                 Ok(None) => {}

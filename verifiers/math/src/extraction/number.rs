@@ -1,10 +1,11 @@
-//! The rule `last_number`: the last number in the text behind the last formula, with the whole of the plain formula that it
-//! stands in. A text that ends inside a formula ends the search.
+//! The rule `last_number`: the last number in the text behind the last formula, with the whole of the plain formula
+//! that it stands in. A text that ends inside a formula ends the search.
 
-use super::{Outcome, formula, plain_text};
+use super::finding::Finding;
+use super::{formula, plain_text};
 
 /// The last plain formula with a number in it.
-pub(super) fn find(text: &str) -> Outcome<'_> {
+pub(super) fn find(text: &str) -> Finding<'_> {
     let formulas = formula::scan(text);
     if formulas.is_cut() {
         return Err(formula::CUT);

@@ -1,11 +1,14 @@
 //! The rules by name, and their switches.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
-use super::{Outcome, boxed, choice, formula, number, statement, whole};
+use super::finding::Finding;
+use super::{boxed, choice, last_formula, number, statement, whole};
 
 /// A way to find the final answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum ExtractionRule {
     /// The last `\boxed{}` or `\fbox{}`, or the list over several of them.
     Boxed,
@@ -23,35 +26,27 @@ pub enum ExtractionRule {
 
 impl ExtractionRule {
     /// All rules in the order in which they are tried.
-    pub const ALL: [Self; 6] =
-        [Self::Boxed, Self::Statement, Self::Whole, Self::LastNumber, Self::LastFormula, Self::LeadingChoice];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
-    /// Its name, as in the config.
+    /// Name of the rule in the configuration and in reasons.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Boxed => "boxed",
-            Self::Statement => "statement",
-            Self::Whole => "whole",
-            Self::LastNumber => "last_number",
-            Self::LastFormula => "last_formula",
-            Self::LeadingChoice => "leading_choice",
-        }
+        self.into()
     }
 
-    pub(super) fn find(self, text: &str) -> Outcome<'_> {
+    pub(super) fn find(self, text: &str) -> Finding<'_> {
         match self {
             Self::Boxed => boxed::find(text),
             Self::Statement => statement::find(text),
             Self::Whole => whole::find(text),
             Self::LastNumber => number::find(text),
-            Self::LastFormula => formula::find(text),
+            Self::LastFormula => last_formula::find(text),
             Self::LeadingChoice => choice::find(text),
         }
     }
 }
 
-/// `[verifiers.math.extraction]`: which rules may find the final answer. For a policy that has learnt to box its answers, leave
-/// `boxed` alone on.
+/// `[verifiers.math.extraction]`: which rules may find the final answer. For a policy that has learnt to box its
+/// answers, switch all but `boxed` off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExtractionConfig {
@@ -76,7 +71,7 @@ impl Default for ExtractionConfig {
 }
 
 impl ExtractionConfig {
-    /// Whether a rule is switched on.
+    /// True where `rule` is switched on.
     pub fn allows(&self, rule: ExtractionRule) -> bool {
         match rule {
             ExtractionRule::Boxed => self.boxed,

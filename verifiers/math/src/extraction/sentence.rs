@@ -1,7 +1,7 @@
-//! The part of a sentence that holds the value: where the sentence ends, and which of its words belong to the answer. It must
-//! not know how the sentence was found.
+//! The part of a sentence that holds the value: where the sentence ends, and which of its words belong to the answer.
+//! This file must not know how the sentence was found.
 
-use super::plain_text::{Token, token};
+use super::plain_token::{PlainToken, token};
 
 /// Words behind a comma with which the explanation of an answer begins.
 const CLAUSES: [&str; 22] = [
@@ -68,23 +68,26 @@ fn is_clause(after: &str) -> bool {
     CLAUSES.contains(&word.trim_end_matches('.'))
 }
 
-/// Without what stands around a value in prose.
+/// The text without the quotes, emphasis and stops that stand around a value in prose.
 pub(super) fn bare(text: &str) -> &str {
     let text = text.trim().trim_end_matches(['.', '。', ' ']);
     let text = text.trim_matches(['*', '"', '“', '”', '`', '「', '」', ' ']);
     text.trim_end_matches(['.', '。', ',', ':', '，', '：', ' '])
 }
 
-/// Whether the text begins as a value does: with a digit, a sign, a bracket, a command, a currency, a variable.
+/// True where the text begins as a value does: with a digit, a sign, a bracket, a command, a currency, a variable.
 pub(super) fn begins_as_value(text: &str) -> bool {
     match text.chars().next() {
-        Some(_) => matches!(token(text, 0).0, Token::Number | Token::Symbol | Token::Open | Token::Operator),
+        Some(_) => matches!(
+            token(text, 0).0,
+            PlainToken::Number | PlainToken::Symbol | PlainToken::Open | PlainToken::Operator
+        ),
         None => false,
     }
 }
 
-/// The value that a sentence begins with, with its unit: the whole sentence where only a few words follow the formula, else
-/// the formula alone.
+/// The value that a sentence begins with, with its unit: the whole sentence where only a few words follow the formula,
+/// else the formula alone.
 pub(super) fn leading_value(sentence: &str) -> &str {
     let mut at = 0;
     let mut end = 0;
@@ -94,21 +97,21 @@ pub(super) fn leading_value(sentence: &str) -> &str {
         let (token, next) = token(sentence, at);
         let word = &sentence[at..next];
         match token {
-            Token::Word if CONNECTIVES.contains(&word) => {}
-            Token::Word | Token::Break => break,
-            Token::Open => {
+            PlainToken::Word if CONNECTIVES.contains(&word) => {}
+            PlainToken::Word | PlainToken::Break => break,
+            PlainToken::Open => {
                 if depth == 0 {
                     before_bracket = end;
                 }
                 depth += 1;
                 end = next;
             }
-            Token::Close => {
+            PlainToken::Close => {
                 depth = depth.saturating_sub(1);
                 end = next;
             }
-            Token::Separator | Token::Space => {}
-            Token::Number | Token::Symbol | Token::Operator => end = next,
+            PlainToken::Separator | PlainToken::Space => {}
+            PlainToken::Number | PlainToken::Symbol | PlainToken::Operator => end = next,
         }
         at = next;
     }
@@ -117,7 +120,7 @@ pub(super) fn leading_value(sentence: &str) -> &str {
     }
     let end = if depth > 0 { before_bracket } else { end };
     let rest = &sentence[end..];
-    // The answer goes on behind a unit, as in "2 hours and 30 minutes": all of it, or nothing is right.
+    // The answer goes on behind its first unit, as in "2 hours and 30 minutes": a part of it would be wrong.
     if depth == 0 && rest.contains(|c: char| c.is_ascii_digit()) {
         return sentence;
     }

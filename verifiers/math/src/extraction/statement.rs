@@ -1,13 +1,15 @@
-//! The rule `statement`: a sentence that names the answer, in English or Chinese, and GSM8K's `#### 5`. The last one counts.
+//! The rule `statement`: a sentence that names the answer, in English or Chinese, and GSM8K's `#### 5`. The last one
+//! counts.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Outcome, formula, plain_text, sentence};
+use super::finding::Finding;
+use super::{formula, last_formula, plain_text, sentence};
 
-/// Where a statement may begin. What follows decides whether it is one.
+/// Words with which a statement may begin; the text behind them decides whether it is one.
 static MARKER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"[Aa]nswers?|[Cc]orrect (?:option|choice)|ANSWERS?|答案|故选|应选|因此选|所以选|故選|應選|####")
         .expect("the pattern is constant")
@@ -49,7 +51,7 @@ const FILLERS: [&str; 26] = [
     "选",
 ];
 
-/// Words that show that a sentence talks about an answer and does not give one.
+/// Words behind "is" in a sentence that talks about an answer and gives none.
 const NO_ANSWERS: [&str; 15] = [
     "not",
     "correct",
@@ -69,7 +71,7 @@ const NO_ANSWERS: [&str; 15] = [
 ];
 
 /// The last statement's answer. One that is cut inside a formula ends the search.
-pub(super) fn find(text: &str) -> Outcome<'_> {
+pub(super) fn find(text: &str) -> Finding<'_> {
     let mut markers = [0; MOST_STATEMENTS];
     let mut count = 0;
     for marker in MARKER.find_iter(text) {
@@ -87,7 +89,7 @@ pub(super) fn find(text: &str) -> Outcome<'_> {
     Ok(None)
 }
 
-/// What follows the words that announce the answer.
+/// The text behind the words that announce the answer.
 fn after_marker(text: &str, start: usize) -> Option<&str> {
     let marker = MARKER.find_at(text, start)?;
     let rest = &text[marker.end()..];
@@ -109,7 +111,7 @@ fn after_marker(text: &str, start: usize) -> Option<&str> {
     after_subject(text, start, rest)
 }
 
-/// Behind "answer": a colon, a verb, or the line break of a heading.
+/// The text behind "answer" and a colon, a verb, or the line break of a heading.
 fn after_subject<'a>(text: &'a str, start: usize, rest: &'a str) -> Option<&'a str> {
     let trimmed = rest.trim_start_matches(['*', '_', ' ', '#']);
     if let Some(after) = [":", "：", "="].iter().find_map(|sign| trimmed.strip_prefix(sign)) {
@@ -160,21 +162,21 @@ fn read(text: &str) -> Result<Option<Cow<'_, str>>, &'static str> {
             return Ok(Some(answer));
         }
         let whole = sentence::sentence(text);
-        let Some(verb) =
+        let Some((at, verb)) =
             [" is ", " are ", " = ", "为", "是"].iter().filter_map(|verb| Some((whole.rfind(verb)?, verb))).max()
         else {
             break;
         };
-        text = skip_fillers(&text[text.find(whole).unwrap_or(0) + verb.0 + verb.1.len()..]);
+        text = skip_fillers(&text[text.find(whole).unwrap_or(0) + at + verb.len()..]);
     }
     read_prose(text)
 }
 
 /// A formula, or a value in plain text, that the text begins with.
 fn read_value(text: &str) -> Result<Option<Cow<'_, str>>, &'static str> {
-    if let Some((answer, end)) = formula::leading(text)? {
+    if let Some((answer, end)) = last_formula::leading(text)? {
         let rest = sentence::sentence(&text[end..]);
-        // The sentence goes on with more of the answer: all of it, or none.
+        // The sentence goes on with more of the answer: a part of it would be wrong, so all of it is taken.
         if rest.contains(|c: char| c.is_ascii_digit() || c == '$') || rest.contains("\\(") {
             return Ok(Some(sentence::bare(&text[..end + text[end..].find(rest).unwrap_or(0) + rest.len()]).into()));
         }
@@ -184,14 +186,14 @@ fn read_value(text: &str) -> Result<Option<Cow<'_, str>>, &'static str> {
     Ok(sentence::begins_as_value(sentence).then(|| sentence::leading_value(sentence).into()))
 }
 
-/// Words: the answer itself where they hold no number, else the last formula or number among them.
+/// Reads words: they are the answer where they hold no number, else the last formula or number among them is.
 fn read_prose(text: &str) -> Result<Option<Cow<'_, str>>, &'static str> {
     let sentence = sentence::sentence(text);
     if sentence.is_empty() {
         return Ok(None);
     }
     if !formula::scan(sentence).is_empty() {
-        return formula::find(sentence);
+        return last_formula::find(sentence);
     }
     if sentence.contains(|c: char| c.is_ascii_digit()) {
         return Ok(plain_text::last_formula(sentence).map(|range| sentence[range].into()));

@@ -1,5 +1,5 @@
-//! What of a completion counts: the text outside of `<think>…</think>`, up to the end of the turn. It must not know what an
-//! answer looks like.
+//! The part of a completion that counts: the text outside of `<think>…</think>`, up to the end of the turn. This file
+//! must not know what an answer looks like.
 
 /// Tokens that end a turn, as tokenizers write them where they are not removed.
 const TURN_ENDS: [&str; 6] =
@@ -7,8 +7,8 @@ const TURN_ENDS: [&str; 6] =
 
 /// The stretches of text outside of the thinking that are not blank, in order.
 ///
-/// A closing tag without an opening one ends thinking that the prompt had opened: all before it was thought. An opening tag
-/// that is never closed leaves nothing behind it.
+/// A closing tag without an opening one ends thinking that the prompt had opened: all text before it was thought.
+/// Nothing counts behind an opening tag that is never closed.
 pub(super) fn visible(completion: &str) -> Vec<&str> {
     let text = turn(completion);
     let mut parts = Vec::with_capacity(1);

@@ -1,8 +1,9 @@
-//! The rule `whole`: a completion that is an answer and nothing else: one line without delimiters, in which at most a unit
-//! follows what looks like a value, or a few words.
+//! The rule `whole`: a completion that is an answer and nothing else: one line without delimiters, which holds a value
+//! with at most a unit behind it, or a few words.
 
-use super::plain_text::{Token, token};
-use super::{Outcome, formula, sentence};
+use super::finding::Finding;
+use super::plain_token::{PlainToken, token};
+use super::{formula, sentence};
 
 /// Longest completion that may be nothing but an answer, in bytes.
 const LONGEST: usize = 2_000;
@@ -13,8 +14,8 @@ const MOST_WORDS: usize = 4;
 /// Most words of a unit.
 const MOST_UNIT_WORDS: usize = 2;
 
-/// The completion itself.
-pub(super) fn find(text: &str) -> Outcome<'_> {
+/// The whole completion, without emphasis and full stops at its ends.
+pub(super) fn find(text: &str) -> Finding<'_> {
     let answer = sentence::bare(text);
     if answer.is_empty() || answer.len() > LONGEST || answer.contains('\n') || !formula::scan(answer).is_empty() {
         return Ok(None);
@@ -30,19 +31,19 @@ fn is_value(text: &str) -> bool {
     while at < text.len() {
         let (token, end) = token(text, at);
         match token {
-            Token::Word if matches!(&text[at..end], "and" | "or" | "和" | "或") => {}
-            // Scripts without spaces are told apart by their characters alone: a sentence, unless it is a unit.
-            Token::Word if !has_number && text[at..end].chars().all(|c| c as u32 >= 0x2E80) => return false,
-            Token::Word => words += 1,
-            Token::Number => {
-                // A word before a number: a sentence.
+            PlainToken::Word if matches!(&text[at..end], "and" | "or" | "和" | "或") => {}
+            // Scripts without spaces have no words to count: their letters are a sentence, or a unit behind a number.
+            PlainToken::Word if !has_number && text[at..end].chars().all(|c| c as u32 >= 0x2E80) => return false,
+            PlainToken::Word => words += 1,
+            PlainToken::Number => {
+                // A word stands before the number: this is a sentence.
                 if words > 0 {
                     return false;
                 }
                 has_number = true;
             }
-            Token::Break => return false,
-            Token::Space | Token::Separator => {}
+            PlainToken::Break => return false,
+            PlainToken::Space | PlainToken::Separator => {}
             _ => has_symbol = true,
         }
         at = end;

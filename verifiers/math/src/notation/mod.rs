@@ -1,12 +1,9 @@
-//! Reading: from LaTeX, Unicode or plain notation to an [`Expression`](super::expression::Expression). What the expression is
-//! worth is not its business.
+//! Reading: from LaTeX, Unicode or plain notation to an [`Expression`](super::expression::Expression). This module
+//! computes no values.
 
 mod lexer;
 mod number;
 mod parser;
 mod token;
-mod unit;
 
-pub(crate) use lexer::name_hash;
 pub(crate) use parser::parse;
-pub(crate) use unit::Unit;

@@ -1,4 +1,4 @@
-//! Numbers as they are written: separators of thousands, decimals, powers of ten, mixed numbers, other bases.
+//! Written numbers: separators of thousands, decimals, powers of ten, mixed numbers, other bases.
 
 use crate::arithmetic::{Rational, Residues};
 use crate::expression::Literal;
@@ -6,13 +6,13 @@ use crate::unreadable::Unreadable;
 
 /// A number at the start of a text.
 pub(crate) struct Read {
-    /// Bytes it takes.
-    pub len: usize,
-    /// Its value; none where it divides by zero.
-    pub value: Option<Literal>,
+    /// Bytes that the number takes.
+    pub(crate) len: usize,
+    /// None where a fraction divides by zero or the value is too large.
+    pub(crate) value: Option<Literal>,
 }
 
-/// Powers of ten beyond this are as large to every comparison.
+/// Largest power of ten that is told from larger ones.
 const MAX_POWER: i32 = 400;
 
 /// Reads the number that `text` begins with.
@@ -74,7 +74,7 @@ fn whole_part(text: &[u8]) -> (Vec<u8>, usize) {
             more.extend_from_slice(&text[end..end + 3]);
             end += 3;
         }
-        // 1 000/3 is a thousand over three only where nothing else was meant by the space.
+        // A space before a fraction, as in 1 000/3, separates no thousands.
         let is_fraction = separator == b" " && text[end..].trim_ascii_start().starts_with(b"/");
         if !more.is_empty() && !is_fraction {
             digits.extend(more);
@@ -89,7 +89,7 @@ fn run(text: &[u8]) -> usize {
     text.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-/// `e-5` behind a number.
+/// The exponent of ten behind a number, `e-5`, and the bytes that it takes.
 fn exponent(text: &[u8]) -> (i32, usize) {
     if !matches!(text.first(), Some(b'e' | b'E')) {
         return (0, 0);
@@ -105,14 +105,14 @@ fn exponent(text: &[u8]) -> (i32, usize) {
     (value.clamp(-MAX_POWER, MAX_POWER), 1 + signed + len)
 }
 
-/// `\overline{3}` behind a decimal.
+/// The repeating digits behind a decimal, `\overline{3}`, and the bytes that they take.
 fn repeating(text: &[u8]) -> Option<(&[u8], usize)> {
     let rest = text.strip_prefix(b"\\overline{")?;
     let len = run(rest);
     (len > 0 && len < 16 && rest.get(len) == Some(&b'}')).then(|| (&rest[..len], b"\\overline{".len() + len + 1))
 }
 
-/// The fraction of a mixed number: ` 3/5`, `\frac{3}{5}`, `\frac35`.
+/// Numerator and denominator of a mixed number's fraction, ` 3/5`, `\frac{3}{5}` or `\frac35`, and the bytes it takes.
 fn fraction(text: &[u8]) -> Option<(i128, i128, usize)> {
     let spaces = text.iter().take_while(|byte| matches!(byte, b' ' | b'~')).count();
     let rest = &text[spaces..];
@@ -149,12 +149,12 @@ fn fraction(text: &[u8]) -> Option<(i128, i128, usize)> {
 
 impl Literal {
     /// An integer.
-    pub fn integer(value: i128) -> Self {
+    pub(crate) fn integer(value: i128) -> Self {
         Self::rational(value, 1)
     }
 
-    /// A quotient in lowest terms, or not a number where the divisor is 0.
-    pub fn rational(num: i128, den: i128) -> Self {
+    /// A quotient in lowest terms, without an exact value where the divisor is 0.
+    pub(crate) fn rational(num: i128, den: i128) -> Self {
         let approximate = num as f64 / den as f64;
         Self { exact: Rational::new(num, den), long: None, approximate, decimal: None, digits: None }
     }
@@ -185,7 +185,7 @@ impl Literal {
         Self { exact: None, long: power.map(|p| residues.mul(p)), approximate, decimal: None, digits: None }
     }
 
-    /// `0.1\overline{6}`.
+    /// The value of digits with the point `places` from the right, and repeating ones behind them: `0.1\overline{6}`.
     fn repeating(digits: &[u8], places: usize, repeating: &[u8]) -> Option<Self> {
         let value = |digits: &[u8]| digits.iter().fold(0i128, |value, digit| value * 10 + i128::from(digit - b'0'));
         if digits.len() > 15 {
@@ -196,8 +196,8 @@ impl Literal {
         Some(Self::rational(value(digits) * nines + value(repeating), scale * nines))
     }
 
-    /// The same digits read in another base; as it is where a digit does not belong to the base.
-    pub fn in_base(self, base: u32) -> Self {
+    /// The digits read in another base; the number itself where a digit does not belong to the base.
+    pub(crate) fn in_base(self, base: u32) -> Self {
         let Some(digits) = self.digits else { return self };
         let (mut rest, mut place, mut value) = (digits, 1i128, 0i128);
         while rest > 0 {

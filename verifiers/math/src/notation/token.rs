@@ -5,7 +5,7 @@ use crate::expression::{Constant, Function, Relation, Separator};
 /// A pair of brackets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Delimiter {
-    /// Groups without meaning: `{}`.
+    /// A group without meaning of its own: `{}`.
     Invisible,
     Round,
     Square,
@@ -23,12 +23,12 @@ pub(crate) enum Command {
     Sqrt,
     /// Degree, then radicand.
     Root,
-    /// The base; the argument follows as of a function.
+    /// A logarithm with its base; the argument follows as of a function.
     LogBase,
 }
 
 impl Command {
-    pub fn num_arguments(self) -> u8 {
+    pub(crate) fn num_arguments(self) -> u8 {
         match self {
             Self::Sqrt | Self::LogBase => 1,
             _ => 2,
@@ -36,7 +36,7 @@ impl Command {
     }
 }
 
-/// A token.
+/// A token of an answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Token {
     Number(u32),
@@ -44,11 +44,11 @@ pub(crate) enum Token {
     Constant(Constant),
     Function(Function),
     Command(Command),
-    /// A sum, integral or limit with its bounds, by their hash; the body follows.
+    /// Hash of a sum, integral or limit with its bounds; the body follows.
     Bounded(u64),
     Open(Delimiter),
     Close(Delimiter),
-    /// `|`, opening, closing or "such that".
+    /// `|`: it opens, closes, or means "such that".
     Bar,
     Plus,
     Minus,
@@ -67,6 +67,7 @@ pub(crate) enum Token {
     Intersection,
     Difference,
     SuchThat,
+    /// The beginning of a matrix; true for `cases`.
     MatrixBegin(bool),
     MatrixEnd,
     Cell,
@@ -74,8 +75,8 @@ pub(crate) enum Token {
 }
 
 impl Token {
-    /// Whether an operand may end with it.
-    pub fn ends_operand(self) -> bool {
+    /// True for a token with which an operand may end.
+    pub(crate) fn ends_operand(self) -> bool {
         matches!(
             self,
             Self::Number(_)
@@ -86,11 +87,9 @@ impl Token {
                 | Self::MatrixEnd
         )
     }
-}
 
-impl Token {
-    /// Whether it is an operand by itself.
-    pub fn is_atom(self) -> bool {
+    /// True for a token that is an operand by itself.
+    pub(crate) fn is_atom(self) -> bool {
         matches!(self, Self::Number(_) | Self::Variable(_) | Self::Constant(_))
     }
 }
@@ -124,7 +123,7 @@ pub(crate) fn greek(letter: char) -> &'static str {
     NAMES.iter().find(|(sign, _)| *sign == letter).map_or("greek", |(_, name)| name)
 }
 
-/// What a LaTeX command (without its backslash) or Unicode sign stands for.
+/// The token of a LaTeX command (without its backslash) or a Unicode sign.
 pub(crate) fn symbol(name: &str) -> Option<Token> {
     use Token::*;
 

@@ -1,23 +1,22 @@
-//! `language`: is the answer in the language that was asked for?
+//! `language`: an answer in the language that was asked for.
 //!
-//! A language with a script of its own is told by the script that most letters are in; those that share one by their function
-//! words and their own letters (`table`). Honest and small: it answers `None` where a text is too short to tell, and knows
-//! the languages of its table only.
+//! The script of most letters tells a language that has a script of its own; function words and letters of their own
+//! (`table`) tell languages that share one. Texts too short to tell have no language, and languages outside the table
+//! are unknown.
 
 mod script;
 mod table;
 
-use script::{Script, main_script};
-use table::{LANGUAGES, Language};
-
-use super::Check;
+use self::script::main_script;
+use self::table::{LANGUAGES, Language};
 use super::arguments::{Arguments, Unjudged};
+use super::check::Check;
 
 /// Fewest function words that identify a language of a shared script.
 const MIN_HITS: usize = 2;
-/// Fewest of them among the words: one in so many.
+/// Smallest share of function words among the words: one in this many.
 const MIN_SHARE: usize = 20;
-/// Words looked at; the first thousands tell enough.
+/// Only so many words are read: the first thousands tell enough.
 const MAX_WORDS: usize = 5_000;
 
 pub(super) fn check_of(kind: &str) -> Option<Check> {
@@ -26,7 +25,7 @@ pub(super) fn check_of(kind: &str) -> Option<Check> {
 
 fn response_language(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
     let code = arguments.text("language")?;
-    // zh-cn and zh-tw are both zh here.
+    // zh-cn and zh-tw count as zh: `detect` does not tell them apart.
     let base = code.split('-').next().unwrap_or(code);
     if !LANGUAGES.iter().any(|language| language.code == base) {
         return Err(Unjudged::Unsupported(format!("the language `{code}`")));
@@ -34,7 +33,7 @@ fn response_language(answer: &str, arguments: &Arguments) -> Result<bool, Unjudg
     Ok(detect(answer) == Some(base))
 }
 
-/// The ISO 639-1 code of the text's language; `None` where it cannot tell.
+/// The ISO 639-1 code of the text's language; `None` for a text that gives no clear sign.
 pub(super) fn detect(text: &str) -> Option<&'static str> {
     let script = main_script(text)?;
     let candidates: Vec<&Language> = LANGUAGES.iter().filter(|language| language.script == script).collect();
@@ -68,13 +67,6 @@ pub(super) fn detect(text: &str) -> Option<&'static str> {
 fn is_punctuation(c: char) -> bool {
     c.is_ascii_punctuation()
         || matches!(c, '’' | '‘' | '“' | '”' | '„' | '«' | '»' | '।' | '،' | '؟' | '۔' | '–' | '—' | '…' | '¿' | '¡')
-}
-
-impl Language {
-    /// A function word of the language, or a word with a letter that only it has.
-    fn claims(&self, word: &str) -> bool {
-        self.words.contains(&word) || word.contains(|c| self.letters.contains(c))
-    }
 }
 
 #[cfg(test)]

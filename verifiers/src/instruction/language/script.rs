@@ -1,6 +1,5 @@
-//! The writing system of a text, by its letters' Unicode blocks.
+//! The writing system of a text, by the Unicode blocks of its letters.
 
-/// A writing system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Script {
     Latin,
@@ -22,7 +21,7 @@ pub(super) enum Script {
     Han,
 }
 
-/// The script of at least half of the letters; `None` where there is none. Han with a tenth of kana is Japanese.
+/// The script of at least half of the letters; `None` where no script has half. Han with a tenth of kana is Japanese.
 pub(super) fn main_script(text: &str) -> Option<Script> {
     let mut counts = std::collections::BTreeMap::new();
     let mut num_letters = 0_usize;

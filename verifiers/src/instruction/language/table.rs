@@ -1,16 +1,22 @@
-//! The languages that can be told: script, function words, and letters that no other language of the script has.
+//! The languages that can be detected: script, function words, and letters that no other language of the script has.
 
-use super::Script;
+use super::script::Script;
 
-/// One language.
 pub(super) struct Language {
-    /// ISO 639-1.
+    /// The ISO 639-1 code.
     pub(super) code: &'static str,
     pub(super) script: Script,
-    /// Frequent words, lower case.
+    /// Frequent function words, lower case; empty for a language with a script of its own.
     pub(super) words: &'static [&'static str],
-    /// Letters that give it away, lower case.
+    /// Letters that no other language of the script has, lower case.
     pub(super) letters: &'static str,
+}
+
+impl Language {
+    /// True for a function word of the language and for a word with a letter that only this language has.
+    pub(super) fn claims(&self, word: &str) -> bool {
+        self.words.contains(&word) || word.contains(|c| self.letters.contains(c))
+    }
 }
 
 const fn own_script(code: &'static str, script: Script) -> Language {

@@ -1,19 +1,22 @@
 """Runs a command in the place of Python code: a compiler, or a program in another language.
 
-Runs inside all layers, as a candidate does. The command reads the same standard input and writes to the same pipes.
+This runs inside all layers, as a candidate does. The command has the same standard input, output and error.
 """
 ARTIFACT = 5
 
 
 def copy(source, target):
-    """Copies from the start: runs share the file, and with it the place where it is read."""
+    """Copies a file from its start: runs share the file, and with it the offset at which it is read."""
     offset = 0
     while sent := os.sendfile(target, source, offset, 1 << 20):
         offset += sent
 
 
 def run_command(job):
-    """Becomes the command; where a file is wanted of it, waits for it, and sends the one that it gives. Returns its exit status."""
+    """Becomes the command. Where files are wanted of it, runs it as a child instead, and sends the file that it gives.
+
+    Returns the exit status.
+    """
     put_files(job.get("files", {}))
     for name, text in job["sources"].items():
         with open(name, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:

@@ -1,7 +1,7 @@
 """A warm interpreter that has copies of itself made: a candidate for each run, and a judge where there are asserts.
 
-The library that it loads makes them and has them put up their layers; the code here that a copy runs, it runs behind those. This
-process has one thread, always: the library counts on it.
+The library that it loads makes the copies and has them put up their layers; a copy runs the code here behind its
+layers. This process always has one thread: the library counts on it.
 """
 import ctypes
 import gc
@@ -23,19 +23,19 @@ for WARM in (
         pass
 
 CHANNEL, JOB = 3, 4
-# Where a judge hears from the server.
+# The file on which a judge hears from the server.
 TALK = 3
-# The usual eight megabytes each would use up the address space before there are many threads.
+# Bytes of a thread's stack: the usual eight megabytes would use up the address space before there are many threads.
 THREAD_STACK, MOST_THREAD_STACK = 2 << 20, 64 << 20
 STACK_SIZE = threading.stack_size
-# As random.seed, without its look at what it is given.
+# random.seed without its check of the argument.
 SEED = super(random.Random, random._inst).seed
-# Most jobs have fewer.
+# Bytes of one read: most jobs have fewer.
 USUAL_BYTES = 1 << 16
-# More than any version of the interpreter waits before it quickens code.
+# Runs of the rehearsal: more than any version of CPython waits before it quickens code (PEP 659).
 REHEARSALS = 50
 PART = ctypes.CFUNCTYPE(None)
-# A judge makes none, and its user's others count.
+# Processes of a judge's user: a judge makes none, but the limit counts the user's others too (setrlimit(2)).
 MOST_PROCESSES = 1 << 20
 KEPT = sys.modules["__main__"]
 
@@ -55,7 +55,7 @@ class Link:
 
 
 def modest_stack_size(size=0):
-    """threading.stack_size, which takes the address space of each thread's stack at once: at most what leaves room for others."""
+    """threading.stack_size up to a maximum: each stack takes its address space at once, and others need room."""
     return STACK_SIZE(min(size, MOST_THREAD_STACK) if isinstance(size, int) else size)
 
 
@@ -80,7 +80,7 @@ MODES = {"program": load, "call": return_value, "serve": serve}
 
 
 def read_job(file):
-    """As read_frame, by one call in most cases."""
+    """Reads a job as read_frame does, in most cases by one call."""
     data = os.read(file, USUAL_BYTES)
     if len(data) < LENGTH.size:
         data += read_exactly(file, LENGTH.size - len(data))
@@ -90,9 +90,9 @@ def read_job(file):
 
 
 def run_candidate():
-    """What a copy does behind all its layers, once its job is there. Never returns.
+    """Runs a candidate's job in a copy that is behind all its layers. Never returns.
 
-    Each object that is touched here is a page that is copied first; what every copy does alike, the zygote does once.
+    Each object that is touched here costs the copy of a page, so the zygote does once what every copy does alike.
     """
     status = 1
     try:
@@ -114,7 +114,7 @@ def out_of_time(*_):
 
 
 def run_judge():
-    """What a copy does as a judge: waits for its tests and for its way to the candidate. Never returns."""
+    """Runs a judge in a copy: waits for its tests and its channel to the candidate. Never returns."""
     try:
         RESERVE.clear()
         end = socket.socket(fileno=TALK)
@@ -131,7 +131,7 @@ def run_judge():
         if error:
             raise OSError(error, os.strerror(error))
         signal.signal(signal.SIGXCPU, out_of_time)
-        # Past the candidate's own wall clock the judge ends, whatever it is in the middle of.
+        # SIGALRM ends the judge soon after the candidate's wall clock, whatever it is in the middle of.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, limits["wall_seconds"] + 2)
         found = judge(job, Link(channel, 4 * limits["output_bytes"] + (1 << 16)))
@@ -144,14 +144,14 @@ def run_judge():
 
 
 def low_number(file):
-    """The same file under the lowest number that is free: a copy closes every number up to the highest."""
+    """Moves a file to the lowest free number: a copy closes every number up to the highest."""
     low = os.dup(file)
     os.close(file)
     return low
 
 
 def end_by_signal(number, _frame):
-    """Ends a process as a signal does that it has made nothing ready for: the kernel keeps those from process 1 of a pid namespace."""
+    """Ends the process as an unhandled signal would, which the kernel keeps from process 1 of a pid namespace."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     os._exit(128 + number)
@@ -160,8 +160,8 @@ def end_by_signal(number, _frame):
 def rehearse():
     """Does what every candidate does, as far as that changes nothing here.
 
-    What an interpreter learns of code as it runs (quickened instructions, versions of types, where attributes were found)
-    it writes all over its memory. The copy of one that has learned it writes to fewer pages.
+    As it runs code, an interpreter writes what it learns all over its memory (quickened instructions, versions of
+    types, where attributes were found). Copies of one that has learned it already write to fewer pages.
     """
     job = {"mode": "program", "code": "print(int(input()) + 1)"}
     here, there = socket.socketpair()
@@ -183,7 +183,7 @@ def rehearse():
 
 
 def library(proc, file):
-    """The library that confines copies. There is no /proc here but by a file."""
+    """Loads the library that confines copies. The root has no /proc, so the library is reached by a file of it."""
     os.fchdir(proc)
     try:
         loaded = ctypes.PyDLL(f"self/fd/{file}")
@@ -200,7 +200,7 @@ def library(proc, file):
     return loaded
 
 
-# Numbers that a copy moves its files to, so that no file comes from one of them.
+# Take the numbers that a copy moves its files to, so that none of its files has one of them before.
 for _ in range(ARTIFACT + 1):
     if (file := os.open("/dev/null", os.O_RDWR)) > ARTIFACT:
         os.close(file)
@@ -209,12 +209,12 @@ SETTINGS = read_frame(CONTROL)
 CONFINE = library(PROC, int(sys.argv[3]))
 ZYGOTE = CONFINE.confine_prepare(CONTROL, PROC, SETTINGS["options"])
 if not ZYGOTE:
-    # It has said why.
+    # The library has said why.
     sys.exit(1)
 if hasattr(sys, "set_int_max_str_digits"):
     sys.set_int_max_str_digits(0)
 os.environ.clear()
-# Of how this interpreter was started a program has no use.
+# A program has no use for how this interpreter was started.
 if hasattr(sys, "orig_argv"):
     sys.orig_argv[:] = [FILE]
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -222,7 +222,7 @@ for number in (signal.SIGHUP, signal.SIGALRM, signal.SIGTERM, signal.SIGUSR1, si
     signal.signal(number, end_by_signal)
 threading.stack_size(THREAD_STACK)
 threading.stack_size = modest_stack_size
-# Zeros that nobody writes take address space alone.
+# Zeros that nobody writes take address space, but no memory.
 RESERVE.append(bytes(SETTINGS["reserve_bytes"]))
 rehearse()
 gc.collect()

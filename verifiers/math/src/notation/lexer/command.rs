@@ -1,10 +1,11 @@
-//! What follows a backslash: the commands of LaTeX and its escaped signs.
+//! The backslash: the commands of LaTeX and its escaped signs.
 
-use super::{Brace, Lexer, name_hash};
+use super::state::{Brace, Lexer};
 use crate::arithmetic::mix;
 use crate::expression::{Constant, Function, Relation};
+use crate::name::name_hash;
 use crate::notation::token::{Command, Delimiter, Token, symbol};
-use crate::notation::unit;
+use crate::unit;
 use crate::unreadable::Unreadable;
 
 impl Lexer<'_> {
@@ -32,7 +33,7 @@ impl Lexer<'_> {
                 if self.eat(b"[") {
                     self.open_command(Command::Root);
                     self.pending = 0;
-                    self.num_degrees.push(self.braces.len());
+                    self.open_degrees.push(self.braces.len());
                     self.emit(Token::Open(Delimiter::Invisible));
                 } else {
                     self.open_command(Command::Sqrt);
@@ -106,7 +107,7 @@ impl Lexer<'_> {
         self.spaces();
     }
 
-    /// A sign after a backslash.
+    /// Reads a sign after a backslash.
     fn control_sign(&mut self) -> Result<(), Unreadable> {
         let Some(byte) = self.bytes.get(self.at).copied() else { return Ok(()) };
         match byte {
@@ -118,7 +119,7 @@ impl Lexer<'_> {
             b'\\' if self.matrix_depth > 0 => {
                 self.emit(Token::Row);
             }
-            // A backslash that was escaped once too often.
+            // The second backslash begins a command that was escaped once too often.
             b'\\' => return Ok(()),
             0x80.. => return Ok(()),
             _ => {}
@@ -127,7 +128,7 @@ impl Lexer<'_> {
         Ok(())
     }
 
-    /// A sum, product, integral or limit: its bounds name the operation, its body is what follows.
+    /// Reads a sum, product, integral or limit, of which the name and the bounds make the tag; its body follows.
     fn bounded(&mut self, name: &str) {
         let mut tag = name_hash(name);
         loop {

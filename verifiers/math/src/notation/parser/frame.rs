@@ -1,287 +1,42 @@
-//! What is open while an answer is read (brackets, commands, matrices, the answer itself), and what it becomes when it closes.
+//! Frames: the parts of an answer that are open while it is read (brackets, commands, matrices, the answer itself).
 
-use super::{BRACKETS, INCOMPLETE, Operator, Parser, Result_};
-use crate::expression::{Binary, Bracket, Constant, Expression, Function, Id, Node, Relation, Separator};
-use crate::notation::lexer::name_hash;
+use crate::expression::{Function, Id, Relation, Separator};
 use crate::notation::token::{Command, Delimiter};
-use crate::unreadable::Unreadable;
 
-/// What an open frame will become.
+/// Kind of an open frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum FrameKind {
     Whole,
     Group(Delimiter),
-    /// A command that wants so many more arguments; those it has are operands of the frame.
+    /// A command and the number of arguments that it still wants; those it has are operands of the frame.
     Command(Command, u8),
     /// `\sin^`: the exponent of a function, before its argument.
     FunctionPower(Function),
-    /// A matrix, with its columns once a row is whole.
+    /// A matrix, with its number of columns once a row is whole.
     Matrix {
+        /// True for `cases`, which is a list where it has one column.
         lists: bool,
         columns: Option<u16>,
         rows: u16,
     },
 }
 
+/// A part of the answer that is open: what was read of it so far.
 #[derive(Debug)]
 pub(super) struct Frame {
-    pub kind: Kind,
-    /// Where its operands and operators begin.
-    pub operands: usize,
-    pub operators: usize,
-    /// Items that are whole, and what separates them.
-    items: Vec<Id>,
-    separator: Separator,
-    /// Whether the last separator was a word that joins: something must follow.
-    is_joining: bool,
-    /// Members and relations of the chain that is being read.
-    pub chain: Vec<Id>,
-    pub relations: Vec<Relation>,
-    /// What stands before "such that".
-    subject: Option<Id>,
-}
-
-impl Parser {
-    pub(super) fn open(&mut self, kind: Kind) {
-        self.frames.push(Frame {
-            kind,
-            operands: self.operands.len(),
-            operators: self.operators.len(),
-            items: Vec::new(),
-            separator: Separator::Comma,
-            is_joining: false,
-            chain: Vec::new(),
-            relations: Vec::new(),
-            subject: None,
-        });
-    }
-
-    pub(super) fn frame(&mut self) -> &mut Frame {
-        let last = self.frames.len() - 1;
-        &mut self.frames[last]
-    }
-
-    pub(super) fn kind(&self) -> Kind {
-        self.frames.last().map_or(Kind::Whole, |frame| frame.kind)
-    }
-
-    /// Ends the item that is being read, if there is one.
-    fn item(&mut self) -> Result<Option<Id>, Unreadable> {
-        self.reduce(0)?;
-        let start = self.frames.last().map_or(0, |frame| frame.operands);
-        let operand = if self.operands.len() > start { self.operands.pop() } else { None };
-        if self.operands.len() > start {
-            return Err(INCOMPLETE);
-        }
-        let chain = std::mem::take(&mut self.frame().chain);
-        let relations = std::mem::take(&mut self.frame().relations);
-        let subject = self.frame().subject.take();
-        let mut item = operand;
-        if !chain.is_empty() {
-            let Some(last) = operand else { return Err(INCOMPLETE) };
-            let first = self.out.first[chain[0] as usize];
-            let mut members = chain;
-            members.push(last);
-            let items = self.out.store(&members);
-            let start = self.out.relations.len() as u32;
-            self.out.relations.extend(relations);
-            item = Some(self.out.push(Node::Chain(items, start), first));
-        }
-        Ok(match (subject, item) {
-            (Some(subject), Some(condition)) => {
-                let first = self.out.first[subject as usize];
-                Some(self.out.push(Node::SetBuilder(subject, condition), first))
-            }
-            (Some(subject), None) => Some(subject),
-            (None, item) => item,
-        })
-    }
-
-    pub(super) fn separate(&mut self, separator: Separator) -> Result_ {
-        if matches!(self.kind(), Kind::Command(..) | Kind::FunctionPower(_)) {
-            return Err(INCOMPLETE);
-        }
-        let item = self.item()?;
-        let frame = self.frame();
-        frame.items.extend(item);
-        frame.is_joining = separator != Separator::Comma;
-        if separator != Separator::Comma {
-            frame.separator = separator;
-        }
-        Ok(())
-    }
-
-    pub(super) fn such_that(&mut self) -> Result_ {
-        let item = self.item()?;
-        self.frame().subject = item;
-        Ok(())
-    }
-
-    pub(super) fn bar(&mut self) -> Result_ {
-        if !self.has_operand() {
-            self.open(Kind::Group(Delimiter::Bar));
-            return Ok(());
-        }
-        let closes = self.kind() == Kind::Group(Delimiter::Bar);
-        if closes {
-            return self.close(Delimiter::Bar);
-        }
-        if self.kind() == Kind::Group(Delimiter::Curly) {
-            return self.such_that();
-        }
-        self.implicit();
-        self.open(Kind::Group(Delimiter::Bar));
-        Ok(())
-    }
-
-    pub(super) fn close(&mut self, delimiter: Delimiter) -> Result_ {
-        let Kind::Group(open) = self.kind() else { return Err(BRACKETS) };
-        let last = self.item()?;
-        let Some(mut frame) = self.frames.pop() else { return Err(BRACKETS) };
-        frame.items.extend(last);
-        let is_half_open =
-            matches!((open, delimiter), (Delimiter::Round, Delimiter::Square) | (Delimiter::Square, Delimiter::Round));
-        if open != delimiter && !(is_half_open && frame.items.len() == 2) {
-            return Err(BRACKETS);
-        }
-        if frame.items.is_empty() && open == Delimiter::Invisible {
-            return Ok(());
-        }
-        let id = self.bracketed(open, delimiter, &frame)?;
-        if open == Delimiter::Round && self.is_application() {
-            return self.application(id);
-        }
-        self.operand(id)?;
-        self.out.bracketed.push(id);
-        Ok(())
-    }
-
-    /// Whether the brackets hold the argument of `f`, `g` or `h`.
-    fn is_application(&self) -> bool {
-        let Some(name) = self.operands.last() else { return false };
-        let is_function = matches!(self.out.node(*name), Node::Variable(name)
-            if ["f", "g", "h"].iter().any(|letter| name_hash(letter) == name));
-        is_function && self.operators.last() == Some(&Operator::Binary(Binary::Mul)) && self.has_operand_before()
-    }
-
-    /// Whether the last operator was put between a name and its argument: it is the frame's and has only its left operand.
-    fn has_operand_before(&self) -> bool {
-        let Some(frame) = self.frames.last() else { return false };
-        self.operators.len() > frame.operators && self.operands.len() > frame.operands
-    }
-
-    fn application(&mut self, argument: Id) -> Result_ {
-        self.operators.pop();
-        let Some(name) = self.operands.pop() else { return Err(INCOMPLETE) };
-        let Node::Variable(tag) = self.out.node(name) else { return Err(INCOMPLETE) };
-        // The name stands before the argument and is no operand any more.
-        self.out.nodes[name as usize] = Node::Constant(Constant::Unnamed);
-        let call = self.out.push(Node::Opaque(tag, argument), name);
-        self.operand(call)
-    }
-
-    fn bracketed(&mut self, open: Delimiter, close: Delimiter, frame: &Frame) -> Result<Id, Unreadable> {
-        let bracket = |delimiter| if delimiter == Delimiter::Square { Bracket::Square } else { Bracket::Round };
-        let single = (frame.items.len() == 1).then(|| frame.items[0]);
-        let Some(first) = frame.items.first().map(|item| self.out.first[*item as usize]) else {
-            return match open {
-                Delimiter::Curly => Ok(self.out.leaf(Node::Constant(Constant::EmptySet))),
-                _ => Err(Unreadable::Notation("brackets with nothing in them")),
-            };
-        };
-        let function = match open {
-            Delimiter::Bar => Some(Function::Abs),
-            Delimiter::Floor => Some(Function::Floor),
-            Delimiter::Ceil => Some(Function::Ceil),
-            _ => None,
-        };
-        if let Some(function) = function {
-            let argument = single.ok_or(BRACKETS)?;
-            return Ok(self.out.push(Node::Call(function, argument), first));
-        }
-        if open == Delimiter::Curly {
-            if let Some(builder) = single.filter(|item| matches!(self.out.node(*item), Node::SetBuilder(..))) {
-                return Ok(builder);
-            }
-            let items = self.out.store(&frame.items);
-            return Ok(self.out.push(Node::Set(items), first));
-        }
-        if let Some(single) = single {
-            return Ok(single);
-        }
-        let items = self.out.store(&frame.items);
-        let node = match open {
-            Delimiter::Invisible => Node::List(frame.separator, items),
-            _ => Node::Tuple(bracket(open), bracket(close), items),
-        };
-        Ok(self.out.push(node, first))
-    }
-
-    pub(super) fn cell(&mut self) -> Result_ {
-        if !matches!(self.kind(), Kind::Matrix { .. }) {
-            return Err(Unreadable::Notation("a cell outside of a matrix"));
-        }
-        let item = self.item()?.ok_or(Unreadable::Notation("an empty cell"))?;
-        self.frame().items.push(item);
-        Ok(())
-    }
-
-    pub(super) fn row(&mut self) -> Result_ {
-        let Kind::Matrix { lists, columns, rows } = self.kind() else {
-            return Err(Unreadable::Notation("a row outside of a matrix"));
-        };
-        let Some(item) = self.item()? else {
-            return Ok(()); // a line break at the end
-        };
-        let frame = self.frame();
-        frame.items.push(item);
-        let width = match columns {
-            Some(columns) => usize::from(columns),
-            None => frame.items.len(),
-        };
-        if width == 0 || width > 1000 || rows == 1000 || frame.items.len() != width * (usize::from(rows) + 1) {
-            return Err(Unreadable::Notation("the rows of a matrix differ in length"));
-        }
-        frame.kind = Kind::Matrix { lists, columns: Some(width as u16), rows: rows + 1 };
-        Ok(())
-    }
-
-    pub(super) fn end_matrix(&mut self) -> Result_ {
-        self.row()?;
-        let Kind::Matrix { lists, columns: Some(columns), rows } = self.kind() else {
-            return Err(Unreadable::Notation("an empty matrix"));
-        };
-        let Some(frame) = self.frames.pop() else { return Err(BRACKETS) };
-        let first = self.out.first[frame.items[0] as usize];
-        let items = self.out.store(&frame.items);
-        let node = if lists && columns == 1 {
-            Node::List(Separator::And, items)
-        } else {
-            Node::Matrix(rows, columns, items.start)
-        };
-        let id = self.out.push(node, first);
-        self.operand(id)
-    }
-
-    pub(super) fn finish(mut self) -> Result<Expression, Unreadable> {
-        let last = self.item()?;
-        if self.kind() != Kind::Whole || self.frames.len() != 1 {
-            return Err(BRACKETS);
-        }
-        let Some(mut frame) = self.frames.pop() else { return Err(BRACKETS) };
-        if frame.is_joining && last.is_none() {
-            return Err(Unreadable::Notation("nothing follows what joins a list"));
-        }
-        frame.items.extend(last);
-        self.out.root = match frame.items.as_slice() {
-            [] => return Err(Unreadable::Notation("there is nothing to compute")),
-            [single] => *single,
-            items => {
-                let first = self.out.first[items[0] as usize];
-                let items = self.out.store(items);
-                self.out.push(Node::List(frame.separator, items), first)
-            }
-        };
-        Ok(self.out)
-    }
+    pub(super) kind: FrameKind,
+    /// Index of its first operand in the parser's stack.
+    pub(super) operands: usize,
+    /// Index of its first operator in the parser's stack.
+    pub(super) operators: usize,
+    /// Items that are whole.
+    pub(super) items: Vec<Id>,
+    pub(super) separator: Separator,
+    /// True where the last separator was a word that joins: an item must follow.
+    pub(super) is_joining: bool,
+    /// Members, all but the last, of the chain that is being read.
+    pub(super) chain: Vec<Id>,
+    pub(super) relations: Vec<Relation>,
+    /// The item before "such that".
+    pub(super) subject: Option<Id>,
 }

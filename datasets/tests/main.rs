@@ -1,0 +1,5 @@
+//! Tasks in, from outside: files, the walk over a mixture, and the demo's data.
+
+mod cursor;
+mod files;
+mod generate;

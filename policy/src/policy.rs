@@ -1,0 +1,61 @@
+//! A policy: a decoder with its tokenizer, chat template and end-of-sequence ids, loaded from and saved to a folder.
+
+use std::path::Path;
+
+use crate::chat_template::ChatTemplate;
+use crate::config::ModelConfig;
+use crate::decoder::Decoder;
+use crate::error::PolicyError;
+use crate::folder::{TextFiles, write_model};
+use crate::placement::Placement;
+use crate::tokenizer::Tokenizer;
+use crate::weights::load_into;
+
+/// A decoder, and the texts that turn a conversation into token ids and back.
+#[derive(Debug)]
+pub struct Policy {
+    /// The model, with a language model's head.
+    pub decoder: Decoder,
+    /// Text to ids and back.
+    pub tokenizer: Tokenizer,
+    /// Messages to the text of a prompt.
+    pub chat_template: ChatTemplate,
+    /// Every id that ends a completion; the first is the one that ends a turn.
+    pub eos_ids: Vec<u32>,
+    pub(crate) files: TextFiles,
+}
+
+impl Policy {
+    /// Loads a folder: `config.json`, `model.safetensors` (or shards and their index), `tokenizer.json`, and a chat
+    /// template in `tokenizer_config.json` or `chat_template.jinja`.
+    ///
+    /// # Errors
+    /// A file is missing, truncated or unusable, or the tokenizer's vocabulary does not fit the model's.
+    pub fn load(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
+        if !folder.is_dir() {
+            return Err(PolicyError::malformed(
+                folder,
+                "is not a folder; a model is a folder in Hugging Face's layout",
+            ));
+        }
+        let config = ModelConfig::from_file(&folder.join("config.json"))?;
+        let files = TextFiles::read(folder)?;
+        let tokenizer = files.tokenizer(folder, &config)?;
+        let chat_template = files.chat_template(folder)?;
+        let eos_ids = files.eos_ids(folder, &config)?;
+        let decoder = Decoder::empty(&config, true, placement);
+        let tied = config.tie_word_embeddings;
+        load_into(folder, &decoder.state(), |name| tied && name == "lm_head.weight")?;
+        Ok(Self { decoder, tokenizer, chat_template, eos_ids, files })
+    }
+
+    /// Writes the folder that [`Policy::load`] and transformers read.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
+        let config = self.decoder.config();
+        write_model(folder, &config.to_json(config.architecture.causal_class(), None), &self.decoder.state())?;
+        self.files.write(folder)
+    }
+}

@@ -1,0 +1,17 @@
+//! `wasi:filesystem` in memory: each instance has a tree of its own, which is gone with the instance.
+//!
+//! `tree` knows folders, names and bytes (`node`, `path` and `quota` are its parts); `view` gives the guest descriptors
+//! into it, and `stream` reads or writes one file in order.
+
+mod attributes;
+mod listing;
+mod node;
+mod path;
+mod quota;
+mod shared_tree;
+mod stream;
+mod tree;
+mod view;
+
+pub(super) use shared_tree::SharedTree;
+pub(super) use view::{FilesystemView, add_to_linker};

@@ -1,0 +1,12 @@
+//! The trainer's command line from outside: one binary, with a module for each thing that is looked at.
+//!
+//! `tests/architecture.rs` is not among them: it needs no trainer, and is a test of `xtask`.
+
+mod bad_input;
+mod code_verifiers;
+mod command_line;
+mod end_to_end;
+mod relocation;
+mod sandbox;
+mod support;
+mod verify_math;

@@ -1,0 +1,112 @@
+//! Errors of the files of a run; each names the file, and says what to do where the user can do something.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+/// A file of a run that cannot be written, read, listed or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The folder of a new run is there already: no run overwrites another.
+    #[error(
+        "the run folder {} exists already: pass --resume to continue that run, or choose another --run-dir",
+        path.display()
+    )]
+    FolderExists {
+        /// The run's folder.
+        path: PathBuf,
+    },
+    /// The folder of an earlier run is missing.
+    #[error("there is no run folder {}: name the right one, or start a run without --resume", path.display())]
+    FolderMissing {
+        /// The folder that was asked for.
+        path: PathBuf,
+    },
+    /// The path ends in `..` or is empty, so that nothing can stand there.
+    #[error("{} does not name a file", path.display())]
+    NoFileName {
+        /// The path that was asked for.
+        path: PathBuf,
+    },
+    /// The disk or the user's quota is full.
+    #[error(
+        "the disk is full: cannot write {} ({reason}); free some space, then continue with --resume",
+        path.display()
+    )]
+    DiskFull {
+        /// The file or folder that was being written.
+        path: PathBuf,
+        /// The system's error: part of the message, and so no source.
+        reason: io::Error,
+    },
+    /// The system refuses to write.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file or folder that was being written.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The content of a folder could not be written; the folder was not made.
+    #[error("cannot write {}", path.display())]
+    Fill {
+        /// The folder.
+        path: PathBuf,
+        /// The error of whoever writes the content.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// Rollouts that do not become Parquet.
+    #[error("cannot encode the rollouts of {}", path.display())]
+    Encode {
+        /// The file that they are for.
+        path: PathBuf,
+        /// The error of Arrow or Parquet.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A file that cannot be opened or decoded.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system, of Arrow or Parquet, or a column that is missing or has another type.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A line of `metrics.jsonl` that holds no metrics.
+    #[error("{}:{line}: {reason}", path.display())]
+    BadLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The fault, with its field.
+        reason: String,
+    },
+    /// A Parquet file without a column of [`crate::rollouts::RolloutRow`].
+    #[error("column `{column}` is missing")]
+    MissingColumn {
+        /// The column's name.
+        column: String,
+    },
+    /// A Parquet file whose column has another type.
+    #[error("column `{column}` has another type than this version writes")]
+    WrongColumnType {
+        /// The column's name.
+        column: String,
+    },
+    /// A folder that cannot be listed.
+    #[error("cannot list {}", path.display())]
+    List {
+        /// The folder.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A file or folder that cannot be removed.
+    #[error("cannot remove {}", path.display())]
+    Remove {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+}

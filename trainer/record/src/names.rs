@@ -1,0 +1,196 @@
+//! The vocabulary of metrics: each name that a run records, with its unit, its chart in the report, and its meaning.
+//! docs/metrics.md is written from this table; how a metric is measured or drawn must not be known here.
+
+/// A metric, or a family of metrics where the name has a part in braces that stands for any text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricName {
+    /// Name in `metrics.jsonl`, as `group/name`; at most one part stands in braces, as in `accuracy/{kind}`.
+    pub name: &'static str,
+    /// Unit of the value, in words.
+    pub unit: &'static str,
+    /// Title of the chart that shows it in the report.
+    pub panel: &'static str,
+    /// Meaning, in a sentence.
+    pub meaning: &'static str,
+}
+
+/// Panel of metrics that have no chart of their own: they stand together by the text before the first `/`.
+pub const OTHER: &str = "Other metrics";
+
+impl MetricName {
+    /// The name of a member of the family: `part` in the place of the braces.
+    pub fn of(&self, part: &str) -> String {
+        match self.ends() {
+            Some((start, end)) => format!("{start}{part}{end}"),
+            None => self.name.to_owned(),
+        }
+    }
+
+    /// The text in the place of the braces; `None` for the name of another metric, and for a metric without braces.
+    pub fn part_of<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let (start, end) = self.ends()?;
+        name.strip_prefix(start)?.strip_suffix(end)
+    }
+
+    /// The text before and after the braces.
+    fn ends(&self) -> Option<(&'static str, &'static str)> {
+        let (start, rest) = self.name.split_once('{')?;
+        Some((start, rest.split_once('}')?.1))
+    }
+}
+
+impl From<MetricName> for String {
+    fn from(metric: MetricName) -> Self {
+        metric.name.to_owned()
+    }
+}
+
+/// The entry of a recorded name; a name that stands there whole goes before a family.
+pub fn find(name: &str) -> Option<&'static MetricName> {
+    let whole = METRICS.iter().find(|metric| metric.name == name);
+    whole.or_else(|| METRICS.iter().find(|metric| metric.part_of(name).is_some()))
+}
+
+/// A constant for each line `CONSTANT = name, unit, panel, meaning;`, and the table of all.
+macro_rules! vocabulary {
+    ($($constant:ident = $name:literal, $unit:literal, $panel:expr, $meaning:literal;)*) => {
+        $(
+            #[doc = $meaning]
+            pub const $constant: MetricName =
+                MetricName { name: $name, unit: $unit, panel: $panel, meaning: $meaning };
+        )*
+
+        /// Every metric that the trainer records.
+        pub const METRICS: &[MetricName] = &[$($constant),*];
+    };
+}
+
+vocabulary! {
+    REWARD_MEAN = "reward/mean", "reward", "Reward",
+        "Mean over the rollouts of the step that have a reward, those of left-out groups too.";
+    ACCURACY = "accuracy/{kind}", "share", "Accuracy by kind of task",
+        "Share of the verdicts on tasks of one kind that pass.";
+    EVAL_PASS_AT_1 = "eval/{dataset}/pass@1", "share", "Held-out pass@1",
+        "Share of correct samples, averaged over the tasks of a held-out dataset.";
+    EVAL_SCORE = "eval/{dataset}/score", "score", "Held-out score",
+        "Mean score of the verdicts on a held-out dataset.";
+    PREFERENCE_ACCURACY = "preference/accuracy", "share", "Accuracy",
+        "Share of the pairs of the batch whose chosen answer scores higher.";
+    EVAL_PREFERENCE_ACCURACY = "eval/preferences/accuracy", "share", "Accuracy",
+        "Share of the held-out pairs whose chosen answer scores higher.";
+    REWARD_STD = "reward/std", "reward", "Reward in parts",
+        "Standard deviation of the rewards behind `reward/mean`.";
+    REWARD_PART = "reward/{part}", "reward", "Reward in parts",
+        "Mean of one part of the reward, over the rollouts whose reward has that part.";
+    GROUPS_KEPT = "groups/kept", "groups", "Groups",
+        "Groups that the policy learns from.";
+    GROUPS_FLAT = "groups/flat", "groups", "Groups",
+        "Groups left out because their rewards are equal.";
+    GROUPS_BROKEN = "groups/broken", "groups", "Groups",
+        "Groups left out because a rollout has no reward, or none of their rollouts is left.";
+    GROUPS_ROUNDS = "groups/rounds", "rounds", "Groups",
+        "Rounds of sampling in the step.";
+    VERIFIER_ERRORS = "verifier/errors", "rollouts", "Verifier errors",
+        "Rollouts whose verifier broke.";
+    EVAL_VERIFIER_ERRORS = "eval/{dataset}/verifier_errors", "samples", "Verifier errors",
+        "Samples of a held-out dataset whose verifier broke.";
+    VERIFY_MATH = "verify/math/{verdict}", "rollouts", "Maths verdicts",
+        "Rollouts on which the maths verifier came to this verdict.";
+    VERIFY_MASKED = "verify/masked", "rollouts", "Masked completions",
+        "Rollouts that the reward section leaves out of their groups.";
+    COMPLETION_TOKENS_MEAN = "completion/tokens_mean", "tokens", "Completion length, tokens",
+        "Mean length of the completions of the step.";
+    COMPLETION_TOKENS_MAX = "completion/tokens_max", "tokens", "Completion length, tokens",
+        "Length of the longest completion of the step.";
+    COMPLETION_TRUNCATED = "completion/truncated", "share", "Truncated completions",
+        "Share of the completions that the length limit ended.";
+    EVAL_COMPLETION_TOKENS = "eval/{dataset}/completion_tokens", "tokens", "Held-out length, tokens",
+        "Mean length of the completions on a held-out dataset.";
+    EVAL_TRUNCATED = "eval/{dataset}/truncated", "share", "Held-out truncated",
+        "Share of the completions on a held-out dataset that the length limit ended.";
+    POLICY_ENTROPY = "policy/entropy", "nats", "Entropy",
+        "Mean entropy of the policy's distribution at the tokens that are learned from.";
+    POLICY_KL_OLD = "policy/kl_old", "nats", "KL",
+        "Mean k3 estimate of the KL divergence between the policy before the step's updates and the policy in them.";
+    POLICY_KL_REFERENCE = "policy/kl_reference", "nats", "KL",
+        "Mean estimate of the KL divergence to the reference.";
+    POLICY_CLIP_FRACTION = "policy/clip_fraction", "share", "Clip fraction",
+        "Share of the tokens whose ratio of new to old probability was cut by the clip.";
+    POLICY_RATIO_MAX = "policy/ratio_max", "ratio", "Largest ratio",
+        "Largest ratio of new to old probability.";
+    MISMATCH_KL = "mismatch/kl", "nats", "Rollout against training",
+        "Mean k3 estimate of the KL divergence between sampling and training.";
+    MISMATCH_MEAN_ABS = "mismatch/mean_abs", "probability", "Rollout against training",
+        "Mean absolute difference of the sampled token's probability between sampling and training.";
+    MISMATCH_MAX_ABS = "mismatch/max_abs", "probability", "Rollout against training",
+        "Largest absolute difference of the sampled token's probability between sampling and training.";
+    MISMATCH_OUTSIDE_FRACTION = "mismatch/outside_fraction", "share", "Rollout against training",
+        "Share of the tokens whose ratio of training to sampling probability is below 0.5 or above 2.";
+    MISMATCH_CORRECTION_CUT_FRACTION = "mismatch/correction_cut_fraction", "share", "Rollout against training",
+        "Share of the tokens whose rollout correction was capped or dropped.";
+    POLICY_LOSS = "policy/loss", "loss", "Loss",
+        "Loss of the policy, averaged over the updates of the step.";
+    PREFERENCE_LOSS = "preference/loss", "nats", "Loss",
+        "Bradley-Terry loss of the batch, its centering term included.";
+    POLICY_GRADIENT_NORM = "policy/gradient_norm", "norm", "Gradient norm",
+        "Norm of the gradient over all parameters before it is clipped, averaged over the updates of the step.";
+    POLICY_LR = "policy/lr", "rate", "Learning rate",
+        "Learning rate of the last update of the step.";
+    POLICY_VERSION = "policy/version", "updates", "Updates",
+        "Updates of the policy since the run began, skipped ones left out.";
+    POLICY_SKIPPED_UPDATES = "policy/skipped_updates", "updates", "Updates",
+        "Updates of the step that were skipped because the gradient was not finite.";
+    BATCH_TOKENS = "batch/tokens", "tokens", "Batch",
+        "Tokens of the traces of the batch, prompts too.";
+    BATCH_TARGETS = "batch/targets", "tokens", "Batch",
+        "Tokens of the batch that are learned from.";
+    TIME_STEP = "time/step", "seconds", "Step time",
+        "Wall-clock time of the whole step.";
+    TIME_ROLLOUT = "time/rollout", "seconds", "Step time by part",
+        "Time in which completions were generated.";
+    TIME_VERIFY = "time/verify", "seconds", "Step time by part",
+        "Time in which verdicts were waited for after the last completion.";
+    TIME_REWARD_MODEL = "time/reward_model", "seconds", "Step time by part",
+        "Time in which the reward model scored.";
+    TIME_UPDATE = "time/update", "seconds", "Step time by part",
+        "Time of the update.";
+    TIME_EVAL = "time/eval", "seconds", "Step time by part",
+        "Time of the evaluation.";
+    ROLLOUT_TOKENS_PER_SECOND = "throughput/rollout_tokens_per_second", "tokens/s", "Tokens per second",
+        "Completion tokens by the time in which they were generated.";
+    TRAIN_TOKENS_PER_SECOND = "throughput/train_tokens_per_second", "tokens/s", "Tokens per second",
+        "Tokens of the batch by the time of the update.";
+    MEMORY_PEAK_MIB = "memory/peak_mib", "MiB", "Memory",
+        "Largest resident size of the process so far.";
+    PREFERENCE_SCORE_GAP = "preference/score_gap", "score", OTHER,
+        "Mean of the chosen answer's score less the rejected one's.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_is_found_by_its_members() {
+        assert_eq!(ACCURACY.of("math"), "accuracy/math");
+        assert_eq!(ACCURACY.part_of("accuracy/math"), Some("math"));
+        assert_eq!(EVAL_PASS_AT_1.part_of("eval/held/out/pass@1"), Some("held/out"));
+        assert_eq!(find("eval/maths/pass@1"), Some(&EVAL_PASS_AT_1));
+        assert_eq!(find("reward/mean"), Some(&REWARD_MEAN));
+        assert_eq!(find("reward/gate"), Some(&REWARD_PART));
+        for unknown in ["reward", "eval/pass@1", "policy/kl", "step"] {
+            assert_eq!(find(unknown), None);
+        }
+        assert_eq!(REWARD_MEAN.of("x"), "reward/mean");
+        assert_eq!(REWARD_MEAN.part_of("reward/mean"), None);
+    }
+
+    #[test]
+    fn every_name_stands_once_and_is_said() {
+        for (index, metric) in METRICS.iter().enumerate() {
+            assert!(METRICS[..index].iter().all(|other| other.name != metric.name), "{}", metric.name);
+            let [unit, panel, meaning] = [metric.unit, metric.panel, metric.meaning].map(str::is_empty);
+            assert!(!unit && !panel && !meaning && metric.meaning.ends_with('.'), "{}", metric.name);
+        }
+    }
+}

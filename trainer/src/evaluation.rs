@@ -1,0 +1,131 @@
+//! Accuracy on held-out tasks: sampled at a temperature, averaged over samples, with an interval.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use datasets::{Task, read_tasks};
+use record::atomic::write_file;
+use record::metrics::Metrics;
+use record::names;
+use rollout::{EngineOptions, SamplingParams};
+use statistics::{EvalRecord, EvalSample, EvalSummary};
+
+use crate::collector::Collector;
+use crate::config::{EvalSection, PromptSection};
+use crate::failure::Usage;
+use crate::group::{Group, Sampling};
+use crate::open_run::OpenRun;
+
+/// Held-out datasets with their sampling.
+pub(crate) struct Evaluation {
+    datasets: Vec<(String, Vec<Arc<Task>>)>,
+    sampling: Sampling,
+}
+
+impl Evaluation {
+    /// Reads the datasets. `max_new_tokens` is the limit where the section has none of its own.
+    ///
+    /// # Errors
+    /// A dataset cannot be read, or the sampling is out of range.
+    pub(crate) fn new(
+        section: &EvalSection,
+        prompt: &PromptSection,
+        engine: &EngineOptions,
+        max_new_tokens: usize,
+        seed: u64,
+    ) -> Result<Self> {
+        let mut datasets = Vec::new();
+        for dataset in &section.datasets {
+            let mut tasks = read_tasks(&dataset.path)?;
+            tasks.truncate(dataset.limit.unwrap_or(usize::MAX));
+            datasets.push((dataset.name(), tasks.into_iter().map(Arc::new).collect()));
+        }
+        let params = SamplingParams {
+            temperature: section.temperature,
+            top_p: section.top_p,
+            top_k: section.top_k,
+            max_new_tokens: if section.max_new_tokens > 0 { section.max_new_tokens } else { max_new_tokens },
+            seed: random::KeyedRng::new(&[seed.into(), "evaluation".into()]).next_u64(),
+            ..SamplingParams::default()
+        };
+        params.validate().map_err(|error| Usage::error(format!("eval: {error}")))?;
+        let sampling =
+            Sampling { params, engine: engine.clone(), samples_per_prompt: section.samples, prompt: prompt.clone() };
+        Ok(Self { datasets, sampling })
+    }
+
+    /// Makes this verifier judge every task instead of the task's own.
+    pub(crate) fn judge_by(&mut self, verifier: &str) {
+        for task in self.datasets.iter_mut().flat_map(|(_, tasks)| tasks) {
+            Arc::make_mut(task).verifier = verifier.to_owned();
+        }
+    }
+
+    /// All held-out tasks.
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.datasets.iter().flat_map(|(_, tasks)| tasks.iter().map(Arc::as_ref))
+    }
+
+    /// Evaluates, writes the figures into the run's folder, and returns them as metrics `eval/DATASET/*`.
+    ///
+    /// # Errors
+    /// Sampling fails, no sample of a dataset can be judged, or the figures cannot be written.
+    pub(crate) async fn run(&self, collector: &Collector, run: &OpenRun, step: u64) -> Result<Metrics> {
+        let started = Instant::now();
+        let summaries = self.summaries(collector).await?;
+        let mut metrics = Metrics::new();
+        for summary in &summaries {
+            let dataset = summary.dataset.as_str();
+            metrics.set(names::EVAL_PASS_AT_1.of(dataset), summary.pass_at_1);
+            metrics.set(names::EVAL_SCORE.of(dataset), summary.score_mean);
+            metrics.set(names::EVAL_COMPLETION_TOKENS.of(dataset), summary.completion_tokens_mean);
+            metrics.set(names::EVAL_TRUNCATED.of(dataset), summary.truncated);
+            metrics.set(names::EVAL_VERIFIER_ERRORS.of(dataset), summary.num_verifier_errors as f64);
+        }
+        if !summaries.is_empty() {
+            metrics.set(names::TIME_EVAL, started.elapsed().as_secs_f64());
+            write_file(&run.folder.eval(step), &serde_json::to_vec_pretty(&summaries)?)?;
+        }
+        Ok(metrics)
+    }
+
+    /// Evaluates on each dataset.
+    ///
+    /// # Errors
+    /// Sampling fails, or no sample of a dataset can be judged.
+    pub(crate) async fn summaries(&self, collector: &Collector) -> Result<Vec<EvalSummary>> {
+        let mut summaries = Vec::new();
+        for (name, tasks) in &self.datasets {
+            let started = Instant::now();
+            let (groups, _) = collector
+                .sample_groups(tasks, &self.sampling)
+                .await
+                .with_context(|| format!("evaluation on {name}"))?;
+            let records: Vec<EvalRecord> = groups
+                .iter()
+                .map(|group| EvalRecord {
+                    task_id: group.task.id.clone(),
+                    num_verifier_errors: group.sampled().filter(|rollout| rollout.verdict.is_err()).count(),
+                    samples: group
+                        .sampled()
+                        .filter_map(|rollout| {
+                            let verdict = rollout.verdict.as_ref().ok()?;
+                            Some(EvalSample {
+                                score: verdict.score,
+                                passed: verdict.passed,
+                                num_tokens: rollout.completion.ids.len(),
+                                truncated: rollout.truncated(),
+                            })
+                        })
+                        .collect(),
+                })
+                .collect();
+            if let Some(error) = groups.iter().flat_map(Group::sampled).find_map(|r| r.verdict.as_ref().err()) {
+                tracing::warn!(dataset = name, %error, "a verifier broke; such samples are not counted as wrong");
+            }
+            summaries.push(EvalSummary::of(name, &records, started.elapsed().as_secs_f64())?);
+        }
+        Ok(summaries)
+    }
+}

@@ -1,0 +1,86 @@
+//! The rollouts of a step as rows of its Parquet file.
+
+use anyhow::Result;
+use record::rollouts::{RolloutRow, write_rollouts};
+
+use crate::group::{Group, Rollout};
+use crate::learner::Learner;
+use crate::model_thread::ModelThread;
+use crate::open_run::OpenRun;
+
+/// Groups of one step, the kept ones with their advantages.
+pub(crate) struct StepRecord<'a> {
+    /// Step, counted from 1.
+    pub step: u64,
+    /// Groups that the policy learned from.
+    pub kept: &'a [Group],
+    /// Flat groups, and those whose verifier broke.
+    pub left_out: &'a [Group],
+    /// Advantages of the kept groups, one for each rollout.
+    pub advantages: &'a [Vec<f32>],
+}
+
+impl StepRecord<'_> {
+    /// Writes the Parquet file of the step. `policy_logprobs` are those of the kept rollouts, in their order.
+    ///
+    /// # Errors
+    /// The prompts cannot be decoded, or the file cannot be written.
+    pub(crate) async fn write(
+        &self,
+        run: &OpenRun,
+        model: &ModelThread<Learner>,
+        policy_logprobs: Vec<Vec<f32>>,
+    ) -> Result<()> {
+        let groups = self.kept.iter().chain(self.left_out);
+        let prompts: Vec<Vec<u32>> =
+            groups.map(|group| group.sampled().next().map_or(vec![], |r| r.completion.prompt_ids.clone())).collect();
+        let prompts = model
+            .run(move |learner| {
+                prompts.iter().map(|ids| learner.policy.tokenizer.decode(ids, false)).collect::<Result<Vec<_>, _>>()
+            })
+            .await??;
+        let mut policy_logprobs = policy_logprobs.into_iter();
+        let mut rows = Vec::new();
+        for (i, (group, prompt)) in self.kept.iter().chain(self.left_out).zip(prompts).enumerate() {
+            let advantages = self.advantages.get(i);
+            for (j, rollout) in group.rollouts.iter().enumerate() {
+                rows.push(RolloutRow {
+                    advantage: advantages.map(|advantages| advantages[j]),
+                    policy_logprobs: advantages.and_then(|_| policy_logprobs.next()),
+                    kept: advantages.is_some(),
+                    ..row(self.step, group, rollout, &prompt)
+                });
+            }
+            rows.extend(group.masked.iter().map(|rollout| row(self.step, group, rollout, &prompt)));
+        }
+        Ok(write_rollouts(&run.folder.rollouts(self.step), &rows)?)
+    }
+}
+
+fn row(step: u64, group: &Group, rollout: &Rollout, prompt: &str) -> RolloutRow {
+    let completion = &rollout.completion;
+    let (score, reason) = match &rollout.verdict {
+        Ok(verdict) => (Some(verdict.score), verdict.reason.clone()),
+        Err(error) => (None, format!("verifier error: {error}")),
+    };
+    RolloutRow {
+        step,
+        task_id: group.task.id.clone(),
+        task_kind: group.task.kind.as_str().to_owned(),
+        source: group.task.source.clone().unwrap_or_default(),
+        sample_index: completion.sample_index as u32,
+        prompt: prompt.to_owned(),
+        completion: completion.text.clone(),
+        completion_ids: completion.ids.clone(),
+        rollout_logprobs: completion.rollout_logprobs.clone(),
+        policy_logprobs: None,
+        finish_reason: completion.finish_reason.as_str().to_owned(),
+        policy_version: completion.policy_version,
+        reward: rollout.reward.as_ref().map_or(f32::NAN, |reward| reward.total),
+        advantage: None,
+        verdict_score: score,
+        verdict_reason: reason,
+        breakdown: rollout.reward.as_ref().map_or(Vec::new(), |reward| reward.breakdown.clone()),
+        kept: false,
+    }
+}

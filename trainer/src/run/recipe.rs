@@ -1,0 +1,218 @@
+//! A recipe: cold start, stage 1, reward model, stage 2.
+//!
+//! Each stage writes a run folder inside the recipe's and starts from the stage before. A resumed recipe leaves stages
+//! that are done alone, and goes on with the one that was interrupted.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use record::atomic::{write_file, write_folder};
+use record::metrics::read_metrics;
+use record::names::TIME_STEP;
+use record::run_folder::RunFolder;
+use statistics::EvalSummary;
+
+use super::previous_run::PreviousRun;
+use super::recipe_summary::Summary;
+use crate::checkpoint::last;
+use crate::config::{RecipeConfig, ReinforceRun, RewardModelRun, Source, SupervisedRun, load};
+use crate::failure::Usage;
+use crate::interrupt::Interrupt;
+use crate::open_run::Entry;
+use crate::preference_training::train_reward_model;
+use crate::stage::run_stage;
+use crate::supervised::cold_start;
+
+const COLD_START: &str = "cold-start";
+
+/// A recipe that runs in its folder.
+pub(crate) struct Recipe {
+    config: RecipeConfig,
+    /// Folder of the stages' configuration files.
+    base: PathBuf,
+    /// Folder that the recipe's file names. Paths in the stages' files that begin with it are moved to `config.dir`.
+    named_dir: PathBuf,
+    folder: RunFolder,
+    summary: Summary,
+    interrupt: Interrupt,
+}
+
+impl Recipe {
+    /// Opens the recipe of the file at `path`; `run_dir` and `seed`, where given, replace the file's.
+    ///
+    /// # Errors
+    /// The file is unusable, the folder holds another run, or cannot be written.
+    pub(crate) fn open(
+        path: &Path,
+        run_dir: Option<&Path>,
+        seed: Option<u64>,
+        entry: Entry,
+        interrupt: Interrupt,
+    ) -> Result<Self> {
+        let mut config: RecipeConfig = load(&Source { path: Some(path), ..Source::default() })?;
+        config.validate()?;
+        let named_dir = config.dir.clone();
+        config.dir = run_dir.map_or(config.dir, Path::to_owned);
+        let previous = PreviousRun::read(&config.dir)?;
+        config.seed = seed.or_else(|| previous.seed().filter(|_| entry == Entry::Resume)).or(config.seed);
+        let data_seed = config.seed_of("data");
+        if let (Some(generate), Some(seed)) = (&mut config.generate, data_seed) {
+            generate.seed = seed;
+        }
+        previous.check(&config)?;
+        let folder = match entry {
+            Entry::Resume if config.dir.is_dir() => RunFolder::open(&config.dir),
+            _ => RunFolder::create(&config.dir),
+        }
+        .map_err(|error| Usage::error(format!("{:#}", anyhow::Error::from(error))))?;
+        write_file(&folder.config(), toml::to_string(&config).context("the recipe as TOML")?.as_bytes())?;
+        let summary = match std::fs::read(folder.summary()) {
+            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| folder.summary().display().to_string())?,
+            Err(_) => Summary::new(config.seed),
+        };
+        let base = path.parent().unwrap_or(Path::new("")).to_owned();
+        Ok(Self { config, base, named_dir, folder, summary, interrupt })
+    }
+
+    /// Runs every stage that is left.
+    ///
+    /// # Errors
+    /// A stage fails, a file cannot be written, or the user interrupts.
+    pub(crate) async fn run(&mut self) -> Result<()> {
+        self.generate_data()?;
+        self.cold_start().await?;
+        self.stage(1, "stage-1").await?;
+        self.reward_model().await?;
+        self.stage(2, "stage-2").await
+    }
+
+    /// The folder that the recipe writes.
+    pub(crate) fn dir(&self) -> &Path {
+        self.folder.root()
+    }
+
+    /// The figures of all stages as a table.
+    pub(crate) fn table(&self) -> String {
+        self.summary.table()
+    }
+
+    fn generate_data(&self) -> Result<()> {
+        let folder = self.config.dir.join("data");
+        if let Some(generate) = &self.config.generate
+            && !folder.is_dir()
+        {
+            let data = datasets::generate::generate_demo(generate)
+                .map_err(|error| Usage::error(format!("generate: {error}")))?;
+            write_folder(&folder, |folder| data.write(folder))?;
+            eprintln!("generated {} traces and their tasks in {}", data.traces.len(), folder.display());
+        }
+        Ok(())
+    }
+
+    async fn cold_start(&mut self) -> Result<()> {
+        let name = COLD_START;
+        let Some(entry) = self.entry(name) else { return Ok(()) };
+        let started = Instant::now();
+        let config: SupervisedRun = self.load(&self.config.cold_start, name, &[])?;
+        let steps = config.update.steps;
+        cold_start(config, entry, self.interrupt.clone()).await?;
+        self.add_row(name, steps, started)
+    }
+
+    async fn stage(&mut self, stage: u8, name: &str) -> Result<()> {
+        let Some(entry) = self.entry(name) else { return Ok(()) };
+        let started = Instant::now();
+        let (file, from) = match stage {
+            1 => (&self.config.stage_1, COLD_START),
+            _ => (&self.config.stage_2, "stage-1"),
+        };
+        let mut assignments = vec![self.assignment("model.path", &last(&self.config.dir.join(from)))];
+        if stage == 2 {
+            let reward_model = last(&self.config.dir.join("reward-model"));
+            assignments.push(self.assignment("reward_model.path", &reward_model));
+        }
+        let config: ReinforceRun = self.load(file, name, &assignments)?;
+        let steps = config.update.steps;
+        run_stage(stage, config, entry, self.interrupt.clone()).await?;
+        self.add_row(name, steps, started)
+    }
+
+    async fn reward_model(&mut self) -> Result<()> {
+        let name = "reward-model";
+        let started = Instant::now();
+        let run = self.config.dir.join(name);
+        let from = self.assignment("model.path", &last(&self.config.dir.join(COLD_START)));
+        let config: RewardModelRun = self.load(&self.config.reward_model, name, &[from])?;
+        let steps = config.update.steps;
+        let entry = if run.is_dir() { Entry::Resume } else { Entry::New };
+        if entry == Entry::Resume && RunFolder::open(&run)?.latest_checkpoint()?.is_some_and(|(step, _)| step >= steps)
+        {
+            eprintln!("{name}: done before");
+        } else {
+            train_reward_model(config, entry, self.interrupt.clone()).await?;
+        }
+        if self.summary.reward_model_seconds.is_none() {
+            self.summary.reward_model_seconds = Some(self.seconds(name, started)?);
+            self.write_summary()?;
+        }
+        Ok(())
+    }
+
+    /// Way into a stage's folder; `None` where the stage is done.
+    fn entry(&self, name: &str) -> Option<Entry> {
+        if self.summary.has(name) {
+            eprintln!("{name}: done before");
+            return None;
+        }
+        Some(if self.config.dir.join(name).is_dir() { Entry::Resume } else { Entry::New })
+    }
+
+    fn load<C: serde::de::DeserializeOwned>(&self, file: &Path, name: &str, assignments: &[String]) -> Result<C> {
+        let mut assignments = assignments.to_vec();
+        if let Some(seed) = self.config.seed_of(name) {
+            assignments.push(format!("run.seed={seed}"));
+        }
+        assignments.push(self.assignment("run.dir", &self.config.dir.join(name)));
+        let path = self.base.join(file);
+        let moved = Some((self.named_dir.clone(), self.config.dir.clone()));
+        load(&Source { path: Some(&path), assignments, moved })
+    }
+
+    fn assignment(&self, key: &str, path: &Path) -> String {
+        format!("{key}={:?}", path.display().to_string())
+    }
+
+    fn add_row(&mut self, name: &str, steps: u64, started: Instant) -> Result<()> {
+        let before = match self.summary.last_stage() {
+            Some(stage) => match RunFolder::open(&self.config.dir.join(stage))?.latest_eval()? {
+                Some(path) => read_evaluation(&path)?,
+                None => Vec::new(),
+            },
+            None => Vec::new(),
+        };
+        let path = RunFolder::open(&self.config.dir.join(name))?.eval(steps);
+        let after = read_evaluation(&path).context("a recipe's stages evaluate after their last step")?;
+        let seconds = self.seconds(name, started)?;
+        self.summary
+            .add_row(name, &self.config.summary, &before, &after, seconds)
+            .with_context(|| path.display().to_string())?;
+        self.write_summary()
+    }
+
+    /// Wall-clock seconds of a stage that is done: at least those of its recorded steps, if it was interrupted.
+    fn seconds(&self, name: &str, started: Instant) -> Result<f64> {
+        let steps = read_metrics(&RunFolder::open(&self.config.dir.join(name))?.metrics())?;
+        let recorded: f64 = steps.iter().filter_map(|step| step.get(TIME_STEP.name)).sum();
+        Ok(started.elapsed().as_secs_f64().max(recorded))
+    }
+
+    fn write_summary(&self) -> Result<()> {
+        Ok(write_file(&self.folder.summary(), &serde_json::to_vec_pretty(&self.summary)?)?)
+    }
+}
+
+fn read_evaluation(path: &Path) -> Result<Vec<EvalSummary>> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
+}

@@ -1,0 +1,59 @@
+//! Answers that are decided by what they mean: both are read, then their values are compared.
+
+use super::judgement::Judgement;
+use crate::comparison;
+use crate::expression::Expression;
+use crate::notation;
+use crate::sides::{Side, Sides};
+use crate::unreadable::Unreadable;
+use crate::{MathConfig, Stage, text};
+
+/// Judges two answers; `words` are those of answers that are words and nothing else.
+pub(super) fn judge(answers: Sides<&str>, words: Sides<Option<&str>>, config: &MathConfig) -> Judgement {
+    let read = answers.map(|answer| notation::parse(text::without_range(answer), config.max_digits));
+    let is_prose = |words: Option<&str>, read: &Result<Expression, Unreadable>| {
+        words.is_some() && read.as_ref().map_or(true, |expression| expression.num_words > 0)
+    };
+    let prose = words.zip(read.as_ref()).map(|(words, read)| is_prose(words, read));
+    if prose.gold || (prose.completion && read.gold.is_ok()) {
+        return Judgement::decided(false, Stage::Text);
+    }
+    let expressions = match (read.gold, read.completion) {
+        (Err(why), _) => return Judgement::unreadable(Side::Gold, why),
+        (_, Err(why)) => return Judgement::unreadable(Side::Completion, why),
+        (Ok(gold), Ok(completion)) => Sides { gold, completion },
+    };
+    let expressions = expressions.as_ref();
+    let qualified = answers.map(text::is_qualified);
+    let differ_in_words = expressions.gold.words != expressions.completion.words;
+    if qualified.gold != qualified.completion
+        || (differ_in_words && expressions.both(|expression| expression.num_words > 0))
+    {
+        return Judgement::decided(false, Stage::Text);
+    }
+    match comparison::compare(expressions, &config.policy) {
+        Ok(outcome) => Judgement::of_outcome(outcome),
+        Err((side, why)) => Judgement::unreadable(side, why),
+    }
+}
+
+/// Judges canonical texts once more with the comma of one read as the point of the other, 2,74 for 2.74; none unless
+/// they are equal that way. A gold with a comma is a list unless it begins with "0,".
+pub(super) fn judge_decimal_comma(texts: Sides<&str>, config: &MathConfig) -> Option<Judgement> {
+    let Sides { gold, completion } = texts;
+    let equal = |gold: &str, completion: &str| {
+        let no_words = Sides { gold: None, completion: None };
+        Some(judge(Sides { gold, completion }, no_words, config)).filter(Judgement::is_equal)
+    };
+    if completion.contains('.')
+        && gold.starts_with("0,")
+        && let Some(gold) = text::with_decimal_point(gold)
+        && let Some(judgement) = equal(&gold, completion)
+    {
+        return Some(judgement);
+    }
+    if !gold.contains('.') {
+        return None;
+    }
+    equal(gold, &text::with_decimal_point(completion)?)
+}

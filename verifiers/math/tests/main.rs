@@ -1,0 +1,4 @@
+//! The maths verifier from outside: agreement with labelled answers, and what holds of any answer.
+
+mod agreement;
+mod properties;

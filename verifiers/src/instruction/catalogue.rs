@@ -1,0 +1,62 @@
+//! The instruction types by name, each with its check.
+
+use super::check::Check;
+use super::{case, combination, content, format, keywords, language, length, punctuation, start_end};
+
+/// All instruction types by family, in the order of the paper.
+pub const INSTRUCTION_IDS: [&str; 25] = [
+    "keywords:existence",
+    "keywords:frequency",
+    "keywords:forbidden_words",
+    "keywords:letter_frequency",
+    "language:response_language",
+    "length_constraints:number_sentences",
+    "length_constraints:number_paragraphs",
+    "length_constraints:number_words",
+    "length_constraints:nth_paragraph_first_word",
+    "detectable_content:number_placeholders",
+    "detectable_content:postscript",
+    "detectable_format:number_bullet_lists",
+    "detectable_format:constrained_response",
+    "detectable_format:number_highlighted_sections",
+    "detectable_format:multiple_sections",
+    "detectable_format:json_format",
+    "detectable_format:title",
+    "combination:two_responses",
+    "combination:repeat_prompt",
+    "startend:end_checker",
+    "startend:quotation",
+    "change_case:capital_word_frequency",
+    "change_case:english_capital",
+    "change_case:english_lowercase",
+    "punctuation:no_comma",
+];
+
+/// The check of an instruction type, as in `keywords:existence`; `None` for a type that is not in the list.
+pub(super) fn check_of(id: &str) -> Option<Check> {
+    let (family, kind) = id.split_once(':')?;
+    match family {
+        "keywords" => keywords::check_of(kind),
+        "language" => language::check_of(kind),
+        "length_constraints" => length::check_of(kind),
+        "detectable_content" => content::check_of(kind),
+        "detectable_format" => format::check_of(kind),
+        "combination" => combination::check_of(kind),
+        "startend" => start_end::check_of(kind),
+        "change_case" => case::check_of(kind),
+        "punctuation" => punctuation::check_of(kind),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_has_its_check() {
+        for id in INSTRUCTION_IDS {
+            assert!(check_of(id).is_some(), "{id}");
+        }
+    }
+}

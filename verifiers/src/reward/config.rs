@@ -1,0 +1,43 @@
+//! The `[reward]` section of a run's config.
+
+use serde::{Deserialize, Serialize};
+
+use super::math::MathReward;
+
+/// `[reward]`: how verdicts become rewards.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RewardConfig {
+    /// Outcome reward of a score of 1.
+    pub correct: f32,
+    /// Outcome reward of a score of 0. Published recipes use 0 (Open-Reasoner-Zero) or -1 (DAPO).
+    pub wrong: f32,
+    /// Added to the reward where the format verifier passed. 0 leaves the format out.
+    pub format_bonus: f32,
+    /// True counts a completion in the wrong format as wrong, whatever it answers.
+    pub format_required: bool,
+    /// True judges a completion that the length limit cut by its verdict, like any other. With false its score counts
+    /// as 0, and `truncated` is its outcome reward.
+    pub judge_truncated: bool,
+    /// Outcome reward of a completion cut by the length limit, where `judge_truncated` is false.
+    pub truncated: f32,
+    /// `alpha` of the gate, the factor of the reward model's score: larger ranks more sharply. Qwen2.5-Math uses 0.5.
+    pub reward_model_scale: f32,
+    /// `[reward.math]`: the worth of maths verdicts that are neither equal nor not equal.
+    pub math: MathReward,
+}
+
+impl Default for RewardConfig {
+    fn default() -> Self {
+        Self {
+            correct: 1.0,
+            wrong: 0.0,
+            format_bonus: 0.0,
+            format_required: false,
+            judge_truncated: false,
+            truncated: 0.0,
+            reward_model_scale: 0.5,
+            math: MathReward::default(),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Rules for one Rust file: its header, its length, its lines, the order of its imports, and the names of its types.
+
+use std::collections::BTreeMap;
+
+use super::scan::{tokens, without_tests};
+use super::source_tree::SourceFile;
+
+/// Lines of a file at most.
+pub(super) const MOST_LINES: usize = 500;
+/// Columns of a line at most, comments included.
+pub(super) const MOST_COLUMNS: usize = 120;
+
+/// What breaks a rule in `file`, a sentence each.
+pub(super) fn broken_rules(file: &SourceFile) -> Vec<String> {
+    let path = &file.path;
+    let mut broken = Vec::new();
+    if !file.text.starts_with("//!") {
+        broken.push(format!("{path}:1: begin with `//!`: what the file does, and what it must not know"));
+    }
+    let num_lines = file.text.lines().count();
+    if num_lines > MOST_LINES {
+        broken.push(format!("{path}: {num_lines} lines, {MOST_LINES} at most: it is two files"));
+    }
+    for (index, line) in file.text.lines().enumerate() {
+        let columns = line.chars().count();
+        if columns > MOST_COLUMNS {
+            broken.push(format!("{path}:{}: {columns} columns, {MOST_COLUMNS} at most", index + 1));
+        }
+    }
+    broken.extend(imports_out_of_order(file));
+    broken
+}
+
+/// Imports in three groups with a blank line between: std, other crates, and this crate's own.
+fn imports_out_of_order(file: &SourceFile) -> Option<String> {
+    // Group and line of the import before, as long as nothing but imports stands between.
+    let mut before: Option<(u8, usize)> = None;
+    let mut is_open = false;
+    for (index, line) in file.text.lines().enumerate() {
+        if is_open {
+            is_open = !line.ends_with(';');
+            before = before.map(|(group, _)| (group, index));
+            continue;
+        }
+        let Some(path) = import(line) else {
+            before = before.filter(|_| line.is_empty());
+            continue;
+        };
+        let group = match path.split("::").next().unwrap_or_default() {
+            "std" | "core" | "alloc" => 0,
+            "crate" | "super" | "self" => 2,
+            _ => 1,
+        };
+        if let Some((earlier, last)) = before {
+            let is_apart = index > last + 1;
+            if group < earlier || is_apart != (group > earlier) {
+                return Some(format!(
+                    "{}:{}: imports stand in three groups, a blank line between: std; other crates; crate and super",
+                    file.path,
+                    index + 1
+                ));
+            }
+        }
+        is_open = !line.ends_with(';');
+        before = Some((group, index));
+    }
+    None
+}
+
+/// The path that a line of a top-level `use` begins with.
+fn import(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub(super) ")).unwrap_or(line);
+    line.strip_prefix("pub ").unwrap_or(line).strip_prefix("use ")
+}
+
+/// Types of one name in several files of a crate, a sentence each. Those of tests and of traits do not count.
+pub(super) fn twins(folder: &str, files: &[SourceFile]) -> Vec<String> {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let is_counted = |path: &str| {
+        let inner = path.strip_prefix(folder).filter(|inner| inner.starts_with('/'));
+        inner.is_some_and(|inner| inner.ends_with(".rs") && !inner.contains("/tests/") && !inner.ends_with("/tests.rs"))
+    };
+    for file in files.iter().filter(|file| is_counted(&file.path)) {
+        let (tokens, _) = without_tests(&tokens(&file.text));
+        let mut depth = 0_usize;
+        for pair in tokens.windows(2) {
+            match pair[0].text.as_str() {
+                "{" => depth += 1,
+                "}" => depth = depth.saturating_sub(1),
+                "struct" | "enum" | "trait" | "type" if depth == 0 => {
+                    places.entry(pair[1].text.clone()).or_default().push(format!("{}:{}", file.path, pair[1].line));
+                }
+                _ => {}
+            }
+        }
+    }
+    let twins = places.into_iter().filter(|(_, places)| places.len() > 1);
+    twins.map(|(name, places)| format!("{}: the type {name} stands for several things", places.join(", "))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken(text: &str) -> String {
+        broken_rules(&SourceFile { path: "a.rs".to_owned(), text: text.to_owned() }).join("\n")
+    }
+
+    #[test]
+    fn a_tidy_file_breaks_no_rule() {
+        let text = concat!(
+            "//! A noun.\n\nmod b;\n\nuse std::fmt;\n\npub use b::B;\n",
+            "use serde::{\n    Deserialize,\n    Serialize,\n};\n\nuse crate::x;\nuse super::y;\n"
+        );
+        assert_eq!(broken(text), "");
+    }
+
+    #[test]
+    fn each_rule_names_file_and_line() {
+        assert!(broken("use std::fmt;\n").contains("a.rs:1: begin with"));
+        assert!(broken(&format!("//! A\n{}\n", "x".repeat(121))).contains("a.rs:2: 121 columns"));
+        assert!(broken(&format!("//! A\n{}", "x\n".repeat(500))).contains("501 lines"));
+        for text in
+            ["use crate::x;\n\nuse std::fmt;\n", "use std::fmt;\nuse serde::S;\n", "use std::fmt;\n\nuse std::io;\n"]
+        {
+            assert!(broken(&format!("//! A\n{text}")).contains("three groups"), "{text}");
+        }
+    }
+
+    #[test]
+    fn twins_are_found_and_traits_own_types_are_not() {
+        let file = |path: &str, text: &str| SourceFile { path: format!("a/src/{path}"), text: text.to_owned() };
+        let found = twins(
+            "a/src",
+            &[
+                file("b.rs", "struct Row; trait T { type Report; } #[cfg(test)] mod tests { struct Item; }"),
+                file("c.rs", "enum Row { A } struct Report; struct Item;"),
+            ],
+        );
+        assert_eq!(found, ["a/src/b.rs:1, a/src/c.rs:1: the type Row stands for several things"]);
+    }
+}
