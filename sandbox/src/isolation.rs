@@ -4,10 +4,26 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 /// Level of isolation of programs; each level includes the ones before it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Isolation {
     /// No layer is asked for: for programs that are trusted.
     None,
@@ -22,16 +38,11 @@ pub enum Isolation {
 
 impl Isolation {
     /// Every level, the weakest first.
-    pub const ALL: [Self; 4] = [Self::None, Self::Filtered, Self::Standard, Self::Strict];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name in settings and on the command line.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Filtered => "filtered",
-            Self::Standard => "standard",
-            Self::Strict => "strict",
-        }
+        self.into()
     }
 }
 
@@ -45,7 +56,7 @@ impl FromStr for Isolation {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|level| level.as_str() == text);
+        let found = Self::ALL.iter().copied().find(|level| level.as_str() == text);
         found.ok_or_else(|| format!("no isolation is called {text:?}: give none, filtered, standard or strict"))
     }
 }
@@ -57,7 +68,7 @@ mod tests {
     #[test]
     fn levels_are_ordered_and_read_back() {
         assert!(Isolation::ALL.is_sorted());
-        for level in Isolation::ALL {
+        for level in Isolation::ALL.iter().copied() {
             assert_eq!(level.to_string().parse(), Ok(level));
             assert_eq!(serde_json::to_value(level).unwrap(), level.as_str());
         }

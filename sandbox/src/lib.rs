@@ -1,5 +1,28 @@
 //! Untrusted programs under limits: the code execution server.
 //!
+//! ```
+//! use sandbox::{Isolation, ServerConfig, serve};
+//! use sandbox_api::{Client, EngineKind, RunRequest, RunStatus};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Without `minimum_isolation` a machine that allows no namespaces is refused.
+//! let config = ServerConfig {
+//!     workers: 1,
+//!     default_engine: Some(EngineKind::Process),
+//!     minimum_isolation: Isolation::None,
+//!     ..ServerConfig::default()
+//! };
+//! let server = serve(config).await?;
+//! let client = Client::new(vec![server.url()])?;
+//! let request = RunRequest { code: "print(6 * 7)".to_owned(), ..RunRequest::default() };
+//! let report = client.run(&request).await?;
+//! assert_eq!((report.status, report.stdout.as_str()), (RunStatus::Ok, "42\n"));
+//! server.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A program is graded by what it printed or returned, compared outside of the process that ran it; expected values
 //! never enter that process. This crate knows nothing of tasks, rewards or models.
 //!

@@ -171,8 +171,8 @@ impl Metrics {
     /// Mean seconds that a request's programs ran; 0 before the first request.
     pub(crate) fn mean_program_seconds(&self) -> f64 {
         let of = |kind: EngineKind| self.program_seconds.with_label_values(&[kind.as_str()]);
-        let count: u64 = EngineKind::ALL.map(|kind| of(kind).get_sample_count()).iter().sum();
-        let seconds: f64 = EngineKind::ALL.map(|kind| of(kind).get_sample_sum()).iter().sum();
+        let count: u64 = EngineKind::ALL.iter().map(|kind| of(*kind).get_sample_count()).sum();
+        let seconds: f64 = EngineKind::ALL.iter().map(|kind| of(*kind).get_sample_sum()).sum();
         if count == 0 { 0.0 } else { seconds / count as f64 }
     }
 

@@ -24,7 +24,7 @@ fn request(code: &str, tests: Tests) -> GradeRequest {
 
 /// Grades each program by its test, on each engine; `is_right` says which verdicts may be.
 async fn judge(cases: &[(&str, &str)], limits: &Limits, is_right: impl Fn(GradeVerdict) -> bool) {
-    for engine in EngineKind::ALL {
+    for engine in EngineKind::ALL.iter().copied() {
         let Some((server, client)) = server(engine, 1).await else { continue };
         for (code, test) in cases {
             let tests = Tests::Asserts { setup: String::new(), tests: vec![(*test).to_owned()] };
@@ -124,7 +124,7 @@ async fn right_answers_pass_however_they_are_asked_for() {
 
 #[tokio::test]
 async fn what_a_function_returns_counts_as_output() {
-    for engine in EngineKind::ALL {
+    for engine in EngineKind::ALL.iter().copied() {
         let Some((server, client)) = server(engine, 1).await else { continue };
         let grade = async |code: &str| {
             let cases = vec![FunctionCase { args: json!([3]), expected: json!(3) }];
@@ -144,7 +144,7 @@ async fn what_a_function_returns_counts_as_output() {
 async fn a_checker_is_given_answers_that_can_be_read_or_none() {
     let deep = "def f():\n x = 1\n for _ in range(126): x = [x]\n return x";
     let key = "def f(): return {'$serde_json::private::Number': '5'}";
-    for engine in EngineKind::ALL {
+    for engine in EngineKind::ALL.iter().copied() {
         let Some((server, client)) = server(engine, 1).await else { continue };
         for code in [deep, key] {
             let cases = vec![FunctionCase { args: json!([]), expected: json!(5) }];

@@ -18,7 +18,7 @@ print(word)";
 /// A server of four workers for each engine that is set up.
 async fn servers() -> Vec<(EngineKind, ServerHandle, Client)> {
     let mut servers = Vec::new();
-    for engine in EngineKind::ALL {
+    for engine in EngineKind::ALL.iter().copied() {
         let config = ServerConfig {
             workers: 4,
             worker: Some(env!("CARGO_BIN_EXE_sandbox-worker").into()),

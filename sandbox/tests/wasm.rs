@@ -392,7 +392,7 @@ async fn one_gradings_time_is_printed() {
         ("asserts", asserts("def f(x): return x + 1", &["assert f(1) == 2"; 3])),
     ];
     for (name, wasm) in requests {
-        for engine in EngineKind::ALL {
+        for engine in EngineKind::ALL.iter().copied() {
             let request = GradeRequest { engine: Some(engine), ..wasm.clone() };
             let mut times = Vec::new();
             for _ in 0..40 {

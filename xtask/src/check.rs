@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::{handover, setup};
 
-/// What cargo is called with, in the order of what it costs.
+/// Arguments of cargo for each step, the cheapest first.
 const STEPS: [&[&str]; 6] = [
     &["fmt", "--all", "--check"],
     &["xtask", "tidy"],

@@ -15,7 +15,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::{prerequisites, third_party, wheels};
 
-/// What the component is made from, in the order in which the sandbox hashes it. The last four are one Python module.
+/// Files that the component is made from, in the order in which the sandbox hashes them. The last four are one Python
+/// module.
 const INPUTS: [&str; 6] = [
     "wasm/guest/packages.txt",
     "wasm/guest/world.wit",
@@ -25,14 +26,14 @@ const INPUTS: [&str; 6] = [
     "wasm/guest/guest.py",
 ];
 
-/// Where the inputs lie, seen from the workspace's root.
+/// Folder of the inputs, seen from the workspace's root.
 const SOURCES: &str = "sandbox/src/engine";
 
 /// Runs the tool from the folder that is its first argument, without the user's packages.
 const RUN_TOOL: &str = "import sys\nsys.path.insert(0, sys.argv.pop(1))\nimport componentize_py\n\
                         sys.argv[0] = 'componentize-py'\ncomponentize_py.script()";
 
-/// How a component of WebAssembly begins.
+/// First bytes of a WebAssembly component.
 const MAGIC: [u8; 8] = [0, b'a', b's', b'm', 0x0d, 0, 1, 0];
 
 /// Makes the component unless it is there.
@@ -153,7 +154,7 @@ fn make(folder: &Path, inputs: &[String]) -> Result<PathBuf> {
     Ok(component)
 }
 
-/// Whether the tool left a whole component: it ends with the sections that it began.
+/// Checks that the component is whole: its last section ends where the file ends.
 fn verify(component: &Path) -> Result<()> {
     let bytes = fs::read(component).with_context(|| format!("cannot read {}", component.display()))?;
     if !bytes.starts_with(&MAGIC) {
@@ -166,7 +167,7 @@ fn verify(component: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What follows a section whose size stands at the beginning of `bytes`, as LEB128.
+/// The bytes after a section whose size, in LEB128, stands at the beginning of `bytes`.
 fn section_end(bytes: &[u8]) -> Option<&[u8]> {
     let mut size = 0_usize;
     for (index, byte) in bytes.iter().take(5).enumerate() {

@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 
 use crate::{handover, setup};
 
-/// Where the runs of several seeds lie, each in a folder of its own.
+/// Folder of the runs of several seeds, one folder for each seed.
 const SEEDS_DIR: &str = "runs/demo-seeds";
 /// The trainer's exit code after Ctrl-C or SIGTERM.
 const INTERRUPTED: i32 = 130;
 const SUITES: [&str; 3] = ["maths", "code", "instruction"];
 
-/// What `cargo xtask demo` was asked for.
+/// Arguments of `cargo xtask demo`.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Demo {
     /// One run; the arguments go to `trainer recipe`.

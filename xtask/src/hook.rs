@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// What git runs; a failure keeps the commit from being made.
+/// The hook; git makes no commit where it fails.
 const HOOK: &str = "#!/bin/sh
 # Written by `cargo xtask hook`. `git commit --no-verify` does without.
 cargo fmt --all --check && cargo xtask tidy

@@ -15,7 +15,7 @@ const NEEDED: [&str; 4] =
 /// A libtorch that was looked at.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Found {
-    /// Its version with the build's tag, such as `2.11.0+cu130`; `None` where the folder does not say.
+    /// Version with the build's tag, such as `2.11.0+cu130`; `None` where the folder does not say.
     pub version: Option<String>,
 }
 

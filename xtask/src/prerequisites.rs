@@ -1,4 +1,4 @@
-//! What the machine must have before anything is fetched or built, each with the command that installs it.
+//! Programs that the machine must have before anything is fetched or built, each with the command that installs it.
 //!
 //! Checks only; installs nothing. A missing program is an error. Missing namespaces are a warning, because the code
 //! execution server may run on another machine.
@@ -70,7 +70,7 @@ fn second_word_as_version(text: &str) -> Option<(u32, u32)> {
     Some((major, minor))
 }
 
-/// Whether an NVIDIA driver is loaded.
+/// True where an NVIDIA driver is loaded.
 pub(crate) fn has_nvidia_gpu() -> bool {
     Path::new("/proc/driver/nvidia/version").exists() || Path::new("/dev/nvidiactl").exists()
 }

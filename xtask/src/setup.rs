@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::{cpython, libtorch, prerequisites, third_party};
 
-/// What a command needs beside the Rust toolchain.
+/// Needs of a command beside the Rust toolchain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Needs {
     /// libtorch, to link and run what computes with tensors.

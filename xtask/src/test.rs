@@ -63,7 +63,7 @@ fn metadata(root: &Path) -> Result<Value> {
     serde_json::from_slice(&output.stdout).context("what cargo metadata printed")
 }
 
-/// Whether `package` is `wanted`, depends on it, or on a crate of the workspace that does; its tests too.
+/// True where `package` or its tests are, or depend on, `wanted`, directly or by way of crates of the workspace.
 fn reaches(metadata: &Value, package: &str, wanted: &str) -> bool {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let (mut open, mut seen) = (vec![package.to_owned()], BTreeSet::new());

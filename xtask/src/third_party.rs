@@ -125,7 +125,7 @@ pub(crate) fn lock(folder: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// How many files of `site` were checked, or why it must be fetched (again).
+/// Number of files of `site` that were checked, or the reason to fetch it (again).
 fn state(site: &Path, variant: Variant) -> Result<usize> {
     let stamp = match fs::read_to_string(stamp_of(site)) {
         Ok(stamp) => stamp,

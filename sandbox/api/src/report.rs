@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 /// Characters of a reason, at most.
 const REASON_CHARS: usize = 300;
 
 /// The verdict on a submission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum GradeVerdict {
     /// Every case passed.
     Passed,
@@ -31,29 +33,11 @@ pub enum GradeVerdict {
 
 impl GradeVerdict {
     /// All verdicts, in the order of the variants.
-    pub const ALL: [GradeVerdict; 8] = [
-        GradeVerdict::Passed,
-        GradeVerdict::WrongAnswer,
-        GradeVerdict::RuntimeError,
-        GradeVerdict::TimeLimit,
-        GradeVerdict::MemoryLimit,
-        GradeVerdict::OutputLimit,
-        GradeVerdict::ProcessLimit,
-        GradeVerdict::NoCode,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name used in JSON and metrics.
     pub fn as_str(self) -> &'static str {
-        match self {
-            GradeVerdict::Passed => "passed",
-            GradeVerdict::WrongAnswer => "wrong_answer",
-            GradeVerdict::RuntimeError => "runtime_error",
-            GradeVerdict::TimeLimit => "time_limit",
-            GradeVerdict::MemoryLimit => "memory_limit",
-            GradeVerdict::OutputLimit => "output_limit",
-            GradeVerdict::ProcessLimit => "process_limit",
-            GradeVerdict::NoCode => "no_code",
-        }
+        self.into()
     }
 }
 
@@ -73,8 +57,9 @@ pub struct GradeReport {
 }
 
 /// The way in which a program ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum RunStatus {
     /// The program ended by itself with status 0.
     Ok,
@@ -93,14 +78,7 @@ pub enum RunStatus {
 impl RunStatus {
     /// The name used in JSON.
     pub fn as_str(self) -> &'static str {
-        match self {
-            RunStatus::Ok => "ok",
-            RunStatus::RuntimeError => "runtime_error",
-            RunStatus::TimeLimit => "time_limit",
-            RunStatus::MemoryLimit => "memory_limit",
-            RunStatus::OutputLimit => "output_limit",
-            RunStatus::ProcessLimit => "process_limit",
-        }
+        self.into()
     }
 }
 

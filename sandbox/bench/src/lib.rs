@@ -1,6 +1,18 @@
 //! Measures the code execution server: [`bench()`] its speed, [`soak`] that it holds under load and while workers are
 //! killed.
 //!
+//! ```
+//! use sandbox_bench::{SoakOptions, soak};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let options = SoakOptions { programs: 20, clients: 2, workers: 1, kill_seconds: 0.0, ..SoakOptions::default() };
+//! let report = soak(options, |_| {}).await?;
+//! assert_eq!((report.answered, report.num_wrong), (20, 0));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! [`bench()`] times the engines through their server, beside other ways to run a Python program on this machine. In
 //! one run all take turns, each for some programs on end: so a busy machine slows them alike, and none finds the caches
 //! as another left them. The ratios are what counts.
@@ -126,7 +138,7 @@ async fn subjects(
     missing: &mut Vec<Missing>,
 ) -> Result<Vec<Subject>, BenchError> {
     let mut subjects = Vec::new();
-    for engine in EngineKind::ALL {
+    for engine in EngineKind::ALL.iter().copied() {
         match Subject::start(engine, workers, options.python.clone()).await {
             Ok(subject) => subjects.push(subject),
             Err(error) => missing.push(Missing { name: engine.to_string(), reason: error.to_string() }),

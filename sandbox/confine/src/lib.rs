@@ -1,5 +1,18 @@
 //! The layers of isolation of the process engine's programs, and the copies of the interpreter that put them up.
 //!
+//! ```
+//! use confine::{Layer, Part, ProcessLimits, Report};
+//!
+//! // The server asks for a candidate, whose limits it knows before the program.
+//! let limits = ProcessLimits { cpu_seconds: 10, processes: 32, file_bytes: 1 << 20, address_space: None };
+//! let request = Part::Candidate(limits).to_bytes();
+//! assert!(!request.is_empty());
+//!
+//! // A report says which layers are up; before a candidate's report has come, none is known to be.
+//! let report = Report::default();
+//! assert!(Layer::ALL.iter().all(|layer| !report.is_up(*layer)));
+//! ```
+//!
 //! Both ends use this crate. The server takes from it what passes between them: it sends a [`Part`], and a candidate
 //! answers with its [`Report`]. The interpreter loads it as a shared library, which the sandbox's build script makes of
 //! it, and calls `interface`. The `zygote` takes the server's requests and has a `copy` made for each. The copy puts up

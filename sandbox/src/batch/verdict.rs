@@ -16,7 +16,7 @@ pub enum LineVerdict {
 impl LineVerdict {
     /// All verdicts, in the order in which a table lists them.
     pub fn all() -> impl Iterator<Item = Self> {
-        GradeVerdict::ALL.into_iter().map(Self::Graded).chain([Self::SandboxError])
+        GradeVerdict::ALL.iter().copied().map(Self::Graded).chain([Self::SandboxError])
     }
 
     /// The name in JSON.

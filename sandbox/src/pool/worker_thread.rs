@@ -46,7 +46,7 @@ impl WorkerThread {
             lock(&self.shared.slots[self.index]).busy = None;
             ticket.work.reply(kind, result);
         }
-        EngineKind::ALL.into_iter().for_each(|kind| self.lose_worker(kind));
+        EngineKind::ALL.iter().for_each(|kind| self.lose_worker(*kind));
     }
 
     fn attempt(&mut self, kind: EngineKind, ticket: &mut Ticket) -> Result<(), SandboxError> {

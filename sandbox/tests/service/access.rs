@@ -82,7 +82,7 @@ async fn every_address_may_be_listened_on_by_who_says_so() {
 #[tokio::test]
 async fn the_server_does_not_start_below_the_isolation_asked_for() {
     let found = tokio::task::spawn_blocking(sandbox::doctor).await.unwrap().level();
-    for minimum in Isolation::ALL {
+    for minimum in Isolation::ALL.iter().copied() {
         let config = ServerConfig { workers: 1, minimum_isolation: minimum, ..ServerConfig::default() };
         match serve(config).await {
             Ok(server) => {

@@ -90,7 +90,7 @@ const COPIERS: [(&str, &str, &str, i32); 3] = [
 
 #[tokio::test]
 async fn files_go_in_and_come_out() {
-    for engine in EngineKind::ALL {
+    for engine in EngineKind::ALL.iter().copied() {
         let Some((server, _)) = server(engine, 1).await else { continue };
         let url = format!("{}/run_code", server.url());
         for (language, code, written, exit) in COPIERS {

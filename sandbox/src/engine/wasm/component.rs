@@ -76,7 +76,7 @@ impl Component {
     /// before; other processes wait meanwhile.
     ///
     /// # Errors
-    /// What went wrong, with the file's name.
+    /// The file that cannot be read, written, compiled or loaded, with the reason.
     pub(crate) fn load(&self, engine: &Engine) -> Result<(Compiled, File), String> {
         let problem = |what: &str, path: &Path, error: &dyn std::fmt::Display| {
             format!("{}: cannot {what}: {error}", path.display())

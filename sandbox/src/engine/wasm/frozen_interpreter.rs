@@ -46,7 +46,7 @@ impl FrozenInterpreter {
     /// Loads the component; compiles it first if that was never done on this machine.
     ///
     /// # Errors
-    /// What went wrong.
+    /// The reason why the component cannot be loaded.
     pub(super) fn load(component: &Component) -> Result<Self, String> {
         let broken = |error: wasmtime::Error| format!("{error:#}");
         let memories = Arc::new(Memories::default());

@@ -11,7 +11,7 @@ pub(super) type NodeId = u64;
 /// The folder that all absolute paths begin with.
 pub(super) const ROOT: NodeId = 0;
 
-/// What a node holds, by its kind.
+/// The content of a node, by its kind.
 #[derive(Debug)]
 pub(super) enum Content {
     File(Vec<u8>),

@@ -7,7 +7,7 @@ pub(super) const NAME_BYTES: u64 = 512;
 /// Handles that may be open at one time.
 pub(super) const MAX_OPEN: usize = 1024;
 
-/// What is left of the limits.
+/// The part of the limits that is not used up.
 #[derive(Debug)]
 pub(super) struct Quota {
     bytes_left: u64,
