@@ -1,4 +1,4 @@
-//! Measures the code execution server: [`bench()`] its speed, [`soak`] that it holds under load and while workers are
+//! Measures the code execution server: [`bench()`] its speed, [`soak()`] that it holds under load and while workers are
 //! killed.
 //!
 //! ```

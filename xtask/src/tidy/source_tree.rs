@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// Folders of what is built, brought or written by runs.
-const NOT_OURS: [&str; 5] = ["target", "third_party", "runs", "node_modules", "__pycache__"];
+pub(super) const NOT_OURS: [&str; 5] = ["target", "third_party", "runs", "node_modules", "__pycache__"];
 
 /// A text file of the project.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ pub(super) const NAME_BYTES: u64 = 512;
 /// Handles that may be open at one time.
 pub(super) const MAX_OPEN: usize = 1024;
 
-/// The part of the limits that is not used up.
+/// The account of one tree: bytes that are left, and handles that are open.
 #[derive(Debug)]
 pub(super) struct Quota {
     bytes_left: u64,
