@@ -9,7 +9,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// What the library is called in the workspace, and the profile that it is built with.
+/// Name of the library's package, and of the profile that it is built with.
 const PACKAGE: &str = "confine";
 
 fn main() -> Result<(), Box<dyn Error>> {

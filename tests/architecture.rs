@@ -44,7 +44,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("xtask", &[]),
 ];
 
-/// What a crate's tests, examples and benches may import besides.
+/// Imports that a crate's tests, examples and benches may have besides.
 const ALLOWED_FOR_TESTS: [(&str, &[&str]); 1] = [("math-verifier", &["random"])];
 
 /// Crates that may depend on libtorch.
@@ -110,7 +110,7 @@ fn the_trainer_grades_through_the_verifiers() {
     assert!(graders.is_empty(), "these grade programs past the verifiers: {graders:?}");
 }
 
-/// What breaks a rule, one sentence each.
+/// Broken rules, a sentence each.
 fn broken_rules(dependencies: &[Dependency]) -> Vec<String> {
     let mut broken = Vec::new();
     for Dependency { importer, imported, is_for_tests, manifest } in dependencies {

@@ -26,8 +26,8 @@ mod order;
 mod philox;
 mod sample;
 
-pub use key::Key;
-pub use keyed::KeyedRng;
-pub use mix::fnv1a;
-pub use order::shuffled_places;
-pub use sample::{SampleAddress, SampleNumbers};
+pub use self::key::Key;
+pub use self::keyed::KeyedRng;
+pub use self::mix::fnv1a;
+pub use self::order::shuffled_places;
+pub use self::sample::{SampleAddress, SampleNumbers};

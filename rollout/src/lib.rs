@@ -53,8 +53,8 @@ mod sampler;
 mod sequence;
 mod stop;
 
-pub use completion::{Completion, FinishReason, GenerationStats, RolloutRequest};
-pub use engine::generate;
-pub use error::RolloutError;
-pub use params::{EngineOptions, SamplingParams};
-pub use sampler::{SampledToken, Sampler};
+pub use self::completion::{Completion, FinishReason, GenerationStats, RolloutRequest};
+pub use self::engine::generate;
+pub use self::error::RolloutError;
+pub use self::params::{EngineOptions, SamplingParams};
+pub use self::sampler::{SampledToken, Sampler};

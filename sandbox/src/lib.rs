@@ -44,10 +44,10 @@ mod metrics;
 mod pool;
 mod server;
 
-pub use batch::{BatchError, BatchOptions, LineVerdict, Tasks, VerdictLine, grade_solutions};
-pub use config::{CommandLanguage, ServerConfig};
-pub use engine::run_worker_if_asked;
-pub use error::SandboxError;
-pub use isolation::Isolation;
-pub use layers::{LayerReport, doctor};
-pub use server::{ServerHandle, serve};
+pub use self::batch::{BatchError, BatchOptions, LineVerdict, Tasks, VerdictLine, grade_solutions};
+pub use self::config::{CommandLanguage, ServerConfig};
+pub use self::engine::run_worker_if_asked;
+pub use self::error::SandboxError;
+pub use self::isolation::Isolation;
+pub use self::layers::{LayerReport, doctor};
+pub use self::server::{ServerHandle, serve};

@@ -88,8 +88,12 @@ async fn grade(client: &Client, request: &GradeRequest, place: &str) -> (GradeVe
     let report = client.grade(request).await.unwrap_or_else(|error| panic!("{place}: {error}"));
     let engine = request.engine.unwrap();
     let mut ordinary = self::request(engine, "print(int(input()) + 1)", stdio("41", "42"));
-    (ordinary.limits.wall_seconds, ordinary.limits.cpu_seconds) = (60.0, 60.0);
-    let next = client.grade(&ordinary).await.unwrap_or_else(|error| panic!("after {place}: {error}"));
+    let mut next = client.grade(&ordinary).await.unwrap_or_else(|error| panic!("after {place}: {error}"));
+    if next.verdict == GradeVerdict::TimeLimit {
+        eprintln!("after {place} an ordinary program was late: the machine is busy, or something is left");
+        (ordinary.limits.wall_seconds, ordinary.limits.cpu_seconds) = (60.0, 60.0);
+        next = client.grade(&ordinary).await.unwrap_or_else(|error| panic!("after {place}: {error}"));
+    }
     assert_eq!(next.verdict, GradeVerdict::Passed, "after {place}: {next:?}");
     (report.verdict, report.num_passed, report.reason)
 }

@@ -4,12 +4,7 @@
 use sandbox_api::{EngineKind, FunctionCase, GradeRequest, GradeVerdict, Language, Limits, Tests};
 use serde_json::json;
 
-use crate::support::server;
-
-/// Limits with time to spare: a busy machine changes no verdict.
-fn patient_limits() -> Limits {
-    Limits { wall_seconds: 60.0, cpu_seconds: 60.0, ..Limits::default() }
-}
+use crate::support::{patient_limits, server};
 
 fn request(code: &str, tests: Tests) -> GradeRequest {
     GradeRequest {
@@ -126,16 +121,18 @@ async fn right_answers_pass_however_they_are_asked_for() {
 async fn what_a_function_returns_counts_as_output() {
     for engine in EngineKind::ALL.iter().copied() {
         let Some((server, client)) = server(engine, 1).await else { continue };
-        let grade = async |code: &str| {
+        let grade = async |code: &str, output_bytes: u64| {
             let cases = vec![FunctionCase { args: json!([3]), expected: json!(3) }];
             let mut request = request(code, Tests::Function { entry_point: "f".to_owned(), cases });
-            request.limits.output_bytes = 10_000;
+            request.limits.output_bytes = output_bytes;
             client.grade(&request).await.unwrap().verdict
         };
-        assert_eq!(grade("def f(x): return 'a' * 20_000").await, GradeVerdict::OutputLimit, "{engine}");
-        assert_eq!(grade("def f(x): return [0] * 10_000").await, GradeVerdict::OutputLimit, "{engine}");
+        let default = Limits::default().output_bytes;
+        assert_eq!(grade("def f(x): return 'a' * 2_000_000", default).await, GradeVerdict::OutputLimit, "{engine}");
+        assert_eq!(grade("def f(x): return 'a' * 20_000", 10_000).await, GradeVerdict::OutputLimit, "{engine}");
+        assert_eq!(grade("def f(x): return [0] * 10_000", 10_000).await, GradeVerdict::OutputLimit, "{engine}");
         let main = "def f(x): return x\nif __name__ == '__main__':\n import sys\n sys.exit(input())";
-        assert_eq!(grade(main).await, GradeVerdict::Passed, "{engine}: what is for a program alone is not run");
+        assert_eq!(grade(main, default).await, GradeVerdict::Passed, "{engine}: what is for programs alone is not run");
         server.shutdown().await;
     }
 }

@@ -4,21 +4,17 @@ use std::time::Duration;
 
 use sandbox::{Isolation, ServerConfig, ServerHandle, doctor, serve};
 use sandbox_api::{
-    Client, FunctionCase, GradeReport, GradeRequest, GradeVerdict, Language, Limits, RunRequest, RunStatus, StdioCase,
-    Tests,
+    Client, FunctionCase, GradeReport, GradeRequest, GradeVerdict, Language, RunRequest, RunStatus, StdioCase, Tests,
 };
 use serde_json::json;
+
+use crate::support::patient_limits;
 
 async fn server() -> (ServerHandle, Client) {
     let config = ServerConfig { workers: 2, ..ServerConfig::default() };
     let handle = serve(config).await.expect("the server starts");
     let client = Client::new(vec![handle.url()]).unwrap();
     (handle, client)
-}
-
-/// Limits with time to spare: a busy machine changes no verdict.
-fn patient_limits() -> Limits {
-    Limits { wall_seconds: 60.0, cpu_seconds: 60.0, ..Limits::default() }
 }
 
 fn request(code: &str, tests: Tests) -> GradeRequest {

@@ -11,16 +11,16 @@ use sandbox_api::{
 };
 use serde_json::json;
 
-use crate::support::server;
+use crate::support::{patient_limits, server};
 
-/// Limits with time to spare: a busy machine changes no verdict.
-fn patient_limits() -> Limits {
-    Limits { wall_seconds: 60.0, cpu_seconds: 60.0, ..quick_limits() }
+/// Small limits on memory and output, and time to spare.
+fn small_limits() -> Limits {
+    Limits { memory_bytes: 128 << 20, output_bytes: 100_000, ..patient_limits() }
 }
 
 /// Limits for programs that reach the limit of time.
 fn quick_limits() -> Limits {
-    Limits { wall_seconds: 4.0, cpu_seconds: 4.0, memory_bytes: 128 << 20, output_bytes: 100_000, ..Limits::default() }
+    Limits { wall_seconds: 4.0, cpu_seconds: 4.0, ..small_limits() }
 }
 
 fn request(code: &str, tests: Tests) -> GradeRequest {
@@ -29,7 +29,7 @@ fn request(code: &str, tests: Tests) -> GradeRequest {
         language: Language::Python,
         engine: Some(EngineKind::Wasm),
         tests,
-        limits: patient_limits(),
+        limits: small_limits(),
         stop_at_first_failure: true,
     }
 }
@@ -45,7 +45,7 @@ fn asserts(code: &str, tests: &[&str]) -> GradeRequest {
 
 async fn run(client: &Client, code: &str) -> RunReport {
     let engine = Some(EngineKind::Wasm);
-    let request = RunRequest { code: code.to_owned(), engine, limits: patient_limits(), ..RunRequest::default() };
+    let request = RunRequest { code: code.to_owned(), engine, limits: small_limits(), ..RunRequest::default() };
     client.run(&request).await.expect("the sandbox answers")
 }
 

@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: the binary, small data, and configurations that run in seconds.
+//! Shared by the end-to-end tests: the binary, small data, and configurations that run in seconds.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

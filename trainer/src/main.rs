@@ -38,13 +38,14 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use cli::{Cli, Command, TrainingRunArgs};
-use config::{Source, load};
-use failure::{Usage, exit_code};
-use interrupt::Interrupt;
-use open_run::Entry;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use self::cli::{Cli, Command, TrainingRunArgs};
+use self::config::{Source, load};
+use self::failure::{Usage, exit_code};
+use self::interrupt::Interrupt;
+use self::open_run::Entry;
 
 fn main() -> ExitCode {
     sandbox::run_worker_if_asked();

@@ -34,7 +34,7 @@ Commands:
                         goes on where it was interrupted
   test [ARGUMENTS]      setup, then cargo test --workspace [ARGUMENTS]; with -p CRATE that crate's tests alone, and
                         nothing is brought that it does not need
-  check                 setup, then all that a change must pass: formatting, tidy, lints, documentation, licences
+  check                 all that a change must pass: formatting and tidy, then setup, lints, documentation, licences
                         (where cargo-deny is installed), tests
   tidy                  the rules of docs/STYLE.md that a machine can look at; a test runs it too
   hook                  have git look at formatting and tidiness before each commit

@@ -48,7 +48,7 @@ pub(crate) fn check() -> Result<()> {
 /// Checks that pip is there and new enough.
 ///
 /// # Errors
-/// How to install or renew it.
+/// The command that installs or renews it.
 pub(crate) fn check_pip() -> Result<()> {
     let version = output_of("python3", &["-m", "pip", "--version"])
         .context("pip is missing (python3 -m pip): apt-get install python3-pip")?;

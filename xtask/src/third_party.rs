@@ -41,7 +41,7 @@ const CUDA_PACKAGES: [&str; 13] = [
     "nvidia-nvtx==13.0.85",
 ];
 
-/// Which libraries come with libtorch.
+/// The libraries that come with libtorch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Variant {
     Cpu,

@@ -10,7 +10,7 @@ mod neutral;
 mod rope;
 mod write;
 
-pub use architecture::Architecture;
-pub(crate) use json::token_ids;
-pub use model::ModelConfig;
-pub use rope::RopeScaling;
+pub use self::architecture::Architecture;
+pub(crate) use self::json::token_ids;
+pub use self::model::ModelConfig;
+pub use self::rope::RopeScaling;

@@ -8,13 +8,13 @@ pub(crate) mod process;
 pub(crate) mod wasm;
 mod wire;
 
-pub(crate) use job::{AssertResult, Exchange, Job, Judged, Judgement, Outcome, RunEnd};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
-pub(crate) use process::{Prepared, ProcessEngine, ProcessWorker, Ready, compile_limits};
 use sandbox_api::{EngineKind, Language, Limits};
-pub use wasm::run_worker_if_asked;
 
+pub(crate) use self::job::{AssertResult, Exchange, Job, Judged, Judgement, Outcome, RunEnd};
+pub(crate) use self::process::{Prepared, ProcessEngine, ProcessWorker, Ready, compile_limits};
+pub use self::wasm::run_worker_if_asked;
 use crate::{SandboxError, ServerConfig};
 
 /// Starts workers of every engine that this server has.

@@ -5,10 +5,10 @@
 
 mod asserts;
 mod case;
+mod case_helper;
 mod case_queue;
 mod checker;
 mod failure;
-mod helper;
 mod outcome;
 mod program;
 mod run;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sandbox_api::{EngineKind, GradeReport, GradeRequest, GradeVerdict};
 
+use super::case_helper::CaseHelper;
 use super::case_queue::CaseQueue;
-use super::helper::CaseHelper;
 use super::program::{PreparedProgram, Program};
 use super::tally::Tally;
 use crate::SandboxError;

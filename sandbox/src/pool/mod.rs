@@ -22,7 +22,7 @@ use self::pending::CancelOnDrop;
 pub(crate) use self::pending::Pending;
 use self::queue::Pushed;
 use self::shared::Shared;
-use self::ticket::{Submission, Ticket};
+use self::ticket::{QueuedRequest, Ticket};
 pub(crate) use self::work::{OfferWork, QueuedWork, Served, ServedResult, Work, catch_panic};
 use self::worker_thread::WorkerThread;
 use crate::SandboxError;
@@ -83,8 +83,8 @@ impl Pool {
             return Err(SandboxError::DeadlinePassed);
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let (submission, served) = Submission::new(request);
-        let ticket = Ticket { id, deadline, queued: Some(queued), work: Box::new(submission) };
+        let (queued_request, served) = QueuedRequest::new(request);
+        let ticket = Ticket { id, deadline, queued: Some(queued), work: Box::new(queued_request) };
         match self.shared.queue.push(client, id, ticket) {
             Pushed::Waits => {}
             // Its caller sees the channel closed.

@@ -1,4 +1,4 @@
-//! What the worker threads and their callers share: the queue, the counts, and which process serves which ticket.
+//! State that worker threads and their callers share: the queue, the counts, and which process serves which ticket.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use super::ticket::Ticket;
 use crate::lock::lock;
 use crate::metrics::Metrics;
 
-/// How long an abandoned request may run on before its worker is killed: most programs end sooner, and a new worker
+/// Time that an abandoned request may run on before its worker is killed: most programs end sooner, and a new worker
 /// costs more than they do.
 const ABANDONED: Duration = Duration::from_millis(250);
 
@@ -69,13 +69,13 @@ impl Shared {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 tokio::time::sleep(ABANDONED).await;
-                shared.kill_server_of(id);
+                shared.kill_worker_of(id);
             });
         }
     }
 
     /// Kills the worker process that serves a ticket; its thread replaces it.
-    fn kill_server_of(&self, id: u64) {
+    fn kill_worker_of(&self, id: u64) {
         for slot in &self.slots {
             let slot = lock(slot);
             if let Some((busy, kind)) = slot.busy

@@ -20,20 +20,20 @@ pub(super) struct Ticket {
 }
 
 /// A request in the queue, whose caller waits at the other end of a channel.
-pub(super) struct Submission<W: Work> {
+pub(super) struct QueuedRequest<W: Work> {
     request: Arc<W>,
     report: Option<W::Report>,
     reply: oneshot::Sender<ServedResult<W::Report>>,
 }
 
-impl<W: Work> Submission<W> {
+impl<W: Work> QueuedRequest<W> {
     pub(super) fn new(request: W) -> (Self, oneshot::Receiver<ServedResult<W::Report>>) {
         let (reply, receiver) = oneshot::channel();
         (Self { request: Arc::new(request), report: None, reply }, receiver)
     }
 }
 
-impl<W: Work> QueuedWork for Submission<W> {
+impl<W: Work> QueuedWork for QueuedRequest<W> {
     fn engine(&self) -> Option<EngineKind> {
         self.request.engine()
     }

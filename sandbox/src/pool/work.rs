@@ -1,4 +1,4 @@
-//! What a worker thread can be given, whatever it is. Knows nothing of queues, of HTTP or of how programs are graded.
+//! Work for a worker thread, of whatever kind. Knows nothing of HTTP, nor of how programs are graded.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub(crate) struct Served<R> {
     pub engine: EngineKind,
 }
 
-/// What a caller waits for.
+/// The result that a caller waits for.
 pub(crate) type ServedResult<R> = Result<Served<R>, SandboxError>;
 
 /// Calls `work`; a panic becomes the loss of the worker.

@@ -15,13 +15,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::App;
 use axum::serve::ListenerExt;
 use sandbox_api::Secret;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use self::app::App;
 use crate::engine::Engines;
 use crate::metrics::Metrics;
 use crate::pool::Pool;

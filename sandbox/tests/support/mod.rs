@@ -1,9 +1,14 @@
-//! What the tests share: a server on a given engine, and a process of its own for a test that counts processes.
+//! Shared by the tests: a server on a given engine, patient limits, and a process alone for a test that counts them.
 
 use std::process::Command;
 
 use sandbox::{SandboxError, ServerConfig, ServerHandle, serve};
-use sandbox_api::{Client, EngineKind};
+use sandbox_api::{Client, EngineKind, Limits};
+
+/// Limits with time to spare: a busy machine changes no verdict.
+pub(crate) fn patient_limits() -> Limits {
+    Limits { wall_seconds: 60.0, cpu_seconds: 60.0, ..Limits::default() }
+}
 
 /// A server whose programs run on `engine`, and a client of it; `None` where the wasm engine is not set up.
 pub(crate) async fn server(engine: EngineKind, workers: usize) -> Option<(ServerHandle, Client)> {
@@ -40,5 +45,6 @@ pub(crate) fn is_alone(name: &str) -> bool {
     let output = output.expect("this program starts once more");
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("1 passed"), "{name} in a process of its own:\n{said}");
+    eprint!("{said}");
     false
 }

@@ -33,4 +33,4 @@ pub mod names;
 pub mod rollouts;
 pub mod run_folder;
 
-pub use error::RecordError;
+pub use self::error::RecordError;

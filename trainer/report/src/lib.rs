@@ -37,10 +37,11 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use html::escape;
 use record::atomic;
 use record::run_folder::RunFolder;
-use run_data::RunData;
+
+use self::html::escape;
+use self::run_data::RunData;
 
 /// Writes `run/report.html` and returns its path. `run` is the folder of one training run, or of a recipe whose
 /// sub-folders are training runs; a recipe gets one section for each.

@@ -9,11 +9,10 @@ mod sandbox;
 mod sections;
 mod supervised;
 
-pub(crate) use file::{Source, load};
-pub(crate) use preference::RewardModelRun;
-pub(crate) use recipe::{RecipeConfig, SummaryColumns};
-pub(crate) use reinforce::{ReinforceRun, UpdateSection};
-pub(crate) use sections::{EvalDataset, EvalSection, PromptSection, RunSection};
-pub(crate) use supervised::SupervisedRun;
-
+pub(crate) use self::file::{Source, load};
+pub(crate) use self::preference::RewardModelRun;
+pub(crate) use self::recipe::{RecipeConfig, SummaryColumns};
+pub(crate) use self::reinforce::{ReinforceRun, UpdateSection};
 pub(crate) use self::sandbox::SandboxSection;
+pub(crate) use self::sections::{EvalDataset, EvalSection, PromptSection, RunSection};
+pub(crate) use self::supervised::SupervisedRun;

@@ -17,5 +17,5 @@ mod change;
 mod evaluation;
 mod proportion;
 
-pub use change::Change;
-pub use evaluation::{EvalRecord, EvalSample, EvalSummary, NothingJudged, TaskResult};
+pub use self::change::Change;
+pub use self::evaluation::{EvalRecord, EvalSample, EvalSummary, NothingJudged, TaskResult};

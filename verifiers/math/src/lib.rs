@@ -30,7 +30,7 @@ mod unreadable;
 mod verdict;
 mod verification;
 
-pub use config::{MathConfig, MathPolicy};
-pub use extraction::{Extraction, ExtractionConfig, ExtractionRule, extract, extract_gold};
-pub use verdict::{MathVerdict, MathVerdictKind, Stage};
-pub use verification::verify;
+pub use self::config::{MathConfig, MathPolicy};
+pub use self::extraction::{Extraction, ExtractionConfig, ExtractionRule, extract, extract_gold};
+pub use self::verdict::{MathVerdict, MathVerdictKind, Stage};
+pub use self::verification::verify;

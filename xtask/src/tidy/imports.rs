@@ -1,8 +1,9 @@
-//! What the files of a crate import from each other, and the circles among them.
+//! Imports among the files of a crate, and the circles that they close.
 //!
 //! A name is followed through `use` declarations to the file that defines it: a `mod.rs` that only declares and
 //! re-exports stands in no circle. Method calls are not followed, as their paths do not stand in the source.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::scan::{Token, tokens, without_tests};
@@ -18,10 +19,19 @@ type ModulePath = Vec<String>;
 struct Module {
     file: String,
     children: BTreeSet<String>,
+    /// Modules that are written out in the file.
+    inline: BTreeSet<String>,
     /// Names bound by `use`, with the paths they stand for.
     bindings: BTreeMap<String, Vec<String>>,
     /// Paths that the file uses other than to re-export them.
-    used: Vec<Vec<String>>,
+    used: Vec<UsedPath>,
+}
+
+/// A path in a file.
+struct UsedPath {
+    words: Vec<String>,
+    /// True where the path is called, so that its last word is a function also where a module has that name.
+    is_call: bool,
 }
 
 /// Files that import each other, in the order of their paths, for each circle of the crate in `folder` (`policy/src`).
@@ -59,7 +69,7 @@ fn reachable<'a>(from: &'a String, edges: &'a BTreeMap<String, BTreeSet<String>>
 fn edges(modules: &BTreeMap<ModulePath, Module>) -> BTreeMap<String, BTreeSet<String>> {
     let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (path, module) in modules {
-        let definers = module.used.iter().filter_map(|used| definer(modules, path, used, 0));
+        let definers = module.used.iter().filter_map(|used| definer(modules, path, &used.words, used.is_call, 0));
         let files = definers.map(|definer| modules[&definer].file.clone());
         edges.entry(module.file.clone()).or_default().extend(files.filter(|file| *file != module.file));
     }
@@ -71,6 +81,7 @@ fn definer(
     modules: &BTreeMap<ModulePath, Module>,
     from: &[String],
     path: &[String],
+    is_call: bool,
     num_reexports: usize,
 ) -> Option<ModulePath> {
     let first = path.first()?;
@@ -79,18 +90,19 @@ fn definer(
         "self" => (from.to_vec(), &path[1..]),
         "super" => (from[..from.len().checked_sub(1)?].to_vec(), &path[1..]),
         name if modules[from].children.contains(name) => (from.to_vec(), path),
+        name if modules[from].inline.contains(name) => return Some(from.to_vec()),
         name => {
             let bound = modules[from].bindings.get(name).filter(|bound| bound.first() != Some(first))?;
             let whole = [bound.as_slice(), &path[1..]].concat();
             return (num_reexports < MOST_REEXPORTS)
-                .then(|| definer(modules, from, &whole, num_reexports + 1))
+                .then(|| definer(modules, from, &whole, is_call, num_reexports + 1))
                 .flatten();
         }
     };
     while let Some(next) = rest.first() {
         if next == "super" {
             at.pop()?;
-        } else if modules.get(&at)?.children.contains(next) {
+        } else if modules.get(&at)?.children.contains(next) && !(is_call && rest.len() == 1) {
             at.push(next.clone());
         } else {
             let module = modules.get(&at)?;
@@ -98,7 +110,7 @@ fn definer(
             return match reexported {
                 Some(bound) if num_reexports < MOST_REEXPORTS => {
                     let bound = bound.clone();
-                    definer(modules, &at, &bound, num_reexports + 1)
+                    definer(modules, &at, &bound, is_call, num_reexports + 1)
                 }
                 _ => Some(at),
             };
@@ -108,6 +120,20 @@ fn definer(
     None
 }
 
+impl Module {
+    fn new(file: String) -> Self {
+        let (children, inline, bindings) = Default::default();
+        Self { file, children, inline, bindings, used: Vec::new() }
+    }
+
+    fn extend(&mut self, other: Self) {
+        self.children.extend(other.children);
+        self.inline.extend(other.inline);
+        self.bindings.extend(other.bindings);
+        self.used.extend(other.used);
+    }
+}
+
 fn modules(folder: &str, files: &[SourceFile]) -> BTreeMap<ModulePath, Module> {
     let mut modules = BTreeMap::new();
     let mut tests: Vec<ModulePath> = Vec::new();
@@ -115,7 +141,12 @@ fn modules(folder: &str, files: &[SourceFile]) -> BTreeMap<ModulePath, Module> {
         let Some(path) = module_path(folder, &file.path) else { continue };
         let (tokens, test_modules) = without_tests(&tokens(&file.text));
         tests.extend(test_modules.into_iter().map(|name| [path.clone(), vec![name]].concat()));
-        modules.insert(path, module(file.path.clone(), &tokens));
+        let module = module(file.path.clone(), &tokens);
+        // A crate with both `lib.rs` and `main.rs` has two roots at one path.
+        match modules.entry(path) {
+            Entry::Vacant(entry) => drop(entry.insert(module)),
+            Entry::Occupied(mut entry) => entry.get_mut().extend(module),
+        }
     }
     modules.retain(|path, _| !tests.iter().any(|test| path.starts_with(test)));
     modules
@@ -133,7 +164,7 @@ fn module_path(folder: &str, file: &str) -> Option<ModulePath> {
 }
 
 fn module(file: String, tokens: &[Token]) -> Module {
-    let mut module = Module { file, children: BTreeSet::new(), bindings: BTreeMap::new(), used: Vec::new() };
+    let mut module = Module::new(file);
     let mut reexports = Vec::new();
     let (mut at, mut code) = (0, Vec::new());
     while at < tokens.len() {
@@ -142,12 +173,20 @@ fn module(file: String, tokens: &[Token]) -> Module {
                 module.children.insert(tokens[at + 1].text.clone());
                 at += 3;
             }
-            "use" => {
+            "mod" if tokens.get(at + 2).is_some_and(|token| token.text == "{") => {
+                module.inline.insert(tokens[at + 1].text.clone());
+                at += 3;
+            }
+            // `use<'a>` in a type is no import.
+            "use" if tokens.get(at + 1).is_none_or(|token| token.text != "<") => {
                 let is_reexport = at > 0 && ["pub", ")"].contains(&tokens[at - 1].text.as_str());
                 let end = at + tokens[at..].iter().position(|token| token.text == ";").unwrap_or(tokens.len() - at);
                 for (name, path) in use_tree(&tokens[at + 1..end]) {
-                    let list = if is_reexport { &mut reexports } else { &mut module.used };
-                    list.push(path.clone());
+                    if is_reexport {
+                        reexports.push((name.clone(), path.clone()));
+                    } else {
+                        module.used.push(UsedPath { words: path.clone(), is_call: false });
+                    }
                     module.bindings.insert(name, path);
                 }
                 at = end + 1;
@@ -160,15 +199,14 @@ fn module(file: String, tokens: &[Token]) -> Module {
     }
     // A re-exported name that the file's own code uses is an import like any other.
     let words: BTreeSet<&str> = code.iter().copied().collect();
-    module
-        .used
-        .extend(reexports.into_iter().filter(|path| path.last().is_some_and(|name| words.contains(name.as_str()))));
+    let used = reexports.into_iter().filter(|(name, _)| words.contains(name.as_str()));
+    module.used.extend(used.map(|(_, words)| UsedPath { words, is_call: false }));
     module.used.extend(paths(&code));
     module
 }
 
 /// The paths of at least two words in code.
-fn paths(code: &[&str]) -> Vec<Vec<String>> {
+fn paths(code: &[&str]) -> Vec<UsedPath> {
     let is_word = |text: &str| text.starts_with(|first: char| first.is_alphabetic() || first == '_');
     let (mut paths, mut at) = (Vec::new(), 0);
     while at < code.len() {
@@ -180,10 +218,10 @@ fn paths(code: &[&str]) -> Vec<Vec<String>> {
             }
             at += 2;
         }
-        if path.len() > 1 {
-            paths.push(path);
-        }
         at += 1;
+        if path.len() > 1 {
+            paths.push(UsedPath { words: path, is_call: code.get(at) == Some(&"(") });
+        }
     }
     paths
 }
@@ -250,13 +288,13 @@ mod tests {
             "a/src",
             &files(&[
                 ("lib.rs", "mod pool; mod grade; pub use grade::Report;"),
-                ("pool/mod.rs", "mod lane; mod ticket; pub(crate) use ticket::Ticket;"),
-                ("pool/lane.rs", "use super::Ticket; fn serve() {}"),
+                ("pool/mod.rs", "mod thread; mod ticket; pub(crate) use ticket::Ticket as Entry;"),
+                ("pool/thread.rs", "use super::Entry; fn serve() {}"),
                 ("pool/ticket.rs", "pub struct Ticket; fn f() { crate::grade::grade() }"),
-                ("grade.rs", "use crate::pool; pub struct Report; pub fn grade() { pool::lane::serve() }"),
+                ("grade.rs", "use crate::pool; pub struct Report; pub fn grade() { pool::thread::serve() }"),
             ]),
         );
-        assert_eq!(found, [["a/src/grade.rs", "a/src/pool/lane.rs", "a/src/pool/ticket.rs"]]);
+        assert_eq!(found, [["a/src/grade.rs", "a/src/pool/thread.rs", "a/src/pool/ticket.rs"]]);
     }
 
     #[test]
@@ -284,6 +322,22 @@ mod tests {
             ]),
         );
         assert_eq!(found, [["a/src/a/b.rs", "a/src/a/mod.rs"]]);
+    }
+
+    #[test]
+    fn a_function_called_as_a_module_and_a_module_written_out_close_circles_too() {
+        let found = circles(
+            "a/src",
+            &files(&[
+                ("main.rs", "mod run; mod host; fn shared() {} fn main() { run::run() }"),
+                ("lib.rs", "mod other; fn f() -> impl Sized + use<'_> { crate::other::g() }"),
+                ("other.rs", "pub fn g() {}"),
+                ("run/mod.rs", "mod run; pub fn run() { crate::host::Python }"),
+                ("run/run.rs", "fn f() { super::run() }"),
+                ("host.rs", "mod bind { pub struct Python; } pub use bind::Python; fn f() { crate::run::run() }"),
+            ]),
+        );
+        assert_eq!(found, [["a/src/host.rs", "a/src/run/mod.rs"]]);
     }
 
     #[test]

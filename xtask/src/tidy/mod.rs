@@ -30,7 +30,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What breaks a rule anywhere under `root`, a sentence each, with file and line.
+/// Broken rules anywhere under `root`, a sentence each, with file and line.
 fn broken_rules(root: &Path) -> Result<Vec<String>> {
     let files = source_tree::read(root, &[".rs", ".md", ".toml", ".py"])?;
     let mut broken = Vec::new();

@@ -10,7 +10,7 @@ pub(super) const MOST_LINES: usize = 500;
 /// Columns of a line at most, comments included.
 pub(super) const MOST_COLUMNS: usize = 120;
 
-/// What breaks a rule in `file`, a sentence each.
+/// Broken rules in `file`, a sentence each.
 pub(super) fn broken_rules(file: &SourceFile) -> Vec<String> {
     let path = &file.path;
     let mut broken = Vec::new();
@@ -31,14 +31,17 @@ pub(super) fn broken_rules(file: &SourceFile) -> Vec<String> {
     broken
 }
 
-/// Imports in three groups with a blank line between: std, other crates, and this crate's own.
+/// Imports in three groups with a blank line between: std, other crates, and this crate's own, which begin with
+/// `crate`, `super` or `self`.
 fn imports_out_of_order(file: &SourceFile) -> Option<String> {
+    let children: Vec<&str> = file.text.lines().filter_map(child).collect();
     // Group and line of the import before, as long as nothing but imports stands between.
     let mut before: Option<(u8, usize)> = None;
     let mut is_open = false;
     for (index, line) in file.text.lines().enumerate() {
+        let ends = line.split("//").next().unwrap_or_default().trim_end().ends_with(';');
         if is_open {
-            is_open = !line.ends_with(';');
+            is_open = !ends;
             before = before.map(|(group, _)| (group, index));
             continue;
         }
@@ -46,7 +49,12 @@ fn imports_out_of_order(file: &SourceFile) -> Option<String> {
             before = before.filter(|_| line.is_empty());
             continue;
         };
-        let group = match path.split("::").next().unwrap_or_default() {
+        let place = format!("{}:{}", file.path, index + 1);
+        let first = path.split([':', ';', ' ']).next().unwrap_or_default();
+        if children.contains(&first) {
+            return Some(format!("{place}: write `self::{first}`: it is a module of this file, no crate"));
+        }
+        let group = match first {
             "std" | "core" | "alloc" => 0,
             "crate" | "super" | "self" => 2,
             _ => 1,
@@ -54,23 +62,28 @@ fn imports_out_of_order(file: &SourceFile) -> Option<String> {
         if let Some((earlier, last)) = before {
             let is_apart = index > last + 1;
             if group < earlier || is_apart != (group > earlier) {
-                return Some(format!(
-                    "{}:{}: imports stand in three groups, a blank line between: std; other crates; crate and super",
-                    file.path,
-                    index + 1
-                ));
+                let groups = "std; other crates; crate, super and self";
+                return Some(format!("{place}: imports stand in three groups, a blank line between: {groups}"));
             }
         }
-        is_open = !line.ends_with(';');
+        is_open = !ends;
         before = Some((group, index));
     }
     None
 }
 
+/// The module that a line declares.
+fn child(line: &str) -> Option<&str> {
+    without_visibility(line).strip_prefix("mod ")?.strip_suffix(';')
+}
+
 /// The path that a line of a top-level `use` begins with.
 fn import(line: &str) -> Option<&str> {
-    let line = line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub(super) ")).unwrap_or(line);
-    line.strip_prefix("pub ").unwrap_or(line).strip_prefix("use ")
+    without_visibility(line).strip_prefix("use ")
+}
+
+fn without_visibility(line: &str) -> &str {
+    ["pub(crate) ", "pub(super) ", "pub "].iter().find_map(|visibility| line.strip_prefix(visibility)).unwrap_or(line)
 }
 
 /// Types of one name in several files of a crate, a sentence each. Those of tests and of traits do not count.
@@ -109,8 +122,8 @@ mod tests {
     #[test]
     fn a_tidy_file_breaks_no_rule() {
         let text = concat!(
-            "//! A noun.\n\nmod b;\n\nuse std::fmt;\n\npub use b::B;\n",
-            "use serde::{\n    Deserialize,\n    Serialize,\n};\n\nuse crate::x;\nuse super::y;\n"
+            "//! A noun.\n\nmod b;\n\nuse std::fmt;\n\nuse c::C; // why\n",
+            "use serde::{\n    Deserialize,\n    Serialize,\n};\n\npub use self::b::B;\nuse crate::x;\n"
         );
         assert_eq!(broken(text), "");
     }
@@ -125,6 +138,7 @@ mod tests {
         {
             assert!(broken(&format!("//! A\n{text}")).contains("three groups"), "{text}");
         }
+        assert!(broken("//! A\nmod b;\n\npub use b::B;\n").contains("a.rs:4: write `self::b`"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(super) fn tokens(source: &str) -> Vec<Token> {
     let characters: Vec<char> = source.chars().collect();
     let (mut tokens, mut at, mut line) = (Vec::new(), 0, 1);
     while at < characters.len() {
-        let next = skipped(&characters, at).unwrap_or(at);
+        let next = skipped(&characters, at).unwrap_or(at).min(characters.len());
         if next > at {
             line += characters[at..next].iter().filter(|character| **character == '\n').count();
             at = next;
@@ -38,12 +38,12 @@ pub(super) fn tokens(source: &str) -> Vec<Token> {
 pub(super) fn without_tests(tokens: &[Token]) -> (Vec<Token>, Vec<String>) {
     let (mut kept, mut test_modules, mut at) = (Vec::new(), Vec::new(), 0);
     while at < tokens.len() {
-        if !matches(tokens, at, &["#", "[", "cfg", "(", "test", ")", "]"]) {
+        let Some(item) = after_test_attribute(tokens, at) else {
             kept.push(tokens[at].clone());
             at += 1;
             continue;
-        }
-        at += 7;
+        };
+        at = item;
         let end = end_of_item(tokens, at);
         let words: Vec<&str> = tokens[at..end].iter().map(|token| token.text.as_str()).collect();
         if let ["mod", name, ";"] = words[..] {
@@ -59,19 +59,40 @@ pub(super) fn matches(tokens: &[Token], at: usize, texts: &[&str]) -> bool {
     tokens.len() >= at + texts.len() && tokens[at..].iter().zip(texts).all(|(token, text)| token.text == *text)
 }
 
-/// The first token after the item that begins at `at`: after its `;`, or after the brace that ends its body.
+/// The token after an attribute that begins at `at` and keeps something for tests, as in `#[cfg(all(test, unix))]`.
+fn after_test_attribute(tokens: &[Token], at: usize) -> Option<usize> {
+    if !matches(tokens, at, &["#", "[", "cfg", "("]) {
+        return None;
+    }
+    let end = at + tokens[at..].iter().position(|token| token.text == "]")?;
+    let has = |word: &str| tokens[at..end].iter().any(|token| token.text == word);
+    (has("test") && !has("not")).then_some(end + 1)
+}
+
+/// Words that begin an item; before any other word stands a field, an arm or an element of a list.
+const ITEMS: [&str; 13] =
+    ["async", "const", "enum", "extern", "fn", "impl", "mod", "static", "struct", "trait", "type", "unsafe", "use"];
+
+/// The first token after what begins at `at`: after an item's `;` or the brace that ends its body; after the comma of a
+/// field, an arm or an element, or at the bracket around it.
 fn end_of_item(tokens: &[Token], mut at: usize) -> usize {
+    // Attributes and `pub(...)` come before the word that tells.
+    let first = tokens[at..].iter().find(|token| token.text != "pub").map(|token| token.text.as_str());
+    let is_item = first.is_none_or(|word| ITEMS.contains(&word) || word == "#" || word == "(");
     let mut depth = 0_usize;
     while at < tokens.len() {
         match tokens[at].text.as_str() {
             "{" | "(" | "[" => depth += 1,
+            "}" | ")" | "]" if depth == 0 => return at,
             "}" | ")" | "]" => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 && tokens[at].text == "}" {
-                    return at + 1;
+                depth -= 1;
+                if depth == 0 && is_item && tokens[at].text == "}" {
+                    // `use a::{b, c};`
+                    return at + 1 + usize::from(matches(tokens, at + 1, &[";"]));
                 }
             }
             ";" if depth == 0 => return at + 1,
+            "," if depth == 0 && !is_item => return at + 1,
             _ => {}
         }
         at += 1;
@@ -94,7 +115,9 @@ fn skipped(characters: &[char], at: usize) -> Option<usize> {
         ['b' | 'c', '"', ..] => Some(at + 1 + string_length(&rest[1..])),
         ['r', '"' | '#', ..] => raw_string_length(&rest[1..]).map(|length| at + 1 + length),
         ['b' | 'c', 'r', '"' | '#', ..] => raw_string_length(&rest[2..]).map(|length| at + 2 + length),
-        ['\'', '\\', ..] => Some(at + 3 + rest[3..].iter().position(|character| *character == '\'').unwrap_or(0) + 1),
+        ['\'', '\\', _, end @ ..] => {
+            Some(at + 3 + end.iter().position(|character| *character == '\'').unwrap_or(0) + 1)
+        }
         ['\'', _, '\'', ..] => Some(at + 3),
         _ => None,
     }
@@ -158,10 +181,21 @@ mod tests {
 
     #[test]
     fn what_is_for_tests_is_left_out() {
-        let source =
-            "a; #[cfg(test)] mod tests { b(); { c } } d; #[cfg(test)] mod e; #[cfg(test)] #[x] fn f(g: h) { } i";
+        let source = concat!(
+            "a; #[cfg(test)] mod tests { b(); { c } } d; #[cfg(test)] mod e; #[cfg(test)] #[x] fn f(g: h) { } ",
+            "#[cfg(all(test, unix))] pub(crate) use b::{c, d}; #[cfg(not(test))] i"
+        );
         let (kept, modules) = without_tests(&tokens(source));
-        assert_eq!(texts(&kept), "a ; d ; i");
+        assert_eq!(texts(&kept), "a ; d ; # [ cfg ( not ( test ) ) ] i");
         assert_eq!(modules, ["e"]);
+        let (kept, _) = without_tests(&tokens("struct S { #[cfg(test)] a: Vec<u8>, b: C } D { #[cfg(test)] e }"));
+        assert_eq!(texts(&kept), "struct S { b : C } D { }");
+    }
+
+    #[test]
+    fn source_that_breaks_off_is_read_to_its_end() {
+        for source in ["'\\", "'\\x", "\"\\", "r#\"", "/* /*", "b'", "#[cfg(test)]"] {
+            without_tests(&tokens(source));
+        }
     }
 }

@@ -16,13 +16,13 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-pub use error::ClientError;
-pub use options::ClientOptions;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use server::{Attempt, Call, Server};
 
+pub use self::error::ClientError;
+pub use self::options::ClientOptions;
+use self::server::{Attempt, Call, Server};
 use crate::{CLIENT_ID, GradeReport, GradeRequest, RunReport, RunRequest};
 
 struct Inner {

@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use programs::Known;
 use sandbox::{SandboxError, ServerConfig, ServerHandle, serve};
 use sandbox_api::{Client, ClientError, ClientOptions, EngineKind};
 use serde::Serialize;
 use tokio::task::JoinSet;
-use traces::Traces;
+
+use self::programs::Known;
+use self::traces::Traces;
 
 /// Looks for leaks in the end, and the wait between them: connections and threads take some time to close.
 const LOOKS: usize = 100;

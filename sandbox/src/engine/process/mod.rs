@@ -30,6 +30,6 @@ mod usage;
 mod worker;
 mod zygote;
 
-pub(crate) use engine::ProcessEngine;
-pub(crate) use ready::{Prepared, Ready, compile_limits};
-pub(crate) use worker::ProcessWorker;
+pub(crate) use self::engine::ProcessEngine;
+pub(crate) use self::ready::{Prepared, Ready, compile_limits};
+pub(crate) use self::worker::ProcessWorker;

@@ -47,24 +47,38 @@ impl Component {
     /// The places that were searched, and what to do.
     pub(crate) fn find(given: Option<&Path>) -> Result<Self, String> {
         if let Some(path) = given {
-            let path = path.to_owned();
-            return if path.is_file() { Ok(Self { path }) } else { Err(format!("{} is no file", path.display())) };
+            return Self::at(path).ok_or_else(|| format!("{} is no file", path.display()));
         }
         let name = format!("python-{}.wasm", inputs_hash());
         if let Some(folder) = std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty()) {
-            let path = PathBuf::from(folder).join(&name);
-            let missing = || format!("{VARIABLE}: there is no {}; `cargo xtask setup` makes it", path.display());
-            return if path.is_file() { Ok(Self { path }) } else { Err(missing()) };
+            return Self::in_folder(Path::new(&folder), &name);
         }
         let program = std::env::current_exe().ok();
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
         let found = folders(program.as_deref(), workspace).map(|folder| folder.join(&name)).find(|path| path.is_file());
-        found.map(|path| Self { path }).ok_or_else(|| {
+        found.and_then(|path| Self::at(&path)).ok_or_else(|| {
             format!(
                 "{name} is neither in {FOLDER} nor beside the program; `cargo xtask setup` makes it, and {VARIABLE} \
                  names another folder"
             )
         })
+    }
+
+    /// The component in the folder that the environment names.
+    fn in_folder(folder: &Path, name: &str) -> Result<Self, String> {
+        let path = folder.join(name);
+        Self::at(&path).ok_or_else(|| {
+            format!(
+                "{VARIABLE}: there is no {}; copy it from {FOLDER}, where `cargo xtask setup` makes it",
+                path.display()
+            )
+        })
+    }
+
+    /// The component at `path`, if there is a file. Workers run in another folder, so the path is made absolute.
+    fn at(path: &Path) -> Option<Self> {
+        let path = std::path::absolute(path).ok()?;
+        path.is_file().then_some(Self { path })
     }
 
     /// Path of the component's file.
@@ -135,8 +149,9 @@ fn open(engine: &Engine, compiled: &Path, image: &Path) -> Result<(Compiled, Fil
 }
 
 fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Compiled> {
-    // SAFETY: `load` wrote the file, from a component in the same folder, which belongs to the same user as this
-    // program. The runtime refuses code of another version or with other settings.
+    // SAFETY: `load` wrote the file, from a component in the same folder. Whoever can write to that folder can run code
+    // here, so it must be as trusted as this program. The runtime refuses code of another version or with other
+    // settings.
     unsafe { Compiled::deserialize_file(engine, path) }
 }
 
@@ -179,6 +194,17 @@ mod tests {
     fn a_missing_component_says_what_to_do() {
         let error = Component::find(Some(Path::new("/nonexistent/python.wasm"))).unwrap_err();
         assert!(error.contains("/nonexistent/python.wasm"), "{error}");
+    }
+
+    #[test]
+    fn the_component_s_path_is_absolute_and_a_folder_without_it_is_named() {
+        let folder = tempfile::tempdir_in(".").unwrap();
+        let relative = Path::new(folder.path().file_name().unwrap());
+        let error = Component::in_folder(relative, "python.wasm").unwrap_err();
+        assert!(error.contains(VARIABLE) && error.contains("python.wasm"), "{error}");
+        fs::write(folder.path().join("python.wasm"), "").unwrap();
+        assert!(Component::in_folder(relative, "python.wasm").unwrap().path().is_absolute());
+        assert!(Component::find(Some(&relative.join("python.wasm"))).unwrap().path().is_absolute());
     }
 
     #[test]

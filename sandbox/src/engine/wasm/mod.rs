@@ -33,7 +33,7 @@ mod protocol;
 mod time_budget;
 mod worker;
 
-pub(crate) use component::Component;
-pub(crate) use engine::WasmEngine;
-pub use process::run_worker_if_asked;
-pub(crate) use worker::WasmWorker;
+pub(crate) use self::component::Component;
+pub(crate) use self::engine::WasmEngine;
+pub use self::process::run_worker_if_asked;
+pub(crate) use self::worker::WasmWorker;

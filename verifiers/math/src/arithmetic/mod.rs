@@ -5,6 +5,6 @@ mod complex;
 mod field;
 mod rational;
 
-pub(crate) use complex::{Complex, gamma};
-pub(crate) use field::{Residues, mix};
-pub(crate) use rational::Rational;
+pub(crate) use self::complex::{Complex, gamma};
+pub(crate) use self::field::{Residues, mix};
+pub(crate) use self::rational::Rational;

@@ -13,11 +13,10 @@ mod units;
 mod value;
 mod values;
 
-use operand::Operand;
-pub(crate) use outcome::Outcome;
-use value::Value;
-use values::Comparison;
-
+use self::operand::Operand;
+pub(crate) use self::outcome::Outcome;
+use self::value::Value;
+use self::values::Comparison;
 use super::evaluation::Evaluator;
 use super::expression::{Binary, Expression, Node, Relation};
 use super::name::{Renaming, name_hash};

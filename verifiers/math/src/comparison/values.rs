@@ -1,10 +1,9 @@
 //! Values by their kinds: lists, tuples, matrices and regions come down to pairs of numbers.
 
-use super::operand;
 use super::outcome::Outcome;
-use super::region;
 use super::relations::{same_equation, same_relation};
 use super::value::Value;
+use super::{operand, region};
 use crate::expression::Bracket;
 use crate::{MathPolicy, Stage};
 

@@ -10,11 +10,10 @@ mod sign;
 
 use std::cell::OnceCell;
 
-pub(crate) use identity::Image;
-pub(crate) use numeric::NUM_POINTS;
-use numeric::Point;
-pub(crate) use sign::Sign;
-
+pub(crate) use self::identity::Image;
+pub(crate) use self::numeric::NUM_POINTS;
+use self::numeric::Point;
+pub(crate) use self::sign::Sign;
 use super::arithmetic::{Complex, Rational};
 use super::expression::{Expression, Id, Node};
 use super::name::Renaming;

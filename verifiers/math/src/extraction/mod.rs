@@ -27,8 +27,8 @@ mod tests;
 
 use std::borrow::Cow;
 
-pub use gold::extract_gold;
-pub use rule::{ExtractionConfig, ExtractionRule};
+pub use self::gold::extract_gold;
+pub use self::rule::{ExtractionConfig, ExtractionRule};
 
 /// The final answer of a completion, or why there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,4 +6,4 @@ mod number;
 mod parser;
 mod token;
 
-pub(crate) use parser::parse;
+pub(crate) use self::parser::parse;

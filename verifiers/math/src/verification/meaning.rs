@@ -1,12 +1,10 @@
 //! Answers that are decided by what they mean: both are read, then their values are compared.
 
 use super::judgement::Judgement;
-use crate::comparison;
 use crate::expression::Expression;
-use crate::notation;
 use crate::sides::{Side, Sides};
 use crate::unreadable::Unreadable;
-use crate::{MathConfig, Stage, text};
+use crate::{MathConfig, Stage, comparison, notation, text};
 
 /// Judges two answers; `words` are those of answers that are words and nothing else.
 pub(super) fn judge(answers: Sides<&str>, words: Sides<Option<&str>>, config: &MathConfig) -> Judgement {

@@ -4,8 +4,7 @@ mod judgement;
 mod meaning;
 mod wording;
 
-use judgement::Judgement;
-
+use self::judgement::Judgement;
 use super::sides::Sides;
 use super::{Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage, extract, extract_gold, text};
 

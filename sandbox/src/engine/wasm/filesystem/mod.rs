@@ -13,5 +13,5 @@ mod stream;
 mod tree;
 mod view;
 
-pub(super) use shared_tree::SharedTree;
-pub(super) use view::{FilesystemView, add_to_linker};
+pub(super) use self::shared_tree::SharedTree;
+pub(super) use self::view::{FilesystemView, add_to_linker};

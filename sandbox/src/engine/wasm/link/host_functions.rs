@@ -27,7 +27,7 @@ impl<'a> HostFunctions<'a> {
     pub(super) fn of(modules: &[CoreModule<'a>]) -> Self {
         let mut host = Self { all: Vec::new(), numbers: HashMap::new() };
         for (place, importer) in modules.iter().enumerate() {
-            for (import, _) in importer.imports.iter().filter(|(_, given)| *given == ImportSource::Host) {
+            for (import, _) in importer.imports.iter().filter(|(_, source)| *source == ImportSource::Host) {
                 let Some(ty) = function_type(import) else { continue };
                 let (all, Import { module, name, .. }) = (&mut host.all, *import);
                 host.numbers.entry((module, name)).or_insert_with(|| {

@@ -7,5 +7,5 @@ mod module_linker;
 mod numbering;
 mod wiring;
 
-pub(super) use module_linker::link;
-pub(super) use wiring::{broken, read_wiring};
+pub(super) use self::module_linker::link;
+pub(super) use self::wiring::{broken, read_wiring};

@@ -15,4 +15,4 @@ mod memories;
 mod region;
 mod snapshot;
 
-pub(super) use memories::Memories;
+pub(super) use self::memories::Memories;

@@ -9,9 +9,8 @@ mod signs;
 mod state;
 mod unicode;
 
-pub(super) use state::Lexed;
-use state::Lexer;
-
+pub(super) use self::state::Lexed;
+use self::state::Lexer;
 use crate::unreadable::Unreadable;
 
 /// Reads `source`; numbers may have at most `max_digits` digits.

@@ -6,10 +6,9 @@ mod operator;
 mod reduction;
 mod state;
 
-use frame::FrameKind;
-use operator::Operator;
-use state::{BRACKETS, INCOMPLETE, Parser};
-
+use self::frame::FrameKind;
+use self::operator::Operator;
+use self::state::{BRACKETS, INCOMPLETE, Parser};
 use super::lexer::{Lexed, lex};
 use super::token::{self, Command, Delimiter, Token};
 use crate::expression::{Binary, Expression, Function, Id, Node, Separator};
