@@ -1,5 +1,5 @@
 //! Hammers the maths verifier with random and mutated answers, on every core:
-//! `cargo run --release -p math-verifier --example hammer_answers -- 1000000 [seed]`.
+//! `cargo bench -p math-verifier --bench hammer_answers -- 1000000 [seed]`.
 //!
 //! Prints counts by kind of verdict and the distribution of the time of a pair; ends with an error where a pair makes
 //! the verifier panic.
@@ -134,13 +134,19 @@ const PIECES: [&str; 70] = [
     "答案是",
 ];
 
+/// Pairs where the command line gives no number.
+const NUM_PAIRS: u64 = 100_000;
+
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>());
+    // Cargo adds `--bench`.
+    let arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let mut arguments = arguments.map(|argument| argument.parse::<u64>());
     let (num_pairs, seed) = match (arguments.next(), arguments.next()) {
+        (None, None) => (NUM_PAIRS, 0),
         (Some(Ok(num_pairs)), None) => (num_pairs, 0),
         (Some(Ok(num_pairs)), Some(Ok(seed))) => (num_pairs, seed),
         _ => {
-            eprintln!("usage: hammer_answers NUM_PAIRS [SEED]");
+            eprintln!("usage: hammer_answers [NUM_PAIRS [SEED]]");
             return ExitCode::from(2);
         }
     };
