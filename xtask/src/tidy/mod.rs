@@ -4,9 +4,11 @@
 
 mod imports;
 mod markdown;
+mod modules;
 mod rust;
 mod scan;
 mod source_tree;
+mod twins;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -42,9 +44,10 @@ fn broken_rules(root: &Path) -> Result<Vec<String>> {
         }
         if file.path.ends_with("/src/lib.rs") || file.path.ends_with("/src/main.rs") {
             let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            let circles = imports::circles(folder, &files);
+            let modules = modules::read(folder, &files);
+            let circles = imports::circles(&modules);
             broken.extend(circles.iter().map(|circle| format!("these files import each other: {}", circle.join(", "))));
-            broken.extend(rust::twins(folder, &files));
+            broken.extend(twins::twins(&modules));
         }
         if file.path == ARCHITECTURE {
             broken.extend(markdown::dead_paths(file, |path| is_there(path, root, &files)));

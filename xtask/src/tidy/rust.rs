@@ -1,8 +1,5 @@
-//! Rules for one Rust file: its header, its length, its lines, the order of its imports, and the names of its types.
+//! Rules for one Rust file: its header, its length, its lines, and the order of its imports.
 
-use std::collections::BTreeMap;
-
-use super::scan::{tokens, without_tests};
 use super::source_tree::SourceFile;
 
 /// Lines of a file at most.
@@ -86,31 +83,6 @@ fn without_visibility(line: &str) -> &str {
     ["pub(crate) ", "pub(super) ", "pub "].iter().find_map(|visibility| line.strip_prefix(visibility)).unwrap_or(line)
 }
 
-/// Types of one name in several files of a crate, a sentence each. Those of tests and of traits do not count.
-pub(super) fn twins(folder: &str, files: &[SourceFile]) -> Vec<String> {
-    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let is_counted = |path: &str| {
-        let inner = path.strip_prefix(folder).filter(|inner| inner.starts_with('/'));
-        inner.is_some_and(|inner| inner.ends_with(".rs") && !inner.contains("/tests/") && !inner.ends_with("/tests.rs"))
-    };
-    for file in files.iter().filter(|file| is_counted(&file.path)) {
-        let (tokens, _) = without_tests(&tokens(&file.text));
-        let mut depth = 0_usize;
-        for pair in tokens.windows(2) {
-            match pair[0].text.as_str() {
-                "{" => depth += 1,
-                "}" => depth = depth.saturating_sub(1),
-                "struct" | "enum" | "trait" | "type" if depth == 0 => {
-                    places.entry(pair[1].text.clone()).or_default().push(format!("{}:{}", file.path, pair[1].line));
-                }
-                _ => {}
-            }
-        }
-    }
-    let twins = places.into_iter().filter(|(_, places)| places.len() > 1);
-    twins.map(|(name, places)| format!("{}: the type {name} stands for several things", places.join(", "))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,18 +111,5 @@ mod tests {
             assert!(broken(&format!("//! A\n{text}")).contains("three groups"), "{text}");
         }
         assert!(broken("//! A\nmod b;\n\npub use b::B;\n").contains("a.rs:4: write `self::b`"));
-    }
-
-    #[test]
-    fn twins_are_found_and_traits_own_types_are_not() {
-        let file = |path: &str, text: &str| SourceFile { path: format!("a/src/{path}"), text: text.to_owned() };
-        let found = twins(
-            "a/src",
-            &[
-                file("b.rs", "struct Row; trait T { type Report; } #[cfg(test)] mod tests { struct Item; }"),
-                file("c.rs", "enum Row { A } struct Report; struct Item;"),
-            ],
-        );
-        assert_eq!(found, ["a/src/b.rs:1, a/src/c.rs:1: the type Row stands for several things"]);
     }
 }

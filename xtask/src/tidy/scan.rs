@@ -46,7 +46,7 @@ pub(super) fn without_tests(tokens: &[Token]) -> (Vec<Token>, Vec<String>) {
         at = item;
         let end = end_of_item(tokens, at);
         let words: Vec<&str> = tokens[at..end].iter().map(|token| token.text.as_str()).collect();
-        if let ["mod", name, ";"] = words[..] {
+        if let [.., "mod", name, ";"] = words[..] {
             test_modules.push(name.to_owned());
         }
         at = end;
@@ -188,6 +188,7 @@ mod tests {
         let (kept, modules) = without_tests(&tokens(source));
         assert_eq!(texts(&kept), "a ; d ; # [ cfg ( not ( test ) ) ] i");
         assert_eq!(modules, ["e"]);
+        assert_eq!(without_tests(&tokens("#[cfg(test)] pub(crate) mod f;")).1, ["f"]);
         let (kept, _) = without_tests(&tokens("struct S { #[cfg(test)] a: Vec<u8>, b: C } D { #[cfg(test)] e }"));
         assert_eq!(texts(&kept), "struct S { b : C } D { }");
     }
