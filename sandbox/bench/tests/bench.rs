@@ -3,9 +3,12 @@
 use sandbox_api::EngineKind;
 use sandbox_bench::{BenchOptions, bench};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn engines_and_peers_are_measured_in_one_run() {
-    let _turn = crate::TURN.lock().await;
+#[test]
+fn engines_and_peers_are_measured_in_one_run() {
+    crate::alone(measure());
+}
+
+async fn measure() {
     let options =
         BenchOptions { runs: 5, gradings: 20, clients: 4, workers: 1, numeric_runs: 1, ..BenchOptions::default() };
     let report = bench(&options, |_| {}).await.unwrap();

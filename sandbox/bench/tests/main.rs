@@ -3,5 +3,17 @@
 mod bench;
 mod soak;
 
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::runtime::Runtime;
+
 /// Held by the test that runs.
-static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Runs `test` while no other test of this process runs. The async runtime, with its open files and threads, comes and
+/// goes within the turn, so that no other test sees a half of it.
+fn alone(test: impl Future<Output = ()>) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    Runtime::new().unwrap().block_on(test);
+}

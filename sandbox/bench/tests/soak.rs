@@ -3,9 +3,12 @@
 use sandbox_api::EngineKind;
 use sandbox_bench::{SoakOptions, soak};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn mixed_programs_are_judged_while_workers_are_killed() {
-    let _turn = crate::TURN.lock().await;
+#[test]
+fn mixed_programs_are_judged_while_workers_are_killed() {
+    crate::alone(soak_once());
+}
+
+async fn soak_once() {
     let options = SoakOptions {
         programs: 400,
         clients: 16,

@@ -15,7 +15,8 @@ const MEMORY_GROWTH: u64 = 96 << 20;
 #[derive(Debug, Clone)]
 pub(super) struct Traces {
     processes: BTreeSet<u32>,
-    num_files: usize,
+    /// What the open files are, as `/proc/self/fd` says, sorted.
+    files: Vec<String>,
     num_mounts: usize,
     /// Names of threads, without those of the async runtime, which keeps them for a while.
     threads: Vec<String>,
@@ -33,7 +34,7 @@ impl Traces {
         }
         Ok(Self {
             processes: children()?,
-            num_files: fs::read_dir("/proc/self/fd")?.count(),
+            files: open_files()?,
             num_mounts: fs::read_to_string("/proc/self/mountinfo")?.lines().count(),
             threads: threads()?,
             left_behind: left_behind(),
@@ -53,8 +54,9 @@ impl Traces {
             let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
             leaks.push(format!("process {process} ({})", name.trim()));
         }
-        if self.num_files > before.num_files {
-            leaks.push(format!("{} open files", self.num_files - before.num_files));
+        if self.files.len() > before.files.len() {
+            let opened: Vec<_> = self.files.iter().filter(|file| !before.files.contains(file)).collect();
+            leaks.push(format!("{} open files, among {opened:?}", self.files.len() - before.files.len()));
         }
         if self.num_mounts > before.num_mounts {
             leaks.push(format!("{} mounts", self.num_mounts - before.num_mounts));
@@ -84,6 +86,17 @@ fn children() -> io::Result<BTreeSet<u32>> {
     };
     found.retain(|id| !is_zombie(id));
     Ok(found)
+}
+
+fn open_files() -> io::Result<Vec<String>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir("/proc/self/fd")? {
+        // A file may be closed meanwhile: its link is gone then.
+        let Ok(target) = fs::read_link(entry?.path()) else { continue };
+        files.push(target.display().to_string());
+    }
+    files.sort();
+    Ok(files)
 }
 
 fn threads() -> io::Result<Vec<String>> {
