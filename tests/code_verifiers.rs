@@ -1,22 +1,19 @@
 //! The code verifiers through a real code execution server on loopback: programs that pass, fail and misbehave are
 //! verdicts, a server that is away is an error.
 
-use datasets::{Message, Task, TaskKind};
+use datasets::{Message, Task, TaskKind, TaskVerifier};
 use serde_json::{Value, json};
-use verifiers::{Verdict, VerifierError, Verifiers, VerifiersConfig};
+use verifiers::{Judged, Verdict, VerifierError, Verifiers, VerifiersConfig};
 
 fn task(verifier: &str, ground_truth: Value) -> Task {
-    Task {
-        id: format!("{verifier}-task"),
-        kind: TaskKind::Code,
-        messages: vec![Message { role: "user".into(), content: "Write a program.".into() }],
-        verifier: verifier.into(),
-        ground_truth,
-        tools: None,
-        source: None,
-        license: None,
-        meta: None,
-    }
+    let messages = vec![Message::user("Write a program.")];
+    Task::new(format!("{verifier}-task"), TaskKind::CODE, messages, TaskVerifier::new(verifier, ground_truth))
+}
+
+/// The verdict of the task's one verifier.
+async fn verify(verifiers: &Verifiers, task: &Task, completion: &str) -> Result<Verdict, VerifierError> {
+    let mut judgement = verifiers.judge(&Judged::new(task.clone(), completion)).await;
+    judgement.verdicts.pop().expect("a verifier is asked").verdict
 }
 
 fn completion(code: &str) -> String {
@@ -56,22 +53,22 @@ async fn programs_are_judged_by_their_tests() {
     let prints = completion("print(2 * int(input()))");
 
     for (task, good, bad) in [(&asserts, &right, &wrong), (&function, &right, &wrong), (&stdio, &prints, &right)] {
-        let verdict = strict.verify(task, good).await.expect("a verdict");
-        assert!(verdict.passed && verdict.score == 1.0, "{}: {verdict:?}", task.id);
-        let verdict = strict.verify(task, bad).await.expect("a verdict");
+        let verdict = verify(&strict, task, good).await.expect("a verdict");
+        assert!(verdict.passed() && verdict.score == 1.0, "{}: {verdict:?}", task.id);
+        let verdict = verify(&strict, task, bad).await.expect("a verdict");
         assert_eq!(verdict.score, 0.0, "{}: {verdict:?}", task.id);
         assert!(verdict.reason.contains("tests passed: "), "{}: {verdict:?}", task.id);
     }
-    let verdict = strict.verify(&asserts, &wrong).await.expect("a verdict");
+    let verdict = verify(&strict, &asserts, &wrong).await.expect("a verdict");
     assert!(verdict.reason.contains("assert double(-1) == -2"), "{verdict:?}");
 
-    let no_code = strict.verify(&asserts, "<think>a</think>I cannot.").await;
-    assert_eq!(no_code.expect("a verdict"), Verdict::fail("no closed block of code"));
+    let no_code = verify(&strict, &asserts, "<think>a</think>I cannot.").await;
+    assert_eq!(no_code.expect("a verdict"), Verdict::no_answer("no closed block of code"));
 
     let partial = verifiers(server.url(), "[code]\npartial_credit = true");
     let half = completion("def double(x):\n    return 4");
-    let verdict = partial.verify(&asserts, &half).await.expect("a verdict");
-    assert_eq!((verdict.score, verdict.passed), (0.5, false), "{verdict:?}");
+    let verdict = verify(&partial, &asserts, &half).await.expect("a verdict");
+    assert_eq!((verdict.score, verdict.passed()), (0.5, false), "{verdict:?}");
     server.shutdown().await;
 }
 
@@ -83,8 +80,8 @@ async fn a_limit_of_one_engine_is_no_verdict() {
         "import sys\nfrom functools import lru_cache\nsys.setrecursionlimit(10**5)\n\
          @lru_cache(None)\ndef steps(n):\n    return 0 if n == 0 else 1 + steps(n - 1)",
     );
-    let verdict = verifiers(server.url(), "").verify(&task, &deep).await.expect("a verdict");
-    assert!(verdict.passed, "{verdict:?}");
+    let verdict = verify(&verifiers(server.url(), ""), &task, &deep).await.expect("a verdict");
+    assert!(verdict.passed(), "{verdict:?}");
     server.shutdown().await;
 }
 
@@ -94,10 +91,10 @@ async fn a_program_that_never_ends_is_a_verdict() {
     let verifiers = verifiers(server.url(), "[code.limits]\nwall_seconds = 1.0\ncpu_seconds = 1.0");
     let stdio = task("code_stdio", json!({"cases": [{"input": "", "output": "x"}]}));
     let looping = completion("while True:\n    pass");
-    let verdict = verifiers.verify(&stdio, &looping).await.expect("a verdict");
+    let verdict = verify(&verifiers, &stdio, &looping).await.expect("a verdict");
     assert_eq!(verdict.score, 0.0);
     let sound = completion("print('x')");
-    assert!(verifiers.verify(&stdio, &sound).await.expect("a verdict").passed);
+    assert!(verify(&verifiers, &stdio, &sound).await.expect("a verdict").passed());
     server.shutdown().await;
 }
 
@@ -109,7 +106,7 @@ async fn a_server_that_is_away_is_an_error() {
         .port();
     let verifiers = verifiers(format!("http://127.0.0.1:{port}"), "");
     let stdio = task("code_stdio", json!({"cases": [{"input": "", "output": "x"}]}));
-    let error = verifiers.verify(&stdio, &completion("print('x')")).await.expect_err("no server, no verdict");
+    let error = verify(&verifiers, &stdio, &completion("print('x')")).await.expect_err("no server, no verdict");
     assert!(matches!(error, VerifierError::Sandbox { .. }), "{error}");
     assert!(error.to_string().contains("code_stdio-task"), "{error}");
 }
@@ -118,6 +115,6 @@ async fn a_server_that_is_away_is_an_error() {
 async fn a_task_without_tests_is_an_error_even_for_a_bad_completion() {
     let verifiers = verifiers("http://127.0.0.1:9".into(), "");
     let empty = task("code_asserts", json!({"setup": "", "tests": []}));
-    let error = verifiers.verify(&empty, "no code").await.expect_err("nothing to judge by");
+    let error = verify(&verifiers, &empty, "no code").await.expect_err("nothing to judge by");
     assert!(matches!(error, VerifierError::GroundTruth { .. }), "{error}");
 }

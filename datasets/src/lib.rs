@@ -2,7 +2,7 @@
 //!
 //! | names | noun |
 //! | --- | --- |
-//! | [`Task`], [`TaskKind`], [`Message`] | a question with what is needed to judge an answer |
+//! | [`Task`], [`TaskKind`], [`TaskVerifier`], [`Message`] | a question with what is needed to judge an answer |
 //! | [`Trace`] | a worked example that the cold start learns from |
 //! | [`PreferencePair`] | a chosen and a rejected completion, for the reward model |
 //! | [`read_tasks`], [`read_traces`], [`read_preferences`], [`write_jsonl`] | JSON Lines files of the three |
@@ -13,18 +13,12 @@
 //! Two tasks go through a file into a walk, which is resumed from a saved position:
 //!
 //! ```
-//! use datasets::{Message, Mixture, Source, Task, TaskCursor, TaskKind, read_tasks, write_jsonl};
+//! use datasets::{
+//!     Message, Mixture, Source, Task, TaskCursor, TaskKind, TaskVerifier, read_tasks, write_jsonl,
+//! };
 //!
-//! let task = |id: &str, question: &str, answer: &str| Task {
-//!     id: id.into(),
-//!     kind: TaskKind::Math,
-//!     messages: vec![Message::user(question)],
-//!     verifier: "math".into(),
-//!     ground_truth: answer.into(),
-//!     tools: None,
-//!     source: None,
-//!     license: None,
-//!     meta: None,
+//! let task = |id: &str, question: &str, answer: &str| {
+//!     Task::new(id, TaskKind::MATH, vec![Message::user(question)], TaskVerifier::new("math", answer))
 //! };
 //! let folder = tempfile::tempdir()?;
 //! let path = folder.path().join("sums.jsonl");
@@ -54,6 +48,12 @@
 //! | `ifeval` | `{"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}` |
 //! | `tool_call` | `[{"name": "area", "arguments": {"base": [10]}}]`, each argument with its allowed values |
 //!
+//! A task that several verifiers judge has a list in the place of `verifier` and `ground_truth`; their scores are
+//! averaged by weight (1 where a weight is absent):
+//! ```json
+//! "verifiers": [{"name": "math", "ground_truth": "2", "weight": 0.8}, {"name": "think_format", "weight": 0.2}]
+//! ```
+//!
 //! A trace is `{"id", "messages"}` whose last message is the assistant's; a preference pair is
 //! `{"id", "messages", "chosen", "rejected"}`. Fields that are not named here are allowed and
 //! ignored, since public data carries more.
@@ -78,7 +78,7 @@ pub use self::error::DatasetError;
 pub use self::message::Message;
 pub use self::mixture::{Mixture, Source};
 pub use self::preference::PreferencePair;
-pub use self::reader::{read_preferences, read_tasks, read_traces};
-pub use self::task::{Task, TaskKind};
+pub use self::reader::{line_of, read_preferences, read_tasks, read_traces};
+pub use self::task::{Task, TaskKind, TaskVerifier};
 pub use self::trace::Trace;
 pub use self::writer::write_jsonl;

@@ -38,6 +38,18 @@ pub fn read_preferences(path: &Path) -> Result<Vec<PreferencePair>, DatasetError
     read(path)
 }
 
+/// The line, counted from 1, on which a file has the record called `id`; `None` where it cannot be found again.
+pub fn line_of(path: &Path, id: &str) -> Option<usize> {
+    let file = BufReader::new(File::open(path).ok()?);
+    file.lines()
+        .map_while(Result::ok)
+        .position(|line| {
+            let value = serde_json::from_str::<serde_json::Value>(line.trim_start_matches('\u{feff}').trim());
+            value.is_ok_and(|value| value["id"] == id)
+        })
+        .map(|index| index + 1)
+}
+
 fn read<T: Record>(path: &Path) -> Result<Vec<T>, DatasetError> {
     let cannot_read = |source| DatasetError::Read { path: path.to_owned(), source };
     let mut file = BufReader::new(File::open(path).map_err(cannot_read)?);

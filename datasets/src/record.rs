@@ -2,11 +2,12 @@
 //!
 //! A line is checked by hand before serde reads it, so that an error names a field and not a column.
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::preference::PreferencePair;
-use crate::task::{Task, TaskKind};
+use crate::task::{Task, TaskVerifier};
 use crate::trace::Trace;
 
 const ROLES: [&str; 5] = ["system", "developer", "user", "assistant", "tool"];
@@ -45,7 +46,7 @@ pub(crate) fn parse<T: Record>(line: &str) -> Result<T, String> {
 
 impl Record for Task {
     const NAME: &'static str = "a task";
-    const FIELDS: &'static [&'static str] = &["id", "task", "messages", "verifier", "ground_truth"];
+    const FIELDS: &'static [&'static str] = &["id", "task", "messages"];
 
     fn id(&self) -> &str {
         &self.id
@@ -53,20 +54,53 @@ impl Record for Task {
 
     fn check(object: &Map<String, Value>) -> Result<(), String> {
         let kind = text(object, "task")?;
-        let known = TaskKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>();
-        if !known.contains(&kind) {
-            return Err(format!("field \"task\" is \"{kind}\"; known kinds are {}", known.join(", ")));
+        let is_of_word = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
+        if kind.is_empty() || !kind.chars().all(is_of_word) {
+            return Err(format!("field \"task\" is \"{kind}\"; a kind is a word of letters, digits, _ and -"));
         }
         for field in ["source", "license"] {
             if object.get(field).is_some_and(|value| !value.is_null()) {
                 text(object, field)?;
             }
         }
-        match text(object, "verifier")? {
-            "" => Err("field \"verifier\" is empty; name the verifier that judges it".to_owned()),
-            _ => Ok(()),
+        match object.get("verifiers") {
+            None => one_verifier(object),
+            Some(_) if object.contains_key("verifier") || object.contains_key("ground_truth") => {
+                Err("fields \"verifier\" and \"verifiers\" exclude each other; keep one".to_owned())
+            }
+            Some(Value::Array(verifiers)) => several_verifiers(verifiers),
+            Some(other) => Err(format!("field \"verifiers\" must be a list, found {}", json_type(other))),
         }
     }
+}
+
+fn one_verifier(object: &Map<String, Value>) -> Result<(), String> {
+    for field in ["verifier", "ground_truth"] {
+        if !object.contains_key(field) {
+            return Err(format!(
+                "field \"{field}\" is missing; a task needs verifier and ground_truth, or a list verifiers"
+            ));
+        }
+    }
+    match text(object, "verifier")? {
+        "" => Err("field \"verifier\" is empty; name the verifier that judges it".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+fn several_verifiers(verifiers: &[Value]) -> Result<(), String> {
+    let mut sum = 0.0;
+    for (index, verifier) in verifiers.iter().enumerate() {
+        let verifier = TaskVerifier::deserialize(verifier).map_err(|error| format!("verifiers[{index}]: {error}"))?;
+        if verifier.name.is_empty() {
+            return Err(format!("verifiers[{index}].name is empty; name the verifier that judges it"));
+        }
+        if !(verifier.weight >= 0.0 && verifier.weight.is_finite()) {
+            return Err(format!("verifiers[{index}].weight is {}; it must be a number of at least 0", verifier.weight));
+        }
+        sum += verifier.weight;
+    }
+    if sum > 0.0 { Ok(()) } else { Err("the weights of \"verifiers\" sum to nothing; give one a weight".to_owned()) }
 }
 
 impl Record for Trace {

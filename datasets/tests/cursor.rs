@@ -2,21 +2,14 @@
 
 use std::collections::HashSet;
 
-use datasets::{CursorState, Message, Mixture, Source, Task, TaskCursor, TaskKind};
+use datasets::{CursorState, Message, Mixture, Source, Task, TaskCursor, TaskKind, TaskVerifier};
 use proptest::prelude::*;
 
 fn source(name: &str, num_tasks: usize, weight: f64) -> Source {
     let tasks = (0..num_tasks)
-        .map(|index| Task {
-            id: format!("{name}-{index}"),
-            kind: TaskKind::Math,
-            messages: vec![Message::user("1 + 1?")],
-            verifier: "math".to_owned(),
-            ground_truth: "2".into(),
-            tools: None,
-            source: None,
-            license: None,
-            meta: None,
+        .map(|index| {
+            let messages = vec![Message::user("1 + 1?")];
+            Task::new(format!("{name}-{index}"), TaskKind::MATH, messages, TaskVerifier::new("math", "2"))
         })
         .collect();
     Source::new(name, tasks, weight)

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use datasets::{
-    DatasetError, Message, PreferencePair, Task, TaskKind, Trace, read_preferences, read_tasks, read_traces,
-    write_jsonl,
+    DatasetError, Message, PreferencePair, Task, TaskKind, TaskVerifier, Trace, line_of, read_preferences, read_tasks,
+    read_traces, write_jsonl,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -40,10 +40,12 @@ fn what_is_written_is_read_back() {
     let path = folder.path().join("deep/er/rows.jsonl");
     let task = Task {
         id: "a".to_owned(),
-        kind: TaskKind::ToolCall,
+        kind: TaskKind::TOOL_CALL,
         messages: vec![Message::user("line\nbreak \"quoted\" \u{1F980}")],
-        verifier: "tool_call".to_owned(),
-        ground_truth: json!([{"name": "area", "arguments": {"base": [10, 10.5, 1e300]}}]),
+        verifiers: vec![TaskVerifier::new(
+            "tool_call",
+            json!([{"name": "area", "arguments": {"base": [10, 10.5, 1e300]}}]),
+        )],
         tools: Some(json!([{"type": "function"}])),
         source: Some("somewhere".to_owned()),
         license: None,
@@ -76,7 +78,8 @@ fn blank_lines_and_unknown_fields_are_allowed() {
     let (_folder, path) = file(format!("\u{feff}\n{GOOD}\r\n  \n"));
     let tasks = read_tasks(&path).unwrap();
     assert_eq!(tasks.len(), 1);
-    assert_eq!(tasks[0].ground_truth, "2");
+    assert_eq!(tasks[0].verifiers, [TaskVerifier::new("math", "2")]);
+    assert_eq!((line_of(&path, "a"), line_of(&path, "b")), (Some(2), None));
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn a_wrong_line_is_named_with_what_it_lacks() {
         ("[1]", ", line 3: expected a JSON object, found a list"),
         (
             r#"{"id":"b","task":"math","messages":[{"role":"user","content":"?"}],"ground_truth":"2"}"#,
-            ", line 3: field \"verifier\" is missing; a task needs id, task, messages, verifier, ground_truth",
+            ", line 3: field \"verifier\" is missing; a task needs verifier and ground_truth, or a list verifiers",
         ),
         (
             r#"{"id":7,"task":"math","messages":[],"verifier":"math","ground_truth":"2"}"#,
@@ -94,11 +97,32 @@ fn a_wrong_line_is_named_with_what_it_lacks() {
         ),
         (
             concat!(
-                r#"{"id":"b","task":"maths","messages":[{"role":"user","content":"?"}],"#,
+                r#"{"id":"b","task":"maths?","messages":[{"role":"user","content":"?"}],"#,
                 r#""verifier":"math","ground_truth":"2"}"#
             ),
-            ", line 3: field \"task\" is \"maths\"; known kinds are math, code, instruction_following, tool_call, \
-             preference",
+            ", line 3: field \"task\" is \"maths?\"; a kind is a word of letters, digits, _ and -",
+        ),
+        (
+            r#"{"id":"b","task":"math","messages":[{"role":"user","content":"?"}],"verifiers":[],"verifier":"math"}"#,
+            ", line 3: fields \"verifier\" and \"verifiers\" exclude each other",
+        ),
+        (
+            r#"{"id":"b","task":"math","messages":[{"role":"user","content":"?"}],"verifiers":[{"weight":1}]}"#,
+            ", line 3: verifiers[0]: missing field `name`",
+        ),
+        (
+            concat!(
+                r#"{"id":"b","task":"math","messages":[{"role":"user","content":"?"}],"#,
+                r#""verifiers":[{"name":"a","weight":-1}]}"#
+            ),
+            ", line 3: verifiers[0].weight is -1; it must be",
+        ),
+        (
+            concat!(
+                r#"{"id":"b","task":"math","messages":[{"role":"user","content":"?"}],"#,
+                r#""verifiers":[{"name":"a","weight":0}]}"#
+            ),
+            ", line 3: the weights of \"verifiers\" sum to nothing",
         ),
         (
             r#"{"id":"b","task":"math","messages":[],"verifier":"math","ground_truth":"2"}"#,

@@ -1,26 +1,36 @@
 //! Accuracy on held-out tasks: sampled at a temperature, averaged over samples, with an interval.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use datasets::{Task, read_tasks};
+use datasets::{Task, TaskVerifier, read_tasks};
 use record::atomic::write_file;
 use record::metrics::Metrics;
 use record::names;
 use rollout::{EngineOptions, SamplingParams};
+use serde_json::Value;
 use statistics::{EvalRecord, EvalSample, EvalSummary};
 
 use crate::collector::Collector;
 use crate::config::{EvalSection, PromptSection};
 use crate::failure::Usage;
 use crate::group::{Group, Sampling};
+use crate::judge::Judge;
 use crate::open_run::OpenRun;
 
 /// Held-out datasets with their sampling.
 pub(crate) struct Evaluation {
-    datasets: Vec<(String, Vec<Arc<Task>>)>,
+    datasets: Vec<HeldOut>,
     sampling: Sampling,
+}
+
+/// A held-out dataset.
+struct HeldOut {
+    name: String,
+    path: PathBuf,
+    tasks: Vec<Arc<Task>>,
 }
 
 impl Evaluation {
@@ -39,7 +49,8 @@ impl Evaluation {
         for dataset in &section.datasets {
             let mut tasks = read_tasks(&dataset.path)?;
             tasks.truncate(dataset.limit.unwrap_or(usize::MAX));
-            datasets.push((dataset.name(), tasks.into_iter().map(Arc::new).collect()));
+            let tasks = tasks.into_iter().map(Arc::new).collect();
+            datasets.push(HeldOut { name: dataset.name(), path: dataset.path.clone(), tasks });
         }
         let params = SamplingParams {
             temperature: section.temperature,
@@ -57,14 +68,22 @@ impl Evaluation {
 
     /// Makes this verifier judge every task instead of the task's own.
     pub(crate) fn judge_by(&mut self, verifier: &str) {
-        for task in self.datasets.iter_mut().flat_map(|(_, tasks)| tasks) {
-            Arc::make_mut(task).verifier = verifier.to_owned();
+        for task in self.datasets.iter_mut().flat_map(|dataset| &mut dataset.tasks) {
+            let task = Arc::make_mut(task);
+            let ground_truth = task.verifiers.first().map_or(Value::Null, |own| own.ground_truth.clone());
+            task.verifiers = vec![TaskVerifier::new(verifier, ground_truth)];
         }
     }
 
-    /// All held-out tasks.
-    pub(crate) fn tasks(&self) -> impl Iterator<Item = &Task> {
-        self.datasets.iter().flat_map(|(_, tasks)| tasks.iter().map(Arc::as_ref))
+    /// Checks that every held-out task can be judged.
+    ///
+    /// # Errors
+    /// A usage error that names file, line, task and verifier.
+    pub(crate) async fn check(&self, judge: &Judge) -> Result<()> {
+        for dataset in &self.datasets {
+            judge.check(&dataset.path, dataset.tasks.iter().map(Arc::as_ref)).await?;
+        }
+        Ok(())
     }
 
     /// Evaluates, writes the figures into the run's folder, and returns them as metrics `eval/DATASET/*`.
@@ -96,7 +115,7 @@ impl Evaluation {
     /// Sampling fails, or no sample of a dataset can be judged.
     pub(crate) async fn summaries(&self, collector: &Collector) -> Result<Vec<EvalSummary>> {
         let mut summaries = Vec::new();
-        for (name, tasks) in &self.datasets {
+        for HeldOut { name, tasks, .. } in &self.datasets {
             let started = Instant::now();
             let (groups, _) = collector
                 .sample_groups(tasks, &self.sampling)
@@ -106,14 +125,15 @@ impl Evaluation {
                 .iter()
                 .map(|group| EvalRecord {
                     task_id: group.task.id.clone(),
-                    num_verifier_errors: group.sampled().filter(|rollout| rollout.verdict.is_err()).count(),
+                    num_verifier_errors: group.sampled().filter(|rollout| rollout.judgement.error().is_some()).count(),
                     samples: group
                         .sampled()
                         .filter_map(|rollout| {
-                            let verdict = rollout.verdict.as_ref().ok()?;
+                            let judgement = &rollout.judgement;
+                            let verdict = judgement.verdict().filter(|_| judgement.error().is_none())?;
                             Some(EvalSample {
                                 score: verdict.score,
-                                passed: verdict.passed,
+                                passed: verdict.passed(),
                                 num_tokens: rollout.completion.ids.len(),
                                 truncated: rollout.truncated(),
                             })
@@ -121,7 +141,7 @@ impl Evaluation {
                         .collect(),
                 })
                 .collect();
-            if let Some(error) = groups.iter().flat_map(Group::sampled).find_map(|r| r.verdict.as_ref().err()) {
+            if let Some(error) = groups.iter().flat_map(Group::sampled).find_map(|one| one.judgement.error()) {
                 tracing::warn!(dataset = name, %error, "a verifier broke; such samples are not counted as wrong");
             }
             summaries.push(EvalSummary::of(name, &records, started.elapsed().as_secs_f64())?);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datasets::Task;
 use rollout::{Completion, EngineOptions, FinishReason, SamplingParams};
-use verifiers::{Reward, Verdict, VerifierError};
+use verifiers::{Judgement, Reward};
 
 use crate::config::PromptSection;
 
@@ -12,9 +12,9 @@ use crate::config::PromptSection;
 #[derive(Debug)]
 pub(crate) struct Rollout {
     pub completion: Completion,
-    /// Verdict of the task's verifier; `Err` where the verifier broke.
-    pub verdict: Result<Verdict, VerifierError>,
-    /// Reward; `None` where the verifier broke or the reward section leaves the verdict out.
+    /// Verdicts of the task's verifiers.
+    pub judgement: Judgement,
+    /// Reward; `None` where the reward section leaves the completion or its group out.
     pub reward: Option<Reward>,
 }
 

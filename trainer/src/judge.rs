@@ -1,22 +1,21 @@
 //! Verdicts for completions: the verifiers and the code execution service they need.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use datasets::Task;
-use futures::executor::block_on;
-use math_verifier::MathVerdictKind;
 use sandbox::{SandboxError, ServerConfig, ServerHandle};
 use sandbox_api::{ClientOptions, Secret};
-use tokio::sync::oneshot;
-use verifiers::{Reward, RewardConfig, Undecided, Verdict, VerifierError, Verifiers, VerifiersConfig, compose};
+use verifiers::{
+    Judged, Judgement, Reward, RewardConfig, ScoreRange, Settlement, ThinkFormat, Verdict, VerifierError,
+    VerifierVerdict, Verifiers, VerifiersConfig, compose,
+};
 
 use crate::config::SandboxSection;
 use crate::failure::Usage;
 
-/// Name of the verifier of a completion's form.
-const FORMAT: &str = "think_format";
+/// The name under which a reward model's score that is no number is counted.
+const REWARD_MODEL: &str = "reward_model";
 
 /// Verifiers, ready to judge. Dropping it ends the embedded code execution server.
 pub(crate) struct Judge {
@@ -25,28 +24,22 @@ pub(crate) struct Judge {
     server: Option<ServerHandle>,
 }
 
-/// Verdicts on one completion.
-pub(crate) struct Judgement {
-    /// Verdict of the task's own verifier; `Err` where the verifier broke.
-    pub verdict: Result<Verdict, VerifierError>,
-    /// Verdict of the format verifier, where the reward asks for one.
-    pub format: Option<Verdict>,
-}
-
-/// Kind of the maths verifier's verdict; `None` where another verifier judged.
-pub(crate) fn math_kind(verdict: &Result<Verdict, VerifierError>) -> Option<MathVerdictKind> {
-    match verdict {
-        Ok(verdict) => verdict.math,
-        Err(VerifierError::GoldUnparsed { .. }) => Some(MathVerdictKind::GoldUnparsed),
-        Err(_) => None,
-    }
+/// What a completion comes to.
+#[derive(Debug)]
+pub(crate) enum Payment {
+    /// A reward.
+    Reward(Reward),
+    /// None: the completion is left out of its group.
+    Mask,
+    /// None: the group is left out.
+    DropGroup,
 }
 
 impl Judge {
     /// Builds the verifiers, and starts a code execution server inside this process unless the section names some.
     ///
     /// # Errors
-    /// The server cannot start, or a server's address is unusable.
+    /// The server cannot start, or a server's address is unusable; a section names a verifier that there is not.
     pub(crate) async fn start(
         verifiers: &VerifiersConfig,
         reward: &RewardConfig,
@@ -62,76 +55,78 @@ impl Judge {
         let options = ClientOptions { token, ..sandbox.client.clone() };
         let client = sandbox_api::Client::with_options(urls, options)
             .map_err(|error| Usage::error(format!("sandbox.url: {error}")))?;
-        Ok(Self { verifiers: Verifiers::standard(verifiers, client), reward: reward.clone(), server })
+        let (config, verifiers) = (verifiers, Verifiers::standard(verifiers, client));
+        let deadlines = config.deadlines.keys().map(|name| ("verifiers.deadlines", name));
+        for (section, name) in deadlines.chain(reward.worth_of.keys().map(|name| ("reward.worth_of", name))) {
+            verifiers.get(name).map_err(|error| Usage::error(format!("{section}.{name}: {error}")))?;
+        }
+        Ok(Self { verifiers, reward: reward.clone(), server })
     }
 
-    /// Checks that every task names a verifier that there is.
+    /// Checks the tasks of a file: each names verifiers that there are, which can judge by its ground truth and are
+    /// made ready.
     ///
     /// # Errors
-    /// A usage error that names the task and the verifier.
-    pub(crate) fn check<'a>(&self, tasks: impl IntoIterator<Item = &'a Task>) -> Result<()> {
+    /// A usage error that names file, line, task and verifier.
+    pub(crate) async fn check(&self, path: &Path, tasks: impl IntoIterator<Item = &Task>) -> Result<()> {
+        let mut names = std::collections::BTreeSet::new();
         for task in tasks {
-            self.verifiers.get(&task.verifier).map_err(|error| Usage::error(format!("task {}: {error}", task.id)))?;
-        }
-        Ok(())
-    }
-
-    /// Judges one completion: on rayon's threads where the verdict is computed, on tokio's where it is waited for.
-    ///
-    /// # Errors
-    /// The verifier panicked.
-    pub(crate) async fn judge(self: Arc<Self>, task: Arc<Task>, completion: String) -> Result<Judgement> {
-        if !self.verifiers.get(&task.verifier).is_ok_and(|verifier| verifier.only_computes()) {
-            return Ok(self.judge_here(&task, &completion).await);
-        }
-        let (answer, answered) = oneshot::channel();
-        let verifier = task.verifier.clone();
-        rayon::spawn(move || {
-            let judged = catch_unwind(AssertUnwindSafe(|| block_on(self.judge_here(&task, &completion))));
-            let _ = answer.send(judged); // the receiver is gone once the run is interrupted
-        });
-        answered.await?.map_err(|_| anyhow!("the verifier `{verifier}` panicked, see the message above"))
-    }
-
-    async fn judge_here(&self, task: &Task, completion: &str) -> Judgement {
-        let verdict = self.verifiers.verify(task, completion).await;
-        let wants_format = self.reward.format_bonus != 0.0 || self.reward.format_required;
-        let format = match self.verifiers.get(FORMAT) {
-            Ok(verifier) if wants_format => verifier.verify(task, completion).await.ok(),
-            _ => None,
-        };
-        Judgement { verdict, format }
-    }
-
-    /// The reward of a judgement; `None` where the verifier broke, or where the reward section leaves the verdict out.
-    ///
-    /// # Errors
-    /// The reward section ends the run at such a verdict.
-    pub(crate) fn reward(
-        &self,
-        judgement: &Judgement,
-        reward_model_score: Option<f32>,
-        truncated: bool,
-    ) -> Result<Option<Reward>> {
-        let compose =
-            |verdict| compose(verdict, judgement.format.as_ref(), reward_model_score, truncated, &self.reward);
-        let kind = math_kind(&judgement.verdict);
-        Ok(match (&judgement.verdict, kind.and_then(|kind| self.reward.math.undecided(kind))) {
-            (_, Some(Undecided::Mask)) => None,
-            (verdict, Some(Undecided::Abort)) => {
-                let kind = kind.map_or("", MathVerdictKind::as_str);
-                let reason = verdict.as_ref().map_or_else(ToString::to_string, |verdict| verdict.reason.clone());
-                bail!("{kind}: {reason}; the run ends here because reward.math.{kind} is \"abort\"");
+            if let Err(error) = self.verifiers.check(task) {
+                let line = datasets::line_of(path, &task.id).map_or(String::new(), |line| format!(", line {line}"));
+                return Err(Usage::error(format!("{}{line}: task `{}`: {error}", path.display(), task.id)));
             }
-            (Ok(verdict), _) => Some(compose(verdict)),
-            (Err(_), Some(Undecided::Wrong)) => Some(compose(&Verdict::fail(""))),
-            (Err(_), None) => None,
-        })
+            names.extend(task.verifiers.iter().map(|verifier| verifier.name.as_str()));
+        }
+        self.verifiers.prepare(names).await.map_err(|error| Usage::error(error.to_string()))
     }
 
-    /// True where the reward section leaves the verdict out of its group.
-    pub(crate) fn masks(&self, verdict: &Result<Verdict, VerifierError>) -> bool {
-        math_kind(verdict).and_then(|kind| self.reward.math.undecided(kind)) == Some(Undecided::Mask)
+    /// Judges a completion by all verifiers of its task but those that compare completions.
+    pub(crate) async fn judge(&self, judged: &Judged) -> Judgement {
+        self.verifiers.judge(judged).await
+    }
+
+    /// Adds the verdicts of those verifiers that compare the completions of a group.
+    pub(crate) async fn judge_group(&self, group: &[Judged], judgements: &mut [Judgement]) {
+        self.verifiers.judge_group(group, judgements).await;
+    }
+
+    /// True where a reward model scores the task.
+    pub(crate) fn is_scored(&self, task: &Task) -> bool {
+        !self.reward.checked_kinds.contains(&task.kind)
+    }
+
+    /// What a completion comes to, given its verdicts and the reward model's score. A score that is no number is a
+    /// verdict that is missing, and is added to the judgement as such.
+    ///
+    /// # Errors
+    /// The reward section ends the run at one of the verdicts.
+    pub(crate) fn pay(
+        &self,
+        judged: &Judged,
+        judgement: &mut Judgement,
+        reward_model_score: Option<f32>,
+    ) -> Result<Payment> {
+        if let Some(score) = reward_model_score.filter(|score| !score.is_finite()) {
+            judgement.verdicts.push(VerifierVerdict {
+                verifier: REWARD_MODEL.to_owned(),
+                weight: 0.0,
+                range: ScoreRange::default(),
+                verdict: Err(VerifierError::crashed(REWARD_MODEL, format!("its score is {score}"))),
+                seconds: 0.0,
+            });
+        }
+        let wants_format = self.reward.format_bonus != 0.0 || self.reward.format_required;
+        let format = wants_format.then(|| ThinkFormat::judge(&judged.completion));
+        let pay = |verdict: &Verdict| {
+            let score = reward_model_score.filter(|score| score.is_finite());
+            compose(verdict, format.as_ref(), score, judged.truncated(), &self.reward)
+        };
+        Ok(match self.reward.settle(judgement) {
+            Settlement::Pay(verdict) => Payment::Reward(pay(&verdict)),
+            Settlement::Mask => Payment::Mask,
+            Settlement::DropGroup => Payment::DropGroup,
+            Settlement::Abort(reason) => bail!("task {}: {reason}", judged.task.id),
+        })
     }
 
     /// Ends the embedded server and waits for it.

@@ -14,17 +14,27 @@ const OPENED_THINKING: &str = "<think>\n";
 /// # Errors
 /// The template refuses the conversation.
 pub(crate) fn prompt_text(policy: &Policy, task: &Task, section: &PromptSection) -> Result<String> {
-    let suffix = section.suffix.get(&task.kind).map_or("", String::as_str);
+    let suffix = section.suffix_of(&task.kind);
     render(&policy.chat_template, &task.messages, task.tools.as_ref(), section, suffix)
         .with_context(|| format!("task {}", task.id))
 }
 
-/// Ids of a task's prompt.
-///
-/// # Errors
-/// The template or the tokenizer refuses the conversation.
-pub(crate) fn prompt_ids(policy: &Policy, task: &Task, section: &PromptSection) -> Result<Vec<u32>> {
-    Ok(policy.tokenizer.encode(&prompt_text(policy, task, section)?)?)
+/// True where a prompt ends within the thinking, so that a completion begins in it.
+pub(crate) fn opens_thinking(prompt: &str) -> bool {
+    prompt.trim_end().ends_with(OPENED_THINKING.trim_end())
+}
+
+/// A task's conversation as its prompt has it: with the section's text added.
+pub(crate) fn conversation(task: &Task, section: &PromptSection) -> Vec<Message> {
+    let mut messages = task.messages.clone();
+    let suffix = section.suffix_of(&task.kind);
+    if let Some(last) = messages.iter_mut().rev().find(|message| message.role == "user") {
+        last.content.push_str(suffix);
+    }
+    if !section.system.is_empty() {
+        messages.insert(0, Message { role: "system".into(), content: section.system.clone() });
+    }
+    messages
 }
 
 /// Ids of a trace, and the number of ids of its prompt; the last message and the token that ends a turn follow it.

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use record::rollouts::{RolloutRow, write_rollouts};
+use verifiers::VerifierVerdict;
 
 use crate::group::{Group, Rollout};
 use crate::learner::Learner;
@@ -57,12 +58,15 @@ impl StepRecord<'_> {
     }
 }
 
+/// The verifier's own word for its verdict, or the kind.
+fn word(verdict: &VerifierVerdict) -> &str {
+    verdict.detail().unwrap_or(verdict.kind().as_str())
+}
+
 fn row(step: u64, group: &Group, rollout: &Rollout, prompt: &str) -> RolloutRow {
     let completion = &rollout.completion;
-    let (score, reason) = match &rollout.verdict {
-        Ok(verdict) => (Some(verdict.score), verdict.reason.clone()),
-        Err(error) => (None, format!("verifier error: {error}")),
-    };
+    let judgement = &rollout.judgement;
+    let verdict = judgement.verdict().filter(|_| judgement.error().is_none());
     RolloutRow {
         step,
         task_id: group.task.id.clone(),
@@ -78,8 +82,9 @@ fn row(step: u64, group: &Group, rollout: &Rollout, prompt: &str) -> RolloutRow 
         policy_version: completion.policy_version,
         reward: rollout.reward.as_ref().map_or(f32::NAN, |reward| reward.total),
         advantage: None,
-        verdict_score: score,
-        verdict_reason: reason,
+        verdict_score: verdict.map(|verdict| verdict.score),
+        verdict_reason: judgement.reason(),
+        verdicts: judgement.verdicts.iter().map(|one| (one.verifier.clone(), word(one).to_owned())).collect(),
         breakdown: rollout.reward.as_ref().map_or(Vec::new(), |reward| reward.breakdown.clone()),
         kept: false,
     }

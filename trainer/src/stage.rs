@@ -28,12 +28,11 @@ use crate::update::UpdatePlan;
 pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate(stage)?;
     let placement = config.run.resolve()?;
-    let mixture = mixture(&config)?;
     let (rollout, seed) = (&config.rollout, config.run.seed);
     let evaluation = Evaluation::new(&config.eval, &config.prompt, &rollout.engine, rollout.max_new_tokens, seed)?;
     let judge = Judge::start(&config.verifiers, &config.reward, &config.sandbox).await?;
-    judge.check(mixture.sources().iter().flat_map(|source| source.tasks.iter().map(Arc::as_ref)))?;
-    judge.check(evaluation.tasks())?;
+    let mixture = mixture(&config, &judge).await?;
+    evaluation.check(&judge).await?;
 
     let (run, resume_from) = OpenRun::open(&config.run.dir, &config, entry)?;
     let (model, position) = load(&config, stage, placement, resume_from).await?;
@@ -70,16 +69,19 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
     result
 }
 
-fn mixture(config: &ReinforceRun) -> Result<Mixture> {
-    let sources = config.data.iter().map(|source| {
+/// Reads the training tasks, and checks that each can be judged.
+async fn mixture(config: &ReinforceRun, judge: &Judge) -> Result<Mixture> {
+    let mut sources = Vec::with_capacity(config.data.len());
+    for source in &config.data {
         let name = source.name();
         let mut tasks = read_tasks(&source.path)?;
+        judge.check(&source.path, &tasks).await?;
         for task in &mut tasks {
             task.source.get_or_insert_with(|| name.clone());
         }
-        Ok(Source::new(name, tasks, source.weight))
-    });
-    Ok(Mixture::new(sources.collect::<Result<_>>()?)?)
+        sources.push(Source::new(name, tasks, source.weight));
+    }
+    Ok(Mixture::new(sources)?)
 }
 
 /// Starts the model's thread with all that the stage needs on it; returns also the place of a resumed run.

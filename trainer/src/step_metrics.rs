@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use math_verifier::MathVerdictKind;
 use record::metrics::Metrics;
 use record::names;
+use verifiers::{VerdictKind, VerifierVerdict};
 
 use crate::group::{Group, Rollout, SamplingCost};
-use crate::judge::math_kind;
 use crate::memory::peak_memory;
+
+/// The verifier whose words are counted even where none of its verdicts has them.
+const MATH: &str = "math";
 
 /// Rewards, accuracies, lengths and times over all groups that a step sampled, flat ones too.
 pub(crate) fn batch_metrics(kept: &[Group], left_out: &[Group], cost: &SamplingCost) -> Metrics {
@@ -28,16 +31,17 @@ pub(crate) fn batch_metrics(kept: &[Group], left_out: &[Group], cost: &SamplingC
     }
     let mut by_kind: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for group in all() {
-        let passed = group.sampled().filter_map(|rollout| rollout.verdict.as_ref().ok());
-        by_kind.entry(group.task.kind.as_str()).or_default().extend(passed.map(|v| f64::from(u8::from(v.passed))));
+        let judged = group.sampled().filter(|rollout| rollout.judgement.error().is_none());
+        let passed = judged.filter_map(|rollout| rollout.judgement.verdict());
+        by_kind.entry(group.task.kind.as_str()).or_default().extend(passed.map(|v| f64::from(u8::from(v.passed()))));
     }
     for (kind, passed) in by_kind {
         metrics.set(names::ACCURACY.of(kind), mean(&passed));
     }
-    let errors = rollouts.iter().filter(|rollout| rollout.verdict.is_err()).count();
+    let errors = rollouts.iter().filter(|rollout| rollout.judgement.error().is_some()).count();
     let broken = left_out.iter().filter(|group| group.rewards().is_none()).count();
     metrics.set(names::VERIFIER_ERRORS, errors as f64);
-    metrics.merge(math_metrics(&rollouts));
+    metrics.merge(verdict_metrics(&rollouts));
     metrics.set(names::VERIFY_MASKED, all().map(|group| group.masked.len() as f64).sum());
     metrics.set(names::GROUPS_KEPT, kept.len() as f64);
     metrics.set(names::GROUPS_FLAT, (left_out.len() - broken) as f64);
@@ -57,14 +61,28 @@ pub(crate) fn batch_metrics(kept: &[Group], left_out: &[Group], cost: &SamplingC
     metrics
 }
 
-/// Number of rollouts by the maths verifier's verdict; empty where that verifier judged none.
-fn math_metrics(rollouts: &[&Rollout]) -> Metrics {
-    let kinds: Vec<MathVerdictKind> = rollouts.iter().filter_map(|rollout| math_kind(&rollout.verdict)).collect();
-    if kinds.is_empty() {
-        return Metrics::new();
+/// Number of rollouts by verifier and kind of verdict, and by the verifier's own word for it where it has one.
+fn verdict_metrics(rollouts: &[&Rollout]) -> Metrics {
+    let mut by_verifier: BTreeMap<&str, Vec<&VerifierVerdict>> = BTreeMap::new();
+    for verdict in rollouts.iter().flat_map(|rollout| &rollout.judgement.verdicts) {
+        by_verifier.entry(&verdict.verifier).or_default().push(verdict);
     }
-    let count = |kind| kinds.iter().filter(|found| **found == kind).count() as f64;
-    MathVerdictKind::ALL.iter().copied().map(|kind| (names::VERIFY_MATH.of(kind.as_str()), count(kind))).collect()
+    let mut metrics = Metrics::new();
+    for (verifier, verdicts) in by_verifier {
+        let mut count = |word: &str, num: usize| {
+            metrics.set(names::VERIFY.of(&format!("{verifier}/{word}")), num as f64);
+        };
+        for kind in VerdictKind::ALL {
+            count(kind.as_str(), verdicts.iter().filter(|verdict| verdict.kind() == *kind).count());
+        }
+        let known: &[MathVerdictKind] = if verifier == MATH { MathVerdictKind::ALL } else { &[] };
+        let mut by_word: BTreeMap<&str, usize> = known.iter().map(|kind| (kind.as_str(), 0)).collect();
+        for word in verdicts.iter().filter_map(|verdict| verdict.detail()) {
+            *by_word.entry(word).or_default() += 1;
+        }
+        by_word.into_iter().for_each(|(word, num)| count(word, num));
+    }
+    metrics
 }
 
 fn mean(values: &[f64]) -> f64 {

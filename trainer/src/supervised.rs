@@ -45,7 +45,7 @@ pub(crate) async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: I
     let engine = EngineOptions::default();
     let evaluation = Evaluation::new(&config.eval, &config.prompt, &engine, EVAL_TOKENS, config.run.seed)?;
     let judge = Arc::new(Judge::start(&config.verifiers, &RewardConfig::default(), &config.sandbox).await?);
-    judge.check(evaluation.tasks())?;
+    evaluation.check(&judge).await?;
     let (mut run, resume_from) = OpenRun::open(&config.run.dir, &config, entry)?;
 
     let start = start_folder(&config, &traces, resume_from.as_deref())?;

@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use datasets::Task;
 use serde_json::{Map, Value, json};
-use verifiers::{Verdict, VerdictFuture, Verifier, VerifierError, Verifiers, split_thinking};
+use verifiers::{Judged, Verdict, VerdictFuture, Verifier, VerifierError, Verifiers};
 
 /// `json_fields`: the answer is a JSON object with every field that the ground truth, a list of names, asks for.
 struct JsonFields {
@@ -44,13 +44,16 @@ struct JsonFields {
 }
 
 impl JsonFields {
-    fn judge(&self, task: &Task, completion: &str) -> Result<Verdict, VerifierError> {
+    fn names(&self, task: &Task, ground_truth: &Value) -> Result<Vec<String>, VerifierError> {
         // A fault of the task is an error and not a score of 0: the policy is not to blame.
-        let names: Vec<String> = serde_json::from_value(task.ground_truth.clone())
-            .map_err(|error| VerifierError::ground_truth(task, self.name(), error.to_string()))?;
-        let (_, answer) = split_thinking(completion);
-        let Ok(fields) = serde_json::from_str::<Map<String, Value>>(answer) else {
-            return Ok(Verdict::fail("the answer is no JSON object"));
+        serde_json::from_value(ground_truth.clone())
+            .map_err(|error| VerifierError::ground_truth(task, self.name(), error.to_string()))
+    }
+
+    fn judge(&self, judged: &Judged) -> Result<Verdict, VerifierError> {
+        let names = self.names(&judged.task, judged.ground_truth())?;
+        let Ok(fields) = serde_json::from_str::<Map<String, Value>>(judged.answer()) else {
+            return Ok(Verdict::unparsed("the answer is no JSON object"));
         };
         let missing: Vec<&str> = names.iter().filter(|name| !fields.contains_key(*name)).map(String::as_str).collect();
         let reason = match missing[..] {
@@ -71,8 +74,13 @@ impl Verifier for JsonFields {
         true
     }
 
-    fn verify<'a>(&'a self, task: &'a Task, completion: &'a str) -> VerdictFuture<'a> {
-        Box::pin(async move { self.judge(task, completion) })
+    /// Asked of every task before the first step, so that a broken one is found there.
+    fn check(&self, task: &Task, ground_truth: &Value) -> Result<(), VerifierError> {
+        self.names(task, ground_truth).map(drop)
+    }
+
+    fn verify<'a>(&'a self, judged: &'a Judged) -> VerdictFuture<'a> {
+        Box::pin(async move { self.judge(judged) })
     }
 }
 
@@ -100,9 +108,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         (&good_task, "Rust appeared in 2015."),
         (&broken_task, r#"{"name": "Rust", "year": 2015}"#),
     ] {
-        match verifiers.verify(task, completion).await {
-            Ok(Verdict { score, passed, reason, .. }) => println!("score {score:.2}, passed {passed}: {reason}"),
-            Err(error) => println!("no verdict: {error}"),
+        let judgement = verifiers.judge(&Judged::new(task.clone(), completion)).await;
+        for said in judgement.verdicts {
+            let kind = said.kind().as_str();
+            match said.verdict {
+                Ok(Verdict { score, reason, .. }) => println!("{kind}, score {score:.2}: {reason}"),
+                Err(error) => println!("{kind}: {error}"),
+            }
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! The `[verifiers]` section of a run's config: one struct for each verifier that has settings.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use math_verifier::MathConfig;
 use serde::{Deserialize, Serialize};
@@ -8,12 +9,17 @@ use serde::{Deserialize, Serialize};
 use crate::VerifierError;
 use crate::code::CodeConfig;
 use crate::command::CommandConfig;
+use crate::deadlines::{DEFAULT_SECONDS, Deadlines};
 use crate::instruction::InstructionConfig;
 
 /// Settings of the verifiers, a section each.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VerifiersConfig {
+    /// Longest wait for a verdict, in seconds; one that takes longer is `timed_out`.
+    pub deadline_seconds: f64,
+    /// `[verifiers.deadlines]`: longest wait for a verdict of the verifier NAME, where it has one of its own.
+    pub deadlines: BTreeMap<String, f64>,
     /// `[verifiers.math]`: final answers of mathematics.
     pub math: MathConfig,
     /// `[verifiers.code]`: programs that run on the code execution server.
@@ -24,13 +30,40 @@ pub struct VerifiersConfig {
     pub command: BTreeMap<String, CommandConfig>,
 }
 
+impl Default for VerifiersConfig {
+    fn default() -> Self {
+        Self {
+            deadline_seconds: DEFAULT_SECONDS,
+            deadlines: BTreeMap::new(),
+            math: MathConfig::default(),
+            code: CodeConfig::default(),
+            ifeval: InstructionConfig::default(),
+            command: BTreeMap::new(),
+        }
+    }
+}
+
 impl VerifiersConfig {
+    /// The longest waits; a number of seconds that [`validate`](Self::validate) refuses is without end.
+    pub(crate) fn deadlines(&self) -> Deadlines {
+        let limit = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        let by_name = self.deadlines.iter().map(|(name, seconds)| (name.clone(), limit(*seconds))).collect();
+        Deadlines { of_all: limit(self.deadline_seconds), by_name }
+    }
+
     /// Checks what the types cannot say.
     ///
     /// # Errors
     /// [`VerifierError::Config`] with the key and what to do.
     pub fn validate(&self) -> Result<(), VerifierError> {
         let error = |key: String, problem: &str| Err(VerifierError::Config { key, problem: problem.to_owned() });
+        let named = self.deadlines.iter().map(|(name, seconds)| (format!("verifiers.deadlines.{name}"), *seconds));
+        let of_all = ("verifiers.deadline_seconds".to_owned(), self.deadline_seconds);
+        for (key, seconds) in named.chain([of_all]) {
+            if !(seconds > 0.0 && seconds <= 86_400.0) {
+                return error(key, "must be above 0 and at most 86400 seconds");
+            }
+        }
         for (name, command) in &self.command {
             if command.command.is_empty() {
                 let problem = "is empty; give the program and its arguments, as in [\"python3\", \"verify.py\"]";

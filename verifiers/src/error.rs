@@ -2,7 +2,12 @@
 
 use datasets::Task;
 
-/// Why a verifier reached no verdict. The group is then dropped and counted, never scored.
+use crate::{ScoreRange, VerdictKind};
+
+/// The maths verifier's own word for a final answer of a task's that cannot be read.
+pub(crate) const GOLD_UNPARSED: &str = "gold_unparsed";
+
+/// Why a verifier reached no verdict: what that is worth, the configuration says by its [kind](VerifierError::kind).
 #[derive(Debug, thiserror::Error)]
 pub enum VerifierError {
     /// A task names a verifier that is not registered.
@@ -50,16 +55,21 @@ pub enum VerifierError {
         #[source]
         source: sandbox_api::ClientError,
     },
-    /// An external verifier command gave no verdict.
-    #[error("verifier command `{name}` gave no verdict: {problem}")]
-    Command {
+    /// A verifier failed, timed out, used too much, or needs what is away.
+    #[error("verifier `{name}` {}: {problem}", words(*kind))]
+    NoVerdict {
         /// The verifier's name.
         name: String,
-        /// The failure of the process, or the fault of its answer.
+        /// `TimedOut`, `Crashed`, `Unavailable` or `OverBudget`.
+        kind: VerdictKind,
+        /// The failure, with the last words of what failed.
         problem: String,
     },
-    /// A verifier returned a score outside 0 to 1, or one that is not a number.
-    #[error("verifier `{name}` returned the score {score} for task `{task}`; scores lie between 0 and 1")]
+    /// A verifier returned a score outside its range, or one that is not a number.
+    #[error(
+        "verifier `{name}` returned the score {score} for task `{task}`; its scores lie between {} and {}",
+        range.low, range.high
+    )]
     ScoreOutOfRange {
         /// The verifier's name.
         name: String,
@@ -67,6 +77,8 @@ pub enum VerifierError {
         task: String,
         /// The score as returned.
         score: f32,
+        /// The scores that it may give.
+        range: ScoreRange,
     },
     /// A setting that no verifier can work with.
     #[error("config {key}: {problem}")]
@@ -78,7 +90,50 @@ pub enum VerifierError {
     },
 }
 
+fn words(kind: VerdictKind) -> &'static str {
+    match kind {
+        VerdictKind::TimedOut => "gave no verdict in time",
+        VerdictKind::Unavailable => "needs what is away",
+        VerdictKind::OverBudget => "used more than it may",
+        _ => "gave no verdict",
+    }
+}
+
 impl VerifierError {
+    /// The kind of failure, by which it is counted.
+    pub fn kind(&self) -> VerdictKind {
+        match self {
+            Self::UnknownVerifier { .. }
+            | Self::GroundTruth { .. }
+            | Self::GoldUnparsed { .. }
+            | Self::Unsupported { .. }
+            | Self::Config { .. } => VerdictKind::TaskUnusable,
+            Self::Sandbox { .. } => VerdictKind::Unavailable,
+            Self::NoVerdict { kind, .. } => *kind,
+            Self::ScoreOutOfRange { .. } => VerdictKind::Crashed,
+        }
+    }
+
+    /// The verifier called `name` failed, or answered with what is no verdict.
+    pub fn crashed(name: &str, problem: impl Into<String>) -> Self {
+        Self::NoVerdict { name: name.to_owned(), kind: VerdictKind::Crashed, problem: problem.into() }
+    }
+
+    /// The verifier called `name` did not answer in time.
+    pub fn timed_out(name: &str, problem: impl Into<String>) -> Self {
+        Self::NoVerdict { name: name.to_owned(), kind: VerdictKind::TimedOut, problem: problem.into() }
+    }
+
+    /// What the verifier called `name` needs is away.
+    pub fn unavailable(name: &str, problem: impl Into<String>) -> Self {
+        Self::NoVerdict { name: name.to_owned(), kind: VerdictKind::Unavailable, problem: problem.into() }
+    }
+
+    /// The verifier called `name` used up its memory or its instructions.
+    pub fn over_budget(name: &str, problem: impl Into<String>) -> Self {
+        Self::NoVerdict { name: name.to_owned(), kind: VerdictKind::OverBudget, problem: problem.into() }
+    }
+
     /// A [`VerifierError::GroundTruth`] of `task`.
     pub fn ground_truth(task: &Task, verifier: &str, problem: impl Into<String>) -> Self {
         Self::GroundTruth { task: task.id.clone(), verifier: verifier.to_owned(), problem: problem.into() }

@@ -1,10 +1,12 @@
 //! Verifiers: text in, verdict out.
 //!
-//! A [`Verifier`] reads a completion and scores it from 0 to 1, with a reason. It knows the task's ground truth, and
-//! nothing of tokens, policies or gradients. Where the verifier itself cannot decide (its ground truth is unusable, the
-//! code execution server is away) it returns an error: the group is then dropped and counted, and never scored 0.
+//! A [`Verifier`] reads a completion ([`Judged`]) and says what it is worth ([`Verdict`]): a score, a kind, a reason.
+//! It knows the task's ground truth, and nothing of policies or gradients. Where the verifier itself cannot decide (its
+//! ground truth is unusable, the code execution server is away) it returns an error, which is counted by its kind, and
+//! never a score of 0.
 //!
-//! [`Verifiers`] finds the verifier that a task names; [`compose`] turns verdicts into the reward that training sees.
+//! [`Verifiers`] asks the verifiers that a task names, each within its deadline, and gives their [`Judgement`];
+//! [`RewardConfig::settle`] says what that is worth, and [`compose`] makes the reward that training sees.
 //! [`split_thinking`], [`extract_code`] and [`parse_tool_calls`] are there for verifiers of one's own.
 //!
 //! # Example
@@ -13,8 +15,7 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use datasets::Task;
-//! use verifiers::{Verdict, VerdictFuture, Verifier, Verifiers, split_thinking};
+//! use verifiers::{Judged, Verdict, VerdictFuture, Verifier, Verifiers};
 //!
 //! struct Palindrome;
 //!
@@ -23,8 +24,8 @@
 //!         "palindrome"
 //!     }
 //!
-//!     fn verify<'a>(&'a self, _task: &'a Task, completion: &'a str) -> VerdictFuture<'a> {
-//!         let answer = split_thinking(completion).1.trim();
+//!     fn verify<'a>(&'a self, judged: &'a Judged) -> VerdictFuture<'a> {
+//!         let answer = judged.answer().trim();
 //!         let is_palindrome = answer.chars().eq(answer.chars().rev());
 //!         Box::pin(async move { Ok(if is_palindrome { Verdict::pass(answer) } else { Verdict::fail(answer) }) })
 //!     }
@@ -35,12 +36,14 @@
 //! let mut verifiers = Verifiers::default();
 //! verifiers.register(Arc::new(Palindrome));
 //!
-//! let task: Task = serde_json::from_str(
-//!     r#"{"id": "p-1", "task": "preference", "messages": [{"role": "user", "content": "Give me a palindrome."}],
+//! let task: datasets::Task = serde_json::from_str(
+//!     r#"{"id": "p-1", "task": "palindromes", "messages": [{"role": "user", "content": "Give me a palindrome."}],
 //!         "verifier": "palindrome", "ground_truth": null}"#,
 //! )?;
-//! assert!(verifiers.verify(&task, "<think>a short one</think>level").await?.passed);
-//! assert!(!verifiers.verify(&task, "<think>a short one</think>level crossing").await?.passed);
+//! for (completion, passes) in [("<think>a short one</think>level", true), ("level crossing", false)] {
+//!     let judgement = verifiers.judge(&Judged::new(task.clone(), completion)).await;
+//!     assert_eq!(judgement.verdict().is_some_and(|verdict| verdict.passed()), passes);
+//! }
 //! # Ok(())
 //! # }
 //! ```
@@ -50,8 +53,12 @@
 mod code;
 mod command;
 mod config;
+mod deadlines;
 mod error;
 mod instruction;
+mod judged;
+mod judgement;
+mod judging;
 mod math;
 mod open_ended;
 mod registry;
@@ -67,12 +74,14 @@ pub use self::command::{CommandConfig, CommandVerifier};
 pub use self::config::VerifiersConfig;
 pub use self::error::VerifierError;
 pub use self::instruction::{INSTRUCTION_IDS, InstructionConfig, InstructionVerifier};
+pub use self::judged::{Judged, Turn};
+pub use self::judgement::{Judgement, VerifierVerdict};
 pub use self::math::MathVerifier;
 pub use self::open_ended::OpenEnded;
 pub use self::registry::Verifiers;
-pub use self::reward::{MathReward, Reward, RewardConfig, Undecided, compose};
+pub use self::reward::{MathReward, Reward, RewardConfig, Settlement, Worth, WorthByKind, WorthByVerifier, compose};
 pub use self::think_format::ThinkFormat;
 pub use self::thinking::split_thinking;
 pub use self::tool_call::{ToolCall, ToolCallVerifier, parse_tool_calls};
-pub use self::verdict::Verdict;
-pub use self::verifier::{VerdictFuture, Verifier};
+pub use self::verdict::{ScoreRange, Verdict, VerdictKind};
+pub use self::verifier::{GroupFuture, ReadyFuture, VerdictFuture, Verifier};

@@ -4,9 +4,11 @@ use datasets::Task;
 use math_verifier::{MathConfig, MathVerdict, MathVerdictKind, verify};
 use serde_json::Value;
 
-use crate::{Verdict, VerdictFuture, Verifier, VerifierError};
+use crate::{Judged, Verdict, VerdictFuture, Verifier, VerifierError};
 
 /// `math`: judges final answers. The ground truth is the right one, as text or as a JSON number.
+///
+/// The detail of a verdict is the maths verifier's own kind, as in `not_equal`.
 pub struct MathVerifier {
     config: MathConfig,
 }
@@ -17,24 +19,30 @@ impl MathVerifier {
         Self { config }
     }
 
-    fn judge(&self, task: &Task, completion: &str) -> Result<Verdict, VerifierError> {
-        let gold = match &task.ground_truth {
-            Value::String(gold) => gold.clone(),
-            Value::Number(gold) => gold.to_string(),
+    fn gold(&self, task: &Task, ground_truth: &Value) -> Result<String, VerifierError> {
+        match ground_truth {
+            Value::String(gold) => Ok(gold.clone()),
+            Value::Number(gold) => Ok(gold.to_string()),
             other => {
                 let problem = format!("the final answer must be text or a number, not {other}");
-                return Err(VerifierError::ground_truth(task, self.name(), problem));
+                Err(VerifierError::ground_truth(task, self.name(), problem))
             }
-        };
-        let MathVerdict { kind, reason, .. } = verify(&gold, completion, &self.config);
+        }
+    }
+
+    fn judge(&self, judged: &Judged) -> Result<Verdict, VerifierError> {
+        let gold = self.gold(&judged.task, judged.ground_truth())?;
+        let MathVerdict { kind, reason, .. } = verify(&gold, &judged.completion, &self.config);
         let verdict = match kind {
             MathVerdictKind::Equal => Verdict::pass(reason),
+            MathVerdictKind::NotEqual => Verdict::fail(reason),
+            MathVerdictKind::NoAnswer => Verdict::no_answer(reason),
+            MathVerdictKind::CompletionUnparsed | MathVerdictKind::BudgetExceeded => Verdict::unparsed(reason),
             MathVerdictKind::GoldUnparsed => {
-                return Err(VerifierError::GoldUnparsed { task: task.id.clone(), problem: reason });
+                return Err(VerifierError::GoldUnparsed { task: judged.task.id.clone(), problem: reason });
             }
-            _ => Verdict::fail(reason),
         };
-        Ok(Verdict { math: Some(kind), ..verdict })
+        Ok(verdict.with_detail(kind.as_str()))
     }
 }
 
@@ -47,7 +55,11 @@ impl Verifier for MathVerifier {
         true
     }
 
-    fn verify<'a>(&'a self, task: &'a Task, completion: &'a str) -> VerdictFuture<'a> {
-        Box::pin(async move { self.judge(task, completion) })
+    fn check(&self, task: &Task, ground_truth: &Value) -> Result<(), VerifierError> {
+        self.gold(task, ground_truth).map(drop)
+    }
+
+    fn verify<'a>(&'a self, judged: &'a Judged) -> VerdictFuture<'a> {
+        Box::pin(async move { self.judge(judged) })
     }
 }

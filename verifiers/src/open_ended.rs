@@ -1,9 +1,7 @@
 //! `preference`: tasks without a rule, whose completions only a reward model can rank. The one thing to check is that
 //! there is an answer.
 
-use datasets::Task;
-
-use crate::{Verdict, VerdictFuture, Verifier, split_thinking};
+use crate::{Judged, Verdict, VerdictFuture, Verifier};
 
 /// `preference`: passes every completion whose answer, thinking removed, is not empty.
 pub struct OpenEnded;
@@ -13,11 +11,14 @@ impl Verifier for OpenEnded {
         "preference"
     }
 
-    fn verify<'a>(&'a self, _task: &'a Task, completion: &'a str) -> VerdictFuture<'a> {
+    fn only_computes(&self) -> bool {
+        true
+    }
+
+    fn verify<'a>(&'a self, judged: &'a Judged) -> VerdictFuture<'a> {
         Box::pin(async move {
-            let (_, answer) = split_thinking(completion);
-            Ok(if answer.trim().is_empty() {
-                Verdict::fail("the answer is empty")
+            Ok(if judged.answer().trim().is_empty() {
+                Verdict::no_answer("the answer is empty")
             } else {
                 Verdict::pass("there is an answer; no rule judges it")
             })

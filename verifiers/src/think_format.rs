@@ -1,9 +1,7 @@
 //! `think_format`: judges the shape of a completion, thinking and then an answer, whatever the two say.
 
-use datasets::Task;
-
 use crate::thinking::{CLOSE, OPEN};
-use crate::{Verdict, VerdictFuture, Verifier};
+use crate::{Judged, Verdict, VerdictFuture, Verifier};
 
 /// `think_format`: exactly one `</think>`, at most one `<think>` and only at the start, and an answer after them.
 pub struct ThinkFormat;
@@ -33,8 +31,12 @@ impl Verifier for ThinkFormat {
         "think_format"
     }
 
-    fn verify<'a>(&'a self, _task: &'a Task, completion: &'a str) -> VerdictFuture<'a> {
-        Box::pin(async move { Ok(Self::judge(completion)) })
+    fn only_computes(&self) -> bool {
+        true
+    }
+
+    fn verify<'a>(&'a self, judged: &'a Judged) -> VerdictFuture<'a> {
+        Box::pin(async move { Ok(Self::judge(&judged.completion)) })
     }
 }
 
@@ -45,7 +47,7 @@ mod tests {
     #[test]
     fn the_format_wants_one_closing_tag_and_an_answer() {
         for good in ["<think>a</think>b", "a</think>b", "\n<think>\na\n</think>\n\nb\n"] {
-            assert!(ThinkFormat::judge(good).passed, "{good}");
+            assert!(ThinkFormat::judge(good).passed(), "{good}");
         }
         for bad in [
             "b",
@@ -57,7 +59,7 @@ mod tests {
             "<think><think>a</think>b",
             "a<think>b</think>c",
         ] {
-            assert!(!ThinkFormat::judge(bad).passed, "{bad}");
+            assert!(!ThinkFormat::judge(bad).passed(), "{bad}");
         }
     }
 }

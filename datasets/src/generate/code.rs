@@ -173,7 +173,7 @@ impl Problem for CodeProblem {
         };
         Task {
             meta: Some(json!({"num_operations": self.operations.len()})),
-            ..task(id, TaskKind::Code, self.prompt(), verifier, self.ground_truth())
+            ..task(id, TaskKind::CODE, self.prompt(), verifier, self.ground_truth())
         }
     }
 }

@@ -109,7 +109,7 @@ impl Problem for InstructionProblem {
         let kwargs: Vec<Value> = self.rules.iter().map(|it| it.kwargs()).collect();
         task(
             id,
-            TaskKind::InstructionFollowing,
+            TaskKind::INSTRUCTION_FOLLOWING,
             self.prompt(),
             "ifeval",
             json!({"instruction_id_list": ids, "kwargs": kwargs}),

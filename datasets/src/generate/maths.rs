@@ -110,7 +110,7 @@ impl Problem for MathsProblem {
     fn task(&self, id: String) -> Task {
         Task {
             meta: Some(json!({"num_steps": self.steps.len()})),
-            ..task(id, TaskKind::Math, self.prompt(), "math", json!(self.answer().to_string()))
+            ..task(id, TaskKind::MATH, self.prompt(), "math", json!(self.answer().to_string()))
         }
     }
 }

@@ -4,7 +4,7 @@ use random::KeyedRng;
 use serde_json::Value;
 
 use crate::message::Message;
-use crate::task::{Task, TaskKind};
+use crate::task::{Task, TaskKind, TaskVerifier};
 
 /// A generated problem that can be answered in two ways.
 pub(super) trait Problem {
@@ -32,15 +32,6 @@ pub(super) fn is_held_out(essence: &str, held_out_share: f64) -> bool {
 
 /// A generated task with one message, the user's.
 pub(super) fn task(id: String, kind: TaskKind, prompt: String, verifier: &str, ground_truth: Value) -> Task {
-    Task {
-        id,
-        kind,
-        messages: vec![Message::user(prompt)],
-        verifier: verifier.to_owned(),
-        ground_truth,
-        tools: None,
-        source: Some("generated".to_owned()),
-        license: None,
-        meta: None,
-    }
+    let verifier = TaskVerifier::new(verifier, ground_truth);
+    Task { source: Some("generated".to_owned()), ..Task::new(id, kind, vec![Message::user(prompt)], verifier) }
 }

@@ -190,7 +190,7 @@ fn tasks_of_a_kind_differ_and_have_ids_of_their_own() {
 fn careful_maths_is_right_and_careless_maths_rarely() {
     let data = data();
     for task in data.train_tasks.math.iter().chain(&data.eval_tasks.math) {
-        assert_eq!(task.ground_truth, maths_answer(prompt(task)).to_string());
+        assert_eq!(task.verifiers[0].ground_truth, maths_answer(prompt(task)).to_string());
     }
     let (mut num_careless, mut num_lucky) = (0, 0);
     for trace in traces_of(&data, "math") {
@@ -226,7 +226,7 @@ fn careful_code_passes_and_careless_code_fails() {
             assert_eq!(code_answer(prompt(task), x), expected);
         }
     }
-    let num_functions = tasks().filter(|task| task.verifier == "code_asserts").count();
+    let num_functions = tasks().filter(|task| task.verifiers[0].name == "code_asserts").count();
     assert!((250..350).contains(&num_functions), "{num_functions}");
     for trace in traces_of(&data, "code") {
         let prompt = &trace.messages[0].content;
@@ -247,7 +247,7 @@ fn rules_by_prompt() -> HashMap<String, serde_json::Value> {
     config.instruction.num_train = 2_000;
     let data = generate_demo(&config).unwrap();
     let tasks = data.train_tasks.instruction.iter().chain(&data.eval_tasks.instruction);
-    tasks.map(|task| (prompt(task).to_owned(), task.ground_truth.clone())).collect()
+    tasks.map(|task| (prompt(task).to_owned(), task.verifiers[0].ground_truth.clone())).collect()
 }
 
 #[test]

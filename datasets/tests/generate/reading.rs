@@ -69,9 +69,10 @@ pub(crate) fn expression(final_text: &str) -> &str {
 
 /// A code task's inputs and expected values, and the form its prompt must have.
 pub(crate) fn cases(task: &Task) -> Vec<(i64, i64)> {
-    if task.verifier == "code_asserts" {
+    let judge = &task.verifiers[0];
+    if judge.name == "code_asserts" {
         assert!(prompt(task).starts_with("Write f(x): "));
-        let tests = task.ground_truth["tests"].as_array().unwrap();
+        let tests = judge.ground_truth["tests"].as_array().unwrap();
         let test = |test: &serde_json::Value| {
             let test = test.as_str().unwrap().strip_prefix("assert f(").unwrap().to_owned();
             let (x, value) = test.split_once(") == ").unwrap();
@@ -79,9 +80,9 @@ pub(crate) fn cases(task: &Task) -> Vec<(i64, i64)> {
         };
         tests.iter().map(test).collect()
     } else {
-        assert_eq!(task.verifier, "code_stdio");
+        assert_eq!(judge.name, "code_stdio");
         assert!(prompt(task).starts_with("Read x and print: "));
-        let cases = task.ground_truth["cases"].as_array().unwrap();
+        let cases = judge.ground_truth["cases"].as_array().unwrap();
         let number = |text: &serde_json::Value| text.as_str().unwrap().trim_end().parse().unwrap();
         cases.iter().map(|case| (number(&case["input"]), number(&case["output"]))).collect()
     }

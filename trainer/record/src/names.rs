@@ -94,10 +94,11 @@ vocabulary! {
         "Rollouts whose verifier broke.";
     EVAL_VERIFIER_ERRORS = "eval/{dataset}/verifier_errors", "samples", "Verifier errors",
         "Samples of a held-out dataset whose verifier broke.";
-    VERIFY_MATH = "verify/math/{verdict}", "rollouts", "Maths verdicts",
-        "Rollouts on which the maths verifier came to this verdict.";
     VERIFY_MASKED = "verify/masked", "rollouts", "Masked completions",
         "Rollouts that the reward section leaves out of their groups.";
+    VERIFY = "verify/{verdict}", "rollouts", "Verdicts",
+        "Rollouts on which a verifier came to this verdict, as `NAME/KIND`: by the kind, and by the verifier's own \
+         word for it where it has one.";
     COMPLETION_TOKENS_MEAN = "completion/tokens_mean", "tokens", "Completion length, tokens",
         "Mean length of the completions of the step.";
     COMPLETION_TOKENS_MAX = "completion/tokens_max", "tokens", "Completion length, tokens",

@@ -55,6 +55,8 @@ pub struct RolloutRow {
     pub verdict_score: Option<f32>,
     /// Reason of the verdict, or the verifier's error.
     pub verdict_reason: String,
+    /// Each verifier's word for its verdict, by the verifier's name.
+    pub verdicts: Vec<(String, String)>,
     /// Parts of the reward by name.
     pub breakdown: Vec<(String, f32)>,
     /// True when the row was trained on.
@@ -124,6 +126,7 @@ fn to_batch(rows: &[RolloutRow]) -> Result<RecordBatch, ArrowError> {
         ("advantage", number(|row| row.advantage), true),
         ("verdict_score", number(|row| row.verdict_score), true),
         ("verdict_reason", text(|row| &row.verdict_reason), false),
+        ("verdicts", verdicts(rows)?, false),
         ("breakdown", breakdowns(rows)?, false),
         ("kept", Arc::new(BooleanArray::from_iter(rows.iter().map(|row| Some(row.kept)))), false),
     ];
@@ -151,6 +154,18 @@ fn breakdowns(rows: &[RolloutRow]) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(builder.finish()))
 }
 
+fn verdicts(rows: &[RolloutRow]) -> Result<ArrayRef, ArrowError> {
+    let mut builder = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+    for row in rows {
+        for (name, word) in &row.verdicts {
+            builder.keys().append_value(name);
+            builder.values().append_value(word);
+        }
+        builder.append(true)?;
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
 fn from_batch(batch: &RecordBatch, rows: &mut Vec<RolloutRow>) -> Result<(), RecordError> {
     let columns = Columns { batch };
     let text = |name| -> Result<StringArray, RecordError> {
@@ -169,6 +184,7 @@ fn from_batch(batch: &RecordBatch, rows: &mut Vec<RolloutRow>) -> Result<(), Rec
     let rollout_logprobs = columns.list("rollout_logprobs")?;
     let policy_logprobs = columns.list("policy_logprobs")?;
     let breakdown = columns.get("breakdown")?.as_map_opt().ok_or_else(|| wrong_type("breakdown"))?;
+    let verdicts = columns.get("verdicts")?.as_map_opt().ok_or_else(|| wrong_type("verdicts"))?;
     let kept = columns.get("kept")?.as_boolean_opt().ok_or_else(|| wrong_type("kept"))?;
     for row in 0..batch.num_rows() {
         rows.push(RolloutRow {
@@ -188,6 +204,7 @@ fn from_batch(batch: &RecordBatch, rows: &mut Vec<RolloutRow>) -> Result<(), Rec
             advantage: advantage.is_valid(row).then(|| advantage.value(row)),
             verdict_score: verdict_score.is_valid(row).then(|| verdict_score.value(row)),
             verdict_reason: verdict_reason.value(row).to_owned(),
+            verdicts: verdicts_at(verdicts, row)?,
             breakdown: breakdown_at(breakdown, row)?,
             kept: kept.value(row),
         });
@@ -230,6 +247,17 @@ fn list_at<T: ArrowPrimitiveType>(
     Ok(Some(values.as_primitive_opt::<T>().ok_or_else(|| wrong_type(name))?.values().to_vec()))
 }
 
+fn verdicts_at(column: &MapArray, row: usize) -> Result<Vec<(String, String)>, RecordError> {
+    let entries = column.value(row);
+    let (Some(names), Some(words)) =
+        (entries.column(0).as_string_opt::<i32>(), entries.column(1).as_string_opt::<i32>())
+    else {
+        return Err(wrong_type("verdicts"));
+    };
+    let pair = |index| (names.value(index).to_owned(), words.value(index).to_owned());
+    Ok((0..entries.len()).map(pair).collect())
+}
+
 fn breakdown_at(column: &MapArray, row: usize) -> Result<Vec<(String, f32)>, RecordError> {
     let entries = column.value(row);
     let (Some(names), Some(values)) =
@@ -262,6 +290,7 @@ mod tests {
             advantage: Some(0.75),
             verdict_score: Some(1.0),
             verdict_reason: "4 = 4".into(),
+            verdicts: vec![("math".to_owned(), "equal".to_owned()), ("style".to_owned(), "crashed".to_owned())],
             breakdown: vec![("math".into(), 1.0), ("format".into(), 0.1)],
             kept: true,
         };

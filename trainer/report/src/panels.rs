@@ -61,7 +61,7 @@ const PANELS: &[Panel] = &[
     panel("Learning", "Reward in parts", "reward/*", Plain, Tight, Mixed),
     panel("Learning", "Groups", "groups/*", Count, FromZero, Mixed),
     panel("Learning", "Verifier errors", "*", Count, FromZero, Shared),
-    panel("Learning", "Maths verdicts", "*", Count, FromZero, Shared),
+    panel("Learning", "Verdicts", "*", Count, FromZero, Shared),
     panel("Learning", "Masked completions", "*", Count, FromZero, Shared),
     panel("Completions", "Completion length, tokens", "completion/tokens_*", Count, FromZero, Shared),
     panel("Completions", "Truncated completions", "*", Percent, FromZero, Shared),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
+use datasets::TaskKind;
 use record::atomic::write_file;
 use rollout::EngineOptions;
 use verifiers::{RewardConfig, VerifiersConfig};
@@ -91,8 +92,8 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
         ..EvalSection::default()
     };
     section.validate()?;
-    let kinds = datasets::TaskKind::ALL.iter().map(|kind| (*kind, args.suffix.clone()));
-    let prompt = PromptSection { system: args.system, suffix: kinds.collect() };
+    let suffix = [(TaskKind::new(PromptSection::ANY_KIND), args.suffix)].into();
+    let prompt = PromptSection { system: args.system, suffix };
     let run = RunSection { device: args.device, dtype: args.dtype, ..RunSection::default() };
     let placement = run.resolve()?;
     let engine = EngineOptions { max_sequences: args.max_sequences, ..EngineOptions::default() };
@@ -102,7 +103,7 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     }
     let sandbox = SandboxSection { url: args.sandbox, ..SandboxSection::default() };
     let judge = Judge::start(&VerifiersConfig::default(), &RewardConfig::default(), &sandbox).await?;
-    judge.check(evaluation.tasks())?;
+    evaluation.check(&judge).await?;
     let folder = args.model;
     let model = ModelThread::start(move || Learner::load(&folder, placement)).await?;
     let collector = Collector { model, judge: Arc::new(judge), interrupt };

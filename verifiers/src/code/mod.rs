@@ -8,13 +8,14 @@ mod extraction;
 mod ground_truth;
 
 use datasets::Task;
-use sandbox_api::{EngineKind, GradeReport, GradeRequest, GradeVerdict, Language, is_limit_of_wasm};
+use sandbox_api::{EngineKind, GradeReport, GradeRequest, GradeVerdict, Language, Tests, is_limit_of_wasm};
+use serde_json::Value;
 
 pub use self::config::{CodeConfig, CodeEngine};
 pub use self::extraction::{Extraction, ExtractionRule, extract_code};
 pub use self::ground_truth::CodeForm;
 use self::ground_truth::engine_of;
-use crate::{Verdict, VerdictFuture, Verifier, VerifierError, split_thinking};
+use crate::{Judged, Verdict, VerdictFuture, Verifier, VerifierError};
 
 /// `code_asserts`, `code_stdio` or `code_function`, by the form of the tests.
 pub struct CodeVerifier {
@@ -29,17 +30,17 @@ impl CodeVerifier {
         Self { form, config, client }
     }
 
-    async fn judge(&self, task: &Task, completion: &str) -> Result<Verdict, VerifierError> {
+    fn read(&self, task: &Task, ground_truth: &Value) -> Result<(Tests, Option<EngineKind>), VerifierError> {
+        let tests = self.form.read(ground_truth).and_then(|tests| Ok((tests, engine_of(ground_truth)?)));
+        tests.map_err(|problem| VerifierError::ground_truth(task, self.name(), problem))
+    }
+
+    async fn judge(&self, judged: &Judged) -> Result<Verdict, VerifierError> {
+        let task = &judged.task;
         // The ground truth is read first, so that a broken task is reported even where no completion has code.
-        let tests = self
-            .form
-            .read(&task.ground_truth)
-            .map_err(|problem| VerifierError::ground_truth(task, self.name(), problem))?;
-        let asked =
-            engine_of(&task.ground_truth).map_err(|problem| VerifierError::ground_truth(task, self.name(), problem))?;
-        let (_, answer) = split_thinking(completion);
-        let Some(Extraction { code, .. }) = extract_code(answer) else {
-            return Ok(Verdict::fail("no closed block of code"));
+        let (tests, asked) = self.read(task, judged.ground_truth())?;
+        let Some(Extraction { code, .. }) = extract_code(judged.answer()) else {
+            return Ok(Verdict::no_answer("no closed block of code"));
         };
         if code.len() > self.config.max_code_bytes {
             let reason = format!("{} bytes of code, more than {}", code.len(), self.config.max_code_bytes);
@@ -79,7 +80,11 @@ impl Verifier for CodeVerifier {
         self.form.verifier_name()
     }
 
-    fn verify<'a>(&'a self, task: &'a Task, completion: &'a str) -> VerdictFuture<'a> {
-        Box::pin(self.judge(task, completion))
+    fn check(&self, task: &Task, ground_truth: &Value) -> Result<(), VerifierError> {
+        self.read(task, ground_truth).map(drop)
+    }
+
+    fn verify<'a>(&'a self, judged: &'a Judged) -> VerdictFuture<'a> {
+        Box::pin(self.judge(judged))
     }
 }

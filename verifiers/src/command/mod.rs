@@ -1,8 +1,9 @@
 //! Verifiers in any language: a configured command that reads one JSON object a line and answers one a line.
 //!
-//! The command reads `{"task": {…}, "completion": "…"}` and answers `{"score": 0.0 to 1.0, "reason": "…"}`, in order.
-//! The verifier starts the command at the first completion, keeps it, and starts it again after a failure. The command
-//! is trusted: it runs with the rights of the trainer, and no limit but the time-out.
+//! The command reads `{"task": {…}, "completion": "…", …}` ([`Judged`] as JSON) and answers
+//! `{"score": 0.0 to 1.0, "reason": "…"}`, in order. The verifier starts the command at the first completion, keeps it,
+//! and starts it again after a failure. The command is trusted: it runs with the rights of the trainer, and no limit
+//! but the time-out.
 //!
 //! ```text
 //! [verifiers.command.palindrome]
@@ -19,20 +20,13 @@ mod process;
 
 use std::time::Duration;
 
-use datasets::Task;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 pub use self::config::CommandConfig;
 use self::process::Process;
-use crate::{Verdict, VerdictFuture, Verifier, VerifierError};
-
-#[derive(Serialize)]
-struct Question<'a> {
-    task: &'a Task,
-    completion: &'a str,
-}
+use crate::{Judged, ScoreRange, Verdict, VerdictFuture, Verifier, VerifierError};
 
 #[derive(Deserialize)]
 struct Answer {
@@ -54,10 +48,9 @@ impl CommandVerifier {
         Self { name, config, process: Mutex::new(None) }
     }
 
-    async fn judge(&self, task: &Task, completion: &str) -> Result<Verdict, VerifierError> {
-        let broken = |problem: String| VerifierError::Command { name: self.name.clone(), problem };
-        let mut question =
-            serde_json::to_vec(&Question { task, completion }).map_err(|error| broken(error.to_string()))?;
+    async fn judge(&self, judged: &Judged) -> Result<Verdict, VerifierError> {
+        let broken = |problem: String| VerifierError::crashed(&self.name, problem);
+        let mut question = serde_json::to_vec(judged).map_err(|error| broken(error.to_string()))?;
         question.push(b'\n');
 
         let mut running = self.process.lock().await;
@@ -70,12 +63,14 @@ impl CommandVerifier {
         let limit = Duration::try_from_secs_f64(self.config.timeout_seconds).unwrap_or(Duration::MAX);
         let line = timeout(limit, process.ask(&question))
             .await
-            .map_err(|_| broken(format!("no answer within {} seconds", self.config.timeout_seconds)))?
+            .map_err(|_| {
+                VerifierError::timed_out(&self.name, format!("after {} seconds", self.config.timeout_seconds))
+            })?
             .map_err(broken)?;
         let answer: Answer =
             serde_json::from_str(&line).map_err(|error| broken(format!("its answer is malformed: {error}")))?;
         *running = Some(process);
-        Ok(Verdict { score: answer.score, passed: answer.score >= 1.0, reason: answer.reason, math: None })
+        Ok(Verdict::of_score(answer.score, ScoreRange::default(), answer.reason))
     }
 }
 
@@ -84,14 +79,14 @@ impl Verifier for CommandVerifier {
         &self.name
     }
 
-    fn verify<'a>(&'a self, task: &'a Task, completion: &'a str) -> VerdictFuture<'a> {
-        Box::pin(self.judge(task, completion))
+    fn verify<'a>(&'a self, judged: &'a Judged) -> VerdictFuture<'a> {
+        Box::pin(self.judge(judged))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use datasets::TaskKind;
+    use datasets::{Task, TaskKind, TaskVerifier};
 
     use super::*;
 
@@ -100,18 +95,9 @@ mod tests {
         CommandVerifier::new("judge".into(), CommandConfig { command, timeout_seconds })
     }
 
-    fn task() -> Task {
-        Task {
-            id: "t".into(),
-            kind: TaskKind::Math,
-            messages: Vec::new(),
-            verifier: "judge".into(),
-            ground_truth: "4".into(),
-            tools: None,
-            source: None,
-            license: None,
-            meta: None,
-        }
+    fn judged(completion: &str) -> Judged {
+        let verifier = TaskVerifier::new("judge", "4");
+        Judged::new(Task::new("t", TaskKind::MATH, Vec::new(), verifier), completion)
     }
 
     #[tokio::test]
@@ -120,29 +106,29 @@ mod tests {
             case "$line" in *'"completion":"good"'*) s=1;; *) s=0.5;; esac;
             echo "{\"score\": $s, \"reason\": \"question $n\"}"; done"#;
         let verifier = shell(script, 20.0);
-        let first = verifier.judge(&task(), "good").await.unwrap();
-        assert!(first.passed && first.reason == "question 1", "{first:?}");
-        let second = verifier.judge(&task(), "so\nso").await.unwrap();
-        assert_eq!((second.score, second.passed), (0.5, false));
+        let first = verifier.judge(&judged("good")).await.unwrap();
+        assert!(first.passed() && first.reason == "question 1", "{first:?}");
+        let second = verifier.judge(&judged("so\nso")).await.unwrap();
+        assert_eq!((second.score, second.passed()), (0.5, false));
         assert_eq!(second.reason, "question 2");
     }
 
     #[tokio::test]
     async fn a_command_that_breaks_is_an_error_and_is_started_again() {
         let once = shell(r#"read -r line; echo '{"score": 1}'"#, 20.0);
-        assert!(once.judge(&task(), "").await.unwrap().passed);
-        assert!(once.judge(&task(), "").await.is_err());
-        assert!(once.judge(&task(), "").await.unwrap().passed);
+        assert!(once.judge(&judged("")).await.unwrap().passed());
+        assert!(once.judge(&judged("")).await.is_err());
+        assert!(once.judge(&judged("")).await.unwrap().passed());
     }
 
     #[tokio::test]
     async fn silence_noise_and_absence_are_errors() {
         for (script, timeout_seconds) in [("sleep 60", 0.2), ("read -r line; echo nonsense", 20.0), ("exit 3", 20.0)] {
-            let error = shell(script, timeout_seconds).judge(&task(), "").await.unwrap_err();
+            let error = shell(script, timeout_seconds).judge(&judged("")).await.unwrap_err();
             assert!(error.to_string().contains("`judge`"), "{error}");
         }
         let command = vec!["/no/such/program".to_owned()];
         let absent = CommandVerifier::new("judge".into(), CommandConfig { command, timeout_seconds: 1.0 });
-        assert!(absent.judge(&task(), "").await.is_err());
+        assert!(absent.judge(&judged("")).await.is_err());
     }
 }

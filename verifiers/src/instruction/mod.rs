@@ -29,7 +29,7 @@ use self::arguments::{Arguments, Unjudged};
 pub use self::catalogue::INSTRUCTION_IDS;
 use self::catalogue::check_of;
 pub use self::config::InstructionConfig;
-use crate::{Verdict, VerdictFuture, Verifier, VerifierError, split_thinking};
+use crate::{Judged, Verdict, VerdictFuture, Verifier, VerifierError};
 
 /// The ground truth: two lists in parallel, as IFEval publishes them.
 #[derive(Deserialize)]
@@ -49,9 +49,11 @@ impl InstructionVerifier {
         Self { config }
     }
 
-    fn judge(&self, task: &Task, completion: &str) -> Result<Verdict, VerifierError> {
+    fn judge(&self, judged: &Judged) -> Result<Verdict, VerifierError> {
+        let task = &judged.task;
         let broken = |problem: String| VerifierError::ground_truth(task, self.name(), problem);
-        let instructions = Instructions::deserialize(&task.ground_truth).map_err(|error| broken(error.to_string()))?;
+        let instructions =
+            Instructions::deserialize(judged.ground_truth()).map_err(|error| broken(error.to_string()))?;
         let (ids, kwargs) = (&instructions.instruction_id_list, &instructions.kwargs);
         if ids.is_empty() || ids.len() != kwargs.len() {
             let problem = format!(
@@ -61,7 +63,7 @@ impl InstructionVerifier {
             );
             return Err(broken(problem));
         }
-        let (_, answer) = split_thinking(completion);
+        let answer = judged.answer();
         let variants = if self.config.loose { loose::variants(answer) } else { vec![answer.to_owned()] };
 
         let mut missed = Vec::new();
@@ -104,31 +106,22 @@ impl Verifier for InstructionVerifier {
         true
     }
 
-    fn verify<'a>(&'a self, task: &'a Task, completion: &'a str) -> VerdictFuture<'a> {
-        Box::pin(async move { self.judge(task, completion) })
+    fn verify<'a>(&'a self, judged: &'a Judged) -> VerdictFuture<'a> {
+        Box::pin(async move { self.judge(judged) })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use datasets::TaskKind;
+    use datasets::{TaskKind, TaskVerifier};
     use serde_json::json;
 
     use super::*;
 
     fn judge(config: InstructionConfig, ground_truth: Value, completion: &str) -> Result<Verdict, VerifierError> {
-        let task = Task {
-            id: "t".into(),
-            kind: TaskKind::InstructionFollowing,
-            messages: Vec::new(),
-            verifier: "ifeval".into(),
-            ground_truth,
-            tools: None,
-            source: None,
-            license: None,
-            meta: None,
-        };
-        InstructionVerifier::new(config).judge(&task, completion)
+        let verifier = TaskVerifier::new("ifeval", ground_truth);
+        let task = Task::new("t", TaskKind::INSTRUCTION_FOLLOWING, Vec::new(), verifier);
+        InstructionVerifier::new(config).judge(&Judged::new(task, completion))
     }
 
     fn two() -> Value {
@@ -141,7 +134,7 @@ mod tests {
     #[test]
     fn all_instructions_must_be_followed() {
         let strict = InstructionConfig::default;
-        assert!(judge(strict(), two(), "<think>a, b</think>one two three").unwrap().passed);
+        assert!(judge(strict(), two(), "<think>a, b</think>one two three").unwrap().passed());
         let verdict = judge(strict(), two(), "one, two").unwrap();
         assert_eq!(verdict.score, 0.0);
         assert!(verdict.reason.contains("no_comma") && verdict.reason.contains("number_words"));
@@ -151,14 +144,14 @@ mod tests {
     fn a_fraction_where_it_is_asked_for() {
         let partial = InstructionConfig { partial_credit: true, ..InstructionConfig::default() };
         let verdict = judge(partial, two(), "one two").unwrap();
-        assert_eq!((verdict.score, verdict.passed), (0.5, false));
+        assert_eq!((verdict.score, verdict.passed()), (0.5, false));
     }
 
     #[test]
     fn an_empty_answer_follows_nothing() {
         let ground_truth = json!({"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]});
         for empty in ["", "  \n", "<think>words", "<think>words</think>\n"] {
-            assert!(!judge(InstructionConfig::default(), ground_truth.clone(), empty).unwrap().passed);
+            assert!(!judge(InstructionConfig::default(), ground_truth.clone(), empty).unwrap().passed());
         }
     }
 
@@ -167,8 +160,8 @@ mod tests {
         let completion = "Sure, here it is:\nno punctuation at all";
         let ground_truth = json!({"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]});
         let loose = InstructionConfig { loose: true, ..InstructionConfig::default() };
-        assert!(!judge(InstructionConfig::default(), ground_truth.clone(), completion).unwrap().passed);
-        assert!(judge(loose, ground_truth, completion).unwrap().passed);
+        assert!(!judge(InstructionConfig::default(), ground_truth.clone(), completion).unwrap().passed());
+        assert!(judge(loose, ground_truth, completion).unwrap().passed());
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The `[reward]` section of a run's config.
 
+use datasets::TaskKind;
 use serde::{Deserialize, Serialize};
 
 use super::math::MathReward;
+use super::worth::{WorthByKind, WorthByVerifier};
 
 /// `[reward]`: how verdicts become rewards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,10 +21,18 @@ pub struct RewardConfig {
     /// True judges a completion that the length limit cut by its verdict, like any other. With false its score counts
     /// as 0, and `truncated` is its outcome reward.
     pub judge_truncated: bool,
-    /// Outcome reward of a completion cut by the length limit, where `judge_truncated` is false.
-    pub truncated: f32,
+    /// Outcome reward of a completion cut by the length limit, where `judge_truncated` is false; `wrong` where absent,
+    /// so that running into the limit never pays more than a wrong answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<f32>,
     /// `alpha` of the gate, the factor of the reward model's score: larger ranks more sharply. Qwen2.5-Math uses 0.5.
     pub reward_model_scale: f32,
+    /// Kinds of tasks whose outcome is checked: the reward model scores the others.
+    pub checked_kinds: Vec<TaskKind>,
+    /// `[reward.worth]`: the worth of completions that were not judged.
+    pub worth: WorthByKind,
+    /// `[reward.worth_of.NAME]`: the same, for the verifier NAME.
+    pub worth_of: WorthByVerifier,
     /// `[reward.math]`: the worth of maths verdicts that are neither equal nor not equal.
     pub math: MathReward,
 }
@@ -35,8 +45,11 @@ impl Default for RewardConfig {
             format_bonus: 0.0,
             format_required: false,
             judge_truncated: false,
-            truncated: 0.0,
+            truncated: None,
             reward_model_scale: 0.5,
+            checked_kinds: vec![TaskKind::MATH, TaskKind::CODE],
+            worth: WorthByKind::default(),
+            worth_of: WorthByVerifier::new(),
             math: MathReward::default(),
         }
     }

@@ -3,35 +3,42 @@
 use math_verifier::MathVerdictKind;
 use serde::{Deserialize, Serialize};
 
+use super::worth::Worth;
+
 /// `[reward.math]`: the worth of a maths verdict for which the answers were not compared. None of them is ever paid as
 /// correct, whatever is chosen, and each is counted (`verify/math/*` of the metrics).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MathReward {
     /// The task's own answer cannot be read: the policy is not to blame.
-    pub gold_unparsed: Undecided,
+    pub gold_unparsed: Worth,
     /// The completion's answer cannot be read. Under `mask` a policy would not learn to write readable answers.
-    pub completion_unparsed: Undecided,
+    pub completion_unparsed: Worth,
     /// The completion holds no final answer.
-    pub no_answer: Undecided,
+    pub no_answer: Worth,
     /// The completion's answer is larger than the budgets of `[verifiers.math]`.
-    pub budget_exceeded: Undecided,
+    pub budget_exceeded: Worth,
 }
 
 impl Default for MathReward {
     fn default() -> Self {
         Self {
-            gold_unparsed: Undecided::Mask,
-            completion_unparsed: Undecided::Wrong,
-            no_answer: Undecided::Wrong,
-            budget_exceeded: Undecided::Wrong,
+            gold_unparsed: Worth::Mask,
+            completion_unparsed: Worth::Wrong,
+            no_answer: Worth::Wrong,
+            budget_exceeded: Worth::Wrong,
         }
     }
 }
 
 impl MathReward {
+    /// The worth of the kind that metrics and verdicts call `word`.
+    pub(super) fn worth_of_word(&self, word: &str) -> Option<Worth> {
+        self.worth(*MathVerdictKind::ALL.iter().find(|kind| kind.as_str() == word)?)
+    }
+
     /// The worth of a kind; `None` for the two kinds that compared the answers, whose scores stand.
-    pub fn undecided(&self, kind: MathVerdictKind) -> Option<Undecided> {
+    pub fn worth(&self, kind: MathVerdictKind) -> Option<Worth> {
         match kind {
             MathVerdictKind::Equal | MathVerdictKind::NotEqual => None,
             MathVerdictKind::GoldUnparsed => Some(self.gold_unparsed),
@@ -40,18 +47,6 @@ impl MathReward {
             MathVerdictKind::BudgetExceeded => Some(self.budget_exceeded),
         }
     }
-}
-
-/// Treatment of a completion whose answer was not compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Undecided {
-    /// The completion counts as a wrong answer.
-    Wrong,
-    /// The completion is left out of its group: no reward, no advantage, no part in the loss.
-    Mask,
-    /// The run ends with an error that names the task.
-    Abort,
 }
 
 #[cfg(test)]
@@ -64,12 +59,12 @@ mod tests {
         for (kind, worth) in [
             (MathVerdictKind::Equal, None),
             (MathVerdictKind::NotEqual, None),
-            (MathVerdictKind::GoldUnparsed, Some(Undecided::Mask)),
-            (MathVerdictKind::CompletionUnparsed, Some(Undecided::Wrong)),
-            (MathVerdictKind::NoAnswer, Some(Undecided::Mask)),
-            (MathVerdictKind::BudgetExceeded, Some(Undecided::Abort)),
+            (MathVerdictKind::GoldUnparsed, Some(Worth::Mask)),
+            (MathVerdictKind::CompletionUnparsed, Some(Worth::Wrong)),
+            (MathVerdictKind::NoAnswer, Some(Worth::Mask)),
+            (MathVerdictKind::BudgetExceeded, Some(Worth::Abort)),
         ] {
-            assert_eq!(config.undecided(kind), worth, "{kind:?}");
+            assert_eq!(config.worth(kind), worth, "{kind:?}");
         }
         let error = toml::from_str::<MathReward>("no_answer = \"paid\"").unwrap_err().to_string();
         assert!(error.contains("paid") && error.contains("mask"), "{error}");

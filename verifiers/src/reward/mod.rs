@@ -10,11 +10,15 @@
 
 mod config;
 mod math;
+mod settlement;
+mod worth;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::config::RewardConfig;
-pub use self::math::{MathReward, Undecided};
+pub use self::math::MathReward;
+pub use self::settlement::Settlement;
+pub use self::worth::{Worth, WorthByKind, WorthByVerifier};
 use crate::Verdict;
 
 /// A reward with its breakdown.
@@ -49,7 +53,7 @@ pub fn compose(
     config: &RewardConfig,
 ) -> Reward {
     let cut = truncated && !config.judge_truncated;
-    let format_passed = format.is_some_and(|format| format.passed);
+    let format_passed = format.is_some_and(Verdict::passed);
     let misformatted = config.format_required && format.is_some() && !format_passed;
     let score = if cut || misformatted { 0.0 } else { verdict.score };
 
@@ -57,7 +61,7 @@ pub fn compose(
         Some(reward_model_score) => {
             vec![("reward_model", sigmoid(config.reward_model_scale * reward_model_score)), ("gate", score - 1.0)]
         }
-        None if cut => vec![("outcome", config.truncated)],
+        None if cut => vec![("outcome", config.truncated.unwrap_or(config.wrong))],
         None => vec![("outcome", config.wrong + score * (config.correct - config.wrong))],
     };
     if config.format_bonus != 0.0 && format.is_some() {
@@ -95,11 +99,17 @@ mod tests {
 
     #[test]
     fn a_truncated_completion_is_not_paid_even_where_it_is_right() {
-        let config = RewardConfig { truncated: -0.5, format_bonus: 0.1, ..RewardConfig::default() };
+        let config = RewardConfig { truncated: Some(-0.5), format_bonus: 0.1, ..RewardConfig::default() };
         let right = Verdict::pass("");
         assert_eq!(compose(&right, Some(&right), None, true, &config).total, -0.5);
         let judged = RewardConfig { judge_truncated: true, ..config };
         assert_eq!(compose(&right, None, None, true, &judged).total, 1.0);
+    }
+
+    #[test]
+    fn running_into_the_limit_pays_no_more_than_a_wrong_answer() {
+        let config = RewardConfig { wrong: -1.0, ..RewardConfig::default() };
+        assert_eq!(compose(&Verdict::pass(""), None, None, true, &config).total, -1.0);
     }
 
     #[test]

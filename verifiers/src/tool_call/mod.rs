@@ -10,32 +10,32 @@ mod compare;
 mod expected;
 mod parsing;
 
-use datasets::Task;
 use serde::Deserialize;
 use serde_json::Value;
 
 use self::compare::compare_call;
 use self::expected::ExpectedCall;
 pub use self::parsing::{ToolCall, parse_tool_calls};
-use crate::{Verdict, VerdictFuture, Verifier, VerifierError, split_thinking};
+use crate::{Judged, Verdict, VerdictFuture, Verifier, VerifierError};
 
 /// `tool_call`: the ground truth is `[{name, arguments: {parameter: [allowed, …]}}, …]`.
 pub struct ToolCallVerifier;
 
 impl ToolCallVerifier {
-    fn judge(&self, task: &Task, completion: &str) -> Result<Verdict, VerifierError> {
+    fn judge(&self, judged: &Judged) -> Result<Verdict, VerifierError> {
+        let task = &judged.task;
         let broken = |problem: String| VerifierError::ground_truth(task, self.name(), problem);
         let expected =
-            Vec::<ExpectedCall>::deserialize(&task.ground_truth).map_err(|error| broken(error.to_string()))?;
+            Vec::<ExpectedCall>::deserialize(judged.ground_truth()).map_err(|error| broken(error.to_string()))?;
         for call in &expected {
             if let Some((parameter, _)) = call.arguments.iter().find(|(_, allowed)| !allowed.is_array()) {
                 return Err(broken(format!("`{}.{parameter}` must be a list of allowed values", call.name)));
             }
         }
 
-        let (_, answer) = split_thinking(completion);
+        let answer = judged.answer();
         if answer.trim().is_empty() {
-            return Ok(Verdict::fail("the answer is empty"));
+            return Ok(Verdict::no_answer("the answer is empty"));
         }
         let calls = match parse_tool_calls(answer) {
             Ok(calls) => calls,
@@ -93,34 +93,32 @@ impl Verifier for ToolCallVerifier {
         true
     }
 
-    fn verify<'a>(&'a self, task: &'a Task, completion: &'a str) -> VerdictFuture<'a> {
-        Box::pin(async move { self.judge(task, completion) })
+    fn verify<'a>(&'a self, judged: &'a Judged) -> VerdictFuture<'a> {
+        Box::pin(async move { self.judge(judged) })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use datasets::{Message, TaskKind};
+    use datasets::{Message, Task, TaskKind, TaskVerifier};
     use serde_json::json;
 
     use super::*;
 
     fn task(ground_truth: Value) -> Task {
+        let verifier = TaskVerifier::new("tool_call", ground_truth);
         Task {
-            id: "t".into(),
-            kind: TaskKind::ToolCall,
-            messages: vec![Message { role: "user".into(), content: "Area?".into() }],
-            verifier: "tool_call".into(),
-            ground_truth,
             tools: Some(json!([{"type": "function", "function": {"name": "area", "parameters": {
                 "type": "object",
                 "properties": {"base": {"type": "integer"}, "unit": {"type": "string"}},
                 "required": ["base"],
             }}}])),
-            source: None,
-            license: None,
-            meta: None,
+            ..Task::new("t", TaskKind::TOOL_CALL, vec![Message::user("Area?")], verifier)
         }
+    }
+
+    fn judge(task: &Task, completion: &str) -> Result<Verdict, VerifierError> {
+        ToolCallVerifier.judge(&Judged::new(task.clone(), completion))
     }
 
     fn call(arguments: &str) -> String {
@@ -134,31 +132,31 @@ mod tests {
             {"name": "area", "arguments": {"base": [2]}},
         ]);
         let both = format!("{}{}", call(r#"{"base": 2}"#), call(r#"{"base": 1}"#)).replace("<think>a</think>", "");
-        assert!(ToolCallVerifier.judge(&task(expected.clone()), &both).unwrap().passed);
+        assert!(judge(&task(expected.clone()), &both).unwrap().passed());
         let twice = both.replace("{\"base\": 1}", "{\"base\": 2}");
-        assert!(!ToolCallVerifier.judge(&task(expected.clone()), &twice).unwrap().passed);
-        assert!(!ToolCallVerifier.judge(&task(expected), &call(r#"{"base": 1}"#)).unwrap().passed);
+        assert!(!judge(&task(expected.clone()), &twice).unwrap().passed());
+        assert!(!judge(&task(expected), &call(r#"{"base": 1}"#)).unwrap().passed());
     }
 
     #[test]
     fn no_call_is_right_where_no_tool_fits() {
         let task = task(json!([]));
-        assert!(ToolCallVerifier.judge(&task, "I have no tool for that.").unwrap().passed);
-        assert!(!ToolCallVerifier.judge(&task, "<think>nothing").unwrap().passed);
-        assert!(!ToolCallVerifier.judge(&task, &call("{}")).unwrap().passed);
+        assert!(judge(&task, "I have no tool for that.").unwrap().passed());
+        assert!(!judge(&task, "<think>nothing").unwrap().passed());
+        assert!(!judge(&task, &call("{}")).unwrap().passed());
     }
 
     #[test]
     fn a_call_that_is_only_thought_is_no_call() {
         let expected = task(json!([{"name": "area", "arguments": {"base": [1]}}]));
         let thought = call(r#"{"base": 1}"#).replace("<think>a</think>", "") + "</think>done";
-        assert!(!ToolCallVerifier.judge(&expected, &thought).unwrap().passed);
+        assert!(!judge(&expected, &thought).unwrap().passed());
     }
 
     #[test]
     fn a_ground_truth_without_lists_is_an_error() {
         for broken in [json!({}), json!([{"name": "area"}]), json!([{"name": "area", "arguments": {"base": 1}}])] {
-            assert!(ToolCallVerifier.judge(&task(broken), "x").is_err());
+            assert!(judge(&task(broken), "x").is_err());
         }
     }
 }

@@ -1,0 +1,114 @@
+//! All that a verifier sees of one completion. It must not know what is made of the verdict.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use datasets::{Message, Task};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::split_thinking;
+use crate::tool_call::{ToolCall, parse_tool_calls};
+
+/// A completion with its task and the conversation that it answers. Clones share the texts.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The task.
+    pub task: Arc<Task>,
+    /// Place of the verifier that is asked among those of the task.
+    pub verifier_index: usize,
+    /// The conversation as it was rendered into the prompt: with the system turn and the suffix of the run.
+    pub conversation: Arc<[Message]>,
+    /// The completion as it was sampled, thinking included.
+    pub completion: Arc<str>,
+    /// True where the prompt ended within the thinking, so that the completion begins in it.
+    pub thinking_open: bool,
+    /// Why the completion ended: `stop`, `stop_string` or `length`.
+    pub finish_reason: Cow<'static, str>,
+    /// Number of tokens of the prompt; 0 where they were not counted.
+    pub num_prompt_tokens: usize,
+    /// Number of tokens of the completion; 0 where they were not counted.
+    pub num_completion_tokens: usize,
+}
+
+/// One turn of the assistant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Turn {
+    /// What it said, thinking removed.
+    pub content: String,
+    /// The tools that it called.
+    pub tool_calls: Vec<ToolCall>,
+    /// What the tools answered, in the order of the calls.
+    pub tool_results: Vec<String>,
+}
+
+impl Judged {
+    /// A completion that ended by itself, judged by the task's first verifier; tokens are not counted.
+    pub fn new(task: impl Into<Arc<Task>>, completion: impl Into<Arc<str>>) -> Self {
+        let task = task.into();
+        Self {
+            verifier_index: 0,
+            conversation: task.messages.as_slice().into(),
+            task,
+            completion: completion.into(),
+            thinking_open: false,
+            finish_reason: Cow::Borrowed("stop"),
+            num_prompt_tokens: 0,
+            num_completion_tokens: 0,
+        }
+    }
+
+    /// The data by which the verifier that is asked judges; null where the task names none.
+    pub fn ground_truth(&self) -> &Value {
+        self.task.verifiers.get(self.verifier_index).map_or(&Value::Null, |verifier| &verifier.ground_truth)
+    }
+
+    /// The thinking, where there is any.
+    pub fn thinking(&self) -> Option<&str> {
+        split_thinking(&self.completion).0
+    }
+
+    /// The answer, which follows the thinking; empty where the completion came to none.
+    pub fn answer(&self) -> &str {
+        split_thinking(&self.completion).1
+    }
+
+    /// True where the length limit ended the completion.
+    pub fn truncated(&self) -> bool {
+        self.finish_reason == "length"
+    }
+
+    /// The last words of the user.
+    pub fn question(&self) -> &str {
+        let last = self.task.messages.iter().rev().find(|message| message.role == "user");
+        last.map_or("", |message| &message.content)
+    }
+
+    /// The assistant's turns. Calls that cannot be read are left out.
+    pub fn turns(&self) -> Vec<Turn> {
+        let answer = self.answer();
+        let tool_calls = parse_tool_calls(answer).unwrap_or_default();
+        vec![Turn { content: answer.trim().to_owned(), tool_calls, tool_results: Vec::new() }]
+    }
+}
+
+/// The layout that plug-ins read: the fields, the ground truth, thinking and answer apart, the turns, the metadata.
+impl Serialize for Judged {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Judged", 12)?;
+        object.serialize_field("task", self.task.as_ref())?;
+        object.serialize_field("conversation", &self.conversation[..])?;
+        object.serialize_field("completion", &*self.completion)?;
+        object.serialize_field("thinking", &self.thinking())?;
+        object.serialize_field("answer", self.answer())?;
+        object.serialize_field("thinking_open", &self.thinking_open)?;
+        object.serialize_field("turns", &self.turns())?;
+        object.serialize_field("finish_reason", &self.finish_reason)?;
+        object.serialize_field("num_prompt_tokens", &self.num_prompt_tokens)?;
+        object.serialize_field("num_completion_tokens", &self.num_completion_tokens)?;
+        object.serialize_field("ground_truth", self.ground_truth())?;
+        object.serialize_field("metadata", &self.task.meta)?;
+        object.end()
+    }
+}
