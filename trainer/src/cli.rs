@@ -9,6 +9,8 @@ use crate::command::eval::EvalArgs;
 use crate::command::generate::GenerateArgs;
 use crate::command::recipe::RecipeArgs;
 use crate::command::sandbox::SandboxCommand;
+use crate::command::verifier::VerifierCommand;
+use crate::command::verify::VerifyArgs;
 use crate::command::verify_math::VerifyMathArgs;
 
 /// Reinforcement learning for reasoning models, in the two stages of QwQ-32B.
@@ -60,6 +62,11 @@ pub(crate) enum Command {
     Eval(EvalArgs),
     /// Complete the prompts of a JSONL file.
     Generate(GenerateArgs),
+    /// Judge the completions of a JSONL file by the verifiers that they name.
+    Verify(VerifyArgs),
+    /// Try out a verifier.
+    #[command(subcommand)]
+    Verifier(VerifierCommand),
     /// Judge final answers with the maths verifier: one pair, or a JSONL file of them.
     VerifyMath(VerifyMathArgs),
     /// Write a run's folder as one HTML page.

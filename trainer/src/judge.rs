@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use datasets::Task;
+use datasets::{Task, TaskVerifier};
 use sandbox::{SandboxError, ServerConfig, ServerHandle};
 use sandbox_api::{ClientOptions, Secret};
+use serde_json::Value;
 use verifiers::{
-    Judged, Judgement, Reward, RewardConfig, ScoreRange, Settlement, ThinkFormat, Verdict, VerifierError,
+    Judged, Judgement, Reward, RewardConfig, ScoreRange, Settlement, TermInput, ThinkFormat, Verdict, VerifierError,
     VerifierVerdict, Verifiers, VerifiersConfig, compose,
 };
 
@@ -63,6 +64,18 @@ impl Judge {
         Ok(Self { verifiers, reward: reward.clone(), server })
     }
 
+    /// Adds to a task the verifiers that the reward's terms read and it does not name: without a weight of their own,
+    /// and with the ground truth of its first.
+    pub(crate) fn add_term_verifiers(&self, task: &mut Task) {
+        let names: Vec<String> = self.reward.term_verifiers(task).map(str::to_owned).collect();
+        for name in names {
+            if !task.verifiers.iter().any(|verifier| verifier.name == name) {
+                let ground_truth = task.verifiers.first().map_or(Value::Null, |first| first.ground_truth.clone());
+                task.verifiers.push(TaskVerifier { weight: 0.0, ..TaskVerifier::new(name, ground_truth) });
+            }
+        }
+    }
+
     /// Checks the tasks of a file: each names verifiers that there are, which can judge by its ground truth and are
     /// made ready.
     ///
@@ -71,13 +84,19 @@ impl Judge {
     pub(crate) async fn check(&self, path: &Path, tasks: impl IntoIterator<Item = &Task>) -> Result<()> {
         let mut names = std::collections::BTreeSet::new();
         for task in tasks {
-            if let Err(error) = self.verifiers.check(task) {
+            let checked = self.verifiers.check(task).map_err(|error| error.to_string());
+            if let Err(error) = checked.and_then(|()| self.reward.check_fields(task)) {
                 let line = datasets::line_of(path, &task.id).map_or(String::new(), |line| format!(", line {line}"));
                 return Err(Usage::error(format!("{}{line}: task `{}`: {error}", path.display(), task.id)));
             }
             names.extend(task.verifiers.iter().map(|verifier| verifier.name.as_str()));
         }
         self.verifiers.prepare(names).await.map_err(|error| Usage::error(error.to_string()))
+    }
+
+    /// The verifiers.
+    pub(crate) fn verifiers(&self) -> &Verifiers {
+        &self.verifiers
     }
 
     /// Judges a completion by all verifiers of its task but those that compare completions.
@@ -115,14 +134,18 @@ impl Judge {
                 seconds: 0.0,
             });
         }
+        let score = reward_model_score.filter(|score| score.is_finite());
         let wants_format = self.reward.format_bonus != 0.0 || self.reward.format_required;
         let format = wants_format.then(|| ThinkFormat::judge(&judged.completion));
-        let pay = |verdict: &Verdict| {
-            let score = reward_model_score.filter(|score| score.is_finite());
+        let pay = |judgement: &Judgement, verdict: &Verdict| {
+            if !self.reward.term.is_empty() {
+                let input = TermInput { judged, judgement, verdict, reward_model_score: score };
+                return self.reward.compose_terms(&input);
+            }
             compose(verdict, format.as_ref(), score, judged.truncated(), &self.reward)
         };
         Ok(match self.reward.settle(judgement) {
-            Settlement::Pay(verdict) => Payment::Reward(pay(&verdict)),
+            Settlement::Pay(verdict) => Payment::Reward(pay(judgement, &verdict)),
             Settlement::Mask => Payment::Mask,
             Settlement::DropGroup => Payment::DropGroup,
             Settlement::Abort(reason) => bail!("task {}: {reason}", judged.task.id),

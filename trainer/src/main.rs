@@ -24,6 +24,7 @@ mod progress;
 mod prompt;
 mod rollout_rows;
 mod run;
+mod service_watch;
 mod stage;
 mod step_metrics;
 mod supervised;
@@ -92,6 +93,8 @@ async fn run(cli: Cli) -> Result<()> {
         (None, Some(Command::Generate(args))) => {
             tokio::task::block_in_place(|| command::generate::run(&args, &interrupt))
         }
+        (None, Some(Command::Verify(args))) => command::verify::run(args, interrupt).await,
+        (None, Some(Command::Verifier(command))) => command::verifier::run(command, interrupt).await,
         (None, Some(Command::VerifyMath(args))) => {
             tokio::task::block_in_place(|| command::verify_math::run(&args, &interrupt))
         }

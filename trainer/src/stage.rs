@@ -18,6 +18,7 @@ use crate::judge::Judge;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
 use crate::open_run::{Entry, OpenRun};
+use crate::service_watch::ServiceWatch;
 use crate::train::Trainer;
 use crate::update::UpdatePlan;
 
@@ -59,8 +60,9 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
         max_gradient_norm: config.optimizer.max_gradient_norm,
     };
     let judge = Arc::new(judge);
+    let services = ServiceWatch::new(config.verifiers.max_steps_unavailable);
     let collector = Collector { model, judge: judge.clone(), interrupt };
-    let mut trainer = Trainer { collector, tasks, sampling, plan, evaluation, run };
+    let mut trainer = Trainer { collector, tasks, sampling, plan, evaluation, run, services };
     let result = trainer.run(&config, &format!("stage {stage}")).await;
     drop(trainer);
     if let Some(judge) = Arc::into_inner(judge) {
@@ -75,10 +77,11 @@ async fn mixture(config: &ReinforceRun, judge: &Judge) -> Result<Mixture> {
     for source in &config.data {
         let name = source.name();
         let mut tasks = read_tasks(&source.path)?;
-        judge.check(&source.path, &tasks).await?;
         for task in &mut tasks {
             task.source.get_or_insert_with(|| name.clone());
+            judge.add_term_verifiers(task);
         }
+        judge.check(&source.path, &tasks).await?;
         sources.push(Source::new(name, tasks, source.weight));
     }
     Ok(Mixture::new(sources)?)

@@ -17,6 +17,7 @@ use crate::group::{Group, Sampling, SamplingCost};
 use crate::open_run::OpenRun;
 use crate::progress::Progress;
 use crate::rollout_rows::StepRecord;
+use crate::service_watch::ServiceWatch;
 use crate::step_metrics::batch_metrics;
 use crate::trajectory::Trajectory;
 use crate::update::{UpdatePlan, update};
@@ -35,6 +36,8 @@ pub(crate) struct Trainer {
     /// Held-out tasks.
     pub evaluation: Evaluation,
     pub run: OpenRun,
+    /// Watch over the services that verifiers need.
+    pub services: ServiceWatch,
 }
 
 /// Batch of one step: the groups to learn from, and those that were left out.
@@ -62,6 +65,8 @@ impl Trainer {
             let started = Instant::now();
             let step = self.run.step + 1;
             let batch = self.collect(config, step).await?;
+            let sampled = batch.kept.iter().chain(&batch.left_out).flat_map(Group::sampled);
+            self.services.note(sampled.flat_map(|rollout| &rollout.judgement.verdicts))?;
             let advantages = advantages(&rewards(&batch.kept), &config.advantage);
             let trajectories =
                 batch.kept.iter().zip(&advantages).flat_map(|(g, a)| Trajectory::of_group(g, a)).collect();

@@ -20,6 +20,8 @@ pub struct VerifiersConfig {
     pub deadline_seconds: f64,
     /// `[verifiers.deadlines]`: longest wait for a verdict of the verifier NAME, where it has one of its own.
     pub deadlines: BTreeMap<String, f64>,
+    /// Steps in a row after which a run ends whose verifier always found its service away; 0 never ends it.
+    pub max_steps_unavailable: u64,
     /// `[verifiers.math]`: final answers of mathematics.
     pub math: MathConfig,
     /// `[verifiers.code]`: programs that run on the code execution server.
@@ -35,6 +37,7 @@ impl Default for VerifiersConfig {
         Self {
             deadline_seconds: DEFAULT_SECONDS,
             deadlines: BTreeMap::new(),
+            max_steps_unavailable: 3,
             math: MathConfig::default(),
             code: CodeConfig::default(),
             ifeval: InstructionConfig::default(),

@@ -70,15 +70,15 @@ impl Judgement {
     }
 
     /// The one verdict of all: its score, on the scale from 0 to 1, is the mean by weight of those verifiers that
-    /// apply, and it passes where they all pass. `None` where none applies, or where those that do have no weight.
+    /// apply, and it passes where they all pass. `None` where none with a weight applies.
     ///
     /// A verifier that came to no verdict counts with a score of 0: whoever holds it otherwise looks at
     /// [`error`](Self::error) first.
     pub fn verdict(&self) -> Option<Verdict> {
-        let applies: Vec<_> =
-            self.verdicts.iter().filter(|verdict| verdict.kind() != VerdictKind::NotApplicable).collect();
+        let counts = |said: &&VerifierVerdict| said.weight > 0.0 && said.kind() != VerdictKind::NotApplicable;
+        let applies: Vec<_> = self.verdicts.iter().filter(counts).collect();
         let sum: f32 = applies.iter().map(|verdict| verdict.weight).sum();
-        if applies.is_empty() || sum <= 0.0 {
+        if applies.is_empty() {
             return None;
         }
         let unit = |one: &VerifierVerdict| one.verdict.as_ref().map_or(0.0, |verdict| one.range.unit(verdict.score));
@@ -96,7 +96,7 @@ impl Judgement {
                 }
             }
         };
-        let detail = match self.verdicts.as_slice() {
+        let detail = match applies.as_slice() {
             [only] => only.detail().map(|detail| detail.to_owned().into()),
             _ => None,
         };
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn all_must_pass_and_none_that_applies_is_no_verdict() {
-        let passed = Judgement { verdicts: vec![said(1.0, Verdict::pass("")), said(0.0, Verdict::pass(""))] };
+        let passed = Judgement { verdicts: vec![said(1.0, Verdict::pass("")), said(0.0, Verdict::fail(""))] };
         assert!(passed.verdict().unwrap().passed());
         let none = Judgement { verdicts: vec![said(1.0, Verdict::not_applicable(""))] };
         assert_eq!(none.verdict(), None);

@@ -79,7 +79,10 @@ pub use self::judgement::{Judgement, VerifierVerdict};
 pub use self::math::MathVerifier;
 pub use self::open_ended::OpenEnded;
 pub use self::registry::Verifiers;
-pub use self::reward::{MathReward, Reward, RewardConfig, Settlement, Worth, WorthByKind, WorthByVerifier, compose};
+pub use self::reward::{
+    Combination, MathReward, Reading, Reward, RewardConfig, Settlement, TermConfig, TermInput, Worth, WorthByKind,
+    WorthByVerifier, compose,
+};
 pub use self::think_format::ThinkFormat;
 pub use self::thinking::split_thinking;
 pub use self::tool_call::{ToolCall, ToolCallVerifier, parse_tool_calls};

@@ -5,4 +5,6 @@ pub(crate) mod eval;
 pub(crate) mod generate;
 pub(crate) mod recipe;
 pub(crate) mod sandbox;
+pub(crate) mod verifier;
+pub(crate) mod verify;
 pub(crate) mod verify_math;

@@ -176,6 +176,7 @@ impl ReinforceRun {
         let section = |name: &str, error: String| Usage::error(format!("{name}: {error}"));
         self.advantage.validate().map_err(|error| section("advantage", error.to_string()))?;
         self.loss.validate().map_err(|error| section("loss", error.to_string()))?;
+        self.reward.validate().map_err(|error| Usage::error(error.to_string()))?;
         self.verifiers.validate().map_err(|error| section("verifiers", error.to_string()))?;
         self.rollout.engine.validate().map_err(|error| section("rollout.engine", error.to_string()))
     }

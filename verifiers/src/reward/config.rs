@@ -4,6 +4,7 @@ use datasets::TaskKind;
 use serde::{Deserialize, Serialize};
 
 use super::math::MathReward;
+use super::term::TermConfig;
 use super::worth::{WorthByKind, WorthByVerifier};
 
 /// `[reward]`: how verdicts become rewards.
@@ -33,6 +34,8 @@ pub struct RewardConfig {
     pub worth: WorthByKind,
     /// `[reward.worth_of.NAME]`: the same, for the verifier NAME.
     pub worth_of: WorthByVerifier,
+    /// `[[reward.term]]`: the terms of the reward. Without any, the outcome and the gate make it.
+    pub term: Vec<TermConfig>,
     /// `[reward.math]`: the worth of maths verdicts that are neither equal nor not equal.
     pub math: MathReward,
 }
@@ -48,6 +51,7 @@ impl Default for RewardConfig {
             truncated: None,
             reward_model_scale: 0.5,
             checked_kinds: vec![TaskKind::MATH, TaskKind::CODE],
+            term: Vec::new(),
             worth: WorthByKind::default(),
             worth_of: WorthByVerifier::new(),
             math: MathReward::default(),

@@ -2,6 +2,8 @@
 //!
 //! Outcome (stage 1): `wrong + score * (correct - wrong)`, and a bonus for the format.
 //!
+//! With `[[reward.term]]` the reward is what the terms say instead (see `term`).
+//!
 //! Gate (stage 2, where a reward model scored the completion), from Qwen2.5-Math (arXiv 2409.12122, section 3.3):
 //! `r = sigmoid(alpha * r_m) + (r_v - 1)` with `r_m` the reward model's score and `r_v` the rule's. Completions that
 //! pass the rules lie in (0, 1), those that fail in (-1, 0): the model ranks, and never lifts a wrong completion above
@@ -11,6 +13,7 @@
 mod config;
 mod math;
 mod settlement;
+mod term;
 mod worth;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use self::config::RewardConfig;
 pub use self::math::MathReward;
 pub use self::settlement::Settlement;
+pub use self::term::{Combination, Reading, TermConfig, TermInput};
 pub use self::worth::{Worth, WorthByKind, WorthByVerifier};
 use crate::Verdict;
 

@@ -1,0 +1,113 @@
+//! Cases for verifiers: a line of JSON for a completion, or for a group of them.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use datasets::{Message, Task, TaskKind, TaskVerifier};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use verifiers::{Judged, Verifiers};
+
+use crate::failure::Usage;
+
+/// A line of the input. Fields that are not named here are allowed: public data carries more.
+#[derive(Deserialize)]
+struct CaseLine {
+    id: Value,
+    verifier: Option<String>,
+    #[serde(default)]
+    ground_truth: Value,
+    completion: Option<String>,
+    completions: Option<Vec<String>>,
+    #[serde(default)]
+    messages: Vec<Message>,
+    tools: Option<Value>,
+    #[serde(default)]
+    thinking_open: bool,
+    source: Option<String>,
+    meta: Option<Value>,
+    #[serde(default, deserialize_with = "expected")]
+    expected: Expected,
+}
+
+/// What a case says of its verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Expected {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// Whether the completion passes.
+    Passes(bool),
+    /// That there is none.
+    NoVerdict,
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Unknown => "nothing",
+            Self::Passes(true) => "a pass",
+            Self::Passes(false) => "no pass",
+            Self::NoVerdict => "no verdict",
+        })
+    }
+}
+
+fn expected<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Expected, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Null => Expected::NoVerdict,
+        Value::Bool(passes) => Expected::Passes(passes),
+        _ => Expected::Unknown, // some other field of that name
+    })
+}
+
+/// A completion, or a group of them, with the verifier that judges it.
+pub(crate) struct Case {
+    /// The line's id, as it stands there.
+    pub id: Value,
+    /// The completions; one unless the line has a group.
+    pub group: Vec<Judged>,
+    /// What the line says of its verdict.
+    pub expected: Expected,
+}
+
+/// Reads the cases of a file; `verifier` judges them all where it is given.
+///
+/// # Errors
+/// A usage error that names file, line and field.
+pub(crate) fn read_cases(path: &Path, verifiers: &Verifiers, verifier: Option<&str>) -> anyhow::Result<Vec<Case>> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let mut cases = Vec::new();
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let case = parse(line, verifiers, verifier);
+        let place = || format!("{}: line {}", path.display(), index + 1);
+        cases.push(case.map_err(|problem| Usage::error(format!("{}: {problem}", place())))?);
+    }
+    Ok(cases)
+}
+
+fn parse(line: &str, verifiers: &Verifiers, verifier: Option<&str>) -> Result<Case, String> {
+    let line: CaseLine = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let completions = match (line.completion, line.completions) {
+        (Some(completion), None) => vec![completion],
+        (None, Some(completions)) if !completions.is_empty() => completions,
+        (None, Some(_)) => return Err("`completions` is empty".to_owned()),
+        _ => return Err("give either `completion` or `completions`".to_owned()),
+    };
+    let verifier = verifier.map(str::to_owned).or(line.verifier).ok_or("field `verifier` is missing")?;
+    let id = line.id.as_str().map_or_else(|| line.id.to_string(), str::to_owned);
+    let task = Task {
+        tools: line.tools,
+        source: line.source,
+        meta: line.meta,
+        ..Task::new(id, TaskKind::new("case"), line.messages, TaskVerifier::new(verifier, line.ground_truth))
+    };
+    verifiers.check(&task).map_err(|error| error.to_string())?;
+    let task = Arc::new(task);
+    let thinking_open = line.thinking_open;
+    let judged = |completion: String| Judged { thinking_open, ..Judged::new(task.clone(), completion) };
+    let group = completions.into_iter().map(judged).collect();
+    Ok(Case { id: line.id, group, expected: line.expected })
+}
