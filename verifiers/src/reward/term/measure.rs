@@ -48,9 +48,9 @@ fn words(text: &str) -> Vec<String> {
 
 /// Share of the letters that are of the most frequent script; 1 for a text without letters.
 pub(super) fn main_script_share(text: &str) -> f32 {
-    let mut counts: HashMap<Script, usize> = HashMap::new();
+    let mut counts: HashMap<LetterFamily, usize> = HashMap::new();
     for letter in text.chars().filter(|letter| letter.is_alphabetic()) {
-        *counts.entry(script(letter)).or_default() += 1;
+        *counts.entry(family(letter)).or_default() += 1;
     }
     let all: usize = counts.values().sum();
     let most = counts.values().max().copied().unwrap_or(0);
@@ -59,7 +59,7 @@ pub(super) fn main_script_share(text: &str) -> f32 {
 
 /// Families of letters that languages do not mix: Japanese writes its own and Chinese ones together, so they are one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Script {
+enum LetterFamily {
     Latin,
     Greek,
     Cyrillic,
@@ -72,20 +72,22 @@ enum Script {
     Other,
 }
 
-/// The script of a letter, by the blocks of Unicode. Greek letters are counted as Latin: they are mathematics' own.
-fn script(letter: char) -> Script {
+/// The family of a letter, by the blocks of Unicode. Greek letters are counted as Latin: they are mathematics' own.
+fn family(letter: char) -> LetterFamily {
     match u32::from(letter) {
-        0x41..=0x24F | 0x1E00..=0x1EFF | 0x1D400..=0x1D7FF | 0x2100..=0x214F | 0xFF21..=0xFF5A => Script::Latin,
-        0x370..=0x3FF if letter.is_alphabetic() => Script::Latin,
-        0x1F00..=0x1FFF => Script::Greek,
-        0x400..=0x52F => Script::Cyrillic,
-        0x590..=0x5FF => Script::Hebrew,
-        0x600..=0x77F | 0xFB50..=0xFDFF | 0xFE70..=0xFEFF => Script::Arabic,
-        code @ 0x900..=0xDFF => Script::Indic((code - 0x900) / 0x80),
-        0xE00..=0xE7F => Script::Thai,
-        0x1100..=0x11FF | 0xAC00..=0xD7AF => Script::Hangul,
-        0x3040..=0x30FF | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x2FA1F => Script::EastAsian,
-        _ => Script::Other,
+        0x41..=0x24F | 0x1E00..=0x1EFF | 0x1D400..=0x1D7FF | 0x2100..=0x214F | 0xFF21..=0xFF5A => LetterFamily::Latin,
+        0x370..=0x3FF if letter.is_alphabetic() => LetterFamily::Latin,
+        0x1F00..=0x1FFF => LetterFamily::Greek,
+        0x400..=0x52F => LetterFamily::Cyrillic,
+        0x590..=0x5FF => LetterFamily::Hebrew,
+        0x600..=0x77F | 0xFB50..=0xFDFF | 0xFE70..=0xFEFF => LetterFamily::Arabic,
+        code @ 0x900..=0xDFF => LetterFamily::Indic((code - 0x900) / 0x80),
+        0xE00..=0xE7F => LetterFamily::Thai,
+        0x1100..=0x11FF | 0xAC00..=0xD7AF => LetterFamily::Hangul,
+        0x3040..=0x30FF | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x2FA1F => {
+            LetterFamily::EastAsian
+        }
+        _ => LetterFamily::Other,
     }
 }
 

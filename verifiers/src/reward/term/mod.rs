@@ -13,6 +13,7 @@ mod config;
 mod measure;
 mod order;
 mod reading;
+mod validation;
 
 use datasets::Task;
 
