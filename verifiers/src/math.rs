@@ -1,12 +1,13 @@
 //! `math`: joins the maths verifier to a task and its ground truth.
 
 use datasets::Task;
-use math_verifier::{MathConfig, MathVerdict, MathVerdictKind, verify};
+use math_verifier::{MathConfig, MathTask, MathVerdict, MathVerdictKind};
 use serde_json::Value;
 
 use crate::{Verdict, VerdictFuture, Verifier, VerifierError};
 
-/// `math`: judges final answers. The ground truth is the right one, as text or as a JSON number.
+/// `math`: judges final answers. The ground truth is the right one, as text or as a JSON number; the question is the
+/// task's last message.
 pub struct MathVerifier {
     config: MathConfig,
 }
@@ -26,7 +27,8 @@ impl MathVerifier {
                 return Err(VerifierError::ground_truth(task, self.name(), problem));
             }
         };
-        let MathVerdict { kind, reason, .. } = verify(&gold, completion, &self.config);
+        let question = task.messages.last().map(|message| message.content.as_str());
+        let MathVerdict { kind, reason, .. } = MathTask { gold: &gold, question }.verify(completion, &self.config);
         let verdict = match kind {
             MathVerdictKind::Equal => Verdict::pass(reason),
             MathVerdictKind::GoldUnparsed => {

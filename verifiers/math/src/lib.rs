@@ -33,4 +33,4 @@ mod verification;
 pub use self::config::{MathConfig, MathPolicy};
 pub use self::extraction::{Extraction, ExtractionConfig, ExtractionRule, extract, extract_gold};
 pub use self::verdict::{MathVerdict, MathVerdictKind, Stage};
-pub use self::verification::verify;
+pub use self::verification::{MathTask, verify};

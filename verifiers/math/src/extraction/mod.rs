@@ -6,6 +6,7 @@
 //! box or a formula that is opened and never closed ends the search: no rule takes a number out of a formula that is
 //! not whole. Every rule is a pass or two over the text, whatever its nesting.
 
+mod asked;
 mod boxed;
 mod choice;
 mod connective;
@@ -27,6 +28,7 @@ mod tests;
 
 use std::borrow::Cow;
 
+pub(crate) use self::asked::formulas;
 pub use self::gold::extract_gold;
 pub use self::rule::{ExtractionConfig, ExtractionRule};
 

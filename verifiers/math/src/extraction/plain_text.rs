@@ -32,6 +32,17 @@ const SCALES: [&str; 20] = [
 /// The byte range of the last formula of a line that holds a number and stands by itself: outside of brackets that hold
 /// prose, no list marker, no label.
 pub(super) fn last_formula(line: &str) -> Option<Range<usize>> {
+    let found: Vec<Range<usize>> = runs(line).into_iter().filter_map(|range| trim(line, range)).collect();
+    with_list(line, &found)
+}
+
+/// The byte ranges of a line's formulas that hold a number, working and all.
+pub(super) fn formulas(line: &str) -> Vec<Range<usize>> {
+    runs(line).into_iter().map(|range| without_signs(line, range)).filter(|range| !range.is_empty()).collect()
+}
+
+/// Stretches of formula tokens with a number in them, outside of brackets that hold prose.
+fn runs(line: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     let mut run: Option<Run> = None;
     let mut depth = 0_usize;
@@ -54,7 +65,7 @@ pub(super) fn last_formula(line: &str) -> Option<Range<usize>> {
                 run.push(token, at..end, depth);
             }
         } else if let Some(run) = run.take() {
-            found.extend(run.finish(depth).and_then(|range| trim(line, range)));
+            found.extend(run.finish(depth));
         }
         match token {
             PlainToken::Open => depth += 1,
@@ -63,8 +74,8 @@ pub(super) fn last_formula(line: &str) -> Option<Range<usize>> {
         }
         at = end;
     }
-    found.extend(run.and_then(|run| run.finish(depth)).and_then(|range| trim(line, range)));
-    with_list(line, &found)
+    found.extend(run.and_then(|run| run.finish(depth)));
+    found
 }
 
 /// The last of the formulas, with the ones before it that "and" or "or" joins to it.
@@ -117,14 +128,9 @@ impl Run {
     }
 }
 
-/// The formula without operators at its ends, without the working before its last equals sign where that is plain
-/// arithmetic, and with the word behind it that belongs to its value.
-fn trim(line: &str, range: Range<usize>) -> Option<Range<usize>> {
+/// The formula without the operators at its ends.
+fn without_signs(line: &str, range: Range<usize>) -> Range<usize> {
     let Range { mut start, mut end } = range;
-    let is_first = line[..start].trim().is_empty();
-    if is_first && line[start..].starts_with(['-', '+', '*']) && line[start + 1..].starts_with(' ') {
-        start += 1; // a bullet
-    }
     loop {
         let text = &line[start..end];
         let trimmed = text.trim_start_matches([' ', '=', '*', '/', '<', '>', '^', '_', '·', '×', '÷', '≈', '%', ',']);
@@ -142,6 +148,18 @@ fn trim(line: &str, range: Range<usize>) -> Option<Range<usize>> {
             _ => {}
         }
     }
+    start..end
+}
+
+/// The formula without operators at its ends, without the working before its last equals sign where that is plain
+/// arithmetic, and with the word behind it that belongs to its value.
+fn trim(line: &str, range: Range<usize>) -> Option<Range<usize>> {
+    let Range { mut start, mut end } = range;
+    let is_first = line[..start].trim().is_empty();
+    if is_first && line[start..].starts_with(['-', '+', '*']) && line[start + 1..].starts_with(' ') {
+        start += 1; // a bullet
+    }
+    Range { start, end } = without_signs(line, start..end);
     let text = &line[start..end];
     if let Some(equals) = text.rfind('=')
         && !text[..equals].contains(|c: char| c.is_alphabetic() || matches!(c, '<' | '>' | '≠' | '('))

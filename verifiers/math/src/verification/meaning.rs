@@ -1,5 +1,6 @@
 //! Answers that are decided by what they mean: both are read, then their values are compared.
 
+use super::equation::{self, Worth};
 use super::judgement::Judgement;
 use crate::expression::Expression;
 use crate::sides::{Side, Sides};
@@ -16,11 +17,16 @@ pub(super) fn judge(answers: Sides<&str>, words: Sides<Option<&str>>, config: &M
     if prose.gold || (prose.completion && read.gold.is_ok()) {
         return Judgement::decided(false, Stage::Text);
     }
-    let expressions = match (read.gold, read.completion) {
+    let mut expressions = match (read.gold, read.completion) {
         (Err(why), _) => return Judgement::unreadable(Side::Gold, why),
         (_, Err(why)) => return Judgement::unreadable(Side::Completion, why),
         (Ok(gold), Ok(completion)) => Sides { gold, completion },
     };
+    match equation::worth(&expressions.gold, &expressions.completion) {
+        Worth::Whole => {}
+        Worth::Side(last) => expressions.completion.root = last,
+        Worth::Nothing => return Judgement::decided(false, Stage::Structure),
+    }
     let expressions = expressions.as_ref();
     let qualified = answers.map(text::is_qualified);
     let differ_in_words = expressions.gold.words != expressions.completion.words;

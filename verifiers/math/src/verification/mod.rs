@@ -1,7 +1,12 @@
 //! The verdict: extraction, text, then what the answers mean.
 
+mod asked;
+mod equation;
+mod form;
 mod judgement;
 mod meaning;
+mod repetition;
+mod shape;
 mod wording;
 
 use self::judgement::Judgement;
@@ -11,40 +16,66 @@ use super::{Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage, extract
 /// Longest answer that a reason quotes, in characters.
 const QUOTED: usize = 80;
 
-/// Judges `completion` (whole, thinking included) against `gold`, the final answer as text or LaTeX.
-pub fn verify(gold: &str, completion: &str, config: &MathConfig) -> MathVerdict {
-    use MathVerdictKind::*;
+/// The texts of a task that a completion is judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MathTask<'a> {
+    /// The right final answer, as text or LaTeX.
+    pub gold: &'a str,
+    /// The question, where it is at hand: an answer that is equal only because it says the question again, or leaves
+    /// an operation to do, is then [`Repeated`](MathVerdictKind::Repeated) or
+    /// [`Unevaluated`](MathVerdictKind::Unevaluated).
+    pub question: Option<&'a str>,
+}
 
-    let verdict = |kind, stage, reason: String| MathVerdict { kind, stage, reason };
-    let gold = &*extract_gold(gold);
-    if gold.trim().is_empty() {
-        return verdict(GoldUnparsed, Stage::Gold, "the final answer is empty".into());
+impl MathTask<'_> {
+    /// Judges `completion`, whole, thinking included.
+    pub fn verify(&self, completion: &str, config: &MathConfig) -> MathVerdict {
+        use MathVerdictKind::*;
+
+        let verdict = |kind, stage, reason: String| MathVerdict { kind, stage, reason };
+        let gold = &*extract_gold(self.gold);
+        if gold.trim().is_empty() {
+            return verdict(GoldUnparsed, Stage::Gold, "the final answer is empty".into());
+        }
+        if gold.len() > config.max_answer_bytes {
+            let reason = format!("the final answer {} is longer than max_answer_bytes", quote(gold));
+            return verdict(GoldUnparsed, Stage::Gold, reason);
+        }
+        let (rule, answer) = match extract(completion, &config.extraction) {
+            Extraction::Found { rule, answer } => (rule, answer),
+            Extraction::Missing(why) => return verdict(NoAnswer, Stage::Extraction, why.into()),
+        };
+        let verdict = |kind, stage, reason: String| verdict(kind, stage, format!("{reason} ({})", rule.as_str()));
+        if answer.trim().is_empty() {
+            return verdict(NoAnswer, Stage::Extraction, "the answer is empty".into());
+        }
+        if answer.len() > config.max_answer_bytes {
+            let reason = format!("the answer {} is longer than max_answer_bytes", quote(&answer));
+            return verdict(BudgetExceeded, Stage::Extraction, reason);
+        }
+        let answers = Sides { gold, completion: &*answer };
+        let mut judgement = judge(answers, config);
+        if let Some(question) = self.question.filter(|_| judgement.is_equal()) {
+            judgement = asked::judge(question, answers, config).unwrap_or(judgement);
+        }
+        let Judgement { kind, stage, why } = judgement;
+        let (gold, answer) = (quote(gold), quote(&answer));
+        let reason = match (kind, why) {
+            (Equal, _) => format!("{answer} is {gold}"),
+            (NotEqual, None) => format!("{answer} is not {gold}"),
+            (Repeated, _) => format!("{answer} stands in the question; expected {gold}"),
+            (Unevaluated, _) => format!("{answer} leaves an operation to do; expected {gold}"),
+            (GoldUnparsed, why) => format!("the final answer {gold} {}", why.unwrap_or("could not be read")),
+            (_, why) => format!("the answer {answer} {}; expected {gold}", why.unwrap_or("could not be read")),
+        };
+        verdict(kind, stage, reason)
     }
-    if gold.len() > config.max_answer_bytes {
-        let reason = format!("the final answer {} is longer than max_answer_bytes", quote(gold));
-        return verdict(GoldUnparsed, Stage::Gold, reason);
-    }
-    let (rule, answer) = match extract(completion, &config.extraction) {
-        Extraction::Found { rule, answer } => (rule, answer),
-        Extraction::Missing(why) => return verdict(NoAnswer, Stage::Extraction, why.into()),
-    };
-    let verdict = |kind, stage, reason: String| verdict(kind, stage, format!("{reason} ({})", rule.as_str()));
-    if answer.trim().is_empty() {
-        return verdict(NoAnswer, Stage::Extraction, "the answer is empty".into());
-    }
-    if answer.len() > config.max_answer_bytes {
-        let reason = format!("the answer {} is longer than max_answer_bytes", quote(&answer));
-        return verdict(BudgetExceeded, Stage::Extraction, reason);
-    }
-    let Judgement { kind, stage, why } = judge(Sides { gold, completion: &answer }, config);
-    let (gold, answer) = (quote(gold), quote(&answer));
-    let reason = match (kind, why) {
-        (Equal, _) => format!("{answer} is {gold}"),
-        (NotEqual, None) => format!("{answer} is not {gold}"),
-        (GoldUnparsed, why) => format!("the final answer {gold} {}", why.unwrap_or("could not be read")),
-        (_, why) => format!("the answer {answer} {}; expected {gold}", why.unwrap_or("could not be read")),
-    };
-    verdict(kind, stage, reason)
+}
+
+/// Judges `completion` (whole, thinking included) against `gold`, the final answer as text or LaTeX, without the
+/// question: what is equal is equal, however it is written.
+pub fn verify(gold: &str, completion: &str, config: &MathConfig) -> MathVerdict {
+    MathTask { gold, question: None }.verify(completion, config)
 }
 
 /// Judges two final answers: by their text where that decides, else by their meaning.
