@@ -39,6 +39,9 @@ const SILENT: [&str; 31] = [
     "hbox",
 ];
 
+/// Commands around words.
+pub(crate) const FONTS: [&str; 8] = ["textbf", "textit", "textrm", "text", "mathrm", "mathbf", "mbox", "boldsymbol"];
+
 /// The canonical text of an answer, without spaces, dollar signs, fonts and the signs that end a sentence; `\dfrac`
 /// becomes `\frac`. Equal texts are equal answers.
 pub(crate) fn canonical(answer: &str) -> String {

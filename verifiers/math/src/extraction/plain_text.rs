@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::plain_token::{PlainToken, letters, token};
+use super::{denial, value};
 
 /// Words behind a number that change its value.
 const SCALES: [&str; 20] = [
@@ -33,6 +34,17 @@ const SCALES: [&str; 20] = [
 /// prose, no list marker, no label.
 pub(super) fn last_formula(line: &str) -> Option<Range<usize>> {
     let found: Vec<Range<usize>> = runs(line).into_iter().filter_map(|range| trim(line, range)).collect();
+    with_list(line, &found)
+}
+
+/// The byte range of the last formula of a line that is a value, or an equation that ends in one, and is not denied.
+/// Values that are denied are added to `denied`.
+pub(super) fn last_value<'a>(line: &'a str, denied: &mut Vec<&'a str>) -> Option<Range<usize>> {
+    let mut found: Vec<Range<usize>> = runs(line).into_iter().filter_map(|range| trim(line, range)).collect();
+    found.retain(|range| value::is_value(value::last_side(&line[range.clone()])));
+    let is_denied = |range: &Range<usize>| denial::is_denied(&line[..range.start], &line[range.end..]);
+    denied.extend(found.iter().filter(|range| is_denied(range)).map(|range| &line[range.clone()]));
+    found.retain(|range| !denied.contains(&&line[range.clone()]));
     with_list(line, &found)
 }
 

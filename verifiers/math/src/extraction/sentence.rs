@@ -3,6 +3,10 @@
 
 use super::plain_token::{PlainToken, token};
 
+/// Words with which the explanation of an answer begins, or what the answer is not.
+const EXPLANATIONS: [&str; 7] =
+    ["because ", "since ", "rather than ", "instead of ", "not ", "and not ", "as opposed to "];
+
 /// Words behind a comma with which the explanation of an answer begins.
 const CLAUSES: [&str; 22] = [
     "which",
@@ -49,7 +53,7 @@ pub(super) fn sentence(text: &str) -> &str {
                 after.trim_start_matches(['*', '"', '\'', '”', ')', '_']).chars().next().is_none_or(char::is_whitespace)
             }
             ';' => after.starts_with(' '),
-            ' ' => ["because ", "since "].iter().any(|word| after.starts_with(word)),
+            ' ' => EXPLANATIONS.iter().any(|words| after.starts_with(words)) && !text[..at].trim().is_empty(),
             ',' => after.strip_prefix(' ').is_some_and(is_clause),
             '，' => CHINESE_CLAUSES.iter().any(|clause| after.starts_with(clause)),
             '<' => after.starts_with('|') || after.starts_with('/'),
@@ -147,6 +151,9 @@ mod tests {
             ("12。", "12"),
             ("\"5\".", "5"),
             ("7</answer>", "7"),
+            ("17 rather than 18", "17"),
+            ("17, not 18", "17"),
+            ("17 and not 18", "17"),
         ] {
             assert_eq!(sentence(text), expected, "{text}");
         }

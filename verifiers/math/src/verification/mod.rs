@@ -1,6 +1,7 @@
 //! The verdict: extraction, text, then what the answers mean.
 
 mod asked;
+mod choice;
 mod equation;
 mod form;
 mod judgement;
@@ -33,7 +34,14 @@ impl MathTask<'_> {
         use MathVerdictKind::*;
 
         let verdict = |kind, stage, reason: String| MathVerdict { kind, stage, reason };
-        let gold = &*extract_gold(self.gold);
+        let gold = match extract_gold(self.gold) {
+            Ok(gold) => gold,
+            Err(why) => {
+                let reason = format!("the final answer {} {why}", quote(self.gold));
+                return verdict(GoldUnparsed, Stage::Gold, reason);
+            }
+        };
+        let gold = &*gold;
         if gold.trim().is_empty() {
             return verdict(GoldUnparsed, Stage::Gold, "the final answer is empty".into());
         }
@@ -78,7 +86,7 @@ pub fn verify(gold: &str, completion: &str, config: &MathConfig) -> MathVerdict 
     MathTask { gold, question: None }.verify(completion, config)
 }
 
-/// Judges two final answers: by their text where that decides, else by their meaning.
+/// Judges two final answers: by their text where that decides, by the letters of choices, else by their meaning.
 fn judge(answers: Sides<&str>, config: &MathConfig) -> Judgement {
     let texts = answers.map(text::canonical);
     let texts = texts.as_ref().map(String::as_str);
@@ -87,6 +95,18 @@ fn judge(answers: Sides<&str>, config: &MathConfig) -> Judgement {
     }
     if let Sides { gold: Some(gold), completion: Some(completion) } = texts.map(text::letter) {
         return Judgement::decided(gold == completion, Stage::Text);
+    }
+    let of_texts = |answers: Sides<&str>| {
+        let texts = answers.map(text::canonical);
+        judge_values(answers, texts.as_ref().map(String::as_str), config)
+    };
+    choice::judge(answers, of_texts).unwrap_or_else(|| judge_values(answers, texts, config))
+}
+
+/// Judges answers that are no choices.
+fn judge_values(answers: Sides<&str>, texts: Sides<&str>, config: &MathConfig) -> Judgement {
+    if texts.gold == texts.completion && !texts.gold.is_empty() {
+        return Judgement::decided(true, Stage::Text);
     }
     let words = texts.map(text::words);
     let words = words.as_ref().map(Option::as_deref);
