@@ -17,6 +17,7 @@ mod arithmetic;
 pub mod batch;
 mod comparison;
 mod config;
+mod decoration;
 mod evaluation;
 mod expression;
 mod extraction;
@@ -29,6 +30,7 @@ mod unit;
 mod unreadable;
 mod verdict;
 mod verification;
+mod vocabulary;
 
 pub use self::config::{MathConfig, MathPolicy};
 pub use self::extraction::{Extraction, ExtractionConfig, ExtractionRule, extract, extract_gold};

@@ -11,7 +11,9 @@ use crate::{MathConfig, Stage, comparison, notation, text};
 pub(super) fn judge(answers: Sides<&str>, words: Sides<Option<&str>>, config: &MathConfig) -> Judgement {
     let read = answers.map(|answer| notation::parse(text::without_range(answer), config.max_digits));
     let is_prose = |words: Option<&str>, read: &Result<Expression, Unreadable>| {
-        words.is_some() && read.as_ref().map_or(true, |expression| expression.num_words > 0)
+        let states_no_number =
+            |expression: &Expression| !expression.words.is_empty() && !expression.has_numbers(expression.root);
+        words.is_some() && read.as_ref().map_or(true, states_no_number)
     };
     let prose = words.zip(read.as_ref()).map(|(words, read)| is_prose(words, read));
     if prose.gold || (prose.completion && read.gold.is_ok()) {
@@ -28,11 +30,7 @@ pub(super) fn judge(answers: Sides<&str>, words: Sides<Option<&str>>, config: &M
         Worth::Nothing => return Judgement::decided(false, Stage::Structure),
     }
     let expressions = expressions.as_ref();
-    let qualified = answers.map(text::is_qualified);
-    let differ_in_words = expressions.gold.words != expressions.completion.words;
-    if qualified.gold != qualified.completion
-        || (differ_in_words && expressions.both(|expression| expression.num_words > 0))
-    {
+    if !expressions.gold.counts_as(expressions.completion) {
         return Judgement::decided(false, Stage::Text);
     }
     match comparison::compare(expressions, &config.policy) {

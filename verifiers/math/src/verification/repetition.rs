@@ -118,7 +118,7 @@ fn is_plain(answer: &Written<'_>, gold: &Written<'_>) -> bool {
     };
     let is_whole = answer
         .expression
-        .is_some_and(|expression| expression.unit.is_none() && is_plain_node(expression, expression.root));
+        .is_some_and(|expression| expression.units.is_empty() && is_plain_node(expression, expression.root));
     is_whole && is_number(answer) && is_number(gold)
 }
 
