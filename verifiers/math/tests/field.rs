@@ -1,8 +1,26 @@
-//! Answers that only repeat the question, and honest ones beside them.
+//! Inputs of the kinds that public graders were reported to judge wrongly, with the verdicts that are right.
 
-use math_verifier::{MathConfig, MathTask, MathVerdictKind};
+use math_verifier::{MathConfig, MathTask, MathVerdictKind, verify};
 
 use super::shared::{lines, text};
+
+#[test]
+fn reported_answers_are_judged_rightly() {
+    let Some(cases) = lines("field/maths.jsonl") else { return };
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let verdict = verify(text(case, "gold"), text(case, "completion"), &MathConfig::default());
+        let is_right = match text(case, "expected") {
+            "equal" => verdict.kind == MathVerdictKind::Equal,
+            "not_equal" => verdict.kind != MathVerdictKind::Equal,
+            _ => matches!(verdict.kind, MathVerdictKind::Equal | MathVerdictKind::GoldUnparsed),
+        };
+        if !is_right {
+            wrong.push(format!("{}: {verdict:?}", case["id"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
 
 #[test]
 fn answers_that_repeat_the_question_pay_nothing() {

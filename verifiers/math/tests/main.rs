@@ -2,6 +2,7 @@
 
 mod agreement;
 mod field;
+mod golden;
 mod properties;
 mod questions;
 mod shared;

@@ -83,7 +83,7 @@ pub(super) fn is_denied_before(before: &str) -> bool {
     let near = &before[start..];
     let clause = near.rfind(is_boundary).map_or(near, |at| near[at..].trim_start_matches(is_boundary));
     // Most clauses deny nothing: look closer only where the letters of a denial stand.
-    if !clause.contains('n') && !clause.contains('d') && !clause.contains(['不', '非']) {
+    if !clause.contains(['n', 'N', 'd', 'D', '不', '非']) {
         return false;
     }
     let clause = clause.trim_end_matches([' ', '$', '*', '_', '"', '“', '(', '[', '\\', '{']);
@@ -163,6 +163,7 @@ mod tests {
     fn words_before_a_value_deny_it() {
         for before in [
             "The answer is not ",
+            "Not ",
             "It cannot be ",
             "it isn't ",
             "It isn’t the number $",

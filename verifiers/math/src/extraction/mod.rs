@@ -8,6 +8,7 @@
 //! not whole. Every rule is a pass or two over the text, whatever its nesting.
 
 mod asked;
+mod beside;
 mod boxed;
 mod choice;
 mod connective;

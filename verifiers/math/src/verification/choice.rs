@@ -52,6 +52,17 @@ impl<'a> Choice<'a> {
     }
 }
 
+/// The completion's answer without the letter of a choice and its sign; none where the letter is the answer.
+pub(super) fn without_letter<'a>(answers: Sides<&'a str>) -> Option<Cow<'a, str>> {
+    if !may_be_choice(answers.completion) {
+        return Some(answers.completion.into());
+    }
+    let plain = answers.map(plain);
+    let Some(choice) = Choice::read(&plain.completion) else { return Some(answers.completion.into()) };
+    let gold_is_choice = text::letter(&text::canonical(answers.gold)).is_some() || Choice::read(&plain.gold).is_some();
+    (!gold_is_choice).then(|| choice.text.to_owned().into())
+}
+
 /// Judges answers of which one at least is a choice with its text; none where they are compared as they are. `compare`
 /// judges two answers without their letters.
 pub(super) fn judge(answers: Sides<&str>, compare: impl Fn(Sides<&str>) -> Judgement) -> Option<Judgement> {

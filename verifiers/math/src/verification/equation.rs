@@ -24,12 +24,14 @@ pub(super) fn worth(gold: &Expression, completion: &Expression) -> Worth {
         return Worth::Whole;
     }
     let value = gold_sides.and_then(|sides| sides.last().copied()).unwrap_or(gold.root);
-    if !gold.names(value).is_empty() || matches!(gold.node(value), Node::Chain(..)) {
+    if matches!(gold.node(value), Node::Chain(..)) {
         return Worth::Whole;
     }
     let last = members[members.len() - 1];
-    if completion.names(last).is_empty() {
-        return if gold_sides.is_none() { Worth::Side(last) } else { Worth::Whole };
+    let has_names = !gold.names(value).is_empty();
+    let is_name = matches!(completion.node(last), Node::Variable(_));
+    if completion.names(last).is_empty() || has_names {
+        return if gold_sides.is_none() && !is_name { Worth::Side(last) } else { Worth::Whole };
     }
     match members {
         [first, _] if form::is_value(completion, *first) => Worth::Whole,

@@ -62,7 +62,8 @@ pub(super) fn is_unevaluated(gold: &Expression, completion: &Expression) -> bool
     let is_plain = expected.iter().all(is_plain);
     let has_power = expected.iter().any(|(form, _)| *form == Form::Power);
     parts(completion).iter().any(|(form, _)| match form {
-        Form::Undone => true,
+        // The names in it cancel.
+        Form::Undone | Form::Open => true,
         Form::Power => !has_power,
         Form::Term { .. } | Form::Sum { .. } => is_plain,
         _ => false,
@@ -91,14 +92,14 @@ fn parts(expression: &Expression) -> Vec<(Form, bool)> {
             Node::Chain(items, start) => {
                 let members = expression.members(items);
                 let relations = &expression.relations[start as usize..][..members.len() - 1];
-                let is_worth_its_end = |relation: &Relation| {
-                    matches!(relation, Relation::Equal | Relation::Approximate | Relation::In | Relation::Congruent)
-                };
-                if relations.iter().all(is_worth_its_end) {
-                    waiting.extend(members.last());
+                let is_worth_its_end = |relation: &Relation| matches!(relation, Relation::Equal | Relation::In);
+                let last = members[members.len() - 1];
+                let is_name = |id: &Id| matches!(expression.node(*id), Node::Variable(_));
+                if relations.iter().all(is_worth_its_end) && !is_name(&last) {
+                    waiting.push(last);
                 } else {
-                    // The names that an inequality is about are no part of its value.
-                    waiting.extend(members.iter().filter(|id| !matches!(expression.node(**id), Node::Variable(_))));
+                    // The names that a relation is about are no part of its value.
+                    waiting.extend(members.iter().filter(|id| !is_name(id)));
                 }
             }
             Node::SetBuilder(_, condition) => waiting.push(condition),

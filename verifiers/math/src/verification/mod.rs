@@ -12,7 +12,7 @@ mod wording;
 
 use self::judgement::Judgement;
 use super::sides::Sides;
-use super::{Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage, extract, extract_gold, text};
+use super::{Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage, decoration, extract, extract_gold, text};
 
 /// Longest answer that a reason quotes, in characters.
 const QUOTED: usize = 80;
@@ -88,6 +88,8 @@ pub fn verify(gold: &str, completion: &str, config: &MathConfig) -> MathVerdict 
 
 /// Judges two final answers: by their text where that decides, by the letters of choices, else by their meaning.
 fn judge(answers: Sides<&str>, config: &MathConfig) -> Judgement {
+    let answers = answers.map(decoration::without);
+    let answers = answers.as_ref().map(|answer| &**answer);
     let texts = answers.map(text::canonical);
     let texts = texts.as_ref().map(String::as_str);
     if texts.gold == texts.completion && !texts.gold.is_empty() {

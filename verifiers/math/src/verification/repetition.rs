@@ -68,7 +68,18 @@ pub(super) fn stands_in(question: &str, answer: &Written<'_>, gold: &Written<'_>
         // `c` is a name of the question's, and no choice (C).
         return letter != other && extraction::formulas(question).iter().any(|formula| squeeze(formula) == letter);
     }
-    !is_plain(answer, gold) && contains(&squeeze(question), &answer.squeezed)
+    if is_plain(answer, gold) {
+        return false;
+    }
+    let question = squeeze(question);
+    contains(&question, &answer.squeezed) || end_stands_in(&question, answer, gold)
+}
+
+/// True where the last side of an equation stands in the squeezed question, and is not the gold's.
+fn end_stands_in(question: &str, answer: &Written<'_>, gold: &Written<'_>) -> bool {
+    let Some(expression) = answer.expression else { return false };
+    let (Some(end), Some((_, text))) = (last_side(expression), answer.squeezed.rsplit_once('=')) else { return false };
+    !is_plain_node(expression, end) && !answer.ends_as(gold) && contains(question, text)
 }
 
 /// The letter that an answer consists of, in brackets or not.
