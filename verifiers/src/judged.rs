@@ -79,10 +79,10 @@ impl Judged {
         self.finish_reason == "length"
     }
 
-    /// The last words of the user.
-    pub fn question(&self) -> &str {
+    /// The last message of the user, without the run's suffix.
+    pub fn question(&self) -> Option<&str> {
         let last = self.task.messages.iter().rev().find(|message| message.role == "user");
-        last.map_or("", |message| &message.content)
+        last.map(|message| message.content.as_str())
     }
 
     /// The assistant's turns. Calls that cannot be read are left out.

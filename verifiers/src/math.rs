@@ -1,12 +1,13 @@
 //! `math`: joins the maths verifier to a task and its ground truth.
 
 use datasets::Task;
-use math_verifier::{MathConfig, MathVerdict, MathVerdictKind, verify};
+use math_verifier::{MathConfig, MathTask, MathVerdict, MathVerdictKind};
 use serde_json::Value;
 
 use crate::{Judged, Verdict, VerdictFuture, Verifier, VerifierError};
 
-/// `math`: judges final answers. The ground truth is the right one, as text or as a JSON number.
+/// `math`: judges final answers. The ground truth is the right one, as text or as a JSON number; the question is the
+/// last message of the user.
 ///
 /// The detail of a verdict is the maths verifier's own kind, as in `not_equal`.
 pub struct MathVerifier {
@@ -32,10 +33,13 @@ impl MathVerifier {
 
     fn judge(&self, judged: &Judged) -> Result<Verdict, VerifierError> {
         let gold = self.gold(&judged.task, judged.ground_truth())?;
-        let MathVerdict { kind, reason, .. } = verify(&gold, &judged.completion, &self.config);
+        let task = MathTask { gold: &gold, question: judged.question() };
+        let MathVerdict { kind, reason, .. } = task.verify(&judged.completion, &self.config);
         let verdict = match kind {
             MathVerdictKind::Equal => Verdict::pass(reason),
-            MathVerdictKind::NotEqual => Verdict::fail(reason),
+            MathVerdictKind::NotEqual | MathVerdictKind::Repeated | MathVerdictKind::Unevaluated => {
+                Verdict::fail(reason)
+            }
             MathVerdictKind::NoAnswer => Verdict::no_answer(reason),
             MathVerdictKind::CompletionUnparsed | MathVerdictKind::BudgetExceeded => Verdict::unparsed(reason),
             MathVerdictKind::GoldUnparsed => {

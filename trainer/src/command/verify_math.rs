@@ -77,10 +77,10 @@ fn describe(gold: &str, completion: &str, explain: bool, config: &MathConfig) ->
         Extraction::Found { rule, answer } => format!("{answer}\nfound by    the rule {}", rule.as_str()),
         Extraction::Missing(why) => format!("none: {why}"),
     };
+    let gold = extract_gold(gold).unwrap_or_else(|why| format!("none: it {why}").into());
     format!(
-        "verdict     {kind}\nstage       {stage}\nreason      {}\ngold        {}\nanswer      {answer}",
+        "verdict     {kind}\nstage       {stage}\nreason      {}\ngold        {gold}\nanswer      {answer}",
         verdict.reason,
-        extract_gold(gold),
     )
 }
 

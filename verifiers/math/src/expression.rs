@@ -34,9 +34,20 @@ pub(crate) enum Function {
     Arcsin,
     Arccos,
     Arctan,
+    Arccot,
+    Arcsec,
+    Arccsc,
     Sinh,
     Cosh,
     Tanh,
+    Coth,
+    Sech,
+    Csch,
+    Arsinh,
+    Arcosh,
+    Artanh,
+    Arcoth,
+    Sign,
     Ln,
     Log10,
     Exp,
@@ -57,6 +68,13 @@ impl Function {
             Self::Sin => Some(Self::Arcsin),
             Self::Cos => Some(Self::Arccos),
             Self::Tan => Some(Self::Arctan),
+            Self::Cot => Some(Self::Arccot),
+            Self::Sec => Some(Self::Arcsec),
+            Self::Csc => Some(Self::Arccsc),
+            Self::Sinh => Some(Self::Arsinh),
+            Self::Cosh => Some(Self::Arcosh),
+            Self::Tanh => Some(Self::Artanh),
+            Self::Coth => Some(Self::Arcoth),
             _ => None,
         }
     }
@@ -78,6 +96,8 @@ pub(crate) enum Binary {
     /// Base, argument.
     Log,
     Binomial,
+    /// Stirling number of the second kind: elements, subsets.
+    Subsets,
     Union,
     Intersection,
     Difference,
@@ -191,12 +211,10 @@ pub(crate) struct Expression {
     pub(crate) literals: Vec<Literal>,
     /// Operands that stand in brackets, in ascending order.
     pub(crate) bracketed: Vec<Id>,
-    /// The last unit in the answer; it is no part of the tree.
-    pub(crate) unit: Option<Unit>,
-    /// Words, and signs without meaning, that were set aside.
-    pub(crate) num_words: usize,
-    /// Sum of the hashes of these words; 0 without words.
-    pub(crate) words: u64,
+    /// Units, each with the last node that was read before it; they are no part of the tree.
+    pub(crate) units: Vec<(Id, Unit)>,
+    /// Hashes of the words for what is counted, which are no part of the tree.
+    pub(crate) words: Vec<u64>,
     /// True where an ellipsis stands in the answer.
     pub(crate) has_ellipsis: bool,
     pub(crate) root: Id,
@@ -235,9 +253,22 @@ impl Expression {
         self.nodes[self.first[id as usize] as usize..=id as usize].iter().copied()
     }
 
-    /// True for the number 1.
-    pub(crate) fn is_one(&self, id: Id) -> bool {
-        matches!(self.node(id), Node::Number(at) if self.literals[at as usize].exact == Some(Rational::ONE))
+    /// True where two answers count the same, or one of them says less of it: `14 right triangles`, `14 triangles`.
+    pub(crate) fn counts_as(&self, other: &Self) -> bool {
+        let among = |words: &[u64], others: &[u64]| words.iter().all(|word| others.contains(word));
+        among(&self.words, &other.words) || among(&other.words, &self.words)
+    }
+
+    /// The units under a node.
+    pub(crate) fn units_of(&self, id: Id) -> impl Iterator<Item = Unit> + '_ {
+        let range = self.first[id as usize]..=id;
+        self.units.iter().filter(move |(at, _)| range.contains(at)).map(|(_, unit)| *unit)
+    }
+
+    /// True for the number -1.
+    pub(crate) fn is_minus_one(&self, id: Id) -> bool {
+        let Node::Negate(inner) = self.node(id) else { return false };
+        matches!(self.node(inner), Node::Number(at) if self.literals[at as usize].exact == Some(Rational::ONE))
     }
 
     /// The names under a node, sorted.

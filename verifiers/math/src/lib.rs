@@ -17,6 +17,7 @@ mod arithmetic;
 pub mod batch;
 mod comparison;
 mod config;
+mod decoration;
 mod evaluation;
 mod expression;
 mod extraction;
@@ -29,8 +30,9 @@ mod unit;
 mod unreadable;
 mod verdict;
 mod verification;
+mod vocabulary;
 
 pub use self::config::{MathConfig, MathPolicy};
 pub use self::extraction::{Extraction, ExtractionConfig, ExtractionRule, extract, extract_gold};
 pub use self::verdict::{MathVerdict, MathVerdictKind, Stage};
-pub use self::verification::verify;
+pub use self::verification::{MathTask, verify};

@@ -28,6 +28,11 @@ impl<T> Sides<T> {
         Sides { gold: (self.gold, other.gold), completion: (self.completion, other.completion) }
     }
 
+    /// The value that a function makes of both sides.
+    pub(crate) fn join<U>(self, function: impl Fn(T, T) -> U) -> U {
+        function(self.gold, self.completion)
+    }
+
     /// True where the condition holds on both sides.
     pub(crate) fn both(self, condition: impl Fn(T) -> bool) -> bool {
         condition(self.gold) && condition(self.completion)

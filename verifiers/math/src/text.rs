@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::decoration;
+
 /// Commands that only set the font of their argument, space it, or size a bracket.
 const SILENT: [&str; 31] = [
     "text",
@@ -39,9 +41,13 @@ const SILENT: [&str; 31] = [
     "hbox",
 ];
 
+/// Commands around words.
+pub(crate) const FONTS: [&str; 8] = ["textbf", "textit", "textrm", "text", "mathrm", "mathbf", "mbox", "boldsymbol"];
+
 /// The canonical text of an answer, without spaces, dollar signs, fonts and the signs that end a sentence; `\dfrac`
 /// becomes `\frac`. Equal texts are equal answers.
 pub(crate) fn canonical(answer: &str) -> String {
+    let answer = decoration::without(answer);
     let mut text = String::with_capacity(answer.len());
     let mut rest = answer.trim();
     while let Some(c) = rest.chars().next() {
@@ -110,44 +116,6 @@ pub(crate) fn letter(canonical: &str) -> Option<char> {
     let mut chars = inner.chars();
     let letter = chars.next().filter(char::is_ascii_alphabetic)?;
     chars.next().is_none().then(|| letter.to_ascii_lowercase())
-}
-
-/// Words that change what the number beside them states: 20 is not June 20.
-const QUALIFIERS: [&str; 28] = [
-    "more",
-    "less",
-    "least",
-    "most",
-    "fewer",
-    "not",
-    "no",
-    "never",
-    "greater",
-    "smaller",
-    "above",
-    "below",
-    "except",
-    "none",
-    "over",
-    "under",
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
-
-/// True where one of [`QUALIFIERS`] stands in the answer.
-pub(crate) fn is_qualified(answer: &str) -> bool {
-    let is_letter = |c: char| !c.is_ascii_alphabetic();
-    answer.split(is_letter).any(|word| QUALIFIERS.iter().any(|known| known.eq_ignore_ascii_case(word)))
 }
 
 /// One number with a decimal comma, `2,74`, written with a point, `2.74`.

@@ -20,6 +20,12 @@ pub enum MathVerdictKind {
     NoAnswer,
     /// The completion's answer is larger than the limits of [`MathConfig`](crate::MathConfig) allow. It pays nothing.
     BudgetExceeded,
+    /// The answer equals the gold, but stands in the question, and is written otherwise than the gold: it pays nothing.
+    /// Only where the question is at hand.
+    Repeated,
+    /// The answer equals the gold, which is a plain value, but leaves an operation to do: `5 + 3` for 8. It pays
+    /// nothing. Only where the question is at hand.
+    Unevaluated,
 }
 
 impl MathVerdictKind {
@@ -51,6 +57,8 @@ pub enum Stage {
     Numeric,
     /// Comparing the kind of the answers, their number of members, or sets of real numbers.
     Structure,
+    /// Holding an answer that is equal against the question.
+    Question,
 }
 
 impl Stage {
@@ -65,6 +73,7 @@ impl Stage {
             Self::Identity => "identity",
             Self::Numeric => "numeric",
             Self::Structure => "structure",
+            Self::Question => "question",
         }
     }
 }

@@ -145,6 +145,32 @@ fn answer() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A word that no table knows.
+fn nonsense() -> impl Strategy<Value = String> {
+    "z[qxvw][bdgkmpt][aou][qxz]{1,3}[aou]"
+}
+
+/// The answer in a dress that changes nothing.
+fn decorated(answer: &str, decoration: usize) -> String {
+    match decoration {
+        0 => format!(r"\boxed{{{answer}}}"),
+        1 => format!(r"\underline{{{answer}}}"),
+        2 => format!(r"\textcolor{{red}}{{{answer}}}"),
+        3 => format!(r"{{\Large {answer}}}"),
+        4 => format!(r"\displaystyle {answer}"),
+        5 => format!(r"\fbox{{{answer}}}"),
+        6 => format!(r"\, {answer} \;"),
+        7 => format!(r"\color{{blue}} {answer}"),
+        8 => format!(r"\phantom{{9}} {answer}"),
+        9 => format!(r"\hspace{{1cm}} {answer} \quad"),
+        10 => format!(r"\colorbox{{yellow}}{{$\displaystyle {answer}$}}"),
+        11 => format!(r"\large{{{answer}}}"),
+        _ => format!("  {answer}  "),
+    }
+}
+
+const NUM_DECORATIONS: usize = 13;
+
 const PIECES: [&str; 26] = [
     "{",
     "}",
@@ -199,6 +225,50 @@ proptest! {
         let (written, plus_one) = (expression.latex(), write(&add(&expression.expand(), &one, 1)));
         prop_assert_eq!(judge(&written, &plus_one), MathVerdictKind::NotEqual, "{} {}", written, plus_one);
         prop_assert_eq!(judge(&plus_one, &written), MathVerdictKind::NotEqual, "{} {}", written, plus_one);
+    }
+
+    #[test]
+    fn a_word_that_is_not_known_never_makes_an_answer_equal(
+        gold in answer(), other in answer(), is_right in any::<bool>(), word in nonsense(), in_text in any::<bool>(),
+        at in any::<prop::sample::Index>(), in_gold in any::<bool>(),
+    ) {
+        let answer = if is_right { &gold } else { &other };
+        let changed = if in_gold { &gold } else { answer };
+        let ends: Vec<usize> = changed.char_indices().map(|(at, _)| at).chain([changed.len()]).collect();
+        let (head, tail) = changed.split_at(ends[at.index(ends.len())]);
+        let word = if in_text { format!(r"\text{{ {word} }}") } else { format!(" {word} ") };
+        let with_word = format!("{head}{word}{tail}");
+        let before = judge(&gold, answer);
+        let after = if in_gold { judge(&with_word, answer) } else { judge(&gold, &with_word) };
+        prop_assert!(
+            before == MathVerdictKind::Equal || after != MathVerdictKind::Equal,
+            "{} {} {}: {:?}", gold, answer, with_word, after
+        );
+    }
+
+    #[test]
+    fn a_value_with_a_word_that_is_not_known_is_not_read(
+        value in (1_i64..5000), word in nonsense(), in_text in any::<bool>(), is_before in any::<bool>(),
+    ) {
+        let gold = value.to_string();
+        let word = if in_text { format!(r"\text{{ {word} }}") } else { format!(" {word} ") };
+        let answer = if is_before { format!("{word}{gold}") } else { format!("{gold}{word}") };
+        prop_assert_eq!(judge(&gold, &answer), MathVerdictKind::CompletionUnparsed, "{}", answer);
+        prop_assert_ne!(judge(&answer, &gold), MathVerdictKind::Equal, "{}", answer);
+    }
+
+    #[test]
+    fn decoration_never_changes_a_verdict(
+        gold in answer(), other in answer(), is_right in any::<bool>(), first in 0..NUM_DECORATIONS,
+        second in 0..NUM_DECORATIONS,
+    ) {
+        let answer = if is_right { &gold } else { &other };
+        let verdict = judge(&gold, answer);
+        let once = decorated(answer, first);
+        let twice = decorated(&once, second);
+        prop_assert_eq!(judge(&gold, &once), verdict, "{}", once);
+        prop_assert_eq!(judge(&gold, &twice), verdict, "{}", twice);
+        prop_assert_eq!(judge(&decorated(&gold, first), answer), verdict, "gold {}", decorated(&gold, first));
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! `[reward.math]`: what a maths verdict is worth where the answers were not compared.
+//! `[reward.math]`: what a maths verdict is worth where it is neither right nor wrong as such.
 
 use math_verifier::MathVerdictKind;
 use serde::{Deserialize, Serialize};
 
 use super::worth::Worth;
 
-/// `[reward.math]`: the worth of a maths verdict for which the answers were not compared. None of them is ever paid as
+/// `[reward.math]`: the worth of a maths verdict that is neither `equal` nor `not_equal`. None of them is ever paid as
 /// correct, whatever is chosen, and each is counted (`verify/math/*` of the metrics).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -18,6 +18,10 @@ pub struct MathReward {
     pub no_answer: Worth,
     /// The completion's answer is larger than the budgets of `[verifiers.math]`.
     pub budget_exceeded: Worth,
+    /// The completion's answer is right only because it says the question again.
+    pub repeated: Worth,
+    /// The completion's answer is right only because it leaves the operation to be done.
+    pub unevaluated: Worth,
 }
 
 impl Default for MathReward {
@@ -27,6 +31,8 @@ impl Default for MathReward {
             completion_unparsed: Worth::Wrong,
             no_answer: Worth::Wrong,
             budget_exceeded: Worth::Wrong,
+            repeated: Worth::Wrong,
+            unevaluated: Worth::Wrong,
         }
     }
 }
@@ -37,7 +43,7 @@ impl MathReward {
         self.worth(*MathVerdictKind::ALL.iter().find(|kind| kind.as_str() == word)?)
     }
 
-    /// The worth of a kind; `None` for the two kinds that compared the answers, whose scores stand.
+    /// The worth of a kind; `None` for `equal` and `not_equal`, whose scores stand.
     pub fn worth(&self, kind: MathVerdictKind) -> Option<Worth> {
         match kind {
             MathVerdictKind::Equal | MathVerdictKind::NotEqual => None,
@@ -45,6 +51,8 @@ impl MathReward {
             MathVerdictKind::CompletionUnparsed => Some(self.completion_unparsed),
             MathVerdictKind::NoAnswer => Some(self.no_answer),
             MathVerdictKind::BudgetExceeded => Some(self.budget_exceeded),
+            MathVerdictKind::Repeated => Some(self.repeated),
+            MathVerdictKind::Unevaluated => Some(self.unevaluated),
         }
     }
 }
@@ -54,8 +62,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_compared_is_worth_what_the_config_says() {
-        let config: MathReward = toml::from_str("no_answer = \"mask\"\nbudget_exceeded = \"abort\"").unwrap();
+    fn what_is_neither_right_nor_wrong_is_worth_what_the_config_says() {
+        let config = "no_answer = \"mask\"\nbudget_exceeded = \"abort\"\nunevaluated = \"mask\"";
+        let config: MathReward = toml::from_str(config).unwrap();
         for (kind, worth) in [
             (MathVerdictKind::Equal, None),
             (MathVerdictKind::NotEqual, None),
@@ -63,6 +72,8 @@ mod tests {
             (MathVerdictKind::CompletionUnparsed, Some(Worth::Wrong)),
             (MathVerdictKind::NoAnswer, Some(Worth::Mask)),
             (MathVerdictKind::BudgetExceeded, Some(Worth::Abort)),
+            (MathVerdictKind::Repeated, Some(Worth::Wrong)),
+            (MathVerdictKind::Unevaluated, Some(Worth::Mask)),
         ] {
             assert_eq!(config.worth(kind), worth, "{kind:?}");
         }

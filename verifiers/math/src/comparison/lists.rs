@@ -77,6 +77,17 @@ impl Comparison<'_> {
         result
     }
 
+    /// The members of a set without those that are written again; of a list that is no set, all.
+    pub(super) fn once<'e>(&mut self, items: &[Value<'e>], is_set: bool) -> Vec<Value<'e>> {
+        let mut once: Vec<Value<'e>> = Vec::with_capacity(items.len());
+        for item in items {
+            if !is_set || !once.iter().any(|known| matches!(self.values(known, item), Outcome::Equal(_))) {
+                once.push(item.clone());
+            }
+        }
+        once
+    }
+
     /// Equal where each of `items` is among `others`.
     fn contains_all<'e>(&mut self, items: &[Value<'e>], others: &[Value<'e>]) -> Outcome {
         let mut result = Outcome::Equal(Stage::Exact);

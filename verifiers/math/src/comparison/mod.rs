@@ -57,8 +57,7 @@ fn compare_once(
     if !policy.relations_as_sets && is_inequality(answers.gold) != is_inequality(answers.completion) {
         return Ok(Outcome::NotEqual(Stage::Structure));
     }
-    let outcome = Comparison::new(policy).values(&values.gold, &values.completion);
-    Ok(units::compare(values.as_ref(), outcome, policy))
+    Ok(Comparison::new(policy).values(&values.gold, &values.completion))
 }
 
 /// True for an answer that is written as an inequality, not as the set of numbers that fulfil one.

@@ -1,9 +1,11 @@
 //! One number of an answer, and the comparison of two.
 
 use super::outcome::Outcome;
+use super::units::{self, Units};
 use crate::arithmetic::{Complex, Rational, Residues};
 use crate::evaluation::{Evaluator, Image, NUM_POINTS, Sign};
 use crate::expression::{Constant, Expression, Function, Id, Node};
+use crate::sides::Sides;
 use crate::{MathPolicy, Stage};
 
 /// Fewest points at which two functions must agree to be equal.
@@ -133,12 +135,26 @@ impl Peeled<'_> {
     /// True where neither a unit nor words stand beside the number.
     fn is_bare(&self) -> bool {
         let expression = self.inner.expression();
-        expression.unit.is_none() && expression.num_words == 0
+        expression.words.is_empty() && expression.units_of(self.inner.id).next().is_none()
     }
 }
 
-/// Compares two numbers under the policy.
+/// Compares two numbers, with their units, under the policy.
 pub(super) fn compare(gold: Operand<'_>, completion: Operand<'_>, policy: &MathPolicy) -> Outcome {
+    let numbers = Sides { gold, completion }.map(|number: Operand<'_>| (number.expression(), number.id));
+    match units::compare(numbers, policy) {
+        Units::Agree => {}
+        Units::Decided(outcome) => return outcome,
+        Units::Convert(a, b) => {
+            return match (gold.real(), completion.real()) {
+                (Some(x), Some(y)) => {
+                    let (x, y) = (x * a, y * b);
+                    Outcome::decided((x - y).abs() <= 1e-9 * x.abs(), Stage::Numeric)
+                }
+                _ => Outcome::NotEqual(Stage::Structure),
+            };
+        }
+    }
     let outcome = same_value(gold, completion);
     if matches!(outcome, Outcome::Equal(_)) {
         return outcome;

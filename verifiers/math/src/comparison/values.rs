@@ -69,8 +69,16 @@ impl<'p> Comparison<'p> {
             (Named { value, .. }, other) => self.values(value, other),
             (other, Named { value, .. }) => self.values(other, value),
             (List { is_set: a, .. }, List { is_set: b, .. }) if a != b && !self.policy.sets_as_lists => different,
-            (List { items: a, is_ordered, .. }, List { items: b, is_ordered: other, .. }) => {
-                self.lists(a, b, *is_ordered || *other || !self.policy.lists_unordered)
+            (List { items: a, is_ordered, is_set }, List { items: b, is_ordered: other, is_set: other_set }) => {
+                let is_ordered = *is_ordered || *other || !self.policy.lists_unordered;
+                let outcome = self.lists(a, b, is_ordered);
+                if !matches!(outcome, Outcome::NotEqual(_)) || is_ordered || !(*is_set || *other_set) {
+                    return outcome;
+                }
+                // An element that is written twice is in the set once.
+                let (once_a, once_b) = (self.once(a, *is_set), self.once(b, *other_set));
+                let is_shorter = once_a.len() < a.len() || once_b.len() < b.len();
+                if is_shorter { self.lists(&once_a, &once_b, false) } else { outcome }
             }
             (List { is_set: true, .. }, Tuple { .. }) | (Tuple { .. }, List { is_set: true, .. }) => different,
             (List { items: a, .. }, Tuple { open, close, items: b })

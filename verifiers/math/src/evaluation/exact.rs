@@ -38,6 +38,9 @@ fn call(function: Function, a: Rational) -> Option<Rational> {
         Function::Percent => a.div(Rational::integer(100)),
         Function::Factorial => product(a, 1),
         Function::DoubleFactorial => product(a, 2),
+        Function::Sign => Some(Rational::integer(a.num.signum())),
+        Function::Sinh | Function::Tanh | Function::Arsinh | Function::Artanh if a.num == 0 => Some(Rational::ZERO),
+        Function::Cosh if a.num == 0 => Some(Rational::ONE),
         Function::Sin | Function::Tan | Function::Arcsin | Function::Arctan if a.num == 0 => Some(Rational::ZERO),
         Function::Exp | Function::Cos if a.num == 0 => Some(Rational::ONE),
         Function::Ln if a == Rational::ONE => Some(Rational::ZERO),
@@ -67,8 +70,26 @@ fn binary(operator: Binary, a: Rational, b: Rational, sign: Sign) -> Option<Rati
         Binary::Pow => a.root(b.den)?.pow(b.num),
         Binary::Root if a.is_integer() => b.root(a.num),
         Binary::Binomial => binomial(a, b),
+        Binary::Subsets => subsets(a, b),
         _ => None,
     }
+}
+
+/// Stirling number of the second kind, by its recurrence.
+fn subsets(n: Rational, k: Rational) -> Option<Rational> {
+    const MAX_ELEMENTS: i128 = 30;
+    if !n.is_integer() || !k.is_integer() || !(0..=MAX_ELEMENTS).contains(&n.num) || k.num < 0 {
+        return None;
+    }
+    let mut row = vec![0_i128; MAX_ELEMENTS as usize + 2];
+    row[0] = 1;
+    for _ in 0..n.num {
+        for k in (1..row.len()).rev() {
+            row[k] = row[k - 1] + k as i128 * row[k];
+        }
+        row[0] = 0;
+    }
+    Some(Rational::integer(row.get(k.num as usize).copied().unwrap_or(0)))
 }
 
 fn binomial(n: Rational, k: Rational) -> Option<Rational> {

@@ -142,6 +142,7 @@ fn binary(
             (Some(n), Some(k)) => binomial(n, k, budget).map(Image::pure).or(Some(Image::hashed(a, b, "binomial"))),
             _ => Some(Image::hashed(a, b, "binomial")),
         },
+        Binary::Subsets => Some(Image::hashed(a, b, "subsets")),
         Binary::Union | Binary::Intersection | Binary::Difference => None,
     }
 }

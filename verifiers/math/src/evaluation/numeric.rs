@@ -81,6 +81,21 @@ fn call(function: Function, a: Complex) -> Option<Complex> {
         Function::Arcsin => a.real(f64::asin, |x| (1.0 - x * x).max(1e-12).sqrt().recip()),
         Function::Arccos => a.real(f64::acos, |x| (1.0 - x * x).max(1e-12).sqrt().recip()),
         Function::Arctan => a.real(f64::atan, |x| (1.0 + x * x).recip()),
+        // Arccotangent with values from 0 to π, as calculus has it.
+        Function::Arccot => a.real(|x| std::f64::consts::FRAC_PI_2 - x.atan(), |x| (1.0 + x * x).recip()),
+        Function::Arcsec => call(Function::Arccos, one.div(a)?),
+        Function::Arccsc => call(Function::Arcsin, one.div(a)?),
+        Function::Coth => one.div(call(Function::Tanh, a)?),
+        Function::Sech => one.div(call(Function::Cosh, a)?),
+        Function::Csch => one.div(call(Function::Sinh, a)?),
+        Function::Arsinh => a.real(f64::asinh, |x| (1.0 + x * x).sqrt().recip()),
+        Function::Arcosh => a.real(f64::acosh, |x| (x * x - 1.0).max(1e-12).sqrt().recip()),
+        Function::Artanh => a.real(f64::atanh, |x| (1.0 - x * x).abs().max(1e-12).recip()),
+        Function::Arcoth => call(Function::Artanh, one.div(a)?),
+        Function::Sign => {
+            let is_near_zero = a.re.abs() <= a.error && a.error > 0.0;
+            (!is_near_zero && a.is_real()).then(|| Complex::exact(if a.re == 0.0 { 0.0 } else { a.re.signum() }))
+        }
         Function::Sinh => a.real(f64::sinh, f64::cosh),
         Function::Cosh => a.real(f64::cosh, f64::sinh),
         Function::Tanh => a.real(f64::tanh, |_| 1.0),
@@ -123,6 +138,6 @@ fn binary(operator: Binary, a: Complex, b: Complex, sign: Sign) -> Option<Comple
             let rest = factorial(b)?.mul(factorial(a.add(b.neg()))?);
             factorial(a)?.div(rest)
         }
-        Binary::Union | Binary::Intersection | Binary::Difference => None,
+        Binary::Subsets | Binary::Union | Binary::Intersection | Binary::Difference => None,
     }
 }

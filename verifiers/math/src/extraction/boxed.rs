@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::connective;
 use super::finding::Finding;
 use super::plain_text::percent_after;
+use super::{connective, denial};
 
 /// Most times that the search begins again in the paragraph behind a box that is never closed.
 const MOST_RESTARTS: usize = 8;
@@ -35,6 +35,13 @@ pub(super) fn find(text: &str) -> Finding<'_> {
         }
     }
     Err("the boxes are never closed")
+}
+
+/// The text behind the last box.
+pub(super) fn behind(text: &str) -> &str {
+    let Some(first) = first_box(text) else { return "" };
+    let (boxes, _) = boxes(text, first);
+    boxes.last().map_or("", |last| &text[last.whole.end..])
 }
 
 /// The content of a gold text's boxes; a box that is never closed ends where the text ends.
@@ -126,9 +133,11 @@ fn box_content(text: &str, at: usize) -> Option<BoxContent> {
     (!is_command && is_value).then(|| BoxContent::Bare(start..start + content.len()))
 }
 
-/// The last box that is not empty, with the boxes before it that form a list with it.
+/// The last box that is neither empty nor denied, with the boxes before it that form a list with it.
 fn last_list<'a>(text: &'a str, boxes: &[Boxed]) -> Option<Cow<'a, str>> {
-    let is_empty = |found: &Boxed| text[found.content.clone()].trim().is_empty();
+    let is_empty = |found: &Boxed| {
+        text[found.content.clone()].trim().is_empty() || denial::is_denied_before(&text[..found.whole.start])
+    };
     let Some(last) = boxes.iter().rposition(|found| !is_empty(found)) else {
         return boxes.last().map(|_| Cow::Borrowed(""));
     };
@@ -192,6 +201,13 @@ mod tests {
         finds(r"Put it in \boxed{}. It is \boxed{2}, in a \boxed{}.", "2");
         finds(r"$\boxed 9.$", "9");
         finds(r"\boxed\frac{1}{2}", r"\frac{1}{2}");
+    }
+
+    #[test]
+    fn a_box_that_is_denied_does_not_count() {
+        finds(r"It is \boxed{17}, not \boxed{18}.", "17");
+        finds(r"It is not $\boxed{18}$ but $\boxed{17}$.", "17");
+        finds(r"The answer is not $\boxed{17}$.", "");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The rule `last_formula`: the last formula between delimiters, or the list that it forms with formulas of its kind.
+//! The rule `last_formula`: the last formula between delimiters that is not denied, or the list that it forms with
+//! formulas of its kind.
 
 use std::borrow::Cow;
 
@@ -6,6 +7,7 @@ use super::connective;
 use super::finding::Finding;
 use super::formula::{CUT, Formula, scan};
 use super::plain_text::percent_after;
+use super::{denial, number};
 
 /// The last formula that is not empty, or the list that it forms with formulas of its kind before it.
 pub(super) fn find(text: &str) -> Finding<'_> {
@@ -14,9 +16,19 @@ pub(super) fn find(text: &str) -> Finding<'_> {
         return Err(CUT);
     }
     let content = |formula: &Formula| text[formula.content.clone()].trim();
-    let Some(last) = formulas.found.iter().rposition(|formula| !content(formula).is_empty()) else {
-        return Ok(None);
-    };
+    // A value that the text behind the formulas denies is none of theirs either.
+    let mut denied = Vec::new();
+    number::last_value(&text[formulas.end()..], &mut denied);
+    let last = formulas.found.iter().rposition(|formula| {
+        if content(formula).is_empty() {
+            return false;
+        }
+        if denial::is_denied(&text[..formula.whole.start], &text[formula.whole.end..]) {
+            denied.push(content(formula));
+        }
+        !denied.contains(&content(formula))
+    });
+    let Some(last) = last else { return Ok(None) };
     let kind = FormulaKind::of(content(&formulas.found[last]));
     let mut first = last;
     while first > 0 && kind != FormulaKind::Other {
@@ -143,8 +155,19 @@ mod tests {
         finds("\\[ x^2 \\]", "x^2");
         finds("we get $ \\frac{1}{2} \\$ = \\frac{10}{9} $", "\\frac{1}{2} \\$ = \\frac{10}{9}");
         finds("is $28$ percent", "28\\%");
+        finds("It is $17$, not $18$.", "17");
+        finds("$17$ rather than $18$", "17");
         finds("$5$ and $ $", "5");
         finds("\\( open, then \\( 3 \\)", "3");
+    }
+
+    #[test]
+    fn a_formula_that_is_denied_is_no_answer() {
+        for text in
+            ["The answer is not $17$.", "$23$ would be wrong.", "Is it $5$? It is not 5.", "$5$? It cannot be $5$."]
+        {
+            assert_eq!(find(text), Ok(None), "{text}");
+        }
     }
 
     #[test]

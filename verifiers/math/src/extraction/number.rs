@@ -1,18 +1,23 @@
-//! The rule `last_number`: the last number in the text behind the last formula, with the whole of the plain formula
-//! that it stands in. A text that ends inside a formula ends the search.
+//! The rule `last_number`: the last number in the text behind the last formula, alone or as the last side of an
+//! equation. Numbers that an operation is to join, and numbers that are denied, are none. A text that ends inside a
+//! formula ends the search.
 
 use super::finding::Finding;
 use super::{formula, plain_text};
 
-/// The last plain formula with a number in it.
+/// The last plain value that is not denied.
 pub(super) fn find(text: &str) -> Finding<'_> {
     let formulas = formula::scan(text);
     if formulas.is_cut() {
         return Err(formula::CUT);
     }
-    let tail = &text[formulas.end()..];
-    let found = tail.rsplit('\n').find_map(|line| plain_text::last_formula(line).map(|range| &line[range]));
-    Ok(found.map(Into::into))
+    let mut denied = Vec::new();
+    Ok(last_value(&text[formulas.end()..], &mut denied).map(Into::into))
+}
+
+/// The last value of plain text; values that are denied are added to `denied`, and are no answer anywhere.
+pub(super) fn last_value<'a>(text: &'a str, denied: &mut Vec<&'a str>) -> Option<&'a str> {
+    text.rsplit('\n').find_map(|line| plain_text::last_value(line, denied).map(|range| &line[range]))
 }
 
 #[cfg(test)]
@@ -25,6 +30,9 @@ mod tests {
         assert_eq!(find("$x = 5$, hence 12 apples."), Ok(Some("12".into())));
         assert_eq!(find("12 apples, $x = 5$."), Ok(None));
         assert_eq!(find("not $10, but $20"), Ok(Some("$20".into())));
+        assert_eq!(find("It is 17.\nIt is not 18."), Ok(Some("17".into())));
+        assert_eq!(find("I tried 17.\nThe answer is not 17."), Ok(None));
+        assert_eq!(find("There are 12, for 4 * 3 must be taken."), Ok(Some("12".into())));
     }
 
     #[test]

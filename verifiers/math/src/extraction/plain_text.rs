@@ -4,34 +4,33 @@
 use std::ops::Range;
 
 use super::plain_token::{PlainToken, letters, token};
-
-/// Words behind a number that change its value.
-const SCALES: [&str; 20] = [
-    "percent",
-    "per cent",
-    "percentage",
-    "pct",
-    "hundred",
-    "thousand",
-    "million",
-    "billion",
-    "trillion",
-    "dozen",
-    "half",
-    "万",
-    "亿",
-    "千",
-    "百",
-    "degrees",
-    "degree",
-    "pi",
-    "π",
-    "radians",
-];
+use super::{beside, denial, value};
 
 /// The byte range of the last formula of a line that holds a number and stands by itself: outside of brackets that hold
 /// prose, no list marker, no label.
 pub(super) fn last_formula(line: &str) -> Option<Range<usize>> {
+    let found: Vec<Range<usize>> = runs(line).into_iter().filter_map(|range| trim(line, range)).collect();
+    with_list(line, &found)
+}
+
+/// The byte range of the last formula of a line that is a value, or an equation that ends in one, and is not denied.
+/// Values that are denied are added to `denied`.
+pub(super) fn last_value<'a>(line: &'a str, denied: &mut Vec<&'a str>) -> Option<Range<usize>> {
+    let mut found: Vec<Range<usize>> = runs(line).into_iter().filter_map(|range| trim(line, range)).collect();
+    found.retain(|range| value::is_value(value::last_side(&line[range.clone()])));
+    let is_denied = |range: &Range<usize>| denial::is_denied(&line[..range.start], &line[range.end..]);
+    denied.extend(found.iter().filter(|range| is_denied(range)).map(|range| &line[range.clone()]));
+    found.retain(|range| !denied.contains(&&line[range.clone()]));
+    with_list(line, &found)
+}
+
+/// The byte ranges of a line's formulas that hold a number, working and all.
+pub(super) fn formulas(line: &str) -> Vec<Range<usize>> {
+    runs(line).into_iter().map(|range| without_signs(line, range)).filter(|range| !range.is_empty()).collect()
+}
+
+/// Stretches of formula tokens with a number in them, outside of brackets that hold prose.
+fn runs(line: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     let mut run: Option<Run> = None;
     let mut depth = 0_usize;
@@ -54,7 +53,7 @@ pub(super) fn last_formula(line: &str) -> Option<Range<usize>> {
                 run.push(token, at..end, depth);
             }
         } else if let Some(run) = run.take() {
-            found.extend(run.finish(depth).and_then(|range| trim(line, range)));
+            found.extend(run.finish(depth));
         }
         match token {
             PlainToken::Open => depth += 1,
@@ -63,8 +62,8 @@ pub(super) fn last_formula(line: &str) -> Option<Range<usize>> {
         }
         at = end;
     }
-    found.extend(run.and_then(|run| run.finish(depth)).and_then(|range| trim(line, range)));
-    with_list(line, &found)
+    found.extend(run.and_then(|run| run.finish(depth)));
+    found
 }
 
 /// The last of the formulas, with the ones before it that "and" or "or" joins to it.
@@ -117,14 +116,9 @@ impl Run {
     }
 }
 
-/// The formula without operators at its ends, without the working before its last equals sign where that is plain
-/// arithmetic, and with the word behind it that belongs to its value.
-fn trim(line: &str, range: Range<usize>) -> Option<Range<usize>> {
+/// The formula without the operators at its ends.
+fn without_signs(line: &str, range: Range<usize>) -> Range<usize> {
     let Range { mut start, mut end } = range;
-    let is_first = line[..start].trim().is_empty();
-    if is_first && line[start..].starts_with(['-', '+', '*']) && line[start + 1..].starts_with(' ') {
-        start += 1; // a bullet
-    }
     loop {
         let text = &line[start..end];
         let trimmed = text.trim_start_matches([' ', '=', '*', '/', '<', '>', '^', '_', '·', '×', '÷', '≈', '%', ',']);
@@ -142,6 +136,18 @@ fn trim(line: &str, range: Range<usize>) -> Option<Range<usize>> {
             _ => {}
         }
     }
+    start..end
+}
+
+/// The formula without operators at its ends, without the working before its last equals sign where that is plain
+/// arithmetic, and with the word behind it that belongs to its value.
+fn trim(line: &str, range: Range<usize>) -> Option<Range<usize>> {
+    let Range { mut start, mut end } = range;
+    let is_first = line[..start].trim().is_empty();
+    if is_first && line[start..].starts_with(['-', '+', '*']) && line[start + 1..].starts_with(' ') {
+        start += 1; // a bullet
+    }
+    Range { start, end } = without_signs(line, start..end);
     let text = &line[start..end];
     if let Some(equals) = text.rfind('=')
         && !text[..equals].contains(|c: char| c.is_alphabetic() || matches!(c, '<' | '>' | '≠' | '('))
@@ -159,19 +165,7 @@ fn trim(line: &str, range: Range<usize>) -> Option<Range<usize>> {
     if (is_marker || is_label) && !after[1..].trim_matches(['*', ' ', '：']).is_empty() {
         return None;
     }
-    Some(start..end + scale(after))
-}
-
-/// The number of bytes behind a number that belong to its value: ` percent`, ` million`.
-fn scale(after: &str) -> usize {
-    let trimmed = after.trim_start_matches(' ');
-    let word = SCALES.iter().filter(|word| trimmed.starts_with(**word)).max_by_key(|word| word.len());
-    match word {
-        Some(word) if letters(trimmed) <= word.len() || !word.is_ascii() || word.contains(' ') => {
-            after.len() - trimmed.len() + word.len()
-        }
-        _ => 0,
-    }
+    Some(start..end + beside::quantity(after))
 }
 
 /// True where a percent sign or word follows, maths delimiters aside.

@@ -16,7 +16,9 @@ pub enum ExtractionRule {
     Statement,
     /// A completion that is an answer and nothing else.
     Whole,
-    /// The last number in the text behind the last formula, with the plain formula that it belongs to.
+    /// The letter of a choice, alone on the last line or named by the last sentence.
+    ClosingChoice,
+    /// The last number in the text behind the last formula.
     LastNumber,
     /// The last formula between delimiters.
     LastFormula,
@@ -38,6 +40,7 @@ impl ExtractionRule {
             Self::Boxed => boxed::find(text),
             Self::Statement => statement::find(text),
             Self::Whole => whole::find(text),
+            Self::ClosingChoice => choice::find_closing(text),
             Self::LastNumber => number::find(text),
             Self::LastFormula => last_formula::find(text),
             Self::LeadingChoice => choice::find(text),
@@ -56,6 +59,8 @@ pub struct ExtractionConfig {
     pub statement: bool,
     /// A completion that is an answer and nothing else.
     pub whole: bool,
+    /// The letter of a choice, alone on the last line or named by the last sentence, as in "I would say C".
+    pub closing_choice: bool,
     /// The last number in the text behind the last formula.
     pub last_number: bool,
     /// The last formula between delimiters.
@@ -66,7 +71,15 @@ pub struct ExtractionConfig {
 
 impl Default for ExtractionConfig {
     fn default() -> Self {
-        Self { boxed: true, statement: true, whole: true, last_number: true, last_formula: true, leading_choice: true }
+        Self {
+            boxed: true,
+            statement: true,
+            whole: true,
+            closing_choice: true,
+            last_number: true,
+            last_formula: true,
+            leading_choice: true,
+        }
     }
 }
 
@@ -77,6 +90,7 @@ impl ExtractionConfig {
             ExtractionRule::Boxed => self.boxed,
             ExtractionRule::Statement => self.statement,
             ExtractionRule::Whole => self.whole,
+            ExtractionRule::ClosingChoice => self.closing_choice,
             ExtractionRule::LastNumber => self.last_number,
             ExtractionRule::LastFormula => self.last_formula,
             ExtractionRule::LeadingChoice => self.leading_choice,

@@ -1,7 +1,12 @@
 //! The part of a sentence that holds the value: where the sentence ends, and which of its words belong to the answer.
 //! This file must not know how the sentence was found.
 
+use super::beside::{self, Next};
 use super::plain_token::{PlainToken, token};
+
+/// Words with which the explanation of an answer begins, or what the answer is not.
+const EXPLANATIONS: [&str; 7] =
+    ["because ", "since ", "rather than ", "instead of ", "not ", "and not ", "as opposed to "];
 
 /// Words behind a comma with which the explanation of an answer begins.
 const CLAUSES: [&str; 22] = [
@@ -32,9 +37,6 @@ const CLAUSES: [&str; 22] = [
 /// Chinese words with which an explanation begins.
 const CHINESE_CLAUSES: [&str; 6] = ["因为", "所以", "其中", "因此", "即", "故"];
 
-/// Most words behind a value that are taken for its unit.
-const MOST_UNIT_WORDS: usize = 3;
-
 /// Words that join the members of a list.
 const CONNECTIVES: [&str; 5] = ["and", "or", "和", "或", "与"];
 
@@ -49,7 +51,7 @@ pub(super) fn sentence(text: &str) -> &str {
                 after.trim_start_matches(['*', '"', '\'', '”', ')', '_']).chars().next().is_none_or(char::is_whitespace)
             }
             ';' => after.starts_with(' '),
-            ' ' => ["because ", "since "].iter().any(|word| after.starts_with(word)),
+            ' ' => EXPLANATIONS.iter().any(|words| after.starts_with(words)) && !text[..at].trim().is_empty(),
             ',' => after.strip_prefix(' ').is_some_and(is_clause),
             '，' => CHINESE_CLAUSES.iter().any(|clause| after.starts_with(clause)),
             '<' => after.starts_with('|') || after.starts_with('/'),
@@ -86,8 +88,7 @@ pub(super) fn begins_as_value(text: &str) -> bool {
     }
 }
 
-/// The value that a sentence begins with, with its unit: the whole sentence where only a few words follow the formula,
-/// else the formula alone.
+/// The value that a sentence begins with, with its unit, and with the word behind it where that is not known.
 pub(super) fn leading_value(sentence: &str) -> &str {
     let mut at = 0;
     let mut end = 0;
@@ -124,10 +125,24 @@ pub(super) fn leading_value(sentence: &str) -> &str {
     if depth == 0 && rest.contains(|c: char| c.is_ascii_digit()) {
         return sentence;
     }
-    let is_unit =
-        rest.split_whitespace().count() <= MOST_UNIT_WORDS && !rest.trim_start().starts_with([',', ';', '，']);
     let value = sentence[..end].trim();
-    if depth == 0 && is_unit || value.is_empty() { sentence } else { value }
+    if value.is_empty() {
+        return sentence;
+    }
+    if depth > 0 || rest.trim_start().starts_with([',', ';', '，']) {
+        return value;
+    }
+    let with_unit = end + beside::quantity(rest);
+    match beside::next(&sentence[with_unit..]) {
+        Next::More => sentence,
+        // A word that is not known may change the value: it is handed over with the number.
+        Next::Unknown if with_unit == end => {
+            let word = rest.trim_start();
+            let len = word.find(|c: char| !c.is_alphabetic()).unwrap_or(word.len());
+            &sentence[..end + rest.len() - word.len() + len]
+        }
+        _ => sentence[..with_unit].trim(),
+    }
 }
 
 #[cfg(test)]
@@ -147,6 +162,9 @@ mod tests {
             ("12。", "12"),
             ("\"5\".", "5"),
             ("7</answer>", "7"),
+            ("17 rather than 18", "17"),
+            ("17, not 18", "17"),
+            ("17 and not 18", "17"),
         ] {
             assert_eq!(sentence(text), expected, "{text}");
         }
@@ -155,7 +173,12 @@ mod tests {
     #[test]
     fn a_value_keeps_its_unit_and_no_more() {
         for (text, expected) in [
-            ("3 hours ago", "3 hours ago"),
+            ("3 hours ago", "3 hours"),
+            ("5 squared", "5 squared"),
+            ("2.5 million in all", "2.5 million"),
+            ("31 in all", "31"),
+            ("5 or more", "5 or more"),
+            ("5 blorps of them", "5 blorps"),
             ("42", "42"),
             ("42 apples in the big basket", "42"),
             ("3, 5, and 7", "3, 5, and 7"),

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::finding::Finding;
-use super::{formula, last_formula, plain_text, sentence};
+use super::{choice, denial, formula, last_formula, plain_text, sentence};
 
 /// Words with which a statement may begin; the text behind them decides whether it is one.
 static MARKER: LazyLock<Regex> = LazyLock::new(|| {
@@ -22,7 +22,7 @@ const MOST_STATEMENTS: usize = 4;
 const LONGEST_SUBJECT: usize = 80;
 
 /// Words between "is" and the answer that say nothing.
-const FILLERS: [&str; 26] = [
+const FILLERS: [&str; 29] = [
     "therefore",
     "thus",
     "then",
@@ -43,6 +43,9 @@ const FILLERS: [&str; 26] = [
     "actually",
     "option",
     "choice",
+    "Option",
+    "Choice",
+    "OPTION",
     "约为",
     "大约",
     "约",
@@ -52,8 +55,13 @@ const FILLERS: [&str; 26] = [
 ];
 
 /// Words behind "is" in a sentence that talks about an answer and gives none.
-const NO_ANSWERS: [&str; 15] = [
+const NO_ANSWERS: [&str; 20] = [
     "not",
+    "never",
+    "neither",
+    "no longer",
+    "anything but",
+    "different from",
     "correct",
     "wrong",
     "right",
@@ -72,6 +80,15 @@ const NO_ANSWERS: [&str; 15] = [
 
 /// The last statement's answer. One that is cut inside a formula ends the search.
 pub(super) fn find(text: &str) -> Finding<'_> {
+    find_with(text, read)
+}
+
+/// The last statement that is a value or a choice and nothing else, and goes on with nothing.
+pub(super) fn find_explicit(text: &str) -> Finding<'_> {
+    find_with(text, read_explicit)
+}
+
+fn find_with<'a>(text: &'a str, read: impl Fn(&'a str) -> Finding<'a>) -> Finding<'a> {
     let mut markers = [0; MOST_STATEMENTS];
     let mut count = 0;
     for marker in MARKER.find_iter(text) {
@@ -80,7 +97,8 @@ pub(super) fn find(text: &str) -> Finding<'_> {
     }
     for back in 0..count.min(MOST_STATEMENTS) {
         let start = markers[(count - 1 - back) % MOST_STATEMENTS];
-        if let Some(after) = after_marker(text, start)
+        if !denial::is_denied_before(&text[..start])
+            && let Some(after) = after_marker(text, start)
             && let Some(answer) = read(after)?
         {
             return Ok(Some(answer));
@@ -132,6 +150,8 @@ fn after_subject<'a>(text: &'a str, start: usize, rest: &'a str) -> Option<&'a s
     for word in rest.split_inclusive([' ', ':', '\n']) {
         subject += word.len();
         match word.trim_end_matches([' ', ':', '\n']) {
+            "not" | "cannot" | "never" | "neither" | "nor" => return None,
+            denier if denier.ends_with("n't") || denier.ends_with("n’t") => return None,
             "is" | "are" | "be" | "was" | "equals" => return Some(&rest[subject..]),
             _ if subject > LONGEST_SUBJECT || word.ends_with('\n') || word.ends_with(". ") || word.ends_with("? ") => {
                 return None;
@@ -153,6 +173,12 @@ fn after_hashes(rest: &str) -> Option<&str> {
 /// Reads the answer that `text` begins with.
 fn read(text: &str) -> Result<Option<Cow<'_, str>>, &'static str> {
     let mut text = skip_fillers(text);
+    // "not 18 but 17"
+    if starts_with_word(text, "not")
+        && let Some(at) = first_line(text).find(" but ")
+    {
+        text = skip_fillers(&text[at + " but ".len()..]);
+    }
     if text.is_empty() || NO_ANSWERS.iter().any(|word| starts_with_word(text, word)) {
         return Ok(None);
     }
@@ -170,6 +196,28 @@ fn read(text: &str) -> Result<Option<Cow<'_, str>>, &'static str> {
         text = skip_fillers(&text[text.find(whole).unwrap_or(0) + at + verb.len()..]);
     }
     read_prose(text)
+}
+
+/// Reads a value or a choice with which a sentence ends.
+fn read_explicit(text: &str) -> Finding<'_> {
+    let text = skip_fillers(text);
+    if let Some((answer, end)) = last_formula::leading(text)? {
+        let rest = first_line(&text[end..]).trim_start_matches(['*', '_', '"', '”']);
+        let ends = rest.trim().is_empty() || rest.starts_with(['.', '!', '。', '%']);
+        return Ok(Some(answer).filter(|answer| ends && !answer.trim().is_empty()));
+    }
+    let sentence = sentence::sentence(text);
+    let is_value = sentence::begins_as_value(sentence) && sentence::leading_value(sentence).len() == sentence.len();
+    let has_digit = sentence.contains(|c: char| c.is_ascii_digit());
+    Ok(if is_value && (has_digit || sentence.contains('\\') || choice::is_letter(sentence)) {
+        Some(sentence.into())
+    } else {
+        choice::named(sentence).map(Into::into)
+    })
+}
+
+fn first_line(text: &str) -> &str {
+    text.split('\n').next().unwrap_or_default()
 }
 
 /// A formula, or a value in plain text, that the text begins with.
@@ -194,6 +242,9 @@ fn read_prose(text: &str) -> Result<Option<Cow<'_, str>>, &'static str> {
     }
     if !formula::scan(sentence).is_empty() {
         return last_formula::find(sentence);
+    }
+    if let Some(choice) = choice::named(sentence) {
+        return Ok(Some(choice.into()));
     }
     if sentence.contains(|c: char| c.is_ascii_digit()) {
         return Ok(plain_text::last_formula(sentence).map(|range| sentence[range].into()));
@@ -238,7 +289,7 @@ mod tests {
             ("### Answer\n73", "73"),
             ("Final Answer: The final answer is $28 \\%$. I hope it is correct.", "28 \\%"),
             ("Final Answer: The largest $n$ is 34.", "34"),
-            ("Final Answer: Jane started growing Sphere 3 hours ago. I hope it is correct.", "3"),
+            ("Final Answer: Jane started growing Sphere 3 hours ago. I hope it is correct.", "3 hours"),
             ("The answer is $1$ and $2$.", "1, 2"),
             ("The answers are 3, 5 and 7.", "3, 5 and 7"),
             ("The answer is therefore Monday.", "Monday"),
@@ -254,6 +305,12 @@ mod tests {
             ("The final answer is\n$12$", "12"),
             ("Answer $ \\frac{1}{2} \\$ = 5 $", "\\frac{1}{2} \\$ = 5"),
             ("Our answer must be x = 5", "x = 5"),
+            ("The answer is not 18 but 17.", "17"),
+            ("The answer is 17 rather than 18.", "17"),
+            ("The answer is 17, not 18.", "17"),
+            ("Answer: I would say C", "C"),
+            ("Answer: Option E", "E"),
+            ("The answer is (C) 5.", "(C) 5"),
         ] {
             assert_eq!(find(text), Ok(Some(Cow::Borrowed(answer))), "{text}");
         }
@@ -267,8 +324,19 @@ mod tests {
 
     #[test]
     fn talk_about_answers_is_no_answer() {
-        for text in ["The answer is not 5", "I will answer", "answering is 5", "#### Step 1", "the answer", "答案", ""]
-        {
+        for text in [
+            "The answer is not 5",
+            "The answer cannot be 5",
+            "The answer isn't 5",
+            "I don't think the answer is 5",
+            "The answer is neither 5 nor 6",
+            "I will answer",
+            "answering is 5",
+            "#### Step 1",
+            "the answer",
+            "答案",
+            "",
+        ] {
             assert_eq!(find(text), Ok(None), "{text}");
         }
     }

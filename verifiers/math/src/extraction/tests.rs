@@ -23,7 +23,40 @@ fn the_rules_in_their_order() {
     finds("42", ExtractionRule::Whole, "42");
     finds("With $x = 5$ there are 12 apples.", ExtractionRule::LastNumber, "12");
     finds("There are 12 apples for $x = 5$.", ExtractionRule::LastFormula, "x = 5");
+    finds("All 3 say so.\n\nC", ExtractionRule::ClosingChoice, "C");
     finds("B. Because it is", ExtractionRule::LeadingChoice, "B");
+}
+
+#[test]
+fn a_later_explicit_answer_takes_the_place_of_a_box() {
+    finds(r"So $\boxed{4}$. Final answer: 5", ExtractionRule::Statement, "5");
+    finds("So $\\boxed{4}$.\n\n**Final Answer**\n$5$", ExtractionRule::Statement, "5");
+    finds(r"$\boxed{4}$ was my guess. The answer is C.", ExtractionRule::Statement, "C");
+    finds(r"$\boxed{4}$. The answer is in simplest form.", ExtractionRule::Boxed, "4");
+    finds(r"$\boxed{4}$. The answer is $x$-coordinate 4.", ExtractionRule::Boxed, "4");
+    finds(r"The answer is 5: $\boxed{4}$., and so on.", ExtractionRule::Boxed, "4");
+    finds(r"$\boxed{4}$. The answer is not 4.", ExtractionRule::Boxed, "4");
+}
+
+#[test]
+fn what_is_denied_is_no_answer() {
+    misses("The answer is not 17.");
+    misses("23 would be wrong.");
+    misses(r"It is not \(5\).");
+    misses("The answer cannot be 5");
+    finds("It is 17, not 18.", ExtractionRule::LastNumber, "17");
+    finds("17 rather than 18", ExtractionRule::LastNumber, "17");
+    finds("not 18 but 17", ExtractionRule::LastNumber, "17");
+    finds("The answer is not 18. It is 17.", ExtractionRule::LastNumber, "17");
+}
+
+#[test]
+fn in_prose_a_number_is_read_and_no_expression() {
+    misses("Given the equation 96 + 7, here is a way to think of it.");
+    misses("47 - 7 is a difference.\n\n**47 - 7**");
+    finds("We add, and 96 + 7 = 103.", ExtractionRule::LastNumber, "103");
+    finds("So the line is x + y = 5.", ExtractionRule::LastNumber, "x + y = 5");
+    finds("They sold 54 loaves, altogether.", ExtractionRule::LastNumber, "54");
 }
 
 #[test]
@@ -91,7 +124,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_boxed_is_found(content in "[0-9a-z+][0-9a-z+ ]{0,20}", before in "[a-z ]{0,20}") {
+    fn what_is_boxed_is_found(content in "[0-9a-z+][0-9a-z+ ]{0,20}", before in "[a-m ]{0,20}") {
         let completion = format!(r"{before}\boxed{{{content}}} done");
         let found = extract(&completion, &ExtractionConfig::default());
         prop_assert_eq!(found, Extraction::Found { rule: ExtractionRule::Boxed, answer: content.trim().into() });

@@ -20,11 +20,17 @@ pub(super) fn find(text: &str) -> Finding<'_> {
     if answer.is_empty() || answer.len() > LONGEST || answer.contains('\n') || !formula::scan(answer).is_empty() {
         return Ok(None);
     }
-    let is_answer = !answer.contains(char::is_whitespace) || is_value(answer);
+    // Sentences of scripts without spaces have no white space either.
+    let is_word = !answer.contains(char::is_whitespace)
+        && !(answer.contains(|c: char| c as u32 >= 0x2E80) && answer.contains(|c: char| c.is_ascii_digit()));
+    let is_answer = is_word || is_value(answer);
     Ok(is_answer.then(|| answer.into()))
 }
 
 fn is_value(text: &str) -> bool {
+    if text.contains("not ") || text.contains("n't") {
+        return false;
+    }
     let mut words = 0;
     let (mut has_number, mut has_symbol) = (false, false);
     let mut at = 0;
@@ -88,6 +94,8 @@ mod tests {
             "So 3 + 4 = 7",
             "The correct option is (D)",
             "综上，选择 B",
+            "答案不是29",
+            "17, not 18",
         ] {
             assert_eq!(find(text), Ok(None), "{text}");
         }

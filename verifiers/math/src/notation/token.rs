@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Root,
     /// A logarithm with its base; the argument follows as of a function.
     LogBase,
+    /// The number of ways to part a set into subsets, `{n \brace k}`.
+    Subsets,
 }
 
 impl Command {
@@ -58,6 +60,12 @@ pub(crate) enum Token {
     Over,
     Power,
     Postfix(Function),
+    /// An index behind an operand that is no name, by its hash.
+    Index(u64),
+    /// A unit behind its quantity, by its place in the lexer's list.
+    Unit(u32),
+    /// A command between its arguments, which are the rest of its group: `a \over b`.
+    Infix(Command),
     Colon,
     Comma,
     Semicolon,
@@ -84,6 +92,8 @@ impl Token {
                 | Self::Constant(_)
                 | Self::Close(_)
                 | Self::Postfix(_)
+                | Self::Index(_)
+                | Self::Unit(_)
                 | Self::MatrixEnd
         )
     }
@@ -127,9 +137,9 @@ pub(crate) fn greek(letter: char) -> &'static str {
 pub(crate) fn symbol(name: &str) -> Option<Token> {
     use Token::*;
 
-    use crate::expression::Function::*;
+    use crate::expression::Function::{Degree, Factorial, Percent};
     Some(match name {
-        "cdot" | "times" | "ast" | "×" | "·" | "⋅" | "∗" | "•" => Times,
+        "cdot" | "times" | "ast" | "cdotp" | "bullet" | "star" | "×" | "·" | "⋅" | "∗" | "•" => Times,
         "div" | "÷" => Over,
         "pm" | "±" => PlusMinus,
         "mp" | "∓" => MinusPlus,
@@ -138,33 +148,30 @@ pub(crate) fn symbol(name: &str) -> Option<Token> {
         "pi" | "π" => Token::Constant(self::Constant::Pi),
         "infty" | "∞" | "infin" => Token::Constant(self::Constant::Infinity),
         "emptyset" | "varnothing" | "∅" => Token::Constant(self::Constant::EmptySet),
-        "ℝ" => Token::Constant(self::Constant::Reals),
+        "ℝ" | "Reals" | "reals" => Token::Constant(self::Constant::Reals),
         "le" | "leq" | "leqslant" | "≤" | "⩽" | "≦" => Relation(self::Relation::LessEqual),
         "ge" | "geq" | "geqslant" | "≥" | "⩾" | "≧" => Relation(self::Relation::GreaterEqual),
-        "lt" | "＜" => Relation(self::Relation::Less),
-        "gt" | "＞" => Relation(self::Relation::Greater),
+        "lt" | "less" | "＜" => Relation(self::Relation::Less),
+        "gt" | "greater" | "＞" => Relation(self::Relation::Greater),
         "ne" | "neq" | "≠" => Relation(self::Relation::NotEqual),
         "approx" | "≈" | "simeq" | "doteq" => Relation(self::Relation::Approximate),
-        "in" | "∈" => Relation(self::Relation::In),
+        "in" | "isin" | "∈" => Relation(self::Relation::In),
         "notin" | "∉" => Relation(self::Relation::NotIn),
         "equiv" | "cong" | "≡" => Relation(self::Relation::Congruent),
-        "subset" | "subseteq" | "⊂" | "⊆" | "parallel" | "perp" | "sim" | "mid!" => {
-            Relation(self::Relation::Subset)
-        }
-        "to" | "mapsto" | "rightarrow" | "Rightarrow" | "implies" | "iff" | "Leftrightarrow" | "→" | "⇒" => {
-            Relation(self::Relation::Maps)
-        }
+        "subset" | "subseteq" | "⊂" | "⊆" | "parallel" | "perp" | "sim" => Relation(self::Relation::Subset),
+        "to" | "mapsto" | "longrightarrow" | "longmapsto" | "rightarrow" | "Rightarrow" | "implies" | "iff"
+        | "Leftrightarrow" | "→" | "⇒" => Relation(self::Relation::Maps),
         "＝" => Relation(self::Relation::Equal),
-        "cup" | "bigcup" | "∪" => Union,
+        "cup" | "bigcup" | "cupdot" | "sqcup" | "∪" => Union,
         "cap" | "bigcap" | "∩" => Intersection,
-        "setminus" | "backslash" | "∖" => Difference,
+        "setminus" | "smallsetminus" | "backslash" | "∖" => Difference,
         "mid" => SuchThat,
         "lor" | "vee" | "∨" => Conjunction(Separator::Or),
         "land" | "wedge" | "∧" => Conjunction(Separator::And),
-        "lbrace" => Open(Delimiter::Curly),
-        "rbrace" => Close(Delimiter::Curly),
-        "lbrack" => Open(Delimiter::Square),
-        "rbrack" => Close(Delimiter::Square),
+        "lbrace" | "｛" => Open(Delimiter::Curly),
+        "rbrace" | "｝" => Close(Delimiter::Curly),
+        "lbrack" | "［" | "【" => Open(Delimiter::Square),
+        "rbrack" | "］" | "】" => Close(Delimiter::Square),
         "lfloor" | "⌊" => Open(Delimiter::Floor),
         "rfloor" | "⌋" => Close(Delimiter::Floor),
         "lceil" | "⌈" => Open(Delimiter::Ceil),
@@ -172,30 +179,106 @@ pub(crate) fn symbol(name: &str) -> Option<Token> {
         "lvert" => Open(Delimiter::Bar),
         "rvert" => Close(Delimiter::Bar),
         "vert" | "|" | "Vert" => Bar,
-        "（" | "langle" => Open(Delimiter::Round),
-        "）" | "rangle" => Close(Delimiter::Round),
+        "（" | "langle" | "lparen" => Open(Delimiter::Round),
+        "）" | "rangle" | "rparen" => Close(Delimiter::Round),
         "，" | "、" => Comma,
         "；" => Semicolon,
         "：" | "colon" => Colon,
-        "degree" | "circ" | "°" | "deg" | "degrees" => Postfix(Degree),
+        "degree" | "circ" | "°" | "º" | "textdegree" => Postfix(Degree),
         "%" | "％" => Postfix(Percent),
         "!" | "！" => Postfix(Factorial),
-        "sin" => Token::Function(Sin),
-        "cos" => Token::Function(Cos),
-        "tan" | "tg" => Token::Function(Tan),
-        "cot" | "ctg" => Token::Function(Cot),
-        "sec" => Token::Function(Sec),
-        "csc" => Token::Function(Csc),
-        "arcsin" | "asin" => Token::Function(Arcsin),
-        "arccos" | "acos" => Token::Function(Arccos),
-        "arctan" | "atan" | "arctg" => Token::Function(Arctan),
-        "sinh" => Token::Function(Sinh),
-        "cosh" => Token::Function(Cosh),
-        "tanh" => Token::Function(Tanh),
-        "ln" => Token::Function(Ln),
-        "log" => Token::Function(Ln),
-        "lg" => Token::Function(Log10),
-        "exp" => Token::Function(Exp),
         _ => return None,
     })
+}
+
+/// The function of a name, in any of the spellings in use; `is_upright` is false for plain letters, of which the
+/// shortest are more often a product of names.
+pub(crate) fn function(name: &str, is_upright: bool) -> Option<Function> {
+    use Function::*;
+
+    Some(match name {
+        "sin" | "Sin" | "sen" => Sin,
+        "cos" | "Cos" => Cos,
+        "tan" | "Tan" | "tg" => Tan,
+        "cot" | "Cot" | "ctg" | "cotg" | "cotan" | "ctan" => Cot,
+        "sec" | "Sec" => Sec,
+        "csc" | "Csc" | "cosec" => Csc,
+        "arcsin" | "asin" | "Arcsin" | "arcsen" => Arcsin,
+        "arccos" | "acos" | "Arccos" => Arccos,
+        "arctan" | "atan" | "arctg" | "Arctan" => Arctan,
+        "arccot" | "acot" | "arcctg" | "arccotg" => Arccot,
+        "arcsec" | "asec" => Arcsec,
+        "arccsc" | "acsc" | "arccosec" => Arccsc,
+        "sinh" => Sinh,
+        "cosh" => Cosh,
+        "tanh" | "tgh" => Tanh,
+        "coth" | "ctgh" | "cth" => Coth,
+        "sech" => Sech,
+        "csch" | "cosech" => Csch,
+        "sh" | "ch" | "th" if is_upright => match name {
+            "sh" => Sinh,
+            "ch" => Cosh,
+            _ => Tanh,
+        },
+        "arsinh" | "arcsinh" | "asinh" | "arsh" | "arcsh" => Arsinh,
+        "arcosh" | "arccosh" | "acosh" | "arch" | "arcch" => Arcosh,
+        "artanh" | "arctanh" | "atanh" | "arth" | "arcth" => Artanh,
+        "arcoth" | "arccoth" | "acoth" => Arcoth,
+        "ln" | "Ln" | "log" | "Log" => Ln,
+        "lg" => Log10,
+        "exp" | "Exp" => Exp,
+        "sgn" | "sign" | "signum" => Sign,
+        _ => return None,
+    })
+}
+
+/// The name of a letter that LaTeX has a command for; letters that differ in their shape alone have one name.
+pub(crate) fn greek_name(command: &str) -> Option<&'static str> {
+    const NAMES: [&str; 41] = [
+        "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu",
+        "xi", "omicron", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta",
+        "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega", "hbar", "ell", "aleph", "nabla", "partial",
+        "imath", "jmath",
+    ];
+    let name = match command {
+        "varepsilon" => "epsilon",
+        "vartheta" => "theta",
+        "varphi" => "phi",
+        "varrho" => "rho",
+        "varsigma" => "sigma",
+        "varkappa" => "kappa",
+        "mho" => return Some("mho"),
+        other => other,
+    };
+    NAMES.into_iter().find(|known| *known == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_have_the_names_of_many_countries() {
+        for (names, expected) in [
+            ("tan tg", Function::Tan),
+            ("cot ctg cotg", Function::Cot),
+            ("csc cosec", Function::Csc),
+            ("arctan arctg atan", Function::Arctan),
+            ("arccot arcctg", Function::Arccot),
+            ("sinh sh", Function::Sinh),
+            ("arsinh arcsinh arsh", Function::Arsinh),
+        ] {
+            for name in names.split(' ') {
+                assert_eq!(function(name, true), Some(expected), "{name}");
+            }
+        }
+        assert_eq!(function("sh", false), None);
+        assert_eq!(function("foo", true), None);
+    }
+
+    #[test]
+    fn letters_are_known_by_their_commands() {
+        assert_eq!(greek_name("varphi"), greek_name("phi"));
+        assert_eq!(greek_name("foo"), None);
+    }
 }

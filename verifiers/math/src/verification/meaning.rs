@@ -1,5 +1,6 @@
 //! Answers that are decided by what they mean: both are read, then their values are compared.
 
+use super::equation::{self, Worth};
 use super::judgement::Judgement;
 use crate::expression::Expression;
 use crate::sides::{Side, Sides};
@@ -10,23 +11,26 @@ use crate::{MathConfig, Stage, comparison, notation, text};
 pub(super) fn judge(answers: Sides<&str>, words: Sides<Option<&str>>, config: &MathConfig) -> Judgement {
     let read = answers.map(|answer| notation::parse(text::without_range(answer), config.max_digits));
     let is_prose = |words: Option<&str>, read: &Result<Expression, Unreadable>| {
-        words.is_some() && read.as_ref().map_or(true, |expression| expression.num_words > 0)
+        let states_no_number =
+            |expression: &Expression| !expression.words.is_empty() && !expression.has_numbers(expression.root);
+        words.is_some() && read.as_ref().map_or(true, states_no_number)
     };
     let prose = words.zip(read.as_ref()).map(|(words, read)| is_prose(words, read));
     if prose.gold || (prose.completion && read.gold.is_ok()) {
         return Judgement::decided(false, Stage::Text);
     }
-    let expressions = match (read.gold, read.completion) {
+    let mut expressions = match (read.gold, read.completion) {
         (Err(why), _) => return Judgement::unreadable(Side::Gold, why),
         (_, Err(why)) => return Judgement::unreadable(Side::Completion, why),
         (Ok(gold), Ok(completion)) => Sides { gold, completion },
     };
+    match equation::worth(&expressions.gold, &expressions.completion) {
+        Worth::Whole => {}
+        Worth::Side(last) => expressions.completion.root = last,
+        Worth::Nothing => return Judgement::decided(false, Stage::Structure),
+    }
     let expressions = expressions.as_ref();
-    let qualified = answers.map(text::is_qualified);
-    let differ_in_words = expressions.gold.words != expressions.completion.words;
-    if qualified.gold != qualified.completion
-        || (differ_in_words && expressions.both(|expression| expression.num_words > 0))
-    {
+    if !expressions.gold.counts_as(expressions.completion) {
         return Judgement::decided(false, Stage::Text);
     }
     match comparison::compare(expressions, &config.policy) {

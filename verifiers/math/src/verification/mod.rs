@@ -1,54 +1,95 @@
 //! The verdict: extraction, text, then what the answers mean.
 
+mod asked;
+mod choice;
+mod equation;
+mod form;
 mod judgement;
 mod meaning;
+mod repetition;
+mod shape;
 mod wording;
 
 use self::judgement::Judgement;
 use super::sides::Sides;
-use super::{Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage, extract, extract_gold, text};
+use super::{Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage, decoration, extract, extract_gold, text};
 
 /// Longest answer that a reason quotes, in characters.
 const QUOTED: usize = 80;
 
-/// Judges `completion` (whole, thinking included) against `gold`, the final answer as text or LaTeX.
-pub fn verify(gold: &str, completion: &str, config: &MathConfig) -> MathVerdict {
-    use MathVerdictKind::*;
-
-    let verdict = |kind, stage, reason: String| MathVerdict { kind, stage, reason };
-    let gold = &*extract_gold(gold);
-    if gold.trim().is_empty() {
-        return verdict(GoldUnparsed, Stage::Gold, "the final answer is empty".into());
-    }
-    if gold.len() > config.max_answer_bytes {
-        let reason = format!("the final answer {} is longer than max_answer_bytes", quote(gold));
-        return verdict(GoldUnparsed, Stage::Gold, reason);
-    }
-    let (rule, answer) = match extract(completion, &config.extraction) {
-        Extraction::Found { rule, answer } => (rule, answer),
-        Extraction::Missing(why) => return verdict(NoAnswer, Stage::Extraction, why.into()),
-    };
-    let verdict = |kind, stage, reason: String| verdict(kind, stage, format!("{reason} ({})", rule.as_str()));
-    if answer.trim().is_empty() {
-        return verdict(NoAnswer, Stage::Extraction, "the answer is empty".into());
-    }
-    if answer.len() > config.max_answer_bytes {
-        let reason = format!("the answer {} is longer than max_answer_bytes", quote(&answer));
-        return verdict(BudgetExceeded, Stage::Extraction, reason);
-    }
-    let Judgement { kind, stage, why } = judge(Sides { gold, completion: &answer }, config);
-    let (gold, answer) = (quote(gold), quote(&answer));
-    let reason = match (kind, why) {
-        (Equal, _) => format!("{answer} is {gold}"),
-        (NotEqual, None) => format!("{answer} is not {gold}"),
-        (GoldUnparsed, why) => format!("the final answer {gold} {}", why.unwrap_or("could not be read")),
-        (_, why) => format!("the answer {answer} {}; expected {gold}", why.unwrap_or("could not be read")),
-    };
-    verdict(kind, stage, reason)
+/// The texts of a task that a completion is judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MathTask<'a> {
+    /// The right final answer, as text or LaTeX.
+    pub gold: &'a str,
+    /// The question, where it is at hand: an answer that is equal only because it says the question again, or leaves
+    /// an operation to do, is then [`Repeated`](MathVerdictKind::Repeated) or
+    /// [`Unevaluated`](MathVerdictKind::Unevaluated).
+    pub question: Option<&'a str>,
 }
 
-/// Judges two final answers: by their text where that decides, else by their meaning.
+impl MathTask<'_> {
+    /// Judges `completion`, whole, thinking included.
+    pub fn verify(&self, completion: &str, config: &MathConfig) -> MathVerdict {
+        use MathVerdictKind::*;
+
+        let verdict = |kind, stage, reason: String| MathVerdict { kind, stage, reason };
+        let gold = match extract_gold(self.gold) {
+            Ok(gold) => gold,
+            Err(why) => {
+                let reason = format!("the final answer {} {why}", quote(self.gold));
+                return verdict(GoldUnparsed, Stage::Gold, reason);
+            }
+        };
+        let gold = &*gold;
+        if gold.trim().is_empty() {
+            return verdict(GoldUnparsed, Stage::Gold, "the final answer is empty".into());
+        }
+        if gold.len() > config.max_answer_bytes {
+            let reason = format!("the final answer {} is longer than max_answer_bytes", quote(gold));
+            return verdict(GoldUnparsed, Stage::Gold, reason);
+        }
+        let (rule, answer) = match extract(completion, &config.extraction) {
+            Extraction::Found { rule, answer } => (rule, answer),
+            Extraction::Missing(why) => return verdict(NoAnswer, Stage::Extraction, why.into()),
+        };
+        let verdict = |kind, stage, reason: String| verdict(kind, stage, format!("{reason} ({})", rule.as_str()));
+        if answer.trim().is_empty() {
+            return verdict(NoAnswer, Stage::Extraction, "the answer is empty".into());
+        }
+        if answer.len() > config.max_answer_bytes {
+            let reason = format!("the answer {} is longer than max_answer_bytes", quote(&answer));
+            return verdict(BudgetExceeded, Stage::Extraction, reason);
+        }
+        let answers = Sides { gold, completion: &*answer };
+        let mut judgement = judge(answers, config);
+        if let Some(question) = self.question.filter(|_| judgement.is_equal()) {
+            judgement = asked::judge(question, answers, config).unwrap_or(judgement);
+        }
+        let Judgement { kind, stage, why } = judgement;
+        let (gold, answer) = (quote(gold), quote(&answer));
+        let reason = match (kind, why) {
+            (Equal, _) => format!("{answer} is {gold}"),
+            (NotEqual, None) => format!("{answer} is not {gold}"),
+            (Repeated, _) => format!("{answer} stands in the question; expected {gold}"),
+            (Unevaluated, _) => format!("{answer} leaves an operation to do; expected {gold}"),
+            (GoldUnparsed, why) => format!("the final answer {gold} {}", why.unwrap_or("could not be read")),
+            (_, why) => format!("the answer {answer} {}; expected {gold}", why.unwrap_or("could not be read")),
+        };
+        verdict(kind, stage, reason)
+    }
+}
+
+/// Judges `completion` (whole, thinking included) against `gold`, the final answer as text or LaTeX, without the
+/// question: what is equal is equal, however it is written.
+pub fn verify(gold: &str, completion: &str, config: &MathConfig) -> MathVerdict {
+    MathTask { gold, question: None }.verify(completion, config)
+}
+
+/// Judges two final answers: by their text where that decides, by the letters of choices, else by their meaning.
 fn judge(answers: Sides<&str>, config: &MathConfig) -> Judgement {
+    let answers = answers.map(decoration::without);
+    let answers = answers.as_ref().map(|answer| &**answer);
     let texts = answers.map(text::canonical);
     let texts = texts.as_ref().map(String::as_str);
     if texts.gold == texts.completion && !texts.gold.is_empty() {
@@ -56,6 +97,18 @@ fn judge(answers: Sides<&str>, config: &MathConfig) -> Judgement {
     }
     if let Sides { gold: Some(gold), completion: Some(completion) } = texts.map(text::letter) {
         return Judgement::decided(gold == completion, Stage::Text);
+    }
+    let of_texts = |answers: Sides<&str>| {
+        let texts = answers.map(text::canonical);
+        judge_values(answers, texts.as_ref().map(String::as_str), config)
+    };
+    choice::judge(answers, of_texts).unwrap_or_else(|| judge_values(answers, texts, config))
+}
+
+/// Judges answers that are no choices.
+fn judge_values(answers: Sides<&str>, texts: Sides<&str>, config: &MathConfig) -> Judgement {
+    if texts.gold == texts.completion && !texts.gold.is_empty() {
+        return Judgement::decided(true, Stage::Text);
     }
     let words = texts.map(text::words);
     let words = words.as_ref().map(Option::as_deref);

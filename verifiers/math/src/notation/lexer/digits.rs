@@ -2,7 +2,7 @@
 
 use super::state::Lexer;
 use crate::expression::{Constant, Literal};
-use crate::notation::number;
+use crate::notation::number::Notation;
 use crate::notation::token::Token;
 use crate::unreadable::Unreadable;
 
@@ -14,16 +14,29 @@ impl Lexer<'_> {
             let digit = i128::from(byte - b'0');
             self.at += 1;
             self.literal(Literal::integer(digit));
-            return Ok(());
+            self.after_argument = true;
+            return self.check();
         }
-        let follows_number = matches!(self.out.tokens.last(), Some(Token::Number(_) | Token::Over | Token::Power));
-        let may_be_mixed = !follows_number && !self.after_operand();
-        let read = number::read(&self.bytes[self.at..], may_be_mixed, self.max_digits)?;
+        let last = self.out.tokens.last().copied();
+        let follows_number = matches!(last, Some(Token::Number(_) | Token::Over | Token::Power));
+        let notation = Notation {
+            may_be_mixed: !follows_number && !self.after_operand(),
+            has_groups: !self.brackets.last().copied().unwrap_or(false),
+            max_digits: self.max_digits,
+        };
+        let start = self.at;
+        let read = notation.read(&self.bytes[start..])?;
         self.at += read.len;
+        let is_apart = start > 0 && matches!(self.bytes[start - 1], b' ' | b'~' | b'\t' | b'\n');
+        let is_exponent = self.out.tokens.len().checked_sub(2).is_some_and(|at| self.out.tokens[at] == Token::Power);
+        if is_apart && !is_exponent && !self.after_argument && matches!(last, Some(Token::Number(_))) {
+            return Err(Unreadable::Notation("holds two numbers side by side"));
+        }
+        self.after_argument = false;
         match read.value {
             Some(literal) => self.literal(literal),
             None => self.emit(Token::Constant(Constant::Undefined)),
         }
-        Ok(())
+        self.check()
     }
 }

@@ -1,13 +1,16 @@
 //! From source to tokens: LaTeX, Unicode and plain notation at once, in one pass over the bytes, a file for each class
 //! of characters. What a token means next to another is the parser's business.
 
+mod beside;
 mod command;
 mod digits;
 mod letters;
+mod quantity;
 mod scripts;
 mod signs;
 mod state;
 mod unicode;
+mod words;
 
 pub(super) use self::state::Lexed;
 use self::state::Lexer;
@@ -19,6 +22,8 @@ pub(super) fn lex(source: &str, max_digits: usize) -> Result<Lexed, Unreadable> 
     while lexer.at < source.len() {
         lexer.step()?;
     }
+    lexer.end();
+    lexer.check()?;
     Ok(lexer.out)
 }
 

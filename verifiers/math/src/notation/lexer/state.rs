@@ -1,8 +1,9 @@
 //! The state of the lexer: the place in the source, the open braces, and the tokens so far.
 
+use super::beside::Beside;
 use crate::expression::Literal;
 use crate::name::name_hash;
-use crate::notation::token::Token;
+use crate::notation::token::{Delimiter, Token};
 use crate::unit::Unit;
 
 /// The tokens of an answer.
@@ -10,12 +11,9 @@ use crate::unit::Unit;
 pub(crate) struct Lexed {
     pub(crate) tokens: Vec<Token>,
     pub(crate) literals: Vec<Literal>,
-    /// The last unit that was read; it is no token.
-    pub(crate) unit: Option<Unit>,
-    /// Words, and signs without meaning, that were set aside.
-    pub(crate) num_words: usize,
-    /// Sum of the hashes of these words; 0 without words.
-    pub(crate) words: u64,
+    pub(crate) units: Vec<Unit>,
+    /// Hashes of the words for what is counted.
+    pub(crate) words: Vec<u64>,
     /// True where an ellipsis stands in the answer.
     pub(crate) has_ellipsis: bool,
 }
@@ -27,8 +25,12 @@ pub(super) enum Brace {
     Group(u8),
     /// Words in running text; the brace is no token.
     Text,
-    /// A wrapper such as a box, and the arguments wanted after it; the brace is no token.
+    /// Upright letters, which are a word or a unit where they are more than one; the brace is no token.
+    Upright,
+    /// A wrapper without meaning, and the arguments wanted after it; the brace is no token.
     Transparent(u8),
+    /// A matrix of plain TeX, `\pmatrix{`.
+    Matrix,
 }
 
 pub(super) struct Lexer<'a> {
@@ -41,10 +43,15 @@ pub(super) struct Lexer<'a> {
     pub(super) open_degrees: Vec<usize>,
     /// Arguments that the last command still wants, braces or not.
     pub(super) pending: u8,
+    /// True where the last number was a command's bare argument, `\frac12`.
+    pub(super) after_argument: bool,
     pub(super) matrix_depth: usize,
-    pub(super) bracket_depth: usize,
-    /// Depth of brackets at which the next separator ends a part that is set aside.
-    pub(super) skipping: Option<usize>,
+    /// Open brackets; true for one in which a comma separates members whatever stands around it.
+    pub(super) brackets: Vec<bool>,
+    /// Depth of brackets at which the next separator ends a part that is set aside, and true once a condition stands
+    /// in that part.
+    pub(super) skipping: Option<(usize, bool)>,
+    pub(super) beside: Beside,
     pub(super) max_digits: usize,
 }
 
@@ -60,9 +67,11 @@ impl<'a> Lexer<'a> {
             braces: Vec::new(),
             open_degrees: Vec::new(),
             pending: 0,
+            after_argument: false,
             matrix_depth: 0,
-            bracket_depth: 0,
+            brackets: Vec::new(),
             skipping: None,
+            beside: Beside::default(),
             max_digits,
         }
     }
@@ -76,34 +85,43 @@ impl<'a> Lexer<'a> {
     }
 
     pub(super) fn spaces(&mut self) {
-        while matches!(self.bytes.get(self.at), Some(b' ' | b'\t' | b'\n')) {
+        while matches!(self.bytes.get(self.at), Some(b' ' | b'\t' | b'\n' | b'~')) {
             self.at += 1;
         }
     }
 
-    pub(super) fn in_text(&self) -> bool {
-        self.braces.last() == Some(&Brace::Text)
+    /// True where letters are upright: in running text, or in a font for names.
+    pub(super) fn is_upright(&self) -> bool {
+        matches!(self.braces.last(), Some(Brace::Text | Brace::Upright))
     }
 
     pub(super) fn emit(&mut self, token: Token) {
         match token {
-            Token::Open(_) => self.bracket_depth += 1,
-            Token::Close(_) => self.bracket_depth = self.bracket_depth.saturating_sub(1),
+            Token::Open(delimiter) => {
+                let holds_members = matches!(delimiter, Delimiter::Round | Delimiter::Square | Delimiter::Curly);
+                let separates = if holds_members { self.commas_separate() } else { false };
+                self.brackets.push(separates);
+            }
+            Token::Close(_) => {
+                self.brackets.pop();
+            }
             _ => {}
         }
-        if let Some(depth) = self.skipping {
-            let ends = self.bracket_depth < depth
-                || (self.bracket_depth == depth
-                    && matches!(token, Token::Comma | Token::Semicolon | Token::Conjunction(_)));
+        if let Some((depth, has_condition)) = self.skipping {
+            let here = self.brackets.len();
+            let ends = here < depth
+                || (here == depth && matches!(token, Token::Comma | Token::Semicolon | Token::Conjunction(_)));
             if !ends {
+                self.skipping = Some((depth, has_condition || matches!(token, Token::Relation(_))));
                 return;
             }
-            self.skipping = None;
+            self.end_condition();
             // The separator that ends a quantifier at the start separates nothing.
             if self.out.tokens.is_empty() {
                 return;
             }
         }
+        self.before(token);
         self.out.tokens.push(token);
         if self.pending > 0 && token.is_atom() {
             self.pending -= 1;
@@ -119,13 +137,6 @@ impl<'a> Lexer<'a> {
         self.variable("...");
     }
 
-    /// Sets a word aside, without the `s` at its end.
-    pub(super) fn set_aside(&mut self, word: &str) {
-        self.out.num_words += 1;
-        let lower = word.to_ascii_lowercase();
-        self.out.words = self.out.words.wrapping_add(name_hash(lower.strip_suffix('s').unwrap_or(&lower)));
-    }
-
     pub(super) fn after_operand(&self) -> bool {
         self.out.tokens.last().is_some_and(|token| token.ends_operand())
     }
@@ -133,6 +144,30 @@ impl<'a> Lexer<'a> {
     pub(super) fn literal(&mut self, literal: Literal) {
         self.out.literals.push(literal);
         self.emit(Token::Number(self.out.literals.len() as u32 - 1));
+    }
+
+    /// True where a comma between two digits separates them in the bracket that opens here: no other comma has a space
+    /// behind it.
+    fn commas_separate(&self) -> bool {
+        let mut depth = 0_usize;
+        let mut before = b' ';
+        for (offset, byte) in self.bytes[self.at..].iter().enumerate().take(400) {
+            match byte {
+                b'(' | b'[' | b'{' => depth += 1,
+                b')' | b']' | b'}' if depth == 0 => break,
+                b')' | b']' | b'}' => depth -= 1,
+                b';' if depth == 0 && before != b'\\' => return false,
+                b',' if depth == 0 && before != b'\\' => {
+                    let after = self.bytes.get(self.at + offset + 1);
+                    if matches!(after, Some(b' ' | b'~' | b'\t' | b'\n')) {
+                        return false;
+                    }
+                }
+                _ => {}
+            }
+            before = *byte;
+        }
+        true
     }
 
     /// The source of the next argument, braces or one character or command, without its braces.

@@ -5,7 +5,7 @@ use super::operator::Operator;
 use super::state::{BRACKETS, INCOMPLETE, Parser};
 use crate::expression::{Binary, Bracket, Constant, Expression, Function, Id, Node, Separator};
 use crate::name::name_hash;
-use crate::notation::token::Delimiter;
+use crate::notation::token::{Command, Delimiter};
 use crate::unreadable::Unreadable;
 
 impl Parser {
@@ -17,6 +17,11 @@ impl Parser {
         if self.operands.len() > start {
             return Err(INCOMPLETE);
         }
+        let operand = match (self.frame().infix.take(), operand) {
+            (Some((command, first)), Some(second)) => Some(self.infix_command(command, first, second)?),
+            (Some(_), None) => return Err(INCOMPLETE),
+            (None, operand) => operand,
+        };
         let chain = std::mem::take(&mut self.frame().chain);
         let relations = std::mem::take(&mut self.frame().relations);
         let subject = self.frame().subject.take();
@@ -39,6 +44,28 @@ impl Parser {
             (Some(subject), None) => Some(subject),
             (None, item) => item,
         })
+    }
+
+    /// Takes what stands before a command between its arguments; the rest of the group is its second argument.
+    pub(super) fn infix(&mut self, command: Command) -> Result<(), Unreadable> {
+        self.reduce(0)?;
+        if self.is_command() || self.frame().infix.is_some() || !self.has_operand() {
+            return Err(INCOMPLETE);
+        }
+        let operand = self.operands.pop().ok_or(INCOMPLETE)?;
+        self.frame().infix = Some((command, operand));
+        Ok(())
+    }
+
+    fn infix_command(&mut self, command: Command, a: Id, b: Id) -> Result<Id, Unreadable> {
+        let first = self.out.first[a as usize];
+        let operator = match command {
+            Command::Fraction => Binary::Div,
+            Command::Binomial => Binary::Binomial,
+            Command::Subsets => Binary::Subsets,
+            _ => return Err(INCOMPLETE),
+        };
+        Ok(self.out.push(Node::Binary(operator, a, b), first))
     }
 
     pub(super) fn separate(&mut self, separator: Separator) -> Result<(), Unreadable> {
@@ -89,6 +116,7 @@ impl Parser {
             return Err(BRACKETS);
         }
         if frame.items.is_empty() && open == Delimiter::Invisible {
+            self.withdraw_product();
             return Ok(());
         }
         let id = self.bracketed(open, delimiter, &frame)?;
@@ -98,6 +126,20 @@ impl Parser {
         self.operand(id)?;
         self.out.bracketed.push(id);
         Ok(())
+    }
+
+    /// Takes back the multiplication that was put before a group, which turned out to be empty.
+    fn withdraw_product(&mut self) {
+        let start = self.frames.last().map_or(0, |frame| frame.operands);
+        let wanted = self.operators[self.frames.last().map_or(0, |frame| frame.operators)..]
+            .iter()
+            .filter(|operator| matches!(operator, Operator::Binary(_) | Operator::Inner))
+            .count();
+        let lacks_operand = self.operands.len() - start == wanted && wanted > 0;
+        let is_product = matches!(self.operators.last(), Some(Operator::Binary(Binary::Mul) | Operator::Inner));
+        if lacks_operand && is_product {
+            self.operators.pop();
+        }
     }
 
     /// True where the brackets hold the argument of `f`, `g` or `h`.

@@ -39,4 +39,6 @@ pub(super) struct Frame {
     pub(super) relations: Vec<Relation>,
     /// The item before "such that".
     pub(super) subject: Option<Id>,
+    /// A command that stands between its arguments, and the first of them.
+    pub(super) infix: Option<(Command, Id)>,
 }

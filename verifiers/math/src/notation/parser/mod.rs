@@ -2,6 +2,7 @@
 
 mod closing;
 mod frame;
+mod matrices;
 mod operator;
 mod reduction;
 mod state;
@@ -11,14 +12,15 @@ use self::operator::Operator;
 use self::state::{BRACKETS, INCOMPLETE, Parser};
 use super::lexer::{Lexed, lex};
 use super::token::{self, Command, Delimiter, Token};
+use crate::decoration;
 use crate::expression::{Binary, Expression, Function, Id, Node, Separator};
 use crate::unreadable::Unreadable;
 
 /// Reads an answer; numbers may have at most `max_digits` digits.
 pub(crate) fn parse(source: &str, max_digits: usize) -> Result<Expression, Unreadable> {
-    let Lexed { tokens, literals, unit, num_words, words, has_ellipsis } = lex(source, max_digits)?;
-    let expression = Expression { literals, unit, num_words, words, has_ellipsis, ..Expression::default() };
-    let mut parser = Parser::new(expression);
+    let Lexed { tokens, literals, units, words, has_ellipsis } = lex(&decoration::without(source), max_digits)?;
+    let expression = Expression { literals, words, has_ellipsis, ..Expression::default() };
+    let mut parser = Parser::new(expression, units);
     parser.open(FrameKind::Whole);
     for (at, token) in tokens.iter().enumerate() {
         parser.token(*token, tokens.get(at + 1).copied())?;
@@ -91,6 +93,19 @@ impl Parser {
                 self.operands.push(node);
                 Ok(())
             }
+            Index(tag) => {
+                let Some(operand) = self.operands.pop().filter(|_| !self.is_command()) else { return Err(INCOMPLETE) };
+                let first = self.out.first[operand as usize];
+                let node = self.out.push(Node::Opaque(tag, operand), first);
+                self.operands.push(node);
+                Ok(())
+            }
+            Unit(unit) => {
+                let Some(last) = self.out.nodes.len().checked_sub(1) else { return Err(INCOMPLETE) };
+                self.out.units.push((last as Id, self.units[unit as usize]));
+                Ok(())
+            }
+            Infix(command) => self.infix(command),
             // Words stood before the colon, as in "Minimum: 1".
             Colon if !self.has_operand() => Ok(()),
             Colon if self.kind() == FrameKind::Group(Delimiter::Curly) => self.such_that(),
@@ -152,14 +167,12 @@ impl Parser {
                 let Some(frame) = self.frames.pop() else { return Err(BRACKETS) };
                 let power = self.operands.pop().ok_or(INCOMPLETE)?;
                 let negated = self.operators.split_off(frame.operators).len() % 2 == 1;
-                let inverse = negated && self.out.is_one(power);
-                self.operators.push(match function.inverse().filter(|_| inverse) {
+                let first = self.out.first[power as usize];
+                let power = if negated { self.out.push(Node::Negate(power), first) } else { power };
+                let inverse = function.inverse().filter(|_| self.out.is_minus_one(power));
+                self.operators.push(match inverse {
                     Some(inverse) => Operator::Function(inverse),
-                    None => {
-                        let first = self.out.first[power as usize];
-                        let power = if negated { self.out.push(Node::Negate(power), first) } else { power };
-                        Operator::FunctionPower(function, power)
-                    }
+                    None => Operator::FunctionPower(function, power),
                 });
                 Ok(())
             }
@@ -175,6 +188,7 @@ impl Parser {
         let node = match command {
             Command::Fraction => Node::Binary(Binary::Div, a, b),
             Command::Binomial => Node::Binary(Binary::Binomial, a, b),
+            Command::Subsets => Node::Binary(Binary::Subsets, a, b),
             Command::Sqrt => Node::Call(Function::Sqrt, a),
             Command::Root => Node::Binary(Binary::Root, a, b),
             Command::LogBase => {

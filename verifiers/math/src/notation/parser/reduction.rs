@@ -81,13 +81,23 @@ impl Parser {
         let (node, first) = match operator {
             Operator::Binary(binary) => {
                 let a = self.pop()?;
+                if let Some(matrix) = self.matrix_operation(binary, a, b)? {
+                    self.operands.push(matrix);
+                    return Ok(());
+                }
                 (Node::Binary(binary, a, b), self.out.first[a as usize])
             }
             Operator::Inner => {
                 let a = self.pop()?;
                 (Node::Binary(Binary::Mul, a, b), self.out.first[a as usize])
             }
-            Operator::Negate | Operator::NegatePower => (Node::Negate(b), first),
+            Operator::Negate | Operator::NegatePower => {
+                if let Some(matrix) = self.negated_matrix(b) {
+                    self.operands.push(matrix);
+                    return Ok(());
+                }
+                (Node::Negate(b), first)
+            }
             Operator::Sign(sign) => (Node::Sign(sign == Binary::PlusMinus, b), first),
             Operator::Function(function) => (Node::Call(function, b), first),
             Operator::FunctionPower(function, power) => {

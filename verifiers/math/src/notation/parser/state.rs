@@ -3,6 +3,7 @@
 use super::frame::{Frame, FrameKind};
 use super::operator::Operator;
 use crate::expression::{Expression, Id, Separator};
+use crate::unit::Unit;
 use crate::unreadable::Unreadable;
 
 pub(super) const INCOMPLETE: Unreadable = Unreadable::Notation("an operator lacks an operand");
@@ -14,11 +15,12 @@ pub(super) struct Parser {
     pub(super) frames: Vec<Frame>,
     pub(super) operands: Vec<Id>,
     pub(super) operators: Vec<Operator>,
+    pub(super) units: Vec<Unit>,
 }
 
 impl Parser {
-    pub(super) fn new(out: Expression) -> Self {
-        Self { out, frames: Vec::new(), operands: Vec::new(), operators: Vec::new() }
+    pub(super) fn new(out: Expression, units: Vec<Unit>) -> Self {
+        Self { out, frames: Vec::new(), operands: Vec::new(), operators: Vec::new(), units }
     }
 
     pub(super) fn open(&mut self, kind: FrameKind) {
@@ -32,6 +34,7 @@ impl Parser {
             chain: Vec::new(),
             relations: Vec::new(),
             subject: None,
+            infix: None,
         });
     }
 
@@ -42,6 +45,11 @@ impl Parser {
 
     pub(super) fn kind(&self) -> FrameKind {
         self.frames.last().map_or(FrameKind::Whole, |frame| frame.kind)
+    }
+
+    /// True in a frame that takes the arguments of a command.
+    pub(super) fn is_command(&self) -> bool {
+        matches!(self.kind(), FrameKind::Command(..) | FrameKind::FunctionPower(_))
     }
 
     /// True where an operator may follow: the frame holds one operand more than its operators want.
