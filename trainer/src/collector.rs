@@ -142,7 +142,14 @@ async fn reward_model_scores(
 ) -> Result<Vec<Vec<Option<f32>>>> {
     let answers: Vec<Vec<String>> = judged
         .iter()
-        .map(|group| group.iter().map(|(completion, _)| split_thinking(&completion.text).1.trim().to_owned()).collect())
+        .map(|group| {
+            group
+                .iter()
+                .map(|(completion, _)| {
+                    split_thinking(&completion.text, false).answer.unwrap_or_default().trim().to_owned()
+                })
+                .collect()
+        })
         .collect();
     let (tasks, section) = (tasks.to_vec(), section.clone());
     model

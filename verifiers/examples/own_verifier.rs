@@ -48,7 +48,7 @@ impl JsonFields {
         // A fault of the task is an error and not a score of 0: the policy is not to blame.
         let names: Vec<String> = serde_json::from_value(task.ground_truth.clone())
             .map_err(|error| VerifierError::ground_truth(task, self.name(), error.to_string()))?;
-        let (_, answer) = split_thinking(completion);
+        let answer = split_thinking(completion, false).answer.unwrap_or_default();
         let Ok(fields) = serde_json::from_str::<Map<String, Value>>(answer) else {
             return Ok(Verdict::fail("the answer is no JSON object"));
         };

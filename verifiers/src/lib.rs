@@ -24,7 +24,7 @@
 //!     }
 //!
 //!     fn verify<'a>(&'a self, _task: &'a Task, completion: &'a str) -> VerdictFuture<'a> {
-//!         let answer = split_thinking(completion).1.trim();
+//!         let answer = split_thinking(completion, false).answer.unwrap_or_default().trim();
 //!         let is_palindrome = answer.chars().eq(answer.chars().rev());
 //!         Box::pin(async move { Ok(if is_palindrome { Verdict::pass(answer) } else { Verdict::fail(answer) }) })
 //!     }
@@ -57,6 +57,7 @@ mod open_ended;
 mod registry;
 mod reward;
 mod think_format;
+mod think_tags;
 mod thinking;
 mod tool_call;
 mod verdict;
@@ -72,7 +73,7 @@ pub use self::open_ended::OpenEnded;
 pub use self::registry::Verifiers;
 pub use self::reward::{MathReward, Reward, RewardConfig, Undecided, compose};
 pub use self::think_format::ThinkFormat;
-pub use self::thinking::split_thinking;
+pub use self::thinking::{CompletionParts, split_thinking};
 pub use self::tool_call::{ToolCall, ToolCallVerifier, parse_tool_calls};
 pub use self::verdict::Verdict;
 pub use self::verifier::{VerdictFuture, Verifier};

@@ -15,7 +15,7 @@ impl Verifier for OpenEnded {
 
     fn verify<'a>(&'a self, _task: &'a Task, completion: &'a str) -> VerdictFuture<'a> {
         Box::pin(async move {
-            let (_, answer) = split_thinking(completion);
+            let answer = split_thinking(completion, false).answer.unwrap_or_default();
             Ok(if answer.trim().is_empty() {
                 Verdict::fail("the answer is empty")
             } else {

@@ -37,7 +37,7 @@ impl CodeVerifier {
             .map_err(|problem| VerifierError::ground_truth(task, self.name(), problem))?;
         let asked =
             engine_of(&task.ground_truth).map_err(|problem| VerifierError::ground_truth(task, self.name(), problem))?;
-        let (_, answer) = split_thinking(completion);
+        let answer = split_thinking(completion, false).answer.unwrap_or_default();
         let Some(Extraction { code, .. }) = extract_code(answer) else {
             return Ok(Verdict::fail("no closed block of code"));
         };

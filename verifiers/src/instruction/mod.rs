@@ -61,7 +61,7 @@ impl InstructionVerifier {
             );
             return Err(broken(problem));
         }
-        let (_, answer) = split_thinking(completion);
+        let answer = split_thinking(completion, false).answer.unwrap_or_default();
         let variants = if self.config.loose { loose::variants(answer) } else { vec![answer.to_owned()] };
 
         let mut missed = Vec::new();

@@ -1,0 +1,3 @@
+//! Tests of the verifiers on whole tasks.
+
+mod tool_calls;
