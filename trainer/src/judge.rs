@@ -136,7 +136,7 @@ impl Judge {
         }
         let score = reward_model_score.filter(|score| score.is_finite());
         let wants_format = self.reward.format_bonus != 0.0 || self.reward.format_required;
-        let format = wants_format.then(|| ThinkFormat::judge(&judged.completion));
+        let format = wants_format.then(|| ThinkFormat::judge(&judged.completion, judged.thinking_open));
         let pay = |judgement: &Judgement, verdict: &Verdict| {
             if !self.reward.term.is_empty() {
                 let input = TermInput { judged, judgement, verdict, reward_model_score: score };

@@ -138,7 +138,7 @@ async fn save(model: &ModelThread<Scorer>, run: &OpenRun, keep: usize) -> Result
 
 fn pair_ids(model: &RewardModel, pair: &PreferencePair, section: &crate::config::PromptSection) -> Result<PairIds> {
     let ids = |answer: &str| {
-        let answer = split_thinking(answer).1.trim();
+        let answer = split_thinking(answer, false).answer.unwrap_or_default().trim();
         scored_ids(&model.chat_template, &model.tokenizer, &pair.messages, answer, section)
             .with_context(|| format!("pair {}", pair.id))
     };

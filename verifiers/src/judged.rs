@@ -8,8 +8,8 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::split_thinking;
 use crate::tool_call::{ToolCall, parse_tool_calls};
+use crate::{CompletionParts, split_thinking};
 
 /// A completion with its task and the conversation that it answers. Clones share the texts.
 #[derive(Clone, Debug)]
@@ -66,12 +66,16 @@ impl Judged {
 
     /// The thinking, where there is any.
     pub fn thinking(&self) -> Option<&str> {
-        split_thinking(&self.completion).0
+        self.parts().thinking
     }
 
     /// The answer, which follows the thinking; empty where the completion came to none.
     pub fn answer(&self) -> &str {
-        split_thinking(&self.completion).1
+        self.parts().answer.unwrap_or_default()
+    }
+
+    fn parts(&self) -> CompletionParts<'_> {
+        split_thinking(&self.completion, self.thinking_open)
     }
 
     /// True where the length limit ended the completion.

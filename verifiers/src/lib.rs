@@ -64,6 +64,7 @@ mod open_ended;
 mod registry;
 mod reward;
 mod think_format;
+mod think_tags;
 mod thinking;
 mod tool_call;
 mod verdict;
@@ -84,7 +85,7 @@ pub use self::reward::{
     WorthByVerifier, compose,
 };
 pub use self::think_format::ThinkFormat;
-pub use self::thinking::split_thinking;
+pub use self::thinking::{CompletionParts, split_thinking};
 pub use self::tool_call::{ToolCall, ToolCallVerifier, parse_tool_calls};
 pub use self::verdict::{ScoreRange, Verdict, VerdictKind};
 pub use self::verifier::{GroupFuture, ReadyFuture, VerdictFuture, Verifier};

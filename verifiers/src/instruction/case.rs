@@ -2,43 +2,22 @@
 
 use super::arguments::{Arguments, Unjudged};
 use super::check::Check;
-use super::language::detect;
+use super::language::may_be_english;
+use super::words::{count_capital_words, is_lowercase, is_uppercase};
 
-pub(super) fn check_of(kind: &str) -> Option<Check> {
+pub(super) fn check_of(kind: &str, arguments: &Arguments) -> Option<Result<Check, Unjudged>> {
     Some(match kind {
-        "capital_word_frequency" => capital_word_frequency,
-        "english_capital" => english_capital,
-        "english_lowercase" => english_lowercase,
+        "capital_word_frequency" => capital_word_frequency(arguments),
+        "english_capital" => Ok(Box::new(|answer| is_uppercase(answer) && may_be_english(answer))),
+        "english_lowercase" => Ok(Box::new(|answer| is_lowercase(answer) && may_be_english(answer))),
         _ => return None,
     })
 }
 
-/// Counts the words of which every letter that has a case is a capital; `A-1` and `U.S.` are one word each.
-fn capital_word_frequency(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
+fn capital_word_frequency(arguments: &Arguments) -> Result<Check, Unjudged> {
     let relation = arguments.relation("capital_relation")?;
-    let count = answer
-        .split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '.' | '\'' | '_')))
-        .filter(|word| is_uppercase(word))
-        .count();
-    Ok(relation.holds(count, arguments.count("capital_frequency")?))
-}
-
-fn english_capital(answer: &str, _: &Arguments) -> Result<bool, Unjudged> {
-    Ok(is_uppercase(answer) && may_be_english(answer))
-}
-
-fn english_lowercase(answer: &str, _: &Arguments) -> Result<bool, Unjudged> {
-    let is_lowercase = answer.chars().any(char::is_lowercase) && !answer.chars().any(char::is_uppercase);
-    Ok(is_lowercase && may_be_english(answer))
-}
-
-fn is_uppercase(text: &str) -> bool {
-    text.chars().any(char::is_uppercase) && !text.chars().any(char::is_lowercase)
-}
-
-/// True unless another language is detected. Texts too short to tell pass, as in the published checker.
-fn may_be_english(answer: &str) -> bool {
-    detect(answer).is_none_or(|language| language == "en")
+    let threshold = arguments.count("capital_frequency")?;
+    Ok(Box::new(move |answer| relation.holds(count_capital_words(answer), threshold)))
 }
 
 #[cfg(test)]
@@ -48,7 +27,7 @@ mod tests {
     use super::*;
 
     fn follows(kind: &str, kwargs: Value, answer: &str) -> bool {
-        check_of(kind).unwrap()(answer, &Arguments::new(&kwargs)).unwrap()
+        check_of(kind, &Arguments::new(&kwargs)).unwrap().unwrap()(answer)
     }
 
     #[test]
@@ -70,5 +49,6 @@ mod tests {
     #[test]
     fn it_must_be_english() {
         assert!(!follows("english_lowercase", json!({}), "das ist die antwort und sie ist nicht lang"));
+        assert!(!follows("english_capital", json!({}), "DAS IST DIE ANTWORT UND SIE IST NICHT LANG"));
     }
 }

@@ -1,5 +1,8 @@
 //! The instruction types by name, each with its check.
 
+use serde_json::Value;
+
+use super::arguments::{Arguments, Unjudged};
 use super::check::Check;
 use super::{case, combination, content, format, keywords, language, length, punctuation, start_end};
 
@@ -32,21 +35,25 @@ pub const INSTRUCTION_IDS: [&str; 25] = [
     "punctuation:no_comma",
 ];
 
-/// The check of an instruction type, as in `keywords:existence`; `None` for a type that is not in the list.
-pub(super) fn check_of(id: &str) -> Option<Check> {
-    let (family, kind) = id.split_once(':')?;
-    match family {
-        "keywords" => keywords::check_of(kind),
-        "language" => language::check_of(kind),
-        "length_constraints" => length::check_of(kind),
-        "detectable_content" => content::check_of(kind),
-        "detectable_format" => format::check_of(kind),
-        "combination" => combination::check_of(kind),
-        "startend" => start_end::check_of(kind),
-        "change_case" => case::check_of(kind),
+/// The check of an instruction: its type, as in `keywords:existence`, and its arguments.
+pub(super) fn check_of(id: &str, kwargs: &Value) -> Result<Check, Unjudged> {
+    let arguments = Arguments::new(kwargs);
+    let (family, kind) = id.split_once(':').unwrap_or((id, ""));
+    let check = match family {
+        "keywords" => keywords::check_of(kind, &arguments),
+        "language" => language::check_of(kind, &arguments),
+        "length_constraints" => length::check_of(kind, &arguments),
+        "detectable_content" => content::check_of(kind, &arguments),
+        "detectable_format" => format::check_of(kind, &arguments),
+        "combination" => combination::check_of(kind, &arguments),
+        "startend" => start_end::check_of(kind, &arguments),
+        "change_case" => case::check_of(kind, &arguments),
         "punctuation" => punctuation::check_of(kind),
         _ => None,
-    }
+    };
+    let check = check.ok_or_else(|| Unjudged::Unsupported(format!("the instruction type `{id}`")))??;
+    arguments.finish()?;
+    Ok(check)
 }
 
 #[cfg(test)]
@@ -56,7 +63,11 @@ mod tests {
     #[test]
     fn every_type_has_its_check() {
         for id in INSTRUCTION_IDS {
-            assert!(check_of(id).is_some(), "{id}");
+            let check = check_of(id, &Value::Null);
+            assert!(!matches!(check, Err(Unjudged::Unsupported(_))), "{id}");
+        }
+        for id in ["keywords:rhyme", "keywords", "", "change_case:english_capital "] {
+            assert!(matches!(check_of(id, &Value::Null), Err(Unjudged::Unsupported(_))), "{id}");
         }
     }
 }

@@ -2,28 +2,30 @@
 
 use super::arguments::{Arguments, Unjudged};
 use super::check::Check;
+use super::marks::plain;
 
-pub(super) fn check_of(kind: &str) -> Option<Check> {
+pub(super) fn check_of(kind: &str, arguments: &Arguments) -> Option<Result<Check, Unjudged>> {
     Some(match kind {
-        "two_responses" => two_responses,
-        "repeat_prompt" => repeat_prompt,
+        "two_responses" => Ok(Box::new(two_responses)),
+        "repeat_prompt" => repeat_prompt(arguments),
         _ => return None,
     })
 }
 
 /// Two different responses divided by six asterisks; only the first and the last part may be empty.
-fn two_responses(answer: &str, _: &Arguments) -> Result<bool, Unjudged> {
+fn two_responses(answer: &str) -> bool {
     let parts: Vec<&str> = answer.split("******").map(str::trim).collect();
     let last = parts.len() - 1;
     let has_gap = parts.iter().enumerate().any(|(at, part)| part.is_empty() && at != 0 && at != last);
     let responses: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    Ok(!has_gap && matches!(responses[..], [first, second] if first != second))
+    !has_gap && matches!(responses[..], [first, second] if first != second)
 }
 
 /// The answer begins with the request, word for word, in any case.
-fn repeat_prompt(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
-    let prompt = arguments.text("prompt_to_repeat")?.trim().to_lowercase();
-    Ok(answer.trim().to_lowercase().starts_with(&prompt))
+fn repeat_prompt(arguments: &Arguments) -> Result<Check, Unjudged> {
+    let normal = |text: &str| plain(text.trim()).to_lowercase();
+    let prompt = normal(arguments.text("prompt_to_repeat")?);
+    Ok(Box::new(move |answer| normal(answer).starts_with(&prompt)))
 }
 
 #[cfg(test)]
@@ -33,7 +35,7 @@ mod tests {
     use super::*;
 
     fn follows(kind: &str, kwargs: Value, answer: &str) -> bool {
-        check_of(kind).unwrap()(answer, &Arguments::new(&kwargs)).unwrap()
+        check_of(kind, &Arguments::new(&kwargs)).unwrap().unwrap()(answer)
     }
 
     #[test]

@@ -11,27 +11,31 @@ static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[[^\]\n]*\]
 static PS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"p\.\s?s\.").expect("the pattern is constant"));
 static PPS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"p\.\s?p\.\s?s").expect("the pattern is constant"));
 
-pub(super) fn check_of(kind: &str) -> Option<Check> {
+pub(super) fn check_of(kind: &str, arguments: &Arguments) -> Option<Result<Check, Unjudged>> {
     Some(match kind {
-        "number_placeholders" => number_placeholders,
-        "postscript" => postscript,
+        "number_placeholders" => number_placeholders(arguments),
+        "postscript" => postscript(arguments),
         _ => return None,
     })
 }
 
 /// At least `num_placeholders` pairs of square brackets, each within one line.
-fn number_placeholders(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
-    Ok(PLACEHOLDER.find_iter(answer).count() >= arguments.count("num_placeholders")?)
+fn number_placeholders(arguments: &Arguments) -> Result<Check, Unjudged> {
+    let wanted = arguments.count("num_placeholders")?;
+    Ok(Box::new(move |answer| PLACEHOLDER.find_iter(answer).count() >= wanted))
 }
 
 /// The marker occurs, in any case; `P.S.` and `P.P.S` may have a space after each full stop.
-fn postscript(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
-    let answer = answer.to_lowercase();
-    Ok(match arguments.text("postscript_marker")? {
-        "P.S." => PS.is_match(&answer),
-        "P.P.S" => PPS.is_match(&answer),
-        other => answer.contains(&other.to_lowercase()),
-    })
+fn postscript(arguments: &Arguments) -> Result<Check, Unjudged> {
+    let marker = arguments.text("postscript_marker")?.to_lowercase();
+    Ok(Box::new(move |answer| {
+        let answer = answer.to_lowercase();
+        match marker.as_str() {
+            "p.s." => PS.is_match(&answer),
+            "p.p.s" => PPS.is_match(&answer),
+            other => answer.contains(other),
+        }
+    }))
 }
 
 #[cfg(test)]
@@ -41,7 +45,7 @@ mod tests {
     use super::*;
 
     fn follows(kind: &str, kwargs: Value, answer: &str) -> bool {
-        check_of(kind).unwrap()(answer, &Arguments::new(&kwargs)).unwrap()
+        check_of(kind, &Arguments::new(&kwargs)).unwrap().unwrap()(answer)
     }
 
     #[test]

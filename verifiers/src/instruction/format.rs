@@ -1,83 +1,69 @@
 //! `detectable_format`: bullets, highlights, sections, titles, JSON, and answers out of a fixed list.
 
-use std::sync::LazyLock;
-
 use regex::Regex;
 use serde::de::IgnoredAny;
 
 use super::arguments::{Arguments, Unjudged};
 use super::check::Check;
+use super::emphasis::{count_highlights, has_bullet};
 
 /// The sentences of which a constrained response holds one.
 const CONSTRAINED_RESPONSES: [&str; 3] = ["My answer is yes.", "My answer is no.", "My answer is maybe."];
 
-static SINGLE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\*[^\n*]*\*").expect("the pattern is constant"));
-static DOUBLE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\*\*[^\n*]*\*\*").expect("the pattern is constant"));
-
-pub(super) fn check_of(kind: &str) -> Option<Check> {
+pub(super) fn check_of(kind: &str, arguments: &Arguments) -> Option<Result<Check, Unjudged>> {
     Some(match kind {
-        "number_bullet_lists" => number_bullet_lists,
-        "constrained_response" => constrained_response,
-        "number_highlighted_sections" => number_highlighted_sections,
-        "multiple_sections" => multiple_sections,
-        "json_format" => json_format,
-        "title" => title,
+        "number_bullet_lists" => number_bullet_lists(arguments),
+        "constrained_response" => Ok(Box::new(constrained_response)),
+        "number_highlighted_sections" => number_highlighted_sections(arguments),
+        "multiple_sections" => multiple_sections(arguments),
+        "json_format" => Ok(Box::new(json_format)),
+        "title" => Ok(Box::new(title)),
         _ => return None,
     })
 }
 
-/// Exactly `num_bullets` lines begin with `-`, or with `*` and a character other than `*`.
-fn number_bullet_lists(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
-    let count = answer
-        .lines()
-        .map(str::trim_start)
-        .filter(|line| match line.strip_prefix('*') {
-            Some(rest) => !rest.is_empty() && !rest.starts_with('*'),
-            None => line.starts_with('-'),
-        })
-        .count();
-    Ok(count == arguments.count("num_bullets")?)
+/// Exactly `num_bullets` lines have a bullet.
+fn number_bullet_lists(arguments: &Arguments) -> Result<Check, Unjudged> {
+    let wanted = arguments.count("num_bullets")?;
+    Ok(Box::new(move |answer| answer.lines().filter(|line| has_bullet(line)).count() == wanted))
 }
 
-fn constrained_response(answer: &str, _: &Arguments) -> Result<bool, Unjudged> {
-    Ok(CONSTRAINED_RESPONSES.iter().any(|response| answer.contains(response)))
+fn constrained_response(answer: &str) -> bool {
+    CONSTRAINED_RESPONSES.iter().any(|response| answer.contains(response))
 }
 
 /// At least `num_highlights` highlights, `*single*` or `**double**`.
-fn number_highlighted_sections(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
-    let count = [&SINGLE, &DOUBLE]
-        .into_iter()
-        .flat_map(|pattern| pattern.find_iter(answer))
-        .filter(|found| !found.as_str().trim_matches('*').trim().is_empty())
-        .count();
-    Ok(count >= arguments.count("num_highlights")?)
+fn number_highlighted_sections(arguments: &Arguments) -> Result<Check, Unjudged> {
+    let wanted = arguments.count("num_highlights")?;
+    Ok(Box::new(move |answer| answer.lines().map(count_highlights).sum::<usize>() >= wanted))
 }
 
 /// At least `num_sections` section marks: the word `section_spliter` (IFEval's spelling) and a number.
-fn multiple_sections(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
+fn multiple_sections(arguments: &Arguments) -> Result<Check, Unjudged> {
     let word = arguments.text("section_spliter")?;
+    let wanted = arguments.count("num_sections")?;
     let mark = Regex::new(&format!(r"{}\s?\d+", regex::escape(word)))
         .map_err(|_| Unjudged::Argument("`section_spliter` is too long".to_owned()))?;
-    Ok(mark.find_iter(answer).count() >= arguments.count("num_sections")?)
+    Ok(Box::new(move |answer| mark.find_iter(answer).count() >= wanted))
 }
 
 /// The whole answer is JSON, in a fenced block or without.
-fn json_format(answer: &str, _: &Arguments) -> Result<bool, Unjudged> {
+fn json_format(answer: &str) -> bool {
     let mut body = answer.trim();
     if let Some(fenced) = body.strip_prefix("```") {
         body = fenced.strip_suffix("```").unwrap_or(fenced);
         let language = body.get(..4).filter(|language| language.eq_ignore_ascii_case("json"));
         body = &body[language.map_or(0, str::len)..];
     }
-    Ok(serde_json::from_str::<IgnoredAny>(body).is_ok())
+    serde_json::from_str::<IgnoredAny>(body).is_ok()
 }
 
 /// Some line holds `<<a title>>`.
-fn title(answer: &str, _: &Arguments) -> Result<bool, Unjudged> {
-    Ok(answer.lines().any(|line| {
+fn title(answer: &str) -> bool {
+    answer.lines().any(|line| {
         let title = line.split_once("<<").and_then(|(_, rest)| rest.rsplit_once(">>"));
         title.is_some_and(|(title, _)| !title.trim_matches(['<', '>']).trim().is_empty())
-    }))
+    })
 }
 
 #[cfg(test)]
@@ -87,7 +73,7 @@ mod tests {
     use super::*;
 
     fn follows(kind: &str, kwargs: Value, answer: &str) -> bool {
-        check_of(kind).unwrap()(answer, &Arguments::new(&kwargs)).unwrap()
+        check_of(kind, &Arguments::new(&kwargs)).unwrap().unwrap()(answer)
     }
 
     #[test]

@@ -6,70 +6,58 @@ use regex::Regex;
 
 use super::arguments::{Arguments, Unjudged};
 use super::check::Check;
+use super::paragraphs::{begins_with_word, paragraphs};
 use super::sentences::count_sentences;
 
 static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\w+").expect("the pattern is constant"));
 
-pub(super) fn check_of(kind: &str) -> Option<Check> {
+pub(super) fn check_of(kind: &str, arguments: &Arguments) -> Option<Result<Check, Unjudged>> {
     Some(match kind {
-        "number_sentences" => number_sentences,
-        "number_paragraphs" => number_paragraphs,
-        "number_words" => number_words,
-        "nth_paragraph_first_word" => nth_paragraph_first_word,
+        "number_sentences" => number_sentences(arguments),
+        "number_paragraphs" => number_paragraphs(arguments),
+        "number_words" => number_words(arguments),
+        "nth_paragraph_first_word" => nth_paragraph_first_word(arguments),
         _ => return None,
     })
 }
 
-fn number_sentences(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
+fn number_sentences(arguments: &Arguments) -> Result<Check, Unjudged> {
     let relation = arguments.relation("relation")?;
-    Ok(relation.holds(count_sentences(answer), arguments.count("num_sentences")?))
+    let threshold = arguments.count("num_sentences")?;
+    Ok(Box::new(move |answer| relation.holds(count_sentences(answer), threshold)))
 }
 
 /// A word is a run of letters, digits and underscores: `it's` is two words, as in the published checker.
-fn number_words(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
+fn number_words(arguments: &Arguments) -> Result<Check, Unjudged> {
     let relation = arguments.relation("relation")?;
-    Ok(relation.holds(WORD.find_iter(answer).count(), arguments.count("num_words")?))
+    let threshold = arguments.count("num_words")?;
+    Ok(Box::new(move |answer| relation.holds(WORD.find_iter(answer).count(), threshold)))
 }
 
 /// `***` divides paragraphs; only the first and the last may be empty, and are not counted then.
-fn number_paragraphs(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
+fn number_paragraphs(arguments: &Arguments) -> Result<Check, Unjudged> {
     let wanted = arguments.count("num_paragraphs")?;
-    let paragraphs: Vec<&str> = answer.split("***").collect();
-    let last = paragraphs.len() - 1;
-    let mut count = 0;
-    for (at, paragraph) in paragraphs.iter().enumerate() {
-        if !paragraph.trim().is_empty() {
-            count += 1;
-        } else if at != 0 && at != last {
-            return Ok(false);
-        }
-    }
-    Ok(count == wanted)
+    Ok(Box::new(move |answer| {
+        let paragraphs: Vec<bool> = answer.split("***").map(|paragraph| !paragraph.trim().is_empty()).collect();
+        let last = paragraphs.len() - 1;
+        let has_gap = paragraphs.iter().enumerate().any(|(at, has_text)| !has_text && at != 0 && at != last);
+        !has_gap && paragraphs.iter().filter(|has_text| **has_text).count() == wanted
+    }))
 }
 
-/// Blank lines divide paragraphs; the n-th begins with the given word.
-fn nth_paragraph_first_word(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
+/// Blank lines divide paragraphs; the n-th of those with text begins with the given word.
+fn nth_paragraph_first_word(arguments: &Arguments) -> Result<Check, Unjudged> {
     let wanted = arguments.count("num_paragraphs")?;
     let nth = arguments.count("nth_paragraph")?;
-    let first_word = arguments.text("first_word")?.to_lowercase();
-    if nth == 0 {
-        return Err(Unjudged::Argument("`nth_paragraph` counts from 1".to_owned()));
+    let first_word = arguments.text("first_word")?.to_owned();
+    if nth == 0 || nth > wanted {
+        let problem = format!("`nth_paragraph` must lie between 1 and `num_paragraphs`, {wanted}, not {nth}");
+        return Err(Unjudged::Argument(problem));
     }
-    let paragraphs: Vec<&str> = answer.split("\n\n").collect();
-    let count = paragraphs.iter().filter(|paragraph| !paragraph.trim().is_empty()).count();
-    if count != wanted || nth > count {
-        return Ok(false);
-    }
-    let Some(word) = paragraphs[nth - 1].split_whitespace().next() else {
-        return Ok(false);
-    };
-    let word: String = word
-        .trim_start_matches('\'')
-        .trim_start_matches('"')
-        .chars()
-        .take_while(|c| !matches!(c, '.' | ',' | '?' | '!' | '\'' | '"'))
-        .collect();
-    Ok(word.to_lowercase() == first_word)
+    Ok(Box::new(move |answer| {
+        let paragraphs = paragraphs(answer);
+        paragraphs.len() == wanted && begins_with_word(&paragraphs[nth - 1], &first_word)
+    }))
 }
 
 #[cfg(test)]
@@ -79,7 +67,7 @@ mod tests {
     use super::*;
 
     fn follows(kind: &str, kwargs: Value, answer: &str) -> bool {
-        check_of(kind).unwrap()(answer, &Arguments::new(&kwargs)).unwrap()
+        check_of(kind, &Arguments::new(&kwargs)).unwrap().unwrap()(answer)
     }
 
     #[test]

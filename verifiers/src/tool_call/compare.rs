@@ -1,9 +1,13 @@
 //! Compares one call with one expected call, by BFCL's rules. The recursion follows the depth of the ground truth,
 //! never that of the completion.
+//!
+//! The fields of an object that is an allowed value hold lists of allowed values in their turn. Some ground truths have
+//! bare values there (`{"town": "Bern"}`); those are compared as they stand, and never taken apart.
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use super::expected::ExpectedCall;
+use super::number::{equal_numbers, is_integer};
 use super::parsing::ToolCall;
 
 /// Checks that `expected` allows `call`; `parameters` is the tool's JSON Schema where the task has one. The error
@@ -20,14 +24,14 @@ pub(super) fn compare_call(expected: &ExpectedCall, call: &ToolCall, parameters:
         }
     }
     for (parameter, value) in &call.arguments {
-        let Some(allowed) = expected.arguments.get(parameter).and_then(Value::as_array) else {
+        let Some(allowed) = expected.arguments.get(parameter) else {
             return Err(format!("`{name}` has the unexpected `{parameter}`"));
         };
         let schema = parameters
             .and_then(|parameters| parameters.get("properties"))
             .and_then(|properties| properties.get(parameter));
         check_type(value, schema, allowed).map_err(|problem| format!("`{name}.{parameter}` {problem}"))?;
-        if !allowed.iter().any(|allowed| matches_value(allowed, value)) {
+        if !allowed.iter().any(|allowed| matches_value(allowed, value, schema)) {
             return Err(format!("`{name}.{parameter}` has a value that is not among those allowed"));
         }
     }
@@ -40,8 +44,8 @@ pub(super) fn compare_call(expected: &ExpectedCall, call: &ToolCall, parameters:
 }
 
 /// True for a parameter that may be left out: `""` is among its allowed values.
-fn is_optional(allowed: &Value) -> bool {
-    allowed.as_array().is_some_and(|allowed| allowed.iter().any(|value| value.as_str() == Some("")))
+fn is_optional(allowed: &[Value]) -> bool {
+    allowed.iter().any(|value| value.as_str() == Some(""))
 }
 
 /// Checks a value against the schema's type, and a list's items one level down. An integer serves as a number. A value
@@ -79,36 +83,61 @@ fn has_type(value: &Value, expected: Option<&str>) -> bool {
     }
 }
 
-fn is_integer(number: &Number) -> bool {
-    number.to_string().bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
-}
-
-/// True where `value` is the allowed value: text loosely, numbers by value, lists in order, objects by field.
-fn matches_value(allowed: &Value, value: &Value) -> bool {
+/// True where `value` is the allowed value: text loosely, numbers by value, lists in order, objects by field. `schema`
+/// is the JSON Schema of the value where there is one.
+fn matches_value(allowed: &Value, value: &Value, schema: Option<&Value>) -> bool {
     match (allowed, value) {
-        (Value::String(allowed), Value::String(value)) => loose(allowed) == loose(value),
+        (Value::String(allowed), Value::String(value)) => equal_text(allowed, value),
         (Value::Number(allowed), Value::Number(value)) => equal_numbers(allowed, value),
-        (Value::Array(allowed), Value::Array(values)) => {
-            allowed.len() == values.len()
-                && allowed.iter().zip(values).all(|(allowed, value)| matches_value(allowed, value))
-        }
-        (Value::Object(allowed), Value::Object(fields)) => matches_fields(allowed, fields),
+        (Value::Array(allowed), Value::Array(values)) => matches_items(allowed, values, schema),
+        (Value::Object(allowed), Value::Object(fields)) => matches_fields(allowed, fields, schema),
         (allowed, value) => allowed == value,
     }
 }
 
-/// Compares an object by field. Each allowed field is a list of allowed values in its turn, or a single value.
-fn matches_fields(allowed: &Map<String, Value>, fields: &Map<String, Value>) -> bool {
-    let fits = |allowed: &Value, value: &Value| match allowed {
-        Value::Array(choices) => choices.iter().any(|choice| matches_value(choice, value)),
-        single => matches_value(single, value),
-    };
-    fields.iter().all(|(field, value)| allowed.get(field).is_some_and(|allowed| fits(allowed, value)))
-        && allowed.iter().all(|(field, allowed)| fields.contains_key(field) || is_optional(allowed))
+/// Compares a list item by item; `schema` is the list's.
+fn matches_items(allowed: &[Value], values: &[Value], schema: Option<&Value>) -> bool {
+    let schema = schema.and_then(|schema| schema.get("items"));
+    allowed.len() == values.len()
+        && allowed.iter().zip(values).all(|(allowed, value)| matches_value(allowed, value, schema))
 }
 
-fn equal_numbers(left: &Number, right: &Number) -> bool {
-    left == right || matches!((left.as_f64(), right.as_f64()), (Some(left), Some(right)) if left == right)
+/// Compares an object by field. Each allowed field is a list of allowed values in its turn, or a bare value.
+fn matches_fields(allowed: &Map<String, Value>, fields: &Map<String, Value>, schema: Option<&Value>) -> bool {
+    let has_bare_values = !allowed.values().all(Value::is_array);
+    let fits = |field: &String, value: &Value| {
+        let schema = schema.and_then(|schema| schema.get("properties")?.get(field));
+        match allowed.get(field) {
+            Some(Value::Array(choices)) => {
+                choices.iter().any(|choice| matches_value(choice, value, schema))
+                    || is_bare_list(choices, schema, has_bare_values)
+                        && value.as_array().is_some_and(|values| matches_items(choices, values, schema))
+            }
+            Some(bare) => matches_value(bare, value, schema),
+            None => false,
+        }
+    };
+    fields.iter().all(|(field, value)| fits(field, value))
+        && allowed.iter().all(|(field, allowed)| {
+            fields.contains_key(field) || allowed.as_array().is_some_and(|choices| is_optional(choices))
+        })
+}
+
+/// True where a field's list may be a bare value rather than a list of choices. None of its items is a list, and the
+/// schema wants one; without a word of the schema, another field of the object is bare, or there is nothing to choose.
+fn is_bare_list(choices: &[Value], schema: Option<&Value>, has_bare_values: bool) -> bool {
+    let expected = schema.and_then(|schema| schema.get("type")).and_then(Value::as_str);
+    !choices.iter().any(Value::is_array)
+        && expected.map_or(has_bare_values || choices.is_empty(), |expected| expected == "array")
+}
+
+/// Compares text loosely. Where nothing but marks would be left (`-` and `*`), text is compared as it stands.
+fn equal_text(allowed: &str, value: &str) -> bool {
+    let (loose_allowed, loose_value) = (loose(allowed), loose(value));
+    if loose_allowed.is_empty() || loose_value.is_empty() {
+        return allowed.trim() == value.trim();
+    }
+    loose_allowed == loose_value
 }
 
 /// The text in lower case, without spaces and the punctuation `,./-_*^`, with double quotes for single ones.
@@ -135,13 +164,14 @@ mod tests {
                 "b": {"type": "boolean"},
                 "l": {"type": "array", "items": {"type": "integer"}},
                 "o": {"type": "object"},
+                "p": {"type": "object", "properties": {"tags": {"type": "array"}, "word": {"type": "string"}}},
+                "m": {"type": "array", "items": {"type": "object"}},
             },
             "required": [],
         });
-        let object = |value: Value| value.as_object().cloned().unwrap_or_default();
-        let expected = ExpectedCall { name: "f".into(), arguments: object(allowed) };
-        let call = ToolCall { name: "f".into(), arguments: object(arguments) };
-        compare_call(&expected, &call, Some(&schema))
+        let expected = ExpectedCall::read_all(&json!([{"name": "f", "arguments": allowed}])).unwrap().remove(0);
+        let arguments = arguments.as_object().cloned().unwrap();
+        compare_call(&expected, &ToolCall { name: "f".into(), arguments }, Some(&schema))
     }
 
     #[test]
@@ -160,6 +190,70 @@ mod tests {
         assert!(compare(allowed.clone(), json!({"s": "new york NY"})).is_ok());
         assert!(compare(allowed.clone(), json!({"s": "Don\"t"})).is_ok());
         assert!(compare(allowed, json!({"s": "Boston"})).is_err());
+    }
+
+    #[test]
+    fn text_of_marks_alone_is_compared_as_it_stands() {
+        assert!(compare(json!({"s": ["-"]}), json!({"s": "-"})).is_ok());
+        assert!(compare(json!({"s": ["-"]}), json!({"s": "*"})).is_err());
+        assert!(compare(json!({"s": ["a", ""]}), json!({"s": ""})).is_ok());
+        assert!(compare(json!({"s": ["a", ""]}), json!({"s": "..."})).is_err());
+    }
+
+    #[test]
+    fn integers_are_exact_wherever_they_stand() {
+        let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        for (allowed, arguments, is_right) in [
+            (r#"{"n": [9007199254740995]}"#, r#"{"n": 9007199254740995}"#, true),
+            (r#"{"n": [9007199254740995]}"#, r#"{"n": 9007199254740996}"#, false),
+            (r#"{"x": [9007199254740995]}"#, r#"{"x": 9007199254740996.0}"#, false),
+            (r#"{"l": [[12345678901234567890]]}"#, r#"{"l": [12345678901234567891]}"#, false),
+            (r#"{"o": [{"a": [12345678901234567890]}]}"#, r#"{"o": {"a": 12345678901234567890}}"#, true),
+            (r#"{"o": [{"a": [12345678901234567890]}]}"#, r#"{"o": {"a": 12345678901234567891}}"#, false),
+            (r#"{"o": [{"a": 12345678901234567890}]}"#, r#"{"o": {"a": 12345678901234567891}}"#, false),
+            (r#"{"n": [1000]}"#, r#"{"n": 1e3}"#, false),
+            (r#"{"x": [1000]}"#, r#"{"x": 1e3}"#, true),
+            (r#"{"n": [1]}"#, r#"{"n": true}"#, false),
+        ] {
+            assert_eq!(compare(value(allowed), value(arguments)).is_ok(), is_right, "{allowed} {arguments}");
+        }
+    }
+
+    #[test]
+    fn bare_values_in_objects_are_compared_whole() {
+        let allowed = json!({"o": [{"name": "Ann Lee", "tags": ["x", "y"], "at": {"town": "Bern"}}]});
+        let made = |name: Value, tags: Value, town: Value| {
+            compare(allowed.clone(), json!({"o": {"name": name, "tags": tags, "at": {"town": town}}})).is_ok()
+        };
+        assert!(made(json!("Ann Lee"), json!(["x", "y"]), json!("Bern")));
+        assert!(made(json!("ann lee"), json!("y"), json!("Bern")));
+        for part in ["A", "Ann", "", "Ann Lee Ann Lee"] {
+            assert!(!made(json!(part), json!(["x", "y"]), json!("Bern")), "{part}");
+        }
+        assert!(!made(json!(["Ann Lee"]), json!(["x", "y"]), json!("Bern")));
+        assert!(!made(json!("Ann Lee"), json!(["y", "x"]), json!("Bern")));
+        assert!(!made(json!("Ann Lee"), json!(["x", "y"]), json!("B")));
+        // Lists alone are BFCL's layout: choices, unless the schema asks for a list.
+        assert!(compare(json!({"o": [{"tags": ["x", "y"]}]}), json!({"o": {"tags": ["x", "y"]}})).is_err());
+        assert!(compare(json!({"p": [{"tags": ["x", "y"]}]}), json!({"p": {"tags": ["x", "y"]}})).is_ok());
+        assert!(compare(json!({"p": [{"tags": ["x", "y"]}]}), json!({"p": {"tags": ["x"]}})).is_err());
+        assert!(compare(json!({"p": [{"tags": [["x", "y"], ["z"]]}]}), json!({"p": {"tags": ["z"]}})).is_ok());
+        assert!(
+            compare(json!({"p": [{"word": ["x", "y"], "n": 1}]}), json!({"p": {"word": ["x", "y"], "n": 1}})).is_err()
+        );
+        assert!(compare(json!({"o": [{"tags": []}]}), json!({"o": {"tags": []}})).is_ok());
+    }
+
+    #[test]
+    fn a_list_of_objects_is_one_of_the_allowed_lists() {
+        let allowed = json!({"m": [[{"a": [1, 2]}, {"a": [3]}], [{"a": [4]}]]});
+        assert!(compare(allowed.clone(), json!({"m": [{"a": 2}, {"a": 3}]})).is_ok());
+        assert!(compare(allowed.clone(), json!({"m": [{"a": 4}]})).is_ok());
+        for wrong in
+            [json!([{"a": 3}, {"a": 2}]), json!([{"a": 1}]), json!([{"a": 4}, {"a": 3}]), json!([]), json!({"a": 4})]
+        {
+            assert!(compare(allowed.clone(), json!({"m": wrong})).is_err());
+        }
     }
 
     #[test]

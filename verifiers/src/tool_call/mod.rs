@@ -4,35 +4,51 @@
 //! compared by the rules of BFCL's AST check (Berkeley Function Calling Leaderboard): the same number of calls with the
 //! same names, in any order; all required parameters and none that is unknown; a parameter may be left out only where
 //! `""` is among its allowed values; exact types, except that an integer serves as a number; text compared without
-//! case, spaces and punctuation. With `[]` as ground truth no tool fits: the completion must answer and call none.
+//! case, spaces and punctuation. With `[]` as ground truth no tool fits: the completion must answer and call none, and
+//! a call that is malformed or lacks its tags is one too.
+//!
+//! Departures from BFCL: numbers are compared with all their digits, never as doubles; expected and made calls are
+//! paired so that all find a partner where that is possible, whatever their order; bare values in an allowed object
+//! are values and no lists of letters; text that is only punctuation is compared as it stands.
 
 mod compare;
 mod expected;
-mod parsing;
+mod matching;
+mod number;
+pub(crate) mod parsing;
+mod tools;
 
-use serde::Deserialize;
+use datasets::Task;
 use serde_json::Value;
 
 use self::compare::compare_call;
-use self::expected::ExpectedCall;
+use self::expected::{ExpectedCall, check_against_tools};
+use self::matching::perfect_matching;
+use self::parsing::has_untagged_call;
 pub use self::parsing::{ToolCall, parse_tool_calls};
+use self::tools::Tools;
 use crate::{Judged, Verdict, VerdictFuture, Verifier, VerifierError};
 
 /// `tool_call`: the ground truth is `[{name, arguments: {parameter: [allowed, …]}}, …]`.
 pub struct ToolCallVerifier;
 
 impl ToolCallVerifier {
-    fn judge(&self, judged: &Judged) -> Result<Verdict, VerifierError> {
-        let task = &judged.task;
+    fn read<'a>(
+        &self,
+        task: &'a Task,
+        ground_truth: &Value,
+    ) -> Result<(Vec<ExpectedCall>, Option<Tools<'a>>), VerifierError> {
         let broken = |problem: String| VerifierError::ground_truth(task, self.name(), problem);
-        let expected =
-            Vec::<ExpectedCall>::deserialize(judged.ground_truth()).map_err(|error| broken(error.to_string()))?;
-        for call in &expected {
-            if let Some((parameter, _)) = call.arguments.iter().find(|(_, allowed)| !allowed.is_array()) {
-                return Err(broken(format!("`{}.{parameter}` must be a list of allowed values", call.name)));
-            }
+        let expected = ExpectedCall::read_all(ground_truth).map_err(broken)?;
+        let tools = task.tools.as_ref().map(Tools::read).transpose().map_err(broken)?;
+        if let Some(tools) = &tools {
+            check_against_tools(&expected, tools).map_err(broken)?;
         }
+        Ok((expected, tools))
+    }
 
+    fn judge(&self, judged: &Judged) -> Result<Verdict, VerifierError> {
+        let (expected, tools) = self.read(&judged.task, judged.ground_truth())?;
         let answer = judged.answer();
         if answer.trim().is_empty() {
             return Ok(Verdict::no_answer("the answer is empty"));
@@ -41,46 +57,37 @@ impl ToolCallVerifier {
             Ok(calls) => calls,
             Err(problem) => return Ok(Verdict::fail(problem)),
         };
+        if calls.is_empty() && has_untagged_call(answer, |name| tools.as_ref().is_some_and(|tools| tools.has(name))) {
+            return Ok(Verdict::fail("a call without <tool_call> and </tool_call>"));
+        }
         if calls.len() != expected.len() {
             return Ok(Verdict::fail(format!("{} calls, expected {}", calls.len(), expected.len())));
         }
-        Ok(match_calls(&expected, &calls, task.tools.as_ref()))
+        Ok(match_calls(&expected, &calls, tools.as_ref()))
     }
 }
 
-/// Pairs each expected call with the first call that fits and is not yet paired.
-fn match_calls(expected: &[ExpectedCall], calls: &[ToolCall], tools: Option<&Value>) -> Verdict {
-    let mut left: Vec<&ToolCall> = calls.iter().collect();
-    for expected in expected {
-        let parameters = tools.and_then(|tools| parameters_of(tools, &expected.name));
-        let mut problem = format!("no call of `{}`", expected.name);
-        let mut found = None;
-        for (at, call) in left.iter().enumerate() {
-            match compare_call(expected, call, parameters) {
-                Ok(()) => {
-                    found = Some(at);
-                    break;
-                }
-                Err(mismatch) if call.name == expected.name => problem = mismatch,
-                Err(_) => {}
-            }
-        }
-        match found {
-            Some(at) => left.remove(at),
-            None => return Verdict::fail(problem),
-        };
-    }
-    Verdict::pass(match expected.len() {
-        0 => "no call, as expected".to_owned(),
-        count => format!("{count} calls as expected"),
-    })
-}
-
-/// The JSON Schema of the parameters of the tool called `name`.
-fn parameters_of<'a>(tools: &'a Value, name: &str) -> Option<&'a Value> {
-    tools.as_array()?.iter().find_map(|tool| {
-        let function = tool.get("function").unwrap_or(tool);
-        (function.get("name")?.as_str()? == name).then(|| function.get("parameters"))?
+/// Pairs off the expected calls and those that were made, of which there are as many.
+fn match_calls(expected: &[ExpectedCall], calls: &[ToolCall], tools: Option<&Tools<'_>>) -> Verdict {
+    let compare = |expected: &ExpectedCall, call: &ToolCall| {
+        compare_call(expected, call, tools.and_then(|tools| tools.parameters(&expected.name)))
+    };
+    let fits: Vec<Vec<bool>> =
+        expected.iter().map(|expected| calls.iter().map(|call| compare(expected, call).is_ok()).collect()).collect();
+    let Err(unmatched) = perfect_matching(&fits) else {
+        return Verdict::pass(match expected.len() {
+            0 => "no call, as expected".to_owned(),
+            count => format!("{count} calls as expected"),
+        });
+    };
+    let unmatched = &expected[unmatched];
+    let mismatch =
+        calls.iter().filter(|call| call.name == unmatched.name).find_map(|call| compare(unmatched, call).err());
+    let is_called = calls.iter().any(|call| call.name == unmatched.name);
+    Verdict::fail(match mismatch {
+        Some(mismatch) => mismatch,
+        None if is_called => format!("a call of `{}` is expected more often than it is made", unmatched.name),
+        None => format!("no call of `{}`", unmatched.name),
     })
 }
 
@@ -93,6 +100,10 @@ impl Verifier for ToolCallVerifier {
         true
     }
 
+    fn check(&self, task: &Task, ground_truth: &Value) -> Result<(), VerifierError> {
+        self.read(task, ground_truth).map(drop)
+    }
+
     fn verify<'a>(&'a self, judged: &'a Judged) -> VerdictFuture<'a> {
         Box::pin(async move { self.judge(judged) })
     }
@@ -100,7 +111,7 @@ impl Verifier for ToolCallVerifier {
 
 #[cfg(test)]
 mod tests {
-    use datasets::{Message, Task, TaskKind, TaskVerifier};
+    use datasets::{Message, TaskKind, TaskVerifier};
     use serde_json::json;
 
     use super::*;
@@ -121,6 +132,10 @@ mod tests {
         ToolCallVerifier.judge(&Judged::new(task.clone(), completion))
     }
 
+    fn check(task: &Task) -> Result<(), VerifierError> {
+        ToolCallVerifier.check(task, &task.verifiers[0].ground_truth)
+    }
+
     fn call(arguments: &str) -> String {
         format!("<think>a</think>\n<tool_call>\n{{\"name\": \"area\", \"arguments\": {arguments}}}\n</tool_call>")
     }
@@ -139,6 +154,65 @@ mod tests {
     }
 
     #[test]
+    fn every_call_finds_its_partner_in_any_order() {
+        let expected = json!([
+            {"name": "area", "arguments": {"base": [1, 2]}},
+            {"name": "area", "arguments": {"base": [1]}},
+            {"name": "area", "arguments": {"base": [2, 3]}},
+        ]);
+        let judge_bases = |bases: [u8; 3]| {
+            let calls: String = bases.iter().map(|base| call(&format!("{{\"base\": {base}}}"))).collect();
+            judge(&task(expected.clone()), &calls.replace("<think>a</think>", "")).unwrap()
+        };
+        for right in [[1, 1, 2], [1, 2, 1], [2, 1, 1], [2, 1, 2], [1, 2, 3], [3, 2, 1], [2, 1, 3], [1, 1, 3]] {
+            assert!(judge_bases(right).passed(), "{right:?}");
+        }
+        for wrong in [[1, 1, 1], [2, 2, 3], [3, 3, 1], [2, 2, 2]] {
+            assert!(!judge_bases(wrong).passed(), "{wrong:?}");
+        }
+        assert!(judge_bases([1, 1, 1]).reason.contains("`area.base`"));
+        let twice =
+            task(json!([{"name": "area", "arguments": {"base": [1]}}, {"name": "area", "arguments": {"base": [1]}}]));
+        let same = call("{\"base\": 1}") + &call("{\"base\": 1}").replace("<think>a</think>", "");
+        assert!(judge(&twice, &same).unwrap().passed());
+    }
+
+    #[test]
+    fn a_malformed_call_is_never_a_refusal() {
+        let task = task(json!([]));
+        for attempt in [
+            "<tool_call>\n{\"name\": \"area\", \"arguments\": {\"base\": 1}\n</tool_call>",
+            "<tool_call>\n{\"name\": \"area\", \"argum",
+            "<think>a</think><tool_call>{\"name\": \"area\", \"arguments\": {\"unit\": \"at </think> here",
+            "<tool_call>area(base=1)</tool_call>",
+            "<tool_call></tool_call>",
+            "I will call it.\n<tool_call>",
+            "{\"base\": 1}</tool_call>",
+            "{\"name\": \"area\", \"arguments\": {\"base\": 1}}",
+            "```json\n{\"name\": \"area\", \"arguments\": {\"base\": 1}}\n```",
+        ] {
+            for thinking in ["", "<think>a</think>"] {
+                let completion = format!("{thinking}{attempt}");
+                assert!(!judge(&task, &completion).unwrap().passed(), "{completion}");
+            }
+        }
+        let thought = "<think>Not <tool_call>{\"name\": \"area\"} then, it takes a base.</think>No tool fits.";
+        assert!(judge(&task, thought).unwrap().passed());
+    }
+
+    #[test]
+    fn tags_in_arguments_are_text() {
+        let text = "a </tool_call> b </think> c <tool_call> d <think>";
+        let expected = task(json!([{"name": "area", "arguments": {"base": [1], "unit": [text]}}]));
+        for text in [text, &text.replace('<', "\\u003c")] {
+            let made = call(&format!("{{\"base\": 1, \"unit\": \"{text}\"}}"));
+            assert!(judge(&expected, &made).unwrap().passed(), "{made}");
+            assert!(!judge(&expected, &format!("{made}</tool_call>")).unwrap().passed());
+            assert!(!judge(&expected, &made.replace(" d ", " e ")).unwrap().passed());
+        }
+    }
+
+    #[test]
     fn no_call_is_right_where_no_tool_fits() {
         let task = task(json!([]));
         assert!(judge(&task, "I have no tool for that.").unwrap().passed());
@@ -154,9 +228,18 @@ mod tests {
     }
 
     #[test]
-    fn a_ground_truth_without_lists_is_an_error() {
+    fn a_task_of_another_layout_is_told_before_any_completion() {
         for broken in [json!({}), json!([{"name": "area"}]), json!([{"name": "area", "arguments": {"base": 1}}])] {
-            assert!(judge(&task(broken), "x").is_err());
+            let task = task(broken);
+            let error = check(&task).unwrap_err().to_string();
+            assert!(error.contains("task `t`") && error.contains("`ground_truth"), "{error}");
+            assert!(judge(&task, "x").is_err());
         }
+        let mut task = task(json!([{"name": "area", "arguments": {"base": [1]}}]));
+        assert!(check(&task).is_ok());
+        task.tools = Some(json!([{"type": "function"}]));
+        assert!(check(&task).unwrap_err().to_string().contains("`tools[0]`"));
+        task.tools = None;
+        assert!(check(&task).is_ok());
     }
 }

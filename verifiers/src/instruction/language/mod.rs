@@ -1,72 +1,59 @@
 //! `language`: an answer in the language that was asked for.
 //!
-//! The script of most letters tells a language that has a script of its own; function words and letters of their own
-//! (`table`) tell languages that share one. Texts too short to tell have no language, and languages outside the table
-//! are unknown.
+//! The script of most letters tells a language that has a script of its own. Where languages share one, the n-gram
+//! models of the lingua crate tell those of Latin and Cyrillic letters (`models`), spelling tells Arabic, Persian and
+//! Urdu (`arabic`), and endings and function words tell Hindi, Marathi and Nepali (`devanagari`), of which lingua has
+//! two and confuses them. A text without letters has no language; languages that are not listed are unknown.
 
+mod arabic;
+mod devanagari;
+mod models;
 mod script;
-mod table;
+mod spelling;
 
-use self::script::main_script;
-use self::table::{LANGUAGES, Language};
+use self::script::{Script, main_script};
 use super::arguments::{Arguments, Unjudged};
 use super::check::Check;
 
-/// Fewest function words that identify a language of a shared script.
-const MIN_HITS: usize = 2;
-/// Smallest share of function words among the words: one in this many.
-const MIN_SHARE: usize = 20;
-/// Only so many words are read: the first thousands tell enough.
-const MAX_WORDS: usize = 5_000;
+/// Languages that can be told, by ISO 639-1 code.
+const LANGUAGES: [&str; 36] = [
+    "ar", "bg", "bn", "de", "el", "en", "es", "fa", "fi", "fr", "gu", "he", "hi", "id", "it", "ja", "kn", "ko", "ml",
+    "mr", "ne", "nl", "pa", "pl", "pt", "ru", "sv", "sw", "ta", "te", "th", "tr", "uk", "ur", "vi", "zh",
+];
 
-pub(super) fn check_of(kind: &str) -> Option<Check> {
-    (kind == "response_language").then_some(response_language)
+pub(super) fn check_of(kind: &str, arguments: &Arguments) -> Option<Result<Check, Unjudged>> {
+    (kind == "response_language").then(|| response_language(arguments))
 }
 
-fn response_language(answer: &str, arguments: &Arguments) -> Result<bool, Unjudged> {
+fn response_language(arguments: &Arguments) -> Result<Check, Unjudged> {
     let code = arguments.text("language")?;
     // zh-cn and zh-tw count as zh: `detect` does not tell them apart.
-    let base = code.split('-').next().unwrap_or(code);
-    if !LANGUAGES.iter().any(|language| language.code == base) {
-        return Err(Unjudged::Unsupported(format!("the language `{code}`")));
+    let base = code.split('-').next().unwrap_or(code).to_lowercase();
+    if !LANGUAGES.contains(&base.as_str()) {
+        return Err(Unjudged::Unsupported(format!("the language `{code}`; known: {}", LANGUAGES.join(", "))));
     }
-    Ok(detect(answer) == Some(base))
+    Ok(Box::new(move |answer| detect(answer) == Some(base.as_str())))
 }
 
-/// The ISO 639-1 code of the text's language; `None` for a text that gives no clear sign.
+/// The ISO 639-1 code of the text's language; `None` for a text without letters, or of a script with no listed
+/// language.
 pub(super) fn detect(text: &str) -> Option<&'static str> {
-    let script = main_script(text)?;
-    let candidates: Vec<&Language> = LANGUAGES.iter().filter(|language| language.script == script).collect();
-    if let [only] = candidates[..] {
-        return Some(only.code);
+    match main_script(text)? {
+        Script::Latin => models::detect_latin(text),
+        Script::Cyrillic => models::detect_cyrillic(text),
+        Script::Arabic => arabic::detect(text),
+        Script::Devanagari => Some(devanagari::detect(text)),
+        Script::Alone(code) => Some(code),
     }
-    let text = text.to_lowercase();
-    let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || is_punctuation(c))
-        .filter(|word| !word.is_empty())
-        .take(MAX_WORDS)
-        .collect();
-    let mut best: Option<(&Language, usize)> = None;
-    let mut is_tied = false;
-    for language in candidates {
-        let hits = words.iter().filter(|word| language.claims(word)).count();
-        match best {
-            Some((_, most)) if hits < most => {}
-            Some((_, most)) if hits == most => is_tied = true,
-            _ => {
-                best = Some((language, hits));
-                is_tied = false;
-            }
-        }
-    }
-    let (language, hits) = best?;
-    let is_clear = !is_tied && hits >= MIN_HITS && hits * MIN_SHARE >= words.len();
-    is_clear.then_some(language.code)
 }
 
-fn is_punctuation(c: char) -> bool {
-    c.is_ascii_punctuation()
-        || matches!(c, '’' | '‘' | '“' | '”' | '„' | '«' | '»' | '।' | '،' | '؟' | '۔' | '–' | '—' | '…' | '¿' | '¡')
+/// True unless another language is likelier by far: names and capitals are no one's.
+pub(super) fn may_be_english(text: &str) -> bool {
+    match main_script(text) {
+        Some(Script::Latin) => models::may_be_english(text),
+        Some(_) => false,
+        None => true,
+    }
 }
 
 #[cfg(test)]
@@ -76,60 +63,82 @@ mod tests {
 
     use super::*;
 
+    /// A short sentence of each listed language.
+    const SENTENCES: [(&str, &str); 36] = [
+        ("ar", "اسمي آنا."),
+        ("bg", "Времето е хубаво днес."),
+        ("bn", "এটি একটি বাড়ি।"),
+        ("de", "Es ist kalt."),
+        ("el", "Αυτό είναι ένα σπίτι."),
+        ("en", "It is cold."),
+        ("es", "Hace frío."),
+        ("fa", "هوا سرد است."),
+        ("fi", "Minä rakastan sinua."),
+        ("fr", "Le chat dort."),
+        ("gu", "આ એક ઘર છે."),
+        ("he", "זה בית."),
+        ("hi", "यह एक घर है और इसमें लोग हैं।"),
+        ("id", "Cuaca hari ini dingin."),
+        ("it", "Come stai?"),
+        ("ja", "これは家です。"),
+        ("kn", "ಇದು ಒಂದು ಮನೆ."),
+        ("ko", "이것은 집입니다."),
+        ("ml", "ഇത് ഒരു വീടാണ്."),
+        ("mr", "हे एक घर आहे आणि ते मोठे आहे."),
+        ("ne", "यो एउटा घर हो र यहाँ मानिसहरू छन्।"),
+        ("nl", "Het is koud."),
+        ("pa", "ਇਹ ਇੱਕ ਘਰ ਹੈ।"),
+        ("pl", "Kot śpi."),
+        ("pt", "O gato dorme."),
+        ("ru", "Птицы поют в саду."),
+        ("sv", "Hej, hur mår du?"),
+        ("sw", "Jina langu ni Anna."),
+        ("ta", "இது ஒரு வீடு."),
+        ("te", "ఇది ఒక ఇల్లు."),
+        ("th", "นี่คือบ้าน"),
+        ("tr", "Hava bugün çok soğuk."),
+        ("uk", "Мене звати Анна."),
+        ("ur", "میرا نام انا ہے۔"),
+        ("vi", "Con mèo đang ngủ."),
+        ("zh", "这是一个房子。"),
+    ];
+
     #[test]
     fn languages_are_told_apart() {
-        for (text, code) in [
-            ("The answer is that it was not there for them.", "en"),
-            ("Das ist nicht die Antwort, und wir haben sie auch nicht.", "de"),
-            ("Il n'est pas dans la maison avec les autres, mais il est là.", "fr"),
-            ("El perro no está en la casa, pero los gatos sí.", "es"),
-            ("Il gatto non è nella casa, ma sono anche con gli altri.", "it"),
-            ("Não é uma casa, mas os gatos também estão com ele.", "pt"),
-            ("Het is niet de hond van mijn buurman, maar ik zie een kat.", "nl"),
-            ("Hän on täällä, mutta se ei ole totta, ja minä olin myös.", "fi"),
-            ("Habari ya leo ni nzuri kwa watu wa Kenya, lakini pia hiyo ni kweli.", "sw"),
-            ("Tôi không biết, nhưng đây là một câu trả lời của những người bạn.", "vi"),
-            ("यह एक घर है और इसमें लोग हैं।", "hi"),
-            ("हे एक घर आहे आणि ते मोठे आहे.", "mr"),
-            ("यो एउटा घर हो र यहाँ मानिसहरू छन्, तपाईं पनि आउनुहोस्।", "ne"),
-            ("Это не то, что было, но она знает, как это сделать.", "ru"),
-            ("Това не е къща, но ще се видим, защото те са тук.", "bg"),
-            ("هذا هو البيت الذي كان في المدينة على النهر", "ar"),
-            ("این یک خانه است که در شهر برای ما بود", "fa"),
-            ("یہ ایک گھر ہے اور اس میں لوگ ہیں", "ur"),
-            ("ಇದು ಒಂದು ಮನೆ", "kn"),
-            ("ਇਹ ਇੱਕ ਘਰ ਹੈ", "pa"),
-            ("ఇది ఒక ఇల్లు", "te"),
-            ("இது ஒரு வீடு", "ta"),
-            ("આ એક ઘર છે", "gu"),
-            ("এটি একটি বাড়ি", "bn"),
-            ("นี่คือบ้าน", "th"),
-            ("이것은 집입니다", "ko"),
-            ("これは家です", "ja"),
-            ("这是一个房子", "zh"),
-        ] {
+        for (code, text) in SENTENCES {
             assert_eq!(detect(text), Some(code), "{text}");
+        }
+        assert_eq!(SENTENCES.map(|(code, _)| code), LANGUAGES);
+    }
+
+    #[test]
+    fn a_text_without_letters_has_no_language() {
+        for text in ["", "1234", "***", "♪"] {
+            assert_eq!(detect(text), None, "{text}");
         }
     }
 
     #[test]
-    fn too_little_is_no_language() {
-        for text in ["", "1234", "Hm.", "Kyoto Osaka Nara"] {
-            assert_eq!(detect(text), None, "{text}");
+    fn short_texts_and_names_may_be_english() {
+        for text in ["HELLO", "yes! no! maybe?", "NASA AND ESA MET.", "the café is naïve", "1234", "sure!"] {
+            assert!(may_be_english(text), "{text}");
+        }
+        for (code, text) in SENTENCES.iter().filter(|(code, text)| *code != "en" && text.matches(' ').count() > 1) {
+            assert!(!may_be_english(text), "{code} {text}");
         }
     }
 
     #[test]
     fn an_unknown_language_is_an_error() {
         let kwargs = json!({"language": "tlh"});
-        let arguments = Arguments::new(&kwargs);
-        assert!(matches!(response_language("nuqneH", &arguments), Err(Unjudged::Unsupported(_))));
+        assert!(matches!(response_language(&Arguments::new(&kwargs)), Err(Unjudged::Unsupported(_))));
     }
 
     proptest! {
         #[test]
         fn never_panics(text in r"\PC{0,60}") {
             detect(&text);
+            may_be_english(&text);
         }
     }
 }

@@ -77,7 +77,7 @@ impl RewardConfig {
                 }
             }
             Reading::RewardModel => Some(sigmoid(self.reward_model_scale * input.reward_model_score?)),
-            Reading::Format => Some(f32::from(ThinkFormat::judge(&judged.completion).passed())),
+            Reading::Format => Some(f32::from(ThinkFormat::judge(&judged.completion, judged.thinking_open).passed())),
             Reading::Length => Some(measure::length(judged.num_completion_tokens, term.tokens)),
             Reading::Overlong => Some(measure::not_overlong(judged.num_completion_tokens, term.tokens, term.buffer)),
             Reading::Repetition => Some(measure::distinct_share(&judged.completion, term.ngram)),

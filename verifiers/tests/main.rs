@@ -1,0 +1,4 @@
+//! Tests of the verifiers on whole tasks.
+
+mod instructions;
+mod tool_calls;
