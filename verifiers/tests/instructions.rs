@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use datasets::{Task, TaskKind, TaskVerifier};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use verifiers::{INSTRUCTION_IDS, InstructionConfig, InstructionVerifier, Judged, Verifier};
 
@@ -74,5 +75,19 @@ fn the_published_prompts_can_all_be_judged() {
         InstructionVerifier::new(InstructionConfig::default())
             .check(&task(&row["ground_truth"]), &row["ground_truth"])
             .unwrap();
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_follows_strictly_follows_loosely(
+        row in 0..GOLDEN.lines().count(),
+        completion in r#"([*\-<>\[\]"'“”’.!?#_{}|: ]|\n|[a-zA-Z0-9]{1,8}|SECTION 1|P\.S\.|\PC){0,60}"#,
+    ) {
+        let row: Value = serde_json::from_str(GOLDEN.lines().nth(row).unwrap()).unwrap();
+        let ground_truth = json!({"instruction_id_list": row["instruction_id_list"], "kwargs": row["kwargs"]});
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let strict = runtime.block_on(passes(&ground_truth, &completion, false));
+        prop_assert!(!strict || runtime.block_on(passes(&ground_truth, &completion, true)));
     }
 }

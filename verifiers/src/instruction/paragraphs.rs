@@ -34,7 +34,7 @@ pub(super) fn begins_with_word(text: &str, word: &str) -> bool {
     match (rest.next(), rest.next()) {
         (None, _) => true,
         (Some('+' | '#'), _) => false,
-        (Some('-' | '\u{2010}' | '\u{2011}' | '_' | '&' | '@'), Some(next)) => !is_of_word(next),
+        (Some('-' | '_' | '&' | '@'), Some(next)) => !is_of_word(next),
         (Some(next), _) => !is_of_word(next),
     }
 }

@@ -1,6 +1,6 @@
 //! Hindi, Marathi and Nepali, told by function words and endings.
 
-/// Signs of one language: whole words count twice, endings once, letters twice.
+/// Signs of one language: whole words, letters and endings of three signs or more count twice, shorter endings once.
 struct Signs {
     code: &'static str,
     words: &'static str,
@@ -26,8 +26,8 @@ const LANGUAGES: [Signs; 3] = [
     Signs {
         code: "ne",
         words: "छ छन् छु छौं छैन थियो थिए भयो र पनि यो त्यो म हामी तिमी तपाईं तपाईँ मलाई लागि धेरै गर्न गर भने हिजो \
-                भोलि फेरि हुन् हुन्छ गर्छ मेरो हाम्रो उनी उनले यस त्यस एउटा यहाँ शुभ",
-        endings: "को मा लाई बाट हरू हरु दै ियो नुहोस् नुहुन्छ ौं न्छ छन् छ ले एका एको",
+                भोलि फेरि हुन् हुन्छ गर्छ मेरो हाम्रो उनी उनले यस त्यस एउटा यहाँ शुभ उसले आमा नयाँ दुई",
+        endings: "को मा लाई बाट हरू हरु दै ियो यो नुहोस् नुहुन्छ ौं न्छ छन् छ ले एका एको",
         letters: "",
     },
 ];
@@ -50,10 +50,12 @@ fn score(text: &str, language: &Signs) -> usize {
     text.split(is_mark)
         .map(|word| {
             let has_word = language.words.split_whitespace().any(|own| own == word);
-            let has_ending =
-                language.endings.split_whitespace().any(|own| word.len() > own.len() && word.ends_with(own));
+            let ends = |own: &&str| word.len() > own.len() && word.ends_with(own);
+            let ending = language.endings.split_whitespace().filter(ends).map(|own| own.chars().count()).max();
             let has_letter = word.contains(|c| language.letters.contains(c));
-            2 * usize::from(has_word) + usize::from(has_ending) + 2 * usize::from(has_letter)
+            2 * usize::from(has_word)
+                + ending.map_or(0, |length| if length > 2 { 2 } else { 1 })
+                + 2 * usize::from(has_letter)
         })
         .sum()
 }

@@ -9,7 +9,7 @@ use super::super::marks::plain;
 use super::spelling::{count_frequent, foreign_share};
 
 /// Words that are looked at. A language shows in far fewer, and the time grows with them.
-const MAX_WORDS: usize = 64;
+const MAX_WORDS: usize = 32;
 /// Frequent words are counted in texts of up to so many words: longer ones need no help.
 const MAX_SHORT: usize = 16;
 /// How much likelier a language is for each of its frequent words. Four of them are as good as any more.
