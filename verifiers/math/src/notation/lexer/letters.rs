@@ -100,7 +100,9 @@ impl Lexer<'_> {
             self.take_word("all");
             return;
         }
-        if let Some(token) = symbol(run).filter(|token| !is_upright || matches!(token, Token::Constant(_))) {
+        if let Some(token) = symbol(run)
+            .filter(|token| !is_upright || matches!(token, Token::Constant(_)) || run == "in" && self.next_is_set())
+        {
             return self.emit(token);
         }
         if run == "oo" {
@@ -176,7 +178,7 @@ impl Lexer<'_> {
 
     /// True where a set follows, as behind "in" for `∈`.
     fn next_is_set(&self) -> bool {
-        let rest = self.source[self.at..].trim_start_matches([' ', '~']);
+        let rest = self.source[self.at..].trim_start_matches([' ', '~', '}']);
         rest.starts_with(['(', '[', '{', 'Z', 'N', 'R', 'Q']) || rest.starts_with("\\mathbb") || rest.starts_with("\\{")
     }
 
