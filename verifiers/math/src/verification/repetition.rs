@@ -124,12 +124,10 @@ fn is_plain(answer: &Written<'_>, gold: &Written<'_>) -> bool {
     }
     let is_number = |written: &Written<'_>| {
         let Some(expression) = written.expression else { return false };
-        let end = peeled(expression, last_side(expression).unwrap_or(expression.root));
-        !written.squeezed.contains('_') && is_plain_node(expression, end)
+        let end = last_side(expression).unwrap_or(expression.root);
+        expression.units.is_empty() && !written.squeezed.contains('_') && is_plain_node(expression, end)
     };
-    let is_whole = answer
-        .expression
-        .is_some_and(|expression| expression.units.is_empty() && is_plain_node(expression, expression.root));
+    let is_whole = answer.expression.is_some_and(|expression| is_plain_node(expression, expression.root));
     is_whole && is_number(answer) && is_number(gold)
 }
 
