@@ -45,6 +45,9 @@ fn what_is_counted_may_stand_beside_a_number() {
         ("2, 5", r"\text{minimum: } 2, \text{maximum: } 5"),
         ("7", r"7^{\text{th}}"),
         ("11", "11个"),
+        (r"\frac34", r"\frac{3}{4} \text{ of a cup}"),
+        (r"\frac12", r"P(\text{red}) = \frac12"),
+        ("5", "5 m/s"),
     ]);
     assert_different(&[("14", r"15 \text{ pencils}"), ("20", "June 20"), ("2", r"2 \text{ or } 3")]);
 }
@@ -65,6 +68,8 @@ fn a_word_that_denies_or_hedges_or_is_not_known_is_never_dropped() {
         r"\text{square } 7",
         r"7 \text{ apples } 2",
         r"7 \text{ of}",
+        r"\text{half of } 7",
+        r"\frac12 \text{ of a dozen}",
         r"7 \text{ for free}",
         r"7 \text{ for blorp in } \mathbb{Z}",
         r"\text{more } 7",

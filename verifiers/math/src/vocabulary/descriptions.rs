@@ -53,6 +53,7 @@ const FILLERS: &str = "\
 
 /// Sizes, shapes, materials and the like, before what is counted.
 const ADJECTIVES: &str = "\
+    us american canadian australian british
     big small large little tiny huge giant long short tall wide narrow thick thin heavy light full empty whole
     entire complete single regular normal standard special extra additional new old young fresh hot cold warm
     clean dirty wet dry open closed broken good bad great nice happy sad pretty favorite favourite different

@@ -54,7 +54,14 @@ impl Lexer<'_> {
         if is_text && before_word && matches!(letter, "a" | "A") {
             return self.word(letter, Word::Article, self.at - 1);
         }
+        // Metres a second are a unit in plain letters too.
+        let is_speed = letter == "m"
+            && matches!(last, Some(Token::Number(_)))
+            && self.bytes[..self.at - 1].ends_with(b" ")
+            && self.bytes[self.at..].starts_with(b"/s")
+            && !self.bytes.get(self.at + 2).is_some_and(u8::is_ascii_alphanumeric);
         let may_be_unit = match last {
+            _ if is_speed => true,
             _ if self.beside.is_per || self.beside.unit_power.is_some() => true,
             Some(Token::Unit(_)) => self.is_upright(),
             Some(Token::Number(_) | Token::Close(_) | Token::Postfix(_)) => self.is_upright(),

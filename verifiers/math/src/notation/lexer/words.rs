@@ -32,7 +32,7 @@ impl Lexer<'_> {
             Word::Filler => {}
             Word::Article => self.beside.is_per |= self.after_unit(),
             Word::Of if self.beside.is_label => {}
-            Word::Of if self.beside.is_closed => self.beside.awaits_noun = true,
+            Word::Of if after => self.beside.awaits_noun = true,
             Word::Equals => self.emit(Token::Relation(Relation::Equal)),
             Word::Approximately if !after => self.emit(Token::Relation(Relation::Approximate)),
             Word::Plus => self.emit(Token::Plus),
