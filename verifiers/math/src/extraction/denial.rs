@@ -4,7 +4,8 @@
 const REACH: usize = 120;
 
 /// Words that deny what they stand before.
-const DENIERS: [&str; 8] = ["not", "cannot", "never", "neither", "nor", "unlike", "isnt", "cant"];
+const DENIERS: [&str; 10] =
+    ["except", "excluding", "not", "cannot", "never", "neither", "nor", "unlike", "isnt", "cant"];
 
 /// Words that may stand between a denier and the value.
 const LINKS: [&str; 45] = [
@@ -95,7 +96,7 @@ pub(super) fn is_denied_before(before: &str) -> bool {
     let near = &before[start..];
     let clause = near.rfind(is_boundary).map_or(near, |at| near[at..].trim_start_matches(is_boundary));
     // Most clauses deny nothing: look closer only where the letters of a denial stand.
-    if !clause.contains(['n', 'N', 'd', 'D', 'f', 'u', '不', '非']) {
+    if !clause.contains(['n', 'N', 'd', 'D', 'f', 'u', 'x', '不', '非']) {
         return false;
     }
     let clause = clause.trim_end_matches([' ', '$', '*', '_', '"', '“', '(', '[', '\\', '{']);

@@ -21,8 +21,9 @@ pub(super) fn find(text: &str) -> Finding<'_> {
         return Ok(None);
     }
     // Sentences of scripts without spaces have no white space either.
-    let is_word = !answer.contains(char::is_whitespace)
-        && !(answer.contains(|c: char| c as u32 >= 0x2E80) && answer.contains(|c: char| c.is_ascii_digit()));
+    let is_ideograph = |c: char| c as u32 >= 0x2E80;
+    let is_sentence = answer.contains(is_ideograph) && answer.contains(|c: char| c.is_ascii_digit());
+    let is_word = !is_sentence && !answer.contains(char::is_whitespace);
     let is_answer = is_word || is_value(answer);
     Ok(is_answer.then(|| answer.into()))
 }
