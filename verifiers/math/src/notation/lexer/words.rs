@@ -31,8 +31,8 @@ impl Lexer<'_> {
             Word::Label if !after => self.beside.is_label = true,
             Word::Filler => {}
             Word::Article => self.beside.is_per |= self.after_unit(),
-            Word::Of if self.beside.is_label => {}
-            Word::Of if after => self.beside.awaits_noun = true,
+            Word::Of | Word::Kind if self.beside.is_label => {}
+            Word::Of | Word::Kind if after => self.beside.awaits_noun = true,
             Word::Equals => self.emit(Token::Relation(Relation::Equal)),
             Word::Approximately if !after => self.emit(Token::Relation(Relation::Approximate)),
             Word::Plus => self.emit(Token::Plus),
