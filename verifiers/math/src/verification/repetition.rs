@@ -35,7 +35,7 @@ impl<'a> Written<'a> {
 
     /// True where the answer is written as `gold` is.
     fn is_written_as(&self, gold: &Self) -> bool {
-        if self.squeezed == gold.squeezed {
+        if unbracketed(&self.squeezed) == unbracketed(&gold.squeezed) {
             return true;
         }
         let (Some(mine), Some(other)) = (self.expression, gold.expression) else { return false };
@@ -161,6 +161,12 @@ fn peeled(expression: &Expression, mut id: Id) -> Id {
         id = inner;
     }
     id
+}
+
+/// The text without the brackets around all of it.
+fn unbracketed(squeezed: &str) -> &str {
+    let inner = squeezed.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    inner.filter(|inner| !inner.contains(['(', ')', ','])).unwrap_or(squeezed)
 }
 
 /// A text without spaces, fonts and braces, with one sign of multiplication.
