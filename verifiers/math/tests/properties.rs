@@ -283,7 +283,9 @@ proptest! {
         let mutated = format!("{head}{}{tail}", piece.repeat(repeat));
         let first = verify(&gold, &mutated, &MathConfig::default());
         prop_assert_eq!(&first, &verify(&gold, &mutated, &MathConfig::default()));
-        judge(&gold, &mutated);
+        // Nothing that a completion says makes a readable gold unreadable: that would be masked, not paid for.
+        prop_assert_ne!(first.kind, MathVerdictKind::GoldUnparsed, "{} {}", gold, mutated);
+        prop_assert_ne!(judge(&gold, &mutated), MathVerdictKind::GoldUnparsed, "{} {}", gold, mutated);
         judge(&mutated, &gold);
     }
 }

@@ -81,7 +81,10 @@ impl Comparison<'_> {
     pub(super) fn once<'e>(&mut self, items: &[Value<'e>], is_set: bool) -> Vec<Value<'e>> {
         let mut once: Vec<Value<'e>> = Vec::with_capacity(items.len());
         for item in items {
-            if !is_set || !once.iter().any(|known| matches!(self.values(known, item), Outcome::Equal(_))) {
+            if !is_set
+                || self.is_spent()
+                || !once.iter().any(|known| matches!(self.values(known, item), Outcome::Equal(_)))
+            {
                 once.push(item.clone());
             }
         }

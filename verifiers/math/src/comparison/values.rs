@@ -24,12 +24,17 @@ impl<'p> Comparison<'p> {
         Self { policy, num_pairs: 0 }
     }
 
+    /// True once no more pairs are compared.
+    pub(super) fn is_spent(&self) -> bool {
+        self.num_pairs > MAX_PAIRS
+    }
+
     /// Compares two values of any kind.
     pub(super) fn values<'e>(&mut self, gold: &Value<'e>, completion: &Value<'e>) -> Outcome {
         use Value::*;
         let different = Outcome::NotEqual(Stage::Structure);
         self.num_pairs += 1;
-        if self.num_pairs > MAX_PAIRS {
+        if self.is_spent() {
             return Outcome::TooLarge;
         }
         match (gold, completion) {

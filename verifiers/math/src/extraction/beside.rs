@@ -5,9 +5,10 @@ use super::plain_token::letters;
 use crate::vocabulary::{self, Word};
 
 /// Words behind a value with which the sentence turns to something else.
-const TURNS: [&str; 26] = [
+const TURNS: [&str; 29] = [
     "in", "on", "by", "from", "after", "before", "as", "until", "during", "because", "since", "while", "who", "were",
-    "was", "will", "would", "here", "now", "again", "too", "also", "per", "i", "you", "she",
+    "was", "will", "would", "here", "now", "again", "too", "also", "per", "i", "you", "she", "once", "indeed",
+    "though",
 ];
 
 /// Meaning of what follows a number and its own words.
@@ -41,6 +42,20 @@ pub(super) fn quantity(after: &str) -> usize {
         }
     }
     end
+}
+
+/// The number of bytes of the words of scale that a text begins with: `million`, `hundred thousand`, `squared`.
+pub(super) fn scale(text: &str) -> usize {
+    let mut end = 0;
+    loop {
+        let rest = &text[end..];
+        let start = rest.len() - rest.trim_start_matches(' ').len();
+        let len = letters(&rest[start..]);
+        match vocabulary::find(&rest[start..start + len]) {
+            Some(Word::Scale(_) | Word::Power(_)) => end += start + len,
+            _ => return end,
+        }
+    }
 }
 
 /// Meaning of the words behind a value and its quantity.

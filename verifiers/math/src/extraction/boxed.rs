@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::finding::Finding;
-use super::plain_text::percent_after;
-use super::{connective, denial};
+use super::{connective, denial, plain_text};
 
 /// Most times that the search begins again in the paragraph behind a box that is never closed.
 const MOST_RESTARTS: usize = 8;
@@ -157,8 +156,7 @@ fn last_list<'a>(text: &'a str, boxes: &[Boxed]) -> Option<Cow<'a, str>> {
         }
     }
     let joined: Cow<'_, str> = if let [only] = members[..] { only.into() } else { members.join(", ").into() };
-    let percent = percent_after(&text[boxes[last].whole.end..]) && !joined.contains('%');
-    Some(if percent { format!("{joined}\\%").into() } else { joined })
+    Some(plain_text::with_scale(joined, &text[boxes[last].whole.end..]))
 }
 
 /// The content of the innermost box, where one box fills another.

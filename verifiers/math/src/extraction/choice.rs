@@ -15,7 +15,8 @@ const LONGEST_LINE: usize = 400;
 static NAMED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
         r"(?:^|[^\w])(?i:say|choose|chose|pick|picked|select|selected|go with|going with|answer|option|choice|is|be|",
-        r"it's|it’s|was|guess|answered)(?i:\s+with)?(?i:\s+(?:option|choice|answer|letter))?\s*:?\s*",
+        r"it's|it’s|was|guess|answered|therefore|thus|hence|so)(?i:\s+with)?",
+        r"(?i:\s+(?:option|choice|answer|letter))?\s*[:,]?\s*",
         r#"[\s("“*$\[]*(?:\\text(?:bf)?\{)?[("“*$\[]*([A-J])[)"”*$\]}]*$"#,
     ))
     .expect("the pattern is constant")
@@ -45,12 +46,17 @@ pub(super) fn find_closing(text: &str) -> Finding<'_> {
         return Ok(None);
     }
     let bare = sentence::bare(line.trim_start_matches(['#', '>', ' ']));
+    // Of the last sentence, what stands before "not D" and "because".
+    let last = sentence::sentence(&bare[bare.rfind(". ").map_or(0, |at| at + 2)..]);
     // A list of the choices names none.
     let is_listed = lines.next().is_some_and(|before| begins_with_choice(before.trim_start_matches([' ', '*', '-'])));
     if !is_listed && (is_letter(bare) || begins_with_choice(bare) && is_short(bare)) {
         return Ok(Some(bare.into()));
     }
-    Ok(named(bare).map(Into::into))
+    if is_letter(last) && last.len() < bare.len() && bare.starts_with(last) {
+        return Ok(Some(last.into()));
+    }
+    Ok(named(last).map(Into::into))
 }
 
 /// The letter that the last sentence of a text names as a choice.
@@ -113,6 +119,9 @@ mod tests {
             ("Option E", "E"),
             ("With 2 left, C is the correct answer.", "C"),
             ("It has to be D!", "D"),
+            ("B, not C", "B"),
+            ("I would say B rather than C.", "B"),
+            ("Therefore, C", "C"),
         ] {
             assert_eq!(find_closing(text), Ok(Some(choice.into())), "{text}");
         }

@@ -4,27 +4,40 @@
 const REACH: usize = 120;
 
 /// Words that deny what they stand before.
-const DENIERS: [&str; 8] = ["not", "cannot", "never", "neither", "nor", "unlike", "isnt", "cant"];
+const DENIERS: [&str; 10] =
+    ["except", "excluding", "not", "cannot", "never", "neither", "nor", "unlike", "isnt", "cant"];
 
 /// Words that may stand between a denier and the value.
-const LINKS: [&str; 44] = [
-    "be", "been", "equal", "to", "the", "a", "an", "of", "it", "answer", "value", "number", "result", "total", "sum",
-    "really", "actually", "exactly", "quite", "simply", "possibly", "cost", "weigh", "take", "need", "leave", "give",
-    "get", "make", "have", "mean", "say", "come", "out", "option", "choice", "final", "correct", "right", "as",
+const LINKS: [&str; 45] = [
+    "be", "been", "going", "equal", "to", "the", "a", "an", "of", "it", "answer", "value", "number", "result", "total",
+    "sum", "really", "actually", "exactly", "quite", "simply", "possibly", "cost", "weigh", "take", "need", "leave",
+    "give", "get", "make", "have", "mean", "say", "come", "out", "option", "choice", "final", "correct", "right", "as",
     "large", "at", "all", "=",
 ];
 
 /// Phrases of two words that deny the value behind them.
-const PHRASES: [[&str; 2]; 5] =
-    [["rather", "than"], ["instead", "of"], ["other", "than"], ["opposed", "to"], ["different", "from"]];
+const PHRASES: [[&str; 2]; 10] = [
+    ["rather", "than"],
+    ["instead", "of"],
+    ["other", "than"],
+    ["opposed", "to"],
+    ["different", "from"],
+    ["anything", "but"],
+    ["far", "from"],
+    ["rule", "out"],
+    ["ruled", "out"],
+    ["no", "longer"],
+];
 
 /// Phrases that deny all that follows in their clause.
-const DOUBTS: [&str; 9] = [
+const DOUBTS: [&str; 11] = [
     "n't think",
     "not think",
     "n't believe",
     "not believe",
-    "doubt",
+    "i doubt",
+    "we doubt",
+    "doubtful",
     "unlikely that",
     "not true that",
     "wrong to say",
@@ -83,7 +96,7 @@ pub(super) fn is_denied_before(before: &str) -> bool {
     let near = &before[start..];
     let clause = near.rfind(is_boundary).map_or(near, |at| near[at..].trim_start_matches(is_boundary));
     // Most clauses deny nothing: look closer only where the letters of a denial stand.
-    if !clause.contains(['n', 'N', 'd', 'D', '不', '非']) {
+    if !clause.contains(['n', 'N', 'd', 'D', 'f', 'u', 'x', '不', '非']) {
         return false;
     }
     let clause = clause.trim_end_matches([' ', '$', '*', '_', '"', '“', '(', '[', '\\', '{']);
@@ -91,20 +104,21 @@ pub(super) fn is_denied_before(before: &str) -> bool {
         return true;
     }
     let lower = clause.to_lowercase().replace('’', "'");
-    let lower = ["but ", "hence ", "therefore ", "instead it "]
-        .iter()
-        .filter_map(|turn| lower.rfind(turn).map(|at| at + turn.len()))
-        .max()
-        .map_or(lower.as_str(), |at| &lower[at..]);
-    if DOUBTS.iter().any(|doubt| lower.contains(doubt)) {
-        return true;
-    }
-    let words: Vec<&str> = lower.split_whitespace().map(bare).filter(|word| !word.is_empty()).collect();
-    if let [.., first, second] = words[..]
+    let mut last = lower.rsplit(char::is_whitespace).map(bare).filter(|word| !word.is_empty());
+    if let (Some(second), Some(first)) = (last.next(), last.next())
         && PHRASES.contains(&[first, second])
     {
         return true;
     }
+    let turned = ["but ", "hence ", "therefore ", "instead it "]
+        .iter()
+        .filter_map(|turn| lower.rfind(turn).map(|at| at + turn.len()))
+        .max()
+        .map_or(lower.as_str(), |at| &lower[at..]);
+    if DOUBTS.iter().any(|doubt| turned.contains(doubt)) {
+        return true;
+    }
+    let words: Vec<&str> = turned.split_whitespace().map(bare).filter(|word| !word.is_empty()).collect();
     words
         .iter()
         .rev()
@@ -176,6 +190,9 @@ mod tests {
             "I doubt it is ",
             "答案不是",
             "It could not possibly be ",
+            "It is not going to be ",
+            "It is anything but ",
+            "It is far from ",
         ] {
             assert!(is_denied_before(before), "{before}");
         }
@@ -194,6 +211,8 @@ mod tests {
             "There are no more than ",
             "He had nothing but ",
             "Knowing this we get ",
+            "I have no doubt that it is ",
+            "It is undoubtedly ",
             "one and ",
         ] {
             assert!(!is_denied_before(before), "{before}");

@@ -6,11 +6,18 @@ use std::borrow::Cow;
 use super::plain_token::{PlainToken, token};
 use super::{boxed, choice, formula, number, statement};
 
-/// Fewest words from which a gold with a number or formula in it is a sentence.
-const SENTENCE_WORDS: usize = 4;
-
 /// Fewest words from which any gold is a sentence.
-const MOST_ANSWER_WORDS: usize = 8;
+const SENTENCE_WORDS: usize = 8;
+
+/// Verbs of the sentences in which answers are stated.
+const VERBS: [&str; 40] = [
+    "is", "are", "was", "were", "equals", "get", "gets", "got", "give", "gives", "gave", "have", "has", "had", "find",
+    "finds", "found", "obtain", "obtains", "make", "makes", "come", "comes", "become", "becomes", "meet", "meets",
+    "need", "needs", "take", "takes", "cost", "costs", "yields", "follows", "conclude", "sold", "earns", "must", "be",
+];
+
+/// Words that make a number a bound, which is no answer by itself.
+const BOUNDS: [&str; 10] = ["more", "less", "least", "most", "fewer", "over", "under", "above", "below", "between"];
 
 /// The answer that a gold text states. Without boxes or `####` a text of a few words is one whole answer, delimiters and
 /// all; a box that is never closed ends with the text.
@@ -36,20 +43,25 @@ fn stated(gold: &str) -> Option<Cow<'_, str>> {
     if let Some(answer) = statement::find_explicit(gold).ok()? {
         return Some(answer);
     }
+    if words(gold).any(|word| BOUNDS.contains(&word)) {
+        return None;
+    }
     let formulas = formula::scan(gold);
     match formulas.found.as_slice() {
         [only] if !gold[..only.whole.start].contains(is_digit) && !gold[only.whole.end..].contains(is_digit) => {
             Some(gold[only.content.clone()].trim().into())
         }
         [] if formulas.is_empty() => {
-            let value = number::last_value(gold, &mut Vec::new());
-            match value {
-                Some(value) => {
-                    (gold.matches(is_digit).count() == value.matches(is_digit).count()).then(|| value.into())
-                }
-                None if !gold.contains(is_digit) => choice::named(gold).map(Into::into),
-                None => None,
-            }
+            let Some(value) = number::last_value(gold, &mut Vec::new()) else {
+                return if gold.contains(is_digit) { None } else { choice::named(gold).map(Into::into) };
+            };
+            let is_only = gold.matches(is_digit).count() == value.matches(is_digit).count();
+            // The end of an equation, and of the sentence.
+            let is_worked_out = gold
+                .trim_end_matches('.')
+                .strip_suffix(value)
+                .is_some_and(|before| before.trim_end().ends_with('=') && !gold.contains('\n'));
+            (is_only || is_worked_out).then(|| value.into())
         }
         _ => None,
     }
@@ -65,25 +77,26 @@ fn is_prose(gold: &str) -> bool {
     if gold.contains('\n') && !is_formula && gold.lines().filter(|line| !line.trim().is_empty()).count() > 1 {
         return true;
     }
-    let words = num_words(gold);
-    let says_more = gold.contains(is_digit) || gold.contains('$') || gold.ends_with('.');
-    words >= MOST_ANSWER_WORDS
-        || words >= SENTENCE_WORDS && says_more
-        || words > 0 && (gold.contains("nswer") || gold.contains("答案"))
+    let has_verb = words(gold).any(|word| VERBS.contains(&word));
+    let states = gold.contains(is_digit) || gold.contains('$') || choice::named(gold).is_some();
+    let is_marked = ["nswer", "Ans:", "答案"].iter().any(|marker| gold.contains(marker));
+    has_verb && states || is_marked && !gold.starts_with('\\') || words(gold).count() >= SENTENCE_WORDS
 }
 
-/// Words outside of formulas and commands.
-fn num_words(gold: &str) -> usize {
-    let mut words = 0;
+/// Words outside of formulas and commands. Names such as `AB`, and scripts without spaces, are none.
+fn words(gold: &str) -> impl Iterator<Item = &str> {
     let mut at = 0;
-    while at < gold.len() {
-        let (kind, end) = token(gold, at);
-        // Names such as `AB`, and words of scripts without spaces, do not tell a sentence.
-        let word = &gold[at..end];
-        words += usize::from(kind == PlainToken::Word && word.contains(|c: char| c.is_ascii_lowercase()));
-        at = end;
-    }
-    words
+    std::iter::from_fn(move || {
+        while at < gold.len() {
+            let (kind, end) = token(gold, at);
+            let word = &gold[at..end];
+            at = end;
+            if kind == PlainToken::Word && word.contains(|c: char| c.is_ascii_lowercase()) {
+                return Some(word);
+            }
+        }
+        None
+    })
 }
 
 fn is_digit(c: char) -> bool {
@@ -106,6 +119,8 @@ mod tests {
             ("no real solutions", "no real solutions"),
             ("June 20", "June 20"),
             ("5 hours and 3 minutes", "5 hours and 3 minutes"),
+            ("all real numbers except 3", "all real numbers except 3"),
+            ("x is even", "x is even"),
             (r"x = 2 \text{ or } x = -3", r"x = 2 \text{ or } x = -3"),
             ("\\begin{pmatrix} 1 \\\\\n 2 \\end{pmatrix}", "\\begin{pmatrix} 1 \\\\\n 2 \\end{pmatrix}"),
         ] {
@@ -119,6 +134,11 @@ mod tests {
             ("Both meet after 240 km.\nSo the answer is: 240.", "240"),
             ("4*60 = 240.\nAnswer: 240", "240"),
             ("The answer is 7", "7"),
+            ("It is 240.", "240"),
+            ("So x equals 240", "240"),
+            ("Ans: 240", "240"),
+            ("We get 3 * 80 = 240", "240"),
+            ("It is option B.", "B"),
             ("Altogether there are 12 of them left.", "12"),
             ("We find that the area is $\\frac{1}{2}$.", "\\frac{1}{2}"),
             ("After all of that the answer is C", "C"),
@@ -133,6 +153,7 @@ mod tests {
             "First add 150, then add 90, to get 240",
             "There are 3 cats and 4 dogs in it",
             "x grows\ny falls",
+            "There are at least 7 of them",
             "Because the function is odd its integral over it vanishes",
         ] {
             assert!(extract_gold(gold).is_err(), "{gold}");

@@ -6,8 +6,7 @@ use std::borrow::Cow;
 use super::connective;
 use super::finding::Finding;
 use super::formula::{CUT, Formula, scan};
-use super::plain_text::percent_after;
-use super::{denial, number};
+use super::{denial, number, plain_text};
 
 /// The last formula that is not empty, or the list that it forms with formulas of its kind before it.
 pub(super) fn find(text: &str) -> Finding<'_> {
@@ -64,12 +63,8 @@ pub(super) fn leading(text: &str) -> Result<Option<(Cow<'_, str>, usize)>, &'sta
 fn list<'a>(text: &'a str, formulas: &[Formula]) -> Cow<'a, str> {
     let members: Vec<&str> = formulas.iter().map(|formula| last_row(text[formula.content.clone()].trim())).collect();
     let end = formulas.last().map_or(0, |formula| formula.whole.end);
-    let percent = percent_after(&text[end..]) && !members.iter().any(|member| member.contains('%'));
-    match (members.as_slice(), percent) {
-        ([only], false) => (*only).into(),
-        (members, false) => members.join(", ").into(),
-        (members, true) => format!("{}\\%", members.join(", ")).into(),
-    }
+    let joined = if let [only] = members[..] { only.into() } else { members.join(", ").into() };
+    plain_text::with_scale(joined, &text[end..])
 }
 
 /// The last row of a derivation, without the signs that align it. A matrix is no derivation.

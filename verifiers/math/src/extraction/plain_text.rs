@@ -1,6 +1,7 @@
 //! Plain mathematics in prose: the words, numbers and signs of a line that form a formula without delimiters. This file
 //! must not know what the formula means.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::plain_token::{PlainToken, letters, token};
@@ -168,17 +169,32 @@ fn trim(line: &str, range: Range<usize>) -> Option<Range<usize>> {
     Some(start..end + beside::quantity(after))
 }
 
-/// True where a percent sign or word follows, maths delimiters aside.
-pub(super) fn percent_after(after: &str) -> bool {
+/// A formula or a box with the percent sign, or the words of scale, that stand behind it: `28\%`, `2.5 \text{ million}`.
+pub(super) fn with_scale<'a>(value: Cow<'a, str>, after: &str) -> Cow<'a, str> {
+    let rest = behind_delimiters(after);
+    if is_percent(rest) {
+        return if value.contains('%') { value } else { format!("{value}\\%").into() };
+    }
+    match &rest[..beside::scale(rest)] {
+        "" => value,
+        words => format!("{value} \\text{{ {words}}}").into(),
+    }
+}
+
+/// The text behind the delimiters of a formula and the spaces around them.
+fn behind_delimiters(after: &str) -> &str {
     let mut rest = after;
     loop {
         let next = rest.trim_start_matches([' ', '$', '*']);
         let next = next.strip_prefix("\\)").or(next.strip_prefix("\\]")).or(next.strip_prefix("\\ ")).unwrap_or(next);
         if next.len() == rest.len() {
-            break;
+            return rest;
         }
         rest = next;
     }
+}
+
+fn is_percent(rest: &str) -> bool {
     if rest.starts_with("\\%") || rest.starts_with(['%', '％']) {
         return true;
     }
@@ -235,8 +251,21 @@ mod tests {
     }
 
     #[test]
-    fn a_percent_behind_a_delimiter_counts() {
-        assert!(percent_after("$ %") && percent_after("\\%") && percent_after(" percent.") && percent_after("\\)%"));
-        assert!(!percent_after(" percentile") && !percent_after("") && !percent_after(" of 5%"));
+    fn a_scale_behind_a_delimiter_counts() {
+        for (after, scaled) in [
+            ("$ %", "5\\%"),
+            ("\\%", "5\\%"),
+            (" percent.", "5\\%"),
+            ("\\)%", "5\\%"),
+            ("$ million dollars", "5 \\text{ million}"),
+            (" squared", "5 \\text{ squared}"),
+            (" percentile", "5"),
+            ("", "5"),
+            (" of 5%", "5"),
+            (". Million", "5"),
+            (" km", "5"),
+        ] {
+            assert_eq!(with_scale("5".into(), after), scaled, "{after}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! This file must not know how the sentence was found.
 
 use super::beside::{self, Next};
-use super::plain_token::{PlainToken, token};
+use super::plain_token::{self, PlainToken, token};
 
 /// Words with which the explanation of an answer begins, or what the answer is not.
 const EXPLANATIONS: [&str; 7] =
@@ -65,6 +65,11 @@ pub(super) fn sentence(text: &str) -> &str {
     bare(&text[..end])
 }
 
+/// True for a text that begins by saying why a value is the answer, or what is not.
+pub(super) fn is_explanation(rest: &str) -> bool {
+    EXPLANATIONS.iter().any(|words| rest.trim_start().starts_with(words))
+}
+
 fn is_clause(after: &str) -> bool {
     let word = &after[..after.find(|c: char| !c.is_alphabetic() && c != '.').unwrap_or(after.len())];
     CLAUSES.contains(&word.trim_end_matches('.'))
@@ -73,7 +78,7 @@ fn is_clause(after: &str) -> bool {
 /// The text without the quotes, emphasis and stops that stand around a value in prose.
 pub(super) fn bare(text: &str) -> &str {
     let text = text.trim().trim_end_matches(['.', '。', ' ']);
-    let text = text.trim_matches(['*', '"', '“', '”', '`', '「', '」', ' ']);
+    let text = text.trim_matches(['*', '_', '"', '“', '”', '`', '「', '」', ' ']);
     text.trim_end_matches(['.', '。', ',', ':', '，', '：', ' '])
 }
 
@@ -112,6 +117,8 @@ pub(super) fn leading_value(sentence: &str) -> &str {
                 end = next;
             }
             PlainToken::Separator | PlainToken::Space => {}
+            // A dash, behind which the sentence goes on.
+            PlainToken::Operator if is_dash(word, &sentence[next..]) => break,
             PlainToken::Number | PlainToken::Symbol | PlainToken::Operator => end = next,
         }
         at = next;
@@ -129,7 +136,7 @@ pub(super) fn leading_value(sentence: &str) -> &str {
     if value.is_empty() {
         return sentence;
     }
-    if depth > 0 || rest.trim_start().starts_with([',', ';', '，']) {
+    if depth > 0 || rest.trim_start().starts_with([',', ';', '，', '-', '–', '−']) {
         return value;
     }
     let with_unit = end + beside::quantity(rest);
@@ -143,6 +150,10 @@ pub(super) fn leading_value(sentence: &str) -> &str {
         }
         _ => sentence[..with_unit].trim(),
     }
+}
+
+fn is_dash(sign: &str, after: &str) -> bool {
+    matches!(sign, "-" | "–" | "−") && after.starts_with(' ') && plain_token::letters(after.trim_start()) > 1
 }
 
 #[cfg(test)]
@@ -177,6 +188,7 @@ mod tests {
             ("5 squared", "5 squared"),
             ("2.5 million in all", "2.5 million"),
             ("31 in all", "31"),
+            ("31 - done", "31"),
             ("5 or more", "5 or more"),
             ("5 blorps of them", "5 blorps"),
             ("42", "42"),

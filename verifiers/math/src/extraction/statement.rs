@@ -11,7 +11,7 @@ use super::{choice, denial, formula, last_formula, plain_text, sentence};
 
 /// Words with which a statement may begin; the text behind them decides whether it is one.
 static MARKER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"[Aa]nswers?|[Cc]orrect (?:option|choice)|ANSWERS?|答案|故选|应选|因此选|所以选|故選|應選|####")
+    Regex::new(r"[Aa]nswers?|Ans|(?:[Cc]orrect|[Rr]ight|[Bb]est) (?:option|choice)|ANSWERS?|答案|故选|应选|因此选|所以选|故選|應選|####")
         .expect("the pattern is constant")
 });
 
@@ -225,6 +225,9 @@ fn read_value(text: &str) -> Result<Option<Cow<'_, str>>, &'static str> {
     if let Some((answer, end)) = last_formula::leading(text)? {
         let rest = sentence::sentence(&text[end..]);
         // The sentence goes on with more of the answer: a part of it would be wrong, so all of it is taken.
+        if sentence::is_explanation(&text[end..]) {
+            return Ok((!answer.trim().is_empty()).then_some(answer));
+        }
         if rest.contains(|c: char| c.is_ascii_digit() || c == '$') || rest.contains("\\(") {
             return Ok(Some(sentence::bare(&text[..end + text[end..].find(rest).unwrap_or(0) + rest.len()]).into()));
         }

@@ -21,8 +21,9 @@ pub(super) fn find(text: &str) -> Finding<'_> {
         return Ok(None);
     }
     // Sentences of scripts without spaces have no white space either.
-    let is_word = !answer.contains(char::is_whitespace)
-        && !(answer.contains(|c: char| c as u32 >= 0x2E80) && answer.contains(|c: char| c.is_ascii_digit()));
+    let is_ideograph = |c: char| c as u32 >= 0x2E80;
+    let is_sentence = answer.contains(is_ideograph) && answer.contains(|c: char| c.is_ascii_digit());
+    let is_word = !is_sentence && !answer.contains(char::is_whitespace);
     let is_answer = is_word || is_value(answer);
     Ok(is_answer.then(|| answer.into()))
 }
@@ -40,6 +41,8 @@ fn is_value(text: &str) -> bool {
             PlainToken::Word if matches!(&text[at..end], "and" | "or" | "和" | "或") => {}
             // Scripts without spaces have no words to count: their letters are a sentence, or a unit behind a number.
             PlainToken::Word if !has_number && text[at..end].chars().all(|c| c as u32 >= 0x2E80) => return false,
+            // A verb makes a sentence.
+            PlainToken::Word if matches!(&text[at..end], "is" | "are" | "was" | "were") => return false,
             PlainToken::Word => words += 1,
             PlainToken::Number => {
                 // A word stands before the number: this is a sentence.
@@ -96,6 +99,7 @@ mod tests {
             "综上，选择 B",
             "答案不是29",
             "17, not 18",
+            "17 it is",
         ] {
             assert_eq!(find(text), Ok(None), "{text}");
         }

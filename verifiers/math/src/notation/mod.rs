@@ -7,3 +7,6 @@ mod parser;
 mod token;
 
 pub(crate) use self::parser::parse;
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ impl Notation {
         }
         let mut places = 0;
         let mut is_decimal = false;
-        if let Some(len) = decimal_sign(&text[at..], digits.is_empty()) {
+        if let Some(len) = self.decimal_sign(&text[at..], digits.is_empty()) {
             is_decimal = true;
             at += len;
             let start = at;
@@ -85,6 +85,28 @@ impl Notation {
             false => Literal::from_digits(&digits, places, exponent),
         };
         Ok(Read { len: at, value: Some(literal) })
+    }
+
+    /// The bytes of the decimal sign that a text begins with, where decimals follow: a point, a comma in braces, or a
+    /// comma before a period in brackets.
+    fn decimal_sign(&self, text: &[u8], is_first: bool) -> Option<usize> {
+        let begins_period = |text: &[u8]| {
+            let digits = text.strip_prefix(b"(").map_or(0, run);
+            digits > 0 && text.get(digits + 1) == Some(&b')')
+        };
+        if text.starts_with(b".") && text.get(1).is_some_and(u8::is_ascii_digit) {
+            return Some(1);
+        }
+        if is_first {
+            return None;
+        }
+        match text {
+            [b'{', b',', b'}', rest @ ..] if rest.first().is_some_and(u8::is_ascii_digit) || begins_period(rest) => {
+                Some(3)
+            }
+            [b',', rest @ ..] if self.has_groups && begins_period(rest) => Some(1),
+            _ => None,
+        }
     }
 
     /// Digits before the point, and the bytes they take with separators of thousands. A group of thousands begins with
@@ -179,15 +201,6 @@ fn separator(text: &[u8], kind: Grouping) -> Option<usize> {
         }
     }
     (at > 0).then_some(at)
-}
-
-/// The bytes of the decimal sign that a text begins with, where decimals follow: a point, or a comma in braces.
-fn decimal_sign(text: &[u8], is_first: bool) -> Option<usize> {
-    if text.starts_with(b".") && text.get(1).is_some_and(u8::is_ascii_digit) {
-        return Some(1);
-    }
-    let is_comma = !is_first && text.starts_with(b"{,}") && text.get(3).is_some_and(u8::is_ascii_digit);
-    is_comma.then_some(3)
 }
 
 /// The bytes of an ellipsis that a text begins with.

@@ -19,7 +19,7 @@ static BEFORE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static WORD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(?i:option|choice|answer|letter)\s*[:.]?\s*\(?([A-J])\)?(?:[,:.)]?\s+(.*))?$")
+    Regex::new(r"^(?i:option|choice|answer|letter)\s*[:.]?\s*\(?([A-Ja-j])\)?(?:[,:.)]?\s+(.*))?$")
         .expect("the pattern is constant")
 });
 
@@ -37,7 +37,7 @@ struct Choice<'a> {
 impl<'a> Choice<'a> {
     fn read(answer: &'a str) -> Option<Self> {
         let answer = answer.trim().trim_end_matches(['.', ' ']);
-        let letter = |text: &str| text.chars().next();
+        let letter = |text: &str| text.chars().next().map(|letter| letter.to_ascii_uppercase());
         if let Some(found) = BEFORE.captures(answer) {
             let name = (1..=3).find_map(|group| found.get(group))?;
             let text = found.get(4).map_or("", |text| text.as_str()).trim();
@@ -95,9 +95,10 @@ pub(super) fn judge(answers: Sides<&str>, compare: impl Fn(Sides<&str>) -> Judge
 /// True where the sign of a choice stands in the answer: few answers come further.
 fn may_be_choice(answer: &str) -> bool {
     answer.len() <= LONGEST
-        && answer.as_bytes().windows(2).any(|pair| {
-            matches!(pair, [b'A'..=b'J', b')' | b']' | b'.' | b':' | b'}'] | [b' ' | b'(' | b'{', b'A'..=b'J'])
-        })
+        && (answer.contains("ption")
+            || answer.as_bytes().windows(2).any(|pair| {
+                matches!(pair, [b'A'..=b'J', b')' | b']' | b'.' | b':' | b'}'] | [b' ' | b'(' | b'{', b'A'..=b'J'])
+            }))
 }
 
 /// The answer without the commands around words, and without emphasis.

@@ -51,20 +51,27 @@ impl Form {
     }
 }
 
+/// A number that an answer is made of.
+struct Part {
+    form: Form,
+    is_decimal: bool,
+    /// True where a power of a number stands in it.
+    has_power: bool,
+}
+
 /// True where an operation is left to do in the answer, and the gold is a plain value. Both are parsed answers.
 pub(super) fn is_unevaluated(gold: &Expression, completion: &Expression) -> bool {
     let expected = parts(gold);
-    if expected.iter().any(|(form, _)| matches!(form, Form::Undone | Form::Open)) {
+    if expected.iter().any(|part| matches!(part.form, Form::Undone | Form::Open)) {
         return false;
     }
     // A decimal may stand for what it rounds: then a surd is no operation left to do.
-    let is_plain = |(form, is_decimal): &(Form, bool)| matches!(form, Form::Number | Form::Fraction) && !is_decimal;
-    let is_plain = expected.iter().all(is_plain);
-    let has_power = expected.iter().any(|(form, _)| *form == Form::Power);
-    parts(completion).iter().any(|(form, _)| match form {
+    let is_plain = expected.iter().all(|part| matches!(part.form, Form::Number | Form::Fraction) && !part.is_decimal);
+    let has_power = expected.iter().any(|part| part.has_power);
+    parts(completion).iter().any(|part| match part.form {
         // The names in it cancel.
         Form::Undone | Form::Open => true,
-        Form::Power => !has_power,
+        _ if part.has_power && !has_power => true,
         Form::Term { .. } | Form::Sum { .. } => is_plain,
         _ => false,
     })
@@ -75,8 +82,8 @@ pub(super) fn is_value(expression: &Expression, id: Id) -> bool {
     !matches!(forms(expression)[id as usize], Form::Undone | Form::Open)
 }
 
-/// The numbers that an answer is made of: their forms, and whether each is a decimal. Of an equation the last side.
-fn parts(expression: &Expression) -> Vec<(Form, bool)> {
+/// The numbers that an answer is made of; of an equation the last side.
+fn parts(expression: &Expression) -> Vec<Part> {
     let forms = forms(expression);
     let mut found = Vec::new();
     let mut waiting = vec![expression.root];
@@ -104,7 +111,11 @@ fn parts(expression: &Expression) -> Vec<(Form, bool)> {
             }
             Node::SetBuilder(_, condition) => waiting.push(condition),
             Node::Binary(Binary::Union | Binary::Intersection | Binary::Difference, a, b) => waiting.extend([a, b]),
-            _ => found.push((forms[id as usize], is_decimal(expression, id))),
+            _ => {
+                let nodes = expression.first[id as usize] as usize..=id as usize;
+                let has_power = forms[nodes].contains(&Form::Power);
+                found.push(Part { form: forms[id as usize], is_decimal: is_decimal(expression, id), has_power });
+            }
         }
     }
     found
@@ -135,6 +146,7 @@ fn forms(expression: &Expression) -> Vec<Form> {
             Node::Constant(_) => Form::Term { above: 0, below: 0 },
             Node::Negate(a) | Node::Sign(_, a) => of(a),
             Node::Call(function, a) => call(function, of(a)),
+            Node::Binary(Binary::Add, a, b) if is_minutes(expression, a, b) => Form::Number,
             Node::Binary(operator, a, b) => {
                 let is_ten = matches!(expression.node(a), Node::Number(at)
                     if expression.literals[at as usize].digits == Some(10));
@@ -145,6 +157,18 @@ fn forms(expression: &Expression) -> Vec<Form> {
         forms.push(form);
     }
     forms
+}
+
+/// True for degrees with minutes of arc, `60°42'`, whose minutes are no written number of degrees.
+fn is_minutes(expression: &Expression, a: Id, b: Id) -> bool {
+    let degrees = |id: Id| match expression.node(id) {
+        Node::Call(Function::Degree, inner) => match expression.node(inner) {
+            Node::Number(at) => Some(expression.literals[at as usize]),
+            _ => None,
+        },
+        _ => None,
+    };
+    degrees(a).is_some() && degrees(b).is_some_and(|minutes| minutes.digits.is_none() && minutes.decimal.is_none())
 }
 
 fn call(function: Function, argument: Form) -> Form {

@@ -2,10 +2,11 @@
 
 use super::equation::{self, Worth};
 use super::judgement::Judgement;
-use crate::expression::Expression;
+use crate::comparison::{self, Outcome};
+use crate::expression::{Expression, Node};
 use crate::sides::{Side, Sides};
 use crate::unreadable::Unreadable;
-use crate::{MathConfig, Stage, comparison, notation, text};
+use crate::{MathConfig, Stage, notation, text};
 
 /// Judges two answers; `words` are those of answers that are words and nothing else.
 pub(super) fn judge(answers: Sides<&str>, words: Sides<Option<&str>>, config: &MathConfig) -> Judgement {
@@ -34,9 +35,18 @@ pub(super) fn judge(answers: Sides<&str>, words: Sides<Option<&str>>, config: &M
         return Judgement::decided(false, Stage::Text);
     }
     match comparison::compare(expressions, &config.policy) {
+        // A gold that can be computed is not to blame for an answer that has no kind to compare it with.
+        Ok(Outcome::GoldNotComputed) if !has_opaque(expressions.gold) => {
+            Judgement::unreadable(Side::Completion, Unreadable::Notation("could not be compared"))
+        }
         Ok(outcome) => Judgement::of_outcome(outcome),
         Err((side, why)) => Judgement::unreadable(side, why),
     }
+}
+
+/// True for an answer with a part that is compared but not computed.
+fn has_opaque(expression: &Expression) -> bool {
+    expression.nodes.iter().any(|node| matches!(node, Node::Opaque(..)))
 }
 
 /// Judges canonical texts once more with the comma of one read as the point of the other, 2,74 for 2.74; none unless

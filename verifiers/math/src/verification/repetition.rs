@@ -35,7 +35,7 @@ impl<'a> Written<'a> {
 
     /// True where the answer is written as `gold` is.
     fn is_written_as(&self, gold: &Self) -> bool {
-        if self.squeezed == gold.squeezed {
+        if unbracketed(&self.squeezed) == unbracketed(&gold.squeezed) {
             return true;
         }
         let (Some(mine), Some(other)) = (self.expression, gold.expression) else { return false };
@@ -124,12 +124,10 @@ fn is_plain(answer: &Written<'_>, gold: &Written<'_>) -> bool {
     }
     let is_number = |written: &Written<'_>| {
         let Some(expression) = written.expression else { return false };
-        let end = peeled(expression, last_side(expression).unwrap_or(expression.root));
-        !written.squeezed.contains('_') && is_plain_node(expression, end)
+        let end = last_side(expression).unwrap_or(expression.root);
+        expression.units.is_empty() && !written.squeezed.contains('_') && is_plain_node(expression, end)
     };
-    let is_whole = answer
-        .expression
-        .is_some_and(|expression| expression.units.is_empty() && is_plain_node(expression, expression.root));
+    let is_whole = answer.expression.is_some_and(|expression| is_plain_node(expression, expression.root));
     is_whole && is_number(answer) && is_number(gold)
 }
 
@@ -163,6 +161,12 @@ fn peeled(expression: &Expression, mut id: Id) -> Id {
         id = inner;
     }
     id
+}
+
+/// The text without the brackets around all of it.
+fn unbracketed(squeezed: &str) -> &str {
+    let inner = squeezed.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    inner.filter(|inner| !inner.contains(['(', ')', ','])).unwrap_or(squeezed)
 }
 
 /// A text without spaces, fonts and braces, with one sign of multiplication.

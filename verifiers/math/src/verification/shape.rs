@@ -47,13 +47,15 @@ pub(super) fn shapes(expression: &Expression) -> Vec<u64> {
     // The sums and products that the nodes are part of, children before their parents.
     let mut sums: Vec<Terms> = Vec::with_capacity(expression.nodes.len());
     let mut products: Vec<Terms> = Vec::with_capacity(expression.nodes.len());
+    // True for a product with an odd number of minus signs, wherever they stand: -3/2 and -(3/2).
+    let mut negative: Vec<bool> = Vec::with_capacity(expression.nodes.len());
     for node in &expression.nodes {
         let of = |id: Id| found[id as usize];
         let members = |items: Items| {
             expression.members(items).iter().fold(0_u64, |sum, id| sum.wrapping_add(mix(found[*id as usize])))
         };
         let pair = |tag: u64, a: Id, b: Id| mix(mix(tag ^ mix(of(a))).wrapping_add(of(b).rotate_left(9)));
-        let (mut sum, mut product) = (None, None);
+        let (mut sum, mut product, mut is_negative) = (None, None, false);
         let hash = match *node {
             Node::Number(at) => number(&expression.literals[at as usize]),
             Node::Variable(name) => mix(name),
@@ -61,6 +63,8 @@ pub(super) fn shapes(expression: &Expression) -> Vec<u64> {
             Node::Negate(a) => {
                 let terms = sums[a as usize].inverse();
                 sum = Some(terms);
+                product = Some(products[a as usize]);
+                is_negative = !negative[a as usize];
                 terms.hash(SUM)
             }
             Node::Sign(is_plus, a) => mix(SIGN ^ mix(of(a)) ^ u64::from(is_plus)),
@@ -75,7 +79,11 @@ pub(super) fn shapes(expression: &Expression) -> Vec<u64> {
                 let right = products[b as usize];
                 let terms = products[a as usize].join(if operator == Binary::Mul { right } else { right.inverse() });
                 product = Some(terms);
-                terms.hash(PRODUCT)
+                is_negative = negative[a as usize] != negative[b as usize];
+                let hash = terms.hash(PRODUCT);
+                let signed = if is_negative { Terms::of(hash).inverse() } else { Terms::of(hash) };
+                sum = Some(signed);
+                if is_negative { signed.hash(SUM) } else { hash }
             }
             Node::Binary(operator, a, b) => pair(BINARY ^ ((operator as u64) << 8), a, b),
             Node::Opaque(tag, a) => mix(OPAQUE ^ tag ^ mix(of(a))),
@@ -93,6 +101,7 @@ pub(super) fn shapes(expression: &Expression) -> Vec<u64> {
         found.push(hash);
         sums.push(sum.unwrap_or_else(|| Terms::of(hash)));
         products.push(product.unwrap_or_else(|| Terms::of(hash)));
+        negative.push(is_negative);
     }
     found
 }

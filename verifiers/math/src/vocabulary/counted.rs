@@ -26,7 +26,13 @@ const PEOPLE: &str = "\
     grandchildren grandparent grandmother grandfather neighbor neighbour family couple team crew squad army
     crowd population senior freshman freshmen sophomore junior female male human owner donor recipient winner
     loser vampire zombie troll orc elf elves fairy gnome giant monster dwarf dwarves clown robot alien survivor
-    victim host handshake vote";
+    victim host handshake vote representative clerk businessman businessmen newborn infant orphan hero heroes
+    villain ghost wizard witch mayor senator president delegate juror refugee immigrant prisoner inmate sailor
+    captain marine veteran detective thief thieves intern apprentice trainee tutor mentor coach referee umpire
+    pitcher catcher goalie striker drummer guitarist violinist photographer journalist reporter editor librarian
+    janitor guard cashier clerk barber hairdresser tailor butcher grocer florist mechanic electrician programmer
+    researcher mathematician philosopher historian landlord tenant roommate housemate stranger nobody body
+    bodies head face hand finger thumb toe foot knee elbow shoulder hair limb arm";
 
 const ANIMALS: &str = "\
     animal pet dog puppy cat kitten bird chick chicken hen rooster duck duckling goose geese turkey pigeon dove
@@ -40,7 +46,12 @@ const ANIMALS: &str = "\
     turtle tortoise frog toad tadpole pollywog salamander insect bug bedbug ant bee wasp fly butterfly
     butterflies moth caterpillar beetle ladybug cricket grasshopper mosquito spider tarantula scorpion worm
     maggot millipede centipede snail slug bacterium bacteria dinosaur dragon unicorn egg leg paw tail wing
-    feather ear eye tooth teeth claw whisker fin nest herd flock litter cockroach rodent pest eel squid bat";
+    feather ear eye tooth teeth claw whisker fin nest herd flock litter cockroach rodent pest eel squid bat
+    porcupine birch pup colt foal fawn lynx yak bison buffalo antelope gazelle mole mongoose platypus wombat
+    walrus sealion manatee orca stingray cod herring sardine anchovy carp catfish perch pike mussel scallop
+    prawn krill coral urchin newt toucan parakeet cockatoo hummingbird sparrow finch bluebird cardinal vulture
+    falcon pelican stork heron crane quail pheasant emu cub joey kid bone antler horn hoof hooves mane fur hide
+    shell yolk wingspan termite flea tick louse lice gnat hornet firefly fireflies dragonfly";
 
 const FOOD: &str = "\
     food meal breakfast lunch dinner supper snack dessert treat dish serving portion helping recipe ingredient
@@ -57,7 +68,11 @@ const FOOD: &str = "\
     burrito dumpling sushi steak bacon sausage ham meat meatball beef pork rib fillet nugget fry fries popsicle
     icecream sundae cone milkshake smoothie drink beverage soda cola juice lemonade water tea coffee latte
     espresso beer wine champagne cocktail slice topping pepperoni cannoli macaron toast sprinkle wafer cereal
-    granola oatmeal tofu yam";
+    granola oatmeal tofu yam scoop kernel flavor flavour clove herb basil chive stalk leaf artichoke asparagus
+    leek shallot ginger chili salami turkey tenderloin brisket patty patties wrap quesadilla nacho chimichanga
+    enchilada ravioli lasagna pudding custard gelatin cheesecake scone crumpet crepe truffle fudge toffee
+    licorice nougat gumdrop lozenge antacid vitamin supplement ration pomelo tangelo nectarine guava lychee
+    persimmon rhubarb currant ale cider liquor shot";
 
 const THINGS: &str = "\
     thing item object element piece part unit set pair group bunch bundle batch stack pile heap row column line
@@ -95,7 +110,27 @@ const THINGS: &str = "\
     copies edition version model sample specimen product order share stock bond ad advert advertisement flyer
     sculpture statue tent backpack suitcase luggage umbrella fan heater stove oven fridge refrigerator freezer
     washer dryer vacuum broom mop bucket sponge trash garbage rubbish recyclable newspaper figurine costume mask
-    wig puppet beanie headband hairclip haircut tattoo signature";
+    wig puppet beanie headband hairclip haircut tattoo signature outfit report key keychain section space bushel
+    license licence drama instruction thorn doorbell color colour punch beaker flask vial chore straw drawing
+    sketch clover beret yoyo plug socket spoke ridge purse wallet handbag instance craft crop carriage wagon
+    cart sled sleigh souvenir apron bonnet rhinestone sequin crater cloud raindrop matchbox lighter ash coal
+    ember slab pillar arch dome antenna lens telescope microscope microphone amplifier drumstick harmonica cello
+    harp banjo saxophone trombone tuba oboe piccolo xylophone organ bell whistle siren alarm timer calendar
+    planner globe map compass anchor sail mast oar paddle net hook lure bait reel trap cage leash collar saddle
+    harness bridle horseshoe switch pairing lever crank pulley spring coil hinge latch lock rivet gasket valve
+    faucet sink bathtub shower toilet bidet washcloth razor comb hairbrush perfume lipstick nailpolish eyeshadow
+    foundation lotion sunscreen bandaid crutch wheelchair stretcher syringe thermometer stethoscope ointment
+    tissue wipe detergent bleach rag duster pail hamper hanger iron ironing sewing bobbin thimble spool
+    patchwork afghan earmuff legging tight sweatshirt hoodie cardigan tuxedo gown robe pajama pyjama kimono sari
+    kilt tunic bikini swimsuit goggle snorkel flipper surfboard snowboard ski skis pad whistle plaque banner
+    flag pennant streamer confetti cracker wreath garland tinsel wrapping mosaic mural canvas easel palette
+    charcoal clay chalk whiteboard blackboard projector screen tripod cartridge disk disc usb drive modem router
+    circuit resistor capacitor diode transistor wireframe byte pixel password username account profile blog vlog
+    podcast article headline essay poem play script speech memo form application contract permit visa passport
+    pass uniform jersey cleat bandana thermos canteen cooler crockpot wok skillet saucepan spatula whisk ladle
+    tongs grater peeler colander strainer blender mixer toaster microwave grill smoker cutlery chopstick coaster
+    doily placemat vase urn planter seed sprout stem thorn hedge meadow clump tuft blade twig acorn moss fern
+    ivy";
 
 const PLACES: &str = "\
     place country countries state province county city cities town village street road lane highway bridge
@@ -105,7 +140,14 @@ const PLACES: &str = "\
     station airport port harbor park playground garden yard farm field orchard barn stable forest wood mountain
     hill valley river lake pond pool sea ocean island beach coast desert planet stop exit lot plot slot spot
     seat pew court stadium gym arena zoo aquarium cage coop pen kennel tank hive story stories storey level
-    floor stair locker parking driveway sidewalk";
+    floor stair locker parking driveway sidewalk cottage cabin hut mansion castle palace fortress villa bungalow
+    condo dormitory dorm barrack bunker shed silo mill factory factories plant warehouse workshop studio
+    laboratory lab pharmacy pharmacies salon spa boutique bookstore deli diner cafeteria canteen pub tavern
+    nightclub casino ballroom auditorium gallery exhibit monument landmark plaza square alley boulevard avenue
+    crosswalk intersection roundabout toll junction terminal platform gate dock pier wharf marina lighthouse
+    reef lagoon bay gulf strait canal creek stream brook waterfall spring glacier volcano canyon cliff cave peak
+    ridge plateau prairie marsh swamp jungle savanna continent region district territory colony suburb
+    neighborhood neighbourhood community";
 
 const EVENTS: &str = "\
     time times turn round trip tour ride flight visit vacation holiday party parties wedding meeting class
@@ -117,7 +159,14 @@ const EVENTS: &str = "\
     transaction purchase sale payment deposit withdrawal delivery deliveries call download upload click view
     like tweet comment review vote win loss losses tie handshake birth death accident crime case event
     occurrence increase decrease profit gain discount tax tip fee interest raise saving wage salary cost price
-    change year-old beat breath heartbeat blink bite sip puff swing wave vibration";
+    change year-old beat breath heartbeat blink bite sip puff swing wave vibration action dive knockout chore
+    craft errand shipment outing picnic parade festival carnival fair ceremony graduation commencement reunion
+    baptism funeral campaign election debate interview audition premiere screening broadcast recital tryout
+    scrimmage playoff final semifinal heat relay dash hurdle volley dunk layup rebound assist block steal fumble
+    tackle sack interception punt birdie bogey putt halftime overtime recess detention suspension sabbatical
+    internship apprenticeship booking reservation appointment checkup surgery surgeries treatment therapy
+    injection vaccination infection outbreak symptom allergy earthquake flood storm hurricane tornado drought
+    fire";
 
 const MATHEMATICS: &str = "\
     number integer digit value solution roots zeros zeroes factor divisor multiple primes squares cubes fraction

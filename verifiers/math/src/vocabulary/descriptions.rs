@@ -11,6 +11,7 @@ pub(super) const LISTS: &[(&str, Word)] = &[
     (NAMES, Word::Name),
     ("a an", Word::Article),
     ("of", Word::Of),
+    ("prime perfect double triple quadruple twin non", Word::Kind),
     ("is are equal equals", Word::Equals),
     ("approximately approx approximate", Word::Approximately),
     ("plus", Word::Plus),
@@ -53,18 +54,24 @@ const FILLERS: &str = "\
 
 /// Sizes, shapes, materials and the like, before what is counted.
 const ADJECTIVES: &str = "\
-    big small large little tiny huge giant long short tall wide narrow thick thin heavy light full empty whole
-    entire complete single regular normal standard special extra additional new old young fresh hot cold warm
-    clean dirty wet dry open closed broken good bad great nice happy sad pretty favorite favourite different
-    distinct unique identical equal equilateral isosceles scalene acute obtuse congruent similar parallel
-    perpendicular horizontal vertical diagonal real complex rational irrational natural positive nonnegative
-    nonzero whole even odd consecutive possible valid ordered unordered wooden plastic metal paper cardboard
-    leather cotton silk glass stone gold golden silver bronze copper iron steel solid hollow flat round circular
-    rectangular triangular hexagonal local foreign daily weekly monthly yearly annual nautical fluid solar
-    electric electronic digital wild tame adult baby male female human public private free paid cheap expensive
-    used unused sold unsold left leftover remaining missing correct first teddy ice potted stuffed baked fried
-    grilled frozen sliced chopped cooked raw ripe organic vanilla lollipop marmalade hard soft chewy sour spicy
-    plain mixed baseball soccer tennis golf chess board video";
+    us american canadian australian british big small large little tiny huge giant long short tall wide narrow
+    thick thin heavy light full empty whole entire complete single regular normal standard special extra
+    additional new old young fresh hot cold warm clean dirty wet dry open closed broken good bad great nice
+    happy sad pretty favorite favourite different distinct unique identical equal equilateral isosceles scalene
+    acute obtuse congruent similar parallel perpendicular horizontal vertical diagonal real complex rational
+    irrational natural positive nonnegative nonzero whole even odd consecutive possible valid ordered unordered
+    wooden plastic metal paper cardboard leather cotton silk glass stone gold golden silver bronze copper iron
+    steel solid hollow flat round circular rectangular triangular hexagonal local foreign daily weekly monthly
+    yearly annual nautical fluid solar electric electronic digital wild tame adult baby male female human public
+    private free paid cheap expensive used unused sold unsold left leftover remaining missing correct first
+    teddy ice potted stuffed baked fried grilled frozen sliced chopped cooked raw ripe organic vanilla lollipop
+    marmalade hard soft chewy sour spicy plain mixed baseball soccer tennis golf chess board video individual
+    striped floral social academic interesting distinguishable visible initial vacant married classical french
+    english spanish german italian chinese japanese mexican indian greek russian relatively nonempty miniature
+    artistic bouncy mosaic sterling unmanned handmade homemade genuine rare common uncommon popular famous
+    important necessary useful smart clever quick slow fast loud quiet safe dangerous healthy sick
+    injured hungry thirsty tired busy lazy strong weak brave gentle friendly funny serious strange ordinary
+    typical average math science history music art";
 
 const COLOURS: &str = "\
     red orange yellow green blue purple violet indigo pink brown black white gray grey teal turquoise lavender

@@ -68,5 +68,5 @@ pub(super) const LISTS: &[(&str, Word)] = &[
     ("七", Word::Cardinal(7)),
     ("八", Word::Cardinal(8)),
     ("九", Word::Cardinal(9)),
-    ("十", Word::Cardinal(10)),
+    ("十", Word::Scale(10)),
 ];

@@ -46,7 +46,8 @@ pub(crate) fn find(word: &str) -> Option<Word> {
         return Some(*found);
     }
     // A plural is formed of what can be counted, and of units.
-    let is_plural = |found: &&Word| matches!(found, Word::Noun | Word::Unit(_) | Word::Scale(_) | Word::Part(_));
+    let is_plural =
+        |found: &&Word| matches!(found, Word::Noun | Word::Unit(_) | Word::Scale(_) | Word::Part(_) | Word::Label);
     [("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"), ("ves", "fe")]
         .into_iter()
         .filter_map(|(ending, singular)| {

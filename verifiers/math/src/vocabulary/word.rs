@@ -27,6 +27,8 @@ pub(crate) enum Word {
     Article,
     /// "of": behind what is counted, before what it is counted of.
     Of,
+    /// "prime", "double": the kind of a noun, which must follow.
+    Kind,
     /// "is", "equals".
     Equals,
     Approximately,

@@ -29,6 +29,7 @@ impl Lexer<'_> {
                 self.spaces();
                 self.eat(b".");
             }
+            "frac" | "dfrac" | "tfrac" if self.after_operand() && self.unit_fraction() => {}
             "frac" | "dfrac" | "tfrac" | "cfrac" | "nicefrac" | "sfrac" | "flatfrac" | "xfrac" | "textfrac" => {
                 self.open_command(Command::Fraction);
             }

@@ -54,7 +54,14 @@ impl Lexer<'_> {
         if is_text && before_word && matches!(letter, "a" | "A") {
             return self.word(letter, Word::Article, self.at - 1);
         }
+        // Metres a second are a unit in plain letters too.
+        let is_speed = letter == "m"
+            && matches!(last, Some(Token::Number(_)))
+            && self.bytes[..self.at - 1].ends_with(b" ")
+            && self.bytes[self.at..].starts_with(b"/s")
+            && !self.bytes.get(self.at + 2).is_some_and(u8::is_ascii_alphanumeric);
         let may_be_unit = match last {
+            _ if is_speed => true,
             _ if self.beside.is_per || self.beside.unit_power.is_some() => true,
             Some(Token::Unit(_)) => self.is_upright(),
             Some(Token::Number(_) | Token::Close(_) | Token::Postfix(_)) => self.is_upright(),
@@ -100,7 +107,9 @@ impl Lexer<'_> {
             self.take_word("all");
             return;
         }
-        if let Some(token) = symbol(run).filter(|token| !is_upright || matches!(token, Token::Constant(_))) {
+        if let Some(token) = symbol(run)
+            .filter(|token| !is_upright || matches!(token, Token::Constant(_)) || run == "in" && self.next_is_set())
+        {
             return self.emit(token);
         }
         if run == "oo" {
@@ -176,7 +185,7 @@ impl Lexer<'_> {
 
     /// True where a set follows, as behind "in" for `∈`.
     fn next_is_set(&self) -> bool {
-        let rest = self.source[self.at..].trim_start_matches([' ', '~']);
+        let rest = self.source[self.at..].trim_start_matches([' ', '~', '}']);
         rest.starts_with(['(', '[', '{', 'Z', 'N', 'R', 'Q']) || rest.starts_with("\\mathbb") || rest.starts_with("\\{")
     }
 

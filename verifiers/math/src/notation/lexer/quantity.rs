@@ -1,5 +1,6 @@
 //! Quantities: the units, the things that are counted, the labels and conditions beside a value.
 
+use super::scripts::without_fonts;
 use super::state::Lexer;
 use crate::arithmetic::Rational;
 use crate::expression::{Function, Literal};
@@ -157,6 +158,25 @@ impl Lexer<'_> {
         *unit = unit.mul(factor.pow(power.saturating_sub(1)));
     }
 
+    /// Reads a fraction of two units behind a value, `\frac{\text{km}}{\text{h}}`; false where it is another fraction.
+    pub(super) fn unit_fraction(&mut self) -> bool {
+        let start = self.at;
+        let mut parts = [None; 2];
+        for part in &mut parts {
+            let argument = self.raw_argument();
+            let is_upright = argument.contains("\\text") || argument.contains("\\mathrm");
+            *part = written_unit(&without_fonts(argument)).filter(|_| is_upright);
+        }
+        let [Some(above), Some(below)] = parts else {
+            self.at = start;
+            return false;
+        };
+        self.unit(above);
+        self.beside.is_per = true;
+        self.unit(below);
+        true
+    }
+
     /// True where a unit was read last.
     pub(super) fn after_unit(&self) -> bool {
         matches!(self.out.tokens.last(), Some(Token::Unit(_)))
@@ -164,14 +184,13 @@ impl Lexer<'_> {
 
     /// Reads a noun: behind a value it is what is counted, before one a label.
     pub(super) fn noun(&mut self, word: &str) {
-        let is_bound = self.beside.awaits_noun || self.beside.is_per || self.beside.unit_power.is_some();
         self.beside.awaits_noun = false;
         self.beside.is_per = false;
         self.beside.unit_power = None;
         if self.beside.is_label {
             return;
         }
-        if !self.after_operand() && !is_bound {
+        if !self.after_operand() {
             self.beside.is_label = true;
             return;
         }
@@ -207,8 +226,21 @@ impl Lexer<'_> {
         }
         let len = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
         let word = &rest[..len];
-        len > 0
-            && (vocabulary::unit(word).is_some()
-                || (len > 2 && matches!(vocabulary::find(word), Some(Word::Unit(_) | Word::Noun))))
+        if len == 0 {
+            return matches!(vocabulary::ideographs(rest), Some((Word::Unit(_) | Word::Noun, _)));
+        }
+        vocabulary::unit(word).is_some()
+            || (len > 2 && matches!(vocabulary::find(word), Some(Word::Unit(_) | Word::Noun)))
     }
+}
+
+/// A unit with its power, `s^2`.
+fn written_unit(text: &str) -> Option<Unit> {
+    let (name, power) = text.split_once('^').unwrap_or((text, "1"));
+    let name = name.trim_matches([' ', '~', '{', '}']);
+    let unit = vocabulary::unit(name).or_else(|| match vocabulary::find(name) {
+        Some(Word::Unit(unit)) => Some(unit),
+        _ => None,
+    })?;
+    Some(unit.pow(power.trim_matches(['{', '}', ' ']).parse().ok()?))
 }

@@ -149,7 +149,7 @@ pub(super) fn base(argument: &str) -> Option<u32> {
 }
 
 /// A script without the fonts of its letters, `\text{max}` as `max`.
-fn without_fonts(argument: &str) -> String {
+pub(super) fn without_fonts(argument: &str) -> String {
     let mut text = argument.trim().to_owned();
     if text.contains('\\') {
         for font in ["\\text{", "\\mathrm{", "\\mathrm {", "\\rm ", "\\mbox{", "\\textrm{", "\\operatorname{", "\\,"] {

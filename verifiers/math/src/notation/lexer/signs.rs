@@ -28,6 +28,7 @@ impl Lexer<'_> {
                 }
                 None => return Err(Unreadable::Notation("a brace closes that was not opened")),
             },
+            b'(' if self.event() => {}
             b'(' => self.emit(Token::Open(Delimiter::Round)),
             b')' => self.emit(Token::Close(Delimiter::Round)),
             b'[' => self.emit(Token::Open(Delimiter::Square)),
@@ -82,6 +83,19 @@ impl Lexer<'_> {
     /// True where a slash may divide what stands before it by a unit: behind a unit, or an amount of money.
     fn may_be_divided(&self) -> bool {
         self.after_unit() || (self.beside.currency.is_some() && self.after_operand()) || self.beside.is_closed
+    }
+
+    /// Reads an event in words behind a name, `P(\text{red})`, as an index of it.
+    fn event(&mut self) -> bool {
+        let rest = &self.source[self.at..];
+        let Some(words) = rest.strip_prefix("\\text{").and_then(|rest| rest.split_once("})")) else { return false };
+        let is_event = matches!(self.out.tokens.last(), Some(Token::Variable(_)))
+            && words.0.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b' ');
+        if is_event {
+            self.at += "\\text{".len() + words.0.len() + "})".len();
+            self.index(words.0);
+        }
+        is_event
     }
 
     /// True at a group that holds the name of a function and nothing else, `{\sin}`.

@@ -11,11 +11,10 @@ impl Lexer<'_> {
     /// Reads a word that begins at `start` and has been passed.
     pub(super) fn word(&mut self, text: &str, word: Word, start: usize) {
         let after = self.after_operand();
-        let awaits_unit = self.beside.is_per || self.beside.unit_power.is_some() || self.beside.awaits_noun;
         match word {
-            Word::Unit(unit) if after || awaits_unit => self.unit(unit),
+            Word::Unit(unit) if after => self.unit(unit),
             Word::Unit(_) | Word::Noun => self.noun(text),
-            Word::UnitPower(power) if after || self.beside.is_per => self.beside.unit_power = Some(power),
+            Word::UnitPower(power) => self.beside.unit_power = Some(power),
             Word::Per if after => self.beside.is_per = true,
             Word::Power(power) if self.after_unit() => self.raise_unit(power),
             Word::Power(power) if after && !self.beside.is_closed => {
@@ -27,13 +26,13 @@ impl Lexer<'_> {
             Word::Scale(scale) => self.scale(scale),
             Word::Part(2) if !after && !self.beside.is_label => self.literal(Literal::rational(1, 2)),
             Word::Part(4) if after => self.noun(text),
-            // Behind what is counted it says where: 5 cm length.
-            Word::Label if after && self.beside.is_closed => self.noun(text),
+            // Behind what is counted it says where, and in the plural what: 5 cm length, 9 values.
+            Word::Label if after && (self.beside.is_closed || text.ends_with('s')) => self.noun(text),
             Word::Label if !after => self.beside.is_label = true,
-            Word::Filler | Word::UnitPower(_) => {}
+            Word::Filler => {}
             Word::Article => self.beside.is_per |= self.after_unit(),
-            Word::Of if self.beside.is_label => {}
-            Word::Of if self.beside.is_closed => self.beside.awaits_noun = true,
+            Word::Of | Word::Kind if self.beside.is_label => {}
+            Word::Of | Word::Kind if after => self.beside.awaits_noun = true,
             Word::Equals => self.emit(Token::Relation(Relation::Equal)),
             Word::Approximately if !after => self.emit(Token::Relation(Relation::Approximate)),
             Word::Plus => self.emit(Token::Plus),
@@ -108,7 +107,8 @@ impl Lexer<'_> {
             match word {
                 Some(Word::Cardinal(value)) => {
                     let fits = (current % 100 == 0 && value < 100)
-                        || (current % 10 == 0 && current % 100 >= 20 && (1..10).contains(&value));
+                        || (current % 10 == 0 && current % 100 >= 20 && (1..10).contains(&value))
+                        || (current % 100 == 10 && value < 10 && !rest.is_char_boundary(1));
                     if !(is_first || (after_scale && current == 0) || (current > 0 && fits)) {
                         break;
                     }
@@ -116,6 +116,9 @@ impl Lexer<'_> {
                     after_scale = false;
                 }
                 Some(Word::Scale(scale)) => {
+                    if current >= 10 && scale <= 100 && !rest.is_char_boundary(1) {
+                        return self.fault("holds a number in words that is not read");
+                    }
                     if scale <= 100 {
                         current = current.max(1) * scale;
                     } else {

@@ -7,6 +7,9 @@ use crate::unreadable::Unreadable;
 /// Most terms of a product of two matrices.
 const MAX_TERMS: usize = 2_000;
 
+/// Most nodes of an answer in which matrices are combined.
+const MAX_NODES: usize = 50_000;
+
 const SHAPES: Unreadable = Unreadable::Notation("combines matrices whose shapes do not fit");
 
 /// Rows, columns and members of a matrix.
@@ -36,6 +39,7 @@ impl Parser {
         if !is_defined || !(is_matrix(a) || is_matrix(b)) {
             return Ok(None);
         }
+        self.check_size()?;
         let first = self.out.first[a as usize];
         let combined = match (operator, self.matrix(a), self.matrix(b)) {
             (Binary::Add | Binary::Sub, Some(x), Some(y)) => self.sum(operator, &x, &y, first)?,
@@ -50,13 +54,19 @@ impl Parser {
     }
 
     /// The negative of a matrix.
-    pub(super) fn negated_matrix(&mut self, id: Id) -> Option<Id> {
-        let mut matrix = self.matrix(id)?;
+    pub(super) fn negated_matrix(&mut self, id: Id) -> Result<Option<Id>, Unreadable> {
+        let Some(mut matrix) = self.matrix(id) else { return Ok(None) };
+        self.check_size()?;
         let first = self.out.first[id as usize];
         for member in &mut matrix.members {
             *member = self.out.push(Node::Negate(*member), first);
         }
-        Some(self.push_matrix(&matrix, first))
+        Ok(Some(self.push_matrix(&matrix, first)))
+    }
+
+    fn check_size(&self) -> Result<(), Unreadable> {
+        let is_small = self.out.nodes.len() <= MAX_NODES;
+        if is_small { Ok(()) } else { Err(Unreadable::Budget("combines matrices that are too large")) }
     }
 
     fn each(&mut self, matrix: &Matrix, operation: impl Fn(Id) -> (Binary, Id, Id), first: Id) -> Matrix {

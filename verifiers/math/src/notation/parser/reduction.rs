@@ -92,7 +92,7 @@ impl Parser {
                 (Node::Binary(Binary::Mul, a, b), self.out.first[a as usize])
             }
             Operator::Negate | Operator::NegatePower => {
-                if let Some(matrix) = self.negated_matrix(b) {
+                if let Some(matrix) = self.negated_matrix(b)? {
                     self.operands.push(matrix);
                     return Ok(());
                 }
