@@ -9,7 +9,7 @@ fn task(verifier: &str, ground_truth: Value) -> Task {
     Task {
         id: format!("{verifier}-task"),
         kind: TaskKind::Code,
-        messages: vec![Message { role: "user".into(), content: "Write a program.".into() }],
+        messages: vec![Message::user("Write a program.")],
         verifier: verifier.into(),
         ground_truth,
         tools: None,

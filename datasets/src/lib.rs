@@ -55,7 +55,9 @@
 //! | `tool_call` | `[{"name": "area", "arguments": {"base": [10]}}]`, each argument with its allowed values |
 //!
 //! A trace is `{"id", "messages"}` whose last message is the assistant's; a preference pair is
-//! `{"id", "messages", "chosen", "rejected"}`. Fields that are not named here are allowed and
+//! `{"id", "messages", "chosen", "rejected"}`. Both may say their `task` (a kind) and `tools`. A
+//! message is `{"role", "content"}`; `tool_calls`, `reasoning_content` and contents of several
+//! parts are kept for the chat template. Fields that are not named here are allowed and
 //! ignored, since public data carries more.
 //!
 //! This crate knows nothing of tokens, models, verifiers or rewards.
@@ -78,7 +80,7 @@ pub use self::error::DatasetError;
 pub use self::message::Message;
 pub use self::mixture::{Mixture, Source};
 pub use self::preference::PreferencePair;
-pub use self::reader::{read_preferences, read_tasks, read_traces};
+pub use self::reader::{line_of, read_preferences, read_tasks, read_traces};
 pub use self::task::{Task, TaskKind};
 pub use self::trace::Trace;
 pub use self::writer::write_jsonl;

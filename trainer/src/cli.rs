@@ -8,6 +8,7 @@ use crate::command::bench::BenchCommand;
 use crate::command::eval::EvalArgs;
 use crate::command::generate::GenerateArgs;
 use crate::command::recipe::RecipeArgs;
+use crate::command::render::RenderArgs;
 use crate::command::sandbox::SandboxCommand;
 use crate::command::verify_math::VerifyMathArgs;
 
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     Eval(EvalArgs),
     /// Complete the prompts of a JSONL file.
     Generate(GenerateArgs),
+    /// Render the prompts of tasks as the model sees them: text and token ids, no weights needed.
+    Render(RenderArgs),
     /// Judge final answers with the maths verifier: one pair, or a JSONL file of them.
     VerifyMath(VerifyMathArgs),
     /// Write a run's folder as one HTML page.

@@ -19,7 +19,7 @@ use crate::interrupt::Interrupt;
 use crate::judge::{Judge, Judgement};
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
-use crate::prompt::{prompt_ids, scored_ids};
+use crate::prompt::{PromptFormat, prompt_ids};
 
 /// Samples groups from the policy and judges them.
 pub(crate) struct Collector {
@@ -156,12 +156,10 @@ async fn reward_model_scores(
                     scores.push(vec![None; answers.len()]);
                     continue;
                 }
+                let format = PromptFormat::new(&reward_model.chat_template, &reward_model.tokenizer, &section)?;
                 let sequences = answers
                     .iter()
-                    .map(|answer| {
-                        let (template, tokenizer) = (&reward_model.chat_template, &reward_model.tokenizer);
-                        scored_ids(template, tokenizer, &task.messages, answer, &section)
-                    })
+                    .map(|answer| format.answered_ids(task.as_ref().into(), answer))
                     .collect::<Result<Vec<_>>>()?;
                 let lengths: Vec<usize> = sequences.iter().map(Vec::len).collect();
                 let ids: Vec<i64> = sequences.concat().into_iter().map(i64::from).collect();

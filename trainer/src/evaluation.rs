@@ -1,10 +1,12 @@
 //! Accuracy on held-out tasks: sampled at a temperature, averaged over samples, with an interval.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use datasets::{Task, read_tasks};
+use policy::Texts;
 use record::atomic::write_file;
 use record::metrics::Metrics;
 use record::names;
@@ -16,9 +18,12 @@ use crate::config::{EvalSection, PromptSection};
 use crate::failure::Usage;
 use crate::group::{Group, Sampling};
 use crate::open_run::OpenRun;
+use crate::prompt_check::PromptCheck;
 
 /// Held-out datasets with their sampling.
 pub(crate) struct Evaluation {
+    /// Files of the datasets.
+    paths: Vec<PathBuf>,
     datasets: Vec<(String, Vec<Arc<Task>>)>,
     sampling: Sampling,
 }
@@ -52,7 +57,24 @@ impl Evaluation {
         params.validate().map_err(|error| Usage::error(format!("eval: {error}")))?;
         let sampling =
             Sampling { params, engine: engine.clone(), samples_per_prompt: section.samples, prompt: prompt.clone() };
-        Ok(Self { datasets, sampling })
+        let paths = section.datasets.iter().map(|dataset| dataset.path.clone()).collect();
+        Ok(Self { paths, datasets, sampling })
+    }
+
+    /// Checks every prompt against a model's texts; returns the number of tasks that are dropped.
+    ///
+    /// # Errors
+    /// A prompt cannot be made or is too long; file, line and task are named.
+    pub(crate) fn check_prompts(&mut self, texts: &Texts) -> Result<usize> {
+        let Sampling { params, engine, prompt, .. } = &self.sampling;
+        let check = PromptCheck::new(texts, prompt, engine, params.max_new_tokens)?;
+        let mut num_dropped = 0;
+        for (path, (_, tasks)) in self.paths.iter().zip(&mut self.datasets) {
+            let (kept, dropped) = check.keep(path, tasks.drain(..).map(Arc::unwrap_or_clone).collect())?;
+            *tasks = kept.into_iter().map(Arc::new).collect();
+            num_dropped += dropped;
+        }
+        Ok(num_dropped)
     }
 
     /// Makes this verifier judge every task instead of the task's own.

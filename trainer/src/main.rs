@@ -22,12 +22,14 @@ mod optimizer;
 mod preference_training;
 mod progress;
 mod prompt;
+mod prompt_check;
 mod rollout_rows;
 mod run;
 mod stage;
 mod step_metrics;
 mod supervised;
 mod token_split;
+mod trace_tokens;
 mod train;
 mod trajectory;
 mod update;
@@ -92,6 +94,7 @@ async fn run(cli: Cli) -> Result<()> {
         (None, Some(Command::Generate(args))) => {
             tokio::task::block_in_place(|| command::generate::run(&args, &interrupt))
         }
+        (None, Some(Command::Render(args))) => tokio::task::block_in_place(|| command::render::run(&args)),
         (None, Some(Command::VerifyMath(args))) => {
             tokio::task::block_in_place(|| command::verify_math::run(&args, &interrupt))
         }

@@ -18,6 +18,7 @@ use crate::judge::Judge;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
 use crate::open_run::{Entry, OpenRun};
+use crate::prompt_check::{PromptCheck, load_texts};
 use crate::train::Trainer;
 use crate::update::UpdatePlan;
 
@@ -28,9 +29,12 @@ use crate::update::UpdatePlan;
 pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate(stage)?;
     let placement = config.run.resolve()?;
-    let mixture = mixture(&config)?;
     let (rollout, seed) = (&config.rollout, config.run.seed);
-    let evaluation = Evaluation::new(&config.eval, &config.prompt, &rollout.engine, rollout.max_new_tokens, seed)?;
+    let texts = load_texts(config.model.path()?)?;
+    let check = PromptCheck::new(&texts, &config.prompt, &rollout.engine, rollout.max_new_tokens)?;
+    let (mixture, num_prompts_dropped) = mixture(&config, &check)?;
+    let mut evaluation = Evaluation::new(&config.eval, &config.prompt, &rollout.engine, rollout.max_new_tokens, seed)?;
+    let num_prompts_dropped = num_prompts_dropped + evaluation.check_prompts(&texts)?;
     let judge = Judge::start(&config.verifiers, &config.reward, &config.sandbox).await?;
     judge.check(mixture.sources().iter().flat_map(|source| source.tasks.iter().map(Arc::as_ref)))?;
     judge.check(evaluation.tasks())?;
@@ -61,7 +65,7 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
     };
     let judge = Arc::new(judge);
     let collector = Collector { model, judge: judge.clone(), interrupt };
-    let mut trainer = Trainer { collector, tasks, sampling, plan, evaluation, run };
+    let mut trainer = Trainer { collector, tasks, sampling, plan, evaluation, num_prompts_dropped, run };
     let result = trainer.run(&config, &format!("stage {stage}")).await;
     drop(trainer);
     if let Some(judge) = Arc::into_inner(judge) {
@@ -70,16 +74,20 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
     result
 }
 
-fn mixture(config: &ReinforceRun) -> Result<Mixture> {
+/// The training tasks whose prompts fit the model, and the number of those dropped because theirs do not.
+fn mixture(config: &ReinforceRun, check: &PromptCheck<'_>) -> Result<(Mixture, usize)> {
+    let mut num_dropped = 0;
     let sources = config.data.iter().map(|source| {
         let name = source.name();
-        let mut tasks = read_tasks(&source.path)?;
+        let (mut tasks, dropped) = check.keep(&source.path, read_tasks(&source.path)?)?;
+        num_dropped += dropped;
         for task in &mut tasks {
             task.source.get_or_insert_with(|| name.clone());
         }
         Ok(Source::new(name, tasks, source.weight))
     });
-    Ok(Mixture::new(sources.collect::<Result<_>>()?)?)
+    let mixture = Mixture::new(sources.collect::<Result<_>>()?)?;
+    Ok((mixture, num_dropped))
 }
 
 /// Starts the model's thread with all that the stage needs on it; returns also the place of a resumed run.

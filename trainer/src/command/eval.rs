@@ -16,6 +16,7 @@ use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
+use crate::prompt_check::load_texts;
 
 /// What `trainer eval` takes.
 #[derive(Debug, Args)]
@@ -92,7 +93,7 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     };
     section.validate()?;
     let kinds = datasets::TaskKind::ALL.iter().map(|kind| (*kind, args.suffix.clone()));
-    let prompt = PromptSection { system: args.system, suffix: kinds.collect() };
+    let prompt = PromptSection { system: args.system, suffix: kinds.collect(), ..PromptSection::default() };
     let run = RunSection { device: args.device, dtype: args.dtype, ..RunSection::default() };
     let placement = run.resolve()?;
     let engine = EngineOptions { max_sequences: args.max_sequences, ..EngineOptions::default() };
@@ -103,6 +104,7 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     let sandbox = SandboxSection { url: args.sandbox, ..SandboxSection::default() };
     let judge = Judge::start(&VerifiersConfig::default(), &RewardConfig::default(), &sandbox).await?;
     judge.check(evaluation.tasks())?;
+    evaluation.check_prompts(&load_texts(&args.model)?)?;
     let folder = args.model;
     let model = ModelThread::start(move || Learner::load(&folder, placement)).await?;
     let collector = Collector { model, judge: Arc::new(judge), interrupt };

@@ -4,5 +4,6 @@ pub(crate) mod bench;
 pub(crate) mod eval;
 pub(crate) mod generate;
 pub(crate) mod recipe;
+pub(crate) mod render;
 pub(crate) mod sandbox;
 pub(crate) mod verify_math;

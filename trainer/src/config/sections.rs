@@ -1,10 +1,8 @@
 //! Sections that several kinds of run share.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use datasets::TaskKind;
 use policy::Placement;
 use serde::{Deserialize, Serialize};
 use tch::Kind;
@@ -75,16 +73,6 @@ impl ModelSection {
         }
         Ok(&self.path)
     }
-}
-
-/// `[prompt]`: text around a task's words.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct PromptSection {
-    /// System turn before the task's messages; none where empty.
-    pub system: String,
-    /// Text added to the last user turn, by task kind (`math`, `code`, …).
-    pub suffix: BTreeMap<TaskKind, String>,
 }
 
 /// A file of tasks and its share of the prompts.

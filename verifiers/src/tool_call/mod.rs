@@ -109,7 +109,7 @@ mod tests {
         Task {
             id: "t".into(),
             kind: TaskKind::ToolCall,
-            messages: vec![Message { role: "user".into(), content: "Area?".into() }],
+            messages: vec![Message::user("Area?")],
             verifier: "tool_call".into(),
             ground_truth,
             tools: Some(json!([{"type": "function", "function": {"name": "area", "parameters": {
