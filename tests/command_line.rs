@@ -18,8 +18,18 @@ fn stdout(arguments: &[&str]) -> String {
 #[test]
 fn help() {
     snapshot("help", &stdout(&["--help"]));
-    let commands =
-        ["cold-start", "reward-model", "recipe", "eval", "generate", "verify-math", "report", "sandbox", "bench"];
+    let commands = [
+        "cold-start",
+        "reward-model",
+        "recipe",
+        "eval",
+        "generate",
+        "render",
+        "verify-math",
+        "report",
+        "sandbox",
+        "bench",
+    ];
     for command in commands {
         snapshot(&format!("help_{command}"), &stdout(&[command, "--help"]));
     }

@@ -55,7 +55,9 @@
 //! ```
 //!
 //! A trace is `{"id", "messages"}` whose last message is the assistant's; a preference pair is
-//! `{"id", "messages", "chosen", "rejected"}`. Fields that are not named here are allowed and
+//! `{"id", "messages", "chosen", "rejected"}`. Both may say their `task` (a kind) and `tools`. A
+//! message is `{"role", "content"}`; `tool_calls`, `reasoning_content` and contents of several
+//! parts are kept for the chat template. Fields that are not named here are allowed and
 //! ignored, since public data carries more.
 //!
 //! This crate knows nothing of tokens, models, verifiers or rewards.

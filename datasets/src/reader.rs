@@ -38,16 +38,15 @@ pub fn read_preferences(path: &Path) -> Result<Vec<PreferencePair>, DatasetError
     read(path)
 }
 
-/// The line, counted from 1, on which a file has the record called `id`; `None` where it cannot be found again.
+/// The line, counted from 1, of the record with this id; `None` where the file has none or cannot be read any more.
+/// For errors that are found after a file was read.
 pub fn line_of(path: &Path, id: &str) -> Option<usize> {
-    let file = BufReader::new(File::open(path).ok()?);
-    file.lines()
-        .map_while(Result::ok)
-        .position(|line| {
-            let value = serde_json::from_str::<serde_json::Value>(line.trim_start_matches('\u{feff}').trim());
-            value.is_ok_and(|value| value["id"] == id)
-        })
-        .map(|index| index + 1)
+    let lines = BufReader::new(File::open(path).ok()?).lines();
+    let holds = |line: &str| {
+        let parsed: Option<serde_json::Value> = serde_json::from_str(line.trim_start_matches('\u{feff}')).ok();
+        parsed.is_some_and(|value| value["id"] == id)
+    };
+    lines.map_while(Result::ok).position(|line| holds(&line)).map(|index| index + 1)
 }
 
 fn read<T: Record>(path: &Path) -> Result<Vec<T>, DatasetError> {

@@ -10,7 +10,8 @@ use crate::preference::PreferencePair;
 use crate::task::{Task, TaskVerifier};
 use crate::trace::Trace;
 
-const ROLES: [&str; 5] = ["system", "developer", "user", "assistant", "tool"];
+/// The roles of a turn. A tool speaks as `ipython` in Llama's templates, as `function` in older ones.
+const ROLES: [&str; 7] = ["system", "developer", "user", "assistant", "tool", "ipython", "function"];
 
 /// A kind of line.
 pub(crate) trait Record: DeserializeOwned {
@@ -53,11 +54,7 @@ impl Record for Task {
     }
 
     fn check(object: &Map<String, Value>) -> Result<(), String> {
-        let kind = text(object, "task")?;
-        let is_of_word = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
-        if kind.is_empty() || !kind.chars().all(is_of_word) {
-            return Err(format!("field \"task\" is \"{kind}\"; a kind is a word of letters, digits, _ and -"));
-        }
+        kind(object)?;
         for field in ["source", "license"] {
             if object.get(field).is_some_and(|value| !value.is_null()) {
                 text(object, field)?;
@@ -112,6 +109,7 @@ impl Record for Trace {
     }
 
     fn check(object: &Map<String, Value>) -> Result<(), String> {
+        optional_kind(object)?;
         let messages = object["messages"].as_array().map_or(&[][..], Vec::as_slice);
         let last_role = messages.last().map_or("", |last| role(last));
         if last_role != "assistant" {
@@ -136,6 +134,7 @@ impl Record for PreferencePair {
     }
 
     fn check(object: &Map<String, Value>) -> Result<(), String> {
+        optional_kind(object)?;
         if text(object, "chosen")? == text(object, "rejected")? {
             return Err("\"chosen\" and \"rejected\" are the same text".to_owned());
         }
@@ -148,6 +147,19 @@ fn text<'a>(object: &'a Map<String, Value>, field: &str) -> Result<&'a str, Stri
         Some(Value::String(text)) => Ok(text),
         other => Err(format!("field \"{field}\" must be a text, found {}", other.map_or("nothing", json_type))),
     }
+}
+
+fn kind(object: &Map<String, Value>) -> Result<(), String> {
+    let kind = text(object, "task")?;
+    let is_of_word = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
+    if kind.is_empty() || !kind.chars().all(is_of_word) {
+        return Err(format!("field \"task\" is \"{kind}\"; a kind is a word of letters, digits, _ and -"));
+    }
+    Ok(())
+}
+
+fn optional_kind(object: &Map<String, Value>) -> Result<(), String> {
+    if object.get("task").is_some_and(|value| !value.is_null()) { kind(object) } else { Ok(()) }
 }
 
 fn role(message: &Value) -> &str {
@@ -168,13 +180,15 @@ fn messages(object: &Map<String, Value>) -> Result<(), String> {
         }
     };
     for (index, message) in messages.iter().enumerate() {
-        for field in ["role", "content"] {
-            if !message[field].is_string() {
-                return Err(format!(
-                    "messages[{index}].{field} must be a text, found {}",
-                    message.get(field).map_or("nothing", json_type)
-                ));
-            }
+        let found = |field: &str| message.get(field).map_or("nothing", json_type);
+        if !message["role"].is_string() {
+            return Err(format!("messages[{index}].role must be a text, found {}", found("role")));
+        }
+        if !is_content(message) {
+            return Err(format!("messages[{index}].content must be a text, found {}", found("content")));
+        }
+        if !matches!(message["tool_calls"], Value::Null | Value::Array(_)) {
+            return Err(format!("messages[{index}].tool_calls must be a list of calls, found {}", found("tool_calls")));
         }
         if !ROLES.contains(&role(message)) {
             return Err(format!(
@@ -185,6 +199,17 @@ fn messages(object: &Map<String, Value>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// True for a text, a list of parts, the result of a tool, and nothing beside calls of tools.
+fn is_content(message: &Value) -> bool {
+    let is_part = |part: &Value| part.is_string() || part["type"].is_string();
+    match &message["content"] {
+        Value::String(_) => true,
+        Value::Array(parts) if parts.iter().all(is_part) => true,
+        Value::Null => message["tool_calls"].as_array().is_some_and(|calls| !calls.is_empty()),
+        _ => ["tool", "ipython", "function"].contains(&role(message)),
+    }
 }
 
 fn json_type(value: &Value) -> &'static str {

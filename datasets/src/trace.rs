@@ -1,16 +1,24 @@
 //! A trace: a worked example that the cold start learns from.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::message::Message;
+use crate::task::TaskKind;
 
-/// A conversation whose last message, the assistant's, is what the cold start learns.
+/// A conversation of which the cold start learns every turn of the assistant; the last message is one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trace {
     /// Unique within a file.
     pub id: String,
+    /// The skill that the trace shows, by which the text around the question is chosen; the field `task` in files.
+    #[serde(default, rename = "task", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<TaskKind>,
     /// The conversation; the last message is the assistant's, with its thinking.
     pub messages: Vec<Message>,
+    /// Tools on offer, as JSON schemas in the layout of chat templates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Value>,
 }
 
 impl Trace {

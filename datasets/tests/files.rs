@@ -54,8 +54,12 @@ fn what_is_written_is_read_back() {
     write_jsonl(&path, std::slice::from_ref(&task)).unwrap();
     assert_eq!(read_tasks(&path).unwrap(), [task]);
 
-    let trace =
-        Trace { id: "t".to_owned(), messages: vec![Message::user("Hi."), Message::assistant("<think>\n</think>")] };
+    let trace = Trace {
+        id: "t".to_owned(),
+        kind: Some(TaskKind::TOOL_CALL),
+        messages: vec![Message::user("Hi."), Message::assistant("<think>\n</think>")],
+        tools: Some(json!([{"type": "function"}])),
+    };
     write_jsonl(&path, std::slice::from_ref(&trace)).unwrap();
     let read = read_traces(&path).unwrap();
     assert_eq!(read[0].prompt_messages(), [Message::user("Hi.")]);
@@ -64,7 +68,9 @@ fn what_is_written_is_read_back() {
 
     let pair = PreferencePair {
         id: "p".to_owned(),
+        kind: None,
         messages: vec![Message::user("Hi.")],
+        tools: None,
         chosen: "Hello!".to_owned(),
         rejected: "What?".to_owned(),
     };

@@ -8,6 +8,7 @@ use crate::decoder::Decoder;
 use crate::error::PolicyError;
 use crate::folder::{TextFiles, write_model};
 use crate::placement::Placement;
+use crate::texts::{Texts, TurnEnd};
 use crate::tokenizer::Tokenizer;
 use crate::weights::load_into;
 
@@ -22,6 +23,8 @@ pub struct Policy {
     pub chat_template: ChatTemplate,
     /// Every id that ends a completion; the first is the one that ends a turn.
     pub eos_ids: Vec<u32>,
+    /// The token that ends a turn; `None` where neither template nor folder names one.
+    pub turn_end: Option<TurnEnd>,
     pub(crate) files: TextFiles,
 }
 
@@ -39,17 +42,15 @@ impl Policy {
             ));
         }
         let config = ModelConfig::from_file(&folder.join("config.json"))?;
-        let files = TextFiles::read(folder)?;
-        let tokenizer = files.tokenizer(folder, &config)?;
-        let chat_template = files.chat_template(folder)?;
-        let eos_ids = files.eos_ids(folder, &config)?;
+        let Texts { tokenizer, chat_template, eos_ids, turn_end, files, .. } = Texts::load(folder)?;
         let decoder = Decoder::empty(&config, true, placement);
         let tied = config.tie_word_embeddings;
         load_into(folder, &decoder.state(), |name| tied && name == "lm_head.weight")?;
-        Ok(Self { decoder, tokenizer, chat_template, eos_ids, files })
+        Ok(Self { decoder, tokenizer, chat_template, eos_ids, turn_end, files })
     }
 
-    /// Writes the folder that [`Policy::load`] and transformers read.
+    /// Writes the folder that [`Policy::load`] and transformers read. The token that ends a turn is named in its
+    /// `generation_config.json`, also where the folder that was loaded did not name it.
     ///
     /// # Errors
     /// A file cannot be written.

@@ -15,6 +15,7 @@ use crate::folder::{TextFiles, write_model};
 use crate::parameters::Parameter;
 use crate::placement::Placement;
 use crate::policy::Policy;
+use crate::texts::Texts;
 use crate::tokenizer::Tokenizer;
 use crate::weights::load_into;
 
@@ -49,9 +50,7 @@ impl RewardModel {
     /// The folder is no loadable reward model.
     pub fn load(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
         let config = ModelConfig::from_file(&folder.join("config.json"))?;
-        let files = TextFiles::read(folder)?;
-        let tokenizer = files.tokenizer(folder, &config)?;
-        let chat_template = files.chat_template(folder)?;
+        let Texts { tokenizer, chat_template, files, .. } = Texts::load(folder)?;
         let (decoder, score) = load_scorer(folder, &config, placement)?;
         Ok(Self { decoder, score, tokenizer, chat_template, files })
     }

@@ -46,6 +46,14 @@ impl Tokenizer {
         self.inner.token_to_id(token)
     }
 
+    /// The added token (`<|im_end|>`, `</s>`) that a text begins with, the longest of several, with its id.
+    pub fn leading_token(&self, text: &str) -> Option<(String, u32)> {
+        let added = self.inner.get_added_tokens_decoder();
+        let leading =
+            added.into_iter().filter(|(_, token)| !token.content.is_empty() && text.starts_with(&token.content));
+        leading.max_by_key(|(_, token)| token.content.len()).map(|(id, token)| (token.content, id))
+    }
+
     /// One more than the largest id: the smallest vocabulary that a model for this tokenizer has.
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
-use policy::{ChatMessage, Placement, Policy, resolve_device};
+use policy::{Conversation, Placement, Policy, resolve_device};
 use rollout::{EngineOptions, RolloutRequest, SamplingParams, generate};
 use tch::Kind;
 
@@ -33,8 +33,8 @@ fn main() -> ExitCode {
 fn sample(folder: &Path, question: &str, num_completions: u64) -> Result<(), Box<dyn Error>> {
     let placement = Placement { device: resolve_device("auto")?, kind: Kind::Float };
     let policy = Policy::load(folder, placement)?;
-    let messages = [ChatMessage { role: "user", content: question }];
-    let prompt = policy.chat_template.render(&messages, None, true)?;
+    let messages = [serde_json::json!({"role": "user", "content": question})];
+    let prompt = policy.chat_template.render(&Conversation::prompt(&messages))?.text;
     let prompt_ids = policy.tokenizer.encode(&prompt)?;
 
     // Task, sample and seed address the random numbers: the same call prints the same completions.

@@ -20,6 +20,11 @@ pub(crate) fn round_up(num_tokens: usize) -> usize {
     num_tokens.next_multiple_of(TOKEN_STEP)
 }
 
+/// Rounds a number of tokens down to the cache's step.
+pub(crate) fn round_down(num_tokens: usize) -> usize {
+    num_tokens / TOKEN_STEP * TOKEN_STEP
+}
+
 /// Room that the sequences in flight need.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Demand {

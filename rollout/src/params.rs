@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cache::{round_down, round_up};
 use crate::error::RolloutError;
 
 /// Distribution that tokens are drawn from, and conditions that end a completion.
@@ -93,6 +94,17 @@ impl Default for EngineOptions {
 }
 
 impl EngineOptions {
+    /// Most tokens of a prompt that a model of so many positions can complete by up to `max_new_tokens` tokens: one
+    /// position is left for the completion, and both fit the cache.
+    pub fn longest_prompt(&self, max_positions: usize, max_new_tokens: usize) -> usize {
+        let by_positions = max_positions.saturating_sub(1);
+        if round_up(max_positions) <= self.cache_tokens {
+            return by_positions;
+        }
+        // The cache grows in steps: its last, partial one cannot be used.
+        by_positions.min(round_down(self.cache_tokens).saturating_sub(max_new_tokens))
+    }
+
     /// Checks every field.
     ///
     /// # Errors
@@ -124,6 +136,16 @@ mod tests {
     fn defaults_are_valid() {
         assert!(SamplingParams::default().validate().is_ok());
         assert!(EngineOptions::default().validate().is_ok());
+    }
+
+    #[test]
+    fn the_longest_prompt_leaves_room_for_its_completion() {
+        let options = |cache_tokens| EngineOptions { cache_tokens, ..EngineOptions::default() };
+        assert_eq!(options(65_536).longest_prompt(512, 400), 511);
+        let (small, step) = (options(1000), round_up(1));
+        assert_eq!(small.longest_prompt(4096, 100), round_down(1000) - 100);
+        assert_eq!(small.longest_prompt(round_down(1000), 100), round_down(1000) - 1);
+        assert_eq!(options(step).longest_prompt(4096, 4096), 0);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::command::bench::BenchCommand;
 use crate::command::eval::EvalArgs;
 use crate::command::generate::GenerateArgs;
 use crate::command::recipe::RecipeArgs;
+use crate::command::render::RenderArgs;
 use crate::command::sandbox::SandboxCommand;
 use crate::command::verifier::VerifierCommand;
 use crate::command::verify::VerifyArgs;
@@ -62,6 +63,8 @@ pub(crate) enum Command {
     Eval(EvalArgs),
     /// Complete the prompts of a JSONL file.
     Generate(GenerateArgs),
+    /// Render the prompts of tasks as the model sees them: text and token ids, no weights needed.
+    Render(RenderArgs),
     /// Judge the completions of a JSONL file by the verifiers that they name.
     Verify(VerifyArgs),
     /// Try out a verifier.

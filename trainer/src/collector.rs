@@ -20,7 +20,7 @@ use crate::interrupt::Interrupt;
 use crate::judge::{Judge, Payment};
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
-use crate::prompt::{conversation, opens_thinking, prompt_text, scored_ids};
+use crate::prompt::{PromptFormat, conversation};
 
 /// How often it is looked whether the user interrupts the wait for verdicts.
 const LOOK: Duration = Duration::from_millis(50);
@@ -95,7 +95,8 @@ impl Collector {
         prompt: &PromptSection,
         mut completions: mpsc::UnboundedReceiver<Delivery>,
     ) -> Result<(Vec<Vec<Judgeable>>, Instant)> {
-        let conversations: Vec<Arc<[Message]>> = tasks.iter().map(|task| conversation(task, prompt).into()).collect();
+        let conversations: Vec<Arc<[Message]>> =
+            tasks.iter().map(|task| conversation(task.as_ref().into(), prompt).into()).collect();
         let mut verdicts = JoinSet::new();
         while let Some(Delivery { group, thinking_open, completion }) = completions.recv().await {
             let judged = Judged {
@@ -167,6 +168,7 @@ impl Collector {
                 let Some(reward_model) = &learner.reward_model else {
                     return Ok(groups.iter().map(|group| vec![None; group.len()]).collect());
                 };
+                let format = PromptFormat::new(&reward_model.chat_template, &reward_model.tokenizer, &section)?;
                 let mut scores = Vec::with_capacity(groups.len());
                 for group in &groups {
                     if group.first().is_none_or(|judged| !judge.is_scored(&judged.task)) {
@@ -175,10 +177,7 @@ impl Collector {
                     }
                     let sequences = group
                         .iter()
-                        .map(|judged| {
-                            let (template, tokenizer) = (&reward_model.chat_template, &reward_model.tokenizer);
-                            scored_ids(template, tokenizer, &judged.task.messages, judged.answer().trim(), &section)
-                        })
+                        .map(|judged| format.answered_ids(judged.task.as_ref().into(), judged.answer().trim()))
                         .collect::<Result<Vec<_>>>()?;
                     let lengths: Vec<usize> = sequences.iter().map(Vec::len).collect();
                     let ids: Vec<i64> = sequences.concat().into_iter().map(i64::from).collect();
@@ -202,18 +201,18 @@ fn generate_groups(
     sender: mpsc::UnboundedSender<Delivery>,
 ) -> Result<GenerationStats> {
     let policy = &learner.policy;
+    let format = PromptFormat::of_policy(policy, &sampling.prompt)?;
     let mut requests = Vec::with_capacity(tasks.len() * sampling.samples_per_prompt);
     let mut places = HashMap::new();
     let mut num_seen: HashMap<&str, u64> = HashMap::new();
     for (group, task) in tasks.iter().enumerate() {
-        let text = prompt_text(policy, task, &sampling.prompt)?;
-        let ids = policy.tokenizer.encode(&text)?;
+        let prompt = format.prompt(task.as_ref().into()).with_context(|| format!("task {}", task.id))?;
         // A task that stands twice in a batch gets other samples the second time.
         let seen = num_seen.entry(&task.id).or_default();
         for sample in 0..sampling.samples_per_prompt as u64 {
             let sample_index = *seen * sampling.samples_per_prompt as u64 + sample;
-            places.insert((task.id.clone(), sample_index), (group, opens_thinking(&text)));
-            requests.push(RolloutRequest { task_id: task.id.clone(), sample_index, prompt_ids: ids.clone() });
+            places.insert((task.id.clone(), sample_index), (group, prompt.thinking_open));
+            requests.push(RolloutRequest { task_id: task.id.clone(), sample_index, prompt_ids: prompt.ids.clone() });
         }
         *seen += 1;
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use datasets::{Task, TaskVerifier, read_tasks};
+use policy::Texts;
 use record::atomic::write_file;
 use record::metrics::Metrics;
 use record::names;
@@ -19,6 +20,7 @@ use crate::failure::Usage;
 use crate::group::{Group, Sampling};
 use crate::judge::Judge;
 use crate::open_run::OpenRun;
+use crate::prompt_check::PromptCheck;
 
 /// Held-out datasets with their sampling.
 pub(crate) struct Evaluation {
@@ -64,6 +66,22 @@ impl Evaluation {
         let sampling =
             Sampling { params, engine: engine.clone(), samples_per_prompt: section.samples, prompt: prompt.clone() };
         Ok(Self { datasets, sampling })
+    }
+
+    /// Checks every prompt against a model's texts; returns the number of tasks that are dropped.
+    ///
+    /// # Errors
+    /// A prompt cannot be made or is too long; file, line and task are named.
+    pub(crate) fn check_prompts(&mut self, texts: &Texts) -> Result<usize> {
+        let Sampling { params, engine, prompt, .. } = &self.sampling;
+        let check = PromptCheck::new(texts, prompt, engine, params.max_new_tokens)?;
+        let mut num_dropped = 0;
+        for HeldOut { path, tasks, .. } in &mut self.datasets {
+            let (kept, dropped) = check.keep(path, tasks.drain(..).map(Arc::unwrap_or_clone).collect())?;
+            *tasks = kept.into_iter().map(Arc::new).collect();
+            num_dropped += dropped;
+        }
+        Ok(num_dropped)
     }
 
     /// Makes this verifier judge every task instead of the task's own.

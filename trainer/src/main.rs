@@ -22,6 +22,7 @@ mod optimizer;
 mod preference_training;
 mod progress;
 mod prompt;
+mod prompt_check;
 mod rollout_rows;
 mod run;
 mod service_watch;
@@ -29,6 +30,7 @@ mod stage;
 mod step_metrics;
 mod supervised;
 mod token_split;
+mod trace_tokens;
 mod train;
 mod trajectory;
 mod update;
@@ -93,6 +95,7 @@ async fn run(cli: Cli) -> Result<()> {
         (None, Some(Command::Generate(args))) => {
             tokio::task::block_in_place(|| command::generate::run(&args, &interrupt))
         }
+        (None, Some(Command::Render(args))) => tokio::task::block_in_place(|| command::render::run(&args)),
         (None, Some(Command::Verify(args))) => command::verify::run(args, interrupt).await,
         (None, Some(Command::Verifier(command))) => command::verifier::run(command, interrupt).await,
         (None, Some(Command::VerifyMath(args))) => {

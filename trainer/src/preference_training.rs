@@ -2,12 +2,14 @@
 //!
 //! The answers of a pair are read without their thinking, as in stage 2.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use datasets::{PreferencePair, read_preferences};
 use policy::{NamedTensors, RewardModel};
+use rayon::prelude::*;
 use record::metrics::Metrics;
 use record::names::{self, EVAL_PREFERENCE_ACCURACY, MetricName};
 use tch::Tensor;
@@ -24,7 +26,8 @@ use crate::optimizer::adamw::AdamW;
 use crate::optimizer::gradient_norm::{clip_by_global_norm, gradients};
 use crate::optimizer::schedule::Schedule;
 use crate::progress::Progress;
-use crate::prompt::scored_ids;
+use crate::prompt::PromptFormat;
+use crate::prompt_check::at_line;
 use crate::token_split::split_by_tokens;
 
 /// Ids of a pair: the conversation with the chosen and with the rejected answer.
@@ -66,13 +69,17 @@ pub(crate) async fn train_reward_model(config: RewardModelRun, entry: Entry, int
     })
     .await?;
     let prompt = config.prompt.clone();
+    let (train_path, eval_path) = (config.preferences.train.clone(), config.preferences.eval.clone());
     let (train, eval): (Vec<PairIds>, Vec<PairIds>) = model
         .run(move |scorer| {
-            let ids = |pair: &PreferencePair| pair_ids(&scorer.model, pair, &prompt);
-            Ok::<_, anyhow::Error>((
-                train.iter().map(ids).collect::<Result<_>>()?,
-                eval.iter().map(ids).collect::<Result<_>>()?,
-            ))
+            let format = PromptFormat::new(&scorer.model.chat_template, &scorer.model.tokenizer, &prompt)?;
+            let ids = |path: &Path, pairs: &[PreferencePair]| {
+                let ids = |pair: &PreferencePair| {
+                    pair_ids(&format, pair).map_err(|error| at_line(path, "pair", &pair.id, &error))
+                };
+                pairs.par_iter().map(ids).collect::<Result<Vec<_>>>()
+            };
+            anyhow::Ok((ids(&train_path, &train)?, ids(&eval_path, &eval)?))
         })
         .await??;
     let (train, eval) = (Arc::new(train), Arc::new(eval));
@@ -136,11 +143,9 @@ async fn save(model: &ModelThread<Scorer>, run: &OpenRun, keep: usize) -> Result
         .await?
 }
 
-fn pair_ids(model: &RewardModel, pair: &PreferencePair, section: &crate::config::PromptSection) -> Result<PairIds> {
+fn pair_ids(format: &PromptFormat<'_>, pair: &PreferencePair) -> Result<PairIds> {
     let ids = |answer: &str| {
-        let answer = split_thinking(answer, false).answer.unwrap_or_default().trim();
-        scored_ids(&model.chat_template, &model.tokenizer, &pair.messages, answer, section)
-            .with_context(|| format!("pair {}", pair.id))
+        format.answered_ids(pair.into(), split_thinking(answer, false).answer.unwrap_or_default().trim())
     };
     Ok(PairIds { chosen: ids(&pair.chosen)?, rejected: ids(&pair.rejected)? })
 }

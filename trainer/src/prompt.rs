@@ -1,96 +1,216 @@
-//! From a conversation to the ids of its prompt, of its completion, and of the text that a reward model reads.
+//! From a conversation to the text and the ids of its prompt: one way for the cold start, training, evaluation, the
+//! reward model and `trainer render`. How a completion is sampled or learned must not be known here.
 
-use anyhow::{Context, Result, bail};
-use datasets::{Message, Task};
-use policy::{ChatMessage, ChatTemplate, Policy, Tokenizer};
+use anyhow::{Result, bail};
+use datasets::{Message, PreferencePair, Task, TaskKind, Trace};
+use policy::{ChatTemplate, Conversation, Date, Policy, Rendered, Texts, Tokenizer};
+use serde_json::{Map, Value};
 
 use crate::config::PromptSection;
 
-/// End of a prompt whose chat template opens the thinking itself; completions then start inside it.
-const OPENED_THINKING: &str = "<think>\n";
+/// Mark that opens thinking.
+pub(crate) const THINK: &str = "<think>";
 
-/// Text of a task's prompt: the template around its messages, with the section's text added.
-///
-/// # Errors
-/// The template refuses the conversation.
-pub(crate) fn prompt_text(policy: &Policy, task: &Task, section: &PromptSection) -> Result<String> {
-    let suffix = section.suffix_of(&task.kind);
-    render(&policy.chat_template, &task.messages, task.tools.as_ref(), section, suffix)
-        .with_context(|| format!("task {}", task.id))
+/// A prompt, ready to be completed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Prompt {
+    /// Text, with the template's marks.
+    pub text: String,
+    /// Ids of the text.
+    pub ids: Vec<u32>,
+    /// True where the template opened the thinking itself: a completion then begins inside it.
+    pub thinking_open: bool,
 }
 
-/// True where a prompt ends within the thinking, so that a completion begins in it.
-pub(crate) fn opens_thinking(prompt: &str) -> bool {
-    prompt.trim_end().ends_with(OPENED_THINKING.trim_end())
+/// True for a prompt that ends with an open `<think>`, white space apart.
+pub(crate) fn thinking_open(prompt: &str) -> bool {
+    prompt.trim_end().ends_with(THINK)
 }
 
-/// A task's conversation as its prompt has it: with the section's text added.
-pub(crate) fn conversation(task: &Task, section: &PromptSection) -> Vec<Message> {
-    let mut messages = task.messages.clone();
-    let suffix = section.suffix_of(&task.kind);
-    if let Some(last) = messages.iter_mut().rev().find(|message| message.role == "user") {
-        last.content.push_str(suffix);
+/// What is asked: the turns before a completion, with what decides the text around them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'a> {
+    /// Skill that the question is about, by which its suffix is chosen.
+    pub kind: Option<&'a TaskKind>,
+    pub messages: &'a [Message],
+    /// Function descriptions as JSON Schema.
+    pub tools: Option<&'a Value>,
+}
+
+impl<'a> From<&'a Task> for Question<'a> {
+    fn from(task: &'a Task) -> Self {
+        Self { kind: Some(&task.kind), messages: &task.messages, tools: task.tools.as_ref() }
     }
+}
+
+impl<'a> From<&'a Trace> for Question<'a> {
+    fn from(trace: &'a Trace) -> Self {
+        Self { kind: trace.kind.as_ref(), messages: &trace.messages, tools: trace.tools.as_ref() }
+    }
+}
+
+impl<'a> From<&'a PreferencePair> for Question<'a> {
+    fn from(pair: &'a PreferencePair) -> Self {
+        Self { kind: pair.kind.as_ref(), messages: &pair.messages, tools: pair.tools.as_ref() }
+    }
+}
+
+/// A model's template and tokenizer under a `[prompt]` section.
+#[derive(Debug)]
+pub(crate) struct PromptFormat<'a> {
+    template: &'a ChatTemplate,
+    tokenizer: &'a Tokenizer,
+    section: &'a PromptSection,
+    arguments: Map<String, Value>,
+    date: Option<Date>,
+}
+
+impl<'a> PromptFormat<'a> {
+    /// A format; the section's values are checked when a configuration is validated.
+    ///
+    /// # Errors
+    /// A value of the section cannot be used.
+    pub(crate) fn new(
+        template: &'a ChatTemplate,
+        tokenizer: &'a Tokenizer,
+        section: &'a PromptSection,
+    ) -> Result<Self> {
+        Ok(Self { template, tokenizer, section, arguments: section.arguments()?, date: section.date()? })
+    }
+
+    /// The format of a policy.
+    ///
+    /// # Errors
+    /// A value of the section cannot be used.
+    pub(crate) fn of_policy(policy: &'a Policy, section: &'a PromptSection) -> Result<Self> {
+        Self::new(&policy.chat_template, &policy.tokenizer, section)
+    }
+
+    /// The format of a folder's texts.
+    ///
+    /// # Errors
+    /// A value of the section cannot be used.
+    pub(crate) fn of_texts(texts: &'a Texts, section: &'a PromptSection) -> Result<Self> {
+        Self::new(&texts.chat_template, &texts.tokenizer, section)
+    }
+
+    /// The prompt of a question.
+    ///
+    /// # Errors
+    /// The template or the tokenizer refuses the conversation.
+    pub(crate) fn prompt(&self, question: Question<'_>) -> Result<Prompt> {
+        let text = self.render(question, None)?.text;
+        let ids = self.encode(&text)?;
+        if ids.is_empty() {
+            bail!("the chat template makes an empty prompt of this conversation");
+        }
+        Ok(Prompt { ids, thinking_open: thinking_open(&text), text })
+    }
+
+    /// Ids of a question with its answer, as a reward model reads them.
+    ///
+    /// # Errors
+    /// The template or the tokenizer refuses the conversation.
+    pub(crate) fn answered_ids(&self, question: Question<'_>, answer: &str) -> Result<Vec<u32>> {
+        let text = self.render(question, Some(&Message::assistant(answer)))?.text;
+        self.encode(text.trim_end())
+    }
+
+    /// The rendered question: with an answer the whole conversation, without one its prompt.
+    ///
+    /// # Errors
+    /// The template refuses the conversation.
+    pub(crate) fn render(&self, question: Question<'_>, answer: Option<&Message>) -> Result<Rendered> {
+        let mut turns: Vec<Value> = conversation(question, self.section).iter().map(Message::to_json).collect();
+        turns.extend(answer.map(Message::to_json));
+        Ok(self.template.render(&Conversation {
+            messages: &turns,
+            tools: question.tools,
+            arguments: Some(&self.arguments),
+            date: self.date,
+            template: Some(self.section.template.as_str()).filter(|name| !name.is_empty()),
+            add_generation_prompt: answer.is_none(),
+        })?)
+    }
+
+    /// Ids of a text. Special tokens written in it are recognised.
+    ///
+    /// # Errors
+    /// The tokenizer refuses the text.
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        Ok(self.tokenizer.encode(text)?)
+    }
+}
+
+/// A question's conversation as its prompt has it: with the section's text added.
+pub(crate) fn conversation(question: Question<'_>, section: &PromptSection) -> Vec<Message> {
+    let mut turns = Vec::with_capacity(question.messages.len() + 2);
     if !section.system.is_empty() {
-        messages.insert(0, Message { role: "system".into(), content: section.system.clone() });
+        turns.push(Message::new("system", &section.system));
     }
-    messages
-}
-
-/// Ids of a trace, and the number of ids of its prompt; the last message and the token that ends a turn follow it.
-///
-/// # Errors
-/// The trace does not end with the assistant, or the template or tokenizer refuses it.
-pub(crate) fn trace_ids(policy: &Policy, messages: &[Message], section: &PromptSection) -> Result<(Vec<u32>, usize)> {
-    let Some((last, before)) = messages.split_last().filter(|(last, _)| last.role == "assistant") else {
-        bail!("a trace ends with a message of the assistant");
-    };
-    let end = *policy.eos_ids.first().context("the model's config names no eos_token_id to end a trace with")?;
-    let prompt = render(&policy.chat_template, before, None, section, "")?;
-    let content = match prompt.ends_with(OPENED_THINKING) {
-        true => last.content.strip_prefix(OPENED_THINKING).unwrap_or(&last.content),
-        false => &last.content,
-    };
-    let mut ids = policy.tokenizer.encode(&prompt)?;
-    let num_prompt = ids.len();
-    ids.extend(policy.tokenizer.encode(content)?);
-    ids.push(end);
-    Ok((ids, num_prompt))
-}
-
-/// Ids of a conversation with its answer, as a reward model reads it.
-///
-/// # Errors
-/// The template or tokenizer refuses it.
-pub(crate) fn scored_ids(
-    template: &ChatTemplate,
-    tokenizer: &Tokenizer,
-    messages: &[Message],
-    answer: &str,
-    section: &PromptSection,
-) -> Result<Vec<u32>> {
-    let mut messages = messages.to_vec();
-    messages.push(Message { role: "assistant".into(), content: answer.to_owned() });
-    let text = template.render(&turns(&messages, section), None, false)?;
-    Ok(tokenizer.encode(text.trim_end())?)
-}
-
-fn render(
-    template: &ChatTemplate,
-    messages: &[Message],
-    tools: Option<&serde_json::Value>,
-    section: &PromptSection,
-    suffix: &str,
-) -> Result<String> {
-    let mut messages = messages.to_vec();
-    if let Some(last) = messages.iter_mut().rev().find(|message| message.role == "user") {
-        last.content.push_str(suffix);
+    turns.extend_from_slice(question.messages);
+    let suffix = section.suffix_of(question.kind);
+    if let Some(last) = turns.iter_mut().rfind(|message| message.role == "user" && !suffix.is_empty()) {
+        last.push_text(suffix);
     }
-    Ok(template.render(&turns(&messages, section), tools, true)?)
+    turns
 }
 
-fn turns<'a>(messages: &'a [Message], section: &'a PromptSection) -> Vec<ChatMessage<'a>> {
-    let system = (!section.system.is_empty()).then_some(ChatMessage { role: "system", content: &section.system });
-    let messages = messages.iter().map(|message| ChatMessage { role: &message.role, content: &message.content });
-    system.into_iter().chain(messages).collect()
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Texts of a folder with this template and a tokenizer that knows `<|im_end|>` (2), `</s>` (3) and bytes as words.
+    pub(crate) fn texts(template: &str, eos_token: &str) -> Texts {
+        let folder = tempfile::tempdir().unwrap();
+        let tokenizer = policy::train_tokenizer(["a text of some words"].into_iter(), 300).unwrap();
+        std::fs::write(folder.path().join("tokenizer.json"), tokenizer).unwrap();
+        std::fs::write(folder.path().join("chat_template.jinja"), template).unwrap();
+        let config = json!({"eos_token": eos_token, "bos_token": "<|endoftext|>"});
+        std::fs::write(folder.path().join("tokenizer_config.json"), config.to_string()).unwrap();
+        std::fs::write(folder.path().join("config.json"), r#"{"eos_token_id": 0}"#).unwrap();
+        Texts::load(folder.path()).unwrap()
+    }
+
+    fn section(text: &str) -> PromptSection {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn all_conversations_get_the_same_text_around_them() {
+        let texts = texts(
+            "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if tools %}{{ tools | tojson }}\
+             {% endif %}{% if add_generation_prompt %}{{ start }}{% endif %}",
+            "<|im_end|>",
+        );
+        let section =
+            section("system = \"S\"\n[suffix]\nmath = \" +\"\n[arguments]\nstart = \"[assistant]<think>\\n\"");
+        let format = PromptFormat::of_texts(&texts, &section).unwrap();
+        let messages = [Message::user("a"), Message::assistant("b"), Message::user("c")];
+        let tools = json!([{"default": 0}]);
+        let question = Question { kind: Some(&TaskKind::MATH), messages: &messages, tools: Some(&tools) };
+        let prompt = format.prompt(question).unwrap();
+        assert_eq!(prompt.text, "[system]S[user]a[assistant]b[user]c +[{\"default\": 0}][assistant]<think>\n");
+        assert!(prompt.thinking_open);
+        assert_eq!(prompt.ids, format.encode(&prompt.text).unwrap());
+        let answered = format.answered_ids(question, "d \n").unwrap();
+        let expected = "[system]S[user]a[assistant]b[user]c +[assistant]d \n[{\"default\": 0}]";
+        assert_eq!(answered, format.encode(expected).unwrap());
+        let unkind = Question { kind: None, tools: None, ..question };
+        assert!(format.prompt(unkind).unwrap().text.contains("[user]c[assistant]"));
+    }
+
+    #[test]
+    fn only_an_open_mark_opens_the_thinking() {
+        for (prompt, expected) in [
+            ("<|im_start|>assistant\n<think>\n", true),
+            ("assistant<think>", true),
+            ("assistant\n<think>\n\n</think>\n\n", false),
+            ("assistant\n", false),
+        ] {
+            assert_eq!(thinking_open(prompt), expected, "{prompt:?}");
+        }
+    }
 }

@@ -18,6 +18,7 @@ use crate::judge::Judge;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
 use crate::open_run::{Entry, OpenRun};
+use crate::prompt_check::{PromptCheck, load_texts};
 use crate::service_watch::ServiceWatch;
 use crate::train::Trainer;
 use crate::update::UpdatePlan;
@@ -30,9 +31,12 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
     config.validate(stage)?;
     let placement = config.run.resolve()?;
     let (rollout, seed) = (&config.rollout, config.run.seed);
-    let evaluation = Evaluation::new(&config.eval, &config.prompt, &rollout.engine, rollout.max_new_tokens, seed)?;
+    let texts = load_texts(config.model.path()?)?;
+    let check = PromptCheck::new(&texts, &config.prompt, &rollout.engine, rollout.max_new_tokens)?;
+    let mut evaluation = Evaluation::new(&config.eval, &config.prompt, &rollout.engine, rollout.max_new_tokens, seed)?;
     let judge = Judge::start(&config.verifiers, &config.reward, &config.sandbox).await?;
-    let mixture = mixture(&config, &judge).await?;
+    let (mixture, num_prompts_dropped) = mixture(&config, &check, &judge).await?;
+    let num_prompts_dropped = num_prompts_dropped + evaluation.check_prompts(&texts)?;
     evaluation.check(&judge).await?;
 
     let (run, resume_from) = OpenRun::open(&config.run.dir, &config, entry)?;
@@ -62,7 +66,7 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
     let judge = Arc::new(judge);
     let services = ServiceWatch::new(config.verifiers.max_steps_unavailable);
     let collector = Collector { model, judge: judge.clone(), interrupt };
-    let mut trainer = Trainer { collector, tasks, sampling, plan, evaluation, run, services };
+    let mut trainer = Trainer { collector, tasks, sampling, plan, evaluation, num_prompts_dropped, run, services };
     let result = trainer.run(&config, &format!("stage {stage}")).await;
     drop(trainer);
     if let Some(judge) = Arc::into_inner(judge) {
@@ -71,12 +75,15 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
     result
 }
 
-/// Reads the training tasks, and checks that each can be judged.
-async fn mixture(config: &ReinforceRun, judge: &Judge) -> Result<Mixture> {
+/// The training tasks whose prompts fit the model, each checked so that it can be judged, and the number of those
+/// dropped because theirs do not fit.
+async fn mixture(config: &ReinforceRun, check: &PromptCheck<'_>, judge: &Judge) -> Result<(Mixture, usize)> {
+    let mut num_dropped = 0;
     let mut sources = Vec::with_capacity(config.data.len());
     for source in &config.data {
         let name = source.name();
-        let mut tasks = read_tasks(&source.path)?;
+        let (mut tasks, dropped) = check.keep(&source.path, read_tasks(&source.path)?)?;
+        num_dropped += dropped;
         for task in &mut tasks {
             task.source.get_or_insert_with(|| name.clone());
             judge.add_term_verifiers(task);
@@ -84,7 +91,7 @@ async fn mixture(config: &ReinforceRun, judge: &Judge) -> Result<Mixture> {
         judge.check(&source.path, &tasks).await?;
         sources.push(Source::new(name, tasks, source.weight));
     }
-    Ok(Mixture::new(sources)?)
+    Ok((Mixture::new(sources)?, num_dropped))
 }
 
 /// Starts the model's thread with all that the stage needs on it; returns also the place of a resumed run.

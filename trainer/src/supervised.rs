@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use datasets::{Trace, read_traces};
-use policy::{CHAT_TEMPLATE, Decoder, HeadOptions, Packed, Placement, SPECIAL_TOKENS, accumulate_gradient};
+use policy::{CHAT_TEMPLATE, Decoder, HeadOptions, Packed, Placement, SPECIAL_TOKENS, Texts, accumulate_gradient};
+use rayon::prelude::*;
 use record::metrics::Metrics;
 use record::names;
 use rollout::EngineOptions;
@@ -19,6 +20,7 @@ use crate::collector::Collector;
 use crate::config::SupervisedRun;
 use crate::evaluation::Evaluation;
 use crate::evaluation_table::evaluation_table;
+use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::learner::Learner;
@@ -27,8 +29,10 @@ use crate::open_run::{Entry, OpenRun};
 use crate::optimizer::gradient_norm::{clip_by_global_norm, gradients};
 use crate::optimizer::schedule::Schedule;
 use crate::progress::Progress;
-use crate::prompt::trace_ids;
+use crate::prompt::PromptFormat;
+use crate::prompt_check::{at_line, load_texts};
 use crate::token_split::split_by_tokens;
+use crate::trace_tokens::{LearnedSequence, trace_tokens};
 
 /// Most tokens of a completion in a cold start's evaluations, where the section has no limit.
 const EVAL_TOKENS: usize = 1024;
@@ -43,12 +47,20 @@ pub(crate) async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: I
     let placement = config.run.resolve()?;
     let traces = read_traces(&config.traces.path)?;
     let engine = EngineOptions::default();
-    let evaluation = Evaluation::new(&config.eval, &config.prompt, &engine, EVAL_TOKENS, config.run.seed)?;
+    let mut evaluation = Evaluation::new(&config.eval, &config.prompt, &engine, EVAL_TOKENS, config.run.seed)?;
     let judge = Arc::new(Judge::start(&config.verifiers, &RewardConfig::default(), &config.sandbox).await?);
     evaluation.check(&judge).await?;
+    // Of a model that is there the texts are checked before the run's folder is made.
+    let is_there = entry == Entry::New && config.new_model.is_none();
+    let checked = is_there.then(|| check_texts(&config, &config.model.path, &traces, &mut evaluation)).transpose()?;
     let (mut run, resume_from) = OpenRun::open(&config.run.dir, &config, entry)?;
 
     let start = start_folder(&config, &traces, resume_from.as_deref())?;
+    let (traces, num_dropped) = match checked {
+        Some(checked) => checked,
+        None => check_texts(&config, &start, &traces, &mut evaluation)?,
+    };
+    let traces = Arc::new(traces);
     let adamw = config.optimizer.clone();
     let model = ModelThread::start(move || {
         let mut learner = Learner::load(&start, placement)?.with_optimizer(&adamw)?;
@@ -60,16 +72,6 @@ pub(crate) async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: I
         Ok(learner)
     })
     .await?;
-    let prompt = config.prompt.clone();
-    let sequences: Vec<(Vec<u32>, usize)> = model
-        .run(move |learner| {
-            let ids = |trace: &Trace| {
-                trace_ids(&learner.policy, &trace.messages, &prompt).with_context(|| format!("trace {}", trace.id))
-            };
-            traces.iter().map(ids).collect::<Result<_>>()
-        })
-        .await??;
-    let sequences = Arc::new(sequences);
     let collector = Collector { model, judge, interrupt };
 
     let steps = config.update.steps;
@@ -81,19 +83,20 @@ pub(crate) async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: I
     while run.step < steps {
         collector.interrupt.check()?;
         let started = Instant::now();
-        let batch = batch(sequences.len(), config.traces.per_step, config.run.seed, run.step);
+        let batch = batch(traces.len(), config.traces.per_step, config.run.seed, run.step);
         let mut metrics = collector
             .model
             .run({
-                let (sequences, config, schedule) = (sequences.clone(), config.clone(), schedule.clone());
+                let (traces, config, schedule) = (traces.clone(), config.clone(), schedule.clone());
                 move |learner| {
-                    let batch: Vec<_> = batch.iter().map(|i| &sequences[*i]).collect();
+                    let batch: Vec<&LearnedSequence> = batch.iter().flat_map(|i| &traces[*i]).collect();
                     learn(learner, &batch, &config, &schedule)
                 }
             })
             .await??;
         let seconds = started.elapsed().as_secs_f64();
         metrics.set(names::TIME_UPDATE, seconds);
+        metrics.set(names::TRACES_DROPPED, num_dropped as f64);
         let tokens = metrics.get(names::BATCH_TOKENS.name).unwrap_or(0.0);
         metrics.set(names::TRAIN_TOKENS_PER_SECOND, tokens / seconds);
         run.step += 1;
@@ -129,6 +132,50 @@ fn start_folder(config: &SupervisedRun, traces: &[Trace], resume: Option<&Path>)
     Ok(folder)
 }
 
+/// Renders and measures all traces and held-out tasks for the model in a folder; returns what [`learned_traces`] does.
+fn check_texts(
+    config: &SupervisedRun,
+    folder: &Path,
+    traces: &[Trace],
+    evaluation: &mut Evaluation,
+) -> Result<(Vec<Vec<LearnedSequence>>, usize)> {
+    let texts = load_texts(folder)?;
+    evaluation.check_prompts(&texts)?;
+    learned_traces(config, &texts, traces)
+}
+
+/// The sequences of each trace that is learned, and the number of traces that are longer than the limit.
+fn learned_traces(
+    config: &SupervisedRun,
+    texts: &Texts,
+    traces: &[Trace],
+) -> Result<(Vec<Vec<LearnedSequence>>, usize)> {
+    let path = &config.traces.path;
+    let format = PromptFormat::of_texts(texts, &config.prompt)?;
+    let sequences = |trace: &Trace| {
+        trace_tokens(&format, texts.turn_end.as_ref(), trace).map_err(|error| at_line(path, "trace", &trace.id, &error))
+    };
+    let mut learned = traces.par_iter().map(sequences).collect::<Result<Vec<_>>>()?;
+    let limit = match config.traces.max_tokens {
+        0 => texts.max_positions.unwrap_or(usize::MAX),
+        limit => limit,
+    };
+    learned.retain(|sequences| sequences.iter().all(|sequence| sequence.ids.len() <= limit));
+    let num_dropped = traces.len() - learned.len();
+    if learned.is_empty() {
+        let problem = format!("{}: every trace has more than {limit} tokens; raise traces.max_tokens", path.display());
+        return Err(Usage::error(problem));
+    }
+    if num_dropped > 0 {
+        tracing::warn!(
+            file = %path.display(),
+            "{num_dropped} of {} traces are dropped: they have more than {limit} tokens (traces.max_tokens)",
+            traces.len()
+        );
+    }
+    Ok((learned, num_dropped))
+}
+
 /// Places of the traces of a step; each epoch is a permutation keyed by the seed and the epoch.
 fn batch(num_traces: usize, per_step: usize, seed: u64, step: u64) -> Vec<usize> {
     let places = step * per_step as u64..(step + 1) * per_step as u64;
@@ -138,22 +185,28 @@ fn batch(num_traces: usize, per_step: usize, seed: u64, step: u64) -> Vec<usize>
 /// One update on one batch, on the model's thread.
 fn learn(
     learner: &mut Learner,
-    batch: &[&(Vec<u32>, usize)],
+    batch: &[&LearnedSequence],
     config: &SupervisedRun,
     schedule: &Schedule,
 ) -> Result<Metrics> {
     let decoder = &learner.policy.decoder;
     let update = &config.update;
-    let num_targets: usize = batch.iter().map(|(ids, prompt)| ids.len() - prompt).sum();
+    let num_targets: usize = batch.iter().map(|sequence| sequence.num_learned()).sum();
     let (mut loss, mut entropy) = (0.0, 0.0);
     let options = HeadOptions { temperature: 1.0, chunk: update.head_chunk };
-    for piece in split_by_tokens(batch, update.micro_batch_tokens, |(ids, _)| ids.len()) {
-        let sequences: Vec<(&[u32], usize)> = piece.iter().map(|(ids, prompt)| (ids.as_slice(), *prompt)).collect();
+    for piece in split_by_tokens(batch, update.micro_batch_tokens, |sequence| sequence.ids.len()) {
+        let sequences: Vec<(&[u32], usize)> =
+            piece.iter().map(|sequence| (sequence.ids.as_slice(), sequence.num_prompt)).collect();
         let packed = Packed::new(&sequences, decoder.device());
+        let learned: Vec<f32> =
+            piece.iter().flat_map(|sequence| &sequence.learned_mask).map(|learned| f32::from(*learned)).collect();
+        let learned_mask = Tensor::from_slice(&learned).to_device(decoder.device()); // [targets], float32
         accumulate_gradient(decoder, &packed, options, update.recompute, |output| {
-            loss -= output.logprobs.sum(Kind::Double).double_value(&[]) / num_targets as f64;
-            entropy += output.entropy.sum(Kind::Double).double_value(&[]) / num_targets as f64;
-            anyhow::Ok(Tensor::full_like(&output.logprobs, -1.0 / num_targets as f64))
+            let mean =
+                |values: &Tensor| (values * &learned_mask).sum(Kind::Double).double_value(&[]) / num_targets as f64;
+            loss -= mean(&output.logprobs);
+            entropy += mean(&output.entropy);
+            anyhow::Ok(&learned_mask * (-1.0 / num_targets as f64))
         })?;
     }
     let (optimizer, parameters) = learner.optimizer.as_mut().context("this policy is not trainable")?;
@@ -174,7 +227,7 @@ fn learn(
     metrics.set(names::POLICY_ENTROPY, entropy);
     metrics.set(names::POLICY_GRADIENT_NORM, norm);
     metrics.set(names::POLICY_LR, lr);
-    metrics.set(names::BATCH_TOKENS, batch.iter().map(|(ids, _)| ids.len()).sum::<usize>() as f64);
+    metrics.set(names::BATCH_TOKENS, batch.iter().map(|sequence| sequence.ids.len()).sum::<usize>() as f64);
     metrics.set(names::BATCH_TARGETS, num_targets as f64);
     Ok(metrics)
 }

@@ -35,6 +35,8 @@ pub(crate) struct Trainer {
     pub plan: UpdatePlan,
     /// Held-out tasks.
     pub evaluation: Evaluation,
+    /// Number of tasks that were dropped because their prompts are too long.
+    pub num_prompts_dropped: usize,
     pub run: OpenRun,
     /// Watch over the services that verifiers need.
     pub services: ServiceWatch,
@@ -74,6 +76,7 @@ impl Trainer {
             let outcome = self.update(trajectories).await?;
             let mut metrics = batch_metrics(&batch.kept, &batch.left_out, &batch.cost);
             metrics.set(names::GROUPS_ROUNDS, batch.num_rounds as f64);
+            metrics.set(names::PROMPTS_DROPPED, self.num_prompts_dropped as f64);
             metrics.merge(outcome.metrics);
             metrics.set(names::TIME_UPDATE, updating.elapsed().as_secs_f64());
             StepRecord { step, kept: &batch.kept, left_out: &batch.left_out, advantages: &advantages }

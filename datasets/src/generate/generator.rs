@@ -204,6 +204,8 @@ fn apportion<const N: usize>(number: usize, shares: [f64; N]) -> [usize; N] {
 fn trace(kind: &str, index: usize, prompt: String, completion: String) -> Trace {
     Trace {
         id: format!("{kind}-trace-{index:05}"),
+        kind: None,
         messages: vec![Message::user(prompt), Message::assistant(completion)],
+        tools: None,
     }
 }

@@ -33,7 +33,9 @@ pub(super) fn draw_pair(
     };
     PreferencePair {
         id,
+        kind: None,
         messages: vec![Message::user(problem.prompt())],
+        tools: None,
         chosen: problem.answer(chosen, rng),
         rejected: problem.answer(rejected, rng),
     }

@@ -145,6 +145,10 @@ vocabulary! {
         "Tokens of the traces of the batch, prompts too.";
     BATCH_TARGETS = "batch/targets", "tokens", "Batch",
         "Tokens of the batch that are learned from.";
+    TRACES_DROPPED = "traces/dropped", "traces", OTHER,
+        "Traces of the cold start that are longer than `traces.max_tokens`, and never learned.";
+    PROMPTS_DROPPED = "prompts/dropped", "tasks", OTHER,
+        "Tasks of the run that `prompt.overlong` drops: their prompts leave no room for a completion.";
     TIME_STEP = "time/step", "seconds", "Step time",
         "Wall-clock time of the whole step.";
     TIME_ROLLOUT = "time/rollout", "seconds", "Step time by part",

@@ -17,6 +17,7 @@ use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
+use crate::prompt_check::load_texts;
 
 /// What `trainer eval` takes.
 #[derive(Debug, Args)]
@@ -93,7 +94,7 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     };
     section.validate()?;
     let suffix = [(TaskKind::new(PromptSection::ANY_KIND), args.suffix)].into();
-    let prompt = PromptSection { system: args.system, suffix };
+    let prompt = PromptSection { system: args.system, suffix, ..PromptSection::default() };
     let run = RunSection { device: args.device, dtype: args.dtype, ..RunSection::default() };
     let placement = run.resolve()?;
     let engine = EngineOptions { max_sequences: args.max_sequences, ..EngineOptions::default() };
@@ -103,6 +104,7 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     }
     let sandbox = SandboxSection { url: args.sandbox, ..SandboxSection::default() };
     let judge = Judge::start(&VerifiersConfig::default(), &RewardConfig::default(), &sandbox).await?;
+    evaluation.check_prompts(&load_texts(&args.model)?)?;
     evaluation.check(&judge).await?;
     let folder = args.model;
     let model = ModelThread::start(move || Learner::load(&folder, placement)).await?;

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use datasets::Message;
-use policy::{ChatMessage, Policy};
+use policy::Policy;
 use rollout::{Completion, EngineOptions, RolloutRequest, SamplingParams, generate};
 use serde::{Deserialize, Serialize};
 
-use crate::config::RunSection;
+use crate::config::{PromptSection, RunSection};
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
+use crate::prompt::{PromptFormat, Question};
 
 /// What `trainer generate` takes.
 #[derive(Debug, Args)]
@@ -20,7 +21,7 @@ pub(crate) struct GenerateArgs {
     /// A Hugging Face folder.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// A JSONL file of {"id", "messages"} or {"id", "prompt"}.
+    /// A JSONL file of {"id", "messages"}, optionally with "tools", or {"id", "prompt"}.
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
     /// Where the completions go, one a line, in the input's order.
@@ -66,6 +67,7 @@ pub(crate) struct GenerateArgs {
 struct InputLine {
     id: serde_json::Value,
     messages: Option<Vec<Message>>,
+    tools: Option<serde_json::Value>,
     prompt: Option<String>,
 }
 
@@ -102,18 +104,17 @@ pub(crate) fn run(args: &GenerateArgs, interrupt: &Interrupt) -> Result<()> {
     let placement = section.resolve()?;
     let lines = read_lines(&args.input)?;
     let policy = Policy::load(&args.model, placement)?;
+    let prompt = PromptSection::default();
+    let format = PromptFormat::of_policy(&policy, &prompt)?;
     let requests = lines.iter().enumerate().map(|(i, line)| {
         let text = match (&line.messages, &line.prompt) {
             (Some(messages), _) => {
-                let messages: Vec<ChatMessage<'_>> = messages
-                    .iter()
-                    .map(|message| ChatMessage { role: &message.role, content: &message.content })
-                    .collect();
-                policy.chat_template.render(&messages, None, true)?
+                let question = Question { kind: None, messages, tools: line.tools.as_ref() };
+                format.render(question, None).with_context(|| format!("id {}", line.id))?.text
             }
             (None, prompt) => prompt.clone().unwrap_or_default(),
         };
-        let prompt_ids = policy.tokenizer.encode(&text)?;
+        let prompt_ids = format.encode(&text)?;
         let task_id = line.id.as_str().map_or_else(|| line.id.to_string(), str::to_owned);
         Ok(RolloutRequest { task_id, sample_index: i as u64, prompt_ids })
     });

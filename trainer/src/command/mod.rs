@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod eval;
 pub(crate) mod generate;
 pub(crate) mod recipe;
+pub(crate) mod render;
 pub(crate) mod sandbox;
 pub(crate) mod verifier;
 pub(crate) mod verify;

@@ -2,6 +2,7 @@
 
 mod file;
 mod preference;
+mod prompt;
 mod recipe;
 mod reinforce;
 mod renamed;
@@ -11,8 +12,9 @@ mod supervised;
 
 pub(crate) use self::file::{Source, load};
 pub(crate) use self::preference::RewardModelRun;
+pub(crate) use self::prompt::{Overlong, PromptSection};
 pub(crate) use self::recipe::{RecipeConfig, SummaryColumns};
 pub(crate) use self::reinforce::{ReinforceRun, UpdateSection};
 pub(crate) use self::sandbox::SandboxSection;
-pub(crate) use self::sections::{EvalDataset, EvalSection, PromptSection, RunSection};
+pub(crate) use self::sections::{EvalDataset, EvalSection, RunSection};
 pub(crate) use self::supervised::SupervisedRun;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::sections::{self, CheckpointSection, ModelSection, PromptSection, RunSection};
+use super::prompt::PromptSection;
+use super::sections::{self, CheckpointSection, ModelSection, RunSection};
 use crate::algorithm::preference::PreferenceLossConfig;
 use crate::failure::Usage;
 use crate::optimizer::adamw::AdamWConfig;
@@ -89,6 +90,7 @@ impl RewardModelRun {
         if self.preferences.per_step == 0 || self.update.steps == 0 || self.update.micro_batch_tokens == 0 {
             return refuse("preferences.per_step, update.steps and update.micro_batch_tokens must be at least 1");
         }
+        self.prompt.validate()?;
         self.loss.validate().map_err(|error| Usage::error(format!("loss: {error}")))?;
         self.schedule().map(|_| ())
     }

@@ -6,8 +6,9 @@ use rollout::EngineOptions;
 use serde::{Deserialize, Serialize};
 use verifiers::{RewardConfig, VerifiersConfig};
 
+use super::prompt::PromptSection;
 use super::sandbox::SandboxSection;
-use super::sections::{self, CheckpointSection, EvalSection, ModelSection, PromptSection, RunSection, TaskSource};
+use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection, TaskSource};
 use crate::algorithm::advantages::AdvantageConfig;
 use crate::algorithm::policy_loss::PolicyLossConfig;
 use crate::failure::Usage;
@@ -172,6 +173,7 @@ impl ReinforceRun {
             return refuse("dynamic_sampling.max_rounds: must be at least 1");
         }
         self.schedule()?;
+        self.prompt.validate()?;
         self.eval.validate()?;
         let section = |name: &str, error: String| Usage::error(format!("{name}: {error}"));
         self.advantage.validate().map_err(|error| section("advantage", error.to_string()))?;

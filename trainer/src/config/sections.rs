@@ -1,10 +1,8 @@
 //! Sections that several kinds of run share.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use datasets::TaskKind;
 use policy::Placement;
 use serde::{Deserialize, Serialize};
 use tch::Kind;
@@ -74,27 +72,6 @@ impl ModelSection {
             ));
         }
         Ok(&self.path)
-    }
-}
-
-/// `[prompt]`: text around a task's words.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct PromptSection {
-    /// System turn before the task's messages; none where empty.
-    pub system: String,
-    /// Text added to the last user turn, by task kind (`math`, `code`, …); that of `"*"` for kinds without their own.
-    pub suffix: BTreeMap<TaskKind, String>,
-}
-
-impl PromptSection {
-    /// Key of the suffix of kinds that have none of their own.
-    pub(crate) const ANY_KIND: &'static str = "*";
-
-    /// Text added to the last user turn of tasks of this kind.
-    pub(crate) fn suffix_of(&self, kind: &TaskKind) -> &str {
-        let own = self.suffix.get(kind).or_else(|| self.suffix.get(&TaskKind::new(Self::ANY_KIND)));
-        own.map_or("", String::as_str)
     }
 }
 

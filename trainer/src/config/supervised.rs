@@ -7,9 +7,10 @@ use policy::{Architecture, ModelConfig};
 use serde::{Deserialize, Serialize};
 use verifiers::VerifiersConfig;
 
+use super::prompt::PromptSection;
 use super::reinforce::UpdateSection;
 use super::sandbox::SandboxSection;
-use super::sections::{self, CheckpointSection, EvalSection, ModelSection, PromptSection, RunSection};
+use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection};
 use crate::failure::Usage;
 use crate::optimizer::adamw::AdamWConfig;
 use crate::optimizer::schedule::{Schedule, ScheduleConfig};
@@ -48,15 +49,18 @@ pub(crate) struct SupervisedRun {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Traces {
-    /// JSONL file of `{"id", "messages"}`, the last message the assistant's.
+    /// JSONL file of `{"id", "messages"}` with optional `task` and `tools`; every turn of the assistant is learned, and
+    /// the last message is one.
     pub path: PathBuf,
+    /// Most tokens of a trace; longer ones are dropped and counted. 0 takes the model's number of positions.
+    pub max_tokens: usize,
     /// Number of traces in each step's batch.
     pub per_step: usize,
 }
 
 impl Default for Traces {
     fn default() -> Self {
-        Self { path: PathBuf::new(), per_step: 64 }
+        Self { path: PathBuf::new(), max_tokens: 0, per_step: 64 }
     }
 }
 
@@ -140,6 +144,7 @@ impl SupervisedRun {
             return refuse("update.updates_per_step: a cold start makes one update of each batch");
         }
         self.verifiers.validate().map_err(|error| Usage::error(format!("verifiers: {error}")))?;
+        self.prompt.validate()?;
         self.schedule()?;
         self.eval.validate()
     }

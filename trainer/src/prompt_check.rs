@@ -1,0 +1,111 @@
+//! All prompts of a run are rendered and measured before its first step: one that the template refuses, or that leaves
+//! no room for a completion, is found now and not after days.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use datasets::{Task, line_of};
+use policy::{Texts, TurnEnd};
+use rayon::prelude::*;
+use rollout::EngineOptions;
+
+use crate::config::{Overlong, PromptSection};
+use crate::failure::Usage;
+use crate::prompt::PromptFormat;
+
+/// What the prompts of a run must fit.
+#[derive(Debug)]
+pub(crate) struct PromptCheck<'a> {
+    format: PromptFormat<'a>,
+    overlong: Overlong,
+    /// Most tokens of a prompt.
+    longest: usize,
+}
+
+impl<'a> PromptCheck<'a> {
+    /// A check of prompts for this model, which are completed by up to `max_new_tokens` tokens.
+    ///
+    /// # Errors
+    /// A value of the section cannot be used.
+    pub(crate) fn new(
+        texts: &'a Texts,
+        section: &'a PromptSection,
+        engine: &EngineOptions,
+        max_new_tokens: usize,
+    ) -> Result<Self> {
+        let format = PromptFormat::of_texts(texts, section)?;
+        let longest = texts.max_positions.map_or(usize::MAX, |most| engine.longest_prompt(most, max_new_tokens));
+        Ok(Self { format, overlong: section.overlong, longest })
+    }
+
+    /// Renders and measures the tasks of a file on all cores. Returns those to keep, in their order, and the number of
+    /// those that are too long and dropped, as `prompt.overlong` says.
+    ///
+    /// # Errors
+    /// A usage error that names file, line and task: the template refuses its conversation, or its prompt is too long
+    /// and `prompt.overlong` is `"error"`, or no task is left.
+    pub(crate) fn keep(&self, path: &Path, tasks: Vec<Task>) -> Result<(Vec<Task>, usize)> {
+        let lengths: Vec<Result<usize>> =
+            tasks.par_iter().map(|task| Ok(self.format.prompt(task.into())?.ids.len())).collect();
+        let num_tasks = tasks.len();
+        let mut kept = Vec::with_capacity(num_tasks);
+        for (task, length) in tasks.into_iter().zip(lengths) {
+            let length = length.map_err(|error| at_line(path, "task", &task.id, &error))?;
+            if length <= self.longest {
+                kept.push(task);
+            } else if self.overlong == Overlong::Error {
+                let error = anyhow!(
+                    "the prompt has {length} tokens, and at most {} leave room for a completion \
+                     (max_position_embeddings, rollout.engine.cache_tokens); shorten the task, or set \
+                     prompt.overlong = \"drop\"",
+                    self.longest
+                );
+                return Err(at_line(path, "task", &task.id, &error));
+            }
+        }
+        let num_dropped = num_tasks - kept.len();
+        if kept.is_empty() {
+            let problem = format!("{}: every prompt has more than {} tokens", path.display(), self.longest);
+            return Err(Usage::error(problem));
+        }
+        if num_dropped > 0 {
+            tracing::warn!(
+                file = %path.display(),
+                "{num_dropped} of {num_tasks} tasks are dropped: their prompts have more than {} tokens",
+                self.longest
+            );
+        }
+        Ok((kept, num_dropped))
+    }
+}
+
+/// A usage error about a record of a file that was read before.
+pub(crate) fn at_line(path: &Path, noun: &str, id: &str, error: &anyhow::Error) -> anyhow::Error {
+    let line = line_of(path, id).map(|line| format!(", line {line}")).unwrap_or_default();
+    Usage::error(format!("{}{line}: {noun} {id}: {error:#}", path.display()))
+}
+
+/// Says what a model's folder leaves open about the end of a turn, and a prompt's date.
+pub(crate) fn warn_of_turn_end(folder: &Path, turn_end: Option<&TurnEnd>) {
+    let folder = folder.display();
+    match turn_end {
+        Some(TurnEnd { id, text, from_template: true, was_missing: true }) => tracing::warn!(
+            "{folder}: the chat template ends turns with {text} ({id}), which generation_config.json does not name; \
+             completions stop there too, and checkpoints name it"
+        ),
+        Some(TurnEnd { id, text, from_template: false, .. }) => tracing::warn!(
+            "{folder}: the chat template ends turns with no special token; {text} ({id}) stands in for one"
+        ),
+        _ => {}
+    }
+}
+
+/// Reads the texts of a model's folder, and says what it leaves open.
+///
+/// # Errors
+/// A file is missing or unusable.
+pub(crate) fn load_texts(folder: &Path) -> Result<Texts> {
+    let texts = Texts::load(folder).with_context(|| "the model's texts".to_owned())?;
+    warn_of_turn_end(folder, texts.turn_end.as_ref());
+    Ok(texts)
+}
