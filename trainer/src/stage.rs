@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use datasets::{CursorState, Mixture, Source, TaskCursor, read_tasks};
-use policy::{Placement, Policy, RewardModel};
+use policy::{Placement, Policy, RewardModel, Texts};
 use rollout::SamplingParams;
 
 use crate::checkpoint::{self, Position};
@@ -18,7 +18,8 @@ use crate::judge::Judge;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
 use crate::open_run::{Entry, OpenRun};
-use crate::prompt_check::{PromptCheck, load_texts};
+use crate::prompt::PromptFormat;
+use crate::prompt_check::{PromptCheck, check_answers, load_texts};
 use crate::train::Trainer;
 use crate::update::UpdatePlan;
 
@@ -30,9 +31,12 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
     config.validate(stage)?;
     let placement = config.run.resolve()?;
     let (rollout, seed) = (&config.rollout, config.run.seed);
-    let texts = load_texts(config.model.path()?)?;
+    let texts = load_texts(config.model.path()?, &config.prompt)?;
     let check = PromptCheck::new(&texts, &config.prompt, &rollout.engine, rollout.max_new_tokens)?;
-    let (mixture, num_prompts_dropped) = mixture(&config, &check)?;
+    let scorer =
+        (stage == 2).then(|| Texts::load(&config.reward_model.path).context("reward_model.path")).transpose()?;
+    let scorer = scorer.as_ref().map(|texts| PromptFormat::of_texts(texts, &config.prompt)).transpose()?;
+    let (mixture, num_prompts_dropped) = mixture(&config, &check, scorer.as_ref())?;
     let mut evaluation = Evaluation::new(&config.eval, &config.prompt, &rollout.engine, rollout.max_new_tokens, seed)?;
     let num_prompts_dropped = num_prompts_dropped + evaluation.check_prompts(&texts)?;
     let judge = Judge::start(&config.verifiers, &config.reward, &config.sandbox).await?;
@@ -74,13 +78,21 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
     result
 }
 
-/// The training tasks whose prompts fit the model, and the number of those dropped because theirs do not.
-fn mixture(config: &ReinforceRun, check: &PromptCheck<'_>) -> Result<(Mixture, usize)> {
+/// The training tasks whose prompts fit the model, and the number of those dropped because theirs do not. `scorer` is
+/// the reward model's format, where there is one.
+fn mixture(
+    config: &ReinforceRun,
+    check: &PromptCheck<'_>,
+    scorer: Option<&PromptFormat<'_>>,
+) -> Result<(Mixture, usize)> {
     let mut num_dropped = 0;
     let sources = config.data.iter().map(|source| {
         let name = source.name();
         let (mut tasks, dropped) = check.keep(&source.path, read_tasks(&source.path)?)?;
         num_dropped += dropped;
+        if let Some(scorer) = scorer {
+            check_answers(scorer, &source.path, &tasks)?;
+        }
         for task in &mut tasks {
             task.source.get_or_insert_with(|| name.clone());
         }

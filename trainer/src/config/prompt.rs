@@ -1,6 +1,7 @@
 //! `[prompt]`: how a conversation becomes a prompt.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::Result;
 use datasets::TaskKind;
@@ -8,6 +9,7 @@ use policy::{Date, RESERVED_ARGUMENTS};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::file::{Source, load};
 use crate::failure::Usage;
 
 /// `[prompt]`: text around a task's words, and what the chat template is told.
@@ -42,7 +44,25 @@ pub(crate) enum Overlong {
     Drop,
 }
 
+/// Part of a run's configuration that commands without a run read.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PromptOnly {
+    prompt: PromptSection,
+}
+
 impl PromptSection {
+    /// Reads the section of a run's file, with assignments `section.key=value`, and checks it.
+    ///
+    /// # Errors
+    /// A usage error that names the file and the key.
+    pub(crate) fn load(path: Option<&Path>, assignments: &[String]) -> Result<Self> {
+        let source = Source { path, assignments: assignments.to_vec(), moved: None };
+        let section = load::<PromptOnly>(&source)?.prompt;
+        section.validate()?;
+        Ok(section)
+    }
+
     /// Checks what the types cannot say.
     ///
     /// # Errors
