@@ -198,7 +198,7 @@ impl TextFiles {
         self.0.iter().find(|(file, _)| file == name).map(|(_, bytes)| bytes.as_slice())
     }
 
-    fn json(&self, folder: &Path, name: &str) -> Result<Option<Value>, PolicyError> {
+    pub(crate) fn json(&self, folder: &Path, name: &str) -> Result<Option<Value>, PolicyError> {
         let parse = |bytes: &[u8]| {
             serde_json::from_slice(bytes)
                 .map_err(|error| PolicyError::malformed(&folder.join(name), format!("not JSON: {error}")))

@@ -75,7 +75,7 @@ impl Texts {
         let named = generation_ids.clone().unwrap_or_else(|| config_ids.clone());
         let mut eos_ids = generation_ids.unwrap_or_default();
         push_new(&mut eos_ids, &config_ids);
-        let turn_end = match turn_end(&chat_template, &tokenizer) {
+        let turn_end = match turn_end(&chat_template, &tokenizer, &eos_ids) {
             Some((text, id)) => Some(TurnEnd { id, text, from_template: true, was_missing: !named.contains(&id) }),
             None => stand_in(&files.special_tokens(folder)?, &tokenizer, &eos_ids)?,
         };
@@ -102,17 +102,28 @@ fn push_new(ids: &mut Vec<u32>, more: &[u32]) {
     }
 }
 
-/// The token that the template writes right behind an assistant's turn, white space apart.
-fn turn_end(template: &ChatTemplate, tokenizer: &Tokenizer) -> Option<(String, u32)> {
-    let user = json!({"role": "user", "content": "Hello"});
-    let assistant = json!({"role": "assistant", "content": MARKER});
-    let system = json!({"role": "system", "content": "Hello"});
-    // A template may insist on a system turn.
-    [vec![user.clone(), assistant.clone()], vec![system, user, assistant]].iter().find_map(|messages| {
+/// The token that the template writes right behind an assistant's turn, white space apart. Of several in a row
+/// (Cohere's templates end the answer, then the turn) the first that is among the folder's ids, else the first.
+fn turn_end(template: &ChatTemplate, tokenizer: &Tokenizer, eos_ids: &[u32]) -> Option<(String, u32)> {
+    let turn = |role: &str, content: Value| json!({"role": role, "content": content});
+    let parts = |text: &str| json!([{"type": "text", "text": text}]);
+    // A template may insist on a system turn, or on contents of parts.
+    let conversations = [
+        vec![turn("user", "Hello".into()), turn("assistant", MARKER.into())],
+        vec![turn("system", "Hello".into()), turn("user", "Hello".into()), turn("assistant", MARKER.into())],
+        vec![turn("user", parts("Hello")), turn("assistant", parts(MARKER))],
+    ];
+    conversations.iter().find_map(|messages| {
         let conversation = Conversation { add_generation_prompt: false, ..Conversation::prompt(messages) };
         let text = template.render(&conversation).ok()?.text;
-        let behind = &text[text.rfind(MARKER)? + MARKER.len()..];
-        tokenizer.leading_token(behind.trim_start())
+        let mut behind = text[text.rfind(MARKER)? + MARKER.len()..].trim_start();
+        let mut tokens = Vec::new();
+        while let Some(token) = tokenizer.leading_token(behind) {
+            behind = &behind[token.0.len()..];
+            tokens.push(token);
+        }
+        let named = tokens.iter().position(|(_, id)| eos_ids.contains(id));
+        (!tokens.is_empty()).then(|| tokens.swap_remove(named.unwrap_or(0)))
     })
 }
 
@@ -128,4 +139,74 @@ fn stand_in(
     };
     let text = tokenizer.decode(&[id], false)?;
     Ok(Some(TurnEnd { id, text, from_template: false, was_missing: !eos_ids.contains(&id) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with this template, and these ids in `config.json` and `generation_config.json`.
+    fn texts(template: &str, config: Value, generation: Value) -> Texts {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        // 0 <|endoftext|>, 1 <|im_start|>, 2 <|im_end|>, 3 <think>, 4 </think>
+        let tokenizer = crate::train_tokenizer(["some words"].into_iter(), 300).unwrap();
+        write("tokenizer.json", &String::from_utf8(tokenizer).unwrap());
+        write("chat_template.jinja", template);
+        write("tokenizer_config.json", r#"{"eos_token": {"content": "<|endoftext|>"}}"#);
+        write("config.json", &json!({"eos_token_id": config, "max_position_embeddings": 64}).to_string());
+        if !generation.is_null() {
+            write("generation_config.json", &json!({"eos_token_id": generation, "top_k": 3}).to_string());
+        }
+        Texts::load(folder.path()).unwrap()
+    }
+
+    const CHATML: &str = crate::CHAT_TEMPLATE;
+
+    fn generation_config(texts: &Texts) -> Option<Value> {
+        texts.files.json(Path::new(""), "generation_config.json").unwrap()
+    }
+
+    #[test]
+    fn the_template_says_what_ends_a_turn() {
+        let base = texts(CHATML, json!(0), json!(null));
+        let end = base.turn_end.clone().unwrap();
+        assert_eq!((end.id, end.text.as_str(), end.from_template, end.was_missing), (2, "<|im_end|>", true, true));
+        assert_eq!(base.eos_ids, [2, 0]);
+        assert_eq!(generation_config(&base), Some(json!({"eos_token_id": [2, 0]})));
+        assert_eq!(base.max_positions, Some(64));
+
+        let instruct = texts(CHATML, json!([0, 2]), json!(null));
+        assert!(!instruct.turn_end.as_ref().unwrap().was_missing);
+        assert_eq!((instruct.eos_ids.as_slice(), generation_config(&instruct)), (&[2, 0][..], None));
+
+        // The file that other tools stop by names another id than config.json.
+        let split = texts(CHATML, json!(2), json!([0]));
+        assert!(split.turn_end.as_ref().unwrap().was_missing);
+        assert_eq!(generation_config(&split), Some(json!({"eos_token_id": [2, 0], "top_k": 3})));
+    }
+
+    #[test]
+    fn the_ids_choose_among_several_tokens() {
+        let source = "{% for m in messages %}{{ m.content }}</think><|im_end|>\n<|endoftext|>{% endfor %}";
+        assert_eq!(texts(source, json!([0, 2]), json!(null)).eos_ids, [2, 0]);
+        assert_eq!(texts(source, json!(0), json!(null)).eos_ids, [4, 0]);
+    }
+
+    #[test]
+    fn templates_are_asked_in_the_form_they_take() {
+        let parts = "{% for m in messages %}{% for p in m.content %}{{ p.text }}{% endfor %} <|im_end|>{% endfor %}";
+        assert_eq!(texts(parts, json!(0), json!(null)).turn_end.unwrap().id, 2);
+        let system = "{% if messages[0].role != 'system' %}{{ raise_exception('no') }}{% endif %}\
+                      {% for m in messages %}{{ m.content | trim }}<|im_end|>{% endfor %}";
+        assert_eq!(texts(system, json!(0), json!(null)).turn_end.unwrap().id, 2);
+    }
+
+    #[test]
+    fn a_template_without_such_a_token_leaves_it_to_the_folder() {
+        let plain = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}";
+        let end = texts(plain, json!([2, 0]), json!(null)).turn_end.unwrap();
+        assert_eq!((end.id, end.from_template, end.was_missing), (0, false, false));
+        assert_eq!(texts(plain, json!(2), json!(null)).turn_end.unwrap().id, 2);
+    }
 }

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
-use datasets::{Task, line_of};
+use anyhow::{Result, anyhow};
+use datasets::{Task, TaskKind, line_of};
 use policy::{Texts, TurnEnd};
 use rayon::prelude::*;
 use rollout::EngineOptions;
@@ -79,16 +79,38 @@ impl<'a> PromptCheck<'a> {
     }
 }
 
+/// Checks that a reward model's template takes each task of a file with an answer; those of mathematics and code it
+/// never sees.
+///
+/// # Errors
+/// A usage error that names file, line and task.
+pub(crate) fn check_answers(scorer: &PromptFormat<'_>, path: &Path, tasks: &[Task]) -> Result<()> {
+    let scored: Vec<&Task> =
+        tasks.iter().filter(|task| !matches!(task.kind, TaskKind::Math | TaskKind::Code)).collect();
+    let answered: Vec<Result<Vec<u32>>> =
+        scored.par_iter().map(|task| scorer.answered_ids((*task).into(), "An answer.")).collect();
+    for (task, answered) in scored.into_iter().zip(answered) {
+        answered.map_err(|error| at_line(path, "task", &task.id, &error.context("the reward model")))?;
+    }
+    Ok(())
+}
+
 /// A usage error about a record of a file that was read before.
 pub(crate) fn at_line(path: &Path, noun: &str, id: &str, error: &anyhow::Error) -> anyhow::Error {
     let line = line_of(path, id).map(|line| format!(", line {line}")).unwrap_or_default();
     Usage::error(format!("{}{line}: {noun} {id}: {error:#}", path.display()))
 }
 
-/// Says what a model's folder leaves open about the end of a turn, and a prompt's date.
-pub(crate) fn warn_of_turn_end(folder: &Path, turn_end: Option<&TurnEnd>) {
+/// Says what a model's folder leaves open about the end of a turn and the date.
+fn warn(folder: &Path, texts: &Texts, section: &PromptSection) {
     let folder = folder.display();
-    match turn_end {
+    if texts.chat_template.asks_date() && section.date.is_empty() {
+        tracing::warn!(
+            "{folder}: the chat template writes today's date; set prompt.date, so that prompts stay the same from day \
+             to day"
+        );
+    }
+    match &texts.turn_end {
         Some(TurnEnd { id, text, from_template: true, was_missing: true }) => tracing::warn!(
             "{folder}: the chat template ends turns with {text} ({id}), which generation_config.json does not name; \
              completions stop there too, and checkpoints name it"
@@ -104,8 +126,8 @@ pub(crate) fn warn_of_turn_end(folder: &Path, turn_end: Option<&TurnEnd>) {
 ///
 /// # Errors
 /// A file is missing or unusable.
-pub(crate) fn load_texts(folder: &Path) -> Result<Texts> {
-    let texts = Texts::load(folder).with_context(|| "the model's texts".to_owned())?;
-    warn_of_turn_end(folder, texts.turn_end.as_ref());
+pub(crate) fn load_texts(folder: &Path, section: &PromptSection) -> Result<Texts> {
+    let texts = Texts::load(folder)?;
+    warn(folder, &texts, section);
     Ok(texts)
 }

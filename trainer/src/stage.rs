@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use datasets::{CursorState, Mixture, Source, TaskCursor, read_tasks};
-use policy::{Placement, Policy, RewardModel};
+use policy::{Placement, Policy, RewardModel, Texts};
 use rollout::SamplingParams;
 
 use crate::checkpoint::{self, Position};
@@ -18,7 +18,8 @@ use crate::judge::Judge;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
 use crate::open_run::{Entry, OpenRun};
-use crate::prompt_check::{PromptCheck, load_texts};
+use crate::prompt::PromptFormat;
+use crate::prompt_check::{PromptCheck, check_answers, load_texts};
 use crate::service_watch::ServiceWatch;
 use crate::train::Trainer;
 use crate::update::UpdatePlan;
@@ -31,11 +32,14 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
     config.validate(stage)?;
     let placement = config.run.resolve()?;
     let (rollout, seed) = (&config.rollout, config.run.seed);
-    let texts = load_texts(config.model.path()?)?;
+    let texts = load_texts(config.model.path()?, &config.prompt)?;
     let check = PromptCheck::new(&texts, &config.prompt, &rollout.engine, rollout.max_new_tokens)?;
+    let scorer =
+        (stage == 2).then(|| Texts::load(&config.reward_model.path).context("reward_model.path")).transpose()?;
+    let scorer = scorer.as_ref().map(|texts| PromptFormat::of_texts(texts, &config.prompt)).transpose()?;
     let mut evaluation = Evaluation::new(&config.eval, &config.prompt, &rollout.engine, rollout.max_new_tokens, seed)?;
     let judge = Judge::start(&config.verifiers, &config.reward, &config.sandbox).await?;
-    let (mixture, num_prompts_dropped) = mixture(&config, &check, &judge).await?;
+    let (mixture, num_prompts_dropped) = mixture(&config, &check, scorer.as_ref(), &judge).await?;
     let num_prompts_dropped = num_prompts_dropped + evaluation.check_prompts(&texts)?;
     evaluation.check(&judge).await?;
 
@@ -76,14 +80,22 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
 }
 
 /// The training tasks whose prompts fit the model, each checked so that it can be judged, and the number of those
-/// dropped because theirs do not fit.
-async fn mixture(config: &ReinforceRun, check: &PromptCheck<'_>, judge: &Judge) -> Result<(Mixture, usize)> {
+/// dropped because theirs do not fit. `scorer` is the reward model's format, where there is one.
+async fn mixture(
+    config: &ReinforceRun,
+    check: &PromptCheck<'_>,
+    scorer: Option<&PromptFormat<'_>>,
+    judge: &Judge,
+) -> Result<(Mixture, usize)> {
     let mut num_dropped = 0;
     let mut sources = Vec::with_capacity(config.data.len());
     for source in &config.data {
         let name = source.name();
         let (mut tasks, dropped) = check.keep(&source.path, read_tasks(&source.path)?)?;
         num_dropped += dropped;
+        if let Some(scorer) = scorer {
+            check_answers(scorer, &source.path, &tasks)?;
+        }
         for task in &mut tasks {
             task.source.get_or_insert_with(|| name.clone());
             judge.add_term_verifiers(task);

@@ -139,7 +139,7 @@ fn check_texts(
     traces: &[Trace],
     evaluation: &mut Evaluation,
 ) -> Result<(Vec<Vec<LearnedSequence>>, usize)> {
-    let texts = load_texts(folder)?;
+    let texts = load_texts(folder, &config.prompt)?;
     evaluation.check_prompts(&texts)?;
     learned_traces(config, &texts, traces)
 }

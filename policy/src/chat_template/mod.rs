@@ -70,6 +70,7 @@ pub struct ChatTemplate {
     /// True for each named template that has `{% generation %}` blocks.
     has_generation: BTreeMap<String, bool>,
     special_tokens: BTreeMap<String, String>,
+    asks_date: bool,
 }
 
 /// Variables that a conversation sets itself.
@@ -92,13 +93,20 @@ impl ChatTemplate {
         sources: BTreeMap<String, String>,
         special_tokens: BTreeMap<String, String>,
     ) -> Result<Self, PolicyError> {
-        let mut template = Self { environment: environment(), has_generation: BTreeMap::new(), special_tokens };
+        let asks_date = sources.values().any(|source| source.contains("strftime_now"));
+        let (environment, has_generation) = (environment(), BTreeMap::new());
+        let mut template = Self { environment, has_generation, special_tokens, asks_date };
         for (name, source) in sources {
             let (source, has_generation) = rewrite(&source);
             template.environment.add_template_owned(name.clone(), source).map_err(|error| refuse(&error))?;
             template.has_generation.insert(name, has_generation);
         }
         Ok(template)
+    }
+
+    /// True where a template may write today's date into a prompt.
+    pub fn asks_date(&self) -> bool {
+        self.asks_date
     }
 
     /// Renders a conversation.

@@ -52,12 +52,18 @@ pub(crate) struct EvalArgs {
     /// Most completions in flight.
     #[arg(long, alias = "max-batch", default_value_t = 32)]
     max_sequences: usize,
-    /// Added to the last user turn.
-    #[arg(long, default_value = "")]
-    suffix: String,
-    /// A system turn before each task.
-    #[arg(long, default_value = "")]
-    system: String,
+    /// Added to the last user turn of every task, instead of [prompt.suffix].
+    #[arg(long, value_name = "TEXT")]
+    suffix: Option<String>,
+    /// A system turn before each task, instead of prompt.system.
+    #[arg(long, value_name = "TEXT")]
+    system: Option<String>,
+    /// A TOML file whose section [prompt] is used.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Overrides one key, as in --set prompt.arguments.enable_thinking=false (may be given several times).
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
     /// Random numbers are keyed by this.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -93,8 +99,13 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
         ..EvalSection::default()
     };
     section.validate()?;
-    let suffix = [(TaskKind::new(PromptSection::ANY_KIND), args.suffix)].into();
-    let prompt = PromptSection { system: args.system, suffix, ..PromptSection::default() };
+    let mut prompt = PromptSection::load(args.config.as_deref(), &args.set)?;
+    if let Some(suffix) = args.suffix {
+        prompt.suffix = [(TaskKind::new(PromptSection::ANY_KIND), suffix)].into();
+    }
+    if let Some(system) = args.system {
+        prompt.system = system;
+    }
     let run = RunSection { device: args.device, dtype: args.dtype, ..RunSection::default() };
     let placement = run.resolve()?;
     let engine = EngineOptions { max_sequences: args.max_sequences, ..EngineOptions::default() };
@@ -104,7 +115,7 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     }
     let sandbox = SandboxSection { url: args.sandbox, ..SandboxSection::default() };
     let judge = Judge::start(&VerifiersConfig::default(), &RewardConfig::default(), &sandbox).await?;
-    evaluation.check_prompts(&load_texts(&args.model)?)?;
+    evaluation.check_prompts(&load_texts(&args.model, &prompt)?)?;
     evaluation.check(&judge).await?;
     let folder = args.model;
     let model = ModelThread::start(move || Learner::load(&folder, placement)).await?;

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::{PromptSection, Source, load};
+use crate::config::PromptSection;
 use crate::failure::Usage;
 use crate::prompt::{Prompt, PromptFormat, Question};
 use crate::prompt_check::load_texts;
@@ -33,13 +33,6 @@ pub(crate) struct RenderArgs {
     /// Overrides one key, as in --set prompt.arguments.enable_thinking=false (may be given several times).
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
-}
-
-/// Part of a run's configuration that is read here.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct PromptOnly {
-    prompt: PromptSection,
 }
 
 /// The fields of a task that its prompt depends on.
@@ -68,10 +61,8 @@ struct PromptLine<'a> {
 /// The configuration, the model's folder or a line of the input is malformed, or the template refuses a conversation
 /// (file and line are named).
 pub(crate) fn run(args: &RenderArgs) -> Result<()> {
-    let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
-    let section = load::<PromptOnly>(&source)?.prompt;
-    section.validate()?;
-    let texts = load_texts(&args.model)?;
+    let section = PromptSection::load(args.config.as_deref(), &args.set)?;
+    let texts = load_texts(&args.model, &section)?;
     let format = PromptFormat::of_texts(&texts, &section)?;
     let input = std::fs::read_to_string(&args.input).with_context(|| args.input.display().to_string())?;
     let numbered: Vec<(usize, &str)> = input.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).collect();

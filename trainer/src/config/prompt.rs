@@ -1,6 +1,7 @@
 //! `[prompt]`: how a conversation becomes a prompt.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::Result;
 use datasets::TaskKind;
@@ -8,6 +9,7 @@ use policy::{Date, RESERVED_ARGUMENTS};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::file::{Source, load};
 use crate::failure::Usage;
 
 /// `[prompt]`: text around a task's words, and what the chat template is told.
@@ -42,6 +44,13 @@ pub(crate) enum Overlong {
     Drop,
 }
 
+/// Part of a run's configuration that commands without a run read.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PromptOnly {
+    prompt: PromptSection,
+}
+
 impl PromptSection {
     /// Key of the suffix of kinds that have none of their own.
     pub(crate) const ANY_KIND: &'static str = "*";
@@ -50,6 +59,17 @@ impl PromptSection {
     pub(crate) fn suffix_of(&self, kind: Option<&TaskKind>) -> &str {
         let own = kind.and_then(|kind| self.suffix.get(kind));
         own.or_else(|| self.suffix.get(&TaskKind::new(Self::ANY_KIND))).map_or("", String::as_str)
+    }
+
+    /// Reads the section of a run's file, with assignments `section.key=value`, and checks it.
+    ///
+    /// # Errors
+    /// A usage error that names the file and the key.
+    pub(crate) fn load(path: Option<&Path>, assignments: &[String]) -> Result<Self> {
+        let source = Source { path, assignments: assignments.to_vec(), moved: None };
+        let section = load::<PromptOnly>(&source)?.prompt;
+        section.validate()?;
+        Ok(section)
     }
 
     /// Checks what the types cannot say.
