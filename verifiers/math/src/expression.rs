@@ -253,8 +253,14 @@ impl Expression {
         self.nodes[self.first[id as usize] as usize..=id as usize].iter().copied()
     }
 
-    /// True where two answers count the same, or one of them says less of it: `14 right triangles`, `14 triangles`.
+    /// True where two answers count the same, or one says less of it: `14 right triangles`, `14 triangles`. What is
+    /// counted is not measured.
     pub(crate) fn counts_as(&self, other: &Self) -> bool {
+        let counts = |answer: &Self| !answer.words.is_empty() && answer.units.is_empty();
+        let measures = |answer: &Self| answer.words.is_empty() && !answer.units.is_empty();
+        if (counts(self) && measures(other)) || (measures(self) && counts(other)) {
+            return false;
+        }
         let among = |words: &[u64], others: &[u64]| words.iter().all(|word| others.contains(word));
         among(&self.words, &other.words) || among(&other.words, &self.words)
     }

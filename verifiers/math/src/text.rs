@@ -73,7 +73,15 @@ pub(crate) fn canonical(answer: &str) -> String {
         rest = &after[len..];
         if name.is_empty() {
             let Some(sign) = after.chars().next() else { break };
-            if !matches!(sign, ',' | '!' | ';' | ':' | ' ' | '(' | ')' | '[' | ']' | '\n') {
+            let is_space = matches!(sign, ',' | ';' | ':' | ' ' | '\n');
+            let after_sign = &after[sign.len_utf8()..];
+            if is_space
+                && text.ends_with(|c: char| c.is_ascii_digit())
+                && after_sign.starts_with(|c: char| c.is_ascii_digit())
+            {
+                text.push(' ');
+            }
+            if !is_space && !matches!(sign, '!' | '(' | ')' | '[' | ']') {
                 text.push('\\');
                 text.push(sign);
             }

@@ -19,8 +19,8 @@ const VERBS: [&str; 40] = [
 /// Words that make a number a bound, which is no answer by itself.
 const BOUNDS: [&str; 10] = ["more", "less", "least", "most", "fewer", "over", "under", "above", "below", "between"];
 
-/// The answer that a gold text states. Without boxes or `####` a text of a few words is one whole answer, delimiters and
-/// all; a box that is never closed ends with the text.
+/// The answer that a gold text states. Without boxes or `####` a text of a few words is one whole answer, delimiters
+/// and all; a box that is never closed ends with the text.
 ///
 /// # Errors
 /// The text is a sentence, or several lines, and does not say which of its values is the answer.

@@ -3,9 +3,9 @@
 //! The rules, one a file, are tried in this order until one finds something; each can be switched off: a box, a
 //! sentence that names the answer, a completion that is nothing else, a choice's letter at the end, the last number
 //! behind the last formula, the last formula, a choice's letter at the start. An explicit statement behind a box takes
-//! its place. Values that the words beside them deny are no answers. Thinking and text behind the end of the turn do not count ([`visible`]). A
-//! box or a formula that is opened and never closed ends the search: no rule takes a number out of a formula that is
-//! not whole. Every rule is a pass or two over the text, whatever its nesting.
+//! its place. Values that the words beside them deny are no answers. Thinking and text behind the end of the turn do
+//! not count ([`visible`]). A box or a formula that is opened and never closed ends the search: no rule takes a number
+//! out of a formula that is not whole. Every rule is a pass or two over the text, whatever its nesting.
 
 mod asked;
 mod beside;

@@ -169,7 +169,7 @@ fn trim(line: &str, range: Range<usize>) -> Option<Range<usize>> {
     Some(start..end + beside::quantity(after))
 }
 
-/// A formula or a box with the percent sign, or the words of scale, that stand behind it: `28\%`, `2.5 \text{ million}`.
+/// A formula or a box with the percent sign or words of scale that stand behind it: `28\%`, `2.5 \text{ million}`.
 pub(super) fn with_scale<'a>(value: Cow<'a, str>, after: &str) -> Cow<'a, str> {
     let rest = behind_delimiters(after);
     if is_percent(rest) {

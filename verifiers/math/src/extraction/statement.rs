@@ -11,8 +11,11 @@ use super::{choice, denial, formula, last_formula, plain_text, sentence};
 
 /// Words with which a statement may begin; the text behind them decides whether it is one.
 static MARKER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"[Aa]nswers?|Ans|(?:[Cc]orrect|[Rr]ight|[Bb]est) (?:option|choice)|ANSWERS?|答案|故选|应选|因此选|所以选|故選|應選|####")
-        .expect("the pattern is constant")
+    Regex::new(concat!(
+        r"[Aa]nswers?|Ans|(?:[Cc]orrect|[Rr]ight|[Bb]est) (?:option|choice)|ANSWERS?|",
+        "答案|故选|应选|因此选|所以选|故選|應選|####",
+    ))
+    .expect("the pattern is constant")
 });
 
 /// Statements that are looked at, from the last one on.

@@ -1,6 +1,6 @@
-//! Values in plain text, told from expressions by their signs: a number, a fraction, scientific notation, a point, a term
-//! with a root or π in it. An expression leaves an operation between numbers to do. This file must not know where the
-//! text stands.
+//! Values in plain text, told from expressions by their signs: a number, a fraction, scientific notation, a point, a
+//! term with a root or π in it. An expression leaves an operation between numbers to do. This file must not know where
+//! the text stands.
 
 use super::plain_token::{PlainToken, token};
 

@@ -49,6 +49,7 @@ fn what_is_counted_may_stand_beside_a_number() {
         (r"\frac34", r"\frac{3}{4} \text{ of a cup}"),
         (r"\frac12", r"P(\text{red}) = \frac12"),
         ("5", "5 m/s"),
+        ("7", r"7 \text{ if } x > 0"),
     ]);
     assert_different(&[("14", r"15 \text{ pencils}"), ("20", "June 20"), ("2", r"2 \text{ or } 3")]);
 }
@@ -78,6 +79,10 @@ fn a_word_that_denies_or_hedges_or_is_not_known_is_never_dropped() {
         r"\text{more } 7",
         "7?",
         "7 # 2",
+        r"7\,2",
+        "{7}2",
+        "7{2}",
+        r"0.\overline{7}2",
         "七龘",
     ]);
 }
@@ -258,6 +263,7 @@ fn notation_of_training_sets_is_read() {
         (r"\frac{3}{5}", r"{3 \over 5}"),
         (r"\frac{3}{5}", r"3 \over 5"),
         (r"1+\frac{x}{2}", r"1+{x\over 2}"),
+        ("1", r"2{1 \over 2}"),
         (r"\frac35", r"\nicefrac{3}{5}"),
         (r"\binom{6}{2}", r"{6 \choose 2}"),
         (r"\binom{6}{2}", r"\left({6 \atop 2}\right)"),

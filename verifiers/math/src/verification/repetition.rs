@@ -1,7 +1,7 @@
 //! Repetition: does an answer that equals the gold only say again what stands in the question?
 //!
-//! Numbers where the gold is a number, names, choices, words and times of day may stand in a question and be its answer.
-//! Anything else that stands in it must be written as the gold is, up to spaces, fonts, brackets and order.
+//! Numbers where the gold is a number, names, choices, words and times of day may stand in a question and be its
+//! answer. Anything else that stands in it must be written as the gold is, up to spaces, fonts, brackets and order.
 
 use super::shape::shapes;
 use crate::expression::{Expression, Function, Id, Node, Relation};

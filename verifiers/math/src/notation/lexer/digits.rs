@@ -3,7 +3,7 @@
 use super::state::Lexer;
 use crate::expression::{Constant, Literal};
 use crate::notation::number::Notation;
-use crate::notation::token::Token;
+use crate::notation::token::{Delimiter, Token};
 use crate::unreadable::Unreadable;
 
 impl Lexer<'_> {
@@ -27,9 +27,7 @@ impl Lexer<'_> {
         let start = self.at;
         let read = notation.read(&self.bytes[start..])?;
         self.at += read.len;
-        let is_apart = start > 0 && matches!(self.bytes[start - 1], b' ' | b'~' | b'\t' | b'\n');
-        let is_exponent = self.out.tokens.len().checked_sub(2).is_some_and(|at| self.out.tokens[at] == Token::Power);
-        if is_apart && !is_exponent && !self.after_argument && matches!(last, Some(Token::Number(_))) {
+        if self.follows_digits() {
             return Err(Unreadable::Notation("holds two numbers side by side"));
         }
         self.after_argument = false;
@@ -38,5 +36,21 @@ impl Lexer<'_> {
             None => self.emit(Token::Constant(Constant::Undefined)),
         }
         self.check()
+    }
+
+    /// True where digits would stand beside digits that are no exponent and no argument: `1 2`, `{1}5`.
+    pub(super) fn follows_digits(&self) -> bool {
+        let (before, braces) = match self.out.tokens.as_slice() {
+            [before @ .., Token::Open(Delimiter::Invisible), Token::Number(_), Token::Close(_)] => (before, true),
+            [before @ .., Token::Number(_)] => (before, false),
+            _ => return false,
+        };
+        let is_argument = match before.last() {
+            Some(Token::Power | Token::Command(_)) => true,
+            // The last of a command's arguments stands behind the others.
+            Some(last) => braces && last.ends_operand(),
+            None => false,
+        };
+        !is_argument && !self.after_argument && self.pending == 0 && self.skipping.is_none()
     }
 }

@@ -10,6 +10,9 @@ impl Lexer<'_> {
         self.at += 1;
         match byte {
             b'{' if self.holds_function() => self.braces.push(Brace::Transparent(self.pending)),
+            b'{' if self.holds_digits() && self.follows_digits() => {
+                return Err(Unreadable::Notation("holds two numbers side by side"));
+            }
             b'{' => {
                 self.braces.push(Brace::Group(self.pending.saturating_sub(1)));
                 self.pending = 0;
@@ -83,6 +86,12 @@ impl Lexer<'_> {
     /// True where a slash may divide what stands before it by a unit: behind a unit, or an amount of money.
     fn may_be_divided(&self) -> bool {
         self.after_unit() || (self.beside.currency.is_some() && self.after_operand()) || self.beside.is_closed
+    }
+
+    /// True at a group that holds digits and nothing else.
+    fn holds_digits(&self) -> bool {
+        let len = self.bytes[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        len > 0 && self.bytes.get(self.at + len) == Some(&b'}')
     }
 
     /// Reads an event in words behind a name, `P(\text{red})`, as an index of it.
