@@ -5,6 +5,7 @@
 
 mod config;
 mod extraction;
+mod fence;
 mod ground_truth;
 
 use datasets::Task;
