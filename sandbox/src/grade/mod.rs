@@ -4,7 +4,6 @@
 //! After a case that used up its time the remaining ones count as failed.
 
 mod asserts;
-mod attempt;
 mod case;
 mod case_helper;
 mod case_queue;
@@ -16,5 +15,3 @@ mod program;
 mod run;
 mod submission;
 mod tally;
-
-pub(crate) use self::attempt::Attempt;

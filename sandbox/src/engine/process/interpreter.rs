@@ -13,7 +13,9 @@ use crate::SandboxError;
 /// Source of the code that a worker's interpreter runs.
 const SOURCE: &str = concat!(
     include_str!("../python/wire.py"),
+    include_str!("../python/shared.py"),
     include_str!("../python/candidate.py"),
+    include_str!("../python/remote.py"),
     include_str!("../python/judge.py"),
     include_str!("python/command.py"),
     include_str!("python/zygote.py"),
