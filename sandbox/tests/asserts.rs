@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use sandbox_api::{Client, EngineKind, GradeRequest, GradeVerdict, Language, Tests};
+use serde_json::Value;
 
 use crate::support::{patient_limits, server};
 
@@ -79,4 +80,38 @@ async fn asserts_see_objects_as_they_are_on_the_process_engine() {
 #[tokio::test]
 async fn asserts_see_objects_as_they_are_on_the_wasm_engine() {
     on(EngineKind::Wasm).await;
+}
+
+/// Grades the reference solutions of MBPP's training tasks, where they lie beside this repository.
+#[tokio::test]
+async fn reference_solutions_pass() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/pack/mbpp_train.jsonl");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        return eprintln!("LEFT OUT: {} is not there", path.display());
+    };
+    let tasks: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for engine in EngineKind::ALL.iter().copied() {
+        let Some((handle, client)) = server(engine, 2).await else { continue };
+        let mut problems = Vec::new();
+        for task in &tasks {
+            let truth = &task["ground_truth"];
+            let request = GradeRequest {
+                code: task["meta"]["reference_solution"].as_str().unwrap().to_owned(),
+                language: Language::Python,
+                engine: None,
+                tests: Tests::Asserts {
+                    setup: truth["setup"].as_str().unwrap().to_owned(),
+                    tests: serde_json::from_value(truth["tests"].clone()).unwrap(),
+                },
+                limits: patient_limits(),
+                stop_at_first_failure: true,
+            };
+            let report = client.grade(&request).await;
+            if !report.as_ref().is_ok_and(|report| report.verdict == GradeVerdict::Passed) {
+                problems.push(format!("{}: {report:?}", task["id"]));
+            }
+        }
+        assert!(problems.is_empty(), "{engine}: {}", problems.join("\n"));
+        handle.shutdown().await;
+    }
 }

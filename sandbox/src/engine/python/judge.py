@@ -189,14 +189,25 @@ def without_sockets(asyncio):
     return EventLoop
 
 
+def policy_of(asyncio, event_loop):
+    """The policy that makes such event loops, one of which is there before any is asked for, as it was before 3.14."""
+
+    class Policy(asyncio.DefaultEventLoopPolicy):
+        _loop_factory = event_loop
+
+        def get_event_loop(self):
+            if self._local._loop is None:
+                self.set_event_loop(self.new_event_loop())
+            return self._local._loop
+
+    return Policy()
+
+
 def allow_event_loops():
     """Makes event loops such as a judge can have, which may open no socket."""
     import asyncio
 
-    class Policy(asyncio.DefaultEventLoopPolicy):
-        _loop_factory = without_sockets(asyncio)
-
-    asyncio.set_event_loop_policy(Policy())
+    asyncio.set_event_loop_policy(policy_of(asyncio, without_sockets(asyncio)))
 
 
 def run_test(source, names):

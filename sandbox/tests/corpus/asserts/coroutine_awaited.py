@@ -35,6 +35,7 @@ async def sleep():
     return 1
 # Test:
 import asyncio
+assert asyncio.get_event_loop().run_until_complete(double(3)) == 6
 assert asyncio.run(double(2)) == 4
 
 async def test():

@@ -177,10 +177,6 @@ class EventLoop(without_sockets(asyncio)):
         super().__init__(IdleSelector())
 
 
-class EventLoopPolicy(asyncio.DefaultEventLoopPolicy):
-    _loop_factory = EventLoop
-
-
 def standard_file(number, mode, name, **options):
     raw = io.FileIO(number, mode, closefd=False)
     raw.name = name
@@ -212,7 +208,7 @@ def freeze():
     select.select = patient_select
     # Programs take it for a number beyond all others, and their tests were made where it is this one.
     sys.maxsize = 2**63 - 1
-    asyncio.events._event_loop_policy = EventLoopPolicy()
+    asyncio.events._event_loop_policy = policy_of(asyncio, EventLoop)
     open_standard_files()
     gc.collect()
     gc.freeze()
