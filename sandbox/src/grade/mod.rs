@@ -4,6 +4,7 @@
 //! After a case that used up its time the remaining ones count as failed.
 
 mod asserts;
+mod attempt;
 mod case;
 mod case_helper;
 mod case_queue;
@@ -15,3 +16,5 @@ mod program;
 mod run;
 mod submission;
 mod tally;
+
+pub(crate) use self::attempt::Attempt;

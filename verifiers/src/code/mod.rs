@@ -9,9 +9,9 @@ mod fence;
 mod ground_truth;
 
 use datasets::Task;
-use sandbox_api::{EngineKind, GradeReport, GradeRequest, GradeVerdict, Language, is_limit_of_wasm};
+use sandbox_api::{GradeReport, GradeRequest, Language};
 
-pub use self::config::{CodeConfig, CodeEngine};
+pub use self::config::CodeConfig;
 pub use self::extraction::{Extraction, ExtractionRule, extract_code};
 pub use self::ground_truth::CodeForm;
 use self::ground_truth::engine_of;
@@ -46,25 +46,16 @@ impl CodeVerifier {
             let reason = format!("{} bytes of code, more than {}", code.len(), self.config.max_code_bytes);
             return Ok(Verdict::fail(reason));
         }
-        let engine = self.config.engine.of(&code);
         let request = GradeRequest {
             code,
             language: Language::Python,
-            engine: asked.or(engine),
+            engine: asked.unwrap_or(self.config.engine).named(),
             tests,
             limits: self.config.limits.clone(),
             stop_at_first_failure: !self.config.partial_credit,
         };
         let failed = |source| VerifierError::Sandbox { task: task.id.clone(), source };
         let report = self.client.grade(&request).await.map_err(failed)?;
-        if request.engine.is_none() && report.verdict == GradeVerdict::RuntimeError && is_limit_of_wasm(&report.reason)
-        {
-            let again = GradeRequest { engine: Some(EngineKind::Process), ..request };
-            // A server without the process engine refuses this: the first report stands then.
-            if let Ok(report) = self.client.grade(&again).await {
-                return Ok(self.verdict(&report));
-            }
-        }
         Ok(self.verdict(&report))
     }
 
