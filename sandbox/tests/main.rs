@@ -3,6 +3,7 @@
 mod asserts;
 mod cgroup;
 mod corpus;
+mod engines;
 mod functions;
 mod judging;
 mod languages;
