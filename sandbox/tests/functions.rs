@@ -49,7 +49,12 @@ async fn returned_values_are_compared_by_what_json_can_say() {
     let member = "import enum\nclass C(enum.Enum):\n A = 1\n B = (2, 3)\ndef f(a): return [C.A, C.B, {C.A: C.B}]";
     let flags =
         "import enum\nclass C(enum.IntEnum):\n A = 1\nclass S(str, enum.Enum):\n B = 'b'\ndef f(a): return [C.A, S.B]";
+    // A number as numpy has them, on engines that have no numpy.
+    let scalar =
+        "class N:\n shape = ()\n tolist = lambda s: 3\nN.__module__ = 'numpy'\ndef f(a): return [N(), {N(): a}]";
     grade(&[
+        (function(scalar, json!([1]), json!([3, {"3": 1}])), PASSED),
+        (function(scalar, json!([1]), json!([4, {"4": 1}])), WRONG),
         (function("def f(n): return [(i, i + 1) for i in range(n)]", json!([2]), json!([[0, 1], [1, 2]])), PASSED),
         (function("def f(n): return ((0, (1,)), {'a': (2,)})", json!([2]), json!([[0, [1]], {"a": [2]}])), PASSED),
         (function("def f(n): return [(i + 1, i) for i in range(n)]", json!([2]), json!([[0, 1], [1, 2]])), WRONG),

@@ -58,7 +58,7 @@ async fn answers_that_are_no_plain_data_are_wrong_and_break_nothing() {
         ),
         ("def f(x):\n e = ValueError()\n e.startswith = lambda *a: True\n return e", "assert f(3).startswith('zq')"),
         (
-            "from collections import namedtuple\nP = namedtuple('P', 'startswith')\ndef f(x): return P(lambda *a: True)",
+            "import collections\nP = collections.namedtuple('P', 'startswith')\ndef f(x): return P(lambda *a: True)",
             "assert f(3).startswith('zq')",
         ),
         // A class that a test could name, in the place of an answer.

@@ -1,7 +1,7 @@
 //! Compares returned values with the expected JSON as Python's `==` does, but for what JSON cannot say.
 //!
-//! JSON knows no tuples, so lists and tuples are equal at every depth, named tuples too. It knows no keys but text, so a
-//! key that is a number, a boolean or `None` equals the text that `json.dumps` makes of it. Members of an enumeration
+//! JSON knows no tuples, so lists and tuples are equal at every depth, named tuples too. It knows no keys but text, so
+//! a key that is a number, a boolean or `None` equals the text that `json.dumps` makes of it. Members of an enumeration
 //! have come here as their values (`call_once` in `candidate.py`), and so have numpy's numbers and arrays. 1, 1.0 and
 //! `True` are equal, `NaN` and the infinities equal nothing. A set, bytes and any other type equal no JSON: tests for
 //! those are asserts, or bring a checker.
@@ -86,8 +86,8 @@ fn all_equal(got: &[Value], expected: &[Value]) -> bool {
     got.len() == expected.len() && got.iter().zip(expected).all(|(got, expected)| equal(got, expected))
 }
 
-/// Converts a returned value to the JSON that a checker is given, tuples to arrays and keys to text; `None` where JSON has no type for
-/// it, or it is nested too deep to be parsed again.
+/// Converts a returned value to the JSON that a checker is given, tuples to arrays and keys to text; `None` where JSON
+/// has no type for it, or it is nested too deep to be parsed again.
 pub(crate) fn plain(got: &Value) -> Option<Value> {
     plain_within(got, MOST_NESTED)
 }

@@ -1,5 +1,5 @@
-//! The fences that open and close a block of code, as [CommonMark](https://spec.commonmark.org/0.31.2/#fenced-code-blocks)
-//! has them.
+//! The fences that open and close a block of code, as CommonMark has them
+//! (<https://spec.commonmark.org/0.31.2/#fenced-code-blocks>).
 //!
 //! A fence is a line that starts with three or more backticks or tildes. It closes a block that a fence of the same
 //! character and of at most its length opened, if nothing follows it and it is indented by at most three columns. So
@@ -27,7 +27,7 @@ pub(super) struct Fence<'a> {
 }
 
 impl<'a> Fence<'a> {
-    /// The fence that opens a block on this line, where no block is open: at its start, or behind markers of list items.
+    /// The fence that opens a block on this line, where none is open: at its start, or behind markers of list items.
     pub(super) fn opening(line: &'a str) -> Option<Self> {
         let (mut columns, mut rest) = unindented(line);
         while let Some((width, behind)) = list_marker(rest) {
@@ -60,7 +60,7 @@ impl<'a> Fence<'a> {
         columns <= self.most_indented() && run(rest).is_some_and(is_fence)
     }
 
-    /// The language that the fence names, as in `python` of `python title="a.py"` and of `{.python}`; empty without one.
+    /// The language that the fence names, `python` in `python title="a.py"` and in `{.python}`; empty without one.
     pub(super) fn language(&self) -> &'a str {
         let info = self.info.trim_start_matches(['{', '.', ' ']);
         let is_end = |c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '+' | '#'));

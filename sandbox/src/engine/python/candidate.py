@@ -104,14 +104,16 @@ def finished(coroutine, loop=None):
     return loop.run_until_complete(result()) if loop else asyncio.run(result())
 
 
+def of_numpy(value):
+    """A number or an array of numpy's as Python's own; anything else, and what numpy alone has, as it is."""
+    plain = value.tolist() if type(value).__module__ == "numpy" and hasattr(type(value), "tolist") else value
+    return plain if type(plain).__module__ == "builtins" else value
+
+
 def by_value(value):
     """JSON data of what is no plain data: members of enumerations and numpy's values by what they stand for."""
-    modules = sys.modules
-    if "enum" in modules and isinstance(value, modules["enum"].Enum):
-        return encode(value.value, by_value)
-    if "numpy" in modules and isinstance(value, (modules["numpy"].generic, modules["numpy"].ndarray)):
-        return encode(value.tolist(), by_value)
-    return {"t": "object", "v": type(value).__name__}
+    plain = value.value if "enum" in sys.modules and isinstance(value, sys.modules["enum"].Enum) else of_numpy(value)
+    return {"t": "object", "v": type(value).__name__} if plain is value else encode(plain, by_value)
 
 
 def call_once(job):
@@ -145,6 +147,10 @@ class Server:
 
     def refer(self, value):
         """Data of what is no plain data: it stays here. Of an exception the judge makes one of its own."""
+        if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+            plain = of_numpy(value)
+            if plain is not value:
+                return self.shared.encode(plain)
         if isinstance(value, type):
             if id(value) in PLAIN_TYPES:
                 return ["builtin", 0, PLAIN_TYPES[id(value)]]

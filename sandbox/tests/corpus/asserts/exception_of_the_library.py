@@ -2,6 +2,13 @@
 # Right:
 import json
 import sys
+from dataclasses import dataclass
+from queue import Queue
+@dataclass(frozen=True)
+class Point:
+    x: int
+def take():
+    return Queue().get_nowait()
 def read(text):
     return json.loads(text)
 def leave(status):
@@ -13,6 +20,11 @@ def link():
         raise RuntimeError('no') from error
 # Wrong:
 import sys
+class Point:
+    def __init__(self, x):
+        self.x = x
+def take():
+    return None
 def read(text):
     raise ValueError(text)
 def leave(status):
@@ -36,3 +48,15 @@ try:
     assert False
 except RuntimeError as error:
     assert isinstance(error.__cause__, ZeroDivisionError)
+import dataclasses
+import queue
+try:
+    Point(1).x = 2
+    assert False
+except dataclasses.FrozenInstanceError:
+    pass
+try:
+    take()
+    assert False
+except queue.Empty:
+    pass
