@@ -1,6 +1,6 @@
 //! Compares printed text as LiveCodeBench does: both texts are stripped and must have the same number of lines, and
-//! each line is stripped; a line is right if it is equal, or if its elements are equal as decimals. `nan` is no decimal,
-//! so it equals nothing but itself.
+//! each line is stripped; a line is right if it is equal, or if its elements are equal as decimals. `nan` is no
+//! decimal, so it equals nothing but itself.
 
 use sandbox_api::shorten;
 
