@@ -42,8 +42,8 @@ pub struct ServerConfig {
     pub drain_seconds: f64,
     /// Python interpreter of the process engine; `python3` from the path if unset.
     pub python: Option<PathBuf>,
-    /// Folder of packages for Python programs on the process engine, with a folder `cpXY` for each version; the one that
-    /// `cargo xtask setup` made if unset.
+    /// Folder of packages for Python programs on the process engine, with a folder `cpXY` for each version; if unset,
+    /// the one that `cargo xtask setup` made.
     pub packages: Option<PathBuf>,
     /// Further languages, each with the command that runs its programs.
     pub commands: Vec<CommandLanguage>,

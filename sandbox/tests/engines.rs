@@ -79,18 +79,18 @@ async fn what_a_program_needs_is_seen_before_it_runs() {
     let programs = [
         ("import threading\nt = threading.Thread(target=print, args=(7,))\nt.start(); t.join()", "7\n", "thread"),
         (
-            "from concurrent.futures import ThreadPoolExecutor as Pool\nwith Pool(3) as p: print(*p.map(abs, [-1, -2]))",
+            "from concurrent.futures import ThreadPoolExecutor as P\nwith P(3) as p: print(*p.map(abs, [-1, -2]))",
             "1 2\n",
             "thread",
         ),
         (
-            "import subprocess, sys\nprint(subprocess.run([sys.executable, '-c', 'print(5)'], capture_output=True).stdout)",
+            "import subprocess, sys\nprint(subprocess.check_output([sys.executable, '-c', 'print(5)']))",
             "b'5\\n'\n",
             "process",
         ),
         ("import multiprocessing as m\nwith m.Pool(2) as p: print(p.map(abs, [-3, 4]))", "[3, 4]\n", "process"),
         (
-            "import multiprocessing as m\nq = m.Queue()\np = m.Process(target=q.put, args=(9,))\np.start()\nprint(q.get())",
+            "import multiprocessing as m\nq = m.Queue()\nm.Process(target=q.put, args=(9,)).start()\nprint(q.get())",
             "9\n",
             "process",
         ),
@@ -153,8 +153,8 @@ async fn what_shows_in_a_run_moves_the_program_on() {
         ("from os import getppid as f\nprint(f() >= 0)", "True\n", "system"),
         ("s = __import__('signal')\nprint(s.alarm(0))", "0\n", "signal"),
         (
-            "from functools import lru_cache\nimport sys\nsys.setrecursionlimit(10**6)\n@lru_cache(None)\ndef f(n):\n    \
-             return 0 if n == 0 else 1 + f(n - 1)\nprint(f(8000))",
+            "from functools import lru_cache\nimport sys\nsys.setrecursionlimit(10**6)\n@lru_cache(None)\n\
+             def f(n): return 0 if n == 0 else 1 + f(n - 1)\nprint(f(8000))",
             "8000\n",
             "limit",
         ),
@@ -314,7 +314,7 @@ async fn device_files_and_line_ends_are_the_same_on_both_engines() {
                 "b'\\x00\\x00\\x00' b'\\x00'\n",
             ),
             (
-                "a, b = (open(f'/dev/{name}', 'rb', 0).read(16) for name in ('random', 'urandom'))\nprint(len(a), a != b)",
+                "a, b = (open(f'/dev/{n}', 'rb', 0).read(16) for n in ('random', 'urandom'))\nprint(len(a), a != b)",
                 "16 True\n",
             ),
             ("print(repr(open('/dev/stdin').read()))", "'1 2\\nab\\n'\n"),
@@ -363,6 +363,8 @@ async fn numpy_is_there_where_the_set_up_brought_it() {
     let expected = "[[5, 14], [14, 50]] 1.0\n";
     assert_eq!((report.status, report.stdout.as_str()), (RunStatus::Ok, expected), "{report:?}");
     assert_eq!(report.engine, Some(EngineKind::Process));
+    let hog = graded("import numpy\nnumpy.zeros(10**9)", stdio(&[("", "")]));
+    assert_eq!(client.grade(&hog).await.unwrap().verdict, GradeVerdict::MemoryLimit);
     let write = "import numpy, os\nopen(os.path.join(os.path.dirname(numpy.__file__), 'x.py'), 'w')";
     assert!(run(&client, write).await.stderr.contains("Read-only file system"));
     server.shutdown().await;

@@ -1,5 +1,5 @@
-//! The folder of packages, such as numpy, that `cargo xtask setup` brings for programs on the process engine: one folder
-//! for each version of Python. Programs see it read-only, after the interpreter's own packages.
+//! The folder of packages, such as numpy, that `cargo xtask setup` brings for programs on the process engine: one for
+//! each version of Python. Programs see it read-only, after the interpreter's own packages.
 
 use std::path::{Path, PathBuf};
 

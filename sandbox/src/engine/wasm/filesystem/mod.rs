@@ -1,7 +1,7 @@
 //! `wasi:filesystem` in memory: each instance has a tree of its own, which is gone with the instance.
 //!
-//! `tree` knows folders, names and bytes (`node`, `path`, `quota` and `devices` are its parts); `view` gives the guest descriptors
-//! into it, and `stream` reads or writes one file in order.
+//! `tree` knows folders, names and bytes (`node`, `path`, `quota` and `devices` are its parts); `view` gives the guest
+//! descriptors into it, and `stream` reads or writes one file in order.
 
 mod attributes;
 mod devices;

@@ -1,7 +1,8 @@
-//! An instance's files: a tree in memory that begins with `/tmp` and the devices in `/dev`, and is gone with the instance.
+//! An instance's files: a tree in memory that begins with `/tmp` and the devices of `/dev`, and is gone with the
+//! instance.
 //!
-//! The bytes of every file and a fixed price for every name that the program makes count against one quota. A node is freed when it has
-//! neither a name nor an open handle. The tree counts handles and does not know what holds them.
+//! The bytes of every file and a fixed price for every name that the program makes count against one quota. A node is
+//! freed when it has neither a name nor an open handle. The tree counts handles and does not know what holds them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
