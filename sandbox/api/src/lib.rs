@@ -15,8 +15,8 @@
 //! assert!(request.validate(&Limits::default()).is_ok());
 //! ```
 //!
-//! [`Client`] calls one server or several. [`missing_in_wasm`] says by which imports a server tells that a program needs
-//! the process engine. This crate knows nothing of how a program is run.
+//! [`Client`] calls one server or several. [`missing_in_wasm`] says by which imports a server tells that a program
+//! needs the process engine. This crate knows nothing of how a program is run.
 
 mod client;
 mod engine_choice;
