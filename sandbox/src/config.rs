@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use sandbox_api::{EngineKind, Limits, Secret};
+use sandbox_api::{EngineKind, Limits, Secret, named_engine};
 use serde::{Deserialize, Serialize};
 
 use crate::{Isolation, SandboxError};
@@ -42,6 +42,9 @@ pub struct ServerConfig {
     pub drain_seconds: f64,
     /// Python interpreter of the process engine; `python3` from the path if unset.
     pub python: Option<PathBuf>,
+    /// Folder of packages for Python programs on the process engine, with a folder `cpXY` for each version; if unset,
+    /// the one that `cargo xtask setup` made.
+    pub packages: Option<PathBuf>,
     /// Further languages, each with the command that runs its programs.
     pub commands: Vec<CommandLanguage>,
     /// Upper bounds of the limits that a request may ask for.
@@ -51,7 +54,9 @@ pub struct ServerConfig {
     /// Program that is started as a worker of the wasm engine; this program itself if unset, which must call
     /// [`run_worker_if_asked`](crate::run_worker_if_asked) first.
     pub worker: Option<PathBuf>,
-    /// Engine for requests that name none; if unset, `wasm` where it is set up and `process` elsewhere.
+    /// Engine for requests that name none, `wasm` or `process`. Unset or `auto` chooses for each program: the process
+    /// engine for one that needs what the wasm engine lacks, else `wasm` where it is set up.
+    #[serde(deserialize_with = "named_engine")]
     pub default_engine: Option<EngineKind>,
     /// Lowest level of isolation with which the server starts.
     pub minimum_isolation: Isolation,
@@ -97,6 +102,7 @@ impl Default for ServerConfig {
             read_seconds: 30.0,
             drain_seconds: 5.0,
             python: None,
+            packages: None,
             commands: Vec::new(),
             max_limits: Limits {
                 wall_seconds: 120.0,
@@ -202,6 +208,10 @@ mod tests {
         assert!(error.to_string().contains("`max_limits`"), "{error}");
         let config = ServerConfig::from_json(br#"{"max_limits": {"wall_seconds": 3.0}}"#).unwrap();
         assert_eq!(config.max_limits.wall_seconds, 3.0);
+        for (text, engine) in [("null", None), ("\"auto\"", None), ("\"wasm\"", Some(EngineKind::Wasm))] {
+            let config = ServerConfig::from_json(format!("{{\"default_engine\": {text}}}").as_bytes()).unwrap();
+            assert_eq!(config.default_engine, engine);
+        }
         let error = ServerConfig::from_json(b"{\"workers\": 2,\n\"wokers\": 2}").unwrap_err();
         assert!(error.to_string().contains("line 2"), "{error}");
     }

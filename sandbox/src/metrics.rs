@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder, histogram_opts};
-use sandbox_api::{EngineKind, GradeVerdict, RunStatus};
+use sandbox_api::{EngineKind, GradeVerdict, ProcessNeed, RunStatus};
 
 /// Upper edges of the time histograms, in seconds.
 const SECONDS: [f64; 16] =
@@ -12,6 +12,8 @@ const SECONDS: [f64; 16] =
 
 /// Label under which a failed sandbox is counted; it is no verdict on a program.
 const SANDBOX_ERROR: &str = "sandbox_error";
+
+const CHOICES_HELP: &str = "Engines that the server chose, by the program's need and when that was seen.";
 
 /// Reason for which a worker was replaced.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +49,7 @@ pub(crate) struct Metrics {
     registry: Registry,
     gradings: IntCounterVec,
     runs: IntCounterVec,
+    choices: IntCounterVec,
     program_seconds: HistogramVec,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
@@ -77,6 +80,7 @@ impl Metrics {
             registry: Registry::new(),
             gradings: counter("sandbox_gradings_total", "Graded submissions.", &["verdict", "engine"])?,
             runs: counter("sandbox_runs_total", "Programs run without grading.", &["status", "engine"])?,
+            choices: counter("sandbox_engine_choices_total", CHOICES_HELP, &["engine", "need", "seen"])?,
             program_seconds: seconds("sandbox_program_seconds", "Seconds a request's programs ran.", &["engine"])?,
             requests: counter("sandbox_http_requests_total", "Answered requests.", &["endpoint", "status"])?,
             request_seconds: seconds("sandbox_http_request_seconds", "Seconds from request to answer.", &["endpoint"])?,
@@ -90,9 +94,10 @@ impl Metrics {
             workers: gauge("sandbox_workers", "Workers there are.")?,
             in_flight: gauge("sandbox_http_requests_in_flight", "Requests without an answer yet.")?,
         };
-        let collectors: [Box<dyn Collector>; 14] = [
+        let collectors: [Box<dyn Collector>; 15] = [
             Box::new(metrics.gradings.clone()),
             Box::new(metrics.runs.clone()),
+            Box::new(metrics.choices.clone()),
             Box::new(metrics.program_seconds.clone()),
             Box::new(metrics.requests.clone()),
             Box::new(metrics.request_seconds.clone()),
@@ -132,6 +137,17 @@ impl Metrics {
     /// Counts a program that the sandbox could not run.
     pub(crate) fn not_run(&self, engine: EngineKind) {
         self.runs.with_label_values(&[SANDBOX_ERROR, engine.as_str()]).inc();
+    }
+
+    /// Counts an engine that the server chose: for a need that it saw before the run, if any, or for one that showed in
+    /// a run on the wasm engine (`late`).
+    pub(crate) fn chose(&self, engine: EngineKind, seen: Option<ProcessNeed>, late: Option<ProcessNeed>) {
+        let (engine, need, seen) = match (late, seen) {
+            (Some(need), _) => (EngineKind::Process, need.as_str(), "after"),
+            (None, Some(need)) => (engine, need.as_str(), "before"),
+            (None, None) => (engine, "none", "before"),
+        };
+        self.choices.with_label_values(&[engine.as_str(), need, seen]).inc();
     }
 
     /// Counts an answered request.

@@ -50,6 +50,21 @@ async fn answers_that_are_no_plain_data_are_wrong_and_break_nothing() {
             "assert f(3).issuperset({5, 6})",
         ),
         ("class E:\n isdigit = lambda s: True\ndef f(x): return E()", "assert f(3).isdigit()"),
+        ("class E:\n startswith = staticmethod(lambda *a: True)\ndef f(x): return E", "assert f(3).startswith('zq')"),
+        ("class E(Exception):\n startswith = lambda *a: True\ndef f(x): return E()", "assert f(3).startswith('zq')"),
+        (
+            "class E(Exception):\n startswith = staticmethod(lambda *a: True)\ndef f(x): return E",
+            "assert f(3).startswith('zq')",
+        ),
+        ("def f(x):\n e = ValueError()\n e.startswith = lambda *a: True\n return e", "assert f(3).startswith('zq')"),
+        (
+            "import collections\nP = collections.namedtuple('P', 'startswith')\ndef f(x): return P(lambda *a: True)",
+            "assert f(3).startswith('zq')",
+        ),
+        // A class that a test could name, in the place of an answer.
+        ("class E:\n __class_getitem__ = lambda k: 1\ndef f(x): return E", "assert f(3)[lambda: 1] == 1"),
+        ("f = bool", "assert f(3) == 3"),
+        ("class E(Exception): pass\ndef f(x): raise E", "try: f(3)\nexcept ValueError: pass"),
         // Names of errors that are taken away from the test: no fault of the test's.
         ("TypeError = 1", "try:\n sum('a')\n assert False\nexcept TypeError:\n assert sum([1, 2]) == 4"),
         ("def sum(x): return 4\nTypeError = 1", "assert sum([1, 2]) == 3\ntry: sum('a')\nexcept TypeError: pass"),
@@ -111,6 +126,7 @@ async fn right_answers_pass_however_they_are_asked_for() {
         ),
         ("from collections import deque\ndef f(x): return deque([x], 4)", "assert f(3) == deque([3])"),
         ("def f(x): return x\nif __name__ == '__main__':\n raise SystemExit(f(int(input())))", "assert f(3) == 3"),
+        ("class Text:\n isdigit = staticmethod(lambda x: x == '5')", "assert Text.isdigit('5')"),
         ("def f(x): return x / 3", "assert math.isclose(f(1), 1 / 3) and isclose(f(1), 1 / 3) and fabs(f(0)) < 1"),
         ("def f(x):\n if x < 0: raise ValueError('no')", "try:\n f(-1)\n assert False\nexcept ValueError: pass"),
     ];

@@ -1,7 +1,10 @@
 //! The sandbox from outside, through its server: one binary, with a module for each thing that is looked at.
 
+mod asserts;
 mod cgroup;
 mod corpus;
+mod engines;
+mod functions;
 mod judging;
 mod languages;
 mod leftovers;

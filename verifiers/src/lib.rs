@@ -70,7 +70,7 @@ mod tool_call;
 mod verdict;
 mod verifier;
 
-pub use self::code::{CodeConfig, CodeEngine, CodeForm, CodeVerifier, Extraction, ExtractionRule, extract_code};
+pub use self::code::{CodeConfig, CodeForm, CodeVerifier, Extraction, ExtractionRule, extract_code};
 pub use self::command::{CommandConfig, CommandVerifier};
 pub use self::config::VerifiersConfig;
 pub use self::error::VerifierError;

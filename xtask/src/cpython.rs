@@ -15,13 +15,15 @@ use anyhow::{Context, Result, bail};
 
 use crate::{prerequisites, third_party, wheels};
 
-/// Files that the component is made from, in the order in which the sandbox hashes them. The last four are one Python
+/// Files that the component is made from, in the order in which the sandbox hashes them. The last six are one Python
 /// module.
-const INPUTS: [&str; 6] = [
+const INPUTS: [&str; 8] = [
     "wasm/guest/packages.txt",
     "wasm/guest/world.wit",
     "python/wire.py",
+    "python/shared.py",
     "python/candidate.py",
+    "python/remote.py",
     "python/judge.py",
     "wasm/guest/guest.py",
 ];

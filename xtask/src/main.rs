@@ -10,6 +10,7 @@ mod demo;
 mod handover;
 mod hook;
 mod libtorch;
+mod packages;
 mod prerequisites;
 mod setup;
 mod test;
@@ -26,7 +27,8 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND [ARGUMENTS]
 
 Commands:
-  setup                 bring libtorch and the sandbox's Python into third_party/ and check what the build needs
+  setup                 bring libtorch, the sandbox's Python and numpy for its programs into third_party/ and check
+                        what the build needs
   demo [ARGUMENTS]      setup, then the whole recipe on the demo's model:
                         trainer recipe --config configs/demo/recipe.toml [ARGUMENTS], as --seed N
   demo --seeds N [--json FILE] [--run-dir DIR]

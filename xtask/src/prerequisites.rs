@@ -45,6 +45,17 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
+/// Minor version of the machine's Python 3.
+///
+/// # Errors
+/// Python does not run, or its version cannot be read.
+pub(crate) fn python_minor() -> Result<u32> {
+    let python = output_of("python3", &["--version"])?;
+    let (_, minor) =
+        second_word_as_version(&python).with_context(|| format!("cannot read a version from {python:?}"))?;
+    Ok(minor)
+}
+
 /// Checks that pip is there and new enough.
 ///
 /// # Errors

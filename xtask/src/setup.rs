@@ -1,19 +1,20 @@
 //! `setup`: everything the build needs and the machine lacks. Running it again changes nothing and takes a moment.
 //!
-//! Knows the order of the steps; what each one does is in `prerequisites`, `third_party`, `libtorch` and `cpython`.
+//! Knows the order of the steps; what each one does is in `prerequisites`, `third_party`, `libtorch`,
+//! `cpython` and `packages`.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::{cpython, libtorch, prerequisites, third_party};
+use crate::{cpython, libtorch, packages, prerequisites, third_party};
 
 /// Needs of a command beside the Rust toolchain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Needs {
     /// libtorch, to link and run what computes with tensors.
     pub libtorch: bool,
-    /// The sandbox's Python.
+    /// The sandbox's Python, and the packages of its programs.
     pub python: bool,
 }
 
@@ -49,7 +50,11 @@ pub(crate) fn bring(root: &Path, needs: Needs) -> Result<()> {
             None => third_party::ensure(&root.join("third_party"))?,
         }
     }
-    if needs.python { cpython::ensure(root) } else { Ok(()) }
+    if needs.python {
+        cpython::ensure(root)?;
+        packages::ensure(root)?;
+    }
+    Ok(())
 }
 
 /// The folder that LIBTORCH names, unless it is the one `.cargo/config.toml` sets for everybody.

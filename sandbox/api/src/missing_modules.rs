@@ -10,7 +10,17 @@ const AVAILABLE: &str = include_str!("modules.txt");
 ///
 /// Only statements that begin a line, or follow a semicolon, with `import` or `from` are seen.
 pub fn missing_in_wasm(code: &str) -> Option<&str> {
-    code.split(['\n', ';']).map(str::trim_start).flat_map(imported).find(|module| !is_available(module))
+    all_missing_in_wasm(code).next()
+}
+
+/// Every such module, in the order of the imports.
+pub fn all_missing_in_wasm(code: &str) -> impl Iterator<Item = &str> {
+    code.split(['\n', ';']).map(str::trim_start).flat_map(imported).filter(|module| is_missing_in_wasm(module))
+}
+
+/// True for a top-level module that the wasm engine does not have, or has in name only.
+pub fn is_missing_in_wasm(module: &str) -> bool {
+    !AVAILABLE.split_whitespace().any(|name| name == module)
 }
 
 /// The top-level modules that a statement imports.
@@ -27,10 +37,6 @@ fn imported(statement: &str) -> Vec<&str> {
 fn first_word(text: &str) -> &str {
     let is_name = |character: char| character.is_alphanumeric() || character == '_';
     &text[..text.find(|character| !is_name(character)).unwrap_or(text.len())]
-}
-
-fn is_available(module: &str) -> bool {
-    AVAILABLE.split_whitespace().any(|name| name == module)
 }
 
 /// Words in a program's last error line at limits that only the wasm engine's interpreter has: a C stack of 1 MB, the
@@ -59,6 +65,8 @@ mod tests {
         assert_eq!(missing_in_wasm("import sys, threading"), Some("threading"));
         assert_eq!(missing_in_wasm("def f():\n    from scipy.stats import norm"), Some("scipy"));
         assert_eq!(missing_in_wasm("import math; import sortedcontainers"), Some("sortedcontainers"));
+        let code = "import nowhere\nimport numpy as np, ctypes";
+        assert_eq!(all_missing_in_wasm(code).collect::<Vec<_>>(), ["nowhere", "numpy", "ctypes"]);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
+use crate::{EngineKind, ProcessNeed};
+
 /// Characters of a reason, at most.
 const REASON_CHARS: usize = 300;
 
@@ -54,6 +56,13 @@ pub struct GradeReport {
     pub reason: String,
     /// Seconds that the submission's programs ran, added up.
     pub seconds: f64,
+    /// The engine that the program ran on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineKind>,
+    /// What the program needs and that engine lacks, where it stopped for want of it: a report of the wasm engine that
+    /// was named, or of a server without the process engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmet_need: Option<ProcessNeed>,
 }
 
 /// The way in which a program ended.
@@ -97,6 +106,13 @@ pub struct RunReport {
     pub seconds: f64,
     /// The largest resident size of one of the program's processes, in bytes.
     pub peak_memory_bytes: u64,
+    /// The engine that the program ran on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineKind>,
+    /// What the program needs and that engine lacks, where it stopped for want of it: a report of the wasm engine that
+    /// was named, or of a server without the process engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmet_need: Option<ProcessNeed>,
     /// The requested files that were there when the program had ended: paths, with their bytes in base64.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,

@@ -6,7 +6,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{BadRequest, EngineKind, Language};
+use crate::{BadRequest, EngineKind, Language, named_engine};
 
 /// A case of standard input and expected output.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub struct StdioCase {
 pub struct FunctionCase {
     /// The positional arguments: a JSON array (any other value is the only argument).
     pub args: Value,
-    /// The expected result as JSON; a returned tuple equals an array.
+    /// The expected result as JSON. Tuples equal arrays at every depth, and keys the text that JSON makes of them.
     pub expected: Value,
 }
 
@@ -106,7 +106,7 @@ pub struct Limits {
     pub cpu_seconds: f64,
     /// Bytes of address space of one process, and of memory of all its processes together.
     pub memory_bytes: u64,
-    /// Bytes on standard output and standard error together.
+    /// Bytes on standard output and standard error together. A case of which more is expected may print more.
     pub output_bytes: u64,
     /// Processes and threads at one time.
     pub processes: u64,
@@ -178,8 +178,8 @@ pub struct GradeRequest {
     /// The program's language.
     #[serde(default)]
     pub language: Language,
-    /// The engine to run the program with; the server's default if unset.
-    #[serde(default)]
+    /// The engine to run the program with; the server's choice if unset, null or `auto`.
+    #[serde(default, deserialize_with = "named_engine")]
     pub engine: Option<EngineKind>,
     /// The tests that judge the program.
     pub tests: Tests,
@@ -215,8 +215,8 @@ pub struct RunRequest {
     /// The program's language.
     #[serde(default)]
     pub language: Language,
-    /// The engine to run the program with; the server's default if unset.
-    #[serde(default)]
+    /// The engine to run the program with; the server's choice if unset, null or `auto`.
+    #[serde(default, deserialize_with = "named_engine")]
     pub engine: Option<EngineKind>,
     /// The program's standard input.
     #[serde(default)]

@@ -28,7 +28,7 @@ const WAITING_SECONDS: f64 = 600.0;
 pub struct BatchOptions {
     /// URL of the server.
     pub url: String,
-    /// Engine that runs the programs; the server's default if unset.
+    /// Engine that runs the programs; the server's choice if unset.
     pub engine: Option<EngineKind>,
     /// Limits of each started program.
     pub limits: Limits,

@@ -1,6 +1,6 @@
 //! One line of verdicts, as it is written.
 
-use sandbox_api::{GradeReport, GradeVerdict};
+use sandbox_api::{EngineKind, GradeReport, GradeVerdict, ProcessNeed};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -51,6 +51,11 @@ pub struct VerdictLine {
     pub detail: String,
     /// Total seconds that the solution's programs ran.
     pub seconds: f64,
+    /// Engine that judged; null where the solution was not graded.
+    pub engine: Option<EngineKind>,
+    /// What the solution needs and that engine lacks, where it stopped for want of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmet_need: Option<ProcessNeed>,
 }
 
 impl VerdictLine {
@@ -64,11 +69,15 @@ impl VerdictLine {
             cases: report.num_tests,
             detail: report.reason,
             seconds: report.seconds,
+            engine: report.engine,
+            unmet_need: report.unmet_need,
         }
     }
 
     /// Line of a solution that was not graded; `detail` says why.
     pub(super) fn sandbox_error(id: Value, task_id: Value, cases: usize, detail: String) -> Self {
-        Self { id, task_id, verdict: LineVerdict::SandboxError, passed_cases: 0, cases, detail, seconds: 0.0 }
+        let (passed_cases, seconds, engine, unmet_need) = Default::default();
+        let verdict = LineVerdict::SandboxError;
+        Self { id, task_id, verdict, passed_cases, cases, detail, seconds, engine, unmet_need }
     }
 }

@@ -3,7 +3,9 @@
 //! `process` runs the host's interpreter in namespaces of its own; `wasm` runs CPython as WebAssembly. `python/` is the
 //! Python that runs beside a program in either engine.
 
+mod chooser;
 mod job;
+mod lack;
 pub(crate) mod process;
 pub(crate) mod wasm;
 mod wire;
@@ -12,7 +14,9 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use sandbox_api::{EngineKind, Language, Limits};
 
+pub(crate) use self::chooser::EngineChooser;
 pub(crate) use self::job::{AssertResult, Exchange, Job, Judged, Judgement, Outcome, RunEnd};
+pub(crate) use self::lack::Lack;
 pub(crate) use self::process::{Prepared, ProcessEngine, ProcessWorker, Ready, compile_limits};
 pub use self::wasm::run_worker_if_asked;
 use crate::{SandboxError, ServerConfig};
@@ -20,33 +24,39 @@ use crate::{SandboxError, ServerConfig};
 /// Starts workers of every engine that this server has.
 #[derive(Debug, Clone)]
 pub(crate) struct Engines {
-    process: ProcessEngine,
+    /// The process engine, or why it cannot be used.
+    process: Result<ProcessEngine, String>,
     /// The wasm engine, or why it cannot be used.
     wasm: Result<wasm::WasmEngine, String>,
-    default: EngineKind,
+    chooser: EngineChooser,
 }
 
 impl Engines {
-    /// Joins the process engine with the wasm engine, where that can be used.
+    /// Joins the engines that can be used, of which there is one at least.
     ///
     /// # Errors
     /// The settings name a default engine that is not there.
-    pub(crate) fn new(config: &ServerConfig, process: ProcessEngine) -> Result<Self, SandboxError> {
-        let wasm = wasm::WasmEngine::prepare(config);
-        let default = match (&wasm, config.default_engine) {
-            (Err(reason), Some(kind @ EngineKind::Wasm)) => {
-                return Err(SandboxError::EngineMissing { kind, reason: reason.clone() });
-            }
-            (_, Some(kind)) => kind,
-            (Ok(_), None) => EngineKind::Wasm,
-            (Err(_), None) => EngineKind::Process,
+    pub(crate) fn new(
+        config: &ServerConfig,
+        process: Result<ProcessEngine, String>,
+        wasm: Result<wasm::WasmEngine, String>,
+    ) -> Result<Self, SandboxError> {
+        let reason = match config.default_engine {
+            Some(EngineKind::Wasm) => wasm.as_ref().err(),
+            Some(EngineKind::Process) => process.as_ref().err(),
+            None => None,
         };
-        Ok(Self { process, wasm, default })
+        if let (Some(kind), Some(reason)) = (config.default_engine, reason) {
+            return Err(SandboxError::EngineMissing { kind, reason: reason.clone() });
+        }
+        let catalog = process.as_ref().ok().map(|engine| engine.catalog().clone());
+        let chooser = EngineChooser::new(config.default_engine, wasm.is_ok(), catalog);
+        Ok(Self { process, wasm, chooser })
     }
 
-    /// Engine for requests that name none.
-    pub(crate) fn default_kind(&self) -> EngineKind {
-        self.default
+    /// Chooses the engine of a request.
+    pub(crate) fn chooser(&self) -> &EngineChooser {
+        &self.chooser
     }
 
     /// Starts a worker, which dies with the calling thread.
@@ -54,10 +64,10 @@ impl Engines {
     /// # Errors
     /// The engine is not there, or its worker does not start.
     pub(crate) fn start(&self, kind: EngineKind) -> Result<Worker, SandboxError> {
-        match (kind, &self.wasm) {
-            (EngineKind::Process, _) => Ok(Worker::Process(self.process.start()?)),
-            (EngineKind::Wasm, Ok(engine)) => Ok(Worker::Wasm(engine.start()?)),
-            (EngineKind::Wasm, Err(reason)) => Err(SandboxError::EngineMissing { kind, reason: reason.clone() }),
+        let missing = |reason: &String| SandboxError::EngineMissing { kind, reason: reason.clone() };
+        match kind {
+            EngineKind::Process => Ok(Worker::Process(self.process.as_ref().map_err(missing)?.start()?)),
+            EngineKind::Wasm => Ok(Worker::Wasm(self.wasm.as_ref().map_err(missing)?.start()?)),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::asserts;
 use super::checker::Checker;
 use super::failure::failure;
 use super::outcome::{CaseOutcome, Failure, wrong};
+use super::output_room::{returned_bytes, with_room};
 use super::program::Program;
 use crate::SandboxError;
 use crate::engine::{Job, Outcome, Worker};
@@ -33,7 +34,8 @@ impl Case<'_> {
             Tests::Stdio { cases } => self.stdio(worker, &cases[self.index], checker),
             Tests::Function { entry_point, cases } => self.function(worker, entry_point, &cases[self.index], checker),
             Tests::Asserts { setup, tests } => {
-                asserts::run(worker, &self.request.code, setup, tests, self.index, self.limits)
+                let limits = with_room(self.limits, tests[self.index].len() as u64);
+                asserts::run(worker, &self.request.code, setup, tests, self.index, &limits)
             }
             Tests::Checked { .. } => {
                 Err(SandboxError::BadRequest("tests: a checker stands within a checker".to_owned()))
@@ -47,7 +49,7 @@ impl Case<'_> {
         case: &StdioCase,
         checker: Option<Checker<'_>>,
     ) -> Result<CaseOutcome, SandboxError> {
-        let limits = self.limits;
+        let limits = &with_room(self.limits, case.output.len() as u64);
         let outcome = self.program.run(worker, &self.request.code, &case.input, limits)?;
         let result = match (failure(&outcome, limits), std::str::from_utf8(&outcome.stdout), checker) {
             (Some(failure), ..) => Err(failure),
@@ -72,7 +74,7 @@ impl Case<'_> {
             Value::Array(_) => case.args.clone(),
             single => Value::Array(vec![single.clone()]),
         };
-        let limits = self.limits;
+        let limits = &with_room(self.limits, returned_bytes(&case.expected));
         let outcome = worker.run(&Job::Call { code: &self.request.code, entry_point, args: &args, limits })?;
         let result = match (failure(&outcome, limits).map_or_else(|| returned(&outcome), Err), checker) {
             (Err(failure), _) => Err(failure),

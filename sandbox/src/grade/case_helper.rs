@@ -22,8 +22,8 @@ impl CaseHelper {
 }
 
 impl QueuedWork for CaseHelper {
-    fn engine(&self) -> Option<EngineKind> {
-        Some(self.engine)
+    fn engine(&self) -> EngineKind {
+        self.engine
     }
 
     fn is_abandoned(&self) -> bool {
@@ -39,5 +39,5 @@ impl QueuedWork for CaseHelper {
         catch_panic(|| self.cases.help(worker, is_cancelled))
     }
 
-    fn reply(self: Box<Self>, _: EngineKind, _: Result<(), SandboxError>) {}
+    fn reply(self: Box<Self>, _: Result<(), SandboxError>) {}
 }

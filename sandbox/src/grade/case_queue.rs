@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use sandbox_api::{GradeReport, GradeRequest, GradeVerdict, Limits};
 
+use super::attempt::Attempt;
 use super::case::Case;
 use super::outcome::CaseOutcome;
 use super::program::Program;
@@ -108,7 +109,7 @@ impl CaseQueue {
     ///
     /// # Errors
     /// The first case in order that cannot be run.
-    pub(super) fn report(&self) -> Result<GradeReport, SandboxError> {
+    pub(super) fn report(&self) -> Result<Attempt<GradeReport>, SandboxError> {
         let mut tally = Tally::new(&self.request);
         let mut progress = lock(&self.progress);
         progress.end = 0;
@@ -236,7 +237,7 @@ mod tests {
         let (helped, _) = cases.take_to_help().unwrap();
         cases.put(first, Ok(CaseOutcome { seconds: 0.1, result: failed }));
         assert!(cases.take_or_wait().is_none(), "the helped case does not count any more");
-        let report = cases.report().unwrap();
+        let report = cases.report().unwrap().report;
         assert_eq!((report.verdict, report.reason.as_str()), (GradeVerdict::WrongAnswer, "case 1 of 3: wrong"));
         cases.put(helped.index, Ok(CaseOutcome { seconds: 0.1, result: Ok(()) }));
         drop(helped);

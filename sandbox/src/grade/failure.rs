@@ -10,10 +10,11 @@ const NEAR_MEMORY_LIMIT: f64 = 0.95;
 /// A killed program that used this part of its processor time is taken to have used it up.
 const NEAR_CPU_LIMIT: f64 = 0.9;
 
-/// Last lines on standard error that say that memory ran out: Python's begins so; C++, Rust and V8 have these words.
+/// Last lines on standard error that say that memory ran out: Python's begins so; C++, Rust, V8 and numpy have these
+/// words.
 const MEMORY_ERROR: &str = "MemoryError";
-const OUT_OF_MEMORY: [&str; 4] =
-    ["std::bad_alloc", "memory allocation of", "heap out of memory", "Cannot allocate memory"];
+const OUT_OF_MEMORY: [&str; 5] =
+    ["std::bad_alloc", "memory allocation of", "heap out of memory", "Cannot allocate memory", "_ArrayMemoryError: "];
 /// CPython's parser raises `MemoryError` for deep nesting too, with these words.
 const TOO_NESTED: &str = "Parser stack overflowed";
 /// Lines that say that a process or thread was refused. Several processes write them in any order, so all lines are

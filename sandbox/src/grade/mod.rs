@@ -4,13 +4,17 @@
 //! After a case that used up its time the remaining ones count as failed.
 
 mod asserts;
+mod attempt;
 mod case;
 mod case_helper;
 mod case_queue;
 mod checker;
 mod failure;
 mod outcome;
+mod output_room;
 mod program;
 mod run;
 mod submission;
 mod tally;
+
+pub(crate) use self::attempt::Attempt;

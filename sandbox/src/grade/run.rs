@@ -4,27 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use sandbox_api::{EngineKind, GradeVerdict, Limits, RunReport, RunRequest, RunStatus};
+use sandbox_api::{GradeVerdict, Limits, RunReport, RunRequest, RunStatus};
 
+use super::attempt::Attempt;
 use super::failure::failure;
 use super::program::{Ran, run_once};
 use crate::SandboxError;
-use crate::engine::{Outcome, RunEnd, Worker, compile_limits};
+use crate::engine::{Lack, Outcome, RunEnd, Worker, compile_limits};
 use crate::pool::{OfferWork, Work};
 
 impl Work for RunRequest {
-    type Report = RunReport;
-
-    fn engine(&self) -> Option<EngineKind> {
-        self.wanted_engine()
-    }
+    type Report = Attempt<RunReport>;
 
     fn perform(
         self: &Arc<Self>,
         worker: &mut Worker,
         _: &dyn Fn() -> bool,
         _: OfferWork<'_>,
-    ) -> Result<RunReport, SandboxError> {
+    ) -> Result<Attempt<RunReport>, SandboxError> {
         run(worker, self)
     }
 }
@@ -33,18 +30,24 @@ impl Work for RunRequest {
 ///
 /// # Errors
 /// A broken sandbox, or a language that is not there.
-fn run(worker: &mut Worker, request: &RunRequest) -> Result<RunReport, SandboxError> {
+fn run(worker: &mut Worker, request: &RunRequest) -> Result<Attempt<RunReport>, SandboxError> {
     request.validate(&request.limits)?;
     let compiling = compile_limits(&request.limits, request.compile_seconds);
     Ok(match run_once(worker, request)? {
-        Ran::Program { compiler, program } => RunReport {
-            compilation: compiler.map(|outcome| Box::new(run_report(&outcome, &compiling))),
-            files: fetched(&program.returned, &request.fetch_files),
-            ..run_report(&program, &request.limits)
-        },
+        Ran::Program { compiler, program } => {
+            let failure = failure(&program, &request.limits);
+            let lack = failure.as_ref().and_then(|(verdict, reason)| Lack::of_failure(*verdict, reason));
+            let report = RunReport {
+                compilation: compiler.map(|outcome| Box::new(run_report(&outcome, &compiling))),
+                files: fetched(&program.returned, &request.fetch_files),
+                ..run_report(&program, &request.limits)
+            };
+            Attempt { report, lack }
+        }
         Ran::Compiler(outcome) => {
             let compiler = run_report(&outcome, &compiling);
-            RunReport { compilation: Some(Box::new(compiler.clone())), ..compiler }
+            let report = RunReport { compilation: Some(Box::new(compiler.clone())), ..compiler };
+            Attempt { report, lack: None }
         }
     })
 }
@@ -77,6 +80,8 @@ fn run_report(outcome: &Outcome, limits: &Limits) -> RunReport {
         status,
         seconds: outcome.seconds,
         peak_memory_bytes: outcome.peak_bytes,
+        engine: None,
+        unmet_need: None,
         files: BTreeMap::new(),
         compilation: None,
     }

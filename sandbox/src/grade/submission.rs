@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use sandbox_api::{EngineKind, GradeReport, GradeRequest, GradeVerdict};
+use sandbox_api::{GradeReport, GradeRequest, GradeVerdict};
 
+use super::attempt::Attempt;
 use super::case_helper::CaseHelper;
 use super::case_queue::CaseQueue;
 use super::program::{PreparedProgram, Program};
@@ -13,18 +14,14 @@ use crate::engine::Worker;
 use crate::pool::{OfferWork, QueuedWork, Work};
 
 impl Work for GradeRequest {
-    type Report = GradeReport;
-
-    fn engine(&self) -> Option<EngineKind> {
-        self.wanted_engine()
-    }
+    type Report = Attempt<GradeReport>;
 
     fn perform(
         self: &Arc<Self>,
         worker: &mut Worker,
         is_cancelled: &dyn Fn() -> bool,
         offer_work: OfferWork<'_>,
-    ) -> Result<GradeReport, SandboxError> {
+    ) -> Result<Attempt<GradeReport>, SandboxError> {
         grade(worker, self, is_cancelled, offer_work)
     }
 }
@@ -39,7 +36,7 @@ fn grade(
     request: &Arc<GradeRequest>,
     is_cancelled: &dyn Fn() -> bool,
     offer_work: OfferWork<'_>,
-) -> Result<GradeReport, SandboxError> {
+) -> Result<Attempt<GradeReport>, SandboxError> {
     request.validate(&request.limits)?;
     if request.code.trim().is_empty() {
         return Ok(Tally::refused(request, (GradeVerdict::NoCode, "there is no program".to_owned())));

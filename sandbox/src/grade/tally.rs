@@ -2,7 +2,9 @@
 
 use sandbox_api::{GradeReport, GradeRequest, GradeVerdict, cut};
 
+use super::attempt::Attempt;
 use super::outcome::Failure;
+use crate::engine::Lack;
 
 /// The cases of one submission that were counted so far.
 pub(super) struct Tally<'a> {
@@ -10,16 +12,18 @@ pub(super) struct Tally<'a> {
     num_passed: usize,
     seconds: f64,
     first_failure: Option<Failure>,
+    /// What the engine lacked in the first case that stopped for want of it.
+    lack: Option<Lack>,
 }
 
 impl<'a> Tally<'a> {
     /// No case counted.
     pub(super) fn new(request: &'a GradeRequest) -> Self {
-        Self { request, num_passed: 0, seconds: 0.0, first_failure: None }
+        Self { request, num_passed: 0, seconds: 0.0, first_failure: None, lack: None }
     }
 
     /// The report on a submission of which no case was run.
-    pub(super) fn refused(request: &'a GradeRequest, failure: Failure) -> GradeReport {
+    pub(super) fn refused(request: &'a GradeRequest, failure: Failure) -> Attempt<GradeReport> {
         Self { first_failure: Some(failure), ..Self::new(request) }.report()
     }
 
@@ -35,6 +39,9 @@ impl<'a> Tally<'a> {
             self.num_passed += 1;
             return self.has_time(index);
         };
+        if self.lack.is_none() {
+            self.lack = Lack::of_failure(verdict, &reason);
+        }
         let (number, all) = (index + 1, self.request.tests.len());
         self.first_failure.get_or_insert_with(|| (verdict, cut(&format!("case {number} of {all}: {reason}"))));
         !self.request.stop_at_first_failure && verdict != GradeVerdict::TimeLimit && self.has_time(index)
@@ -57,9 +64,11 @@ impl<'a> Tally<'a> {
     }
 
     /// The verdict: the first failure, or `passed`.
-    pub(super) fn report(self) -> GradeReport {
+    pub(super) fn report(self) -> Attempt<GradeReport> {
         let (verdict, reason) = self.first_failure.unwrap_or((GradeVerdict::Passed, String::new()));
         let num_tests = self.request.tests.len();
-        GradeReport { verdict, num_passed: self.num_passed, num_tests, reason, seconds: self.seconds }
+        let Self { num_passed, seconds, lack, .. } = self;
+        let report = GradeReport { verdict, num_passed, num_tests, reason, seconds, engine: None, unmet_need: None };
+        Attempt { report, lack }
     }
 }

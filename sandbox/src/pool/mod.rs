@@ -23,7 +23,7 @@ pub(crate) use self::pending::Pending;
 use self::queue::Pushed;
 use self::shared::Shared;
 use self::ticket::{QueuedRequest, Ticket};
-pub(crate) use self::work::{OfferWork, QueuedWork, Served, ServedResult, Work, catch_panic};
+pub(crate) use self::work::{OfferWork, QueuedWork, ServedResult, Work, catch_panic};
 use self::worker_thread::WorkerThread;
 use crate::SandboxError;
 use crate::engine::Engines;
@@ -35,7 +35,6 @@ pub(crate) struct Pool {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     next_id: AtomicU64,
-    default_engine: EngineKind,
 }
 
 impl Pool {
@@ -61,14 +60,14 @@ impl Pool {
         }
         drop(started);
         let (threads, next_id) = (Mutex::new(threads), AtomicU64::new(0));
-        let pool = Self { shared, threads, next_id, default_engine: engines.default_kind() };
+        let pool = Self { shared, threads, next_id };
         for result in starts {
             result?;
         }
         Ok(pool)
     }
 
-    /// Queues a client's request.
+    /// Queues a client's request for an engine.
     ///
     /// # Errors
     /// The queue is full, the server is ending, or the deadline has passed.
@@ -76,14 +75,15 @@ impl Pool {
         &self,
         client: &Arc<str>,
         deadline: Option<Instant>,
-        request: W,
+        engine: EngineKind,
+        request: &Arc<W>,
     ) -> Result<Pending<W::Report>, SandboxError> {
         let queued = Instant::now();
         if deadline.is_some_and(|deadline| deadline <= queued) {
             return Err(SandboxError::DeadlinePassed);
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let (queued_request, served) = QueuedRequest::new(request);
+        let (queued_request, served) = QueuedRequest::new(request.clone(), engine);
         let ticket = Ticket { id, deadline, queued: Some(queued), work: Box::new(queued_request) };
         match self.shared.queue.push(client, id, ticket) {
             Pushed::Waits => {}
@@ -94,11 +94,6 @@ impl Pool {
         }
         let cancel = CancelOnDrop { id, client: client.clone(), shared: self.shared.clone(), is_answered: false };
         Ok(Pending { served, cancel })
-    }
-
-    /// The engine for requests that name none.
-    pub(crate) fn default_engine(&self) -> EngineKind {
-        self.default_engine
     }
 
     /// Number of tickets that wait.

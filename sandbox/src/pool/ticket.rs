@@ -6,7 +6,7 @@ use std::time::Instant;
 use sandbox_api::EngineKind;
 use tokio::sync::oneshot;
 
-use super::work::{OfferWork, QueuedWork, Served, ServedResult, Work, catch_panic};
+use super::work::{OfferWork, QueuedWork, ServedResult, Work, catch_panic};
 use crate::SandboxError;
 use crate::engine::Worker;
 
@@ -22,20 +22,21 @@ pub(super) struct Ticket {
 /// A request in the queue, whose caller waits at the other end of a channel.
 pub(super) struct QueuedRequest<W: Work> {
     request: Arc<W>,
+    engine: EngineKind,
     report: Option<W::Report>,
     reply: oneshot::Sender<ServedResult<W::Report>>,
 }
 
 impl<W: Work> QueuedRequest<W> {
-    pub(super) fn new(request: W) -> (Self, oneshot::Receiver<ServedResult<W::Report>>) {
+    pub(super) fn new(request: Arc<W>, engine: EngineKind) -> (Self, oneshot::Receiver<ServedResult<W::Report>>) {
         let (reply, receiver) = oneshot::channel();
-        (Self { request: Arc::new(request), report: None, reply }, receiver)
+        (Self { request, engine, report: None, reply }, receiver)
     }
 }
 
 impl<W: Work> QueuedWork for QueuedRequest<W> {
-    fn engine(&self) -> Option<EngineKind> {
-        self.request.engine()
+    fn engine(&self) -> EngineKind {
+        self.engine
     }
 
     fn is_abandoned(&self) -> bool {
@@ -54,11 +55,11 @@ impl<W: Work> QueuedWork for QueuedRequest<W> {
         Ok(())
     }
 
-    fn reply(self: Box<Self>, engine: EngineKind, result: Result<(), SandboxError>) {
+    fn reply(self: Box<Self>, result: Result<(), SandboxError>) {
         let Self { report, reply, .. } = *self;
         let no_report = || SandboxError::WorkerLost("the work ended without a report".to_owned());
         let report = result.and_then(|()| report.ok_or_else(no_report));
         // The channel is closed where the caller has gone.
-        let _ = reply.send(report.map(|report| Served { report, engine }));
+        let _ = reply.send(report);
     }
 }

@@ -17,9 +17,6 @@ pub(crate) trait Work: Send + Sync + 'static {
     /// The report on the request.
     type Report: Send + 'static;
 
-    /// The engine that the request names.
-    fn engine(&self) -> Option<EngineKind>;
-
     /// Serves the request; called once more where the first worker was lost.
     fn perform(
         self: &Arc<Self>,
@@ -31,8 +28,8 @@ pub(crate) trait Work: Send + Sync + 'static {
 
 /// A piece of work in the queue, of whatever kind, with the way its report goes.
 pub(crate) trait QueuedWork: Send {
-    /// The engine that the work names.
-    fn engine(&self) -> Option<EngineKind>;
+    /// The engine that the work is for.
+    fn engine(&self) -> EngineKind;
 
     /// True once nobody waits for the work.
     fn is_abandoned(&self) -> bool;
@@ -46,18 +43,11 @@ pub(crate) trait QueuedWork: Send {
     ) -> Result<(), SandboxError>;
 
     /// Sends the report that was kept, or the error.
-    fn reply(self: Box<Self>, engine: EngineKind, result: Result<(), SandboxError>);
-}
-
-/// A report, and the engine that it came from.
-#[derive(Debug)]
-pub(crate) struct Served<R> {
-    pub report: R,
-    pub engine: EngineKind,
+    fn reply(self: Box<Self>, result: Result<(), SandboxError>);
 }
 
 /// The result that a caller waits for.
-pub(crate) type ServedResult<R> = Result<Served<R>, SandboxError>;
+pub(crate) type ServedResult<R> = Result<R, SandboxError>;
 
 /// Calls `work`; a panic becomes the loss of the worker.
 pub(crate) fn catch_panic<T>(work: impl FnOnce() -> Result<T, SandboxError>) -> Result<T, SandboxError> {

@@ -29,9 +29,9 @@ impl WorkerThread {
         Self { index, engines, workers: Default::default(), shared }
     }
 
-    /// Starts a worker of the engine for requests that name none.
+    /// Starts a worker of the engine that most requests take.
     pub(super) fn warm(&mut self) -> Result<(), SandboxError> {
-        self.ensure_worker(self.engines.default_kind()).map(|_| ())
+        self.ensure_worker(self.engines.chooser().usual()).map(|_| ())
     }
 
     /// Serves tickets until the queue is closed.
@@ -40,11 +40,11 @@ impl WorkerThread {
             if let Some(queued) = ticket.queued {
                 self.shared.metrics.waited(queued.elapsed());
             }
-            let kind = ticket.work.engine().unwrap_or(self.engines.default_kind());
+            let kind = ticket.work.engine();
             lock(&self.shared.slots[self.index]).busy = Some((ticket.id, kind));
             let result = self.attempt(kind, &mut ticket);
             lock(&self.shared.slots[self.index]).busy = None;
-            ticket.work.reply(kind, result);
+            ticket.work.reply(result);
         }
         EngineKind::ALL.iter().for_each(|kind| self.lose_worker(*kind));
     }

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sandbox_api::Secret;
+use sandbox_api::{EngineKind, Secret};
 use tokio::sync::Notify;
 
 use super::caller::Caller;
 use super::program_request::ProgramRequest;
 use super::refusal::Refusal;
 use super::repeats::Repeats;
+use crate::engine::EngineChooser;
+use crate::grade::Attempt;
 use crate::metrics::{Load, Metrics};
-use crate::pool::{Pool, Served, ServedResult};
+use crate::pool::{Pool, ServedResult};
 use crate::{LayerReport, SandboxError, ServerConfig};
 
 /// Longest wait that a refused caller is told, in seconds.
@@ -21,6 +23,7 @@ const MOST_RETRY_SECONDS: f64 = 30.0;
 /// State that the handlers share.
 pub(crate) struct App {
     pub pool: Pool,
+    pub chooser: EngineChooser,
     pub metrics: Arc<Metrics>,
     pub config: ServerConfig,
     pub token: Option<Secret>,
@@ -35,6 +38,7 @@ impl App {
     /// State without open requests.
     pub(super) fn new(
         pool: Pool,
+        chooser: EngineChooser,
         metrics: Arc<Metrics>,
         config: ServerConfig,
         token: Option<Secret>,
@@ -42,7 +46,7 @@ impl App {
     ) -> Self {
         let repeats = Arc::new(Repeats::new(config.remembered));
         let (is_draining, num_open, closed_one) = Default::default();
-        Self { pool, metrics, config, token, layers, repeats, is_draining, num_open, closed_one }
+        Self { pool, chooser, metrics, config, token, layers, repeats, is_draining, num_open, closed_one }
     }
 
     /// True once new requests are turned away.
@@ -91,27 +95,52 @@ impl App {
         waiting.clamp(1.0, MOST_RETRY_SECONDS).ceil() as u64
     }
 
-    /// Takes a program to its report, in the only way: check, queue, wait, count.
-    pub(super) async fn perform<P: ProgramRequest>(&self, caller: &Caller, request: P) -> Result<P::Report, Refusal> {
+    /// Takes a program to its report, in the only way: check, choose an engine, queue, wait, count. A program that
+    /// stopped for want of what the wasm engine lacks is run once more, where the choice was the server's.
+    pub(super) async fn perform<P: ProgramRequest>(&self, caller: &Caller, request: P) -> Result<P::Answer, Refusal> {
         request.check(&self.config)?;
-        let asked = request.engine().unwrap_or(self.pool.default_engine());
-        match self.wait_for(caller, request).await {
-            Ok(Served { report, engine }) => {
-                P::count(&self.metrics, engine, Some(&report));
-                Ok(report)
-            }
-            Err(error) => {
-                let refusal = Refusal::from(error);
-                if refusal.is_sandbox_error() {
-                    P::count(&self.metrics, asked, None);
-                }
-                Err(refusal)
-            }
+        let request = Arc::new(request);
+        let named = request.named_engine();
+        let chosen = self.chooser.choose(named, request.counts_fuel(), request.sources().into_iter());
+        let Attempt { report, lack } = self.attempt(caller, chosen.engine, &request).await?;
+        let need = lack.filter(|_| chosen.engine == EngineKind::Wasm).and_then(|lack| self.chooser.need_of(&lack));
+        let goes_on = need.is_some() && self.chooser.may_go_on(chosen, request.counts_fuel());
+        if chosen.is_free {
+            self.metrics.chose(chosen.engine, chosen.need, goes_on.then_some(need).flatten());
         }
+        let (engine, mut report, unmet_need) = if goes_on {
+            (EngineKind::Process, self.attempt(caller, EngineKind::Process, &request).await?.report, None)
+        } else {
+            (chosen.engine, report, need)
+        };
+        P::sign(&mut report, engine, unmet_need);
+        P::count(&self.metrics, engine, Some(&report));
+        Ok(report)
     }
 
-    async fn wait_for<P: ProgramRequest>(&self, caller: &Caller, request: P) -> ServedResult<P::Report> {
-        let pending = self.pool.submit(&caller.client, caller.deadline, request)?;
+    /// Has one engine perform the request; counts it where the sandbox fails.
+    async fn attempt<P: ProgramRequest>(
+        &self,
+        caller: &Caller,
+        engine: EngineKind,
+        request: &Arc<P>,
+    ) -> Result<P::Report, Refusal> {
+        self.wait_for(caller, engine, request).await.map_err(|error| {
+            let refusal = Refusal::from(error);
+            if refusal.is_sandbox_error() {
+                P::count(&self.metrics, engine, None);
+            }
+            refusal
+        })
+    }
+
+    async fn wait_for<P: ProgramRequest>(
+        &self,
+        caller: &Caller,
+        engine: EngineKind,
+        request: &Arc<P>,
+    ) -> ServedResult<P::Report> {
+        let pending = self.pool.submit(&caller.client, caller.deadline, engine, request)?;
         match caller.deadline {
             Some(deadline) => match tokio::time::timeout_at(deadline.into(), pending).await {
                 Ok(served) => served,

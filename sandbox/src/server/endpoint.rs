@@ -87,11 +87,11 @@ async fn batch<P: ProgramRequest>(app: &Arc<App>, caller: &Caller, body: &[u8]) 
     }
     let at_once = app.pool.workers() * 2;
     let elements = requests.into_iter().map(|request| element::<P>(app.clone(), caller.clone(), request));
-    let elements: Vec<Element<P::Report>> = futures::stream::iter(elements).buffered(at_once).collect().await;
+    let elements: Vec<Element<P::Answer>> = futures::stream::iter(elements).buffered(at_once).collect().await;
     Ok(Reply::ok(&elements))
 }
 
-async fn element<P: ProgramRequest>(app: Arc<App>, caller: Caller, request: Value) -> Element<P::Report> {
+async fn element<P: ProgramRequest>(app: Arc<App>, caller: Caller, request: Value) -> Element<P::Answer> {
     let report = match serde_json::from_value::<P>(request) {
         Ok(program) => app.perform(&caller, program).await,
         Err(error) => Err(Refusal::bad_json(&error)),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use sandbox_api::{Language, Limits, RunReport, RunRequest, RunStatus};
+use sandbox_api::{EngineKind, Language, Limits, RunReport, RunRequest, RunStatus};
 use serde::{Deserialize, Serialize};
 
 use super::app::App;
@@ -65,6 +65,8 @@ struct Response {
     run_result: Option<CommandResult>,
     executor_pod_name: Option<String>,
     files: BTreeMap<String, String>,
+    /// The engine that the program ran on; no field of SandboxFusion's.
+    engine: Option<EngineKind>,
 }
 
 /// Answers a request to run code. A full queue, a bad token and a bad request are HTTP errors; a sandbox that fails is
@@ -114,7 +116,7 @@ fn answered(report: RunReport) -> Response {
     // A program that does not compile has no run.
     let is_run = compiler.is_none_or(|compiler| compiler.status == RunStatus::Ok);
     let run_result = is_run.then(|| command_result(&report));
-    Response { files: report.files, ..respond(status, compiler.map(command_result), run_result) }
+    Response { engine: report.engine, files: report.files, ..respond(status, compiler.map(command_result), run_result) }
 }
 
 fn command_result(report: &RunReport) -> CommandResult {
@@ -130,5 +132,6 @@ fn command_result(report: &RunReport) -> CommandResult {
 
 fn respond(status: Status, compile_result: Option<CommandResult>, run_result: Option<CommandResult>) -> Response {
     let executor_pod_name = std::env::var("MY_POD_NAME").ok();
-    Response { status, message: String::new(), compile_result, run_result, executor_pod_name, files: BTreeMap::new() }
+    let (message, files, engine) = Default::default();
+    Response { status, message, compile_result, run_result, executor_pod_name, files, engine }
 }

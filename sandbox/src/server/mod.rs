@@ -16,13 +16,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
-use sandbox_api::Secret;
+use sandbox_api::{EngineKind, Secret};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::app::App;
 use crate::engine::Engines;
+use crate::engine::wasm::WasmEngine;
 use crate::metrics::Metrics;
 use crate::pool::Pool;
 use crate::{LayerReport, SandboxError, ServerConfig};
@@ -112,10 +113,30 @@ pub async fn serve(config: ServerConfig) -> Result<ServerHandle, SandboxError> {
 }
 
 fn start(config: ServerConfig, token: Option<Secret>) -> Result<App, SandboxError> {
-    let (process, layers) = crate::layers::engine(&config)?;
+    let wasm = WasmEngine::prepare(&config);
+    let (process, layers) = match crate::layers::engine(&config) {
+        (Ok(process), layers) => (Ok(process), layers),
+        (Err(error), mut layers) if can_do_without(&error, &config, wasm.is_ok()) => {
+            layers.notes =
+                vec![format!("the process engine cannot be used, so Python has the wasm engine alone: {error}")];
+            (Err(error.to_string()), layers)
+        }
+        (Err(error), _) => return Err(error),
+    };
     let metrics = Metrics::new().map_err(|error| SandboxError::Start(format!("metrics: {error}")))?;
     let metrics = Arc::new(metrics);
-    let engines = Engines::new(&config, process)?;
+    let engines = Engines::new(&config, process, wasm)?;
     let pool = Pool::start(&engines, config.workers, config.queue, metrics.clone())?;
-    Ok(App::new(pool, metrics, config, token, layers))
+    Ok(App::new(pool, engines.chooser().clone(), metrics, config, token, layers))
+}
+
+/// True where the wasm engine can serve alone: the machine has no Python, or refuses the isolation that the process
+/// engine needs, and no setting asks for that engine.
+fn can_do_without(error: &SandboxError, config: &ServerConfig, has_wasm: bool) -> bool {
+    let is_of_machine = match error {
+        SandboxError::WeakIsolation { .. } => true,
+        SandboxError::Interpreter { .. } => config.python.is_none(),
+        _ => false,
+    };
+    is_of_machine && has_wasm && config.default_engine != Some(EngineKind::Process) && config.commands.is_empty()
 }

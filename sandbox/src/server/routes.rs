@@ -100,7 +100,7 @@ async fn health(State(app): State<Arc<App>>) -> Response {
     let load = app.load();
     let body = json!({
         "status": word, "workers": load.workers, "busy": load.busy, "queue_depth": load.depth,
-        "default_engine": app.pool.default_engine(), "isolation": app.layers.level(),
+        "default_engine": app.chooser.usual(), "isolation": app.layers.level(),
     });
     (status, Json(body)).into_response()
 }

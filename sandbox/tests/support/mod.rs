@@ -31,6 +31,12 @@ pub(crate) async fn server(engine: EngineKind, workers: usize) -> Option<(Server
     }
 }
 
+/// The server's metrics as text.
+pub(crate) async fn metrics(server: &ServerHandle) -> String {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    http.get(format!("{}/metrics", server.url())).send().await.unwrap().text().await.unwrap()
+}
+
 /// Set in the process that [`is_alone`] starts.
 const ALONE: &str = "PONDER_TEST_IS_ALONE";
 

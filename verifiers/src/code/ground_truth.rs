@@ -1,6 +1,6 @@
 //! The three forms in which a task carries its tests, read into what the sandbox runs.
 
-use sandbox_api::{EngineKind, FunctionCase, StdioCase, Tests};
+use sandbox_api::{EngineChoice, FunctionCase, StdioCase, Tests};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -75,11 +75,11 @@ impl CodeForm {
 }
 
 /// The engine that a task asks for in its ground truth's field `engine`; the error says what is wrong with it.
-pub(super) fn engine_of(ground_truth: &Value) -> Result<Option<EngineKind>, String> {
+pub(super) fn engine_of(ground_truth: &Value) -> Result<Option<EngineChoice>, String> {
     match ground_truth.get("engine") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(name)) => name.parse().map(Some).map_err(|problem| format!("engine: {problem}")),
-        Some(other) => Err(format!("engine is {other}: give \"wasm\" or \"process\"")),
+        Some(other) => Err(format!("engine is {other}: give \"auto\", \"wasm\" or \"process\"")),
     }
 }
 
@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn a_task_may_name_its_engine() {
         assert_eq!(engine_of(&json!({"cases": []})), Ok(None));
-        assert_eq!(engine_of(&json!({"engine": "process"})), Ok(Some(EngineKind::Process)));
+        assert_eq!(engine_of(&json!({"engine": "process"})), Ok(Some(EngineChoice::Process)));
+        assert_eq!(engine_of(&json!({"engine": "auto"})), Ok(Some(EngineChoice::Auto)));
         assert!(engine_of(&json!({"engine": "docker"})).unwrap_err().contains("docker"));
         assert!(engine_of(&json!({"engine": 1})).unwrap_err().contains("engine is 1"));
     }

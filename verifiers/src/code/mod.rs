@@ -5,13 +5,14 @@
 
 mod config;
 mod extraction;
+mod fence;
 mod ground_truth;
 
 use datasets::Task;
-use sandbox_api::{EngineKind, GradeReport, GradeRequest, GradeVerdict, Language, Tests, is_limit_of_wasm};
+use sandbox_api::{EngineChoice, GradeReport, GradeRequest, Language, Tests};
 use serde_json::Value;
 
-pub use self::config::{CodeConfig, CodeEngine};
+pub use self::config::CodeConfig;
 pub use self::extraction::{Extraction, ExtractionRule, extract_code};
 pub use self::ground_truth::CodeForm;
 use self::ground_truth::engine_of;
@@ -30,7 +31,7 @@ impl CodeVerifier {
         Self { form, config, client }
     }
 
-    fn read(&self, task: &Task, ground_truth: &Value) -> Result<(Tests, Option<EngineKind>), VerifierError> {
+    fn read(&self, task: &Task, ground_truth: &Value) -> Result<(Tests, Option<EngineChoice>), VerifierError> {
         let tests = self.form.read(ground_truth).and_then(|tests| Ok((tests, engine_of(ground_truth)?)));
         tests.map_err(|problem| VerifierError::ground_truth(task, self.name(), problem))
     }
@@ -46,25 +47,16 @@ impl CodeVerifier {
             let reason = format!("{} bytes of code, more than {}", code.len(), self.config.max_code_bytes);
             return Ok(Verdict::fail(reason));
         }
-        let engine = self.config.engine.of(&code);
         let request = GradeRequest {
             code,
             language: Language::Python,
-            engine: asked.or(engine),
+            engine: asked.unwrap_or(self.config.engine).named(),
             tests,
             limits: self.config.limits.clone(),
             stop_at_first_failure: !self.config.partial_credit,
         };
         let failed = |source| VerifierError::Sandbox { task: task.id.clone(), source };
         let report = self.client.grade(&request).await.map_err(failed)?;
-        if request.engine.is_none() && report.verdict == GradeVerdict::RuntimeError && is_limit_of_wasm(&report.reason)
-        {
-            let again = GradeRequest { engine: Some(EngineKind::Process), ..request };
-            // A server without the process engine refuses this: the first report stands then.
-            if let Ok(report) = self.client.grade(&again).await {
-                return Ok(self.verdict(&report));
-            }
-        }
         Ok(self.verdict(&report))
     }
 

@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use super::catalog::Catalog;
 use super::cgroup::Groups;
 use super::forked_process::keep_ended_children;
 use super::interpreter::{Interpreter, outermost};
 use super::memory_file;
+use super::packages::find_packages;
 use super::toolchain::Toolchain;
 use super::worker::ProcessWorker;
 use super::zygote::{Zygote, ZygoteOptions};
@@ -33,7 +35,8 @@ impl ProcessEngine {
         if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
             let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
         }
-        let interpreter = Interpreter::discover(config.python.as_deref())?;
+        let interpreter =
+            Interpreter::discover(config.python.as_deref(), find_packages(config.packages.as_deref()).as_deref())?;
         let toolchains = Toolchain::discover(&config.commands);
         let needs = toolchains.iter().flat_map(|toolchain| toolchain.needs.iter().cloned());
         let needs = outermost(interpreter.needs.iter().cloned().chain(needs));
@@ -56,6 +59,11 @@ impl ProcessEngine {
             },
             no_groups,
         })
+    }
+
+    /// Modules and names that programs may ask of this engine alone.
+    pub(crate) fn catalog(&self) -> &Arc<Catalog> {
+        &self.options.interpreter.catalog
     }
 
     /// Executable of the interpreter.

@@ -20,6 +20,8 @@ const WORKER_ID: u32 = 62_000;
 const STAGE: &str = "/tmp";
 /// Devices that programs see; not `zero`, for a shared mapping of it is memory that no limit counts.
 const DEVICES: [&str; 4] = ["null", "full", "random", "urandom"];
+/// Length of the file that stands for `/dev/zero`: a hole, which takes no memory.
+const ZERO_BYTES: u64 = 1 << 50;
 
 /// Settings of the child, made before the fork.
 pub(crate) struct Jail {
@@ -123,8 +125,11 @@ impl Jail {
             let source = Path::new("/old/dev").join(name);
             nix_result(mount(Some(&source), &target, none, MsFlags::MS_BIND, none))?;
         }
+        fs::File::create("/dev/zero")?.set_len(ZERO_BYTES)?;
         fs::create_dir_all("/box/tmp")?;
         std::os::unix::fs::symlink("box/tmp", "/tmp")?;
+        // Semaphores of `multiprocessing` are files there (sem_overview(7)); they count as the program's own.
+        std::os::unix::fs::symlink("/box/tmp", "/dev/shm")?;
         nix_result(umount2("/old", MntFlags::MNT_DETACH))?;
         fs::remove_dir("/old")?;
         let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | nowhere;

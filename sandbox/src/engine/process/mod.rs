@@ -15,6 +15,7 @@
 //! The engine knows nothing of verdicts.
 
 mod candidate;
+mod catalog;
 mod cgroup;
 mod engine;
 mod forked_process;
@@ -23,6 +24,7 @@ mod jail;
 mod judge;
 mod limits;
 mod memory_file;
+mod packages;
 mod ready;
 mod supervisor;
 mod toolchain;
@@ -30,6 +32,7 @@ mod usage;
 mod worker;
 mod zygote;
 
+pub(crate) use self::catalog::Catalog;
 pub(crate) use self::engine::ProcessEngine;
 pub(crate) use self::ready::{Prepared, Ready, compile_limits};
 pub(crate) use self::worker::ProcessWorker;

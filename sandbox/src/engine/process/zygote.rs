@@ -63,6 +63,8 @@ struct ZygoteSettings {
     /// Bits of [`Options`], which the interpreter hands on to the library.
     options: u32,
     reserve_bytes: u64,
+    /// Folder of packages, at the end of the interpreter's path.
+    packages: Option<PathBuf>,
 }
 
 /// A warm interpreter; ends when dropped.
@@ -125,7 +127,11 @@ impl Zygote {
             net_each_run: options.net_each_run,
             goes_first: zygote.group.is_some(),
         };
-        let settings = ZygoteSettings { options: copies.bits(), reserve_bytes: RESERVE_BYTES };
+        let settings = ZygoteSettings {
+            options: copies.bits(),
+            reserve_bytes: RESERVE_BYTES,
+            packages: options.interpreter.packages.clone(),
+        };
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS);
         let ready: io::Result<IgnoredAny> = write_body(&mut zygote.control, &options.interpreter.code)
             .and_then(|()| write_frame(&mut zygote.control, &settings))

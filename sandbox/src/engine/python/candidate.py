@@ -94,17 +94,45 @@ def entry(main, name):
     raise NameError(f"name '{name}' is not defined")
 
 
-def call_once(job):
-    """Calls the function once; returns JSON text of the value as data.
+def finished(coroutine, loop=None):
+    """What a coroutine returns, once it has run to its end in an event loop: its own, or the one that is given."""
+    asyncio = __import__("asyncio")
 
-    A tuple that is returned by itself becomes a list, one inside another value does not.
-    """
+    async def result():
+        return await coroutine
+
+    return loop.run_until_complete(result()) if loop else asyncio.run(result())
+
+
+def of_numpy(value):
+    """A number or an array of numpy's as Python's own; anything else, and what numpy alone has, as it is."""
+    plain = value.tolist() if type(value).__module__ == "numpy" and hasattr(type(value), "tolist") else value
+    return plain if type(plain).__module__ == "builtins" else value
+
+
+def by_value(value):
+    """JSON data of what is no plain data: members of enumerations and numpy's values by what they stand for."""
+    plain = value.value if "enum" in sys.modules and isinstance(value, sys.modules["enum"].Enum) else of_numpy(value)
+    return {"t": "object", "v": type(value).__name__} if plain is value else encode(plain, by_value)
+
+
+def call_once(job):
+    """Calls the function once, and awaits it where it is a coroutine function; returns the value as JSON text."""
     function = entry(load(job), job["entry_point"])
     value = function(*job["args"])
-    if isinstance(value, tuple):
-        value = list(tuple.__iter__(value))
-    data = encode(value, lambda other: {"t": "object", "v": type(other).__name__})
-    return json.dumps(data, ensure_ascii=True)
+    if isinstance(value, types.CoroutineType):
+        value = finished(value)
+    return json.dumps(encode(value, by_value), ensure_ascii=True)
+
+
+# Builtin types that cross by name, by their id: a metaclass may say that its types equal these. Functions do not cross:
+# the judge would call its own in the place of the candidate's.
+PLAIN_TYPES = {id(kind): kind.__name__ for kind in (
+    bool, bytearray, bytes, complex, dict, float, frozenset, int, list, object, range, set, slice, str, tuple,
+    *(kind for kind in vars(builtins).values() if isinstance(kind, type) and issubclass(kind, BaseException)),
+)}
+# Seconds for which coroutines go on between two questions.
+MOMENT = 0.01
 
 
 class Server:
@@ -112,36 +140,72 @@ class Server:
 
     def __init__(self, main):
         self.main = main
-        self.objects = []
-        self.ids = {}
+        self.shared = Shared(-1, self.refer, self.resolve)
+        self.loop = None
+        # Coroutines that the judge waits for, by their id.
+        self.tasks = {}
 
     def refer(self, value):
-        key = id(value)
-        if key not in self.ids:
-            self.ids[key] = len(self.objects)
-            self.objects.append(value)
-        return {"t": "ref", "v": self.ids[key]}
+        """Data of what is no plain data: it stays here. Of an exception the judge makes one of its own."""
+        if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+            plain = of_numpy(value)
+            if plain is not value:
+                return self.shared.encode(plain)
+        if isinstance(value, type):
+            if id(value) in PLAIN_TYPES:
+                return ["builtin", 0, PLAIN_TYPES[id(value)]]
+            if issubclass(value, BaseException):
+                bases = [self.shared.encode(base) for base in value.__bases__ if issubclass(base, BaseException)]
+                return ["error type", self.shared.add(value), [value.__module__, value.__name__, bases]]
+        if isinstance(value, BaseException):
+            return self.error(value)
+        kind = "coroutine" if isinstance(value, types.CoroutineType) else "object"
+        return [kind, self.shared.add(value), None]
 
-    def resolve(self, tag, data):
-        if tag == "ref":
-            return self.objects[data]
-        return entry(self.main, data)
+    def error(self, value):
+        number, encode = self.shared.add(value), self.shared.encode
+        kind, arguments = encode(type(value)), [encode(item) for item in value.args]
+        state = [[name, encode(item)] for name, item in vars(value).items() if isinstance(name, str)]
+        return ["error", number, [kind, arguments, state, encode(value.__cause__), message(value)]]
+
+    def resolve(self, tag, number, content):
+        if tag == "name":
+            return entry(self.main, content)
+        if tag == "builtin":
+            return self.shared.hold(getattr(builtins, content), number)
+        if tag == "error":
+            kind, arguments = content
+            return self.shared.hold(self.shared.decode(kind)(*map(self.shared.decode, arguments)), number)
+        raise ValueError(tag)
+
+    def names(self):
+        """The names that the module has. Functions and classes come with what they stand for, the rest is asked for."""
+        names = {}
+        for name, value in list(self.main.__dict__.items()):
+            if isinstance(name, str):
+                is_code = isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType))
+                names[name] = self.shared.encode(value) if is_code else None
+        return {"names": names}
 
     def answer(self, request):
-        target = decode(request["target"], self.resolve)
-        arguments = decode(request.get("args", []), self.resolve)
-        if request["op"] == "call":
-            keywords = {name: decode(item, self.resolve) for name, item in request.get("kwargs", {}).items()}
-            before = request.get("args", [])
-            value = target(*arguments, **keywords)
-            reply = {"ok": encode(value, self.refer)}
-            after = encode(arguments, self.refer)
-            if after != before:
-                reply["args"] = after
-            return reply
-        operation = getattr(self, "op_" + request["op"])
-        return {"ok": encode(operation(target, *arguments), self.refer)}
+        decode = self.shared.decode
+        self.shared.take(request["changed"])
+        target = decode(request["target"])
+        arguments = [decode(item) for item in request["args"]]
+        keywords = {name: decode(item) for name, item in request["kwargs"].items()}
+        for number in request["forgotten"]:
+            self.shared.drop(number)
+        value = getattr(self, "op_" + request["op"])(target, *arguments, **keywords)
+        if request["awaits"] and isinstance(value, types.CoroutineType):
+            value = finished(value, self.event_loop())
+        return value
 
+    def event_loop(self):
+        self.loop = self.loop or __import__("asyncio").new_event_loop()
+        return self.loop
+
+    op_call = staticmethod(lambda target, /, *args, **kwargs: target(*args, **kwargs))
+    op_value = staticmethod(lambda target: target)
     op_get = staticmethod(lambda target, name: getattr(target, name))
     op_set = staticmethod(lambda target, name, value: setattr(target, name, value))
     op_item = staticmethod(lambda target, key: target[key])
@@ -151,21 +215,51 @@ class Server:
     op_bool = staticmethod(lambda target: bool(target))
     op_str = staticmethod(lambda target: str(target))
     op_repr = staticmethod(lambda target: repr(target))
+    op_aiter = staticmethod(lambda target: target.__aiter__())
+    op_anext = staticmethod(lambda target: target.__anext__())
 
-    def names(self):
-        return {"names": [name for name in self.main.__dict__ if isinstance(name, str)]}
+    def op_await(self, target):
+        """Goes on with everything that the judge waits for. Returns a pair: True once `target` has ended, its value."""
+        loop, asyncio = self.event_loop(), __import__("asyncio")
+
+        async def result():
+            return await target
+
+        async def go_on():
+            await asyncio.wait([task], timeout=MOMENT)
+
+        task = self.tasks[id(target)] = self.tasks.get(id(target)) or loop.create_task(result())
+        loop.run_until_complete(go_on())
+        return (True, self.tasks.pop(id(target)).result()) if task.done() else (False, None)
+
+    def op_cancel(self, target):
+        if id(target) in self.tasks:
+            self.tasks.pop(id(target)).cancel()
 
     def reply(self, request):
         """The answer to a request, or what it raised."""
         try:
-            return self.answer(request)
+            value = self.answer(request)
+            return self.shared.message(lambda: {"ok": self.shared.encode(value)})
         except BaseException as error:
-            kinds = [kind.__name__ for kind in type(error).__mro__]
-            try:
-                message = str(error)[:2000]
-            except BaseException:
-                message = ""
-            return {"error": kinds, "message": message}
+            return self.raised(error)
+
+    def raised(self, error):
+        try:
+            return self.shared.message(lambda: {"error": self.shared.encode(error)})
+        except BaseException:
+            # It cannot be told as it is: no more than its name and its message cross.
+            told = f"{type(error).__name__}: {message(error)}"
+            content = [["builtin", 0, "RuntimeError"], [told], [], None, told]
+            return {"changed": [], "error": ["error", self.shared.add(error), content]}
+
+
+def message(error):
+    """An exception's text, as far as it has one."""
+    try:
+        return str.__str__(str(error)[:2000])
+    except BaseException:
+        return ""
 
 
 def own_part(trace):

@@ -5,13 +5,13 @@ candidate's, and using it asks the candidate's process for plain data. What come
 Python's own types, and an object that is no plain data equals nothing but itself.
 """
 import ast
-import builtins
+import inspect
 import symtable
 
 # Modules that tests may name without importing them; the candidate's only where no other name can be the candidate's.
 # Asking the candidate for these would hand it what is expected: `isclose(f(1), 0.5)`, `Counter(f(1)) == Counter([2])`.
 STANDARD_MODULES = (
-    "bisect cmath collections copy datetime decimal fractions functools heapq itertools json math operator random re"
+    "asyncio bisect cmath collections copy datetime decimal fractions functools heapq itertools json math operator random re"
     " statistics string sys typing"
 ).split()
 # Names that tests compare and build with, and that no task asks for.
@@ -34,13 +34,6 @@ PACKAGES = {"np": "numpy", "numpy": "numpy", "pytest": "pytest", "unittest": "un
 NEVER_THEIRS = set(
     "callable compile delattr eval exec getattr globals hasattr isinstance issubclass locals setattr super type vars".split()
 ) | {name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)}
-# Questions about a text, a number or a set. A test asks them of the value that it expects; an object of the candidate's
-# could simply answer yes.
-ABOUT_PLAIN = {
-    name for kind in (str, set, float) for name in dir(kind)
-    if name.startswith("is") or name in ("startswith", "endswith")
-}
-
 
 def standard(name):
     """The standard module or name that a test means by `name`; KeyError where there is none."""
@@ -61,157 +54,6 @@ def is_standard(name):
     return name in STANDARD_MODULES or name in MODULE_OF or name in PACKAGES or hasattr(builtins, name)
 
 
-class Gone(BaseException):
-    """The candidate's process ended or broke the channel."""
-
-
-class Unsupported(BaseException):
-    """The test hands the candidate something that is no plain data."""
-
-
-class Asked(Exception):
-    """Marks exceptions that the candidate raised."""
-
-
-class Channel:
-    """The way to the candidate: `link` has `send` and `receive` for plain data."""
-
-    def __init__(self, link):
-        self.link = link
-        self.was_asked = False
-        # The failure that ended the channel, for a test that catches every exception.
-        self.failure = None
-
-    def fail(self, failure):
-        self.failure = self.failure or failure
-        return failure
-
-    def receive(self):
-        try:
-            return self.link.receive()
-        except (EOFError, OSError):
-            raise self.fail(Gone("the program ended before the tests did")) from None
-        except (ValueError, RecursionError, MemoryError) as error:
-            raise self.fail(Gone(f"the program's answer could not be read: {error}")) from None
-
-    def ask(self, op, target, args=(), kwargs=None):
-        try:
-            request = {"op": op, "target": target, "args": [encode(item, refer) for item in args]}
-            if kwargs:
-                request["kwargs"] = {name: encode(item, refer) for name, item in kwargs.items()}
-        except Unsupported as error:
-            # The program could have returned plain data: a question to its object that cannot be asked is its fault.
-            if target["t"] == "ref":
-                raise raised_by_candidate(["TypeError"], str(error), op) from None
-            raise self.fail(error)
-        self.was_asked = True
-        try:
-            self.link.send(request)
-        except OSError:
-            raise self.fail(Gone("the program ended before the tests did")) from None
-        reply = self.receive()
-        try:
-            if "error" in reply:
-                raised = raised_by_candidate(reply["error"], str(reply.get("message", "")), op)
-            else:
-                if "args" in reply:
-                    for kept, item in zip(args, reply["args"]):
-                        update(kept, decode(item, self.resolve))
-                return decode(reply["ok"], self.resolve)
-        except Exception as error:
-            raise self.fail(Gone(f"the program's answer could not be read: {error}")) from None
-        raise raised
-
-    def resolve(self, tag, data):
-        if tag != "ref" or not isinstance(data, int):
-            raise ValueError("unknown kind of value")
-        return Remote(self, {"t": "ref", "v": data})
-
-
-def update(kept, now):
-    """Changes a caller's container as the candidate changed its copy."""
-    if type(kept) is list and type(now) is list:
-        kept[:] = now
-    elif type(kept) in (dict, set, bytearray) and type(now) is type(kept):
-        kept.clear()
-        kept.extend(now) if type(kept) is bytearray else kept.update(now)
-
-
-def raised_by_candidate(kinds, message, op):
-    """The exception to raise in the test.
-
-    StopIteration would end the test's own loop, so it becomes RuntimeError unless an iterator raised it.
-    """
-    if op != "next" and "StopIteration" in kinds:
-        kinds = ["RuntimeError"]
-    for kind in kinds:
-        base = getattr(builtins, str(kind), None)
-        if isinstance(base, type) and issubclass(base, Exception):
-            try:
-                return type(str(kinds[0]), (Asked, base), {})(message)
-            except Exception:
-                break
-    return type(str(kinds[0]) if kinds else "Exception", (Asked, RuntimeError), {})(message)
-
-
-class Remote:
-    """An object or name of the candidate's."""
-
-    def __init__(self, channel, data):
-        object.__setattr__(self, "_channel", channel)
-        object.__setattr__(self, "_data", data)
-
-    def __call__(self, *args, **kwargs):
-        return self._channel.ask("call", self._data, args, kwargs)
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        if name in ABOUT_PLAIN and self._data["t"] == "ref":
-            raise raised_by_candidate(["AttributeError"], f"an object of the program's is asked {name}()", "get")
-        return self._channel.ask("get", self._data, (name,))
-
-    def __setattr__(self, name, value):
-        self._channel.ask("set", self._data, (name, value))
-
-    def __getitem__(self, key):
-        return self._channel.ask("item", self._data, (key,))
-
-    def __contains__(self, key):
-        # The candidate is never asked: the key is often the expected value.
-        return any(item is key or item == key for item in self)
-
-    def __iter__(self):
-        return self._channel.ask("iter", self._data)
-
-    def __next__(self):
-        return self._channel.ask("next", self._data)
-
-    def __len__(self):
-        return self._channel.ask("len", self._data)
-
-    def __bool__(self):
-        return self._channel.ask("bool", self._data) is True
-
-    def __str__(self):
-        return self._channel.ask("str", self._data)
-
-    def __repr__(self):
-        return self._channel.ask("repr", self._data)
-
-    def __eq__(self, other):
-        return isinstance(other, Remote) and self._data == other._data
-
-    def __hash__(self):
-        return hash(str(self._data))
-
-
-def refer(value):
-    if isinstance(value, Remote):
-        return value._data
-    raise Unsupported(f"a test passes a {type(value).__name__} to the program; only plain data can be passed")
-
-
 class Names(dict):
     """The tests' namespace: a name that is nowhere else is the candidate's."""
 
@@ -230,7 +72,7 @@ class Names(dict):
                 pass
             except Unsupported as error:
                 raise self.channel.fail(error) from None
-        return Remote(self.channel, {"t": "name", "v": name})
+        return self.channel.named(name)
 
 
 def global_names(table):
@@ -258,13 +100,35 @@ def made_of_itself(statement):
     return read & stored
 
 
+class Settled(ast.NodeTransformer):
+    """The same names without anything that waits, which symtable refuses outside of functions."""
+
+    def visit_Await(self, node):
+        return self.visit(node.value)
+
+    def visit_AsyncFor(self, node):
+        return ast.For(**vars(self.generic_visit(node)))
+
+    def visit_AsyncWith(self, node):
+        return ast.With(**vars(self.generic_visit(node)))
+
+    def visit_comprehension(self, node):
+        node.is_async = 0
+        return self.generic_visit(node)
+
+
+def settled(source):
+    tree = ast.parse(source)
+    return ast.unparse(ast.fix_missing_locations(Settled().visit(tree))) if awaits_itself([tree]) else source
+
+
 def shadowed(sources, theirs):
     """The builtin and standard names that the tests mean as the candidate's: some only where no other name can be.
 
     `theirs`, the names that the candidate defines, is the candidate's word: it decides nothing that the candidate could
     gain from.
     """
-    trees, tables = map(ast.parse, sources), [symtable.symtable(source, "tests.py", "exec") for source in sources]
+    trees, tables = map(ast.parse, sources), [symtable.symtable(settled(source), "tests.py", "exec") for source in sources]
     trees = list(trees)
     bound = set().union(*map(bound_names, tables))
     needed = set().union(*map(global_names, tables)) - bound
@@ -290,19 +154,76 @@ def failed(kind, detail):
     return {"ok": False, "kind": kind, "detail": detail.encode("utf-8", "replace").decode()}
 
 
+def compiled(source):
+    """A test's code, whose statements may await coroutines."""
+    return compile(source, "tests.py", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+
+
+def awaits_itself(trees):
+    """True where tests await coroutines themselves, or hand them to an event loop."""
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    syntax = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.AsyncFunctionDef)
+    named = {getattr(node, "id", getattr(node, "module", None)) for node in nodes}
+    return "asyncio" in named or any(isinstance(node, syntax) for node in nodes)
+
+
+def asked_of_names(trees):
+    """Attributes that tests ask of names as they stand, as pairs."""
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    return {(node.value.id, node.attr) for node in nodes if isinstance(node.value, ast.Name)}
+
+
+def without_sockets(asyncio):
+    """Event loops without the sockets by which other threads and signals would wake them."""
+
+    class EventLoop(asyncio.SelectorEventLoop):
+        def _make_self_pipe(self):
+            self._ssock = self._csock = None
+
+        def _close_self_pipe(self):
+            pass
+
+        def _write_to_self(self):
+            pass
+
+    return EventLoop
+
+
+def policy_of(asyncio, event_loop):
+    """The policy that makes such event loops, one of which is there before any is asked for, as it was before 3.14."""
+
+    class Policy(asyncio.DefaultEventLoopPolicy):
+        _loop_factory = event_loop
+
+        def get_event_loop(self):
+            if self._local._loop is None:
+                self.set_event_loop(self.new_event_loop())
+            return self._local._loop
+
+    return Policy()
+
+
+def allow_event_loops():
+    """Makes event loops such as a judge can have, which may open no socket."""
+    import asyncio
+
+    asyncio.set_event_loop_policy(policy_of(asyncio, without_sockets(asyncio)))
+
+
 def run_test(source, names):
     """One result: {"ok": true} or {"ok": false, "kind": ..., "detail": ...}."""
     kind = None
     try:
-        exec(compile(source, "tests.py", "exec", dont_inherit=True), names)
+        code = compiled(source)
+        if code.co_flags & inspect.CO_COROUTINE:
+            __import__("asyncio").run(eval(code, names))
+        else:
+            exec(code, names)
     except (Gone, Unsupported) as error:
         kind, caught = type(error).__name__.lower(), error
-    except Asked as error:
-        kind, caught = "raised", error
-    except AssertionError as error:
-        kind, caught = "assertion", error
     except BaseException as error:
-        kind, caught = "error", error
+        is_raised = RAISED in vars(error)
+        kind, caught = "raised" if is_raised else "assertion" if isinstance(error, AssertionError) else "error", error
     # A failure of the channel counts whatever the test made of it.
     if names.channel.failure:
         kind, caught = type(names.channel.failure).__name__.lower(), names.channel.failure
@@ -319,30 +240,28 @@ def describe(error, named=True):
     return (f"{name}: {text}" if text else name) if named else text
 
 
-# Digits of an integer that a candidate returns: the time of reading it grows with their square.
-MOST_DIGITS = 200_000
-
-
 def judge(job, link):
     """Loads the tests, waits for the candidate, and runs them in order.
 
     Whatever breaks after the candidate was heard counts against the candidate, which must not be able to make the judge
     fail.
     """
-    sys.set_int_max_str_digits(MOST_DIGITS) if hasattr(sys, "set_int_max_str_digits") else None
-    channel = Channel(link)
     sources = [job["setup"], *job["tests"]]
     try:
         for source in sources:
-            compile(source, "tests.py", "exec", dont_inherit=True)
+            compiled(source)
+        trees = list(map(ast.parse, sources))
     except (SyntaxError, ValueError) as error:
         return {"unusable": failed("", describe(error))["detail"], "results": []}
     results = []
     try:
+        leaves = awaits_itself(trees)
+        if leaves and sys.platform != "wasi":
+            allow_event_loops()
+        channel = Channel(link, asked_of_names(trees), not leaves)
         try:
-            names = channel.receive().get("names", [])
-            shadowing = shadowed(sources, set(map(str, names)))
-        except (Gone, AttributeError, TypeError) as error:
+            shadowing = shadowed(sources, channel.load())
+        except (Gone, Exception) as error:
             return {"results": [failed("load", str(error))]}
         namespace = Names(channel, shadowing)
         started = run_test(job["setup"], namespace)

@@ -1,7 +1,7 @@
 """Frames on a socket, and plain values as JSON.
 
-A value crosses between the candidate and the judge as data only: JSON where JSON has the type, {"t": type, "v": ...}
-where it has not, and a reference where a value is no plain data (it stays with the candidate).
+A value leaves the candidate as data only: JSON where JSON has the type, {"t": type, "v": ...} where it has not. What is
+no plain data is up to whoever encodes it.
 """
 import collections
 import datetime
@@ -10,6 +10,7 @@ import fractions
 import json
 import os
 import struct
+import sys
 
 
 def read_exactly(file, count):
@@ -51,8 +52,13 @@ def write_all(file, data):
         view = view[os.write(file, view):]
 
 
+def compact(value):
+    """JSON text without blanks, in ASCII."""
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+
+
 def frame(value):
-    data = json.dumps(value, ensure_ascii=True).encode()
+    data = compact(value).encode()
     return LENGTH.pack(len(data)) + data
 
 
@@ -77,23 +83,6 @@ TAGGED = (
     (range, "range", lambda value, inner: [value.start, value.stop, value.step]),
     (slice, "slice", lambda value, inner: [inner(value.start), inner(value.stop), inner(value.step)]),
 )
-UNTAGGED = {
-    "tuple": lambda data, inner: tuple(map(inner, data)),
-    "dict": lambda data, inner: {inner(k): inner(v) for k, v in data},
-    "frozenset": lambda data, inner: frozenset(map(inner, data)),
-    "set": lambda data, inner: set(map(inner, data)),
-    "bytes": lambda data, inner: bytes.fromhex(data),
-    "bytearray": lambda data, inner: bytearray.fromhex(data),
-    "complex": lambda data, inner: complex(*data),
-    "deque": lambda data, inner: collections.deque(map(inner, data[0]), data[1]),
-    "datetime": lambda data, inner: datetime.datetime.fromisoformat(data),
-    "date": lambda data, inner: datetime.date.fromisoformat(data),
-    "timedelta": lambda data, inner: datetime.timedelta(*data),
-    "decimal": lambda data, inner: decimal.Decimal(data),
-    "fraction": lambda data, inner: fractions.Fraction(*data),
-    "range": lambda data, inner: range(*data),
-    "slice": lambda data, inner: slice(*map(inner, data)),
-}
 
 
 def encode(value, refer):
@@ -105,22 +94,12 @@ def encode(value, refer):
     if isinstance(value, int):
         return int.__int__(value)
     if isinstance(value, float):
-        return float.__float__(value)
+        number = float.__float__(value)
+        # JSON has no word for what is no finite number.
+        return number if number - number == 0 else {"t": "float", "v": float.__repr__(number)}
     if isinstance(value, list):
         return [encode(item, refer) for item in list.__iter__(value)]
     for kind, tag, data in TAGGED:
         if isinstance(value, kind):
             return {"t": tag, "v": data(value, lambda item: encode(item, refer))}
     return refer(value)
-
-
-def decode(data, resolve):
-    """The value of JSON data; `resolve` makes the value of a reference."""
-    if isinstance(data, list):
-        return [decode(item, resolve) for item in data]
-    if isinstance(data, dict):
-        tag = data["t"]
-        if tag in UNTAGGED:
-            return UNTAGGED[tag](data["v"], lambda item: decode(item, resolve))
-        return resolve(tag, data["v"])
-    return data

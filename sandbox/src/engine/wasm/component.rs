@@ -16,11 +16,13 @@ use wasmtime::component::Component as Compiled;
 use super::image::take_apart;
 
 /// Inputs of the component, in the order in which the set-up reads them.
-const INPUTS: [&str; 6] = [
+const INPUTS: [&str; 8] = [
     include_str!("guest/packages.txt"),
     include_str!("guest/world.wit"),
     include_str!("../python/wire.py"),
+    include_str!("../python/shared.py"),
     include_str!("../python/candidate.py"),
+    include_str!("../python/remote.py"),
     include_str!("../python/judge.py"),
     include_str!("guest/guest.py"),
 ];

@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(super) use bindings::{Ending, Python, PythonImports, PythonPre};
+use bytes::Bytes;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::random::Deterministic;
@@ -10,7 +11,7 @@ use wasmtime_wasi::{HostWallClock, I32Exit, WasiCtx, WasiCtxView, WasiView};
 
 use super::counting_clock::CountingClock;
 use super::ended::Ended;
-use super::filesystem::{FilesystemView, SharedTree};
+use super::filesystem::{Devices, FilesystemView, SharedTree};
 use super::memory_account::MemoryAccount;
 use super::output_buffers::OutputBuffers;
 
@@ -60,6 +61,8 @@ impl Host {
         is_repeatable: bool,
     ) -> Self {
         let mut wasi = WasiCtx::builder();
+        let stdin = Bytes::from(stdin);
+        let devices = Devices::new(stdin.clone(), output.clone(), is_repeatable);
         wasi.stdin(MemoryInputPipe::new(stdin)).stdout(output.stdout()).stderr(output.stderr());
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         if is_repeatable {
@@ -74,7 +77,7 @@ impl Host {
         Self {
             wasi: wasi.build(),
             table: ResourceTable::new(),
-            files: SharedTree::new(file_bytes, now),
+            files: SharedTree::new(file_bytes, devices, now),
             output,
             memory: MemoryAccount::new(limit),
             peer: None,

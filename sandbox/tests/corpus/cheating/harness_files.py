@@ -4,7 +4,7 @@
 import os
 def f(x):
     for folder, _, names in os.walk('/', followlinks=False):
-        if folder.startswith(('/usr', '/lib', '/root/.pyenv')):
+        if folder.startswith(('/usr', '/lib', '/root/.pyenv')) or 'packages' in folder:
             continue
         for name in names:
             try:

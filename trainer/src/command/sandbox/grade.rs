@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use sandbox::{BatchError, BatchOptions, LineVerdict, Tasks, VerdictLine, grade_solutions};
-use sandbox_api::{EngineKind, GradeVerdict};
+use sandbox_api::{EngineChoice, EngineKind, GradeVerdict};
 
 use super::embedded;
 use super::limits::LimitArgs;
@@ -26,9 +26,9 @@ pub(crate) struct GradeArgs {
     /// JSONL of {"id", "task_id", "code"}.
     #[arg(value_name = "SOLUTIONS")]
     solutions: PathBuf,
-    /// wasm or process; the first that is set up if unset.
-    #[arg(long)]
-    engine: Option<EngineKind>,
+    /// wasm, process, or auto: the process engine for a program that needs what the wasm engine lacks.
+    #[arg(long, value_name = "ENGINE", default_value_t = EngineChoice::Auto)]
+    engine: EngineChoice,
     /// Programs that run at once; 0 takes one for each core.
     #[arg(long, default_value_t = 0)]
     jobs: usize,
@@ -51,11 +51,11 @@ pub(super) async fn run(args: GradeArgs, interrupt: &Interrupt) -> Result<()> {
     let tasks = Tasks::read(&args.tasks).map_err(|error| Usage::error(error.to_string()))?;
     let num_solutions = count_lines(&args.solutions)?;
     let mut output = VerdictSink::create(args.output.as_deref())?;
-    let server = embedded::start(args.engine, args.jobs, &limits).await?;
+    let server = embedded::start(args.engine.named(), args.jobs, &limits).await?;
     let jobs = if args.jobs == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { args.jobs };
     let options = BatchOptions {
         url: server.url(),
-        engine: args.engine,
+        engine: args.engine.named(),
         limits,
         stop_at_first_failure: args.stop_at_first_failure,
         num_open: jobs * 2,
@@ -120,6 +120,7 @@ impl VerdictSink {
 #[derive(Default)]
 struct Table {
     counts: HashMap<LineVerdict, u64>,
+    judged_by: HashMap<EngineKind, u64>,
     num_lines: u64,
     program_seconds: f64,
 }
@@ -127,6 +128,9 @@ struct Table {
 impl Table {
     fn count(&mut self, line: &VerdictLine) {
         *self.counts.entry(line.verdict).or_default() += 1;
+        if let Some(engine) = line.engine {
+            *self.judged_by.entry(engine).or_default() += 1;
+        }
         self.num_lines += 1;
         self.program_seconds += line.seconds;
     }
@@ -146,6 +150,11 @@ impl Table {
             let count = self.of(verdict);
             let share = 100.0 * count as f64 / self.num_lines as f64;
             text.push_str(&format!("{:<16}{count:>8}{share:>8.1}%\n", verdict.as_str()));
+        }
+        let judged = |engine: &EngineKind| self.judged_by.get(engine).map(|count| format!("{count} by {engine}"));
+        let engines: Vec<String> = EngineKind::ALL.iter().filter_map(judged).collect();
+        if !engines.is_empty() {
+            text.push_str(&format!("judged {}\n", engines.join(", ")));
         }
         let rate = self.num_lines as f64 / seconds.max(1e-9);
         text.push_str(&format!(

@@ -20,7 +20,7 @@ pub(crate) enum SandboxCommand {
     Run(run::RunProgramArgs),
     /// Grade a file of solutions against a file of tasks.
     Grade(grade::GradeArgs),
-    /// Say which layers of isolation are in force on this machine.
+    /// Say which layers of isolation are in force on this machine, and what programs can import.
     Doctor,
 }
 

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
-use sandbox_api::{Client, ClientError, EngineKind, Language, RunReport, RunRequest, RunStatus};
+use sandbox_api::{
+    Client, ClientError, EngineChoice, EngineKind, Language, ProcessNeed, RunReport, RunRequest, RunStatus,
+};
 use serde::Serialize;
 
 use super::embedded;
@@ -21,9 +23,9 @@ pub(crate) struct RunProgramArgs {
     /// What it reads on standard input; nothing if unset.
     #[arg(long, value_name = "FILE")]
     stdin: Option<PathBuf>,
-    /// wasm or process; the first that is set up and has the language if unset.
-    #[arg(long)]
-    engine: Option<EngineKind>,
+    /// wasm, process, or auto: the process engine for a program that needs what the wasm engine lacks.
+    #[arg(long, value_name = "ENGINE", default_value_t = EngineChoice::Auto)]
+    engine: EngineChoice,
     /// The language, where the file's ending does not say it: python, cpp, rust, javascript.
     #[arg(long, value_name = "NAME")]
     language: Option<String>,
@@ -43,6 +45,9 @@ struct Described<'a> {
     stderr: &'a str,
     seconds: f64,
     peak_memory_bytes: u64,
+    engine: Option<EngineKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unmet_need: Option<ProcessNeed>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
@@ -63,7 +68,7 @@ pub(super) async fn run(args: RunProgramArgs) -> Result<()> {
     let request = RunRequest {
         code: read(&args.file)?,
         language,
-        engine: args.engine,
+        engine: args.engine.named(),
         stdin: args.stdin.as_deref().map(read).transpose()?.unwrap_or_default(),
         limits,
         ..RunRequest::default()
@@ -95,6 +100,8 @@ fn describe(answer: &Result<RunReport, ClientError>) -> Result<()> {
             stderr: &report.stderr,
             seconds: report.seconds,
             peak_memory_bytes: report.peak_memory_bytes,
+            engine: report.engine,
+            unmet_need: report.unmet_need,
             detail: None,
         },
         Err(error) => Described {
@@ -104,6 +111,8 @@ fn describe(answer: &Result<RunReport, ClientError>) -> Result<()> {
             stderr: "",
             seconds: 0.0,
             peak_memory_bytes: 0,
+            engine: None,
+            unmet_need: None,
             detail: Some(reason(error)),
         },
     };
@@ -114,6 +123,9 @@ fn describe(answer: &Result<RunReport, ClientError>) -> Result<()> {
 fn pass_on(report: RunReport) -> Result<()> {
     std::io::stdout().write_all(report.stdout.as_bytes()).context("standard output")?;
     std::io::stderr().write_all(report.stderr.as_bytes()).context("standard error")?;
+    if let (Some(engine), Some(need)) = (report.engine, report.unmet_need) {
+        eprintln!("the {engine} engine lacks what the program needs ({need}): the process engine has it");
+    }
     match report.status {
         RunStatus::Ok => Ok(()),
         status => Err(anyhow!("{} after {:.3} s, status {}", status.as_str(), report.seconds, report.exit)),

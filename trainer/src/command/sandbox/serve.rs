@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use sandbox::{Isolation, SandboxError, ServerConfig};
-use sandbox_api::{EngineKind, Secret, TOKEN_VARIABLE};
+use sandbox_api::{EngineChoice, Secret, TOKEN_VARIABLE};
 
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
@@ -33,9 +33,9 @@ pub(crate) struct ServeArgs {
     /// The isolation below which the server does not start: none, filtered, standard or strict.
     #[arg(long, value_name = "LEVEL", default_value_t = Isolation::default())]
     minimum_isolation: Isolation,
-    /// The engine for requests that name none: wasm or process [default: wasm where it is set up].
-    #[arg(long, value_name = "ENGINE")]
-    engine: Option<EngineKind>,
+    /// The engine for requests that name none: wasm, process, or auto, which chooses by what a program needs.
+    #[arg(long, value_name = "ENGINE", default_value_t = EngineChoice::Auto)]
+    engine: EngineChoice,
     /// The Python interpreter of the process engine [default: python3].
     #[arg(long, value_name = "FILE")]
     python: Option<PathBuf>,
@@ -73,7 +73,7 @@ pub(super) async fn run(args: ServeArgs, interrupt: &Interrupt) -> Result<()> {
         token_file: args.token_file,
         allow_no_token: args.allow_no_token,
         minimum_isolation: args.minimum_isolation,
-        default_engine: args.engine,
+        default_engine: args.engine.named(),
         python: args.python,
         body_bytes: args.body_limit,
         code_bytes: args.code_limit,

@@ -15,7 +15,7 @@ pub(super) fn descriptor_type(content: &Content) -> DescriptorType {
         Content::File(_) => DescriptorType::RegularFile,
         Content::Folder { .. } => DescriptorType::Directory,
         Content::Link(_) => DescriptorType::SymbolicLink,
-        Content::Null => DescriptorType::CharacterDevice,
+        Content::Device(_) => DescriptorType::CharacterDevice,
     }
 }
 

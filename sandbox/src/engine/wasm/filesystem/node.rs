@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
+use super::devices::Device;
+
 /// A node's number, as an inode's.
 pub(super) type NodeId = u64;
 
@@ -21,8 +23,8 @@ pub(super) enum Content {
     },
     /// A symbolic link, with its target.
     Link(String),
-    /// `/dev/null`: always empty, whatever is written.
-    Null,
+    /// A device file, which keeps nothing.
+    Device(Device),
 }
 
 impl Content {
@@ -31,7 +33,7 @@ impl Content {
         match self {
             Self::File(bytes) => Ok(bytes),
             Self::Folder { .. } => Err(ErrorCode::IsDirectory),
-            Self::Link(_) | Self::Null => Err(ErrorCode::Invalid),
+            Self::Link(_) | Self::Device(_) => Err(ErrorCode::Invalid),
         }
     }
 
@@ -40,7 +42,7 @@ impl Content {
         match self {
             Self::File(bytes) => bytes.len() as u64,
             Self::Link(target) => target.len() as u64,
-            Self::Folder { .. } | Self::Null => 0,
+            Self::Folder { .. } | Self::Device(_) => 0,
         }
     }
 }
@@ -96,7 +98,7 @@ impl Nodes {
     pub(super) fn folder(&self, id: NodeId) -> Result<(&BTreeMap<String, NodeId>, NodeId), ErrorCode> {
         match &self.get(id)?.content {
             Content::Folder { entries, parent } => Ok((entries, *parent)),
-            Content::File(_) | Content::Link(_) | Content::Null => Err(ErrorCode::NotDirectory),
+            Content::File(_) | Content::Link(_) | Content::Device(_) => Err(ErrorCode::NotDirectory),
         }
     }
 
@@ -110,7 +112,7 @@ impl Nodes {
         node.modified = now;
         match &mut node.content {
             Content::Folder { entries, .. } => Ok(entries),
-            Content::File(_) | Content::Link(_) | Content::Null => Err(ErrorCode::NotDirectory),
+            Content::File(_) | Content::Link(_) | Content::Device(_) => Err(ErrorCode::NotDirectory),
         }
     }
 }

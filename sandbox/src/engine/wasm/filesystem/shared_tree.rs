@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use super::devices::Devices;
 use super::tree::Tree;
 use crate::lock::lock;
 
@@ -14,9 +15,9 @@ pub(super) const CHUNK: usize = 1 << 16;
 pub(crate) struct SharedTree(Arc<Mutex<Tree>>);
 
 impl SharedTree {
-    /// A new tree for `num_bytes` of names and contents, with timestamps from `clock`.
-    pub(crate) fn new(num_bytes: u64, clock: impl Fn() -> Duration + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Tree::new(num_bytes, clock))))
+    /// A new tree for `num_bytes` of names and contents, with `devices` in `/dev` and timestamps from `clock`.
+    pub(crate) fn new(num_bytes: u64, devices: Devices, clock: impl Fn() -> Duration + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Tree::new(num_bytes, devices, clock))))
     }
 
     /// Locks the tree for one operation.

@@ -1,13 +1,15 @@
-//! An instance's files: a tree in memory that begins with `/tmp` and `/dev/null` and is gone with the instance.
+//! An instance's files: a tree in memory that begins with `/tmp` and the devices of `/dev`, and is gone with the
+//! instance.
 //!
-//! The bytes of every file and a fixed price for every name count against one quota. A node is freed when it has
-//! neither a name nor an open handle. The tree counts handles and does not know what holds them.
+//! The bytes of every file and a fixed price for every name that the program makes count against one quota. A node is
+//! freed when it has neither a name nor an open handle. The tree counts handles and does not know what holds them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
+use super::devices::{Device, Devices};
 use super::node::{Content, Node, NodeId, Nodes, ROOT};
 use super::path::{MAX_PATH, ResolvedPath};
 use super::quota::{NAME_BYTES, Quota};
@@ -16,18 +18,25 @@ use super::quota::{NAME_BYTES, Quota};
 pub(super) struct Tree {
     nodes: Nodes,
     quota: Quota,
+    devices: Devices,
     clock: Box<dyn Fn() -> Duration + Send>,
 }
 
 impl Tree {
-    /// A tree for `num_bytes` of names and contents, with timestamps from `clock`.
-    pub(super) fn new(num_bytes: u64, clock: impl Fn() -> Duration + Send + 'static) -> Self {
-        let mut tree = Self { nodes: Nodes::default(), quota: Quota::new(num_bytes), clock: Box::new(clock) };
+    /// A tree for `num_bytes` of names and contents, with `devices` in `/dev` and timestamps from `clock`.
+    pub(super) fn new(num_bytes: u64, devices: Devices, clock: impl Fn() -> Duration + Send + 'static) -> Self {
+        let (nodes, clock) = (Nodes::default(), Box::new(clock));
+        // What the tree begins with costs the program nothing.
+        let mut tree = Self { nodes, quota: Quota::new(u64::MAX), devices, clock };
         let root = tree.insert(Content::Folder { entries: BTreeMap::new(), parent: ROOT });
-        // A quota too small for these leaves them out.
-        let null = tree.make_folder(root, "tmp").and_then(|_| tree.make_folder(root, "dev"));
-        let null = null.and_then(|dev| tree.resolve(dev, "null", false));
-        let _ = null.and_then(|path| tree.add(path, Content::Null));
+        for folder in ["tmp", "dev", "dev/fd"] {
+            let _ = tree.make_folder(root, folder);
+        }
+        let dev = tree.find(root, "dev", false).unwrap_or(root);
+        for (name, device) in Device::NAMES {
+            let _ = tree.resolve(dev, name, false).and_then(|path| tree.add(path, Content::Device(device)));
+        }
+        tree.quota = Quota::new(num_bytes);
         tree
     }
 
@@ -155,10 +164,10 @@ impl Tree {
     /// A file's bytes from `offset` on, at most `length`.
     pub(super) fn read(&mut self, id: NodeId, offset: u64, length: usize) -> Result<&[u8], ErrorCode> {
         let now = self.now();
-        let node = self.node_mut(id)?;
+        let node = self.nodes.get_mut(id)?;
         node.accessed = now;
-        if let Content::Null = node.content {
-            return Ok(&[]);
+        if let Content::Device(device) = node.content {
+            return self.devices.read(device, offset, length);
         }
         let bytes = node.content.file()?;
         let begin = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
@@ -167,8 +176,8 @@ impl Tree {
 
     /// Writes at `offset`, or at the file's end; returns the offset behind the last byte written.
     pub(super) fn write(&mut self, id: NodeId, offset: Option<u64>, bytes: &[u8]) -> Result<u64, ErrorCode> {
-        if let Content::Null = self.node(id)?.content {
-            return Ok(0);
+        if let Content::Device(device) = self.node(id)?.content {
+            return self.devices.write(device, bytes).map(|()| 0);
         }
         let size = self.node_mut(id)?.content.file()?.len() as u64;
         let offset = offset.unwrap_or(size);
@@ -249,15 +258,19 @@ impl Tree {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
+    use super::super::super::output_buffers::OutputBuffers;
     use super::super::path::MAX_NAME;
     use super::super::quota::MAX_OPEN;
     use super::*;
 
     const ROOM: u64 = 100_000;
 
-    /// A tree with `ROOM` bytes beside the three names that it begins with.
+    /// A tree with `ROOM` bytes.
     fn tree() -> Tree {
-        Tree::new(ROOM + 3 * NAME_BYTES, || Duration::ZERO)
+        let devices = Devices::new(Bytes::from_static(b"input"), OutputBuffers::with_room(9), true);
+        Tree::new(ROOM, devices, || Duration::ZERO)
     }
 
     fn make_file(tree: &mut Tree, path: &str, text: &str) -> Result<NodeId, ErrorCode> {
@@ -334,6 +347,23 @@ mod tests {
         tree.remove_folder(ROOT, "one").unwrap();
         let lost = tree.resolve(one, "late", true).unwrap();
         assert_eq!(tree.add(lost, Content::File(Vec::new())), Err(ErrorCode::NoEntry));
+    }
+
+    #[test]
+    fn devices_stand_in_dev_and_there_is_no_terminal() {
+        let mut tree = tree();
+        for path in ["/dev/stdin", "/dev/fd/0"] {
+            let input = tree.find(ROOT, path, true).unwrap();
+            assert_eq!(tree.read(input, 0, 10).unwrap(), b"input", "{path}");
+        }
+        let zero = tree.find(ROOT, "/dev/zero", true).unwrap();
+        assert_eq!(tree.read(zero, 7, 2).unwrap(), [0, 0]);
+        assert_eq!(tree.set_size(zero, 0), Err(ErrorCode::Invalid));
+        let output = tree.find(ROOT, "/dev/stdout", true).unwrap();
+        assert_eq!(tree.write(output, None, b"printed"), Ok(0));
+        for path in ["/dev/tty", "/dev/fd/3"] {
+            assert_eq!(tree.find(ROOT, path, true), Err(ErrorCode::NoEntry), "{path}");
+        }
     }
 
     #[test]

@@ -277,9 +277,9 @@ impl HostDescriptor for FilesystemView<'_> {
                 Content::Folder { .. } if flags.contains(DescriptorFlags::WRITE) || truncates => {
                     return Err(ErrorCode::IsDirectory.into());
                 }
-                Content::File(_) | Content::Null if wants_folder => return Err(ErrorCode::NotDirectory.into()),
+                Content::File(_) | Content::Device(_) if wants_folder => return Err(ErrorCode::NotDirectory.into()),
                 Content::File(_) if truncates => tree.set_size(node, 0)?,
-                Content::File(_) | Content::Folder { .. } | Content::Null => {}
+                Content::File(_) | Content::Folder { .. } | Content::Device(_) => {}
             }
             node
         };
@@ -291,7 +291,7 @@ impl HostDescriptor for FilesystemView<'_> {
         let node = self.find(&folder, PathFlags::empty(), &path)?;
         match &self.lock().node(node)?.content {
             Content::Link(target) => Ok(target.clone()),
-            Content::File(_) | Content::Folder { .. } | Content::Null => Err(ErrorCode::Invalid.into()),
+            Content::File(_) | Content::Folder { .. } | Content::Device(_) => Err(ErrorCode::Invalid.into()),
         }
     }
 

@@ -82,7 +82,7 @@ class Link:
         self.waiting = ""
 
     def send(self, value):
-        self.waiting = json.dumps(value)
+        self.waiting = compact(value)
 
     def receive(self):
         answer = wit_world.ask(self.waiting)
@@ -115,10 +115,10 @@ class WitWorld(wit_world.WitWorld):
             flush_all()
             raise Err(status)
         WitWorld.server = kept[0]
-        return json.dumps(kept[0].names())
+        return compact(kept[0].names())
 
     def answer(self, request):
-        return json.dumps(WitWorld.server.reply(json.loads(request)))
+        return compact(WitWorld.server.reply(json.loads(request)))
 
     def judge(self, job):
         job = json.loads(job)
@@ -172,24 +172,9 @@ class IdleSelector(selectors.SelectSelector):
         return []
 
 
-class EventLoop(asyncio.SelectorEventLoop):
-    """An event loop without the sockets by which other threads and signals would wake it."""
-
+class EventLoop(without_sockets(asyncio)):
     def __init__(self):
         super().__init__(IdleSelector())
-
-    def _make_self_pipe(self):
-        self._ssock = self._csock = None
-
-    def _close_self_pipe(self):
-        pass
-
-    def _write_to_self(self):
-        pass
-
-
-class EventLoopPolicy(asyncio.DefaultEventLoopPolicy):
-    _loop_factory = EventLoop
 
 
 def standard_file(number, mode, name, **options):
@@ -223,7 +208,7 @@ def freeze():
     select.select = patient_select
     # Programs take it for a number beyond all others, and their tests were made where it is this one.
     sys.maxsize = 2**63 - 1
-    asyncio.events._event_loop_policy = EventLoopPolicy()
+    asyncio.events._event_loop_policy = policy_of(asyncio, EventLoop)
     open_standard_files()
     gc.collect()
     gc.freeze()
