@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use datasets::{Task, TaskKind, line_of};
+use datasets::{Task, line_of};
 use policy::{Texts, TurnEnd};
 use rayon::prelude::*;
 use rollout::EngineOptions;
@@ -79,17 +79,14 @@ impl<'a> PromptCheck<'a> {
     }
 }
 
-/// Checks that a reward model's template takes each task of a file with an answer; those of mathematics and code it
-/// never sees.
+/// Checks that a reward model's template takes each of these tasks of a file with an answer.
 ///
 /// # Errors
 /// A usage error that names file, line and task.
-pub(crate) fn check_answers(scorer: &PromptFormat<'_>, path: &Path, tasks: &[Task]) -> Result<()> {
-    let scored: Vec<&Task> =
-        tasks.iter().filter(|task| !matches!(task.kind, TaskKind::Math | TaskKind::Code)).collect();
+pub(crate) fn check_answers(scorer: &PromptFormat<'_>, path: &Path, tasks: &[&Task]) -> Result<()> {
     let answered: Vec<Result<Vec<u32>>> =
-        scored.par_iter().map(|task| scorer.answered_ids((*task).into(), "An answer.")).collect();
-    for (task, answered) in scored.into_iter().zip(answered) {
+        tasks.par_iter().map(|task| scorer.answered_ids((*task).into(), "An answer.")).collect();
+    for (task, answered) in tasks.iter().zip(answered) {
         answered.map_err(|error| at_line(path, "task", &task.id, &error.context("the reward model")))?;
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use datasets::{CursorState, Mixture, Source, TaskCursor, read_tasks};
+use datasets::{CursorState, Mixture, Source, Task, TaskCursor, read_tasks};
 use policy::{Placement, Policy, RewardModel, Texts};
 use rollout::SamplingParams;
 
@@ -94,7 +94,8 @@ async fn mixture(
         let (mut tasks, dropped) = check.keep(&source.path, read_tasks(&source.path)?)?;
         num_dropped += dropped;
         if let Some(scorer) = scorer {
-            check_answers(scorer, &source.path, &tasks)?;
+            let scored: Vec<&Task> = tasks.iter().filter(|task| judge.is_scored(task)).collect();
+            check_answers(scorer, &source.path, &scored)?;
         }
         for task in &mut tasks {
             task.source.get_or_insert_with(|| name.clone());
