@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Real models outside the tests: greedy parity with a reference implementation, and some steps of training.
+"""Real models outside the tests: greedy parity with a reference implementation, tasks, and some steps of training.
 
     cargo xtask real parity --model DIR --goldens FILE [--name NAME]
+    cargo xtask real sums   --out DIR [--seed N] [--train N] [--held-out N]
     cargo xtask real train  --config FILE --run-dir DIR [--model DIR] [--tasks FILE ...] [-- ARGUMENTS OF THE TRAINER]
 
+`sums` writes train.jsonl and held_out.jsonl: sums and differences of whole numbers below 100, no question in both.
 `parity` gives the goldens' conversations to `trainer generate`, greedily, and compares prompt ids (template and
 tokenizer), completion ids (exactly) and the sum of the logprobs. `train` runs stage 1 and prints what its run folder
 says: rewards, tokens per second, seconds a step, and the peak of memory. Python's standard library is all they need.
@@ -15,6 +17,7 @@ Exit codes: 0 all agrees and all ran, 1 something differs or failed, 2 wrong usa
 """
 import argparse
 import json
+import random
 import resource
 import subprocess
 import sys
@@ -104,6 +107,31 @@ def parity(options):
     return agreeing == len(cases)
 
 
+# ---- sums -----------------------------------------------------------------------------------------------------------
+
+def sum_task(number, first, sign, second):
+    """The task of a sum or a difference."""
+    return {"id": f"sums-{number}", "task": "math",
+            "messages": [{"role": "user", "content": f"What is {first} {sign} {second}?"}], "verifier": "math",
+            "ground_truth": str(first + second if sign == "+" else first - second), "source": "sums"}
+
+
+def sums(options):
+    """Write tasks to train on and others to evaluate with."""
+    problems = [(first, "+", second) for first in range(100) for second in range(1, 100)]
+    problems += [(first, "-", second) for first in range(100) for second in range(1, first + 1)]
+    if options.train + options.held_out > len(problems):
+        raise WrongUsage(f"there are {len(problems)} sums and differences; ask for fewer")
+    drawn = random.Random(options.seed).sample(problems, options.train + options.held_out)
+    tasks = [sum_task(number, *problem) for number, problem in enumerate(drawn)]
+    folder = Path(options.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in [("train", tasks[:options.train]), ("held_out", tasks[options.train:])]:
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(task) + "\n" for task in part), encoding="utf-8")
+        print(f"{folder / name}.jsonl: {len(part)} tasks")
+    return True
+
+
 # ---- train ----------------------------------------------------------------------------------------------------------
 
 def assignments(options):
@@ -140,7 +168,7 @@ def train(options):
 def parse(arguments):
     """The options; whatever follows `--` is the trainer's."""
     at = arguments.index("--") if "--" in arguments else len(arguments)
-    parser = argparse.ArgumentParser(description="Parity and training with real models.")
+    parser = argparse.ArgumentParser(description="Parity, tasks and training with real models.")
     parser.add_argument("--trainer", metavar="FILE", help="the trainer's binary (default: the release build)")
     jobs = parser.add_subparsers(dest="job", required=True)
     job = jobs.add_parser("parity", help="greedy completions against goldens")
@@ -149,6 +177,12 @@ def parse(arguments):
     job.add_argument("--name", help="the model's name in the goldens (default: the folder's name)")
     job.add_argument("--tolerance", type=float, default=1e-3, help="of the sum of logprobs (default: %(default)s)")
     job.set_defaults(run=parity)
+    job = jobs.add_parser("sums", help="write sums and differences as tasks, for configs/real/smollm2-sums.toml")
+    job.add_argument("--out", required=True, metavar="DIR", help="the folder for train.jsonl and held_out.jsonl")
+    job.add_argument("--seed", type=int, default=1, help="which of them are drawn (default: %(default)s)")
+    job.add_argument("--train", type=int, default=600, metavar="N", help="tasks to train on (default: %(default)s)")
+    job.add_argument("--held-out", type=int, default=100, metavar="N", help="tasks held out (default: %(default)s)")
+    job.set_defaults(run=sums)
     job = jobs.add_parser("train", help="some steps of stage 1; arguments after -- go to the trainer")
     job.add_argument("--config", required=True, metavar="FILE", help="the preset, such as one of configs/real/")
     job.add_argument("--run-dir", required=True, metavar="DIR", help="the run's folder, which must not exist")

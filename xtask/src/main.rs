@@ -40,7 +40,8 @@ Commands:
                         (where cargo-deny is installed), tests
   tidy                  the rules of docs/STYLE.md that a machine can look at; a test runs it too
   hook                  have git look at formatting and tidiness before each commit
-  real [ARGUMENTS]      setup, then scripts/real_models.py [ARGUMENTS]: parity and training with real models
+  real [ARGUMENTS]      setup, then scripts/real_models.py [ARGUMENTS]: parity, tasks and training with real
+                        models
 
 LIBTORCH=DIR in the environment uses the PyTorch in DIR and leaves third_party/ alone.";
 
