@@ -148,7 +148,7 @@ def ours(judged):
 
 def verl(judged):
     task, meta = judged["task"], judged["metadata"]
-    info = {"index": task["id"], "split": None, **(meta if isinstance(meta, dict) else {"meta": meta})}
+    info = {"index": task["id"], "split": None, **(meta if isinstance(meta, dict) else {})}
     source = task.get("source") or task["task"]
     truth = judged["ground_truth"]
     return {"data_source": source, "solution_str": judged["completion"], "ground_truth": truth, "extra_info": info}

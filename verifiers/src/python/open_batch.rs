@@ -51,7 +51,7 @@ impl<'a> OpenBatch<'a> {
         VecDeque::new()
     }
 
-    /// Those that are to be judged again, after the run ended in time: each by itself where none of several was answered.
+    /// Those that are to be judged again, after the run ended in time: each by itself where none was answered.
     pub(super) fn rest(self) -> VecDeque<Call> {
         let num_asked = self.calls.len();
         let mut open: VecDeque<Call> = self.calls.into_iter().flatten().collect();
