@@ -11,6 +11,7 @@ use crate::code::CodeConfig;
 use crate::command::CommandConfig;
 use crate::deadlines::{DEFAULT_SECONDS, Deadlines};
 use crate::instruction::InstructionConfig;
+use crate::python::PythonConfig;
 
 /// Settings of the verifiers, a section each.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,6 +31,8 @@ pub struct VerifiersConfig {
     pub ifeval: InstructionConfig,
     /// `[verifiers.command.NAME]`: external verifiers. A task asks for one with `"verifier": "NAME"`.
     pub command: BTreeMap<String, CommandConfig>,
+    /// `[verifiers.python.NAME]`: plug-ins in Python. A task asks for one with `"verifier": "NAME"`.
+    pub python: BTreeMap<String, PythonConfig>,
 }
 
 impl Default for VerifiersConfig {
@@ -42,6 +45,7 @@ impl Default for VerifiersConfig {
             code: CodeConfig::default(),
             ifeval: InstructionConfig::default(),
             command: BTreeMap::new(),
+            python: BTreeMap::new(),
         }
     }
 }
@@ -59,7 +63,8 @@ impl VerifiersConfig {
     /// # Errors
     /// [`VerifierError::Config`] with the key and what to do.
     pub fn validate(&self) -> Result<(), VerifierError> {
-        let error = |key: String, problem: &str| Err(VerifierError::Config { key, problem: problem.to_owned() });
+        let refused = |key: String, problem: &str| VerifierError::Config { key, problem: problem.to_owned() };
+        let error = |key: String, problem: &str| Err(refused(key, problem));
         let named = self.deadlines.iter().map(|(name, seconds)| (format!("verifiers.deadlines.{name}"), *seconds));
         let of_all = ("verifiers.deadline_seconds".to_owned(), self.deadline_seconds);
         for (key, seconds) in named.chain([of_all]) {
@@ -68,13 +73,12 @@ impl VerifiersConfig {
             }
         }
         for (name, command) in &self.command {
-            if command.command.is_empty() {
-                let problem = "is empty; give the program and its arguments, as in [\"python3\", \"verify.py\"]";
-                return error(format!("verifiers.command.{name}.command"), problem);
-            }
-            if !(command.timeout_seconds > 0.0 && command.timeout_seconds <= 86_400.0) {
-                let problem = "must be above 0 and at most 86400 seconds";
-                return error(format!("verifiers.command.{name}.timeout_seconds"), problem);
+            command.validate().map_err(|(key, problem)| refused(format!("verifiers.command.{name}.{key}"), problem))?;
+        }
+        for (name, python) in &self.python {
+            python.validate().map_err(|(key, problem)| refused(format!("verifiers.python.{name}.{key}"), problem))?;
+            if self.command.contains_key(name) {
+                return error(format!("verifiers.python.{name}"), "a command has that name too; give it another");
             }
         }
         if self.math.max_answer_bytes == 0 || self.math.max_digits == 0 {

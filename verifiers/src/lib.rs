@@ -50,6 +50,7 @@
 //!
 //! `examples/own_verifier.rs` goes on from there: ground truth, partial credit and errors.
 
+mod batching;
 mod code;
 mod command;
 mod config;
@@ -59,8 +60,11 @@ mod instruction;
 mod judged;
 mod judgement;
 mod judging;
+mod line_process;
 mod math;
 mod open_ended;
+mod plugin_answer;
+mod python;
 mod registry;
 mod reward;
 mod think_format;
@@ -79,6 +83,7 @@ pub use self::judged::{Judged, Turn};
 pub use self::judgement::{Judgement, VerifierVerdict};
 pub use self::math::MathVerifier;
 pub use self::open_ended::OpenEnded;
+pub use self::python::{PythonConfig, PythonIsolation, PythonVerifier};
 pub use self::registry::Verifiers;
 pub use self::reward::{
     Combination, MathReward, Reading, Reward, RewardConfig, Settlement, TermConfig, TermInput, Worth, WorthByKind,

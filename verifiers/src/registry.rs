@@ -11,6 +11,7 @@ use crate::deadlines::Deadlines;
 use crate::instruction::InstructionVerifier;
 use crate::math::MathVerifier;
 use crate::open_ended::OpenEnded;
+use crate::python::PythonVerifier;
 use crate::think_format::ThinkFormat;
 use crate::tool_call::ToolCallVerifier;
 use crate::{Verifier, VerifierError, VerifiersConfig};
@@ -39,6 +40,9 @@ impl Verifiers {
         verifiers.register(Arc::new(OpenEnded));
         for (name, command) in &config.command {
             verifiers.register(Arc::new(CommandVerifier::new(name.clone(), command.clone())));
+        }
+        for (name, python) in &config.python {
+            verifiers.register(Arc::new(PythonVerifier::new(name.clone(), python.clone(), sandbox.clone())));
         }
         verifiers
     }

@@ -1,9 +1,9 @@
 //! Verifiers in any language: a configured command that reads one JSON object a line and answers one a line.
 //!
 //! The command reads `{"task": {…}, "completion": "…", …}` ([`Judged`] as JSON) and answers
-//! `{"score": 0.0 to 1.0, "reason": "…"}`, in order. The verifier starts the command at the first completion, keeps it,
-//! and starts it again after a failure. The command is trusted: it runs with the rights of the trainer, and no limit
-//! but the time-out.
+//! `{"score": 0.0 to 1.0, "reason": "…"}`, in order. Several lines may stand in its input before it has answered the
+//! first. The verifier starts the command at the first completion, keeps it, and starts it again when it has ended. The
+//! command is trusted: it runs with the rights of the trainer, and no limit but the time-out.
 //!
 //! ```text
 //! [verifiers.command.palindrome]
@@ -16,61 +16,29 @@
 //! ```
 
 mod config;
-mod process;
+mod worker;
 
-use std::time::Duration;
-
-use serde::Deserialize;
-use tokio::sync::Mutex;
-use tokio::time::timeout;
+use std::sync::Arc;
 
 pub use self::config::CommandConfig;
-use self::process::Process;
-use crate::{Judged, ScoreRange, Verdict, VerdictFuture, Verifier, VerifierError};
+use self::worker::CommandWorker;
+use crate::batching::{BatchLimits, Batching};
+use crate::{Judged, ScoreRange, VerdictFuture, Verifier, VerifierError};
 
-#[derive(Deserialize)]
-struct Answer {
-    score: f32,
-    #[serde(default)]
-    reason: String,
-}
-
-/// A verifier that puts its questions to a command, one at a time.
+/// A verifier that puts its questions to a command.
 pub struct CommandVerifier {
     name: String,
-    config: CommandConfig,
-    process: Mutex<Option<Process>>,
+    range: ScoreRange,
+    batching: Batching<CommandWorker>,
 }
 
 impl CommandVerifier {
     /// A verifier called `name`. The command is not started before the first question.
     pub fn new(name: String, config: CommandConfig) -> Self {
-        Self { name, config, process: Mutex::new(None) }
-    }
-
-    async fn judge(&self, judged: &Judged) -> Result<Verdict, VerifierError> {
-        let broken = |problem: String| VerifierError::crashed(&self.name, problem);
-        let mut question = serde_json::to_vec(judged).map_err(|error| broken(error.to_string()))?;
-        question.push(b'\n');
-
-        let mut running = self.process.lock().await;
-        // The process is taken out and put back only after a whole exchange, so that a time-out or a cancelled question
-        // leaves no half-read answer to the next one.
-        let mut process = match running.take() {
-            Some(process) => process,
-            None => Process::start(&self.config.command).map_err(broken)?,
-        };
-        let limit = Duration::try_from_secs_f64(self.config.timeout_seconds).unwrap_or(Duration::MAX);
-        let line = timeout(limit, process.ask(&question))
-            .await
-            .map_err(|_| {
-                VerifierError::timed_out(&self.name, format!("after {} seconds", self.config.timeout_seconds))
-            })?
-            .map_err(broken)?;
-        let answer: Answer =
-            serde_json::from_str(&line).map_err(|error| broken(format!("its answer is malformed: {error}")))?;
-        *running = Some(process);
-        Ok(Verdict::of_score(answer.score, ScoreRange::default(), answer.reason))
+        let limits = BatchLimits { workers: config.workers, batch: config.batch };
+        let (range, config, of_worker) = (config.range, Arc::new(config), name.clone());
+        let make = move || CommandWorker { name: of_worker.clone(), config: config.clone(), process: None };
+        Self { name, range, batching: Batching::new(limits, make) }
     }
 }
 
@@ -79,20 +47,30 @@ impl Verifier for CommandVerifier {
         &self.name
     }
 
+    fn range(&self) -> ScoreRange {
+        self.range
+    }
+
     fn verify<'a>(&'a self, judged: &'a Judged) -> VerdictFuture<'a> {
-        Box::pin(self.judge(judged))
+        Box::pin(async {
+            let question = serde_json::to_vec(judged);
+            let question = question.map_err(|error| VerifierError::crashed(&self.name, error.to_string()))?;
+            self.batching.ask(&self.name, question).await
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use datasets::{Task, TaskKind, TaskVerifier};
+    use futures::future::join_all;
 
     use super::*;
+    use crate::{Verdict, VerdictKind};
 
     fn shell(script: &str, timeout_seconds: f64) -> CommandVerifier {
         let command = ["sh", "-c", script].map(str::to_owned).to_vec();
-        CommandVerifier::new("judge".into(), CommandConfig { command, timeout_seconds })
+        CommandVerifier::new("judge".into(), CommandConfig { timeout_seconds, ..CommandConfig::new(command) })
     }
 
     fn judged(completion: &str) -> Judged {
@@ -100,35 +78,77 @@ mod tests {
         Judged::new(Task::new("t", TaskKind::MATH, Vec::new(), verifier), completion)
     }
 
+    async fn ask(verifier: &CommandVerifier, completion: &str) -> Result<Verdict, VerifierError> {
+        verifier.verify(&judged(completion)).await
+    }
+
+    /// Passes `good`, ends at `ends`, says nothing to `hangs`, and something else than an answer to `noise`.
+    const SCRIPT: &str = r#"while read -r line; do case "$line" in
+        *'"completion":"good"'*) echo '{"score": 1}';;
+        *'"completion":"ends"'*) echo 'out of cheese' >&2; exit 3;;
+        *'"completion":"hangs"'*) sleep 60;;
+        *'"completion":"noise"'*) echo nonsense;;
+        *) echo '{"score": 0.5}';; esac; done"#;
+
     #[tokio::test]
     async fn one_process_answers_question_after_question() {
         let script = r#"n=0; while read -r line; do n=$((n + 1));
             case "$line" in *'"completion":"good"'*) s=1;; *) s=0.5;; esac;
             echo "{\"score\": $s, \"reason\": \"question $n\"}"; done"#;
         let verifier = shell(script, 20.0);
-        let first = verifier.judge(&judged("good")).await.unwrap();
+        let first = ask(&verifier, "good").await.unwrap();
         assert!(first.passed() && first.reason == "question 1", "{first:?}");
-        let second = verifier.judge(&judged("so\nso")).await.unwrap();
+        let second = ask(&verifier, "so\nso").await.unwrap();
         assert_eq!((second.score, second.passed()), (0.5, false));
         assert_eq!(second.reason, "question 2");
     }
 
     #[tokio::test]
-    async fn a_command_that_breaks_is_an_error_and_is_started_again() {
+    async fn a_command_that_ends_after_an_answer_is_started_again() {
         let once = shell(r#"read -r line; echo '{"score": 1}'"#, 20.0);
-        assert!(once.judge(&judged("")).await.unwrap().passed());
-        assert!(once.judge(&judged("")).await.is_err());
-        assert!(once.judge(&judged("")).await.unwrap().passed());
+        let questions: Vec<_> = (0..4).map(|_| judged("")).collect();
+        let outcomes = join_all(questions.iter().map(|one| once.verify(one))).await;
+        assert!(outcomes.iter().all(|outcome| outcome.as_ref().unwrap().passed()), "{outcomes:?}");
+        assert!(ask(&once, "").await.unwrap().passed());
+    }
+
+    #[tokio::test]
+    async fn answers_are_in_order_and_a_bad_question_takes_no_other_with_it() {
+        let verifier = shell(SCRIPT, 0.7);
+        let texts = ["good", "so", "ends", "good", "hangs", "so", "noise", "good", "good"];
+        let questions: Vec<_> = texts.iter().map(|text| judged(text)).collect();
+        let outcomes = join_all(questions.iter().map(|one| verifier.verify(one))).await;
+        let kinds: Vec<_> = outcomes
+            .iter()
+            .map(|outcome| outcome.as_ref().map_or_else(VerifierError::kind, |verdict| verdict.kind))
+            .collect();
+        use VerdictKind::{Crashed, Partial, Passed, TimedOut};
+        assert_eq!(kinds, [Passed, Partial, Crashed, Passed, TimedOut, Partial, Crashed, Passed, Passed]);
+        let words = outcomes[2].as_ref().unwrap_err().to_string();
+        assert!(words.contains("exit status: 3") && words.contains("out of cheese"), "{words}");
     }
 
     #[tokio::test]
     async fn silence_noise_and_absence_are_errors() {
         for (script, timeout_seconds) in [("sleep 60", 0.2), ("read -r line; echo nonsense", 20.0), ("exit 3", 20.0)] {
-            let error = shell(script, timeout_seconds).judge(&judged("")).await.unwrap_err();
+            let error = ask(&shell(script, timeout_seconds), "").await.unwrap_err();
             assert!(error.to_string().contains("`judge`"), "{error}");
         }
-        let command = vec!["/no/such/program".to_owned()];
-        let absent = CommandVerifier::new("judge".into(), CommandConfig { command, timeout_seconds: 1.0 });
-        assert!(absent.judge(&judged("")).await.is_err());
+        let absent = CommandVerifier::new("judge".into(), CommandConfig::new(vec!["/no/such/program".to_owned()]));
+        assert!(ask(&absent, "").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_range_and_several_processes_are_as_configured() {
+        let command = ["sh", "-c", r#"while read -r line; do echo "{\"score\": -1, \"reason\": \"$$\"}"; done"#];
+        let range = ScoreRange { low: -1.0, high: 1.0 };
+        let config = CommandConfig { range, workers: 3, ..CommandConfig::new(command.map(str::to_owned).to_vec()) };
+        let verifier = CommandVerifier::new("judge".into(), config);
+        let questions: Vec<_> = (0..6).map(|_| judged("")).collect();
+        let outcomes = join_all(questions.iter().map(|one| verifier.verify(one))).await;
+        let verdicts: Vec<_> = outcomes.into_iter().map(Result::unwrap).collect();
+        assert!(verdicts.iter().all(|verdict| verdict.kind == VerdictKind::Failed), "{verdicts:?}");
+        let processes: std::collections::BTreeSet<_> = verdicts.iter().map(|verdict| &verdict.reason).collect();
+        assert!((1..=3).contains(&processes.len()) && verifier.range() == range, "{processes:?}");
     }
 }

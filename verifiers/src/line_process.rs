@@ -1,0 +1,169 @@
+//! A child process that reads lines and answers with lines. It must not know what they say.
+
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Longest line that a process may answer with, in bytes.
+const MAX_LINE_BYTES: u64 = 1 << 20;
+
+/// Bytes of standard error that are kept.
+const TAIL_BYTES: usize = 4096;
+
+/// Longest wait for the last words of a process that has ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// What a line of an answer does.
+pub(crate) enum Step {
+    /// It answers something: the limit for the next begins anew.
+    Answered,
+    /// It answers nothing.
+    Noise,
+    /// It is the last.
+    Done,
+}
+
+/// Why an exchange broke off. The process is of no use then.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// No answer came within the limit.
+    Silent,
+    /// The process ended, or closed its output; with its exit status and last words.
+    Ended(String),
+    /// A line is no answer; what is wrong with it.
+    Malformed(String),
+}
+
+/// The running process. Dropping it kills it.
+pub(crate) struct LineProcess {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+    tail: Arc<Mutex<Vec<u8>>>,
+    draining: JoinHandle<()>,
+}
+
+impl LineProcess {
+    /// Starts `command`: the program and its arguments. The error says why it does not run.
+    pub(crate) fn start(command: &[String]) -> Result<Self, String> {
+        let (program, arguments) = command.split_first().ok_or("its `command` is empty")?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("`{program}` does not start: {error}"))?;
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err("its pipes are missing".to_owned());
+        };
+        let tail = Arc::new(Mutex::new(Vec::new()));
+        let draining = tokio::spawn(drain(stderr, tail.clone()));
+        Ok(Self { child, stdin, stdout: BufReader::new(stdout), tail, draining })
+    }
+
+    /// True while the process runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Writes `lines` while it reads what comes, each answer within `limit` of the one before it, until `read` has the
+    /// last.
+    ///
+    /// # Errors
+    /// The exchange broke off.
+    pub(crate) async fn exchange(
+        &mut self,
+        lines: &[u8],
+        limit: Duration,
+        read: impl FnMut(&str) -> Result<Step, String> + Send,
+    ) -> Result<(), Broken> {
+        let writing = async {
+            // A process that has ended reads nothing; the end of its output says so.
+            let _ = self.stdin.write_all(lines).await;
+            let _ = self.stdin.flush().await;
+        };
+        let reading = answers(&mut self.stdout, limit, read);
+        let outcome = tokio::select! {
+            biased;
+            outcome = reading => outcome,
+            never = async { writing.await; std::future::pending().await } => never,
+        };
+        match outcome {
+            Err(Broken::Ended(how)) => Err(Broken::Ended(self.last_words(how).await)),
+            outcome => outcome,
+        }
+    }
+
+    /// The last lines on standard error.
+    pub(crate) fn said(&self) -> String {
+        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = String::from_utf8_lossy(&tail);
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        sandbox_api::shorten(&lines[lines.len().saturating_sub(3)..].join(" | "), 500)
+    }
+
+    async fn last_words(&mut self, how: String) -> String {
+        let status = match timeout(LAST_WORDS, self.child.wait()).await {
+            Ok(Ok(status)) => format!(" ({status})"),
+            _ => String::new(),
+        };
+        let _ = timeout(LAST_WORDS, &mut self.draining).await;
+        with_words(&format!("{how}{status}"), &self.said())
+    }
+}
+
+/// `problem`, with what was said where anything was.
+pub(crate) fn with_words(problem: &str, said: &str) -> String {
+    if said.is_empty() { problem.to_owned() } else { format!("{problem}: {said}") }
+}
+
+/// Reads lines until `read` has the last.
+async fn answers(
+    stdout: &mut BufReader<ChildStdout>,
+    limit: Duration,
+    mut read: impl FnMut(&str) -> Result<Step, String>,
+) -> Result<(), Broken> {
+    loop {
+        let next = async {
+            loop {
+                let mut line = Vec::new();
+                let ended = |error: std::io::Error| Broken::Ended(format!("its output cannot be read: {error}"));
+                (&mut *stdout).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await.map_err(ended)?;
+                if line.last() != Some(&b'\n') {
+                    return Err(match line.len() as u64 {
+                        0 => Broken::Ended("it ended without an answer".to_owned()),
+                        MAX_LINE_BYTES => Broken::Malformed(format!("its line is longer than {MAX_LINE_BYTES} bytes")),
+                        _ => Broken::Ended("it ended within its answer".to_owned()),
+                    });
+                }
+                match read(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r'])) {
+                    Ok(Step::Noise) => {}
+                    Ok(step) => return Ok(step),
+                    Err(problem) => return Err(Broken::Malformed(problem)),
+                }
+            }
+        };
+        if let Step::Done = timeout(limit, next).await.map_err(|_| Broken::Silent)?? {
+            return Ok(());
+        }
+    }
+}
+
+/// Keeps the end of what comes.
+async fn drain(mut stderr: ChildStderr, tail: Arc<Mutex<Vec<u8>>>) {
+    let mut part = [0; 4096];
+    while let Ok(num_bytes @ 1..) = stderr.read(&mut part).await {
+        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.extend_from_slice(&part[..num_bytes]);
+        let surplus = tail.len().saturating_sub(TAIL_BYTES);
+        tail.drain(..surplus);
+    }
+}

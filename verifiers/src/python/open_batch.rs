@@ -1,0 +1,80 @@
+//! A batch of calls while its answers come in, and who is to blame where they stop coming. It must not know where the
+//! plug-in runs.
+
+use std::collections::VecDeque;
+
+use super::harness::{Found, Said};
+use crate::batching::Call;
+use crate::{ScoreRange, VerdictKind, VerifierError};
+
+/// Calls with those answered taken out.
+pub(super) struct OpenBatch<'a> {
+    name: &'a str,
+    range: ScoreRange,
+    calls: Vec<Option<Call>>,
+    /// True once the harness said that the batch is over.
+    pub is_over: bool,
+}
+
+impl<'a> OpenBatch<'a> {
+    /// The batch of the plug-in called `name`.
+    pub(super) fn new(name: &'a str, range: ScoreRange, batch: VecDeque<Call>) -> Self {
+        Self { name, range, calls: batch.into_iter().map(Some).collect(), is_over: false }
+    }
+
+    /// Takes in a line of the harness.
+    pub(super) fn take(&mut self, said: Said) {
+        let (index, outcome) = match said {
+            Said::Answer { index, answer } => (index, answer.verdict(self.name, self.range)),
+            Said::Failed { index, error, kind } => {
+                let kind = if kind.is_verdict() { VerdictKind::Crashed } else { kind };
+                (index, Err(VerifierError::NoVerdict { name: self.name.to_owned(), kind, problem: error }))
+            }
+            Said::End => {
+                self.is_over = true;
+                return;
+            }
+            Said::Loaded | Said::Found(..) | Said::Refused(_) => return,
+        };
+        // A second answer to a call says nothing new.
+        if let Some(call) = self.calls.get_mut(index).and_then(Option::take) {
+            call.end(outcome);
+        }
+    }
+
+    /// Ends all calls that are open with `error`.
+    pub(super) fn fail(self, kind: VerdictKind, problem: &str) -> VecDeque<Call> {
+        for call in self.calls.into_iter().flatten() {
+            let name = self.name.to_owned();
+            call.end(Err(VerifierError::NoVerdict { name, kind, problem: problem.to_owned() }));
+        }
+        VecDeque::new()
+    }
+
+    /// Those that are to be judged again, after the run ended in time: each by itself where none was answered.
+    pub(super) fn rest(self) -> VecDeque<Call> {
+        let num_asked = self.calls.len();
+        let mut open: VecDeque<Call> = self.calls.into_iter().flatten().collect();
+        if open.len() == num_asked {
+            open.iter_mut().for_each(|call| call.alone = true);
+        }
+        open
+    }
+
+    /// Those that are to be judged again, after the run broke: the call that broke it ends with `kind` and `problem`
+    /// where it is known, and else each has a run to itself.
+    pub(super) fn blame(self, found: &Found, kind: VerdictKind, problem: &str) -> VecDeque<Call> {
+        let name = self.name;
+        let num_asked = self.calls.len();
+        let mut open: VecDeque<Call> = self.calls.into_iter().flatten().collect();
+        if found.is_sequential() || num_asked == 1 {
+            if let Some(call) = open.pop_front() {
+                let name = name.to_owned();
+                call.end(Err(VerifierError::NoVerdict { name, kind, problem: problem.to_owned() }));
+            }
+        } else {
+            open.iter_mut().for_each(|call| call.alone = true);
+        }
+        open
+    }
+}

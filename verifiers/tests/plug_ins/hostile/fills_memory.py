@@ -1,0 +1,7 @@
+"""Takes all memory."""
+
+
+def verify(prompt, completion, answer):
+    held = []
+    while True:
+        held.append(bytearray(16 << 20))

