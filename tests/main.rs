@@ -9,5 +9,6 @@ mod end_to_end;
 mod prompts;
 mod relocation;
 mod sandbox;
+mod several_verifiers;
 mod support;
 mod verify_math;

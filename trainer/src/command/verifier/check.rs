@@ -8,8 +8,12 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Args;
 use record::atomic::write_file;
-use verifiers::{Judgement, RewardConfig, VerifierVerdict};
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error, StrDeserializer};
+use verifiers::{Judgement, PythonIsolation, RewardConfig, VerifierVerdict};
 
+use super::spec::resolve;
 use crate::command::verify::{Case, Expected, VerdictLine, judge_cases, read_cases};
 use crate::config::{ReinforceRun, Source, load};
 use crate::failure::Usage;
@@ -22,8 +26,11 @@ const DESCRIBED: usize = 10;
 /// What `trainer verifier check` takes.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The verifier: the name of a built-in or configured one.
+    /// The verifier: the name of a built-in or configured one, a Python file (FILE.py), or a command line.
     spec: String,
+    /// Where a Python file runs: wasm (the default), jail or trusted.
+    #[arg(long, value_parser = isolation)]
+    isolation: Option<PythonIsolation>,
     /// A JSONL file of {"id", "ground_truth", "completion"} as `trainer verify` reads it; "expected" says whether it
     /// passes: true, false, or null for no verdict.
     #[arg(long, value_name = "FILE")]
@@ -39,16 +46,22 @@ pub(crate) struct CheckArgs {
     set: Vec<String>,
 }
 
+fn isolation(word: &str) -> Result<PythonIsolation, Error> {
+    let word: StrDeserializer<'_, Error> = word.into_deserializer();
+    PythonIsolation::deserialize(word)
+}
+
 /// Runs the command and prints what it found.
 ///
 /// # Errors
 /// The input is bad, the verifier cannot work, a file cannot be written, or the user interrupts.
 pub(super) async fn run(args: CheckArgs, interrupt: Interrupt) -> Result<()> {
     let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
-    let config: ReinforceRun = load(&source)?;
+    let mut config: ReinforceRun = load(&source)?;
+    let name = resolve(&args.spec, args.isolation, &mut config.verifiers)?;
     config.verifiers.validate().map_err(|error| Usage::error(error.to_string()))?;
     let judge = Judge::start(&config.verifiers, &RewardConfig::default(), &config.sandbox).await?;
-    let result = check(&args, &args.spec, &judge, &interrupt).await;
+    let result = check(&args, &name, &judge, &interrupt).await;
     judge.stop().await;
     print!("{}", result?);
     Ok(())

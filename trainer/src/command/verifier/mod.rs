@@ -1,6 +1,7 @@
 //! `trainer verifier`: a verifier by itself, before a run depends on it.
 
 mod check;
+mod spec;
 
 use anyhow::Result;
 use clap::Subcommand;
