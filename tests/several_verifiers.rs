@@ -1,5 +1,5 @@
-//! Tasks that several verifiers judge, of which one crashes and one hangs: what is dropped, masked, counted and paid is as
-//! the configuration says. And cases judged without a model, in three styles of Python files.
+//! Tasks that several verifiers judge, of which one crashes and one hangs: what is dropped, masked, counted and paid is
+//! as the configuration says. Rewards of terms. And cases judged without a model.
 
 use std::path::Path;
 
@@ -99,14 +99,18 @@ fn what_is_dropped_masked_counted_and_paid_is_as_the_configuration_says() {
 fn terms_make_the_reward_and_are_recorded() {
     let bench = Bench::new();
     run(&["cold-start", "--config", &bench.text("cold-start.toml")], 0);
-    let config = std::fs::read_to_string(bench.path("stage-1.toml")).unwrap().replace("format_bonus = 0.1", "judge_truncated = true");
+    let config = std::fs::read_to_string(bench.path("stage-1.toml"))
+        .unwrap()
+        .replace("format_bonus = 0.1", "judge_truncated = true");
     let terms = "[[reward.term]]\nname = \"right\"\nreads = \"verdict\"\nweight = 2.0\n\
                  [[reward.term]]\nname = \"style\"\nreads = \"verifier:style\"\nweight = 0.5\n\
                  [[reward.term]]\nname = \"short\"\nreads = \"overlong\"\ntokens = 12\nbuffer = 6\n\
-                 [verifiers.command.style]\ncommand = [\"sh\", \"-c\", \"while read -r l; do echo '{\\\"score\\\": 1}'; done\"]\n";
+                 [verifiers.command.style]\n\
+                 command = [\"sh\", \"-c\", \"while read -r l; do echo '{\\\"score\\\": 1}'; done\"]\n";
     bench.write("terms.toml", &format!("{config}{terms}"));
     let dir = bench.text("terms");
-    run(&["--stage", "1", "--config", &bench.text("terms.toml"), "--run-dir", &dir, "--set", "update.steps=2"], 0);
+    let config = bench.text("terms.toml");
+    run(&["--stage", "1", "--config", &config, "--run-dir", &dir, "--set", "update.steps=2"], 0);
     let metrics = read_metrics(&Path::new(&dir).join("metrics.jsonl")).unwrap();
     let step = metrics.iter().find(|row| row.step() == Some(1)).unwrap();
     assert_eq!(step.get("reward/style"), Some(0.5));
@@ -133,7 +137,7 @@ fn cases_are_judged_in_order_without_a_model() {
     bench.write(
         "cases.jsonl",
         concat!(
-            r#"{"id": 1, "verifier": "math", "ground_truth": "4", "completion": "So it is \\boxed{4}.", "expected": true}"#,
+            r#"{"id": 1, "verifier": "math", "ground_truth": "4", "completion": "\\boxed{4}", "expected": true}"#,
             "\n\n",
             r#"{"id": "b", "verifier": "math", "ground_truth": "4", "completion": "5", "thinking_open": true, "#,
             r#""expected": false}"#,

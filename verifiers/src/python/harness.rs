@@ -98,11 +98,11 @@ struct Header<'a> {
 }
 
 /// A run of the harness: what it is told first, and what precedes its answers.
-pub(super) struct Run {
+pub(super) struct HarnessRun {
     mark: String,
 }
 
-impl Run {
+impl HarnessRun {
     /// A run with a mark of its own, so that nothing that the plug-in prints is taken for an answer by accident.
     pub(super) fn new() -> Self {
         Self { mark: format!("ponder-{:016x} ", RandomState::new().hash_one(0)) }

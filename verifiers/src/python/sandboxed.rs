@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use sandbox_api::{Client, ClientError, EngineKind, Limits, RunReport, RunRequest, RunStatus, shorten};
 
 use super::config::PythonIsolation;
-use super::harness::{Compiled, FINDING, Found, JUDGING, Run, Said, batch_line};
+use super::harness::{Compiled, FINDING, Found, HarnessRun, JUDGING, Said, batch_line};
 use super::open_batch::OpenBatch;
 use super::plugin_file::PluginFile;
 use crate::VerdictKind;
@@ -72,7 +72,7 @@ pub(super) struct Sandboxed {
 
 /// Loads the file and finds its function.
 pub(super) async fn find(file: &PluginFile, client: &Client) -> Result<(Found, Sandboxed), FindError> {
-    let run = Run::new();
+    let run = HarnessRun::new();
     let header = run.header_of_finding(file, true);
     let report = client.run(&request(file, FINDING, header, LOAD_SECONDS)).await.map_err(FindError::Server)?;
     for line in report.stdout.lines() {
@@ -101,7 +101,7 @@ impl Sandboxed {
     pub(super) async fn judge(&self, file: &PluginFile, found: &Found, batch: VecDeque<Call>) -> VecDeque<Call> {
         let seconds = file.config.timeout_seconds;
         let patience = seconds / 4.0;
-        let run = Run::new();
+        let run = HarnessRun::new();
         let mut stdin = run.header_of_judging(file, found, Some(patience), self.compiled.as_ref());
         stdin.extend(batch_line(&batch));
         let program = self.compiled.as_ref().map_or_else(|| JUDGING.to_owned(), Compiled::program);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::harness::{FINDING, Found, JUDGING, Run, Said, batch_line, step};
+use super::harness::{FINDING, Found, HarnessRun, JUDGING, Said, batch_line, step};
 use super::open_batch::OpenBatch;
 use super::plugin_file::PluginFile;
 use crate::VerdictKind;
@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// A process with the plug-in loaded.
 pub(super) struct TrustedProcess {
     process: LineProcess,
-    run: Run,
+    run: HarnessRun,
 }
 
 fn start(file: &PluginFile, program: &str) -> Result<LineProcess, String> {
@@ -36,7 +36,7 @@ fn words(process: &LineProcess, broken: Broken, limit: Duration) -> String {
 
 /// Loads the file and finds its function.
 pub(super) async fn find(file: &PluginFile) -> Result<Found, String> {
-    let run = Run::new();
+    let run = HarnessRun::new();
     let mut process = start(file, FINDING)?;
     let header = run.header_of_finding(file, false);
     let mut found = Err("it ended without a word".to_owned());
@@ -57,7 +57,7 @@ pub(super) async fn find(file: &PluginFile) -> Result<Found, String> {
 
 /// Starts a process and loads the file.
 async fn load(file: &PluginFile, found: &Found) -> Result<TrustedProcess, String> {
-    let run = Run::new();
+    let run = HarnessRun::new();
     let mut process = start(file, JUDGING)?;
     let header = run.header_of_judging(file, found, None, None);
     let exchange = process.exchange(&header, LOAD, |line| match run.read(line)? {
