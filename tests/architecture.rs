@@ -45,7 +45,8 @@ const ALLOWED: [(&str, &[&str]); 15] = [
 ];
 
 /// Imports that a crate's tests, examples and benches may have besides.
-const ALLOWED_FOR_TESTS: [(&str, &[&str]); 1] = [("math-verifier", &["random"])];
+const ALLOWED_FOR_TESTS: [(&str, &[&str]); 2] =
+    [("math-verifier", &["random"]), ("sandbox", &["datasets", "verifiers"])];
 
 /// Crates that may depend on libtorch.
 const MAY_USE_TORCH: [&str; 3] = ["policy", "rollout", "trainer"];

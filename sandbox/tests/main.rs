@@ -9,6 +9,7 @@ mod judging;
 mod languages;
 mod leftovers;
 mod parallel;
+mod plug_ins;
 mod service;
 mod support;
 mod verdicts;

@@ -123,18 +123,20 @@ impl<W: BatchWorker> Queue<W> {
 
     /// The next batch; empty where nothing waits.
     fn take(state: &mut State<W>, limits: BatchLimits) -> VecDeque<Call> {
-        state.waiting.retain(|call| !call.outcome.is_closed());
         let share = state.waiting.len().div_ceil(limits.workers).clamp(1, limits.batch);
         let (mut batch, mut num_bytes) = (VecDeque::new(), 0);
         while batch.len() < share
             && let Some(next) = state.waiting.front()
         {
+            if next.outcome.is_closed() {
+                state.waiting.pop_front(); // nobody waits for it any more
+                continue;
+            }
             num_bytes += next.question.len();
-            let is_first = batch.is_empty();
-            if !is_first && (next.alone || num_bytes > BATCH_BYTES) {
+            let alone = next.alone;
+            if !batch.is_empty() && (alone || num_bytes > BATCH_BYTES) {
                 break;
             }
-            let alone = next.alone;
             batch.extend(state.waiting.pop_front());
             if alone {
                 break;
@@ -239,6 +241,20 @@ mod tests {
         let (passed, _) = asked(2, 8, &questions).await;
         let failed: Vec<_> = (0..16).filter(|index| !passed[*index]).collect();
         assert_eq!(failed, [5]);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_nobody_waits_for_is_left_out() {
+        let sizes = Arc::new(Mutex::new(Vec::new()));
+        let noted = sizes.clone();
+        let batching = Batching::new(BatchLimits { workers: 1, batch: 8 }, move || Noting(noted.clone()));
+        tokio::select! {
+            biased;
+            _ = batching.ask("noting", b"bad".to_vec()) => panic!("no worker has run yet"),
+            () = std::future::ready(()) => {}
+        }
+        assert!(batching.ask("noting", b"good".to_vec()).await.is_ok());
+        assert_eq!(*sizes.lock().unwrap(), [1]);
     }
 
     #[tokio::test]

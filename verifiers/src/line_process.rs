@@ -74,15 +74,15 @@ impl LineProcess {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Writes `lines` while it reads what comes, each answer within `limit` of the one before it, until `read` has the
-    /// last.
+    /// Writes `lines` while it reads what comes, the first answer within `limits[0]` and each other within `limits[1]`
+    /// of the one before it, until `read` has the last.
     ///
     /// # Errors
     /// The exchange broke off.
     pub(crate) async fn exchange(
         &mut self,
         lines: &[u8],
-        limit: Duration,
+        limits: [Duration; 2],
         read: impl FnMut(&str) -> Result<Step, String> + Send,
     ) -> Result<(), Broken> {
         let writing = async {
@@ -90,7 +90,7 @@ impl LineProcess {
             let _ = self.stdin.write_all(lines).await;
             let _ = self.stdin.flush().await;
         };
-        let reading = answers(&mut self.stdout, limit, read);
+        let reading = answers(&mut self.stdout, limits, read);
         let outcome = tokio::select! {
             biased;
             outcome = reading => outcome,
@@ -128,7 +128,7 @@ pub(crate) fn with_words(problem: &str, said: &str) -> String {
 /// Reads lines until `read` has the last.
 async fn answers(
     stdout: &mut BufReader<ChildStdout>,
-    limit: Duration,
+    [mut limit, usual]: [Duration; 2],
     mut read: impl FnMut(&str) -> Result<Step, String>,
 ) -> Result<(), Broken> {
     loop {
@@ -154,6 +154,7 @@ async fn answers(
         if let Step::Done = timeout(limit, next).await.map_err(|_| Broken::Silent)?? {
             return Ok(());
         }
+        limit = usual;
     }
 }
 

@@ -20,8 +20,8 @@ pub struct CommandConfig {
     /// Lines that may be written to a process before its answers are read.
     #[serde(default = "default_batch")]
     pub batch: usize,
-    /// Longest wait for one answer, in seconds, from the answer before it. A command that takes longer is killed, and
-    /// the verdict is `timed_out`.
+    /// Longest wait for one answer, in seconds, from the answer before it; the first of a process has five more. A
+    /// command that takes longer is killed, and the verdict is `timed_out`.
     #[serde(default = "default_timeout_seconds")]
     pub timeout_seconds: f64,
 }

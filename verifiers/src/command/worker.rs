@@ -10,6 +10,9 @@ use crate::batching::{BatchWorker, Call};
 use crate::line_process::{Broken, LineProcess, Step, with_words};
 use crate::plugin_answer::PluginAnswer;
 
+/// Grace for the first answer of a process, which has to start.
+const START: Duration = Duration::from_secs(5);
+
 /// A process, or the place for one.
 pub(super) struct CommandWorker {
     pub name: String,
@@ -31,8 +34,9 @@ impl BatchWorker for CommandWorker {
         };
         let lines: Vec<u8> = batch.iter().flat_map(|call| call.question.iter().copied().chain([b'\n'])).collect();
         let limit = Duration::try_from_secs_f64(self.config.timeout_seconds).unwrap_or(Duration::MAX);
+        let first = if had_answered { limit } else { limit.saturating_add(START) };
         let asked = batch.len();
-        let exchange = process.exchange(&lines, limit, |line| {
+        let exchange = process.exchange(&lines, [first, limit], |line| {
             let verdict = PluginAnswer::read(line)?.verdict(&self.name, self.config.range);
             if let Some(call) = batch.pop_front() {
                 call.end(verdict);

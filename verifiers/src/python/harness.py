@@ -28,6 +28,27 @@ class Tail(io.TextIOBase):
         self.text = (self.text + text)[-WORDS:]
         return len(text)
 
+    def reconfigure(self, **settings):
+        pass
+
+    @property
+    def buffer(self):
+        return TailBytes(self)
+
+
+class TailBytes(io.RawIOBase):
+    """The same for what is printed as bytes."""
+
+    def __init__(self, tail):
+        self.tail = tail
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        self.tail.write(bytes(data)[-WORDS:].decode("utf-8", "replace"))
+        return len(data)
+
 
 def channels():
     """The streams of questions and of answers, which the plug-in does not find at their usual places."""
@@ -215,6 +236,7 @@ def limit(seconds):
 
 
 def within_limit(call, *arguments):
+    OUT.text = ERR.text = ""
     try:
         limit(HEADER["seconds"])
         return call(*arguments)

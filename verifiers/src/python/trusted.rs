@@ -40,7 +40,7 @@ pub(super) async fn find(file: &PluginFile) -> Result<Found, String> {
     let mut process = start(file, FINDING)?;
     let header = run.header_of_finding(file, false);
     let mut found = Err("it ended without a word".to_owned());
-    let exchange = process.exchange(&header, LOAD, |line| match run.read(line)? {
+    let exchange = process.exchange(&header, [LOAD; 2], |line| match run.read(line)? {
         Some(Said::Found(one, _)) => {
             found = Ok(one);
             Ok(Step::Done)
@@ -60,7 +60,7 @@ async fn load(file: &PluginFile, found: &Found) -> Result<TrustedProcess, String
     let run = HarnessRun::new();
     let mut process = start(file, JUDGING)?;
     let header = run.header_of_judging(file, found, None, None);
-    let exchange = process.exchange(&header, LOAD, |line| match run.read(line)? {
+    let exchange = process.exchange(&header, [LOAD; 2], |line| match run.read(line)? {
         Some(Said::Loaded) => Ok(Step::Done),
         Some(Said::Refused(refused)) => Err(refused),
         _ => Ok(Step::Noise),
@@ -90,7 +90,7 @@ impl TrustedWorker {
         };
         let limit = Duration::try_from_secs_f64(file.config.timeout_seconds).unwrap_or(Duration::MAX);
         let run = &process.run;
-        let exchange = process.process.exchange(&line, limit.saturating_add(GRACE), |line| {
+        let exchange = process.process.exchange(&line, [limit.saturating_add(GRACE); 2], |line| {
             let said = run.read(line)?;
             let step = step(&said);
             said.into_iter().for_each(|said| open.take(said));

@@ -1,4 +1,5 @@
 """A plug-in of this project's own style."""
+import sys
 from dataclasses import dataclass
 
 
@@ -10,6 +11,7 @@ class Finding:
 def verify(prompt, completion, answer, **extra):
     said = Finding(extra["answer_text"].strip())
     print("a word on standard output")
+    sys.stdout.buffer.write(b"and bytes, which are no UTF-8: \xff\n")
     if not said.text:
         return {"kind": "no_answer", "reason": "it said nothing"}
     if said.text == "skip":
