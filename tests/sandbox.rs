@@ -137,7 +137,7 @@ fn bench(folder: &Folder) -> (String, String, Vec<(&'static str, u64, u64)>) {
             )),
             ("passed", 1, 1),
         ),
-        ("names", json!("def pair(xs):\n    return [2, (1,)]"), ("wrong_answer", 0, 1)),
+        ("names", json!("def pair(xs):\n    return [2, (3,)]"), ("wrong_answer", 0, 1)),
         ("asserts", json!("def g(x):\n    return x ** 0.5 + 0.5857864376269049"), ("passed", 2, 2)),
         ("any", json!("print(6, 1)"), ("passed", 1, 1)),
         ("any", json!("print(4, 2)"), ("wrong_answer", 0, 1)),

@@ -99,7 +99,8 @@ impl Evaluation {
     /// A usage error that names file, line, task and verifier.
     pub(crate) async fn check(&self, judge: &Judge) -> Result<()> {
         for dataset in &self.datasets {
-            judge.check(&dataset.path, dataset.tasks.iter().map(Arc::as_ref)).await?;
+            let tasks: Vec<&Task> = dataset.tasks.iter().map(Arc::as_ref).collect();
+            judge.check(&dataset.path, &tasks).await?;
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! Verdicts for completions: the verifiers and the code execution service they need.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use datasets::{Task, TaskVerifier};
 use sandbox::{SandboxError, ServerConfig, ServerHandle};
 use sandbox_api::{ClientOptions, Secret};
@@ -14,6 +15,7 @@ use verifiers::{
 
 use crate::config::SandboxSection;
 use crate::failure::Usage;
+use crate::prompt_check::at_line;
 
 /// The name under which a reward model's score that is no number is counted.
 const REWARD_MODEL: &str = "reward_model";
@@ -76,22 +78,26 @@ impl Judge {
         }
     }
 
-    /// Checks the tasks of a file: each names verifiers that there are, which can judge by its ground truth and are
-    /// made ready.
+    /// Checks the tasks of a file: each names verifiers that there are, these are made ready, and each can judge by its
+    /// ground truth.
     ///
     /// # Errors
     /// A usage error that names file, line, task and verifier.
-    pub(crate) async fn check(&self, path: &Path, tasks: impl IntoIterator<Item = &Task>) -> Result<()> {
-        let mut names = std::collections::BTreeSet::new();
+    pub(crate) async fn check(&self, path: &Path, tasks: &[&Task]) -> Result<()> {
+        let named = |task: &Task, error: &str| at_line(path, "task", &task.id, &anyhow!("{error}"));
+        let mut names = BTreeSet::new();
         for task in tasks {
-            let checked = self.verifiers.check(task).map_err(|error| error.to_string());
-            if let Err(error) = checked.and_then(|()| self.reward.check_fields(task)) {
-                let line = datasets::line_of(path, &task.id).map_or(String::new(), |line| format!(", line {line}"));
-                return Err(Usage::error(format!("{}{line}: task `{}`: {error}", path.display(), task.id)));
+            for verifier in &task.verifiers {
+                self.verifiers.get(&verifier.name).map_err(|error| named(task, &error.to_string()))?;
+                names.insert(verifier.name.as_str());
             }
-            names.extend(task.verifiers.iter().map(|verifier| verifier.name.as_str()));
         }
-        self.verifiers.prepare(names).await.map_err(|error| Usage::error(error.to_string()))
+        self.verifiers.prepare(names).await.map_err(|error| Usage::error(error.to_string()))?;
+        for task in tasks {
+            self.verifiers.check(task).map_err(|error| named(task, &error.to_string()))?;
+            self.reward.check_fields(task).map_err(|error| named(task, &error))?;
+        }
+        Ok(())
     }
 
     /// The verifiers.

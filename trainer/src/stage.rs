@@ -101,7 +101,7 @@ async fn mixture(
             task.source.get_or_insert_with(|| name.clone());
             judge.add_term_verifiers(task);
         }
-        judge.check(&source.path, &tasks).await?;
+        judge.check(&source.path, &tasks.iter().collect::<Vec<_>>()).await?;
         sources.push(Source::new(name, tasks, source.weight));
     }
     Ok((Mixture::new(sources)?, num_dropped))
