@@ -61,7 +61,7 @@ impl Record for Task {
             }
         }
         match object.get("verifiers") {
-            None => one_verifier(object),
+            None | Some(Value::Null) => one_verifier(object),
             Some(_) if object.contains_key("verifier") || object.contains_key("ground_truth") => {
                 Err("fields \"verifier\" and \"verifiers\" exclude each other; keep one".to_owned())
             }

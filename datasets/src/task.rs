@@ -47,6 +47,7 @@ impl fmt::Display for TaskKind {
 
 /// A verifier that a task names, with what it judges by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TaskVerifier {
     /// The verifier's name.
     pub name: String,
@@ -120,7 +121,7 @@ struct TaskLine {
     verifier: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     ground_truth: Option<Value>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_none")]
     verifiers: Vec<TaskVerifier>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tools: Option<Value>,
@@ -135,6 +136,10 @@ struct TaskLine {
 /// A field that is there, null too.
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
+}
+
+fn null_is_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<TaskVerifier>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl From<TaskLine> for Task {

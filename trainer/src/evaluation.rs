@@ -12,7 +12,7 @@ use record::metrics::Metrics;
 use record::names;
 use rollout::{EngineOptions, SamplingParams};
 use serde_json::Value;
-use statistics::{EvalRecord, EvalSample, EvalSummary};
+use statistics::{EvalRecord, EvalSample, EvalSummary, NothingJudged};
 
 use crate::collector::Collector;
 use crate::config::{EvalSection, PromptSection};
@@ -108,11 +108,25 @@ impl Evaluation {
     /// Evaluates, writes the figures into the run's folder, and returns them as metrics `eval/DATASET/*`.
     ///
     /// # Errors
-    /// Sampling fails, no sample of a dataset can be judged, or the figures cannot be written.
+    /// Sampling fails, or the figures cannot be written.
     pub(crate) async fn run(&self, collector: &Collector, run: &OpenRun, step: u64) -> Result<Metrics> {
         let started = Instant::now();
-        let summaries = self.summaries(collector).await?;
         let mut metrics = Metrics::new();
+        let mut summaries = Vec::new();
+        for dataset in &self.datasets {
+            match self.summary(dataset, collector).await {
+                Ok(summary) => summaries.push(summary),
+                // A service may be away for a while: the run goes on, and the figures of this step lack the dataset.
+                Err(error) => match error.downcast_ref::<NothingJudged>() {
+                    Some(nothing) => {
+                        tracing::warn!(step, "{nothing}");
+                        let count = nothing.num_verifier_errors as f64;
+                        metrics.set(names::EVAL_VERIFIER_ERRORS.of(&dataset.name), count);
+                    }
+                    None => return Err(error),
+                },
+            }
+        }
         for summary in &summaries {
             let dataset = summary.dataset.as_str();
             metrics.set(names::EVAL_PASS_AT_1.of(dataset), summary.pass_at_1);
@@ -121,7 +135,7 @@ impl Evaluation {
             metrics.set(names::EVAL_TRUNCATED.of(dataset), summary.truncated);
             metrics.set(names::EVAL_VERIFIER_ERRORS.of(dataset), summary.num_verifier_errors as f64);
         }
-        if !summaries.is_empty() {
+        if !self.datasets.is_empty() {
             metrics.set(names::TIME_EVAL, started.elapsed().as_secs_f64());
             write_file(&run.folder.eval(step), &serde_json::to_vec_pretty(&summaries)?)?;
         }
@@ -134,37 +148,39 @@ impl Evaluation {
     /// Sampling fails, or no sample of a dataset can be judged.
     pub(crate) async fn summaries(&self, collector: &Collector) -> Result<Vec<EvalSummary>> {
         let mut summaries = Vec::new();
-        for HeldOut { name, tasks, .. } in &self.datasets {
-            let started = Instant::now();
-            let (groups, _) = collector
-                .sample_groups(tasks, &self.sampling)
-                .await
-                .with_context(|| format!("evaluation on {name}"))?;
-            let records: Vec<EvalRecord> = groups
-                .iter()
-                .map(|group| EvalRecord {
-                    task_id: group.task.id.clone(),
-                    num_verifier_errors: group.sampled().filter(|rollout| rollout.judgement.error().is_some()).count(),
-                    samples: group
-                        .sampled()
-                        .filter_map(|rollout| {
-                            let judgement = &rollout.judgement;
-                            let verdict = judgement.verdict().filter(|_| judgement.error().is_none())?;
-                            Some(EvalSample {
-                                score: verdict.score,
-                                passed: verdict.passed(),
-                                num_tokens: rollout.completion.ids.len(),
-                                truncated: rollout.truncated(),
-                            })
-                        })
-                        .collect(),
-                })
-                .collect();
-            if let Some(error) = groups.iter().flat_map(Group::sampled).find_map(|one| one.judgement.error()) {
-                tracing::warn!(dataset = name, %error, "a verifier broke; such samples are not counted as wrong");
-            }
-            summaries.push(EvalSummary::of(name, &records, started.elapsed().as_secs_f64())?);
+        for dataset in &self.datasets {
+            summaries.push(self.summary(dataset, collector).await?);
         }
         Ok(summaries)
+    }
+
+    async fn summary(&self, HeldOut { name, tasks, .. }: &HeldOut, collector: &Collector) -> Result<EvalSummary> {
+        let started = Instant::now();
+        let sampled = collector.sample_groups(tasks, &self.sampling).await;
+        let (groups, _) = sampled.with_context(|| format!("evaluation on {name}"))?;
+        let records: Vec<EvalRecord> = groups
+            .iter()
+            .map(|group| EvalRecord {
+                task_id: group.task.id.clone(),
+                num_verifier_errors: group.sampled().filter(|rollout| rollout.judgement.error().is_some()).count(),
+                samples: group
+                    .sampled()
+                    .filter_map(|rollout| {
+                        let judgement = &rollout.judgement;
+                        let verdict = judgement.verdict().filter(|_| judgement.error().is_none())?;
+                        Some(EvalSample {
+                            score: verdict.score,
+                            passed: verdict.passed(),
+                            num_tokens: rollout.completion.ids.len(),
+                            truncated: rollout.truncated(),
+                        })
+                    })
+                    .collect(),
+            })
+            .collect();
+        if let Some(error) = groups.iter().flat_map(Group::sampled).find_map(|one| one.judgement.error()) {
+            tracing::warn!(dataset = name, %error, "a verifier broke; such samples are not counted as wrong");
+        }
+        Ok(EvalSummary::of(name, &records, started.elapsed().as_secs_f64())?)
     }
 }

@@ -9,8 +9,8 @@ use sandbox::{SandboxError, ServerConfig, ServerHandle};
 use sandbox_api::{ClientOptions, Secret};
 use serde_json::Value;
 use verifiers::{
-    Judged, Judgement, Reward, RewardConfig, ScoreRange, Settlement, TermInput, ThinkFormat, Verdict, VerifierError,
-    VerifierVerdict, Verifiers, VerifiersConfig, compose,
+    Judged, Judgement, Reading, Reward, RewardConfig, ScoreRange, Settlement, TermInput, ThinkFormat, Verdict,
+    VerifierError, VerifierVerdict, Verifiers, VerifiersConfig, compose,
 };
 
 use crate::config::SandboxSection;
@@ -60,8 +60,15 @@ impl Judge {
             .map_err(|error| Usage::error(format!("sandbox.url: {error}")))?;
         let (config, verifiers) = (verifiers, Verifiers::standard(verifiers, client));
         let deadlines = config.deadlines.keys().map(|name| ("verifiers.deadlines", name));
-        for (section, name) in deadlines.chain(reward.worth_of.keys().map(|name| ("reward.worth_of", name))) {
+        let worths = reward.worth_of.keys().filter(|name| *name != REWARD_MODEL);
+        for (section, name) in deadlines.chain(worths.map(|name| ("reward.worth_of", name))) {
             verifiers.get(name).map_err(|error| Usage::error(format!("{section}.{name}: {error}")))?;
+        }
+        for term in &reward.term {
+            if let Reading::Verifier(name) = &term.reads {
+                let place = format!("reward.term `{}`: reads", term.name);
+                verifiers.get(name).map_err(|error| Usage::error(format!("{place}: {error}")))?;
+            }
         }
         Ok(Self { verifiers, reward: reward.clone(), server })
     }
@@ -95,7 +102,30 @@ impl Judge {
         self.verifiers.prepare(names).await.map_err(|error| Usage::error(error.to_string()))?;
         for task in tasks {
             self.verifiers.check(task).map_err(|error| named(task, &error.to_string()))?;
-            self.reward.check_fields(task).map_err(|error| named(task, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Checks that the training tasks of a file have all that the reward's terms read of them.
+    ///
+    /// # Errors
+    /// A usage error that names file, line, task and term.
+    pub(crate) fn check_fields(&self, path: &Path, tasks: &[Task]) -> Result<()> {
+        let named = |task: &Task, error: String| at_line(path, "task", &task.id, &anyhow!("{error}"));
+        tasks.iter().try_for_each(|task| self.reward.check_fields(task).map_err(|error| named(task, error)))
+    }
+
+    /// Checks that each source that a term is for is one of these.
+    ///
+    /// # Errors
+    /// A usage error that names the term and the source.
+    pub(crate) fn check_sources(&self, sources: &BTreeSet<String>) -> Result<()> {
+        for term in &self.reward.term {
+            if let Some(source) = term.sources.iter().find(|source| !sources.contains(*source)) {
+                let (name, known) = (&term.name, sources.iter().cloned().collect::<Vec<_>>().join(", "));
+                let problem = format!("no task is of the source `{source}`; there are {known}");
+                return Err(Usage::error(format!("reward.term `{name}`: sources: {problem}")));
+            }
         }
         Ok(())
     }

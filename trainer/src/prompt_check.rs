@@ -84,10 +84,17 @@ impl<'a> PromptCheck<'a> {
 /// # Errors
 /// A usage error that names file, line and task.
 pub(crate) fn check_answers(scorer: &PromptFormat<'_>, path: &Path, tasks: &[&Task]) -> Result<()> {
-    let answered: Vec<Result<Vec<u32>>> =
-        tasks.par_iter().map(|task| scorer.answered_ids((*task).into(), "An answer.")).collect();
+    let answered: Vec<Result<()>> = tasks.par_iter().map(|task| check_answered(scorer, task)).collect();
     for (task, answered) in tasks.iter().zip(answered) {
         answered.map_err(|error| at_line(path, "task", &task.id, &error.context("the reward model")))?;
+    }
+    Ok(())
+}
+
+/// Renders a task with an answer, and with none, as a completion may come to none.
+fn check_answered(scorer: &PromptFormat<'_>, task: &Task) -> Result<()> {
+    for answer in ["An answer.", ""] {
+        scorer.answered_ids(task.into(), answer)?;
     }
     Ok(())
 }

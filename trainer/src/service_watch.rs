@@ -26,8 +26,16 @@ impl ServiceWatch {
     pub(crate) fn note<'a>(&mut self, verdicts: impl Iterator<Item = &'a VerifierVerdict>) -> Result<()> {
         let mut asked: BTreeMap<&str, (bool, &VerifierVerdict)> = BTreeMap::new();
         for said in verdicts {
-            let (is_away, _) = asked.entry(&said.verifier).or_insert((true, said));
-            *is_away &= said.kind() == VerdictKind::Unavailable;
+            let is_away = match said.kind() {
+                VerdictKind::Unavailable | VerdictKind::TimedOut => true,
+                // Found without the service, so that they say nothing about it.
+                VerdictKind::NoAnswer
+                | VerdictKind::Unparsed
+                | VerdictKind::NotApplicable
+                | VerdictKind::TaskUnusable => continue,
+                _ => false,
+            };
+            asked.entry(&said.verifier).or_insert((true, said)).0 &= is_away;
         }
         for (name, (is_away, said)) in asked {
             if !is_away {
@@ -64,9 +72,9 @@ mod tests {
     fn a_service_that_stays_away_ends_the_run_with_its_words() {
         let away = || said(Err(VerifierError::unavailable("code_stdio", "connection refused")));
         let mut watch = ServiceWatch::new(2);
-        watch.note([away(), away()].iter()).unwrap();
+        watch.note([away(), said(Ok(Verdict::no_answer("no block of code")))].iter()).unwrap();
         // Steps that do not ask do not count, and one verdict begins the count again.
-        watch.note([].iter()).unwrap();
+        watch.note([said(Ok(Verdict::no_answer("no block of code")))].iter()).unwrap();
         watch.note([away(), said(Ok(Verdict::fail("")))].iter()).unwrap();
         watch.note([away()].iter()).unwrap();
         let error = watch.note([away()].iter()).unwrap_err().to_string();

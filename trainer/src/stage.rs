@@ -1,5 +1,6 @@
 //! `trainer --stage 1|2`: from a configuration to a trainer that is ready to step.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -88,6 +89,7 @@ async fn mixture(
     judge: &Judge,
 ) -> Result<(Mixture, usize)> {
     let mut num_dropped = 0;
+    let mut origins = BTreeSet::new();
     let mut sources = Vec::with_capacity(config.data.len());
     for source in &config.data {
         let name = source.name();
@@ -102,8 +104,11 @@ async fn mixture(
             judge.add_term_verifiers(task);
         }
         judge.check(&source.path, &tasks.iter().collect::<Vec<_>>()).await?;
+        judge.check_fields(&source.path, &tasks)?;
+        origins.extend(tasks.iter().filter_map(|task| task.source.clone()));
         sources.push(Source::new(name, tasks, source.weight));
     }
+    judge.check_sources(&origins)?;
     Ok((Mixture::new(sources)?, num_dropped))
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Longest wait for a verdict, where a configuration says nothing. A program may wait for its turn in the sandbox.
-pub(crate) const DEFAULT_SECONDS: f64 = 600.0;
+/// Longest wait for a verdict, where a configuration says nothing. A program may wait for its turn in the sandbox, and
+/// the sandbox's client, which says what is wrong, gives up before.
+pub(crate) const DEFAULT_SECONDS: f64 = 900.0;
 
 /// The longest waits for a verdict.
 #[derive(Clone, Debug)]

@@ -75,13 +75,21 @@ impl Judgement {
     /// A verifier that came to no verdict counts with a score of 0: whoever holds it otherwise looks at
     /// [`error`](Self::error) first.
     pub fn verdict(&self) -> Option<Verdict> {
+        self.verdict_but(|_| false)
+    }
+
+    /// The one verdict of all, in which the scores of those that `is_wrong` names are 0, whatever they say.
+    pub(crate) fn verdict_but(&self, is_wrong: impl Fn(&VerifierVerdict) -> bool) -> Option<Verdict> {
         let counts = |said: &&VerifierVerdict| said.weight > 0.0 && said.kind() != VerdictKind::NotApplicable;
         let applies: Vec<_> = self.verdicts.iter().filter(counts).collect();
         let sum: f32 = applies.iter().map(|verdict| verdict.weight).sum();
         if applies.is_empty() {
             return None;
         }
-        let unit = |one: &VerifierVerdict| one.verdict.as_ref().map_or(0.0, |verdict| one.range.unit(verdict.score));
+        let unit = |one: &VerifierVerdict| match &one.verdict {
+            Ok(verdict) if !is_wrong(one) => one.range.unit(verdict.score),
+            _ => 0.0,
+        };
         let score = applies.iter().map(|one| one.weight * unit(one)).sum::<f32>() / sum;
         let kind = match applies.as_slice() {
             [only] => only.kind(),

@@ -1,6 +1,7 @@
 //! How verifiers are asked: each on the threads that suit it, within its deadline, and whatever it does, a panic or a
 //! score outside its range, ends as a verdict or as a reason why there is none.
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,9 +10,10 @@ use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::join_all;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::{Judged, Judgement, ScoreRange, Verdict, Verifier, VerifierError, VerifierVerdict, Verifiers};
+use crate::{Judged, Judgement, ScoreRange, Verdict, VerdictKind, Verifier, VerifierError, VerifierVerdict, Verifiers};
 
 type Outcome = Result<Verdict, VerifierError>;
 
@@ -101,7 +103,7 @@ impl VerifierVerdict {
     }
 }
 
-/// Runs `asking` on rayon's threads where the verifier only computes, and here where it waits.
+/// Runs `asking` on rayon's threads where the verifier only computes, and as a task of tokio's where it waits.
 ///
 /// A computation that passes its deadline is given up, and holds its thread until it ends.
 async fn within<T: Send + 'static>(
@@ -109,18 +111,28 @@ async fn within<T: Send + 'static>(
     limit: Duration,
     asking: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, VerifierError> {
-    let asking = AssertUnwindSafe(asking).catch_unwind();
     let answered = if verifier.only_computes() {
+        let asking = AssertUnwindSafe(asking).catch_unwind();
         let (sender, receiver) = oneshot::channel();
         rayon::spawn(move || {
             let _ = sender.send(block_on(asking)); // nobody waits any more after the deadline or an interrupt
         });
         timeout(limit, async { receiver.await.unwrap_or_else(|gone| Err(Box::new(gone))) }).await
     } else {
-        timeout(limit, asking).await
+        // A task of its own, so that one that blocks its thread holds up no deadline; it is aborted with the set.
+        let mut task = JoinSet::new();
+        task.spawn(asking);
+        timeout(limit, async {
+            match task.join_next().await {
+                Some(Ok(answer)) => Ok(answer),
+                Some(Err(error)) if error.is_panic() => Err(error.into_panic()),
+                _ => Err(Box::new("its task was ended") as Box<dyn Any + Send>),
+            }
+        })
+        .await
     };
     let name = verifier.name();
-    let words = |panic: Box<dyn std::any::Any + Send>| {
+    let words = |panic: Box<dyn Any + Send>| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
         format!("it panicked: {}", text.unwrap_or("see the message above"))
     };
@@ -132,6 +144,10 @@ async fn within<T: Send + 'static>(
 /// The outcome, apart from a score that the verifier may not give.
 fn in_range(outcome: Outcome, range: ScoreRange, name: &str, task: &str) -> Outcome {
     match outcome {
+        // One that judged no answer has the lowest score, which 0 is not in every range.
+        Ok(verdict) if matches!(verdict.kind, VerdictKind::NoAnswer | VerdictKind::Unparsed) => {
+            Ok(Verdict { score: range.low, ..verdict })
+        }
         Ok(verdict) if verdict.kind.is_verdict() && !range.contains(verdict.score) => {
             let (name, task) = (name.to_owned(), task.to_owned());
             Err(VerifierError::ScoreOutOfRange { name, task, score: verdict.score, range })
@@ -145,7 +161,7 @@ mod tests {
     use datasets::{Task, TaskKind, TaskVerifier};
 
     use super::*;
-    use crate::{GroupFuture, VerdictFuture, VerdictKind, VerifiersConfig};
+    use crate::{GroupFuture, VerdictFuture, VerifiersConfig};
 
     /// What a verifier of the tests does when it is asked.
     #[derive(Clone, Copy)]
@@ -220,14 +236,15 @@ mod tests {
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
     async fn a_verdict_has_a_deadline() {
         let found = kinds(vec![
+            Doing { name: "blocks", deed: Deed::Spin, computes: false },
             Doing { name: "hangs", deed: Deed::Hang, computes: false },
             Doing { name: "spins", deed: Deed::Spin, computes: true },
         ])
         .await;
-        assert_eq!(found, [VerdictKind::TimedOut; 2]);
+        assert_eq!(found, [VerdictKind::TimedOut; 3]);
     }
 
     #[tokio::test]

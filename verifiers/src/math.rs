@@ -33,12 +33,13 @@ impl MathVerifier {
 
     fn judge(&self, judged: &Judged) -> Result<Verdict, VerifierError> {
         let gold = self.gold(&judged.task, judged.ground_truth())?;
-        if judged.thinking().is_some() && judged.answer().is_empty() {
+        let answer = judged.answer();
+        if answer.is_empty() && !judged.completion.trim().is_empty() {
             let kind = MathVerdictKind::NoAnswer.as_str();
             return Ok(Verdict::no_answer("the thinking came to no answer").with_detail(kind));
         }
         let task = MathTask { gold: &gold, question: judged.question() };
-        let MathVerdict { kind, reason, .. } = task.verify(&judged.completion, &self.config);
+        let MathVerdict { kind, reason, .. } = task.verify(answer, &self.config);
         let verdict = match kind {
             MathVerdictKind::Equal => Verdict::pass(reason),
             MathVerdictKind::NotEqual | MathVerdictKind::Repeated | MathVerdictKind::Unevaluated => {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use policy::Recompute;
 use rollout::EngineOptions;
 use serde::{Deserialize, Serialize};
-use verifiers::{RewardConfig, VerifiersConfig};
+use verifiers::{Reading, RewardConfig, VerifiersConfig};
 
 use super::prompt::PromptSection;
 use super::sandbox::SandboxSection;
@@ -179,6 +179,9 @@ impl ReinforceRun {
         self.advantage.validate().map_err(|error| section("advantage", error.to_string()))?;
         self.loss.validate().map_err(|error| section("loss", error.to_string()))?;
         self.reward.validate().map_err(|error| Usage::error(error.to_string()))?;
+        if stage == 1 && self.reward.term.iter().any(|term| term.reads == Reading::RewardModel) {
+            return refuse("reward.term: one reads the reward model, which stage 1 has not; leave it to --stage 2");
+        }
         self.verifiers.validate().map_err(|error| section("verifiers", error.to_string()))?;
         self.rollout.engine.validate().map_err(|error| section("rollout.engine", error.to_string()))
     }

@@ -45,7 +45,7 @@ impl CodeVerifier {
         };
         if code.len() > self.config.max_code_bytes {
             let reason = format!("{} bytes of code, more than {}", code.len(), self.config.max_code_bytes);
-            return Ok(Verdict::fail(reason));
+            return Ok(Verdict::unparsed(reason));
         }
         let request = GradeRequest {
             code,

@@ -34,6 +34,7 @@ pub use self::catalogue::INSTRUCTION_IDS;
 use self::catalogue::check_of;
 use self::check::Check;
 pub use self::config::InstructionConfig;
+pub(crate) use self::language::detect as detect_language;
 use crate::{Judged, Verdict, VerdictFuture, Verifier, VerifierError};
 
 const NAME: &str = "ifeval";

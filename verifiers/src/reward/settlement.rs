@@ -30,8 +30,16 @@ impl RewardConfig {
             }
             Some((Worth::DropGroup, _)) => Settlement::DropGroup,
             Some((Worth::Mask, _)) => Settlement::Mask,
-            Some((Worth::Wrong, _)) | None => judgement.verdict().map_or(Settlement::Mask, Settlement::Pay),
+            Some((Worth::Wrong, _)) | None => {
+                let verdict = judgement.verdict_but(|said| self.is_wrong(said));
+                verdict.map_or(Settlement::Mask, Settlement::Pay)
+            }
         }
+    }
+
+    /// True for a verdict that counts as a wrong answer, whatever its score.
+    pub(super) fn is_wrong(&self, verdict: &VerifierVerdict) -> bool {
+        self.worth_of_verdict(verdict) == Some(Worth::Wrong)
     }
 
     /// The worth of one verdict; `None` where its score stands.
@@ -103,6 +111,18 @@ mod tests {
         let config: RewardConfig = toml::from_str("worth_of = {mine = {repeated = \"mask\"}}").unwrap();
         assert_eq!(config.settle(&judgement), Settlement::Mask);
         assert!(matches!(RewardConfig::default().settle(&judgement), Settlement::Pay(_)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_paid_nothing_whatever_its_score() {
+        let unparsed = || Ok(Verdict { score: 1.0, ..Verdict::unparsed("half a line") });
+        let judgement = Judgement { verdicts: vec![said("mine", unparsed())] };
+        let Settlement::Pay(verdict) = RewardConfig::default().settle(&judgement) else { panic!() };
+        assert_eq!((verdict.kind, verdict.score), (VerdictKind::Unparsed, 0.0));
+        let partial = Judgement { verdicts: vec![said("mine", Ok(Verdict::of_checks(1, 2, true, "")))] };
+        let config: RewardConfig = toml::from_str("worth_of = {mine = {partial = \"wrong\"}}").unwrap();
+        let Settlement::Pay(verdict) = config.settle(&partial) else { panic!() };
+        assert_eq!(verdict.score, 0.0);
     }
 
     #[test]

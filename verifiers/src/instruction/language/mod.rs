@@ -37,7 +37,7 @@ fn response_language(arguments: &Arguments) -> Result<Check, Unjudged> {
 
 /// The ISO 639-1 code of the text's language; `None` for a text without letters, or of a script with no listed
 /// language.
-pub(super) fn detect(text: &str) -> Option<&'static str> {
+pub(crate) fn detect(text: &str) -> Option<&'static str> {
     match main_script(text)? {
         Script::Latin => models::detect_latin(text),
         Script::Cyrillic => models::detect_cyrillic(text),

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::instruction::detect_language;
+
 /// `tokens` as a share of `most`, at most 1.
 pub(super) fn length(tokens: usize, most: usize) -> f32 {
     (tokens as f32 / most.max(1) as f32).min(1.0)
@@ -46,8 +48,27 @@ fn words(text: &str) -> Vec<String> {
     split.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }
 
+/// Words from which on the language of a sentence can be told.
+const SENTENCE_WORDS: usize = 5;
+
+/// Share of the letters of a text that are in its main language: the smaller one of the shares by sentence, among those
+/// long enough to tell, and by script.
+pub(super) fn main_language_share(text: &str) -> f32 {
+    let mut letters: HashMap<&str, usize> = HashMap::new();
+    for sentence in text.split(['.', '!', '?', '\n', '。', '！', '？']) {
+        let is_long = sentence.split_whitespace().count() >= SENTENCE_WORDS;
+        if let Some(language) = is_long.then(|| detect_language(sentence)).flatten() {
+            *letters.entry(language).or_default() += sentence.chars().filter(|letter| letter.is_alphabetic()).count();
+        }
+    }
+    let all: usize = letters.values().sum();
+    let most = letters.values().max().copied().unwrap_or(0);
+    let by_sentence = if all == 0 { 1.0 } else { most as f32 / all as f32 };
+    main_script_share(text).min(by_sentence)
+}
+
 /// Share of the letters that are of the most frequent script; 1 for a text without letters.
-pub(super) fn main_script_share(text: &str) -> f32 {
+fn main_script_share(text: &str) -> f32 {
     let mut counts: HashMap<LetterFamily, usize> = HashMap::new();
     for letter in text.chars().filter(|letter| letter.is_alphabetic()) {
         *counts.entry(family(letter)).or_default() += 1;
@@ -127,5 +148,14 @@ mod tests {
         assert_eq!(main_script_share("東京はきれいです"), 1.0);
         assert_eq!(main_script_share("abcd 你好"), 4.0 / 6.0);
         assert_eq!(main_script_share("12 + 7 = 19"), 1.0);
+    }
+
+    #[test]
+    fn one_language_throughout_or_two() {
+        let english = "First we add the two numbers and write the sum down.";
+        let french = "Ensuite nous divisons la somme par le nombre de termes.";
+        assert_eq!(main_language_share(english), 1.0);
+        assert!(main_language_share(&format!("{english} {french}")) < 0.6);
+        assert_eq!(main_language_share("x = 3"), 1.0);
     }
 }

@@ -72,16 +72,20 @@ impl RewardConfig {
                 let said = input.judgement.verdicts.iter().find(|said| said.verifier == *name)?;
                 match said.kind() {
                     VerdictKind::NotApplicable => None,
-                    _ if is_cut => Some(0.0),
+                    _ if is_cut || self.is_wrong(said) => Some(0.0),
                     _ => Some(said.verdict.as_ref().map_or(0.0, |verdict| said.range.unit(verdict.score))),
                 }
             }
-            Reading::RewardModel => Some(sigmoid(self.reward_model_scale * input.reward_model_score?)),
+            Reading::RewardModel => {
+                let score = input.reward_model_score?;
+                let is_none = is_cut || judged.answer().trim().is_empty();
+                Some(if is_none { 0.0 } else { sigmoid(self.reward_model_scale * score) })
+            }
             Reading::Format => Some(f32::from(ThinkFormat::judge(&judged.completion, judged.thinking_open).passed())),
             Reading::Length => Some(measure::length(judged.num_completion_tokens, term.tokens)),
             Reading::Overlong => Some(measure::not_overlong(judged.num_completion_tokens, term.tokens, term.buffer)),
             Reading::Repetition => Some(measure::distinct_share(&judged.completion, term.ngram)),
-            Reading::Language => Some(measure::main_script_share(&judged.completion)),
+            Reading::Language => Some(measure::main_language_share(&judged.completion)),
             Reading::Copied => {
                 let prompt: Vec<_> = judged.conversation.iter().map(|message| message.content.as_str()).collect();
                 Some(measure::own_share(judged.answer(), &prompt, term.ngram))

@@ -25,7 +25,8 @@ pub enum Reading {
     Overlong,
     /// `repetition`: share of the completion's word n-grams that are distinct; 1 where nothing repeats.
     Repetition,
-    /// `language`: share of the completion's letters that are of its most frequent script.
+    /// `language`: share of the completion that is in its main language, told by sentence; by script where sentences
+    /// are too short to tell.
     Language,
     /// `copied`: share of the answer's word n-grams that do not stand in the prompt; 1 where nothing is copied.
     Copied,
