@@ -25,6 +25,7 @@ fn help() {
         "eval",
         "generate",
         "render",
+        "verify",
         "verify-math",
         "report",
         "sandbox",
@@ -33,6 +34,7 @@ fn help() {
     for command in commands {
         snapshot(&format!("help_{command}"), &stdout(&[command, "--help"]));
     }
+    snapshot("help_verifier-check", &stdout(&["verifier", "check", "--help"]));
 }
 
 #[test]

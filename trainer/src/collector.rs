@@ -5,10 +5,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use datasets::{Message, Task};
+use futures::future::join_all;
 use rollout::{Completion, GenerationStats, RolloutRequest, generate};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -21,9 +22,6 @@ use crate::judge::{Judge, Payment};
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
 use crate::prompt::{PromptFormat, conversation};
-
-/// How often it is looked whether the user interrupts the wait for verdicts.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// Samples groups from the policy and judges them.
 pub(crate) struct Collector {
@@ -115,27 +113,27 @@ impl Collector {
         }
         let generated = Instant::now();
         let mut by_group: Vec<Vec<Judgeable>> = tasks.iter().map(|_| Vec::new()).collect();
-        loop {
-            match tokio::time::timeout(LOOK, verdicts.join_next()).await {
-                Ok(Some(judged)) => {
-                    let (group, judged) = judged.context("a completion's verdicts")?;
-                    by_group[group].push(judged);
-                }
-                Ok(None) => break,
-                Err(_) => self.interrupt.check()?, // the set is dropped, and what it waits for with it
+        let judging = async {
+            while let Some(judged) = verdicts.join_next().await {
+                let (group, judged) = judged.context("a completion's verdicts")?;
+                by_group[group].push(judged);
             }
-        }
-        for group in &mut by_group {
-            group.sort_by_key(|one| one.completion.sample_index);
-            let judged: Vec<Judged> = group.iter().map(|one| one.judged.clone()).collect();
-            let mut judgements: Vec<Judgement> =
-                group.iter_mut().map(|one| std::mem::take(&mut one.judgement)).collect();
-            self.judge.judge_group(&judged, &mut judgements).await;
-            for (one, judgement) in group.iter_mut().zip(judgements) {
-                one.judgement = judgement;
-            }
-        }
+            join_all(by_group.iter_mut().map(|group| self.compare(group))).await;
+            anyhow::Ok(())
+        };
+        self.interrupt.race(judging).await??;
         Ok((by_group, generated))
+    }
+
+    /// Puts a group into its order, and adds the verdicts of the verifiers that compare its completions.
+    async fn compare(&self, group: &mut [Judgeable]) {
+        group.sort_by_key(|one| one.completion.sample_index);
+        let judged: Vec<Judged> = group.iter().map(|one| one.judged.clone()).collect();
+        let mut judgements: Vec<Judgement> = group.iter_mut().map(|one| std::mem::take(&mut one.judgement)).collect();
+        self.judge.judge_group(&judged, &mut judgements).await;
+        for (one, judgement) in group.iter_mut().zip(judgements) {
+            one.judgement = judgement;
+        }
     }
 
     /// The group of a task: its completions with their rewards, apart from those that the reward section leaves out.

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Interrupted;
+
+/// How often a wait looks whether the user asked to stop.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Flag that is true once the user asked to stop. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -38,11 +42,39 @@ impl Interrupt {
         &self.0
     }
 
+    /// Waits for `work`, but not once the user asked to stop: it is dropped then.
+    ///
+    /// # Errors
+    /// [`Interrupted`].
+    pub(crate) async fn race<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                () = tokio::time::sleep(LOOK) => self.check()?,
+            }
+        }
+    }
+
     /// Ends the command once the user asked to stop.
     ///
     /// # Errors
     /// [`Interrupted`].
     pub(crate) fn check(&self) -> Result<()> {
         if self.0.load(Ordering::SeqCst) { Err(Interrupted.into()) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_wait_ends_with_the_interrupt() {
+        let interrupt = Interrupt::default();
+        assert_eq!(interrupt.race(async { 3 }).await.unwrap(), 3);
+        interrupt.flag().store(true, Ordering::SeqCst);
+        let error = interrupt.race(std::future::pending::<()>()).await.unwrap_err();
+        assert!(error.is::<Interrupted>());
     }
 }

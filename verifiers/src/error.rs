@@ -1,6 +1,7 @@
 //! The ways in which a verifier can fail to reach a verdict.
 
 use datasets::Task;
+use sandbox_api::ClientError;
 
 use crate::{ScoreRange, VerdictKind};
 
@@ -47,13 +48,12 @@ pub enum VerifierError {
         what: String,
     },
     /// The code execution server gave no verdict.
-    #[error("task `{task}`: the code execution server gave no verdict")]
+    #[error("task `{task}`: the code execution server gave no verdict: {cause}")]
     Sandbox {
         /// The task's id.
         task: String,
         /// The client's error.
-        #[source]
-        source: sandbox_api::ClientError,
+        cause: ClientError,
     },
     /// A verifier failed, timed out, used too much, or needs what is away.
     #[error("verifier `{name}` {}: {problem}", words(*kind))]
@@ -108,6 +108,7 @@ impl VerifierError {
             | Self::GoldUnparsed { .. }
             | Self::Unsupported { .. }
             | Self::Config { .. } => VerdictKind::TaskUnusable,
+            Self::Sandbox { cause: ClientError::Refused { .. }, .. } => VerdictKind::TaskUnusable,
             Self::Sandbox { .. } => VerdictKind::Unavailable,
             Self::NoVerdict { kind, .. } => *kind,
             Self::ScoreOutOfRange { .. } => VerdictKind::Crashed,

@@ -43,6 +43,32 @@ pub struct Turn {
     pub tool_results: Vec<String>,
 }
 
+impl Turn {
+    fn of_text(text: &str) -> Self {
+        let tool_calls = parse_tool_calls(text).unwrap_or_default();
+        Self { content: text.trim().to_owned(), tool_calls, tool_results: Vec::new() }
+    }
+
+    /// A turn of a conversation, whose calls stand in a field of their own or in its text.
+    fn of_message(message: &Message) -> Self {
+        let turn = Self::of_text(split_thinking(&message.content, false).answer.unwrap_or_default());
+        let calls = message.field("tool_calls").and_then(Value::as_array);
+        let call = |call: &Value| {
+            let function = call.get("function").unwrap_or(call);
+            let arguments = match function.get("arguments")? {
+                Value::String(text) => serde_json::from_str(text).ok()?,
+                Value::Object(arguments) => arguments.clone(),
+                _ => return None,
+            };
+            Some(ToolCall { name: function.get("name")?.as_str()?.to_owned(), arguments })
+        };
+        match calls {
+            Some(calls) => Self { tool_calls: calls.iter().filter_map(call).collect(), ..turn },
+            None => turn,
+        }
+    }
+}
+
 impl Judged {
     /// A completion that ended by itself, judged by the task's first verifier; tokens are not counted.
     pub fn new(task: impl Into<Arc<Task>>, completion: impl Into<Arc<str>>) -> Self {
@@ -89,11 +115,23 @@ impl Judged {
         last.map(|message| message.content.as_str())
     }
 
-    /// The assistant's turns. Calls that cannot be read are left out.
+    /// The assistant's turns: those of the conversation, each with its calls and what the tools answered, then the
+    /// completion. Calls that cannot be read are left out.
     pub fn turns(&self) -> Vec<Turn> {
-        let answer = self.answer();
-        let tool_calls = parse_tool_calls(answer).unwrap_or_default();
-        vec![Turn { content: answer.trim().to_owned(), tool_calls, tool_results: Vec::new() }]
+        let mut turns: Vec<Turn> = Vec::new();
+        for message in self.conversation.iter() {
+            match message.role.as_str() {
+                "assistant" => turns.push(Turn::of_message(message)),
+                "tool" | "ipython" | "function" => {
+                    if let Some(turn) = turns.last_mut() {
+                        turn.tool_results.push(message.content.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
+        turns.push(Turn::of_text(self.answer()));
+        turns
     }
 }
 
@@ -114,5 +152,34 @@ impl Serialize for Judged {
         object.serialize_field("ground_truth", self.ground_truth())?;
         object.serialize_field("metadata", &self.task.meta)?;
         object.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datasets::{TaskKind, TaskVerifier};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn turns_have_their_calls_and_what_the_tools_answered() {
+        let messages = json!([
+            {"role": "user", "content": "How warm is it?"},
+            {"role": "assistant", "content": "", "tool_calls": [
+                {"type": "function", "function": {"name": "weather", "arguments": {"town": "Bern"}}},
+            ]},
+            {"role": "tool", "content": "17"},
+        ]);
+        let messages: Vec<Message> = serde_json::from_value(messages).unwrap();
+        let task = Task::new("t", TaskKind::TOOL_CALL, messages, TaskVerifier::new("mine", ""));
+        let call = "<tool_call>{\"name\": \"say\", \"arguments\": {\"text\": \"17\"}}</tool_call>";
+        let turns = Judged::new(task, format!("<think>so</think>{call}")).turns();
+        assert_eq!(turns.len(), 2);
+        assert_eq!(
+            (turns[0].tool_calls[0].name.as_str(), turns[0].tool_results.as_slice()),
+            ("weather", ["17".into()].as_slice())
+        );
+        assert_eq!((turns[1].tool_calls[0].name.as_str(), turns[1].content.as_str()), ("say", call));
     }
 }

@@ -33,7 +33,8 @@ impl Verifiers {
         for index in (0..first.task.verifiers.len()).filter(|index| self.compares(first, *index)) {
             let asked = group.iter().map(|judged| Judged { verifier_index: index, ..judged.clone() }).collect();
             for (judgement, verdict) in judgements.iter_mut().zip(self.ask_group(asked).await) {
-                judgement.verdicts.push(verdict);
+                // Those before it in the task are there, of those behind it only some that do not compare.
+                judgement.verdicts.insert(index.min(judgement.verdicts.len()), verdict);
             }
         }
     }

@@ -8,11 +8,13 @@ use clap::Args;
 use datasets::TaskKind;
 use record::atomic::write_file;
 use rollout::EngineOptions;
+use serde::Deserialize;
 use verifiers::{RewardConfig, VerifiersConfig};
 
 use crate::collector::Collector;
-use crate::config::{EvalDataset, EvalSection, PromptSection, RunSection, SandboxSection};
+use crate::config::{EvalDataset, EvalSection, PromptSection, RunSection, SandboxSection, Source, load};
 use crate::evaluation::Evaluation;
+use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::learner::Learner;
@@ -58,7 +60,7 @@ pub(crate) struct EvalArgs {
     /// A system turn before each task, instead of prompt.system.
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
-    /// A TOML file whose section [prompt] is used.
+    /// A TOML file whose sections [prompt], [verifiers] and [sandbox] are used.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Overrides one key, as in --set prompt.arguments.enable_thinking=false (may be given several times).
@@ -79,6 +81,14 @@ pub(crate) struct EvalArgs {
     /// Also write the figures to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+}
+
+/// The sections of a run's configuration by which completions are judged.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct JudgingSections {
+    verifiers: VerifiersConfig,
+    sandbox: SandboxSection,
 }
 
 /// Runs the command and prints a table.
@@ -113,8 +123,13 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     if let Some(verifier) = &args.verifier {
         evaluation.judge_by(verifier);
     }
-    let sandbox = SandboxSection { url: args.sandbox, ..SandboxSection::default() };
-    let judge = Judge::start(&VerifiersConfig::default(), &RewardConfig::default(), &sandbox).await?;
+    let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
+    let JudgingSections { verifiers, mut sandbox } = load(&source)?;
+    verifiers.validate().map_err(|error| Usage::error(error.to_string()))?;
+    if !args.sandbox.is_empty() {
+        sandbox.url = args.sandbox;
+    }
+    let judge = Judge::start(&verifiers, &RewardConfig::default(), &sandbox).await?;
     evaluation.check_prompts(&load_texts(&args.model, &prompt)?)?;
     evaluation.check(&judge).await?;
     let folder = args.model;

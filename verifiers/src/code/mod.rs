@@ -55,7 +55,7 @@ impl CodeVerifier {
             limits: self.config.limits.clone(),
             stop_at_first_failure: !self.config.partial_credit,
         };
-        let failed = |source| VerifierError::Sandbox { task: task.id.clone(), source };
+        let failed = |cause| VerifierError::Sandbox { task: task.id.clone(), cause };
         let report = self.client.grade(&request).await.map_err(failed)?;
         Ok(self.verdict(&report))
     }

@@ -35,6 +35,9 @@ pub(crate) struct CheckArgs {
     /// passes: true, false, or null for no verdict.
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
+    /// Cases that are judged at a time: many for the rate of a verifier that batches, 1 for the time of one verdict.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096), value_name = "N")]
+    in_flight: u16,
     /// Also write the verdicts to this file, as `trainer verify` does.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -68,9 +71,9 @@ pub(super) async fn run(args: CheckArgs, interrupt: Interrupt) -> Result<()> {
 }
 
 async fn check(args: &CheckArgs, name: &str, judge: &Judge, interrupt: &Interrupt) -> Result<String> {
-    let cases = read_cases(&args.input, judge.verifiers(), Some(name))?;
+    let cases = interrupt.race(read_cases(&args.input, judge.verifiers(), Some(name))).await??;
     let started = Instant::now();
-    let judgements = judge_cases(&cases, judge.verifiers(), interrupt).await?;
+    let judgements = judge_cases(&cases, judge.verifiers(), usize::from(args.in_flight), interrupt).await?;
     let seconds = started.elapsed().as_secs_f64();
     let said: Vec<_> = cases.iter().zip(&judgements).flat_map(verdicts).collect();
     if let Some(path) = &args.output {

@@ -20,9 +20,13 @@ pub(super) fn resolve(spec: &str, isolation: Option<PythonIsolation>, config: &m
     }
     let name = path.file_stem().map_or_else(|| spec.to_owned(), |stem| stem.to_string_lossy().into_owned());
     match ending {
-        Some("py") if words.len() == 1 => {
+        Some("py") if words.len() == 1 || path.is_file() => {
             let isolation = isolation.unwrap_or_default();
             config.python.insert(name.clone(), PythonConfig { isolation, ..PythonConfig::new(path) });
+            Ok(name)
+        }
+        _ if path.is_file() => {
+            config.command.insert(name.clone(), CommandConfig::new(vec![spec.to_owned()]));
             Ok(name)
         }
         _ if words.len() > 1 => {

@@ -1,5 +1,6 @@
 //! Cases for verifiers: a line of JSON for a completion, or for a group of them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -73,19 +74,42 @@ pub(crate) struct Case {
     pub expected: Expected,
 }
 
-/// Reads the cases of a file; `verifier` judges them all where it is given.
+impl Case {
+    /// The task; a group has one.
+    pub(crate) fn task(&self) -> &Task {
+        &self.group[0].task
+    }
+
+    /// The name of the verifier that judges it.
+    pub(crate) fn verifier(&self) -> &str {
+        &self.task().verifiers[0].name
+    }
+}
+
+/// Reads the cases of a file, and makes their verifiers ready; `verifier` judges them all where it is given.
 ///
 /// # Errors
-/// A usage error that names file, line and field.
-pub(crate) fn read_cases(path: &Path, verifiers: &Verifiers, verifier: Option<&str>) -> anyhow::Result<Vec<Case>> {
+/// A usage error that names file, line and field, or a verifier that cannot work.
+pub(crate) async fn read_cases(
+    path: &Path,
+    verifiers: &Verifiers,
+    verifier: Option<&str>,
+) -> anyhow::Result<Vec<Case>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let at_line =
+        |index: usize, problem: String| Usage::error(format!("{}: line {}: {problem}", path.display(), index + 1));
     let mut cases = Vec::new();
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let case = parse(line, verifiers, verifier);
-        let place = || format!("{}: line {}", path.display(), index + 1);
-        cases.push(case.map_err(|problem| Usage::error(format!("{}: {problem}", place())))?);
+    let lines = text.trim_start_matches('\u{feff}').lines().enumerate();
+    for (index, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
+        cases.push((index, parse(line, verifiers, verifier).map_err(|problem| at_line(index, problem))?));
     }
-    Ok(cases)
+    // A plug-in knows what it needs of a task once it is loaded.
+    let names: BTreeSet<&str> = cases.iter().map(|(_, case)| case.verifier()).collect();
+    verifiers.prepare(names).await.map_err(|error| Usage::error(error.to_string()))?;
+    for (index, case) in &cases {
+        verifiers.check(case.task()).map_err(|error| at_line(*index, error.to_string()))?;
+    }
+    Ok(cases.into_iter().map(|(_, case)| case).collect())
 }
 
 fn parse(line: &str, verifiers: &Verifiers, verifier: Option<&str>) -> Result<Case, String> {
@@ -104,7 +128,7 @@ fn parse(line: &str, verifiers: &Verifiers, verifier: Option<&str>) -> Result<Ca
         meta: line.meta,
         ..Task::new(id, TaskKind::new("case"), line.messages, TaskVerifier::new(verifier, line.ground_truth))
     };
-    verifiers.check(&task).map_err(|error| error.to_string())?;
+    verifiers.get(&task.verifiers[0].name).map_err(|error| error.to_string())?;
     let task = Arc::new(task);
     let thinking_open = line.thinking_open;
     let judged = |completion: String| Judged { thinking_open, ..Judged::new(task.clone(), completion) };

@@ -20,6 +20,9 @@ use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 
+/// Cases that are judged at a time.
+const IN_FLIGHT: usize = 512;
+
 /// What `trainer verify` takes.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
@@ -93,8 +96,8 @@ pub(crate) async fn run(args: VerifyArgs, interrupt: Interrupt) -> Result<()> {
 }
 
 async fn verify_file(input: &Path, output: Option<&Path>, verifiers: &Verifiers, interrupt: &Interrupt) -> Result<()> {
-    let cases = read_cases(input, verifiers, None)?;
-    let judgements = judge_cases(&cases, verifiers, interrupt).await?;
+    let cases = interrupt.race(read_cases(input, verifiers, None)).await??;
+    let judgements = judge_cases(&cases, verifiers, IN_FLIGHT, interrupt).await?;
     let mut text = Vec::new();
     for (case, judgements) in cases.iter().zip(&judgements) {
         for said in judgements.iter().flat_map(|judgement| &judgement.verdicts) {
