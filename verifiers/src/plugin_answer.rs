@@ -7,7 +7,8 @@ use crate::{ScoreRange, Verdict, VerdictKind, VerifierError};
 /// `{"score": …}`, with a reason, a kind or a finer word where the plug-in gives them.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct PluginAnswer {
-    /// Within the plug-in's range; its lowest or highest where only `passed` or `kind` says what it is.
+    /// Within the plug-in's range; its lowest or highest where only `passed` or `kind` says what it is, and its lowest
+    /// for `no_answer` and `unparsed`, whatever stands here.
     #[serde(default)]
     pub score: Option<f32>,
     #[serde(default)]
@@ -44,6 +45,9 @@ impl PluginAnswer {
             }
             (Some(VerdictKind::Partial), _, None) => {
                 return Err(VerifierError::crashed(name, "its answer is `partial` and has no score"));
+            }
+            (Some(kind @ (VerdictKind::NoAnswer | VerdictKind::Unparsed)), ..) => {
+                Verdict { kind, ..Verdict::of_score(range.low, range, reason) }
             }
             (Some(kind), _, score) => {
                 let default = if kind == VerdictKind::Passed { range.high } else { range.low };
@@ -88,6 +92,11 @@ mod tests {
             (r#"{"score": 1.0, "passed": false}"#, VerdictKind::Partial, 1.0),
             (r#"{"passed": true}"#, VerdictKind::Passed, 1.0),
             (r#"{"kind": "no_answer", "other": [1]}"#, VerdictKind::NoAnswer, -1.0),
+            (r#"{"kind": "no_answer", "score": 1}"#, VerdictKind::NoAnswer, -1.0),
+            (r#"{"kind": "unparsed", "score": 7}"#, VerdictKind::Unparsed, -1.0),
+            (r#"{"kind": "failed"}"#, VerdictKind::Failed, -1.0),
+            (r#"{"kind": "failed", "score": -0.5}"#, VerdictKind::Failed, -0.5),
+            (r#"{"kind": "not_applicable", "score": 1}"#, VerdictKind::NotApplicable, 0.0),
             ("null", VerdictKind::NotApplicable, 0.0),
         ] {
             let verdict = verdict(text).unwrap();
