@@ -4,6 +4,9 @@ use serde::Deserialize;
 
 use crate::{ScoreRange, Verdict, VerdictKind, VerifierError};
 
+/// Longest finer word of a plug-in.
+const MAX_DETAIL_BYTES: usize = 40;
+
 /// `{"score": …}`, with a reason, a kind or a finer word where the plug-in gives them.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct PluginAnswer {
@@ -17,6 +20,7 @@ pub(crate) struct PluginAnswer {
     pub reason: String,
     #[serde(default)]
     pub kind: Option<VerdictKind>,
+    /// Dropped where it is no word that may stand in a metric's name.
     #[serde(default)]
     pub detail: Option<String>,
 }
@@ -67,15 +71,25 @@ impl PluginAnswer {
                 return Err(VerifierError::crashed(name, "its answer has no `score`"));
             }
         };
-        Ok(match detail {
+        Ok(match detail.filter(|detail| is_detail(detail)) {
             Some(detail) => verdict.with_detail(detail),
             None => verdict,
         })
     }
 }
 
+/// True for a word that may stand in a metric's name beside the kinds, and is none of them.
+fn is_detail(word: &str) -> bool {
+    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    (1..=MAX_DETAIL_BYTES).contains(&word.len())
+        && word.bytes().all(is_plain)
+        && !VerdictKind::ALL.iter().any(|kind| kind.as_str() == word)
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn verdict(text: &str) -> Result<Verdict, VerifierError> {
@@ -103,6 +117,20 @@ mod tests {
             assert_eq!((verdict.kind, verdict.score), (kind, score), "{text}");
         }
         assert_eq!(verdict(r#"{"score": 0, "detail": "late"}"#).unwrap().detail.as_deref(), Some("late"));
+    }
+
+    #[test]
+    fn a_finer_word_is_one_that_may_name_a_metric() {
+        let forty = "a".repeat(40);
+        for word in ["late", "off-by-one", "step_2", "7", &forty] {
+            let found = verdict(&json!({"score": 0, "detail": word}).to_string()).unwrap();
+            assert_eq!(found.detail.as_deref(), Some(word));
+        }
+        let too_long = "a".repeat(41);
+        for word in ["", "Late", "two words", "a/b", "é", "a\nb", "a.b", "timed_out", "passed", "crashed", &too_long] {
+            let found = verdict(&json!({"score": 0, "detail": word}).to_string()).unwrap();
+            assert_eq!((found.detail, found.score), (None, 0.0), "{word}");
+        }
     }
 
     #[test]
