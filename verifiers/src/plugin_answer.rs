@@ -4,10 +4,14 @@ use serde::Deserialize;
 
 use crate::{ScoreRange, Verdict, VerdictKind, VerifierError};
 
+/// Longest finer word of a plug-in.
+const MAX_DETAIL_BYTES: usize = 40;
+
 /// `{"score": …}`, with a reason, a kind or a finer word where the plug-in gives them.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct PluginAnswer {
-    /// Within the plug-in's range; its lowest or highest where only `passed` or `kind` says what it is.
+    /// Within the plug-in's range; its lowest or highest where only `passed` or `kind` says what it is, and its lowest
+    /// for `no_answer` and `unparsed`, whatever stands here.
     #[serde(default)]
     pub score: Option<f32>,
     #[serde(default)]
@@ -16,6 +20,7 @@ pub(crate) struct PluginAnswer {
     pub reason: String,
     #[serde(default)]
     pub kind: Option<VerdictKind>,
+    /// Dropped where it is no word that may stand in a metric's name.
     #[serde(default)]
     pub detail: Option<String>,
 }
@@ -45,6 +50,9 @@ impl PluginAnswer {
             (Some(VerdictKind::Partial), _, None) => {
                 return Err(VerifierError::crashed(name, "its answer is `partial` and has no score"));
             }
+            (Some(kind @ (VerdictKind::NoAnswer | VerdictKind::Unparsed)), ..) => {
+                Verdict { kind, ..Verdict::of_score(range.low, range, reason) }
+            }
             (Some(kind), _, score) => {
                 let default = if kind == VerdictKind::Passed { range.high } else { range.low };
                 Verdict { kind, ..Verdict::of_score(score.unwrap_or(default), range, reason) }
@@ -63,15 +71,25 @@ impl PluginAnswer {
                 return Err(VerifierError::crashed(name, "its answer has no `score`"));
             }
         };
-        Ok(match detail {
+        Ok(match detail.filter(|detail| is_detail(detail)) {
             Some(detail) => verdict.with_detail(detail),
             None => verdict,
         })
     }
 }
 
+/// True for a word that may stand in a metric's name beside the kinds, and is none of them.
+fn is_detail(word: &str) -> bool {
+    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    (1..=MAX_DETAIL_BYTES).contains(&word.len())
+        && word.bytes().all(is_plain)
+        && !VerdictKind::ALL.iter().any(|kind| kind.as_str() == word)
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn verdict(text: &str) -> Result<Verdict, VerifierError> {
@@ -88,12 +106,31 @@ mod tests {
             (r#"{"score": 1.0, "passed": false}"#, VerdictKind::Partial, 1.0),
             (r#"{"passed": true}"#, VerdictKind::Passed, 1.0),
             (r#"{"kind": "no_answer", "other": [1]}"#, VerdictKind::NoAnswer, -1.0),
+            (r#"{"kind": "no_answer", "score": 1}"#, VerdictKind::NoAnswer, -1.0),
+            (r#"{"kind": "unparsed", "score": 7}"#, VerdictKind::Unparsed, -1.0),
+            (r#"{"kind": "failed"}"#, VerdictKind::Failed, -1.0),
+            (r#"{"kind": "failed", "score": -0.5}"#, VerdictKind::Failed, -0.5),
+            (r#"{"kind": "not_applicable", "score": 1}"#, VerdictKind::NotApplicable, 0.0),
             ("null", VerdictKind::NotApplicable, 0.0),
         ] {
             let verdict = verdict(text).unwrap();
             assert_eq!((verdict.kind, verdict.score), (kind, score), "{text}");
         }
         assert_eq!(verdict(r#"{"score": 0, "detail": "late"}"#).unwrap().detail.as_deref(), Some("late"));
+    }
+
+    #[test]
+    fn a_finer_word_is_one_that_may_name_a_metric() {
+        let forty = "a".repeat(40);
+        for word in ["late", "off-by-one", "step_2", "7", &forty] {
+            let found = verdict(&json!({"score": 0, "detail": word}).to_string()).unwrap();
+            assert_eq!(found.detail.as_deref(), Some(word));
+        }
+        let too_long = "a".repeat(41);
+        for word in ["", "Late", "two words", "a/b", "é", "a\nb", "a.b", "timed_out", "passed", "crashed", &too_long] {
+            let found = verdict(&json!({"score": 0, "detail": word}).to_string()).unwrap();
+            assert_eq!((found.detail, found.score), (None, 0.0), "{word}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! Tests of the verifiers on whole tasks.
 
 mod instructions;
+mod python;
 mod tool_calls;
