@@ -12,6 +12,7 @@ use verifiers::{
     VerifierVerdict, Verifiers, VerifiersConfig, compose,
 };
 
+use crate::component_verifier;
 use crate::config::SandboxSection;
 use crate::failure::Usage;
 
@@ -56,7 +57,8 @@ impl Judge {
         let options = ClientOptions { token, ..sandbox.client.clone() };
         let client = sandbox_api::Client::with_options(urls, options)
             .map_err(|error| Usage::error(format!("sandbox.url: {error}")))?;
-        let (config, verifiers) = (verifiers, Verifiers::standard(verifiers, client));
+        let (config, mut verifiers) = (verifiers, Verifiers::standard(verifiers, client));
+        component_verifier::register(&mut verifiers, config);
         let deadlines = config.deadlines.keys().map(|name| ("verifiers.deadlines", name));
         for (section, name) in deadlines.chain(reward.worth_of.keys().map(|name| ("reward.worth_of", name))) {
             verifiers.get(name).map_err(|error| Usage::error(format!("{section}.{name}: {error}")))?;

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::VerifierError;
 use crate::code::CodeConfig;
 use crate::command::CommandConfig;
+use crate::component::ComponentConfig;
 use crate::deadlines::{DEFAULT_SECONDS, Deadlines};
+use crate::http::HttpConfig;
 use crate::instruction::InstructionConfig;
 
 /// Settings of the verifiers, a section each.
@@ -30,6 +32,10 @@ pub struct VerifiersConfig {
     pub ifeval: InstructionConfig,
     /// `[verifiers.command.NAME]`: external verifiers. A task asks for one with `"verifier": "NAME"`.
     pub command: BTreeMap<String, CommandConfig>,
+    /// `[verifiers.component.NAME]`: WebAssembly components. A task asks for one with `"verifier": "NAME"`.
+    pub component: BTreeMap<String, ComponentConfig>,
+    /// `[verifiers.http.NAME]`: services. A task asks for one with `"verifier": "NAME"`.
+    pub http: BTreeMap<String, HttpConfig>,
 }
 
 impl Default for VerifiersConfig {
@@ -42,6 +48,8 @@ impl Default for VerifiersConfig {
             code: CodeConfig::default(),
             ifeval: InstructionConfig::default(),
             command: BTreeMap::new(),
+            component: BTreeMap::new(),
+            http: BTreeMap::new(),
         }
     }
 }
@@ -75,6 +83,20 @@ impl VerifiersConfig {
             if !(command.timeout_seconds > 0.0 && command.timeout_seconds <= 86_400.0) {
                 let problem = "must be above 0 and at most 86400 seconds";
                 return error(format!("verifiers.command.{name}.timeout_seconds"), problem);
+            }
+        }
+        for (name, component) in &self.component {
+            let (section, valid) = (format!("verifiers.component.{name}"), component.validate());
+            valid.or_else(|(key, problem)| error(format!("{section}.{key}"), problem))?;
+            if self.command.contains_key(name) {
+                return error(section, "a command has that name too; give it another");
+            }
+        }
+        for (name, http) in &self.http {
+            let (section, valid) = (format!("verifiers.http.{name}"), http.validate());
+            valid.or_else(|(key, problem)| error(format!("{section}.{key}"), problem))?;
+            if self.command.contains_key(name) || self.component.contains_key(name) {
+                return error(section, "another plug-in has that name too; give it another");
             }
         }
         if self.math.max_answer_bytes == 0 || self.math.max_digits == 0 {

@@ -50,11 +50,14 @@
 //!
 //! `examples/own_verifier.rs` goes on from there: ground truth, partial credit and errors.
 
+mod batching;
 mod code;
 mod command;
+mod component;
 mod config;
 mod deadlines;
 mod error;
+mod http;
 mod instruction;
 mod judged;
 mod judgement;
@@ -62,6 +65,7 @@ mod judging;
 mod math;
 mod open_ended;
 mod registry;
+mod plugin_answer;
 mod reward;
 mod think_format;
 mod think_tags;
@@ -72,8 +76,10 @@ mod verifier;
 
 pub use self::code::{CodeConfig, CodeEngine, CodeForm, CodeVerifier, Extraction, ExtractionRule, extract_code};
 pub use self::command::{CommandConfig, CommandVerifier};
+pub use self::component::ComponentConfig;
 pub use self::config::VerifiersConfig;
 pub use self::error::VerifierError;
+pub use self::http::{HttpConfig, HttpLayout, HttpVerifier};
 pub use self::instruction::{INSTRUCTION_IDS, InstructionConfig, InstructionVerifier};
 pub use self::judged::{Judged, Turn};
 pub use self::judgement::{Judgement, VerifierVerdict};

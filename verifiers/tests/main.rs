@@ -1,4 +1,5 @@
 //! Tests of the verifiers on whole tasks.
 
+mod http;
 mod instructions;
 mod tool_calls;

@@ -15,8 +15,8 @@
 //! assert!(request.validate(&Limits::default()).is_ok());
 //! ```
 //!
-//! [`Client`] calls one server or several. [`missing_in_wasm`] helps a caller to choose an engine. This crate knows
-//! nothing of how a program is run.
+//! [`Client`] calls one server or several; [`Caller`] is its way of doing so, for services with other requests.
+//! [`missing_in_wasm`] helps a caller to choose an engine. This crate knows nothing of how a program is run.
 
 mod client;
 mod engine_kind;
@@ -28,7 +28,7 @@ mod report;
 mod request;
 mod secret;
 
-pub use self::client::{Client, ClientError, ClientOptions};
+pub use self::client::{Attempt, Caller, Client, ClientError, ClientOptions, LastFailure, Response};
 pub use self::engine_kind::EngineKind;
 pub use self::error::{BadRequest, BadToken};
 pub use self::headers::{CLIENT_ID, DEADLINE_MS, REQUEST_ID};
