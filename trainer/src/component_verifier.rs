@@ -19,11 +19,11 @@ use verifiers::{
 struct ComponentVerifier {
     name: String,
     range: ScoreRange,
-    source: Arc<Source>,
+    source: Arc<ComponentSource>,
 }
 
 /// The component, loaded when it is first needed.
-struct Source {
+struct ComponentSource {
     config: ComponentConfig,
     loaded: OnceLock<Result<VerifierComponent, String>>,
 }
@@ -31,12 +31,12 @@ struct Source {
 /// Adds the configured components to the verifiers.
 pub(crate) fn register(verifiers: &mut Verifiers, config: &VerifiersConfig) {
     for (name, config) in &config.component {
-        let source = Arc::new(Source { config: config.clone(), loaded: OnceLock::new() });
+        let source = Arc::new(ComponentSource { config: config.clone(), loaded: OnceLock::new() });
         verifiers.register(Arc::new(ComponentVerifier { name: name.clone(), range: config.range, source }));
     }
 }
 
-impl Source {
+impl ComponentSource {
     fn component(&self) -> Result<&VerifierComponent, String> {
         let limits = ComponentLimits { fuel: self.config.fuel, memory_bytes: self.config.memory_mib << 20 };
         let load = |file: &Path| VerifierComponent::load(file, limits).map_err(|error| error.to_string());

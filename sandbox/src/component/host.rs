@@ -17,7 +17,7 @@ const PRINTED_BYTES: usize = 64 << 10;
 const MONOTONIC_CLOCK: &str = "wasi:clocks/monotonic-clock@0.2.12";
 
 /// The host of one call.
-pub(super) struct Host {
+pub(super) struct ComponentHost {
     wasi: WasiCtx,
     table: ResourceTable,
     printed: MemoryOutputPipe,
@@ -25,7 +25,7 @@ pub(super) struct Host {
     pub memory: MemoryAccount,
 }
 
-impl Host {
+impl ComponentHost {
     /// A host that grants `memory_bytes` of memory.
     pub(super) fn new(memory_bytes: u64) -> Self {
         let printed = MemoryOutputPipe::new(PRINTED_BYTES);
@@ -48,14 +48,14 @@ impl Host {
     }
 }
 
-impl WasiView for Host {
+impl WasiView for ComponentHost {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
 /// Links the host's interfaces.
-pub(super) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+pub(super) fn add_to_linker(linker: &mut Linker<ComponentHost>) -> wasmtime::Result<()> {
     p2::add_to_linker_sync(linker)?;
     // A wait would end by the machine's clock and not by fuel.
     linker.allow_shadowing(true);

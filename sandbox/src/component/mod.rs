@@ -17,7 +17,7 @@ use wasmtime::{Config, Engine, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
 pub use self::error::ComponentError;
-use self::host::Host;
+use self::host::ComponentHost;
 pub use self::interface::{ComponentAnswer, ComponentKind, ComponentMessage, ComponentQuestion};
 
 /// The function that a component exports.
@@ -37,7 +37,7 @@ pub struct ComponentLimits {
 
 /// A verifier that is loaded.
 pub struct VerifierComponent {
-    pre: InstancePre<Host>,
+    pre: InstancePre<ComponentHost>,
     limits: ComponentLimits,
 }
 
@@ -94,8 +94,8 @@ impl VerifierComponent {
         }
     }
 
-    fn instance(&self) -> Result<(Store<Host>, Instance), ComponentError> {
-        let mut store = Store::new(self.pre.engine(), Host::new(self.limits.memory_bytes));
+    fn instance(&self) -> Result<(Store<ComponentHost>, Instance), ComponentError> {
+        let mut store = Store::new(self.pre.engine(), ComponentHost::new(self.limits.memory_bytes));
         store.limiter(|host| &mut host.memory);
         let started = store.set_fuel(self.limits.fuel).and_then(|()| self.pre.instantiate(&mut store));
         let instance = started.map_err(|error| self.failed(&store, &error))?;
@@ -103,7 +103,7 @@ impl VerifierComponent {
     }
 
     /// The reason why a call has no answer.
-    fn failed(&self, store: &Store<Host>, error: &wasmtime::Error) -> ComponentError {
+    fn failed(&self, store: &Store<ComponentHost>, error: &wasmtime::Error) -> ComponentError {
         let (host, trap) = (store.data(), error.downcast_ref::<Trap>());
         let words = match host.last_words() {
             words if words.is_empty() => words,
@@ -126,7 +126,7 @@ impl VerifierComponent {
 
 type Verify<'a> = TypedFunc<(&'a ComponentQuestion<'a>,), (Result<ComponentAnswer, String>,)>;
 
-fn typed<'a>(store: &mut Store<Host>, instance: Instance) -> Result<Verify<'a>, ComponentError> {
+fn typed<'a>(store: &mut Store<ComponentHost>, instance: Instance) -> Result<Verify<'a>, ComponentError> {
     let typed = instance.get_typed_func(&mut *store, VERIFY);
     typed.map_err(|error| ComponentError::Trapped(format!("its `verify` has other types: {error:#}; {INTERFACE}")))
 }

@@ -8,6 +8,7 @@ mod attempt;
 mod breaker;
 mod caller;
 mod error;
+mod last_failure;
 mod options;
 mod server;
 
@@ -16,9 +17,10 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use self::attempt::{Attempt, LastFailure, Response};
+pub use self::attempt::{Attempt, Response};
 pub use self::caller::Caller;
 pub use self::error::ClientError;
+pub use self::last_failure::LastFailure;
 pub use self::options::ClientOptions;
 use crate::{GradeReport, GradeRequest, RunReport, RunRequest};
 
