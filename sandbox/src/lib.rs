@@ -29,10 +29,12 @@
 //! - [`serve`] starts the server inside this process (its workers are child processes). Requests, reports and the
 //!   client are in the crate `sandbox_api`.
 //! - [`grade_solutions`] grades a file of solutions against a file of tasks.
+//! - [`VerifierComponent`] judges by a WebAssembly component under limits, inside this process.
 //! - [`doctor`] reports which layers of isolation are in force on this machine.
 
 mod batch;
 mod compare;
+mod component;
 mod config;
 mod engine;
 mod error;
@@ -45,6 +47,10 @@ mod pool;
 mod server;
 
 pub use self::batch::{BatchError, BatchOptions, LineVerdict, Tasks, VerdictLine, grade_solutions};
+pub use self::component::{
+    ComponentAnswer, ComponentError, ComponentKind, ComponentLimits, ComponentMessage, ComponentQuestion,
+    VerifierComponent,
+};
 pub use self::config::{CommandLanguage, ServerConfig};
 pub use self::engine::run_worker_if_asked;
 pub use self::error::SandboxError;

@@ -2,6 +2,7 @@
 
 mod asserts;
 mod cgroup;
+mod component;
 mod corpus;
 mod engines;
 mod functions;

@@ -13,6 +13,7 @@ use verifiers::{
     VerifierError, VerifierVerdict, Verifiers, VerifiersConfig, compose,
 };
 
+use crate::component_verifier;
 use crate::config::SandboxSection;
 use crate::failure::Usage;
 use crate::prompt_check::at_line;
@@ -58,7 +59,8 @@ impl Judge {
         let options = ClientOptions { token, ..sandbox.client.clone() };
         let client = sandbox_api::Client::with_options(urls, options)
             .map_err(|error| Usage::error(format!("sandbox.url: {error}")))?;
-        let (config, verifiers) = (verifiers, Verifiers::standard(verifiers, client));
+        let (config, mut verifiers) = (verifiers, Verifiers::standard(verifiers, client));
+        component_verifier::register(&mut verifiers, config);
         let deadlines = config.deadlines.keys().map(|name| ("verifiers.deadlines", name));
         let worths = reward.worth_of.keys().filter(|name| *name != REWARD_MODEL);
         for (section, name) in deadlines.chain(worths.map(|name| ("reward.worth_of", name))) {

@@ -5,6 +5,7 @@ mod checkpoint;
 mod cli;
 mod collector;
 mod command;
+mod component_verifier;
 mod config;
 mod console;
 mod evaluation;

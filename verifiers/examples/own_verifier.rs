@@ -4,7 +4,7 @@
 //! cargo run -p verifiers --example own_verifier
 //! ```
 //!
-//! A run trains with such a verifier once `Verifiers::standard` (`src/registry.rs`) registers it.
+//! A run trains with such a verifier once `Judge::start` (`trainer/src/judge.rs`) registers it: docs/plug-ins/rust.md.
 //!
 //! A verifier in another language needs no Rust: a run starts the configured command and asks it line by line. The one
 //! below, in Python, would be

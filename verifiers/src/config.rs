@@ -1,6 +1,6 @@
 //! The `[verifiers]` section of a run's config: one struct for each verifier that has settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use math_verifier::MathConfig;
@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::VerifierError;
 use crate::code::CodeConfig;
 use crate::command::CommandConfig;
+use crate::component::ComponentConfig;
 use crate::deadlines::{DEFAULT_SECONDS, Deadlines};
+use crate::http::HttpConfig;
 use crate::instruction::InstructionConfig;
 use crate::python::PythonConfig;
 
@@ -33,6 +35,10 @@ pub struct VerifiersConfig {
     pub command: BTreeMap<String, CommandConfig>,
     /// `[verifiers.python.NAME]`: plug-ins in Python. A task asks for one with `"verifier": "NAME"`.
     pub python: BTreeMap<String, PythonConfig>,
+    /// `[verifiers.component.NAME]`: WebAssembly components. A task asks for one with `"verifier": "NAME"`.
+    pub component: BTreeMap<String, ComponentConfig>,
+    /// `[verifiers.http.NAME]`: services. A task asks for one with `"verifier": "NAME"`.
+    pub http: BTreeMap<String, HttpConfig>,
 }
 
 impl Default for VerifiersConfig {
@@ -46,6 +52,8 @@ impl Default for VerifiersConfig {
             ifeval: InstructionConfig::default(),
             command: BTreeMap::new(),
             python: BTreeMap::new(),
+            component: BTreeMap::new(),
+            http: BTreeMap::new(),
         }
     }
 }
@@ -77,8 +85,25 @@ impl VerifiersConfig {
         }
         for (name, python) in &self.python {
             python.validate().map_err(|(key, problem)| refused(format!("verifiers.python.{name}.{key}"), problem))?;
-            if self.command.contains_key(name) {
-                return error(format!("verifiers.python.{name}"), "a command has that name too; give it another");
+        }
+        for (name, component) in &self.component {
+            let place = |key| format!("verifiers.component.{name}.{key}");
+            component.validate().map_err(|(key, problem)| refused(place(key), problem))?;
+        }
+        for (name, http) in &self.http {
+            http.validate().map_err(|(key, problem)| refused(format!("verifiers.http.{name}.{key}"), problem))?;
+        }
+        let sections = [
+            ("command", self.command.keys().collect::<Vec<_>>()),
+            ("python", self.python.keys().collect()),
+            ("component", self.component.keys().collect()),
+            ("http", self.http.keys().collect()),
+        ];
+        let mut taken = BTreeSet::new();
+        for (section, names) in sections {
+            if let Some(name) = names.into_iter().find(|name| !taken.insert(*name)) {
+                let problem = "another plug-in has that name too; give it another";
+                return error(format!("verifiers.{section}.{name}"), problem);
             }
         }
         if self.math.max_answer_bytes == 0 || self.math.max_digits == 0 {

@@ -53,9 +53,11 @@
 mod batching;
 mod code;
 mod command;
+mod component;
 mod config;
 mod deadlines;
 mod error;
+mod http;
 mod instruction;
 mod judged;
 mod judgement;
@@ -76,8 +78,10 @@ mod verifier;
 
 pub use self::code::{CodeConfig, CodeForm, CodeVerifier, Extraction, ExtractionRule, extract_code};
 pub use self::command::{CommandConfig, CommandVerifier};
+pub use self::component::ComponentConfig;
 pub use self::config::VerifiersConfig;
 pub use self::error::VerifierError;
+pub use self::http::{HttpConfig, HttpLayout, HttpVerifier};
 pub use self::instruction::{INSTRUCTION_IDS, InstructionConfig, InstructionVerifier};
 pub use self::judged::{Judged, Turn};
 pub use self::judgement::{Judgement, VerifierVerdict};

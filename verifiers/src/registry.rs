@@ -8,6 +8,7 @@ use datasets::Task;
 use crate::code::{CodeForm, CodeVerifier};
 use crate::command::CommandVerifier;
 use crate::deadlines::Deadlines;
+use crate::http::HttpVerifier;
 use crate::instruction::InstructionVerifier;
 use crate::math::MathVerifier;
 use crate::open_ended::OpenEnded;
@@ -25,7 +26,8 @@ pub struct Verifiers {
 }
 
 impl Verifiers {
-    /// The built-in verifiers and the configured plug-ins. Programs are graded through `sandbox`.
+    /// The built-in verifiers and the configured plug-ins, apart from components: whoever has a runtime for those
+    /// registers them. Programs are graded through `sandbox`.
     ///
     /// A plug-in with the name of a built-in verifier replaces it.
     pub fn standard(config: &VerifiersConfig, sandbox: sandbox_api::Client) -> Self {
@@ -43,6 +45,9 @@ impl Verifiers {
         }
         for (name, python) in &config.python {
             verifiers.register(Arc::new(PythonVerifier::new(name.clone(), python.clone(), sandbox.clone())));
+        }
+        for (name, http) in &config.http {
+            verifiers.register(Arc::new(HttpVerifier::new(name.clone(), http.clone())));
         }
         verifiers
     }

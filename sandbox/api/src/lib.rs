@@ -15,8 +15,9 @@
 //! assert!(request.validate(&Limits::default()).is_ok());
 //! ```
 //!
-//! [`Client`] calls one server or several. [`missing_in_wasm`] says by which imports a server tells that a program
-//! needs the process engine. This crate knows nothing of how a program is run.
+//! [`Client`] calls one server or several; [`Caller`] is its way of doing so, for services with other requests.
+//! [`missing_in_wasm`] says by which imports a server tells that a program needs the process engine. This crate knows
+//! nothing of how a program is run.
 
 mod client;
 mod engine_choice;
@@ -30,7 +31,7 @@ mod report;
 mod request;
 mod secret;
 
-pub use self::client::{Client, ClientError, ClientOptions};
+pub use self::client::{Attempt, Caller, Client, ClientError, ClientOptions, LastFailure, Response};
 pub use self::engine_choice::{EngineChoice, named_engine};
 pub use self::engine_kind::EngineKind;
 pub use self::error::{BadRequest, BadToken};

@@ -1,5 +1,7 @@
 //! Errors of a call. None of these is a verdict.
 
+use super::LastFailure;
+
 /// A call without an answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ClientError {
@@ -27,5 +29,7 @@ pub enum ClientError {
         seconds: f64,
         /// The last attempt's error.
         last: String,
+        /// How it failed.
+        failure: LastFailure,
     },
 }

@@ -1,43 +1,33 @@
 //! Calls one or several code execution servers. A sandbox that fails is an error here, never a verdict.
 //!
-//! A call goes to the server with the fewest open calls. A call that fails is repeated after a random wait, at another
-//! server if there is one; a server that keeps failing gets no call for a while. Each call has an id by which a server
-//! recognises a repetition, so that a program does not run twice because its answer was lost on the way.
+//! [`Caller`] chooses the server, repeats what fails and gives up in time; the rest is this service's own. Each call
+//! has an id by which a server recognises a repetition, so that a program does not run twice because its answer was
+//! lost on the way.
 
+mod attempt;
 mod breaker;
+mod caller;
 mod error;
+mod last_failure;
 mod options;
 mod server;
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
+pub use self::attempt::{Attempt, Response};
+pub use self::caller::Caller;
 pub use self::error::ClientError;
+pub use self::last_failure::LastFailure;
 pub use self::options::ClientOptions;
-use self::server::{Attempt, Call, Server};
-use crate::{CLIENT_ID, GradeReport, GradeRequest, RunReport, RunRequest};
-
-struct Inner {
-    http: reqwest::Client,
-    servers: Vec<Server>,
-    options: ClientOptions,
-    /// The first part of the calls' ids; a number follows.
-    name: String,
-    num_calls: AtomicU64,
-}
+use crate::{GradeReport, GradeRequest, RunReport, RunRequest};
 
 /// A client; clones share their connections and their view of each server's load.
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
+    caller: Arc<Caller>,
 }
 
 impl Client {
@@ -54,26 +44,8 @@ impl Client {
     /// # Errors
     /// [`ClientError::BadConfig`] without a usable address, or with options out of range.
     pub fn with_options(urls: Vec<String>, options: ClientOptions) -> Result<Self, ClientError> {
-        if urls.is_empty() {
-            return Err(ClientError::BadConfig("no server is named: give one url or more".to_owned()));
-        }
-        for url in &urls {
-            match reqwest::Url::parse(url) {
-                Ok(parsed) if parsed.scheme() == "http" => {}
-                Ok(_) => return Err(ClientError::BadConfig(format!("{url:?} does not begin with http://"))),
-                Err(error) => return Err(ClientError::BadConfig(format!("{url:?} is no url: {error}"))),
-            }
-        }
-        options.validate()?;
-        let name = format!("{:016x}", random(0));
-        let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs_f64(options.connect_seconds))
-            .default_headers(introduction(&options, &name)?)
-            .no_proxy()
-            .build()
-            .map_err(|error| ClientError::BadConfig(error.to_string()))?;
-        let servers = urls.iter().map(|url| Server::new(url, &options)).collect();
-        Ok(Self { inner: Arc::new(Inner { http, servers, options, name, num_calls: AtomicU64::new(0) }) })
+        let roots: Vec<_> = urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect();
+        Ok(Self { caller: Arc::new(Caller::new(&roots, options)?) })
     }
 
     /// Grades a submission.
@@ -93,89 +65,51 @@ impl Client {
     }
 
     async fn call<T: DeserializeOwned>(&self, path: &str, request: &impl Serialize) -> Result<T, ClientError> {
-        let Inner { http, servers, options, name, num_calls } = &*self.inner;
-        let began = Instant::now();
-        let deadline = began + Duration::from_secs_f64(options.timeout_seconds);
         let body = serde_json::to_vec(request)
             .map_err(|error| ClientError::BadConfig(format!("the request cannot be written: {error}")))?;
-        let id = format!("{name}-{}", num_calls.fetch_add(1, Relaxed));
-        let call = Call { path, id: &id, body: &body };
-        let (mut attempts, mut failures, mut previous) = (0, 0, None);
-        let mut last = "every server was left alone after failures".to_owned();
-        loop {
-            let (index, ready_at) = self.least_loaded(previous);
-            let mut wait = ready_at.saturating_duration_since(Instant::now());
-            if !wait.is_zero() {
-                failures += 1;
-            } else {
-                attempts += 1;
-                previous = Some(index);
-                let until = deadline.min(Instant::now() + Duration::from_secs_f64(options.attempt_seconds));
-                match servers[index].attempt(http, &call, until).await? {
-                    Attempt::Done(answer) => return Ok(answer),
-                    Attempt::Busy { last: met, wait: asked } => {
-                        last = met;
-                        // With several servers the next one may have room now.
-                        let most = Duration::from_secs_f64(options.most_backoff_seconds);
-                        wait = if servers.len() == 1 { asked.min(most) } else { Duration::ZERO };
-                    }
-                    Attempt::Failed(met) => {
-                        last = met;
-                        failures += 1;
-                    }
-                }
-                wait = wait.max(self.backoff(attempts));
-            }
-            if failures >= options.attempts || Instant::now() + wait >= deadline {
-                return Err(ClientError::Unavailable { attempts, seconds: began.elapsed().as_secs_f64(), last });
-            }
-            tokio::time::sleep(wait).await;
-        }
+        self.caller.post(path, &body, read).await
     }
+}
 
-    /// The server to call, and the time from which on it may be called: of those that may be called now the one with
-    /// the fewest open calls, if possible not the previous one; else the one that may be called first.
-    fn least_loaded(&self, previous: Option<usize>) -> (usize, Instant) {
-        let (servers, now) = (&self.inner.servers, Instant::now());
-        let ready = (0..servers.len()).filter(|index| servers[*index].is_ready(now));
-        // Equally loaded servers take turns.
-        let first = self.inner.num_calls.load(Relaxed) as usize;
-        let key = |index: &usize| {
-            let turn = (index + servers.len() - first % servers.len()) % servers.len();
-            (Some(*index) == previous, servers[*index].num_open(), turn)
+/// What a code execution server's answer comes to.
+fn read<T: DeserializeOwned>(response: Response<'_>) -> Attempt<T> {
+    let Response { url, status, wait, body } = response;
+    if (200..300).contains(&status) {
+        return match serde_json::from_slice(body) {
+            Ok(answer) => Attempt::Done(answer),
+            Err(error) => Attempt::Broken(format!("{url}: its answer cannot be read: {error}")),
         };
-        if let Some(index) = ready.min_by_key(key) {
-            return (index, now);
-        }
-        let waits = servers.iter().map(|server| server.ready_at().unwrap_or(now)).enumerate();
-        waits.min_by_key(|(_, ready)| *ready).unwrap_or((0, now))
     }
-
-    fn backoff(&self, attempts: usize) -> Duration {
-        let options = &self.inner.options;
-        let doubled = options.backoff_seconds * 2f64.powi(attempts.min(30) as i32 - 1);
-        let jitter = random(attempts) as f64 / u64::MAX as f64;
-        Duration::from_secs_f64(doubled.min(options.most_backoff_seconds) * (0.5 + 0.5 * jitter))
+    let Failure { kind, error: message } = Failure::read(body);
+    let last = format!("{url}: status {}: {message}", words(status));
+    match status {
+        429 => Attempt::Busy { last, wait },
+        408 | 500 => Attempt::Failed(last),
+        504 if kind == "deadline_passed" => Attempt::Failed(last),
+        500..=599 => Attempt::Broken(last),
+        _ => Attempt::Refused(ClientError::Refused { url: url.to_owned(), status, kind, message }),
     }
 }
 
-/// A number from the standard library's random state: good enough for waits and names, not for secrets.
-fn random(input: usize) -> u64 {
-    RandomState::new().hash_one(input)
+/// The status with its name.
+fn words(status: u16) -> String {
+    reqwest::StatusCode::from_u16(status).map_or_else(|_| status.to_string(), |status| status.to_string())
 }
 
-/// The headers of every request: the client's name and the token.
-fn introduction(options: &ClientOptions, name: &str) -> Result<HeaderMap, ClientError> {
-    let mut headers = HeaderMap::new();
-    let client_id = options.client_id.as_deref().unwrap_or(name);
-    let client_id = HeaderValue::from_str(client_id)
-        .map_err(|_| ClientError::BadConfig(format!("client_id {client_id:?} cannot stand in a header")))?;
-    headers.insert(HeaderName::from_static(CLIENT_ID), client_id);
-    if let Some(token) = &options.token {
-        let mut token = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-            .map_err(|_| ClientError::BadConfig("the token cannot stand in a header".to_owned()))?;
-        token.set_sensitive(true);
-        headers.insert(AUTHORIZATION, token);
+/// A refusal in the form in which servers write it.
+#[derive(Deserialize)]
+struct Failure {
+    #[serde(default, rename = "type")]
+    kind: String,
+    error: String,
+}
+
+impl Failure {
+    fn read(bytes: &[u8]) -> Self {
+        let foreign = || {
+            let error = crate::report::cut(&String::from_utf8_lossy(bytes));
+            Self { kind: String::new(), error }
+        };
+        serde_json::from_slice(bytes).unwrap_or_else(|_| foreign())
     }
-    Ok(headers)
 }

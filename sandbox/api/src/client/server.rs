@@ -5,13 +5,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::breaker::Breaker;
-use super::{ClientError, ClientOptions};
+use super::{Attempt, ClientOptions, LastFailure, Response};
 use crate::{DEADLINE_MS, REQUEST_ID};
 
 /// A server.
@@ -28,29 +25,12 @@ pub(crate) struct Call<'a> {
     pub body: &'a [u8],
 }
 
-/// The result of an attempt.
-pub(crate) enum Attempt<T> {
-    Done(T),
-    /// The queue is full; the server asks to wait this long.
-    Busy {
-        last: String,
-        wait: Duration,
-    },
-    Failed(String),
-}
-
-/// An attempt's result as the breaker counts it.
-enum Health {
-    Answers,
-    Fails,
-}
-
 impl Server {
     /// A server that nobody has called yet.
     pub(super) fn new(url: &str, options: &ClientOptions) -> Self {
         let shortest = Duration::from_secs_f64(options.breaker_seconds);
         Self {
-            url: url.trim_end_matches('/').to_owned(),
+            url: url.to_owned(),
             num_open: AtomicUsize::new(0),
             breaker: Mutex::new(Breaker::new(options.breaker_failures, shortest)),
         }
@@ -75,16 +55,15 @@ impl Server {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes one attempt, which ends at `until` at the latest.
-    ///
-    /// # Errors
-    /// [`ClientError::Refused`].
-    pub(super) async fn attempt<T: DeserializeOwned>(
+    /// Makes one attempt, which ends at `until` at the latest: what `read` makes of the answer, and how the attempt
+    /// failed if it did.
+    pub(super) async fn attempt<T>(
         &self,
         http: &reqwest::Client,
         call: &Call<'_>,
         until: Instant,
-    ) -> Result<Attempt<T>, ClientError> {
+        read: &impl Fn(Response<'_>) -> Attempt<T>,
+    ) -> (Attempt<T>, LastFailure) {
         let _open = Open::count(&self.num_open);
         self.breaker().called(Instant::now());
         let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
@@ -95,52 +74,33 @@ impl Server {
             .header(DEADLINE_MS, left.as_millis().to_string())
             .body(call.body.to_vec())
             .timeout(left);
-        let (health, result) = self.send(request).await;
+        let (attempt, failure) = self.send(request, read).await;
         let mut breaker = self.breaker();
-        match health {
-            Health::Answers => breaker.succeeded(),
-            Health::Fails => breaker.failed(Instant::now()),
+        match attempt {
+            Attempt::Broken(_) => breaker.failed(Instant::now()),
+            _ => breaker.succeeded(),
         }
-        result
+        (attempt, failure)
     }
 
-    async fn send<T: DeserializeOwned>(
+    async fn send<T>(
         &self,
         request: reqwest::RequestBuilder,
-    ) -> (Health, Result<Attempt<T>, ClientError>) {
-        let failed =
-            |error: reqwest::Error| (Health::Fails, Ok(Attempt::Failed(format!("{}: {}", self.url, chain(&error)))));
+        read: &impl Fn(Response<'_>) -> Attempt<T>,
+    ) -> (Attempt<T>, LastFailure) {
+        let failed = |error: reqwest::Error| {
+            let is_slow = error.is_timeout() && !error.is_connect();
+            let failure = if is_slow { LastFailure::Slow } else { LastFailure::NoAnswer };
+            (Attempt::Broken(format!("{}: {}", self.url, chain(&error))), failure)
+        };
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return failed(error),
         };
-        let (status, wait) = (response.status(), retry_after(response.headers()));
-        let bytes = match response.bytes().await {
-            Ok(bytes) => bytes,
-            Err(error) => return failed(error),
-        };
-        if status.is_success() {
-            return match serde_json::from_slice(&bytes) {
-                Ok(answer) => (Health::Answers, Ok(Attempt::Done(answer))),
-                Err(error) => {
-                    let last = format!("{}: its answer cannot be read: {error}", self.url);
-                    (Health::Fails, Ok(Attempt::Failed(last)))
-                }
-            };
-        }
-        let Failure { kind, error: message } = Failure::read(&bytes);
-        let last = format!("{}: status {status}: {message}", self.url);
-        match status {
-            StatusCode::TOO_MANY_REQUESTS => (Health::Answers, Ok(Attempt::Busy { last, wait })),
-            StatusCode::REQUEST_TIMEOUT | StatusCode::INTERNAL_SERVER_ERROR => {
-                (Health::Answers, Ok(Attempt::Failed(last)))
-            }
-            StatusCode::GATEWAY_TIMEOUT if kind == "deadline_passed" => (Health::Answers, Ok(Attempt::Failed(last))),
-            status if status.is_server_error() => (Health::Fails, Ok(Attempt::Failed(last))),
-            status => {
-                let url = self.url.clone();
-                (Health::Answers, Err(ClientError::Refused { url, status: status.as_u16(), kind, message }))
-            }
+        let (status, wait) = (response.status().as_u16(), retry_after(response.headers()));
+        match response.bytes().await {
+            Ok(body) => (read(Response { url: &self.url, status, wait, body: &body }), LastFailure::Status(status)),
+            Err(error) => failed(error),
         }
     }
 }
@@ -158,24 +118,6 @@ impl<'a> Open<'a> {
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
-    }
-}
-
-/// A refusal in the form in which servers write it.
-#[derive(Deserialize)]
-struct Failure {
-    #[serde(default, rename = "type")]
-    kind: String,
-    error: String,
-}
-
-impl Failure {
-    fn read(bytes: &[u8]) -> Self {
-        let foreign = || {
-            let error = crate::report::cut(&String::from_utf8_lossy(bytes));
-            Self { kind: String::new(), error }
-        };
-        serde_json::from_slice(bytes).unwrap_or_else(|_| foreign())
     }
 }
 

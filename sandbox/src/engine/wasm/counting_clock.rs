@@ -7,7 +7,7 @@ use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 
 /// A clock that moves on by a microsecond at each reading, so that a run can be repeated.
 #[derive(Debug, Default)]
-pub(super) struct CountingClock(AtomicU64);
+pub(crate) struct CountingClock(AtomicU64);
 
 impl CountingClock {
     const STEP: Duration = Duration::from_micros(1);

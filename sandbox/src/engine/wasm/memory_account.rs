@@ -7,16 +7,16 @@ const TABLE_ELEMENTS: usize = 60_000;
 
 /// Bytes of all linear memories of an instance together. They never shrink.
 #[derive(Debug)]
-pub(super) struct MemoryAccount {
+pub(crate) struct MemoryAccount {
     limit: usize,
     /// Bytes granted so far.
     pub(super) held: usize,
     /// True once more was asked for than the limit allows.
-    pub(super) is_denied: bool,
+    pub(crate) is_denied: bool,
 }
 
 impl MemoryAccount {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { limit, held: 0, is_denied: false }
     }
 

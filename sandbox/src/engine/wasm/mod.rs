@@ -34,6 +34,8 @@ mod time_budget;
 mod worker;
 
 pub(crate) use self::component::Component;
+pub(crate) use self::counting_clock::CountingClock;
 pub(crate) use self::engine::WasmEngine;
+pub(crate) use self::memory_account::MemoryAccount;
 pub use self::process::run_worker_if_asked;
 pub(crate) use self::worker::WasmWorker;

@@ -26,7 +26,8 @@ const DESCRIBED: usize = 10;
 /// What `trainer verifier check` takes.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The verifier: the name of a built-in or configured one, a Python file (FILE.py), or a command line.
+    /// The verifier: the name of a built-in or configured one, a Python file (FILE.py),
+    /// a WebAssembly component (FILE.wasm), the address of a service, or a command line.
     spec: String,
     /// Where a Python file runs: wasm (the default), jail or trusted.
     #[arg(long, value_parser = isolation)]

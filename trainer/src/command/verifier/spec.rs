@@ -1,11 +1,14 @@
-//! A verifier as a word of the command line: a name, a file, or a command.
+//! A verifier as a word of the command line: a name, a file, an address, or a command.
 
 use std::path::Path;
 
 use anyhow::Result;
-use verifiers::{CommandConfig, PythonConfig, PythonIsolation, VerifiersConfig};
+use verifiers::{CommandConfig, ComponentConfig, HttpConfig, PythonConfig, PythonIsolation, VerifiersConfig};
 
 use crate::failure::Usage;
+
+/// The name of a verifier that is an address.
+const SERVICE: &str = "service";
 
 /// The name of the verifier that `spec` means; one that is no name is added to the configuration.
 ///
@@ -24,6 +27,14 @@ pub(super) fn resolve(spec: &str, isolation: Option<PythonIsolation>, config: &m
             let isolation = isolation.unwrap_or_default();
             config.python.insert(name.clone(), PythonConfig { isolation, ..PythonConfig::new(path) });
             Ok(name)
+        }
+        Some("wasm") if words.len() == 1 || path.is_file() => {
+            config.component.insert(name.clone(), ComponentConfig::new(path.to_owned()));
+            Ok(name)
+        }
+        _ if ["http://", "https://"].iter().any(|scheme| spec.starts_with(scheme)) => {
+            config.http.insert(SERVICE.to_owned(), HttpConfig::new(vec![spec.to_owned()]));
+            Ok(SERVICE.to_owned())
         }
         _ if path.is_file() => {
             config.command.insert(name.clone(), CommandConfig::new(vec![spec.to_owned()]));
@@ -48,6 +59,9 @@ mod tests {
         assert_eq!(config.python["style"].isolation, PythonIsolation::Jail);
         assert_eq!(resolve("python3 -u judge.py", None, &mut config).unwrap(), "python3");
         assert_eq!(config.command["python3"].command, ["python3", "-u", "judge.py"]);
+        assert_eq!(resolve("judges/length.wasm", None, &mut config).unwrap(), "length");
+        assert_eq!(resolve("http://127.0.0.1:9/judge", None, &mut config).unwrap(), SERVICE);
+        assert_eq!(config.http[SERVICE].url, ["http://127.0.0.1:9/judge"]);
         assert_eq!(resolve("math", None, &mut config).unwrap(), "math");
         assert!(resolve("math", Some(PythonIsolation::Jail), &mut config).is_err());
     }
