@@ -184,7 +184,9 @@ fn from_batch(batch: &RecordBatch, rows: &mut Vec<RolloutRow>) -> Result<(), Rec
     let rollout_logprobs = columns.list("rollout_logprobs")?;
     let policy_logprobs = columns.list("policy_logprobs")?;
     let breakdown = columns.get("breakdown")?.as_map_opt().ok_or_else(|| wrong_type("breakdown"))?;
-    let verdicts = columns.get("verdicts")?.as_map_opt().ok_or_else(|| wrong_type("verdicts"))?;
+    // Files of runs from before there was this column are read too.
+    let verdicts = batch.column_by_name("verdicts");
+    let verdicts = verdicts.map(|column| column.as_map_opt().ok_or_else(|| wrong_type("verdicts"))).transpose()?;
     let kept = columns.get("kept")?.as_boolean_opt().ok_or_else(|| wrong_type("kept"))?;
     for row in 0..batch.num_rows() {
         rows.push(RolloutRow {
@@ -204,7 +206,7 @@ fn from_batch(batch: &RecordBatch, rows: &mut Vec<RolloutRow>) -> Result<(), Rec
             advantage: advantage.is_valid(row).then(|| advantage.value(row)),
             verdict_score: verdict_score.is_valid(row).then(|| verdict_score.value(row)),
             verdict_reason: verdict_reason.value(row).to_owned(),
-            verdicts: verdicts_at(verdicts, row)?,
+            verdicts: verdicts.map_or_else(|| Ok(Vec::new()), |column| verdicts_at(column, row))?,
             breakdown: breakdown_at(breakdown, row)?,
             kept: kept.value(row),
         });
