@@ -1,9 +1,11 @@
 //! A child process that reads lines and answers with lines. It must not know what they say.
 
+use std::os::fd::AsFd;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
@@ -69,9 +71,29 @@ impl LineProcess {
         Ok(Self { child, stdin, stdout: BufReader::new(stdout), tail, draining })
     }
 
-    /// True while the process runs.
-    pub(crate) fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+    /// True while the process runs and has written nothing that is not read yet: what it wrote unasked would be taken
+    /// for the answer to the next line.
+    pub(crate) fn is_ready(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None)) && !self.has_unread()
+    }
+
+    /// What the process writes within `wait` after its last answer, if anything.
+    pub(crate) async fn says_more(&mut self, wait: Duration) -> Option<String> {
+        let wait = if self.has_unread() { LAST_WORDS } else { wait };
+        if wait.is_zero() {
+            return None;
+        }
+        let more = timeout(wait, self.stdout.fill_buf()).await.ok()?.ok()?;
+        let text = String::from_utf8_lossy(more);
+        (!more.is_empty()).then(|| sandbox_api::shorten(text.lines().next().unwrap_or_default(), 200))
+    }
+
+    fn has_unread(&self) -> bool {
+        let stdout = self.stdout.get_ref().as_fd();
+        let mut pipe = [PollFd::new(stdout, PollFlags::POLLIN)];
+        let in_pipe = |flags: PollFlags| flags.contains(PollFlags::POLLIN);
+        !self.stdout.buffer().is_empty()
+            || poll(&mut pipe, PollTimeout::ZERO).is_ok() && pipe[0].revents().is_some_and(in_pipe)
     }
 
     /// Writes `lines` while it reads what comes, the first answer within `limits[0]` and each other within `limits[1]`

@@ -168,7 +168,7 @@ impl HarnessRun {
                 Said::Failed { index, error, kind: kind.unwrap_or(VerdictKind::Crashed) }
             }
             Line { index: Some(index), score, passed, reason, kind, detail, .. } => {
-                Said::Answer { index, answer: PluginAnswer { score, passed, reason, kind, detail } }
+                Said::Answer { index, answer: PluginAnswer { ask: None, score, passed, reason, kind, detail } }
             }
             Line { end: true, .. } => Said::End,
             _ => Said::Loaded,

@@ -80,7 +80,7 @@ impl TrustedWorker {
     pub(super) async fn judge(&mut self, file: &PluginFile, found: &Found, batch: VecDeque<Call>) -> VecDeque<Call> {
         let line = batch_line(&batch);
         let mut open = OpenBatch::new(&file.name, file.config.range, batch);
-        let running = self.kept.take().and_then(|mut kept| kept.process.is_running().then_some(kept));
+        let running = self.kept.take().and_then(|mut kept| kept.process.is_ready().then_some(kept));
         let mut process = match running {
             Some(process) => process,
             None => match load(file, found).await {
