@@ -119,6 +119,15 @@ async fn whatever_a_call_does_is_counted_as_its_own() {
 }
 
 #[tokio::test]
+async fn half_a_character_in_an_answer_is_no_fault() {
+    let asked = [r#""half \ud83d""#, r#""raise""#, r#""whole \ud83d\ude00 \u00e9\u2028\n.""#];
+    let found = outcomes(config("half_characters.py"), &asked).await;
+    assert_eq!(found[0].as_ref().unwrap().reason, "half ?");
+    assert!(found[1].as_ref().unwrap_err().to_string().contains("line 8: ValueError: ?"), "{found:?}");
+    assert_eq!(found[2].as_ref().unwrap().reason, "whole \u{1f600} \u{e9}\u{2028}\n.");
+}
+
+#[tokio::test]
 async fn a_batch_of_trls_loses_only_the_call_that_breaks_it() {
     let config = PythonConfig { timeout_seconds: 2.0, ..config("misbehaving_trl.py") };
     use VerdictKind::{Crashed, Passed, TimedOut};

@@ -75,7 +75,8 @@ def put(**answer):
     """Writes an answer; a copy of this process that the plug-in made and let go on ends here."""
     if PROCESS() != OWN:
         LEAVE(0)
-    ANSWERS.write(f"\n{MARK}{DUMPS(answer)}\n".encode())
+    # Text in Python may have half a character, which no other reader of JSON takes.
+    ANSWERS.write(f"\n{MARK}{DUMPS(answer, ensure_ascii=False)}\n".encode("utf-8", "replace"))
     ANSWERS.flush()
 
 

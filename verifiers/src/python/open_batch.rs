@@ -51,9 +51,13 @@ impl<'a> OpenBatch<'a> {
         VecDeque::new()
     }
 
-    /// Those that are to be judged again, after the run ended in time: each by itself where none was answered.
+    /// Those that are to be judged again, after the run ended in time: each by itself where none was answered. A call
+    /// that had the run to itself ends: it would be no better answered the next time.
     pub(super) fn rest(self) -> VecDeque<Call> {
         let num_asked = self.calls.len();
+        if num_asked == 1 {
+            return self.fail(VerdictKind::Crashed, "it gave no answer");
+        }
         let mut open: VecDeque<Call> = self.calls.into_iter().flatten().collect();
         if open.len() == num_asked {
             open.iter_mut().for_each(|call| call.alone = true);
@@ -76,5 +80,36 @@ impl<'a> OpenBatch<'a> {
             open.iter_mut().for_each(|call| call.alone = true);
         }
         open
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batching::CallOutcome;
+
+    fn batch(num_calls: usize) -> (VecDeque<Call>, Vec<tokio::sync::oneshot::Receiver<CallOutcome>>) {
+        (0..num_calls).map(|index| Call::new(vec![index as u8])).unzip()
+    }
+
+    #[test]
+    fn a_call_that_was_asked_alone_is_not_asked_for_ever() {
+        let (calls, mut waiting) = batch(1);
+        let mut open = OpenBatch::new("plug", ScoreRange::default(), calls);
+        open.take(Said::End);
+        assert!(open.rest().is_empty());
+        let error = waiting[0].try_recv().unwrap().unwrap_err();
+        assert_eq!(error.kind(), VerdictKind::Crashed);
+        assert!(error.to_string().contains("it gave no answer"), "{error}");
+    }
+
+    #[test]
+    fn a_batch_without_an_answer_comes_to_single_calls() {
+        let (calls, mut waiting) = batch(3);
+        let mut open = OpenBatch::new("plug", ScoreRange::default(), calls);
+        open.take(Said::End);
+        let again = open.rest();
+        assert!(again.len() == 3 && again.iter().all(|call| call.alone));
+        assert!(waiting.iter_mut().all(|outcome| outcome.try_recv().is_err()));
     }
 }
