@@ -119,6 +119,17 @@ async fn whatever_a_call_does_is_counted_as_its_own() {
 }
 
 #[tokio::test]
+async fn a_file_may_have_the_name_of_a_standard_module() {
+    for file in ["named/re.py", "named/math.py", "named/tokenize.py", "named/json.py", "named/inspect.py"] {
+        assert_eq!(scores(config(file), &["42", "42"]).await, [1.0, 1.0], "{file}");
+    }
+    let verdict = outcomes(config("named/re.py"), &["42"]).await.remove(0).unwrap();
+    assert!(verdict.reason.ends_with("_ponder_plugin_re"), "{verdict:?}");
+    let words = outcomes(config("named/json.py"), &["{"]).await.remove(0).unwrap_err().to_string();
+    assert!(words.contains("json.py, line 6: JSONDecodeError"), "{words}");
+}
+
+#[tokio::test]
 async fn half_a_character_in_an_answer_is_no_fault() {
     let asked = [r#""half \ud83d""#, r#""raise""#, r#""whole \ud83d\ude00 \u00e9\u2028\n.""#];
     let found = outcomes(config("half_characters.py"), &asked).await;
