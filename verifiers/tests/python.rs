@@ -2,6 +2,8 @@
 //! instead of judging, and files that no run begins with. `sandbox/tests/plug_ins.rs` has the other isolations.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use datasets::{Message, Task, TaskKind, TaskVerifier};
 use futures::future::join_all;
@@ -10,6 +12,8 @@ use verifiers::{
     Judged, PythonConfig, PythonIsolation, PythonVerifier, ScoreRange, Verdict, VerdictKind, Verifier, VerifierError,
     Verifiers, VerifiersConfig,
 };
+
+use crate::granting_server::GrantingServer;
 
 fn config(file: &str) -> PythonConfig {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plug_ins").join(file);
@@ -186,6 +190,44 @@ async fn a_file_that_does_not_load_is_named_before_the_first_step() {
     assert!(error.contains("no function `no_such`") && error.contains("`format_reward`"), "{error}");
     let absent = PythonConfig { python: "/no/such/python".into(), ..config("styles/own.py") };
     assert!(plug_in(absent).prepare().await.is_err());
+}
+
+fn on(url: &str, timeout_seconds: f64) -> PythonVerifier {
+    let isolation = PythonIsolation::Wasm;
+    let client = sandbox_api::Client::new(vec![url.to_owned()]).expect("an address");
+    let config = PythonConfig { isolation, timeout_seconds, ..config("styles/own.py") };
+    PythonVerifier::new("plug".into(), config, client)
+}
+
+#[tokio::test]
+async fn a_time_out_that_the_server_does_not_grant_is_named_before_the_first_step() {
+    let server = GrantingServer { seconds: 60.0, refuses: false, asked: Arc::default() };
+    let (asked, url) = (server.asked.clone(), server.start().await);
+    on(&url, 47.0).prepare().await.unwrap();
+    let error = on(&url, 48.0).prepare().await.unwrap_err().to_string();
+    assert!(error.contains("config verifiers.python.plug.timeout_seconds: 48"), "{error}");
+    assert!(error.contains("limits.wall_seconds is 60.2") && error.contains("max_limits"), "{error}");
+    on(&url, 1.0).prepare().await.unwrap();
+    assert_eq!(asked.lock().unwrap().last(), Some(&30.0));
+}
+
+#[tokio::test]
+async fn calls_that_the_server_refuses_or_leaves_unanswered_end_as_crashed() {
+    let task = task("42", json!({}));
+    let judged: Vec<_> = ["a", "b", "c"].map(|completion| Judged::new(task.clone(), completion)).into();
+    for (refuses, words) in [(true, "refused the request with status 422"), (false, "it gave no answer")] {
+        let server = GrantingServer { seconds: 60.0, refuses, asked: Arc::default() };
+        let (asked, url) = (server.asked.clone(), server.start().await);
+        let verifier = on(&url, 1.0);
+        let asking = join_all(judged.iter().map(|judged| verifier.verify(judged)));
+        let found = tokio::time::timeout(Duration::from_secs(60), asking).await.expect("an end");
+        for outcome in found {
+            let error = outcome.unwrap_err();
+            assert_eq!(error.kind(), VerdictKind::Crashed, "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        assert!(asked.lock().unwrap().len() <= 1 + 2 * judged.len());
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Verifiers in any language: a configured command that reads one JSON object a line and answers one a line.
 //!
 //! The command reads `{"ask": 17, "task": {…}, "completion": "…", …}` ([`Judged`] as JSON, and a number) and answers
-//! `{"score": 0.0 to 1.0, "reason": "…"}`, in order, with the number as `ask` if it likes. Several lines may stand in its
-//! input before it has answered the first. The verifier starts the command at the first completion, keeps it, and starts it again when it has ended. The
-//! command is trusted: it runs with the rights of the trainer, and no limit but the time-out.
+//! `{"score": 0.0 to 1.0, "reason": "…"}`, in order, with the number as `ask` if it likes. Several lines may stand in
+//! its input before it has answered the first. The verifier starts the command at the first completion, keeps it, and
+//! starts it again when it has ended. The command is trusted: it runs with the rights of the trainer, and no limit but
+//! the time-out.
 //!
 //! ```text
 //! [verifiers.command.palindrome]

@@ -58,10 +58,16 @@ impl<'a> OpenBatch<'a> {
         if num_asked == 1 {
             return self.fail(VerdictKind::Crashed, "it gave no answer");
         }
-        let mut open: VecDeque<Call> = self.calls.into_iter().flatten().collect();
-        if open.len() == num_asked {
-            open.iter_mut().for_each(|call| call.alone = true);
+        match self.calls.iter().flatten().count() {
+            num_open if num_open == num_asked => self.singly(),
+            _ => self.calls.into_iter().flatten().collect(),
         }
+    }
+
+    /// Those that are open, to be judged again each by itself.
+    pub(super) fn singly(self) -> VecDeque<Call> {
+        let mut open: VecDeque<Call> = self.calls.into_iter().flatten().collect();
+        open.iter_mut().for_each(|call| call.alone = true);
         open
     }
 
@@ -69,15 +75,13 @@ impl<'a> OpenBatch<'a> {
     /// where it is known, and else each has a run to itself.
     pub(super) fn blame(self, found: &Found, kind: VerdictKind, problem: &str) -> VecDeque<Call> {
         let name = self.name;
-        let num_asked = self.calls.len();
+        if !found.is_sequential() && self.calls.len() > 1 {
+            return self.singly();
+        }
         let mut open: VecDeque<Call> = self.calls.into_iter().flatten().collect();
-        if found.is_sequential() || num_asked == 1 {
-            if let Some(call) = open.pop_front() {
-                let name = name.to_owned();
-                call.end(Err(VerifierError::NoVerdict { name, kind, problem: problem.to_owned() }));
-            }
-        } else {
-            open.iter_mut().for_each(|call| call.alone = true);
+        if let Some(call) = open.pop_front() {
+            let name = name.to_owned();
+            call.end(Err(VerifierError::NoVerdict { name, kind, problem: problem.to_owned() }));
         }
         open
     }

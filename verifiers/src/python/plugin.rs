@@ -44,7 +44,7 @@ impl Plugin {
                 let found = sandboxed::find(&file, client).await;
                 let (found, sandboxed) = found.map_err(|error| match error {
                     FindError::Plugin(problem) => file.refused(&problem),
-                    FindError::Server(error @ ClientError::Refused { .. }) => file.refused(&error.to_string()),
+                    FindError::Server(error @ ClientError::Refused { .. }) => file.refused_by_server(&error),
                     FindError::Server(error) => VerifierError::unavailable(name, error.to_string()),
                 })?;
                 (found, Place::Sandbox(sandboxed))
