@@ -134,6 +134,41 @@ async fn a_file_may_have_the_name_of_a_standard_module() {
 }
 
 #[tokio::test]
+async fn a_group_is_one_call() {
+    let config = PythonConfig { group: true, timeout_seconds: 1.0, ..config("styles/longest_trl.py") };
+    let settings = VerifiersConfig { python: [("plug".into(), config)].into(), ..Default::default() };
+    let nobody = sandbox_api::Client::new(vec!["http://127.0.0.1:9".to_owned()]).expect("an address");
+    let verifiers = Verifiers::standard(&settings, nobody);
+    verifiers.prepare(["plug"]).await.unwrap();
+    let judged = async |completions: &[&str]| {
+        let task = task("42", json!({}));
+        let group: Vec<_> = completions.iter().map(|completion| Judged::new(task.clone(), *completion)).collect();
+        let mut judgements: Vec<_> = join_all(group.iter().map(|one| verifiers.judge(one))).await;
+        verifiers.judge_group(&group, &mut judgements).await;
+        judgements
+    };
+    let (short, long, hangs, one) =
+        tokio::join!(judged(&["a", "abc", "ab"]), judged(&["abcdef", "abcd"]), judged(&["a", "hang"]), judged(&["a"]));
+    let kinds = |judgements: &[verifiers::Judgement]| -> Vec<_> {
+        judgements.iter().map(|judgement| judgement.verdicts[0].kind()).collect()
+    };
+    use VerdictKind::{Crashed, Failed, Passed, TimedOut};
+    assert_eq!(kinds(&short), [Failed, Passed, Failed]);
+    assert_eq!(kinds(&long), [Passed, Failed]);
+    assert_eq!((kinds(&hangs), kinds(&one)), (vec![TimedOut; 2], vec![Passed]));
+    assert!(short[0].reason().contains("of 3") && long[0].reason().contains("of 2"));
+    let raised = judged(&["a", "raise", "b"]).await;
+    assert_eq!(kinds(&raised), [Crashed; 3]);
+    assert!(raised[2].reason().contains("KeyError"), "{}", raised[2].reason());
+}
+
+#[tokio::test]
+async fn a_group_is_for_trls_functions() {
+    let error = plug_in(PythonConfig { group: true, ..config("styles/own.py") }).prepare().await.unwrap_err();
+    assert!(error.to_string().contains("config verifiers.python.plug.group: "), "{error}");
+}
+
+#[tokio::test]
 async fn half_a_character_in_an_answer_is_no_fault() {
     let asked = [r#""half \ud83d""#, r#""raise""#, r#""whole \ud83d\ude00 \u00e9\u2028\n.""#];
     let found = outcomes(config("half_characters.py"), &asked).await;

@@ -302,10 +302,14 @@ def judge(function, batch):
     began = CLOCK()
     if HEADER["style"] == "trl":
         values = None
-        if len(batch) > 1:
+        if len(batch) > 1 or HEADER["group"]:
             try:
                 values = within_limit(scores, function, batch)
-            except BaseException:
+            except BaseException as error:
+                if HEADER["group"]:
+                    for index in range(len(batch)):
+                        failed(index, error)
+                    return
                 put(loaded=True)  # a sign of life, for the limit of the next call begins now
         if values is None:
             one_by_one(lambda judged: scores(function, [judged])[0], batch, began, len(batch) == 1)

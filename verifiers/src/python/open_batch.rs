@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::config::PythonConfig;
 use super::harness::{Found, Said};
 use crate::batching::Call;
 use crate::{ScoreRange, VerdictKind, VerifierError};
@@ -11,15 +12,18 @@ use crate::{ScoreRange, VerdictKind, VerifierError};
 pub(super) struct OpenBatch<'a> {
     name: &'a str,
     range: ScoreRange,
+    /// True where the calls are one: none is judged without the others.
+    is_group: bool,
     calls: Vec<Option<Call>>,
     /// True once the harness said that the batch is over.
     pub is_over: bool,
 }
 
 impl<'a> OpenBatch<'a> {
-    /// The batch of the plug-in called `name`.
-    pub(super) fn new(name: &'a str, range: ScoreRange, batch: VecDeque<Call>) -> Self {
-        Self { name, range, calls: batch.into_iter().map(Some).collect(), is_over: false }
+    /// A batch of the plug-in called `name`.
+    pub(super) fn new(name: &'a str, config: &PythonConfig, batch: VecDeque<Call>) -> Self {
+        let PythonConfig { range, group, .. } = *config;
+        Self { name, range, is_group: group, calls: batch.into_iter().map(Some).collect(), is_over: false }
     }
 
     /// Takes in a line of the harness.
@@ -55,7 +59,7 @@ impl<'a> OpenBatch<'a> {
     /// that had the run to itself ends: it would be no better answered the next time.
     pub(super) fn rest(self) -> VecDeque<Call> {
         let num_asked = self.calls.len();
-        if num_asked == 1 {
+        if num_asked == 1 || self.is_group {
             return self.fail(VerdictKind::Crashed, "it gave no answer");
         }
         match self.calls.iter().flatten().count() {
@@ -65,18 +69,24 @@ impl<'a> OpenBatch<'a> {
     }
 
     /// Those that are open, to be judged again each by itself.
-    pub(super) fn singly(self) -> VecDeque<Call> {
+    fn singly(self) -> VecDeque<Call> {
         let mut open: VecDeque<Call> = self.calls.into_iter().flatten().collect();
         open.iter_mut().for_each(|call| call.alone = true);
         open
+    }
+
+    /// Those that are to be judged again after a run that judged none of them: each by itself, or where that is no
+    /// other run, none.
+    pub(super) fn singly_or_fail(self, kind: VerdictKind, problem: &str) -> VecDeque<Call> {
+        if self.is_group || self.calls.len() == 1 { self.fail(kind, problem) } else { self.singly() }
     }
 
     /// Those that are to be judged again, after the run broke: the call that broke it ends with `kind` and `problem`
     /// where it is known, and else each has a run to itself.
     pub(super) fn blame(self, found: &Found, kind: VerdictKind, problem: &str) -> VecDeque<Call> {
         let name = self.name;
-        if !found.is_sequential() && self.calls.len() > 1 {
-            return self.singly();
+        if !found.is_sequential() {
+            return self.singly_or_fail(kind, problem);
         }
         let mut open: VecDeque<Call> = self.calls.into_iter().flatten().collect();
         if let Some(call) = open.pop_front() {
@@ -99,7 +109,7 @@ mod tests {
     #[test]
     fn a_call_that_was_asked_alone_is_not_asked_for_ever() {
         let (calls, mut waiting) = batch(1);
-        let mut open = OpenBatch::new("plug", ScoreRange::default(), calls);
+        let mut open = OpenBatch::new("plug", &PythonConfig::new("a.py"), calls);
         open.take(Said::End);
         assert!(open.rest().is_empty());
         let error = waiting[0].try_recv().unwrap().unwrap_err();
@@ -110,7 +120,7 @@ mod tests {
     #[test]
     fn a_batch_without_an_answer_comes_to_single_calls() {
         let (calls, mut waiting) = batch(3);
-        let mut open = OpenBatch::new("plug", ScoreRange::default(), calls);
+        let mut open = OpenBatch::new("plug", &PythonConfig::new("a.py"), calls);
         open.take(Said::End);
         let again = open.rest();
         assert!(again.len() == 3 && again.iter().all(|call| call.alone));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sandbox_api::{Client, ClientError};
 
 use super::config::{PythonConfig, PythonIsolation};
-use super::harness::Found;
+use super::harness::{Found, Style};
 use super::plugin_file::PluginFile;
 use super::sandboxed::{self, FindError, Sandboxed};
 use super::trusted::{self, TrustedWorker};
@@ -50,6 +50,14 @@ impl Plugin {
                 (found, Place::Sandbox(sandboxed))
             }
         };
+        if config.group && found.style != Style::Trl {
+            let (key, function) = (format!("verifiers.python.{name}.group"), &found.function);
+            let problem = format!(
+                "{}: `{function}` is called for one completion at a time; `group` is for functions in TRL's style",
+                config.file.display()
+            );
+            return Err(VerifierError::Config { key, problem });
+        }
         Ok(Self { file, found, place })
     }
 

@@ -129,13 +129,13 @@ impl Sandboxed {
         stdin.extend(batch_line(&batch));
         let program = self.compiled.as_ref().map_or_else(|| JUDGING.to_owned(), Compiled::program);
         let request = request(file, &program, stdin, judging_seconds(file, self.load_seconds));
-        let num_asked = batch.len();
-        let mut open = OpenBatch::new(&file.name, file.config.range, batch);
+        let mut open = OpenBatch::new(&file.name, &file.config, batch);
         let report = match self.client.run(&request).await {
             Ok(report) => report,
             // It may refuse what is large for the sake of one call.
-            Err(ClientError::Refused { .. }) if num_asked > 1 => return open.singly(),
-            Err(error @ ClientError::Refused { .. }) => return open.fail(VerdictKind::Crashed, &error.to_string()),
+            Err(error @ ClientError::Refused { .. }) => {
+                return open.singly_or_fail(VerdictKind::Crashed, &error.to_string());
+            }
             Err(error) => return open.fail(VerdictKind::Unavailable, &error.to_string()),
         };
         let mut is_loaded = false;
@@ -157,9 +157,6 @@ impl Sandboxed {
             let how = if kind == VerdictKind::TimedOut { format!("after {seconds} seconds") } else { how };
             return open.blame(found, kind, &how);
         }
-        if num_asked == 1 {
-            return open.fail(kind, &format!("it does not load: {how}"));
-        }
-        open.singly()
+        open.singly_or_fail(kind, &format!("it does not load: {how}"))
     }
 }
