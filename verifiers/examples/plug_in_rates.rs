@@ -35,7 +35,8 @@ for line in sys.stdin:
     asked = json.loads(line)
     while asked['completion'] == 'hang':
         pass
-    print(json.dumps({'score': float(asked['completion'] == asked['ground_truth'])}), flush=True)
+    score = float(asked['completion'] == asked['ground_truth'])
+    print(json.dumps({'ask': asked['ask'], 'score': score}), flush=True)
 ";
 
 fn verifier(isolation: &str, url: &str, file: &PathBuf, workers: usize, batch: usize) -> Arc<dyn Verifier> {

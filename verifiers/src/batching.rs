@@ -27,6 +27,12 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// A call that waits, and where its outcome comes.
+    pub(crate) fn new(question: Vec<u8>) -> (Self, oneshot::Receiver<CallOutcome>) {
+        let (outcome, waiting) = oneshot::channel();
+        (Self { question, alone: false, outcome }, waiting)
+    }
+
     /// Hands the outcome to whoever waits for it.
     pub(crate) fn end(self, outcome: CallOutcome) {
         let _ = self.outcome.send(outcome); // nobody waits any more after a deadline or an interrupt
@@ -93,8 +99,8 @@ impl<W: BatchWorker> Batching<W> {
 
     /// The outcome for a question, once a worker has judged it. Must be called on a tokio runtime.
     pub(crate) async fn ask(&self, name: &str, question: Vec<u8>) -> CallOutcome {
-        let (outcome, waiting) = oneshot::channel();
-        self.queue.put([Call { question, alone: false, outcome }].into(), false);
+        let (call, waiting) = Call::new(question);
+        self.queue.put([call].into(), false);
         waiting.await.unwrap_or_else(|_| Err(VerifierError::crashed(name, "its worker was lost")))
     }
 }

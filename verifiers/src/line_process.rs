@@ -1,9 +1,13 @@
 //! A child process that reads lines and answers with lines. It must not know what they say.
 
+use std::os::fd::AsFd;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
@@ -39,9 +43,12 @@ pub(crate) enum Broken {
     Malformed(String),
 }
 
-/// The running process. Dropping it kills it.
+/// The running process. Dropping it kills it, with all that it started.
 pub(crate) struct LineProcess {
     child: Child,
+    /// Its process group, which is its own. `None` once it has ended and the group is killed: its number may then be
+    /// another's.
+    group: Option<Pid>,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
     tail: Arc<Mutex<Vec<u8>>>,
@@ -57,21 +64,54 @@ impl LineProcess {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("`{program}` does not start: {error}"))?;
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err("its pipes are missing".to_owned());
         };
         let tail = Arc::new(Mutex::new(Vec::new()));
         let draining = tokio::spawn(drain(stderr, tail.clone()));
-        Ok(Self { child, stdin, stdout: BufReader::new(stdout), tail, draining })
+        Ok(Self { child, group, stdin, stdout: BufReader::new(stdout), tail, draining })
     }
 
-    /// True while the process runs.
-    pub(crate) fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+    /// True while the process runs and has written nothing that is not read yet: what it wrote unasked would be taken
+    /// for the answer to the next line.
+    pub(crate) fn is_ready(&mut self) -> bool {
+        let is_running = matches!(self.child.try_wait(), Ok(None));
+        if !is_running {
+            self.kill_group();
+        }
+        is_running && !self.has_unread()
+    }
+
+    /// Kills what is left of the process and of those that it started.
+    fn kill_group(&mut self) {
+        if let Some(group) = self.group.take() {
+            let _ = killpg(group, Signal::SIGKILL); // nothing may be left
+        }
+    }
+
+    /// What the process writes within `wait` after its last answer, if anything.
+    pub(crate) async fn says_more(&mut self, wait: Duration) -> Option<String> {
+        let wait = if self.has_unread() { LAST_WORDS } else { wait };
+        if wait.is_zero() {
+            return None;
+        }
+        let more = timeout(wait, self.stdout.fill_buf()).await.ok()?.ok()?;
+        let text = String::from_utf8_lossy(more);
+        (!more.is_empty()).then(|| sandbox_api::shorten(text.lines().next().unwrap_or_default(), 200))
+    }
+
+    fn has_unread(&self) -> bool {
+        let stdout = self.stdout.get_ref().as_fd();
+        let mut pipe = [PollFd::new(stdout, PollFlags::POLLIN)];
+        let in_pipe = |flags: PollFlags| flags.contains(PollFlags::POLLIN);
+        !self.stdout.buffer().is_empty()
+            || poll(&mut pipe, PollTimeout::ZERO).is_ok() && pipe[0].revents().is_some_and(in_pipe)
     }
 
     /// Writes `lines` while it reads what comes, the first answer within `limits[0]` and each other within `limits[1]`
@@ -115,8 +155,15 @@ impl LineProcess {
             Ok(Ok(status)) => format!(" ({status})"),
             _ => String::new(),
         };
+        self.kill_group();
         let _ = timeout(LAST_WORDS, &mut self.draining).await;
         with_words(&format!("{how}{status}"), &self.said())
+    }
+}
+
+impl Drop for LineProcess {
+    fn drop(&mut self) {
+        self.kill_group();
     }
 }
 
@@ -166,5 +213,67 @@ async fn drain(mut stderr: ChildStderr, tail: Arc<Mutex<Vec<u8>>>) {
         tail.extend_from_slice(&part[..num_bytes]);
         let surplus = tail.len().saturating_sub(TAIL_BYTES);
         tail.drain(..surplus);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// True while a process of this number runs: one that nobody has asked for its status any more does not.
+    fn runs(id: &str) -> bool {
+        let status = std::fs::read_to_string(Path::new("/proc").join(id).join("stat")).unwrap_or_default();
+        let state = status.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
+        state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
+    }
+
+    async fn is_gone(id: &str) -> bool {
+        for _ in 0..200 {
+            if !runs(id) {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        false
+    }
+
+    async fn child_of(script: &str) -> (LineProcess, String) {
+        let mut process = LineProcess::start(&["sh", "-c", script].map(str::to_owned)).unwrap();
+        let mut child = String::new();
+        let exchange = process.exchange(b"go\n", [Duration::from_secs(20); 2], |line| {
+            child = line.to_owned();
+            Ok(Step::Done)
+        });
+        exchange.await.unwrap();
+        (process, child)
+    }
+
+    #[tokio::test]
+    async fn what_a_process_started_ends_with_it() {
+        let (process, child) = child_of("sleep 300 & echo $!; read -r line; wait").await;
+        assert!(runs(&child), "{child}");
+        drop(process);
+        assert!(is_gone(&child).await, "{child}");
+    }
+
+    #[tokio::test]
+    async fn what_outlives_a_process_ends_when_that_is_found() {
+        let (mut process, child) = child_of("sleep 300 > /dev/null 2>&1 & echo $!").await;
+        let silent = process.exchange(b"", [Duration::from_secs(20); 2], |_| Ok(Step::Done)).await;
+        assert!(matches!(silent, Err(Broken::Ended(_))), "{silent:?}");
+        assert!(is_gone(&child).await, "{child}");
+
+        let (mut process, child) = child_of("sleep 300 & echo $!").await;
+        let mut was_ready = true;
+        for _ in 0..200 {
+            was_ready = process.is_ready();
+            if !was_ready {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(!was_ready && is_gone(&child).await, "{child}");
     }
 }

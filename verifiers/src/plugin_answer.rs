@@ -10,6 +10,9 @@ const MAX_DETAIL_BYTES: usize = 40;
 /// `{"score": …}`, with a reason, a kind or a finer word where the plug-in gives them.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct PluginAnswer {
+    /// Number of the line that it answers, where the plug-in repeats that.
+    #[serde(default)]
+    pub ask: Option<u64>,
     /// Within the plug-in's range; its lowest or highest where only `passed` or `kind` says what it is, and its lowest
     /// for `no_answer` and `unparsed`, whatever stands here.
     #[serde(default)]
@@ -41,7 +44,7 @@ impl PluginAnswer {
     /// # Errors
     /// The plug-in says that it comes to none, or its answer is no verdict.
     pub(crate) fn verdict(self, name: &str, range: ScoreRange) -> Result<Verdict, VerifierError> {
-        let Self { score, passed, reason, kind, detail } = self;
+        let Self { ask: _, score, passed, reason, kind, detail } = self;
         let verdict = match (kind, passed, score) {
             (Some(VerdictKind::NotApplicable), ..) => Verdict::not_applicable(reason),
             (Some(kind), ..) if !kind.is_verdict() => {

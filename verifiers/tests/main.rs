@@ -1,5 +1,6 @@
 //! Tests of the verifiers on whole tasks.
 
+mod granting_server;
 mod http;
 mod instructions;
 mod python;

@@ -2,6 +2,8 @@
 //! instead of judging, and files that no run begins with. `sandbox/tests/plug_ins.rs` has the other isolations.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use datasets::{Message, Task, TaskKind, TaskVerifier};
 use futures::future::join_all;
@@ -10,6 +12,8 @@ use verifiers::{
     Judged, PythonConfig, PythonIsolation, PythonVerifier, ScoreRange, Verdict, VerdictKind, Verifier, VerifierError,
     Verifiers, VerifiersConfig,
 };
+
+use crate::granting_server::GrantingServer;
 
 fn config(file: &str) -> PythonConfig {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plug_ins").join(file);
@@ -119,6 +123,61 @@ async fn whatever_a_call_does_is_counted_as_its_own() {
 }
 
 #[tokio::test]
+async fn a_file_may_have_the_name_of_a_standard_module() {
+    for file in ["named/re.py", "named/math.py", "named/tokenize.py", "named/json.py", "named/inspect.py"] {
+        assert_eq!(scores(config(file), &["42", "42"]).await, [1.0, 1.0], "{file}");
+    }
+    let verdict = outcomes(config("named/re.py"), &["42"]).await.remove(0).unwrap();
+    assert!(verdict.reason.ends_with("_ponder_plugin_re"), "{verdict:?}");
+    let words = outcomes(config("named/json.py"), &["{"]).await.remove(0).unwrap_err().to_string();
+    assert!(words.contains("json.py, line 6: JSONDecodeError"), "{words}");
+}
+
+#[tokio::test]
+async fn a_group_is_one_call() {
+    let config = PythonConfig { group: true, timeout_seconds: 1.0, ..config("styles/longest_trl.py") };
+    let settings = VerifiersConfig { python: [("plug".into(), config)].into(), ..Default::default() };
+    let nobody = sandbox_api::Client::new(vec!["http://127.0.0.1:9".to_owned()]).expect("an address");
+    let verifiers = Verifiers::standard(&settings, nobody);
+    verifiers.prepare(["plug"]).await.unwrap();
+    let judged = async |completions: &[&str]| {
+        let task = task("42", json!({}));
+        let group: Vec<_> = completions.iter().map(|completion| Judged::new(task.clone(), *completion)).collect();
+        let mut judgements: Vec<_> = join_all(group.iter().map(|one| verifiers.judge(one))).await;
+        verifiers.judge_group(&group, &mut judgements).await;
+        judgements
+    };
+    let (short, long, hangs, one) =
+        tokio::join!(judged(&["a", "abc", "ab"]), judged(&["abcdef", "abcd"]), judged(&["a", "hang"]), judged(&["a"]));
+    let kinds = |judgements: &[verifiers::Judgement]| -> Vec<_> {
+        judgements.iter().map(|judgement| judgement.verdicts[0].kind()).collect()
+    };
+    use VerdictKind::{Crashed, Failed, Passed, TimedOut};
+    assert_eq!(kinds(&short), [Failed, Passed, Failed]);
+    assert_eq!(kinds(&long), [Passed, Failed]);
+    assert_eq!((kinds(&hangs), kinds(&one)), (vec![TimedOut; 2], vec![Passed]));
+    assert!(short[0].reason().contains("of 3") && long[0].reason().contains("of 2"));
+    let raised = judged(&["a", "raise", "b"]).await;
+    assert_eq!(kinds(&raised), [Crashed; 3]);
+    assert!(raised[2].reason().contains("KeyError"), "{}", raised[2].reason());
+}
+
+#[tokio::test]
+async fn a_group_is_for_trls_functions() {
+    let error = plug_in(PythonConfig { group: true, ..config("styles/own.py") }).prepare().await.unwrap_err();
+    assert!(error.to_string().contains("config verifiers.python.plug.group: "), "{error}");
+}
+
+#[tokio::test]
+async fn half_a_character_in_an_answer_is_no_fault() {
+    let asked = [r#""half \ud83d""#, r#""raise""#, r#""whole \ud83d\ude00 \u00e9\u2028\n.""#];
+    let found = outcomes(config("half_characters.py"), &asked).await;
+    assert_eq!(found[0].as_ref().unwrap().reason, "half ?");
+    assert!(found[1].as_ref().unwrap_err().to_string().contains("line 8: ValueError: ?"), "{found:?}");
+    assert_eq!(found[2].as_ref().unwrap().reason, "whole \u{1f600} \u{e9}\u{2028}\n.");
+}
+
+#[tokio::test]
 async fn a_batch_of_trls_loses_only_the_call_that_breaks_it() {
     let config = PythonConfig { timeout_seconds: 2.0, ..config("misbehaving_trl.py") };
     use VerdictKind::{Crashed, Passed, TimedOut};
@@ -166,6 +225,44 @@ async fn a_file_that_does_not_load_is_named_before_the_first_step() {
     assert!(error.contains("no function `no_such`") && error.contains("`format_reward`"), "{error}");
     let absent = PythonConfig { python: "/no/such/python".into(), ..config("styles/own.py") };
     assert!(plug_in(absent).prepare().await.is_err());
+}
+
+fn on(url: &str, timeout_seconds: f64) -> PythonVerifier {
+    let isolation = PythonIsolation::Wasm;
+    let client = sandbox_api::Client::new(vec![url.to_owned()]).expect("an address");
+    let config = PythonConfig { isolation, timeout_seconds, ..config("styles/own.py") };
+    PythonVerifier::new("plug".into(), config, client)
+}
+
+#[tokio::test]
+async fn a_time_out_that_the_server_does_not_grant_is_named_before_the_first_step() {
+    let server = GrantingServer { seconds: 60.0, refuses: false, asked: Arc::default() };
+    let (asked, url) = (server.asked.clone(), server.start().await);
+    on(&url, 47.0).prepare().await.unwrap();
+    let error = on(&url, 48.0).prepare().await.unwrap_err().to_string();
+    assert!(error.contains("config verifiers.python.plug.timeout_seconds: 48"), "{error}");
+    assert!(error.contains("limits.wall_seconds is 60.2") && error.contains("max_limits"), "{error}");
+    on(&url, 1.0).prepare().await.unwrap();
+    assert_eq!(asked.lock().unwrap().last(), Some(&30.0));
+}
+
+#[tokio::test]
+async fn calls_that_the_server_refuses_or_leaves_unanswered_end_as_crashed() {
+    let task = task("42", json!({}));
+    let judged: Vec<_> = ["a", "b", "c"].map(|completion| Judged::new(task.clone(), completion)).into();
+    for (refuses, words) in [(true, "refused the request with status 422"), (false, "it gave no answer")] {
+        let server = GrantingServer { seconds: 60.0, refuses, asked: Arc::default() };
+        let (asked, url) = (server.asked.clone(), server.start().await);
+        let verifier = on(&url, 1.0);
+        let asking = join_all(judged.iter().map(|judged| verifier.verify(judged)));
+        let found = tokio::time::timeout(Duration::from_secs(60), asking).await.expect("an end");
+        for outcome in found {
+            let error = outcome.unwrap_err();
+            assert_eq!(error.kind(), VerdictKind::Crashed, "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        assert!(asked.lock().unwrap().len() <= 1 + 2 * judged.len());
+    }
 }
 
 #[tokio::test]

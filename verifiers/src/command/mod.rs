@@ -1,9 +1,10 @@
 //! Verifiers in any language: a configured command that reads one JSON object a line and answers one a line.
 //!
-//! The command reads `{"task": {…}, "completion": "…", …}` ([`Judged`] as JSON) and answers
-//! `{"score": 0.0 to 1.0, "reason": "…"}`, in order. Several lines may stand in its input before it has answered the
-//! first. The verifier starts the command at the first completion, keeps it, and starts it again when it has ended. The
-//! command is trusted: it runs with the rights of the trainer, and no limit but the time-out.
+//! The command reads `{"ask": 17, "task": {…}, "completion": "…", …}` ([`Judged`] as JSON, and a number) and answers
+//! `{"score": 0.0 to 1.0, "reason": "…"}`, in order, with the number as `ask` if it likes. Several lines may stand in
+//! its input before it has answered the first. The verifier starts the command at the first completion, keeps it, and
+//! starts it again when it has ended. The command is trusted: it runs with the rights of the trainer, and no limit but
+//! the time-out.
 //!
 //! ```text
 //! [verifiers.command.palindrome]
@@ -37,7 +38,7 @@ impl CommandVerifier {
     pub fn new(name: String, config: CommandConfig) -> Self {
         let limits = BatchLimits { workers: config.workers, batch: config.batch };
         let (range, config, of_worker) = (config.range, Arc::new(config), name.clone());
-        let make = move || CommandWorker { name: of_worker.clone(), config: config.clone(), process: None };
+        let make = move || CommandWorker::new(of_worker.clone(), config.clone());
         Self { name, range, batching: Batching::new(limits, make) }
     }
 }
@@ -126,6 +127,67 @@ mod tests {
         assert_eq!(kinds, [Passed, Partial, Crashed, Passed, TimedOut, Partial, Crashed, Passed, Passed]);
         let words = outcomes[2].as_ref().unwrap_err().to_string();
         assert!(words.contains("exit status: 3") && words.contains("out of cheese"), "{words}");
+    }
+
+    /// Answers with the completion as the reason, twice where it is `double`; `$OF` goes into each answer.
+    fn doubling(of: &str) -> String {
+        r#"while read -r line; do
+            text=${line##*'"completion":"'}; text=${text%%'"'*}; ask=${line#*'"ask":'}; ask=${ask%%,*}
+            echo "{$OF\"score\": 1, \"reason\": \"$text\"}"
+            case "$text" in double) echo "{$OF\"score\": 1, \"reason\": \"$text\"}";; esac; done"#
+            .replace("$OF", of)
+    }
+
+    async fn asked_at_once(verifier: &CommandVerifier, texts: &[&str]) -> Vec<Result<Verdict, VerifierError>> {
+        let questions: Vec<_> = texts.iter().map(|text| judged(text)).collect();
+        join_all(questions.iter().map(|one| verifier.verify(one))).await
+    }
+
+    /// True where each outcome is the completion's own or none at all.
+    fn none_is_anothers(texts: &[&str], outcomes: &[Result<Verdict, VerifierError>]) -> bool {
+        let is_own = |(text, outcome): (&&str, &Result<Verdict, VerifierError>)| match outcome {
+            Ok(verdict) => verdict.reason == *text,
+            Err(error) => error.kind() == VerdictKind::Crashed,
+        };
+        texts.iter().zip(outcomes).all(is_own)
+    }
+
+    #[tokio::test]
+    async fn a_line_too_many_answers_no_other_question() {
+        let verifier = shell(&doubling(""), 20.0);
+        let outcomes = asked_at_once(&verifier, &["a", "double", "b", "c"]).await;
+        for outcome in outcomes {
+            let words = outcome.unwrap_err().to_string();
+            assert!(words.contains("more lines than it was asked") && words.contains("\"reason\": \"c\""), "{words}");
+        }
+        for text in ["d", "e", "double", "f", "g", "double", "double", "h"] {
+            let outcome = asked_at_once(&verifier, &[text]).await;
+            assert!(none_is_anothers(&[text], &outcome), "{text}: {outcome:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        }
+        let whole = asked_at_once(&verifier, &["a", "b", "c"]).await;
+        assert!(whole.iter().all(Result::is_ok), "{whole:?}");
+    }
+
+    #[tokio::test]
+    async fn a_line_too_many_is_found_after_other_batches() {
+        let verifier = shell(&doubling(""), 20.0);
+        assert!(asked_at_once(&verifier, &["a", "b"]).await.iter().all(Result::is_ok));
+        for texts in [["double", "a", "b"], ["a", "double", "b"], ["a", "b", "double"], ["c", "d", "e"]] {
+            let outcomes = asked_at_once(&verifier, &texts).await;
+            assert!(none_is_anothers(&texts, &outcomes), "{texts:?}: {outcomes:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_repeats_its_questions_number_is_held_to_it() {
+        let verifier = shell(&doubling(r#"\"ask\": $ask, "#), 20.0);
+        let texts = ["a", "double", "b", "c", "d"];
+        let outcomes = asked_at_once(&verifier, &texts).await;
+        let words = outcomes[2].as_ref().unwrap_err().to_string();
+        assert!(words.contains("\"ask\": 1 where that to 2 was due"), "{words}");
+        let own = |index: usize| outcomes[index].as_ref().is_ok_and(|verdict| verdict.reason == texts[index]);
+        assert!([0, 1, 3, 4].into_iter().all(own), "{outcomes:?}");
     }
 
     #[tokio::test]

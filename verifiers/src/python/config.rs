@@ -38,6 +38,10 @@ pub struct PythonConfig {
     /// Where the file runs: `wasm`, `jail` or `trusted`.
     #[serde(default)]
     pub isolation: PythonIsolation,
+    /// True hands a function in TRL's style all completions of a prompt in one call, and only those: it may compare
+    /// them. A call that fails has then failed for all of them.
+    #[serde(default)]
+    pub group: bool,
     /// Batches at one time: processes where it is trusted, runs on the code execution server elsewhere.
     #[serde(default = "default_workers")]
     pub workers: usize,
@@ -87,6 +91,7 @@ impl PythonConfig {
             function: None,
             range: ScoreRange::default(),
             isolation: PythonIsolation::default(),
+            group: false,
             workers: default_workers(),
             batch: default_batch(),
             timeout_seconds: default_timeout_seconds(),

@@ -2,6 +2,15 @@
 
 What is needed once, before the first call, stands in find.py.
 """
+import sys
+
+# The folder of the start, and later that of the plug-in, stand behind the standard library: a file there that is called
+# re.py is not what the library's own modules import.
+FOLDERS = [entry for entry in sys.path if not entry]
+sys.path[:] = [entry for entry in sys.path if entry]
+BEHIND = next((at for at, one in enumerate(sys.path) if one.endswith(("site-packages", "dist-packages"))), len(sys.path))
+sys.path[BEHIND:BEHIND] = FOLDERS
+
 import _frozen_importlib_external
 import binascii
 import io
@@ -10,7 +19,6 @@ import marshal
 import math
 import os
 import signal
-import sys
 import time
 import types
 
@@ -75,7 +83,8 @@ def put(**answer):
     """Writes an answer; a copy of this process that the plug-in made and let go on ends here."""
     if PROCESS() != OWN:
         LEAVE(0)
-    ANSWERS.write(f"\n{MARK}{DUMPS(answer)}\n".encode())
+    # Text in Python may have half a character, which no other reader of JSON takes.
+    ANSWERS.write(f"\n{MARK}{DUMPS(answer, ensure_ascii=False)}\n".encode("utf-8", "replace"))
     ANSWERS.flush()
 
 
@@ -105,13 +114,13 @@ def failed(index, error):
 
 
 def load():
-    """Runs the plug-in's file as a module and returns that."""
-    name = os.path.splitext(os.path.basename(PATH))[0] or "plugin"
+    """Runs the plug-in's file as a module and returns that; its name is no other module's."""
+    name = "_ponder_plugin_" + os.path.splitext(os.path.basename(PATH))[0]
     module = types.ModuleType(name)
     module.__file__ = PATH
     sys.modules[name] = module
     if HEADER["own_folder"]:
-        sys.path.insert(0, os.path.dirname(PATH))
+        sys.path.insert(BEHIND, os.path.dirname(PATH))
     packed = HEADER["compiled"]
     if packed and HEADER["magic"] == _frozen_importlib_external.MAGIC_NUMBER.hex():
         code = marshal.loads(binascii.a2b_base64(packed))
@@ -293,10 +302,14 @@ def judge(function, batch):
     began = CLOCK()
     if HEADER["style"] == "trl":
         values = None
-        if len(batch) > 1:
+        if len(batch) > 1 or HEADER["group"]:
             try:
                 values = within_limit(scores, function, batch)
-            except BaseException:
+            except BaseException as error:
+                if HEADER["group"]:
+                    for index in range(len(batch)):
+                        failed(index, error)
+                    return
                 put(loaded=True)  # a sign of life, for the limit of the next call begins now
         if values is None:
             one_by_one(lambda judged: scores(function, [judged])[0], batch, began, len(batch) == 1)

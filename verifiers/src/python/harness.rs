@@ -87,6 +87,8 @@ struct Header<'a> {
     is_async: bool,
     names: Option<&'a [String]>,
     messages: Option<bool>,
+    /// True where a batch is a group, whose call cannot be taken apart.
+    group: bool,
     seconds: f64,
     /// Seconds after which no call of a batch is begun.
     patience: Option<f64>,
@@ -146,6 +148,7 @@ impl HarnessRun {
             is_async: false,
             names: None,
             messages: config.conversational,
+            group: config.group,
             seconds: config.timeout_seconds,
             patience: None,
             compiled: None,
@@ -168,7 +171,7 @@ impl HarnessRun {
                 Said::Failed { index, error, kind: kind.unwrap_or(VerdictKind::Crashed) }
             }
             Line { index: Some(index), score, passed, reason, kind, detail, .. } => {
-                Said::Answer { index, answer: PluginAnswer { score, passed, reason, kind, detail } }
+                Said::Answer { index, answer: PluginAnswer { ask: None, score, passed, reason, kind, detail } }
             }
             Line { end: true, .. } => Said::End,
             _ => Said::Loaded,

@@ -13,6 +13,7 @@
 //! with it ends that run, and the others of its batch are judged in another.
 
 mod config;
+mod groups;
 mod harness;
 mod open_batch;
 mod plugin;
@@ -23,15 +24,17 @@ mod trusted;
 use std::sync::Arc;
 
 use datasets::Task;
+use futures::future::join_all;
 use sandbox_api::Client;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
 pub use self::config::{PythonConfig, PythonIsolation};
+use self::groups::Groups;
 use self::harness::Style;
 use self::plugin::{Plugin, PythonWorker};
 use crate::batching::{BatchLimits, Batching};
-use crate::{Judged, ReadyFuture, ScoreRange, VerdictFuture, Verifier, VerifierError};
+use crate::{GroupFuture, Judged, ReadyFuture, ScoreRange, VerdictFuture, Verifier, VerifierError};
 
 /// Columns that a function in TRL's style has of every task.
 const COLUMNS: [&str; 8] = ["prompts", "completions", "id", "task", "source", "ground_truth", "answer", "solution"];
@@ -47,6 +50,7 @@ pub struct PythonVerifier {
 struct Loaded {
     plugin: Arc<Plugin>,
     batching: Batching<PythonWorker>,
+    groups: Groups,
 }
 
 impl PythonVerifier {
@@ -62,7 +66,8 @@ impl PythonVerifier {
             let limits = BatchLimits { workers: self.config.workers, batch: self.config.batch };
             let of_workers = plugin.clone();
             let make = move || PythonWorker::new(of_workers.clone());
-            Ok(Loaded { plugin, batching: Batching::new(limits, make) })
+            let groups = Groups::new(plugin.clone(), self.config.workers);
+            Ok(Loaded { plugin, batching: Batching::new(limits, make), groups })
         };
         self.loaded.get_or_try_init(load).await
     }
@@ -75,6 +80,10 @@ impl Verifier for PythonVerifier {
 
     fn range(&self) -> ScoreRange {
         self.config.range
+    }
+
+    fn compares(&self) -> bool {
+        self.config.group
     }
 
     fn prepare(&self) -> ReadyFuture<'_> {
@@ -102,7 +111,30 @@ impl Verifier for PythonVerifier {
         Box::pin(async {
             let question = serde_json::to_vec(judged);
             let question = question.map_err(|error| VerifierError::crashed(&self.name, error.to_string()))?;
-            self.loaded().await?.batching.ask(&self.name, question).await
+            let loaded = self.loaded().await?;
+            if self.config.group {
+                let outcome = loaded.groups.ask(&self.name, vec![question]).await.pop();
+                return outcome.unwrap_or_else(|| Err(VerifierError::crashed(&self.name, "it gave no answer")));
+            }
+            loaded.batching.ask(&self.name, question).await
+        })
+    }
+
+    /// One call for all completions, where the configuration says `group`.
+    fn verify_group<'a>(&'a self, group: &'a [Judged]) -> GroupFuture<'a> {
+        Box::pin(async {
+            if !self.config.group {
+                return join_all(group.iter().map(|judged| self.verify(judged))).await;
+            }
+            let questions = group.iter().map(serde_json::to_vec).collect::<Result<Vec<_>, _>>();
+            let asked = match (questions, self.loaded().await) {
+                (Ok(questions), Ok(loaded)) => return loaded.groups.ask(&self.name, questions).await,
+                (Err(error), _) => VerifierError::crashed(&self.name, error.to_string()),
+                (_, Err(error)) => error,
+            };
+            let (kind, problem) = (asked.kind(), asked.to_string());
+            let error = || VerifierError::NoVerdict { name: self.name.clone(), kind, problem: problem.clone() };
+            group.iter().map(|_| Err(error())).collect()
         })
     }
 }

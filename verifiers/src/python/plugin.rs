@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sandbox_api::{Client, ClientError};
 
 use super::config::{PythonConfig, PythonIsolation};
-use super::harness::Found;
+use super::harness::{Found, Style};
 use super::plugin_file::PluginFile;
 use super::sandboxed::{self, FindError, Sandboxed};
 use super::trusted::{self, TrustedWorker};
@@ -44,12 +44,20 @@ impl Plugin {
                 let found = sandboxed::find(&file, client).await;
                 let (found, sandboxed) = found.map_err(|error| match error {
                     FindError::Plugin(problem) => file.refused(&problem),
-                    FindError::Server(error @ ClientError::Refused { .. }) => file.refused(&error.to_string()),
+                    FindError::Server(error @ ClientError::Refused { .. }) => file.refused_by_server(&error),
                     FindError::Server(error) => VerifierError::unavailable(name, error.to_string()),
                 })?;
                 (found, Place::Sandbox(sandboxed))
             }
         };
+        if config.group && found.style != Style::Trl {
+            let (key, function) = (format!("verifiers.python.{name}.group"), &found.function);
+            let problem = format!(
+                "{}: `{function}` is called for one completion at a time; `group` is for functions in TRL's style",
+                config.file.display()
+            );
+            return Err(VerifierError::Config { key, problem });
+        }
         Ok(Self { file, found, place })
     }
 

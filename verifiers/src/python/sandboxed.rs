@@ -14,8 +14,11 @@ use super::plugin_file::PluginFile;
 use crate::VerdictKind;
 use crate::batching::Call;
 
-/// Seconds in which a file must be loaded.
+/// Seconds in which a file must be loaded, at least: it is granted as long as judging takes where that is more.
 const LOAD_SECONDS: f64 = 30.0;
+
+/// Seconds that a run which judges has for loading, at least.
+const LEAST_LOADING_SECONDS: f64 = 0.2;
 
 /// Bytes that a run may print: its answers, and what a plug-in prints past the harness.
 const OUTPUT_BYTES: u64 = 4 << 20;
@@ -70,11 +73,32 @@ pub(super) struct Sandboxed {
     compiled: Option<Compiled>,
 }
 
-/// Loads the file and finds its function.
+/// Seconds after which a run begins no call any more.
+fn patience(file: &PluginFile) -> f64 {
+    file.config.timeout_seconds / 4.0
+}
+
+/// Seconds that a run which judges may take, where loading takes `load_seconds`.
+fn judging_seconds(file: &PluginFile, load_seconds: f64) -> f64 {
+    (2.0 * load_seconds).max(LEAST_LOADING_SECONDS) + patience(file) + file.config.timeout_seconds
+}
+
+/// Loads the file and finds its function, in a run whose limits are as wide as those of the runs that will judge: what
+/// the server does not grant them is found here.
 pub(super) async fn find(file: &PluginFile, client: &Client) -> Result<(Found, Sandboxed), FindError> {
+    let granted = LOAD_SECONDS.max(judging_seconds(file, 0.0));
+    let (found, sandboxed) = find_within(file, client, granted).await?;
+    let needed = judging_seconds(file, sandboxed.load_seconds);
+    if needed > granted {
+        find_within(file, client, needed).await?; // it is slow to load: are its runs granted so much more?
+    }
+    Ok((found, sandboxed))
+}
+
+async fn find_within(file: &PluginFile, client: &Client, seconds: f64) -> Result<(Found, Sandboxed), FindError> {
     let run = HarnessRun::new();
     let header = run.header_of_finding(file, true);
-    let report = client.run(&request(file, FINDING, header, LOAD_SECONDS)).await.map_err(FindError::Server)?;
+    let report = client.run(&request(file, FINDING, header, seconds)).await.map_err(FindError::Server)?;
     for line in report.stdout.lines() {
         match run.read(line).map_err(FindError::Plugin)? {
             Some(Said::Found(found, compiled)) => {
@@ -100,17 +124,18 @@ impl Sandboxed {
     /// Judges a batch in one run.
     pub(super) async fn judge(&self, file: &PluginFile, found: &Found, batch: VecDeque<Call>) -> VecDeque<Call> {
         let seconds = file.config.timeout_seconds;
-        let patience = seconds / 4.0;
         let run = HarnessRun::new();
-        let mut stdin = run.header_of_judging(file, found, Some(patience), self.compiled.as_ref());
+        let mut stdin = run.header_of_judging(file, found, Some(patience(file)), self.compiled.as_ref());
         stdin.extend(batch_line(&batch));
         let program = self.compiled.as_ref().map_or_else(|| JUDGING.to_owned(), Compiled::program);
-        let loading = (2.0 * self.load_seconds).max(0.2);
-        let request = request(file, &program, stdin, loading + patience + seconds);
-        let num_asked = batch.len();
-        let mut open = OpenBatch::new(&file.name, file.config.range, batch);
+        let request = request(file, &program, stdin, judging_seconds(file, self.load_seconds));
+        let mut open = OpenBatch::new(&file.name, &file.config, batch);
         let report = match self.client.run(&request).await {
             Ok(report) => report,
+            // It may refuse what is large for the sake of one call.
+            Err(error @ ClientError::Refused { .. }) => {
+                return open.singly_or_fail(VerdictKind::Crashed, &error.to_string());
+            }
             Err(error) => return open.fail(VerdictKind::Unavailable, &error.to_string()),
         };
         let mut is_loaded = false;
@@ -132,11 +157,6 @@ impl Sandboxed {
             let how = if kind == VerdictKind::TimedOut { format!("after {seconds} seconds") } else { how };
             return open.blame(found, kind, &how);
         }
-        if num_asked == 1 {
-            return open.fail(kind, &format!("it does not load: {how}"));
-        }
-        let mut rest = open.rest();
-        rest.iter_mut().for_each(|call| call.alone = true);
-        rest
+        open.singly_or_fail(kind, &format!("it does not load: {how}"))
     }
 }

@@ -79,8 +79,8 @@ impl TrustedWorker {
     /// Judges a batch in the process, or in a new one; the process is kept where it is whole.
     pub(super) async fn judge(&mut self, file: &PluginFile, found: &Found, batch: VecDeque<Call>) -> VecDeque<Call> {
         let line = batch_line(&batch);
-        let mut open = OpenBatch::new(&file.name, file.config.range, batch);
-        let running = self.kept.take().and_then(|mut kept| kept.process.is_running().then_some(kept));
+        let mut open = OpenBatch::new(&file.name, &file.config, batch);
+        let running = self.kept.take().and_then(|mut kept| kept.process.is_ready().then_some(kept));
         let mut process = match running {
             Some(process) => process,
             None => match load(file, found).await {

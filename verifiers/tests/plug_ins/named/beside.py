@@ -1,0 +1,2 @@
+"""What files beside it may import."""
+WANTED = 42.0
