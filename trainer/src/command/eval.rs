@@ -60,7 +60,7 @@ pub(crate) struct EvalArgs {
     /// A system turn before each task, instead of prompt.system.
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
-    /// A TOML file whose sections [prompt], [verifiers] and [sandbox] are used.
+    /// A run's TOML file: its sections for prompts, verifiers and the sandbox are used.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Overrides one key, as in --set prompt.arguments.enable_thinking=false (may be given several times).
