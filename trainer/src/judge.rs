@@ -21,6 +21,9 @@ use crate::prompt_check::at_line;
 /// The name under which a reward model's score that is no number is counted.
 const REWARD_MODEL: &str = "reward_model";
 
+/// Address of a code execution server that nobody asks.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
 /// Verifiers, ready to judge. Dropping it ends the embedded code execution server.
 pub(crate) struct Judge {
     verifiers: Verifiers,
@@ -56,6 +59,32 @@ impl Judge {
         } else {
             (sandbox.url.clone(), sandbox.token()?, None)
         };
+        Self::with_service(verifiers, reward, sandbox, urls, token, server)
+    }
+
+    /// The same, without a code execution server where those of `names` that there are need none: they only compute.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub(crate) async fn start_for(
+        names: &BTreeSet<String>,
+        verifiers: &VerifiersConfig,
+        reward: &RewardConfig,
+        sandbox: &SandboxSection,
+    ) -> Result<Self> {
+        let alone = Self::with_service(verifiers, reward, sandbox, vec![NOWHERE.to_owned()], None, None)?;
+        let waits = |name: &String| alone.verifiers.get(name).is_ok_and(|verifier| !verifier.only_computes());
+        if names.iter().any(waits) { Self::start(verifiers, reward, sandbox).await } else { Ok(alone) }
+    }
+
+    fn with_service(
+        verifiers: &VerifiersConfig,
+        reward: &RewardConfig,
+        sandbox: &SandboxSection,
+        urls: Vec<String>,
+        token: Option<Secret>,
+        server: Option<ServerHandle>,
+    ) -> Result<Self> {
         let options = ClientOptions { token, ..sandbox.client.clone() };
         let client = sandbox_api::Client::with_options(urls, options)
             .map_err(|error| Usage::error(format!("sandbox.url: {error}")))?;

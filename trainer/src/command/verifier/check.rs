@@ -64,7 +64,8 @@ pub(super) async fn run(args: CheckArgs, interrupt: Interrupt) -> Result<()> {
     let mut config: ReinforceRun = load(&source)?;
     let name = resolve(&args.spec, args.isolation, &mut config.verifiers)?;
     config.verifiers.validate().map_err(|error| Usage::error(error.to_string()))?;
-    let judge = Judge::start(&config.verifiers, &RewardConfig::default(), &config.sandbox).await?;
+    let names = [name.clone()].into();
+    let judge = Judge::start_for(&names, &config.verifiers, &RewardConfig::default(), &config.sandbox).await?;
     let result = check(&args, &name, &judge, &interrupt).await;
     judge.stop().await;
     print!("{}", result?);

@@ -112,6 +112,20 @@ pub(crate) async fn read_cases(
     Ok(cases.into_iter().map(|(_, case)| case).collect())
 }
 
+/// The verifiers that the lines of a file name; [`read_cases`] says what is wrong with the others.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn verifier_names(path: &Path) -> anyhow::Result<BTreeSet<String>> {
+    #[derive(Deserialize)]
+    struct Named {
+        verifier: String,
+    }
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let named = text.lines().filter_map(|line| serde_json::from_str::<Named>(line).ok());
+    Ok(named.map(|line| line.verifier).collect())
+}
+
 fn parse(line: &str, verifiers: &Verifiers, verifier: Option<&str>) -> Result<Case, String> {
     let line: CaseLine = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let completions = match (line.completion, line.completions) {

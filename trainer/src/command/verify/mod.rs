@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 use verifiers::{RewardConfig, Verdict, VerifierVerdict, Verifiers};
 
-pub(crate) use self::cases::{Case, Expected, read_cases};
+pub(crate) use self::cases::{Case, Expected, read_cases, verifier_names};
 pub(crate) use self::judge_cases::judge_cases;
 use crate::config::{ReinforceRun, Source, load};
 use crate::failure::Usage;
@@ -89,7 +89,8 @@ pub(crate) async fn run(args: VerifyArgs, interrupt: Interrupt) -> Result<()> {
     let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
     let config: ReinforceRun = load(&source)?;
     config.verifiers.validate().map_err(|error| Usage::error(error.to_string()))?;
-    let judge = Judge::start(&config.verifiers, &RewardConfig::default(), &config.sandbox).await?;
+    let names = verifier_names(&args.input)?;
+    let judge = Judge::start_for(&names, &config.verifiers, &RewardConfig::default(), &config.sandbox).await?;
     let result = verify_file(&args.input, args.output.as_deref(), judge.verifiers(), &interrupt).await;
     judge.stop().await;
     result

@@ -1,0 +1,4 @@
+//! Parity with transformers: models and chat templates.
+
+mod chat_templates;
+mod golden;
