@@ -35,7 +35,7 @@ fn three_verifiers() -> Bench {
     bench.write("several.jsonl", &several);
     let config = std::fs::read_to_string(bench.path("stage-1.toml")).unwrap();
     let commands = "[verifiers.command.crashes]\ncommand = [\"sh\", \"-c\", \"echo out of cheese >&2; exit 3\"]\n\
-                    [verifiers.command.hangs]\ncommand = [\"sleep\", \"600\"]\ntimeout_seconds = 0.1\n";
+                    [verifiers.command.hangs]\ncommand = [\"sleep\", \"600\"]\nworkers = 6\ntimeout_seconds = 0.1\n";
     bench.write("several.toml", &format!("{config}{commands}"));
     bench
 }
