@@ -39,11 +39,6 @@ impl Verifiers {
         }
     }
 
-    /// True where a verifier of the task compares completions.
-    pub fn any_compares(&self, judged: &Judged) -> bool {
-        (0..judged.task.verifiers.len()).any(|index| self.compares(judged, index))
-    }
-
     fn compares(&self, judged: &Judged, index: usize) -> bool {
         self.get(&judged.task.verifiers[index].name).is_ok_and(|verifier| verifier.compares())
     }

@@ -14,7 +14,7 @@ use serde::de::value::{Error, StrDeserializer};
 use verifiers::{Judgement, PythonIsolation, RewardConfig, VerifierVerdict};
 
 use super::spec::resolve;
-use crate::command::verify::{Case, Expected, VerdictLine, judge_cases, read_cases};
+use crate::command::verify::{Case, CaseFile, Expected, VerdictLine, judge_cases};
 use crate::config::{ReinforceRun, Source, load};
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
@@ -73,7 +73,7 @@ pub(super) async fn run(args: CheckArgs, interrupt: Interrupt) -> Result<()> {
 }
 
 async fn check(args: &CheckArgs, name: &str, judge: &Judge, interrupt: &Interrupt) -> Result<String> {
-    let cases = interrupt.race(read_cases(&args.input, judge.verifiers(), Some(name))).await??;
+    let cases = interrupt.race(CaseFile::read(&args.input)?.cases(judge.verifiers(), Some(name))).await??;
     let started = Instant::now();
     let judgements = judge_cases(&cases, judge.verifiers(), usize::from(args.in_flight), interrupt).await?;
     let seconds = started.elapsed().as_secs_f64();

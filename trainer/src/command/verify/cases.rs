@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -86,48 +86,60 @@ impl Case {
     }
 }
 
-/// Reads the cases of a file, and makes their verifiers ready; `verifier` judges them all where it is given.
-///
-/// # Errors
-/// A usage error that names file, line and field, or a verifier that cannot work.
-pub(crate) async fn read_cases(
-    path: &Path,
-    verifiers: &Verifiers,
-    verifier: Option<&str>,
-) -> anyhow::Result<Vec<Case>> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let at_line =
-        |index: usize, problem: String| Usage::error(format!("{}: line {}: {problem}", path.display(), index + 1));
-    let mut cases = Vec::new();
-    let lines = text.trim_start_matches('\u{feff}').lines().enumerate();
-    for (index, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
-        cases.push((index, parse(line, verifiers, verifier).map_err(|problem| at_line(index, problem))?));
-    }
-    // A plug-in knows what it needs of a task once it is loaded.
-    let names: BTreeSet<&str> = cases.iter().map(|(_, case)| case.verifier()).collect();
-    verifiers.prepare(names).await.map_err(|error| Usage::error(error.to_string()))?;
-    for (index, case) in &cases {
-        verifiers.check(case.task()).map_err(|error| at_line(*index, error.to_string()))?;
-    }
-    Ok(cases.into_iter().map(|(_, case)| case).collect())
+/// A file of cases whose lines are read, and held against no verifier yet.
+pub(crate) struct CaseFile {
+    path: PathBuf,
+    /// Lines by their number, counted from 1.
+    lines: Vec<(usize, CaseLine)>,
 }
 
-/// The verifiers that the lines of a file name; [`read_cases`] says what is wrong with the others.
-///
-/// # Errors
-/// The file cannot be read.
-pub(crate) fn verifier_names(path: &Path) -> anyhow::Result<BTreeSet<String>> {
-    #[derive(Deserialize)]
-    struct Named {
-        verifier: String,
+impl CaseFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a line is no case: a usage error that names file, line and field.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let mut lines = Vec::new();
+        for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+            if !line.trim().is_empty() {
+                let case = serde_json::from_str(line).map_err(|error| at_line(path, index + 1, &error.to_string()))?;
+                lines.push((index + 1, case));
+            }
+        }
+        Ok(Self { path: path.to_owned(), lines })
     }
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let named = text.lines().filter_map(|line| serde_json::from_str::<Named>(line).ok());
-    Ok(named.map(|line| line.verifier).collect())
+
+    /// The verifiers that the lines name.
+    pub(crate) fn verifier_names(&self) -> BTreeSet<String> {
+        self.lines.iter().filter_map(|(_, line)| line.verifier.clone()).collect()
+    }
+
+    /// The cases, with their verifiers made ready; `verifier` judges them all where it is given.
+    ///
+    /// # Errors
+    /// A usage error that names file, line and field, or a verifier that cannot work.
+    pub(crate) async fn cases(self, verifiers: &Verifiers, verifier: Option<&str>) -> anyhow::Result<Vec<Case>> {
+        let Self { path, lines } = self;
+        let mut cases = Vec::with_capacity(lines.len());
+        for (number, line) in lines {
+            cases.push((number, case(line, verifiers, verifier).map_err(|problem| at_line(&path, number, &problem))?));
+        }
+        // A plug-in knows what it needs of a task once it is loaded.
+        let names: BTreeSet<&str> = cases.iter().map(|(_, case)| case.verifier()).collect();
+        verifiers.prepare(names).await.map_err(|error| Usage::error(error.to_string()))?;
+        for (number, case) in &cases {
+            verifiers.check(case.task()).map_err(|error| at_line(&path, *number, &error.to_string()))?;
+        }
+        Ok(cases.into_iter().map(|(_, case)| case).collect())
+    }
 }
 
-fn parse(line: &str, verifiers: &Verifiers, verifier: Option<&str>) -> Result<Case, String> {
-    let line: CaseLine = serde_json::from_str(line).map_err(|error| error.to_string())?;
+fn at_line(path: &Path, number: usize, problem: &str) -> anyhow::Error {
+    Usage::error(format!("{}: line {number}: {problem}", path.display()))
+}
+
+fn case(line: CaseLine, verifiers: &Verifiers, verifier: Option<&str>) -> Result<Case, String> {
     let completions = match (line.completion, line.completions) {
         (Some(completion), None) => vec![completion],
         (None, Some(completions)) if !completions.is_empty() => completions,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 use verifiers::{RewardConfig, Verdict, VerifierVerdict, Verifiers};
 
-pub(crate) use self::cases::{Case, Expected, read_cases, verifier_names};
+pub(crate) use self::cases::{Case, CaseFile, Expected};
 pub(crate) use self::judge_cases::judge_cases;
 use crate::config::{ReinforceRun, Source, load};
 use crate::failure::Usage;
@@ -89,15 +89,21 @@ pub(crate) async fn run(args: VerifyArgs, interrupt: Interrupt) -> Result<()> {
     let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
     let config: ReinforceRun = load(&source)?;
     config.verifiers.validate().map_err(|error| Usage::error(error.to_string()))?;
-    let names = verifier_names(&args.input)?;
-    let judge = Judge::start_for(&names, &config.verifiers, &RewardConfig::default(), &config.sandbox).await?;
-    let result = verify_file(&args.input, args.output.as_deref(), judge.verifiers(), &interrupt).await;
+    let file = CaseFile::read(&args.input)?;
+    let judge =
+        Judge::start_for(&file.verifier_names(), &config.verifiers, &RewardConfig::default(), &config.sandbox).await?;
+    let result = verify_file(file, args.output.as_deref(), judge.verifiers(), &interrupt).await;
     judge.stop().await;
     result
 }
 
-async fn verify_file(input: &Path, output: Option<&Path>, verifiers: &Verifiers, interrupt: &Interrupt) -> Result<()> {
-    let cases = interrupt.race(read_cases(input, verifiers, None)).await??;
+async fn verify_file(
+    file: CaseFile,
+    output: Option<&Path>,
+    verifiers: &Verifiers,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let cases = interrupt.race(file.cases(verifiers, None)).await??;
     let judgements = judge_cases(&cases, verifiers, IN_FLIGHT, interrupt).await?;
     let mut text = Vec::new();
     for (case, judgements) in cases.iter().zip(&judgements) {
