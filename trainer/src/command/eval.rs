@@ -83,10 +83,11 @@ pub(crate) struct EvalArgs {
     json: Option<PathBuf>,
 }
 
-/// The sections of a run's configuration by which completions are judged.
+/// The sections of a run's configuration that are read here.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct JudgingSections {
+struct EvalConfig {
+    prompt: PromptSection,
     verifiers: VerifiersConfig,
     sandbox: SandboxSection,
 }
@@ -109,7 +110,10 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
         ..EvalSection::default()
     };
     section.validate()?;
-    let mut prompt = PromptSection::load(args.config.as_deref(), &args.set)?;
+    let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
+    let EvalConfig { mut prompt, verifiers, mut sandbox } = load(&source)?;
+    prompt.validate()?;
+    verifiers.validate().map_err(|error| Usage::error(error.to_string()))?;
     if let Some(suffix) = args.suffix {
         prompt.suffix = [(TaskKind::new(PromptSection::ANY_KIND), suffix)].into();
     }
@@ -123,9 +127,6 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     if let Some(verifier) = &args.verifier {
         evaluation.judge_by(verifier);
     }
-    let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
-    let JudgingSections { verifiers, mut sandbox } = load(&source)?;
-    verifiers.validate().map_err(|error| Usage::error(error.to_string()))?;
     if !args.sandbox.is_empty() {
         sandbox.url = args.sandbox;
     }
