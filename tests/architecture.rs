@@ -10,9 +10,10 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace it may import.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 16] = [
     ("confine", &[]),
     ("datasets", &["random"]),
+    ("learner", &["policy", "random"]),
     ("math-verifier", &[]),
     ("policy", &["random"]),
     ("random", &[]),
@@ -27,6 +28,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
         "trainer",
         &[
             "datasets",
+            "learner",
             "math-verifier",
             "policy",
             "random",
@@ -49,7 +51,7 @@ const ALLOWED_FOR_TESTS: [(&str, &[&str]); 2] =
     [("math-verifier", &["random"]), ("sandbox", &["datasets", "verifiers"])];
 
 /// Crates that may depend on libtorch.
-const MAY_USE_TORCH: [&str; 3] = ["policy", "rollout", "trainer"];
+const MAY_USE_TORCH: [&str; 4] = ["learner", "policy", "rollout", "trainer"];
 
 /// One dependency as a manifest declares it, normal, build or development.
 #[derive(Debug)]

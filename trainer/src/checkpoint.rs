@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::optimizer::adamw::AdamW;
+use learner::optimizer::adamw::AdamW;
 
 const INNER: &str = "trainer";
 const OPTIMIZER: &str = "optimizer.safetensors";

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use policy::{Decoder, NamedTensors, Parameter, Placement, Policy, RewardModel};
 
-use crate::optimizer::adamw::{AdamW, AdamWConfig};
+use learner::optimizer::adamw::{AdamW, AdamWConfig};
 
 /// The policy, its optimizer, the frozen reference, and a reward model: each but the policy only where a run needs it.
 pub(crate) struct Learner {

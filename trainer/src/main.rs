@@ -1,6 +1,5 @@
 //! `trainer`: the command line and the only composer. It parses, hands over, and turns errors into exit codes.
 
-mod algorithm;
 mod checkpoint;
 mod cli;
 mod collector;
@@ -19,7 +18,6 @@ mod memory;
 mod micro_batch;
 mod model_thread;
 mod open_run;
-mod optimizer;
 mod preference_training;
 mod progress;
 mod prompt;
@@ -30,7 +28,6 @@ mod service_watch;
 mod stage;
 mod step_metrics;
 mod supervised;
-mod token_split;
 mod trace_tokens;
 mod train;
 mod trajectory;

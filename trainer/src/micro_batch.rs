@@ -3,7 +3,7 @@
 use policy::Packed;
 use tch::{Device, Tensor};
 
-use crate::token_split::split_by_tokens;
+use learner::token_split::split_by_tokens;
 use crate::trajectory::Trajectory;
 
 /// Trajectories that go through the model at once, packed.

@@ -15,20 +15,20 @@ use record::names::{self, EVAL_PREFERENCE_ACCURACY, MetricName};
 use tch::Tensor;
 use verifiers::split_thinking;
 
-use crate::algorithm::preference::preference_loss;
+use learner::preference::preference_loss;
 use crate::checkpoint::{self, Position};
 use crate::config::RewardModelRun;
 use crate::interrupt::Interrupt;
 use crate::learner::trainable;
 use crate::model_thread::ModelThread;
 use crate::open_run::{Entry, OpenRun};
-use crate::optimizer::adamw::AdamW;
-use crate::optimizer::gradient_norm::{clip_by_global_norm, gradients};
-use crate::optimizer::schedule::Schedule;
+use learner::optimizer::adamw::AdamW;
+use learner::optimizer::gradient_norm::{clip_by_global_norm, gradients};
+use learner::optimizer::schedule::Schedule;
 use crate::progress::Progress;
 use crate::prompt::PromptFormat;
 use crate::prompt_check::at_line;
-use crate::token_split::split_by_tokens;
+use learner::token_split::split_by_tokens;
 
 /// Ids of a pair: the conversation with the chosen and with the rejected answer.
 struct PairIds {

@@ -26,12 +26,12 @@ use crate::judge::Judge;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
 use crate::open_run::{Entry, OpenRun};
-use crate::optimizer::gradient_norm::{clip_by_global_norm, gradients};
-use crate::optimizer::schedule::Schedule;
+use learner::optimizer::gradient_norm::{clip_by_global_norm, gradients};
+use learner::optimizer::schedule::Schedule;
 use crate::progress::Progress;
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{at_line, load_texts};
-use crate::token_split::split_by_tokens;
+use learner::token_split::split_by_tokens;
 use crate::trace_tokens::{LearnedSequence, trace_tokens};
 
 /// Most tokens of a completion in a cold start's evaluations, where the section has no limit.

@@ -7,7 +7,7 @@ use datasets::TaskCursor;
 use record::metrics::Metrics;
 use record::names;
 
-use crate::algorithm::advantages::{advantages, is_flat};
+use learner::advantages::{advantages, is_flat};
 use crate::collector::Collector;
 use crate::config::ReinforceRun;
 use crate::console::update_line;

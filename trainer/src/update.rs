@@ -8,14 +8,14 @@ use anyhow::{Context, Result};
 use policy::{HeadOptions, HeadOutput, accumulate_gradient, token_logprobs};
 use tch::Kind;
 
-use crate::algorithm::aggregation::{Divisor, Sequences};
-use crate::algorithm::mismatch::{Band, Mismatch};
-use crate::algorithm::policy_loss::{LossInputs, PolicyLossConfig, policy_loss};
+use learner::aggregation::{Divisor, Sequences};
+use learner::mismatch::{Band, Mismatch};
+use learner::policy_loss::{LossInputs, PolicyLossConfig, policy_loss};
 use crate::config::UpdateSection;
 use crate::learner::Learner;
 use crate::micro_batch::{MicroBatch, micro_batches};
-use crate::optimizer::gradient_norm::{clip_by_global_norm, gradients};
-use crate::optimizer::schedule::Schedule;
+use learner::optimizer::gradient_norm::{clip_by_global_norm, gradients};
+use learner::optimizer::schedule::Schedule;
 use crate::trajectory::Trajectory;
 use crate::update_totals::{Totals, UpdateOutcome};
 

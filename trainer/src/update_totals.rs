@@ -5,8 +5,8 @@ use record::metrics::Metrics;
 use record::names;
 use tch::{Kind, Tensor};
 
-use crate::algorithm::loss_metrics::LossMetrics;
-use crate::algorithm::mismatch::Mismatch;
+use learner::loss_metrics::LossMetrics;
+use learner::mismatch::Mismatch;
 use crate::learner::Learner;
 use crate::micro_batch::MicroBatch;
 

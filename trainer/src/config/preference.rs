@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::prompt::PromptSection;
 use super::sections::{self, CheckpointSection, ModelSection, RunSection};
-use crate::algorithm::preference::PreferenceLossConfig;
+use learner::preference::PreferenceLossConfig;
 use crate::failure::Usage;
-use crate::optimizer::adamw::AdamWConfig;
-use crate::optimizer::schedule::{Schedule, ScheduleConfig};
+use learner::optimizer::adamw::AdamWConfig;
+use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 
 /// The whole configuration of a reward model's training.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

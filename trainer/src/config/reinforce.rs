@@ -9,11 +9,11 @@ use verifiers::{Reading, RewardConfig, VerifiersConfig};
 use super::prompt::PromptSection;
 use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection, TaskSource};
-use crate::algorithm::advantages::AdvantageConfig;
-use crate::algorithm::policy_loss::PolicyLossConfig;
+use learner::advantages::AdvantageConfig;
+use learner::policy_loss::PolicyLossConfig;
 use crate::failure::Usage;
-use crate::optimizer::adamw::AdamWConfig;
-use crate::optimizer::schedule::{Schedule, ScheduleConfig};
+use learner::optimizer::adamw::AdamWConfig;
+use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 
 /// The whole configuration of a stage.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

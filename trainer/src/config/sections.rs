@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use tch::Kind;
 
 use crate::failure::Usage;
-use crate::optimizer::adamw::AdamWConfig;
-use crate::optimizer::schedule::{Schedule, ScheduleConfig};
+use learner::optimizer::adamw::AdamWConfig;
+use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 
 /// `[run]`: folder, seed and device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -12,8 +12,8 @@ use super::reinforce::UpdateSection;
 use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection};
 use crate::failure::Usage;
-use crate::optimizer::adamw::AdamWConfig;
-use crate::optimizer::schedule::{Schedule, ScheduleConfig};
+use learner::optimizer::adamw::AdamWConfig;
+use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 
 /// The whole configuration of a cold start.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -29,7 +29,7 @@ const MASTER: &str = "master";
 /// Section `adamw`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct AdamWConfig {
+pub struct AdamWConfig {
     /// Decay of the gradient's running mean.
     pub beta1: f64,
     /// Decay of the squared gradient's running mean.
@@ -50,7 +50,7 @@ impl Default for AdamWConfig {
 
 impl AdamWConfig {
     /// Errors where a number is outside the range in which the update means something.
-    pub(crate) fn validate(&self) -> Result<()> {
+    pub fn validate(&self) -> Result<()> {
         for (name, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
             ensure!((0.0..1.0).contains(&beta), "adamw.{name} is {beta}; set it to 0 or more and below 1");
         }
@@ -67,7 +67,7 @@ impl AdamWConfig {
 }
 
 /// The optimizer: moments and master weights by parameter name.
-pub(crate) struct AdamW {
+pub struct AdamW {
     config: AdamWConfig,
     parameters: BTreeMap<String, Moments>,
 }
@@ -82,7 +82,7 @@ struct Moments {
 
 impl AdamW {
     /// An optimizer that has seen no parameter yet. Errors as [`AdamWConfig::validate`] does.
-    pub(crate) fn new(config: AdamWConfig) -> Result<Self> {
+    pub fn new(config: AdamWConfig) -> Result<Self> {
         config.validate()?;
         Ok(Self { config, parameters: BTreeMap::new() })
     }
@@ -92,7 +92,7 @@ impl AdamW {
     /// A parameter without a gradient is left alone, and its update count with it. Names are unique and the same in
     /// every call. Clip first ([`super::gradient_norm`]). Errors where a parameter is not contiguous or its state has
     /// another size.
-    pub(crate) fn step(&mut self, parameters: &mut [(String, Tensor)], lr: f64) -> Result<()> {
+    pub fn step(&mut self, parameters: &mut [(String, Tensor)], lr: f64) -> Result<()> {
         for (name, parameter) in parameters {
             let gradient = parameter.grad();
             if gradient.defined() {
@@ -104,7 +104,7 @@ impl AdamW {
 
     /// One update of one parameter in place, with a gradient of its shape in any float type: for gradients that are
     /// accumulated in float32 beside a bfloat16 parameter. Errors as [`AdamW::step`] does.
-    pub(crate) fn step_parameter(
+    pub fn step_parameter(
         &mut self,
         name: &str,
         parameter: &mut Tensor,
@@ -134,7 +134,7 @@ impl AdamW {
     /// `master.NAME` of low-precision parameters, in the shapes of `parameters`, sharing the optimizer's memory.
     ///
     /// Parameters that were never updated have none.
-    pub(crate) fn state(&self, parameters: &[(String, Tensor)]) -> NamedTensors {
+    pub fn state(&self, parameters: &[(String, Tensor)]) -> NamedTensors {
         let mut tensors = Vec::new();
         for (name, parameter) in parameters {
             let Some(moments) = self.parameters.get(name) else {
@@ -156,7 +156,7 @@ impl AdamW {
     ///
     /// Errors where a tensor belongs to no parameter, has another shape, or one of a parameter's is missing; the
     /// optimizer is then as it was.
-    pub(crate) fn load_state(&mut self, state: NamedTensors, parameters: &[(String, Tensor)]) -> Result<()> {
+    pub fn load_state(&mut self, state: NamedTensors, parameters: &[(String, Tensor)]) -> Result<()> {
         let mut saved: BTreeMap<String, Tensor> = state.into_iter().collect();
         let mut loaded = BTreeMap::new();
         for (name, parameter) in parameters {

@@ -19,7 +19,7 @@ use super::kl::log_ratio;
 /// Weight of a token by the ratio of old to rollout probability.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum RolloutCorrection {
+pub enum RolloutCorrection {
     /// Every token weighs 1.
     #[default]
     None,
@@ -58,7 +58,7 @@ fn default_high() -> f64 {
 
 impl RolloutCorrection {
     /// Errors where a bound is not positive and finite, or the band is empty.
-    pub(crate) fn validate(&self) -> Result<()> {
+    pub fn validate(&self) -> Result<()> {
         match *self {
             Self::None => {}
             Self::Tis { cap } => ensure!(
@@ -75,7 +75,7 @@ impl RolloutCorrection {
 
     /// Weights `[tokens]` float32, and `[tokens]` bool, true where a weight was capped or dropped; both without a
     /// graph. `None` where every token weighs 1.
-    pub(crate) fn weights(&self, old_logprobs: &Tensor, rollout_logprobs: &Tensor) -> Option<(Tensor, Tensor)> {
+    pub fn weights(&self, old_logprobs: &Tensor, rollout_logprobs: &Tensor) -> Option<(Tensor, Tensor)> {
         let ratio = || log_ratio(&old_logprobs.detach(), &rollout_logprobs.detach()).exp();
         match *self {
             Self::None => None,

@@ -30,7 +30,7 @@ use super::rollout_correction::RolloutCorrection;
 /// Kind of loss, as in the table above.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum PolicyLossKind {
+pub enum PolicyLossKind {
     /// PPO's clipped surrogate on each token's ratio: GRPO, DAPO, Dr. GRPO.
     #[default]
     PpoClip,
@@ -47,7 +47,7 @@ pub(crate) enum PolicyLossKind {
 /// Section `loss`: the policy's loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct PolicyLossConfig {
+pub struct PolicyLossConfig {
     /// Kind of loss.
     pub kind: PolicyLossKind,
     /// Distance by which the ratio may fall below 1. 0.2 in PPO and DAPO; 3e-4 in GSPO. `cispo` and `reinforce` do not
@@ -85,7 +85,7 @@ impl Default for PolicyLossConfig {
 
 impl PolicyLossConfig {
     /// Errors where a number is outside the range in which the loss means something.
-    pub(crate) fn validate(&self) -> Result<()> {
+    pub fn validate(&self) -> Result<()> {
         ensure!((0.0..=1.0).contains(&self.clip_low), "loss.clip_low is {}; set it between 0 and 1", self.clip_low);
         ensure!(
             self.clip_high.is_finite() && self.clip_high >= 0.0,
@@ -112,7 +112,7 @@ impl PolicyLossConfig {
 }
 
 /// Packed completions that a loss is computed from. Tokens whose mask is false may hold anything, even NaN.
-pub(crate) struct LossInputs<'a> {
+pub struct LossInputs<'a> {
     /// `[tokens]`, of the weights being trained, with a graph.
     pub policy_logprobs: &'a Tensor,
     /// `[tokens]`, of the weights as they were before the first update on this batch.
@@ -130,7 +130,7 @@ pub(crate) struct LossInputs<'a> {
 }
 
 /// A loss and its metrics.
-pub(crate) struct LossOutput {
+pub struct LossOutput {
     /// Scalar float32 with a graph: this micro-batch's share of the minibatch's loss.
     pub loss: Tensor,
     pub metrics: LossMetrics,
@@ -139,7 +139,7 @@ pub(crate) struct LossOutput {
 /// The share of the minibatch's loss that these tokens make; `divisor` counts the whole minibatch.
 ///
 /// Errors where a logprob that `config` needs is missing, or the inputs' lengths differ.
-pub(crate) fn policy_loss(inputs: &LossInputs, config: &PolicyLossConfig, divisor: &Divisor) -> Result<LossOutput> {
+pub fn policy_loss(inputs: &LossInputs, config: &PolicyLossConfig, divisor: &Divisor) -> Result<LossOutput> {
     check_lengths(inputs)?;
     let mask = inputs.mask.to_kind(Kind::Bool); // [tokens]
     let masked = mask.logical_not();

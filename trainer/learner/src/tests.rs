@@ -1,6 +1,6 @@
 //! Tests of the algorithms: against golden files made by reference implementations, and identities.
 
-pub(crate) mod golden;
+pub mod golden;
 
 mod advantages;
 mod estimators;

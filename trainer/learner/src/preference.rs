@@ -13,7 +13,7 @@ use super::loss_metrics::numbers;
 /// Section `preference`: the reward model's loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct PreferenceLossConfig {
+pub struct PreferenceLossConfig {
     /// Factor of the square of a pair's summed scores. 0 turns centering off; 0.01 in its paper.
     pub centering_coefficient: f64,
 }
@@ -26,7 +26,7 @@ impl Default for PreferenceLossConfig {
 
 impl PreferenceLossConfig {
     /// Errors where the coefficient is negative or not finite.
-    pub(crate) fn validate(&self) -> Result<()> {
+    pub fn validate(&self) -> Result<()> {
         ensure!(
             self.centering_coefficient.is_finite() && self.centering_coefficient >= 0.0,
             "preference.centering_coefficient is {}; set it to 0 or more",
@@ -37,7 +37,7 @@ impl PreferenceLossConfig {
 }
 
 /// A preference loss and its metrics.
-pub(crate) struct PreferenceOutput {
+pub struct PreferenceOutput {
     /// Scalar float32 with a graph: these pairs' share of the minibatch's loss.
     pub loss: Tensor,
     /// Number of pairs whose chosen completion scored higher; a tie does not count.
@@ -49,7 +49,7 @@ pub(crate) struct PreferenceOutput {
 /// The loss of scores `[pairs]` of any float type; `margins` `[pairs]` are subtracted from the gap.
 ///
 /// `num_pairs` is the number of pairs in the whole minibatch, so that micro-batches add up to its mean.
-pub(crate) fn preference_loss(
+pub fn preference_loss(
     chosen: &Tensor,
     rejected: &Tensor,
     margins: Option<&Tensor>,

@@ -11,7 +11,7 @@ use super::loss_metrics::MaskedMeans;
 
 /// Band of ratios of training to rollout probability that pass as agreement.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Band {
+pub struct Band {
     pub low: f64,
     pub high: f64,
 }
@@ -25,7 +25,7 @@ impl Default for Band {
 
 /// Metrics of the difference between rollout and training.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Mismatch {
+pub struct Mismatch {
     /// Trained tokens that the means are over.
     pub num_tokens: i64,
     /// Mean k3 estimate of KL(rollout, policy), in nats.
@@ -42,7 +42,7 @@ impl Mismatch {
     /// Compares logprobs `[tokens]` on the tokens where `mask` `[tokens]` (bool or numbers) is true.
     ///
     /// `policy_logprobs` are those of training before any update on these tokens: the old logprobs.
-    pub(crate) fn measure(rollout_logprobs: &Tensor, policy_logprobs: &Tensor, mask: &Tensor, band: Band) -> Self {
+    pub fn measure(rollout_logprobs: &Tensor, policy_logprobs: &Tensor, mask: &Tensor, band: Band) -> Self {
         let mask = mask.to_kind(tch::Kind::Bool);
         if mask.numel() == 0 {
             return Self::default();
@@ -72,7 +72,7 @@ impl Mismatch {
     }
 
     /// Adds another micro-batch's metrics, weighing means by trained tokens.
-    pub(crate) fn merge(&mut self, other: &Self) {
+    pub fn merge(&mut self, other: &Self) {
         let total = self.num_tokens + other.num_tokens;
         if total == 0 {
             return;

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 /// Course of the rate after the warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Decay {
+pub enum Decay {
     /// The peak rate to the end.
     #[default]
     Constant,
@@ -31,7 +31,7 @@ pub(crate) enum Decay {
 /// Section `schedule`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct ScheduleConfig {
+pub struct ScheduleConfig {
     /// Peak learning rate. 1e-6 in most published recipes.
     pub lr: f64,
     /// Course of the rate after the warm-up.
@@ -52,14 +52,14 @@ impl Default for ScheduleConfig {
 
 /// A schedule over a known number of updates.
 #[derive(Clone, Debug)]
-pub(crate) struct Schedule {
+pub struct Schedule {
     config: ScheduleConfig,
     num_updates: u64,
 }
 
 impl Schedule {
     /// Errors where a rate is negative or not finite, or `min_lr` exceeds `lr`.
-    pub(crate) fn new(config: ScheduleConfig, num_updates: u64) -> Result<Self> {
+    pub fn new(config: ScheduleConfig, num_updates: u64) -> Result<Self> {
         ensure!(config.lr.is_finite() && config.lr >= 0.0, "schedule.lr is {}; set it to 0 or more", config.lr);
         ensure!(
             (0.0..=config.lr).contains(&config.min_lr),
@@ -71,7 +71,7 @@ impl Schedule {
     }
 
     /// The rate of an update; `index` counts from 0.
-    pub(crate) fn rate(&self, index: u64) -> f64 {
+    pub fn rate(&self, index: u64) -> f64 {
         let ScheduleConfig { lr, decay, warmup_updates: warmup, min_lr, warmup_from_zero } = self.config;
         if index < warmup {
             let risen = index + u64::from(!warmup_from_zero);

@@ -2,8 +2,8 @@
 
 use tch::Tensor;
 
-use crate::algorithm::loss_metrics::LossMetrics;
-use crate::algorithm::mismatch::{Band, Mismatch};
+use crate::loss_metrics::LossMetrics;
+use crate::mismatch::{Band, Mismatch};
 
 fn logprobs(probabilities: &[f32]) -> Tensor {
     Tensor::from_slice(probabilities).log()

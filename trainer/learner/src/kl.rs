@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 /// Bound in nats, on both sides, to which log ratios are clamped before they are exponentiated.
-pub(crate) const LOG_RATIO_BOUND: f64 = 20.0;
+pub const LOG_RATIO_BOUND: f64 = 20.0;
 
 /// Estimator, with `d` as above.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum KlEstimator {
+pub enum KlEstimator {
     /// d.
     K1,
     /// d^2 / 2.
@@ -30,7 +30,7 @@ pub(crate) enum KlEstimator {
 
 impl KlEstimator {
     /// Estimates of KL(policy, reference) in nats, float32 `[tokens]`, with a graph where `policy_logprobs` has one.
-    pub(crate) fn estimate(self, policy_logprobs: &Tensor, reference_logprobs: &Tensor) -> Tensor {
+    pub fn estimate(self, policy_logprobs: &Tensor, reference_logprobs: &Tensor) -> Tensor {
         let d = log_ratio(policy_logprobs, reference_logprobs);
         match self {
             Self::K1 => d,
@@ -41,6 +41,6 @@ impl KlEstimator {
 }
 
 /// `numerator - denominator` in float32, clamped to +-[`LOG_RATIO_BOUND`].
-pub(crate) fn log_ratio(numerator: &Tensor, denominator: &Tensor) -> Tensor {
+pub fn log_ratio(numerator: &Tensor, denominator: &Tensor) -> Tensor {
     (numerator.to_kind(Kind::Float) - denominator.to_kind(Kind::Float)).clamp(-LOG_RATIO_BOUND, LOG_RATIO_BOUND)
 }

@@ -2,9 +2,9 @@
 //!
 //! Nothing in here knows of models or losses: it sees named tensors and their gradients.
 
-pub(crate) mod adamw;
-pub(crate) mod gradient_norm;
-pub(crate) mod schedule;
+pub mod adamw;
+pub mod gradient_norm;
+pub mod schedule;
 
 #[cfg(test)]
 mod tests;

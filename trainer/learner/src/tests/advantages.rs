@@ -3,8 +3,8 @@
 use tch::Tensor;
 
 use super::golden::{Golden, assert_close};
-use crate::algorithm::advantages::{AdvantageConfig, advantages, is_flat};
-use crate::algorithm::loss_metrics::numbers;
+use crate::advantages::{AdvantageConfig, advantages, is_flat};
+use crate::loss_metrics::numbers;
 
 fn group_std(ddof: u32, eps: f64) -> AdvantageConfig {
     AdvantageConfig::GroupStd { ddof, eps }

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 use super::adamw::{AdamW, AdamWConfig};
 use super::gradient_norm::{clip_by_global_norm, global_norm, gradients};
 use super::schedule::{Decay, Schedule, ScheduleConfig};
-use crate::algorithm::tests::golden::{Golden, assert_close, leaf, load_json};
+use crate::tests::golden::{Golden, assert_close, leaf, load_json};
 
 const NAMES: [&str; 3] = ["weight", "bias", "norm"];
 

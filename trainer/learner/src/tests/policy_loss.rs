@@ -4,11 +4,11 @@ use serde_json::Value;
 use tch::{Kind, Tensor};
 
 use super::golden::{Golden, assert_close, leaf, load_json};
-use crate::algorithm::aggregation::{Aggregation, Divisor, Sequences};
-use crate::algorithm::kl::KlEstimator;
-use crate::algorithm::loss_metrics::{LossMetrics, numbers};
-use crate::algorithm::policy_loss::{LossInputs, PolicyLossConfig, PolicyLossKind, policy_loss};
-use crate::algorithm::rollout_correction::RolloutCorrection;
+use crate::aggregation::{Aggregation, Divisor, Sequences};
+use crate::kl::KlEstimator;
+use crate::loss_metrics::{LossMetrics, numbers};
+use crate::policy_loss::{LossInputs, PolicyLossConfig, PolicyLossKind, policy_loss};
+use crate::rollout_correction::RolloutCorrection;
 
 /// The golden file's packed batch, or a run of its completions.
 struct Batch {

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 /// Variant of the advantage, as in the table above.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum AdvantageConfig {
+pub enum AdvantageConfig {
     /// Reward minus the group's mean.
     GroupMean,
     /// Reward minus the group's mean, over the group's standard deviation.
@@ -70,7 +70,7 @@ impl Default for AdvantageConfig {
 
 impl AdvantageConfig {
     /// Errors where `ddof` is neither 0 nor 1, or `eps` is negative or not finite.
-    pub(crate) fn validate(&self) -> Result<()> {
+    pub fn validate(&self) -> Result<()> {
         if let Self::GroupStd { ddof, eps } | Self::BatchStd { ddof, eps } | Self::RlooNormalised { ddof, eps } = *self
         {
             ensure!(ddof <= 1, "advantages: ddof is {ddof}; set it to 0 (divide by n) or 1 (by n - 1)");
@@ -84,7 +84,7 @@ impl AdvantageConfig {
 ///
 /// The `batch` variants take their standard deviation over all groups passed: pass one source's groups at a time to
 /// normalise per source.
-pub(crate) fn advantages(rewards: &[Vec<f32>], config: &AdvantageConfig) -> Vec<Vec<f32>> {
+pub fn advantages(rewards: &[Vec<f32>], config: &AdvantageConfig) -> Vec<Vec<f32>> {
     let rewards: Vec<Vec<f64>> =
         rewards.iter().map(|group| group.iter().map(|&reward| f64::from(reward)).collect()).collect();
     let scaled: Vec<Vec<f64>> = match *config {
@@ -107,7 +107,7 @@ pub(crate) fn advantages(rewards: &[Vec<f32>], config: &AdvantageConfig) -> Vec<
 }
 
 /// True where all rewards of a group are equal, so that the group teaches nothing; so it is for a group of one or none.
-pub(crate) fn is_flat<T: PartialEq>(rewards: &[T]) -> bool {
+pub fn is_flat<T: PartialEq>(rewards: &[T]) -> bool {
     rewards.windows(2).all(|pair| pair[0] == pair[1])
 }
 

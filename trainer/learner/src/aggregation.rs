@@ -20,7 +20,7 @@ use tch::{Kind, Tensor};
 /// Variant of the aggregation, as in the table above.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum Aggregation {
+pub enum Aggregation {
     /// Every trained token weighs the same.
     #[default]
     TokenMean,
@@ -37,7 +37,7 @@ pub(crate) enum Aggregation {
 
 /// Counts that the losses of a minibatch are divided by, over all of its micro-batches and ranks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Divisor {
+pub struct Divisor {
     /// Tokens with a true mask.
     pub num_tokens: i64,
     /// Completions.
@@ -48,7 +48,7 @@ pub(crate) struct Divisor {
 
 impl Divisor {
     /// The counts, given the number of trained tokens of each completion.
-    pub(crate) fn from_counts(trained_tokens: impl IntoIterator<Item = i64>) -> Self {
+    pub fn from_counts(trained_tokens: impl IntoIterator<Item = i64>) -> Self {
         let mut divisor = Self::default();
         for count in trained_tokens {
             divisor.num_tokens += count;
@@ -71,7 +71,7 @@ impl Divisor {
 
 /// Places of the completions among packed tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Sequences {
+pub struct Sequences {
     lengths: Vec<i64>,
 }
 
@@ -79,7 +79,7 @@ impl Sequences {
     /// The places, given cumulative lengths `[0, end of the first, end of the second, ...]`.
     ///
     /// Errors where there is no completion, the first entry is not 0, or the entries decrease.
-    pub(crate) fn from_cu_seqlens(cu_seqlens: &[i64]) -> Result<Self> {
+    pub fn from_cu_seqlens(cu_seqlens: &[i64]) -> Result<Self> {
         ensure!(
             cu_seqlens.len() >= 2 && cu_seqlens[0] == 0,
             "cu_seqlens must start with 0 and have an entry more than completions; it has {} entries",
@@ -91,20 +91,20 @@ impl Sequences {
     }
 
     /// Number of tokens of all completions together.
-    pub(crate) fn num_tokens(&self) -> i64 {
+    pub fn num_tokens(&self) -> i64 {
         self.lengths.iter().sum()
     }
 
     /// `[tokens]` -> `[sequences]`: the sum over each completion's tokens, with a graph; in the same order on every
     /// run, unlike a scatter on a GPU.
-    pub(crate) fn sums(&self, values: &Tensor) -> Tensor {
+    pub fn sums(&self, values: &Tensor) -> Tensor {
         let sums: Vec<Tensor> =
             values.split_with_sizes(&self.lengths, 0).iter().map(|tokens| tokens.sum(Kind::Float)).collect();
         Tensor::stack(&sums, 0) // [sequences]
     }
 
     /// `[sequences]` -> `[tokens]`: each completion's value on all of its tokens, with a graph.
-    pub(crate) fn spread(&self, per_sequence: &Tensor) -> Tensor {
+    pub fn spread(&self, per_sequence: &Tensor) -> Tensor {
         let spread: Vec<Tensor> = (0..)
             .zip(&self.lengths)
             .map(|(index, &length)| per_sequence.narrow(0, index, 1).expand([length], false))
@@ -115,7 +115,7 @@ impl Sequences {
 
 /// One number from token losses `[tokens]` (0 where `mask` `[tokens]`, float32, is 0): this part's share of the
 /// minibatch's loss.
-pub(crate) fn aggregate(
+pub fn aggregate(
     losses: &Tensor,
     mask: &Tensor,
     sequences: &Sequences,

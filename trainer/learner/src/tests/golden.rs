@@ -6,39 +6,39 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use crate::algorithm::loss_metrics::numbers;
+use crate::loss_metrics::numbers;
 
 /// Named tensors of one golden file.
-pub(crate) struct Golden {
+pub struct Golden {
     tensors: HashMap<String, Tensor>,
 }
 
 impl Golden {
     /// `NAME.safetensors`.
-    pub(crate) fn load(name: &str) -> Self {
+    pub fn load(name: &str) -> Self {
         let path = folder().join(format!("{name}.safetensors"));
         let tensors = Tensor::read_safetensors(&path).unwrap();
         Self { tensors: tensors.into_iter().collect() }
     }
 
-    pub(crate) fn get(&self, name: &str) -> &Tensor {
+    pub fn get(&self, name: &str) -> &Tensor {
         self.tensors.get(name).unwrap_or_else(|| panic!("the golden file has no {name}"))
     }
 }
 
 /// `NAME.json`.
-pub(crate) fn load_json(name: &str) -> Value {
+pub fn load_json(name: &str) -> Value {
     let text = std::fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
 fn folder() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "..", "tests", "golden"].iter().collect()
+    [env!("CARGO_MANIFEST_DIR"), "..", "..", "tests", "golden"].iter().collect()
 }
 
 /// Asserts `|actual - expected| <= atol + rtol |expected|` everywhere, and equal shapes.
 #[track_caller]
-pub(crate) fn assert_close(what: &str, actual: &Tensor, expected: &Tensor, atol: f64, rtol: f64) {
+pub fn assert_close(what: &str, actual: &Tensor, expected: &Tensor, atol: f64, rtol: f64) {
     assert_eq!(actual.size(), expected.size(), "{what}: shape");
     for (index, (a, b)) in numbers(actual).into_iter().zip(numbers(expected)).enumerate() {
         assert!((a - b).abs() <= atol + rtol * b.abs(), "{what}[{index}]: {a} is not {b} (atol {atol}, rtol {rtol})");
@@ -46,6 +46,6 @@ pub(crate) fn assert_close(what: &str, actual: &Tensor, expected: &Tensor, atol:
 }
 
 /// A copy of `tensor` as a leaf that takes gradients.
-pub(crate) fn leaf(tensor: &Tensor) -> Tensor {
+pub fn leaf(tensor: &Tensor) -> Tensor {
     tensor.copy().to_kind(Kind::Float).set_requires_grad(true)
 }

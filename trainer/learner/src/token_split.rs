@@ -1,7 +1,7 @@
 //! Items in pieces of a bounded number of tokens.
 
 /// Consecutive pieces whose sizes add up to at most `max`; an item that is larger stands alone.
-pub(crate) fn split_by_tokens<T>(items: &[T], max: usize, size: impl Fn(&T) -> usize) -> Vec<&[T]> {
+pub fn split_by_tokens<T>(items: &[T], max: usize, size: impl Fn(&T) -> usize) -> Vec<&[T]> {
     let (mut pieces, mut start, mut total) = (Vec::new(), 0, 0);
     for (i, item) in items.iter().enumerate() {
         if i > start && total + size(item) > max {

@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::golden::{Golden, assert_close, leaf};
-use crate::algorithm::kl::KlEstimator;
+use crate::kl::KlEstimator;
 
 #[test]
 fn kl_estimators_equal_their_golden_values_and_gradients() {

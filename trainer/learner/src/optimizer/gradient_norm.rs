@@ -9,12 +9,12 @@ use tch::{Kind, Tensor, no_grad};
 const NORM_EPS: f64 = 1e-6;
 
 /// The gradients of `parameters`, sharing their memory: parameters that have none are left out.
-pub(crate) fn gradients(parameters: &[(String, Tensor)]) -> Vec<Tensor> {
+pub fn gradients(parameters: &[(String, Tensor)]) -> Vec<Tensor> {
     parameters.iter().map(|(_, parameter)| parameter.grad()).filter(Tensor::defined).collect()
 }
 
 /// Norm over all `gradients`, in float32; 0 where there are none, not finite where a gradient is not.
-pub(crate) fn global_norm(gradients: &[Tensor]) -> f64 {
+pub fn global_norm(gradients: &[Tensor]) -> f64 {
     let norms: Vec<Tensor> = gradients.iter().map(norm).collect();
     if norms.is_empty() {
         return 0.0;
@@ -28,14 +28,14 @@ pub(crate) fn global_norm(gradients: &[Tensor]) -> f64 {
 ///
 /// Where the returned norm is not finite, the gradients are as they were: the caller skips the update and counts it.
 /// Where gradients are sharded over ranks, reduce the norm first and call [`scale_to_norm`].
-pub(crate) fn clip_by_global_norm(gradients: &mut [Tensor], max_norm: f64) -> f64 {
+pub fn clip_by_global_norm(gradients: &mut [Tensor], max_norm: f64) -> f64 {
     let norm = global_norm(gradients);
     scale_to_norm(gradients, norm, max_norm);
     norm
 }
 
 /// Multiplies `gradients` in place by `min(1, max_norm / (norm + 1e-6))`; leaves them where `norm` is not finite.
-pub(crate) fn scale_to_norm(gradients: &mut [Tensor], norm: f64, max_norm: f64) {
+pub fn scale_to_norm(gradients: &mut [Tensor], norm: f64, max_norm: f64) {
     let scale = max_norm / (norm + NORM_EPS);
     if !norm.is_finite() || scale >= 1.0 {
         return;

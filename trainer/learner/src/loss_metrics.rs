@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 /// Metrics of one or more micro-batches.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct LossMetrics {
+pub struct LossMetrics {
     /// Trained tokens that the means are over.
     pub num_tokens: i64,
     /// Share of tokens whose ratio was cut by the clip, so that they gave no gradient (CISPO: a bounded one).
@@ -29,7 +29,7 @@ pub(crate) struct LossMetrics {
 
 impl LossMetrics {
     /// Adds another micro-batch's metrics, weighing means by trained tokens.
-    pub(crate) fn merge(&mut self, other: &Self) {
+    pub fn merge(&mut self, other: &Self) {
         if other.num_tokens == 0 {
             return;
         }

@@ -1,0 +1,19 @@
+//! What learns: trajectories in, new weights out.
+//!
+//! The mathematics (advantages, losses, KL, corrections) are pure functions, one method a file; each opens with its
+//! formula, its paper and its departures from the paper, and works in float32 (advantages in float64). Nothing in here
+//! knows of tasks, verifiers, files of a run or the command line: it sees token ids, numbers and a decoder.
+
+pub mod advantages;
+pub mod aggregation;
+pub mod kl;
+pub mod loss_metrics;
+pub mod mismatch;
+pub mod optimizer;
+pub mod policy_loss;
+pub mod preference;
+pub mod rollout_correction;
+pub mod token_split;
+
+#[cfg(test)]
+pub mod tests;
