@@ -4,28 +4,28 @@
 
 use std::path::Path;
 
-use tch::{Kind, Tensor};
+use tch::{Tensor, no_grad};
 
-use crate::attention::PackedAttention;
 use crate::chat_template::ChatTemplate;
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
 use crate::folder::{TextFiles, write_model};
-use crate::parameters::Parameter;
+use crate::head::ScalarHead;
+use crate::packed::Packed;
 use crate::placement::Placement;
-use crate::policy::Policy;
 use crate::texts::Texts;
 use crate::tokenizer::Tokenizer;
+use crate::walk::outputs;
 use crate::weights::load_into;
 
 /// A decoder, its scalar head, and the texts that turn a conversation into token ids.
 #[derive(Debug)]
 pub struct RewardModel {
-    /// The decoder; its language model head is not used.
+    /// The decoder, without a language model's head of its own.
     pub decoder: Decoder,
-    /// `[1, hidden]`
-    score: Tensor,
+    /// The scalar head.
+    pub head: ScalarHead,
     /// Text to ids.
     pub tokenizer: Tokenizer,
     /// Messages to the text that is scored.
@@ -39,9 +39,12 @@ impl RewardModel {
     /// # Errors
     /// The folder is no loadable language model.
     pub fn from_policy_folder(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
-        let Policy { decoder, tokenizer, chat_template, files, .. } = Policy::load(folder, placement)?;
-        let score = Tensor::zeros([1, decoder.config().hidden_size], placement.options());
-        Ok(Self { decoder, score, tokenizer, chat_template, files })
+        let config = ModelConfig::from_file(&folder.join("config.json"))?;
+        let Texts { tokenizer, chat_template, files, .. } = Texts::load(folder)?;
+        let decoder = Decoder::empty(&config, false, placement);
+        load_into(folder, &decoder.state(), |name| name == "lm_head.weight")?;
+        let head = ScalarHead::zeros(config.hidden_size, placement.device);
+        Ok(Self { decoder, head, tokenizer, chat_template, files })
     }
 
     /// Loads a folder that [`RewardModel::save`] or transformers wrote.
@@ -51,21 +54,14 @@ impl RewardModel {
     pub fn load(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
         let config = ModelConfig::from_file(&folder.join("config.json"))?;
         let Texts { tokenizer, chat_template, files, .. } = Texts::load(folder)?;
-        let (decoder, score) = load_scorer(folder, &config, placement)?;
-        Ok(Self { decoder, score, tokenizer, chat_template, files })
+        let (decoder, head) = load_scorer(folder, &config, placement)?;
+        Ok(Self { decoder, head, tokenizer, chat_template, files })
     }
 
-    /// Scores packed sequences: `ids` `[tokens]` int64 of sequences of these lengths -> `[sequences]`, float32.
-    pub fn score(&self, ids: &Tensor, lengths: &[usize]) -> Tensor {
-        score_packed(&self.decoder, &self.score, ids, lengths)
-    }
-
-    /// The tensors that training updates: the decoder without a language model head of its own, and the scalar head.
-    pub fn parameters(&self) -> Vec<Parameter> {
-        let mut parameters = self.decoder.parameters();
-        parameters.retain(|parameter| parameter.name != "lm_head.weight");
-        parameters.push(Parameter { name: "score.weight".into(), tensor: self.score.shallow_clone() });
-        parameters
+    /// Scores sequences of token ids, each at its last token: `[sequences]` float32.
+    pub fn score(&self, sequences: &[&[u32]]) -> Tensor {
+        let batch = Packed::at_ends(sequences, self.decoder.device());
+        no_grad(|| outputs(&self.decoder, &self.head, &batch))
     }
 
     /// Writes the folder in the layout of transformers' sequence classification.
@@ -75,37 +71,26 @@ impl RewardModel {
     pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
         let config = self.decoder.config();
         let mut state = self.decoder.state();
-        state.retain(|(name, _)| name != "lm_head.weight");
-        state.push(("score.weight".into(), self.score.shallow_clone()));
+        let score = self.head.parameter();
+        state.push((score.name, score.tensor));
         write_model(folder, &config.to_json(config.architecture.reward_class(), Some(1)), &state)?;
         self.files.write(folder)
     }
 }
 
-/// The decoder and the scalar head `[1, hidden]` of a folder.
-fn load_scorer(folder: &Path, config: &ModelConfig, placement: Placement) -> Result<(Decoder, Tensor), PolicyError> {
+/// The decoder and the scalar head of a folder.
+fn load_scorer(
+    folder: &Path,
+    config: &ModelConfig,
+    placement: Placement,
+) -> Result<(Decoder, ScalarHead), PolicyError> {
     let decoder = Decoder::empty(config, false, placement);
-    let score = Tensor::zeros([1, config.hidden_size], placement.options());
+    let head = ScalarHead::zeros(config.hidden_size, placement.device);
     let mut targets = decoder.state();
-    targets.push(("score.weight".into(), score.shallow_clone()));
+    let score = head.parameter();
+    targets.push((score.name, score.tensor));
     load_into(folder, &targets, |name| name == "lm_head.weight")?;
-    Ok((decoder, score))
-}
-
-/// `ids` `[tokens]` of sequences of these lengths -> `[sequences]`, float32.
-fn score_packed(decoder: &Decoder, score: &Tensor, ids: &Tensor, lengths: &[usize]) -> Tensor {
-    let positions: Vec<i64> = lengths.iter().flat_map(|length| 0..*length as i64).collect();
-    let positions = Tensor::from_slice(&positions).to_device(ids.device());
-    let hidden = decoder.hidden(ids, &positions, &mut PackedAttention::new(lengths, ids.device()));
-    let last: Vec<i64> = lengths
-        .iter()
-        .scan(0, |end, length| {
-            *end += *length as i64;
-            Some(*end - 1)
-        })
-        .collect();
-    let last = Tensor::from_slice(&last).to_device(ids.device());
-    hidden.index_select(0, &last).linear(score, None::<&Tensor>).squeeze_dim(1).to_kind(Kind::Float)
+    Ok((decoder, head))
 }
 
 #[cfg(test)]
@@ -120,12 +105,14 @@ mod tests {
         let expected: std::collections::HashMap<_, _> =
             Tensor::read_safetensors(folder.join("expected.safetensors")).unwrap().into_iter().collect();
         let config = ModelConfig::from_file(&folder.join("config.json")).unwrap();
-        let (decoder, score) = load_scorer(&folder, &config, Placement::CPU).unwrap();
+        let (decoder, head) = load_scorer(&folder, &config, Placement::CPU).unwrap();
         let lengths: Vec<i64> = Vec::try_from(&expected["lengths"]).unwrap();
-        let rows: Vec<Tensor> =
-            lengths.iter().enumerate().map(|(i, n)| expected["input_ids"].get(i as i64).narrow(0, 0, *n)).collect();
-        let lengths: Vec<usize> = lengths.iter().map(|length| *length as usize).collect();
-        let scores = score_packed(&decoder, &score, &Tensor::cat(&rows, 0), &lengths);
+        let ids: Vec<Vec<i64>> = (0..lengths.len() as i64)
+            .map(|row| Vec::try_from(expected["input_ids"].get(row).narrow(0, 0, lengths[row as usize])).unwrap())
+            .collect();
+        let ids: Vec<Vec<u32>> = ids.iter().map(|row| row.iter().map(|id| *id as u32).collect()).collect();
+        let sequences: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+        let scores = outputs(&decoder, &head, &Packed::at_ends(&sequences, decoder.device()));
         let difference = (scores - &expected["scores"]).abs().max().double_value(&[]);
         assert!(difference < 1e-5, "scores differ by {difference}");
     }

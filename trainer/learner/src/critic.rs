@@ -1,0 +1,179 @@
+//! The critic of PPO: values of the targets before an update, advantages and returns from them, and its own updates.
+//!
+//! The reward stands on a rollout's last target. Advantages are GAE's with the policy's lambda, returns with the
+//! critic's own (VAPO, arXiv 2504.05118, takes 1 for the critic and less for the policy).
+
+use std::ops::Range;
+
+use anyhow::{Context, Result};
+use policy::{LossScope, RewardModel, accumulate_gradient, outputs};
+use tch::Tensor;
+
+use crate::aggregation::{Aggregation, Divisor};
+use crate::explained_variance::explained_variance;
+use crate::gae::{GaeConfig, gae, whiten};
+use crate::learner::Learner;
+use crate::micro_batch::{MicroBatch, by_sequence};
+use crate::minibatch::minibatches;
+use crate::trajectory::{Advantages, Trajectory, ValueTargets};
+use crate::update::{Minibatch, UpdatePlan};
+use crate::update_outcome::{SkippedBatch, UpdateOutcome};
+use crate::value_loss::value_loss;
+
+/// Settings of a critic in an update.
+#[derive(Clone, Debug)]
+pub struct CriticPlan {
+    /// Discount, the policy's lambda, and whether advantages are whitened.
+    pub gae: GaeConfig,
+    /// Lambda of the returns that the critic learns.
+    pub lambda: f64,
+    /// Distance to which the value loss clips a value around the old one; `None` does not clip.
+    pub value_clip: Option<f64>,
+    /// Number of optimizer updates of a critic with weights of its own in each step.
+    pub updates_per_step: usize,
+    /// Number of first steps in which only the critic learns.
+    pub pretrain_steps: u64,
+    /// Factor of the value loss where critic and policy share a trunk.
+    pub coefficient: f64,
+}
+
+/// Figures of the critic in one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CriticOutcome {
+    /// Mean value of the targets before the updates.
+    pub value_mean: f64,
+    /// Mean return of the targets.
+    pub return_mean: f64,
+    /// Share of the returns' variance that the values explained before the updates.
+    pub explained_variance: f64,
+    /// Mean value loss of the critic's own updates; of a shared trunk it is part of the policy's loss.
+    pub loss: Option<f64>,
+    /// Share of targets whose value loss was clipped.
+    pub clip_fraction: Option<f64>,
+    /// Mean norm of the critic's own gradients before clipping.
+    pub gradient_norm: Option<f64>,
+    /// Learning rate of the critic's last own update.
+    pub lr: Option<f64>,
+}
+
+/// Gives each trajectory its values, returns and advantages.
+pub(crate) fn estimate(
+    learner: &Learner,
+    groups: &mut [Vec<Trajectory>],
+    plan: &UpdatePlan,
+    critic: &CriticPlan,
+) -> Result<CriticOutcome> {
+    let batch = Minibatch::new(groups, plan, learner.policy.model.policy.decoder.device())?;
+    let mut values = Vec::new();
+    for micro_batch in &batch.micro_batches {
+        values.extend(by_sequence(&values_of(learner, micro_batch)?, &micro_batch.target_lengths()));
+    }
+    let (mut advantages, mut all_returns) = (Vec::new(), Vec::new());
+    for (trajectory, values) in groups.iter_mut().flatten().zip(&values) {
+        let mut rewards = vec![0.0; values.len()];
+        if let Some(last) = rewards.last_mut() {
+            *last = trajectory.reward;
+        }
+        advantages.push(gae(critic.gae.gamma, critic.gae.lambda, &rewards, values).advantages);
+        let returns = gae(critic.gae.gamma, critic.lambda, &rewards, values).returns;
+        all_returns.extend(returns.iter().copied());
+        trajectory.value_targets = Some(ValueTargets { old_values: values.clone(), returns });
+    }
+    if critic.gae.whiten {
+        whiten(&mut advantages);
+    }
+    for (trajectory, advantages) in groups.iter_mut().flatten().zip(advantages) {
+        trajectory.advantages = Advantages::Tokens(advantages);
+    }
+    let values = values.concat();
+    Ok(CriticOutcome {
+        value_mean: mean(&values),
+        return_mean: mean(&all_returns),
+        explained_variance: explained_variance(&values, &all_returns),
+        ..CriticOutcome::default()
+    })
+}
+
+fn mean(values: &[f32]) -> f64 {
+    values.iter().map(|value| f64::from(*value)).sum::<f64>() / values.len().max(1) as f64
+}
+
+/// Values of a micro-batch's targets, `[targets]` float32.
+fn values_of(learner: &Learner, batch: &MicroBatch) -> Result<Tensor> {
+    if let Some(critic) = &learner.critic {
+        return Ok(outputs(&critic.model.decoder, &critic.model.head, &batch.packed));
+    }
+    let actor = &learner.policy.model;
+    let head = actor.value_head.as_ref().context("the algorithm needs a critic, and none is loaded")?;
+    Ok(outputs(&actor.policy.decoder, head, &batch.packed))
+}
+
+/// Value loss of some targets of a micro-batch, with its gradient in their values.
+pub(crate) struct ValueGradient {
+    pub loss: f64,
+    /// `[targets]` float32
+    pub gradient: Tensor,
+    /// Share of the targets that the clip holds back.
+    pub clip_fraction: f64,
+}
+
+/// The share of the minibatch's value loss that the targets in `range` make; `values` are theirs, `[targets]`.
+pub(crate) fn value_gradient(
+    range: &Range<i64>,
+    values: &Tensor,
+    batch: &MicroBatch,
+    divisor: &Divisor,
+    critic: &CriticPlan,
+) -> Result<ValueGradient> {
+    let rows = |tensor: &Tensor| tensor.narrow(0, range.start, range.end - range.start);
+    let targets = batch.values.as_ref().context("these trajectories have no returns")?;
+    let weights = Aggregation::TokenMean.token_weights(&batch.mask, &batch.sequences, divisor);
+    let values = values.detach().set_requires_grad(true);
+    let output =
+        value_loss(&values, &rows(&targets.old_values), &rows(&targets.returns), &rows(&weights), critic.value_clip);
+    output.loss.backward();
+    let loss = output.loss.double_value(&[]);
+    Ok(ValueGradient { loss, gradient: values.grad(), clip_fraction: output.clip_fraction })
+}
+
+/// The updates of a critic with weights of its own.
+pub(crate) fn update_critic(
+    learner: &mut Learner,
+    groups: &[Vec<Trajectory>],
+    plan: &UpdatePlan,
+    critic: &CriticPlan,
+    step: u64,
+    outcome: &mut UpdateOutcome,
+) -> Result<()> {
+    let Some(trainable) = &mut learner.critic else { return Ok(()) };
+    let pieces = minibatches(groups, critic.updates_per_step);
+    let (mut total_loss, mut total_norm, mut lr, mut clipped, mut num_targets) = (0.0, 0.0, 0.0, 0.0, 0);
+    for (place, piece) in pieces.iter().enumerate() {
+        let batch = Minibatch::new(piece, plan, trainable.model.decoder.device())?;
+        let mut loss = 0.0;
+        for micro_batch in &batch.micro_batches {
+            let gradient = |range: Range<i64>, values: &Tensor| {
+                let value = value_gradient(&range, values, micro_batch, &batch.divisor, critic)?;
+                loss += value.loss;
+                clipped += value.clip_fraction * (range.end - range.start) as f64;
+                num_targets += range.end - range.start;
+                Ok::<_, anyhow::Error>(value.gradient)
+            };
+            let RewardModel { decoder, head, .. } = &mut trainable.model;
+            accumulate_gradient(decoder, head, &micro_batch.packed, plan.recompute, LossScope::Token, gradient)?;
+        }
+        let applied = trainable.apply(step * critic.updates_per_step as u64 + place as u64, loss)?;
+        (total_loss, total_norm, lr) = (total_loss + loss, total_norm + applied.gradient_norm, applied.lr);
+        if !applied.applied {
+            outcome.skipped.push(SkippedBatch { place, trajectories: piece.concat() });
+        }
+    }
+    let count = pieces.len().max(1) as f64;
+    if let Some(figures) = &mut outcome.critic {
+        figures.loss = Some(total_loss / count);
+        figures.gradient_norm = Some(total_norm / count);
+        figures.lr = Some(lr);
+        figures.clip_fraction = Some(clipped / num_targets.max(1) as f64);
+    }
+    Ok(())
+}
