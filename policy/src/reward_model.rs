@@ -3,20 +3,19 @@
 //! The layout is transformers' `…ForSequenceClassification` with one label: `score.weight` `[1, hidden]`, no bias.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tch::{Kind, Tensor};
 
 use crate::attention::PackedAttention;
-use crate::chat_template::ChatTemplate;
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
-use crate::folder::{TextFiles, write_model};
+use crate::folder::write_model;
 use crate::parameters::Parameter;
 use crate::placement::Placement;
 use crate::policy::Policy;
 use crate::texts::Texts;
-use crate::tokenizer::Tokenizer;
 use crate::weights::load_into;
 
 /// A decoder, its scalar head, and the texts that turn a conversation into token ids.
@@ -26,11 +25,8 @@ pub struct RewardModel {
     pub decoder: Decoder,
     /// `[1, hidden]`
     score: Tensor,
-    /// Text to ids.
-    pub tokenizer: Tokenizer,
-    /// Messages to the text that is scored.
-    pub chat_template: ChatTemplate,
-    files: TextFiles,
+    /// Tokenizer, and the chat template of what is scored; shared with who needs no weights.
+    pub texts: Arc<Texts>,
 }
 
 impl RewardModel {
@@ -39,9 +35,9 @@ impl RewardModel {
     /// # Errors
     /// The folder is no loadable language model.
     pub fn from_policy_folder(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
-        let Policy { decoder, tokenizer, chat_template, files, .. } = Policy::load(folder, placement)?;
+        let Policy { decoder, texts } = Policy::load(folder, placement)?;
         let score = Tensor::zeros([1, decoder.config().hidden_size], placement.options());
-        Ok(Self { decoder, score, tokenizer, chat_template, files })
+        Ok(Self { decoder, score, texts })
     }
 
     /// Loads a folder that [`RewardModel::save`] or transformers wrote.
@@ -50,9 +46,9 @@ impl RewardModel {
     /// The folder is no loadable reward model.
     pub fn load(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
         let config = ModelConfig::from_file(&folder.join("config.json"))?;
-        let Texts { tokenizer, chat_template, files, .. } = Texts::load(folder)?;
+        let texts = Arc::new(Texts::load(folder)?);
         let (decoder, score) = load_scorer(folder, &config, placement)?;
-        Ok(Self { decoder, score, tokenizer, chat_template, files })
+        Ok(Self { decoder, score, texts })
     }
 
     /// Scores packed sequences: `ids` `[tokens]` int64 of sequences of these lengths -> `[sequences]`, float32.
@@ -78,7 +74,7 @@ impl RewardModel {
         state.retain(|(name, _)| name != "lm_head.weight");
         state.push(("score.weight".into(), self.score.shallow_clone()));
         write_model(folder, &config.to_json(config.architecture.reward_class(), Some(1)), &state)?;
-        self.files.write(folder)
+        self.texts.files.write(folder)
     }
 }
 
