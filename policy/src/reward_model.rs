@@ -3,19 +3,18 @@
 //! The layout is transformers' `…ForSequenceClassification` with one label: `score.weight` `[1, hidden]`, no bias.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tch::{Tensor, no_grad};
 
-use crate::chat_template::ChatTemplate;
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
-use crate::folder::{TextFiles, write_model};
+use crate::folder::write_model;
 use crate::head::ScalarHead;
 use crate::packed::Packed;
 use crate::placement::Placement;
 use crate::texts::Texts;
-use crate::tokenizer::Tokenizer;
 use crate::walk::outputs;
 use crate::weights::load_into;
 
@@ -26,11 +25,8 @@ pub struct RewardModel {
     pub decoder: Decoder,
     /// The scalar head.
     pub head: ScalarHead,
-    /// Text to ids.
-    pub tokenizer: Tokenizer,
-    /// Messages to the text that is scored.
-    pub chat_template: ChatTemplate,
-    files: TextFiles,
+    /// Tokenizer, and the chat template of what is scored; shared with who needs no weights.
+    pub texts: Arc<Texts>,
 }
 
 impl RewardModel {
@@ -40,11 +36,11 @@ impl RewardModel {
     /// The folder is no loadable language model.
     pub fn from_policy_folder(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
         let config = ModelConfig::from_file(&folder.join("config.json"))?;
-        let Texts { tokenizer, chat_template, files, .. } = Texts::load(folder)?;
+        let texts = Arc::new(Texts::load(folder)?);
         let decoder = Decoder::empty(&config, false, placement);
         load_into(folder, &decoder.state(), |name| name == "lm_head.weight")?;
         let head = ScalarHead::zeros(config.hidden_size, placement.device);
-        Ok(Self { decoder, head, tokenizer, chat_template, files })
+        Ok(Self { decoder, head, texts })
     }
 
     /// Loads a folder that [`RewardModel::save`] or transformers wrote.
@@ -53,9 +49,9 @@ impl RewardModel {
     /// The folder is no loadable reward model.
     pub fn load(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
         let config = ModelConfig::from_file(&folder.join("config.json"))?;
-        let Texts { tokenizer, chat_template, files, .. } = Texts::load(folder)?;
+        let texts = Arc::new(Texts::load(folder)?);
         let (decoder, head) = load_scorer(folder, &config, placement)?;
-        Ok(Self { decoder, head, tokenizer, chat_template, files })
+        Ok(Self { decoder, head, texts })
     }
 
     /// Scores sequences of token ids, each at its last token: `[sequences]` float32.
@@ -74,7 +70,7 @@ impl RewardModel {
         let score = self.head.parameter();
         state.push((score.name, score.tensor));
         write_model(folder, &config.to_json(config.architecture.reward_class(), Some(1)), &state)?;
-        self.files.write(folder)
+        self.texts.files.write(folder)
     }
 }
 

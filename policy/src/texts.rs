@@ -168,6 +168,17 @@ mod tests {
     }
 
     #[test]
+    fn texts_are_used_on_other_threads_than_the_models() {
+        let texts = std::sync::Arc::new(texts(CHATML, json!(0), json!(null)));
+        let ids = texts.tokenizer.encode("some words").unwrap();
+        let shared = texts.clone();
+        let elsewhere = std::thread::spawn(move || shared.tokenizer.encode("some words").unwrap());
+        assert_eq!(elsewhere.join().unwrap(), ids);
+        fn is_shared<T: Send + Sync>(_: &T) {}
+        is_shared(&texts);
+    }
+
+    #[test]
     fn the_template_says_what_ends_a_turn() {
         let base = texts(CHATML, json!(0), json!(null));
         let end = base.turn_end.clone().unwrap();

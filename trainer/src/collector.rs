@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use datasets::{Message, Task};
+use datasets::{Draw, Message};
 use futures::future::join_all;
 use rollout::{Completion, GenerationStats, RolloutRequest, generate};
 use tokio::sync::mpsc;
@@ -40,7 +40,7 @@ struct Judgeable {
 
 /// A completion as it comes from the model's thread.
 struct Delivery {
-    /// Place of its task.
+    /// Place of its draw.
     group: usize,
     /// True where the prompt ended within the thinking.
     thinking_open: bool,
@@ -48,23 +48,23 @@ struct Delivery {
 }
 
 impl Collector {
-    /// Samples a group for each task, and judges it.
+    /// Samples a group for each draw, and judges it.
     ///
     /// # Errors
     /// A prompt cannot be made or is too long, the model's thread failed, the reward section ends the run at a verdict,
     /// or the user interrupted.
     pub(crate) async fn sample_groups(
         &self,
-        tasks: &[Arc<Task>],
+        draws: &[Draw],
         sampling: &Sampling,
     ) -> Result<(Vec<Group>, SamplingCost)> {
         let started = Instant::now();
         let (sender, completions) = mpsc::unbounded_channel();
         let generating = self.model.run({
-            let (tasks, sampling, interrupt) = (tasks.to_vec(), sampling.clone(), self.interrupt.clone());
-            move |learner| generate_groups(learner, &tasks, &sampling, &interrupt, sender)
+            let (draws, sampling, interrupt) = (draws.to_vec(), sampling.clone(), self.interrupt.clone());
+            move |learner| generate_groups(learner, &draws, &sampling, &interrupt, sender)
         });
-        let judging = self.judge_all(tasks, &sampling.prompt, completions);
+        let judging = self.judge_all(draws, &sampling.prompt, completions);
         let (stats, judged) = tokio::join!(generating, judging);
         self.interrupt.check()?;
         let (stats, (mut by_group, generated)) = (stats??, judged?);
@@ -77,33 +77,33 @@ impl Collector {
         let scoring = Instant::now();
         let scores = self.reward_model_scores(&by_group, &sampling.prompt).await?;
         cost.reward_model_seconds = scoring.elapsed().as_secs_f64();
-        let judged = tasks.iter().zip(by_group.drain(..)).zip(scores);
-        let groups = judged.map(|((task, judged), scores)| self.rewarded(task, judged.into_iter().zip(scores)));
+        let judged = draws.iter().zip(by_group.drain(..)).zip(scores);
+        let groups = judged.map(|((draw, judged), scores)| self.rewarded(draw, judged.into_iter().zip(scores)));
         Ok((groups.collect::<Result<_>>()?, cost))
     }
 
-    /// Judges completions as they come; returns them by task, in the order of their sample index, and the time at which
-    /// the last of them was generated.
+    /// Judges completions as they come; returns them by draw, in the order of their samples, and the time at which the
+    /// last of them was generated.
     ///
     /// # Errors
     /// The user interrupted: no verdict is waited for then.
     async fn judge_all(
         &self,
-        tasks: &[Arc<Task>],
+        draws: &[Draw],
         prompt: &PromptSection,
         mut completions: mpsc::UnboundedReceiver<Delivery>,
     ) -> Result<(Vec<Vec<Judgeable>>, Instant)> {
         let conversations: Vec<Arc<[Message]>> =
-            tasks.iter().map(|task| conversation(task.as_ref().into(), prompt).into()).collect();
+            draws.iter().map(|draw| conversation(draw.task.as_ref().into(), prompt).into()).collect();
         let mut verdicts = JoinSet::new();
         while let Some(Delivery { group, thinking_open, completion }) = completions.recv().await {
             let judged = Judged {
                 conversation: conversations[group].clone(),
                 thinking_open,
                 finish_reason: Cow::Borrowed(completion.finish_reason.as_str()),
-                num_prompt_tokens: completion.prompt_ids.len(),
-                num_completion_tokens: completion.ids.len(),
-                ..Judged::new(tasks[group].clone(), completion.text.as_str())
+                num_prompt_tokens: completion.prompt_ids().len(),
+                num_completion_tokens: completion.sequence.num_sampled(),
+                ..Judged::new(draws[group].task.clone(), completion.text.as_str())
             };
             let judge = self.judge.clone();
             verdicts.spawn(async move {
@@ -112,7 +112,7 @@ impl Collector {
             });
         }
         let generated = Instant::now();
-        let mut by_group: Vec<Vec<Judgeable>> = tasks.iter().map(|_| Vec::new()).collect();
+        let mut by_group: Vec<Vec<Judgeable>> = draws.iter().map(|_| Vec::new()).collect();
         let judging = async {
             while let Some(judged) = verdicts.join_next().await {
                 let (group, judged) = judged.context("a completion's verdicts")?;
@@ -127,7 +127,7 @@ impl Collector {
 
     /// Puts a group into its order, and adds the verdicts of the verifiers that compare its completions.
     async fn compare(&self, group: &mut [Judgeable]) {
-        group.sort_by_key(|one| one.completion.sample_index);
+        group.sort_by_key(|one| one.completion.sample);
         let judged: Vec<Judged> = group.iter().map(|one| one.judged.clone()).collect();
         let mut judgements: Vec<Judgement> = group.iter_mut().map(|one| std::mem::take(&mut one.judgement)).collect();
         self.judge.judge_group(&judged, &mut judgements).await;
@@ -136,17 +136,20 @@ impl Collector {
         }
     }
 
-    /// The group of a task: its completions with their rewards, apart from those that the reward section leaves out.
-    fn rewarded(&self, task: &Arc<Task>, judged: impl Iterator<Item = (Judgeable, Option<f32>)>) -> Result<Group> {
-        let mut group = Group { task: task.clone(), rollouts: Vec::new(), masked: Vec::new() };
+    /// The group of a draw: its completions with their rewards, apart from those that the reward section leaves out.
+    fn rewarded(&self, draw: &Draw, judged: impl Iterator<Item = (Judgeable, Option<f32>)>) -> Result<Group> {
+        let Draw { number, task } = draw.clone();
+        let mut group = Group { draw: number, task, rollouts: Vec::new(), masked: Vec::new() };
         for (Judgeable { completion, judged, mut judgement }, score) in judged {
-            let payment = self.judge.pay(&judged, &mut judgement, score)?;
+            let name = || format!("draw {}, sample {}", group.draw, completion.sample);
+            let payment = self.judge.pay(&judged, &mut judgement, score).with_context(name)?;
             let (place, reward) = match payment {
                 Payment::Reward(reward) => (&mut group.rollouts, Some(reward)),
                 Payment::DropGroup => (&mut group.rollouts, None),
                 Payment::Mask => (&mut group.masked, None),
             };
-            place.push(Rollout { completion, judgement, reward });
+            let Completion { sample, sequence, text, finish_reason, .. } = completion;
+            place.push(Rollout { sample, sequences: vec![sequence], text, finish_reason, judgement, reward });
         }
         Ok(group)
     }
@@ -166,7 +169,7 @@ impl Collector {
                 let Some(reward_model) = &learner.reward_model else {
                     return Ok(groups.iter().map(|group| vec![None; group.len()]).collect());
                 };
-                let format = PromptFormat::new(&reward_model.chat_template, &reward_model.tokenizer, &section)?;
+                let format = PromptFormat::of_texts(&reward_model.texts, &section)?;
                 let mut scores = Vec::with_capacity(groups.len());
                 for group in &groups {
                     if group.first().is_none_or(|judged| !judge.is_scored(&judged.task)) {
@@ -190,37 +193,102 @@ impl Collector {
     }
 }
 
-/// Generates all completions of all tasks on the model's thread; sends each as it is done.
+/// Generates all completions of all draws on the model's thread; sends each as it is done.
 fn generate_groups(
     learner: &mut Learner,
-    tasks: &[Arc<Task>],
+    draws: &[Draw],
     sampling: &Sampling,
     interrupt: &Interrupt,
     sender: mpsc::UnboundedSender<Delivery>,
 ) -> Result<GenerationStats> {
     let policy = &learner.policy;
-    let format = PromptFormat::of_policy(policy, &sampling.prompt)?;
-    let mut requests = Vec::with_capacity(tasks.len() * sampling.samples_per_prompt);
+    let format = PromptFormat::of_texts(&policy.texts, &sampling.prompt)?;
+    let mut requests = Vec::with_capacity(draws.len() * sampling.samples_per_prompt);
     let mut places = HashMap::new();
-    let mut num_seen: HashMap<&str, u64> = HashMap::new();
-    for (group, task) in tasks.iter().enumerate() {
+    for (group, Draw { number, task }) in draws.iter().enumerate() {
         let prompt = format.prompt(task.as_ref().into()).with_context(|| format!("task {}", task.id))?;
-        // A task that stands twice in a batch gets other samples the second time.
-        let seen = num_seen.entry(&task.id).or_default();
-        for sample in 0..sampling.samples_per_prompt as u64 {
-            let sample_index = *seen * sampling.samples_per_prompt as u64 + sample;
-            places.insert((task.id.clone(), sample_index), (group, prompt.thinking_open));
-            requests.push(RolloutRequest { task_id: task.id.clone(), sample_index, prompt_ids: prompt.ids.clone() });
-        }
-        *seen += 1;
+        places.insert(*number, (group, prompt.thinking_open));
+        requests.extend((0..sampling.samples_per_prompt as u64).map(|sample| RolloutRequest {
+            draw: *number,
+            sample,
+            label: Some(format!("task {}", task.id)),
+            prompt_ids: prompt.ids.clone(),
+            params: sampling.params.clone(),
+        }));
     }
     let deliver = |completion: Completion| {
-        let place = (completion.task_id.clone(), completion.sample_index);
-        if let Some(&(group, thinking_open)) = places.get(&place) {
+        if let Some(&(group, thinking_open)) = places.get(&completion.draw) {
             // The receiver is gone once the run is interrupted.
             let _ = sender.send(Delivery { group, thinking_open, completion });
         }
     };
-    let version = learner.policy_version;
-    Ok(generate(policy, requests, &sampling.params, &sampling.engine, version, interrupt.flag(), deliver)?)
+    Ok(generate(policy, requests, &sampling.engine, learner.policy_version, interrupt.flag(), deliver)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use datasets::{Mixture, Source, Task, TaskCursor, TaskKind, TaskVerifier};
+    use policy::{CHAT_TEMPLATE, Decoder, ModelConfig, Placement, SPECIAL_TOKENS, train_tokenizer, write_folder};
+    use rollout::{EngineOptions, SamplingParams};
+    use verifiers::{RewardConfig, VerifiersConfig};
+
+    use super::*;
+    use crate::config::SandboxSection;
+
+    /// A collector over a small model with random weights, which judges maths.
+    async fn collector() -> Collector {
+        let model = ModelThread::start(|| {
+            let config = ModelConfig::from_json(&serde_json::json!({
+                "model_type": "qwen2", "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1,
+                "vocab_size": 272, "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 96,
+            }))?;
+            let tokenizer = train_tokenizer(["one two three"].into_iter(), 261)?;
+            let folder = tempfile::tempdir()?;
+            let decoder = Decoder::random(&config, 0, Placement::CPU);
+            write_folder(folder.path(), &decoder, &tokenizer, CHAT_TEMPLATE, SPECIAL_TOKENS[2])?;
+            Learner::load(folder.path(), Placement::CPU)
+        });
+        let (verifiers, reward) = (VerifiersConfig::default(), RewardConfig::default());
+        let judge =
+            Judge::start_for(&["math".to_owned()].into(), &verifiers, &reward, &SandboxSection::default()).await;
+        let model = model.await.unwrap();
+        Collector { model, judge: Arc::new(judge.unwrap()), interrupt: Interrupt::default() }
+    }
+
+    /// A walk over one task alone, which every draw takes.
+    fn one_task() -> TaskCursor {
+        let verifier = TaskVerifier::new("math", "2");
+        let task = Task::new("sum", TaskKind::MATH, vec![Message::user("1 + 1?")], verifier);
+        TaskCursor::new(Mixture::new(vec![Source::new("sums", vec![task], 1.0)]).unwrap(), 1)
+    }
+
+    async fn completions(collector: &Collector, draws: &[Draw]) -> Vec<Vec<u32>> {
+        let sampling = Sampling {
+            params: Arc::new(SamplingParams { max_new_tokens: 12, seed: 4, ..SamplingParams::default() }),
+            engine: EngineOptions::default(),
+            samples_per_prompt: 3,
+            prompt: PromptSection::default(),
+        };
+        let (groups, _) = collector.sample_groups(draws, &sampling).await.unwrap();
+        assert_eq!(
+            groups.iter().map(|group| group.draw).collect::<Vec<_>>(),
+            draws.iter().map(|d| d.number).collect::<Vec<_>>()
+        );
+        let rollouts = groups.iter().flat_map(|group| &group.rollouts);
+        rollouts.map(|rollout| rollout.sequences[0].completion_ids()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_task_that_is_drawn_twice_gets_other_completions_in_one_round_as_in_two() {
+        let collector = collector().await;
+        let draws = one_task().next_draws(2);
+        assert_eq!(draws[0].task, draws[1].task);
+        let together = completions(&collector, &draws).await;
+        let mut apart = completions(&collector, &draws[..1]).await;
+        apart.extend(completions(&collector, &draws[1..]).await);
+        assert_eq!(together, apart, "the round changed a completion");
+        for (at, one) in together.iter().enumerate() {
+            assert!(!together[..at].contains(one), "two samples are one: {one:?}");
+        }
+    }
 }

@@ -3,15 +3,22 @@
 use std::sync::Arc;
 
 use datasets::Task;
-use rollout::{Completion, EngineOptions, FinishReason, SamplingParams};
+use rollout::{EngineOptions, FinishReason, SamplingParams, Sequence};
 use verifiers::{Judgement, Reward};
 
 use crate::config::PromptSection;
 
-/// A completion with its verdict and reward.
+/// What the policy made of a prompt, with its verdict and reward.
 #[derive(Debug)]
 pub(crate) struct Rollout {
-    pub completion: Completion,
+    /// Number among the group's rollouts, masked ones too.
+    pub sample: u64,
+    /// One sequence of tokens, or several where the chat template rewrites what went before. All have the rollout's
+    /// advantage.
+    pub sequences: Vec<Sequence>,
+    /// The text that was judged.
+    pub text: String,
+    pub finish_reason: FinishReason,
     /// Verdicts of the task's verifiers.
     pub judgement: Judgement,
     /// Reward; `None` where the reward section leaves the completion or its group out.
@@ -21,13 +28,20 @@ pub(crate) struct Rollout {
 impl Rollout {
     /// True where the length limit ended the completion.
     pub(crate) fn truncated(&self) -> bool {
-        self.completion.finish_reason == FinishReason::Length
+        self.finish_reason == FinishReason::Length
+    }
+
+    /// Number of tokens that the policy sampled.
+    pub(crate) fn num_sampled(&self) -> usize {
+        self.sequences.iter().map(Sequence::num_sampled).sum()
     }
 }
 
-/// The rollouts of one prompt.
+/// The rollouts of one draw.
 #[derive(Debug)]
 pub(crate) struct Group {
+    /// Place in the walk over the data, or of a held-out task in its dataset.
+    pub draw: u64,
     pub task: Arc<Task>,
     /// Rollouts in the order of their sample index.
     pub rollouts: Vec<Rollout>,
@@ -53,8 +67,8 @@ impl Group {
 /// Settings of the sampling of groups.
 #[derive(Clone, Debug)]
 pub(crate) struct Sampling {
-    /// Temperature, filters, length.
-    pub params: SamplingParams,
+    /// Temperature, filters, length, and the seed under which draws are numbered.
+    pub params: Arc<SamplingParams>,
     /// Batching and memory.
     pub engine: EngineOptions,
     /// Number of completions of each prompt.

@@ -15,19 +15,19 @@ use record::names::{self, EVAL_PREFERENCE_ACCURACY, MetricName};
 use tch::Tensor;
 use verifiers::split_thinking;
 
-use learner::preference::preference_loss;
 use crate::checkpoint::{self, Position};
 use crate::config::RewardModelRun;
 use crate::interrupt::Interrupt;
 use crate::learner::trainable;
 use crate::model_thread::ModelThread;
 use crate::open_run::{Entry, OpenRun};
-use learner::optimizer::adamw::AdamW;
-use learner::optimizer::gradient_norm::{clip_by_global_norm, gradients};
-use learner::optimizer::schedule::Schedule;
 use crate::progress::Progress;
 use crate::prompt::PromptFormat;
 use crate::prompt_check::at_line;
+use learner::optimizer::adamw::AdamW;
+use learner::optimizer::gradient_norm::{clip_by_global_norm, gradients};
+use learner::optimizer::schedule::Schedule;
+use learner::preference::preference_loss;
 use learner::token_split::split_by_tokens;
 
 /// Ids of a pair: the conversation with the chosen and with the rejected answer.
@@ -72,7 +72,7 @@ pub(crate) async fn train_reward_model(config: RewardModelRun, entry: Entry, int
     let (train_path, eval_path) = (config.preferences.train.clone(), config.preferences.eval.clone());
     let (train, eval): (Vec<PairIds>, Vec<PairIds>) = model
         .run(move |scorer| {
-            let format = PromptFormat::new(&scorer.model.chat_template, &scorer.model.tokenizer, &prompt)?;
+            let format = PromptFormat::of_texts(&scorer.model.texts, &prompt)?;
             let ids = |path: &Path, pairs: &[PreferencePair]| {
                 let ids = |pair: &PreferencePair| {
                     pair_ids(&format, pair).map_err(|error| at_line(path, "pair", &pair.id, &error))

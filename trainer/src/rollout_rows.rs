@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use record::rollouts::{RolloutRow, write_rollouts};
+use rollout::Sequence;
 use verifiers::VerifierVerdict;
 
 use crate::group::{Group, Rollout};
@@ -33,11 +34,15 @@ impl StepRecord<'_> {
         policy_logprobs: Vec<Vec<f32>>,
     ) -> Result<()> {
         let groups = self.kept.iter().chain(self.left_out);
-        let prompts: Vec<Vec<u32>> =
-            groups.map(|group| group.sampled().next().map_or(vec![], |r| r.completion.prompt_ids.clone())).collect();
+        let prompts: Vec<Vec<u32>> = groups
+            .map(|group| group.sampled().next().map_or(vec![], |r| r.sequences[0].prompt_ids().to_vec()))
+            .collect();
         let prompts = model
             .run(move |learner| {
-                prompts.iter().map(|ids| learner.policy.tokenizer.decode(ids, false)).collect::<Result<Vec<_>, _>>()
+                prompts
+                    .iter()
+                    .map(|ids| learner.policy.texts.tokenizer.decode(ids, false))
+                    .collect::<Result<Vec<_>, _>>()
             })
             .await??;
         let mut policy_logprobs = policy_logprobs.into_iter();
@@ -64,7 +69,7 @@ fn word(verdict: &VerifierVerdict) -> &str {
 }
 
 fn row(step: u64, group: &Group, rollout: &Rollout, prompt: &str) -> RolloutRow {
-    let completion = &rollout.completion;
+    let sequences = &rollout.sequences;
     let judgement = &rollout.judgement;
     let verdict = judgement.verdict().filter(|_| judgement.error().is_none());
     RolloutRow {
@@ -72,14 +77,14 @@ fn row(step: u64, group: &Group, rollout: &Rollout, prompt: &str) -> RolloutRow 
         task_id: group.task.id.clone(),
         task_kind: group.task.kind.as_str().to_owned(),
         source: group.task.source.clone().unwrap_or_default(),
-        sample_index: completion.sample_index as u32,
+        sample_index: rollout.sample as u32,
         prompt: prompt.to_owned(),
-        completion: completion.text.clone(),
-        completion_ids: completion.ids.clone(),
-        rollout_logprobs: completion.rollout_logprobs.clone(),
+        completion: rollout.text.clone(),
+        completion_ids: sequences.iter().flat_map(Sequence::completion_ids).collect(),
+        rollout_logprobs: sequences.iter().flat_map(Sequence::rollout_logprobs).collect(),
         policy_logprobs: None,
-        finish_reason: completion.finish_reason.as_str().to_owned(),
-        policy_version: completion.policy_version,
+        finish_reason: rollout.finish_reason.as_str().to_owned(),
+        policy_version: sequences.iter().filter_map(Sequence::oldest_version).min().unwrap_or(0),
         reward: rollout.reward.as_ref().map_or(f32::NAN, |reward| reward.total),
         advantage: None,
         verdict_score: verdict.map(|verdict| verdict.score),

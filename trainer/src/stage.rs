@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use datasets::{CursorState, Mixture, Source, Task, TaskCursor, read_tasks};
 use policy::{Placement, Policy, RewardModel, Texts};
+use random::KeyedRng;
 use rollout::SamplingParams;
 
 use crate::checkpoint::{self, Position};
@@ -53,10 +54,11 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
     let params = SamplingParams {
         temperature: rollout.temperature,
         max_new_tokens: rollout.max_new_tokens,
+        seed: KeyedRng::new(&[seed.into(), "rollout".into()]).next_u64(),
         ..SamplingParams::default()
     };
     let sampling = Sampling {
-        params,
+        params: Arc::new(params),
         engine: rollout.engine.clone(),
         samples_per_prompt: rollout.samples_per_prompt,
         prompt: config.prompt.clone(),

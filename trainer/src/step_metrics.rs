@@ -46,7 +46,7 @@ pub(crate) fn batch_metrics(kept: &[Group], left_out: &[Group], cost: &SamplingC
     metrics.set(names::GROUPS_KEPT, kept.len() as f64);
     metrics.set(names::GROUPS_FLAT, (left_out.len() - broken) as f64);
     metrics.set(names::GROUPS_BROKEN, broken as f64);
-    let lengths: Vec<f64> = rollouts.iter().map(|rollout| rollout.completion.ids.len() as f64).collect();
+    let lengths: Vec<f64> = rollouts.iter().map(|rollout| rollout.num_sampled() as f64).collect();
     let truncated: Vec<f64> = rollouts.iter().map(|rollout| f64::from(u8::from(rollout.truncated()))).collect();
     metrics.set(names::COMPLETION_TOKENS_MEAN, mean(&lengths));
     metrics.set(names::COMPLETION_TOKENS_MAX, lengths.iter().copied().fold(0.0, f64::max));

@@ -7,7 +7,6 @@ use datasets::TaskCursor;
 use record::metrics::Metrics;
 use record::names;
 
-use learner::advantages::{advantages, is_flat};
 use crate::collector::Collector;
 use crate::config::ReinforceRun;
 use crate::console::update_line;
@@ -22,6 +21,7 @@ use crate::step_metrics::batch_metrics;
 use crate::trajectory::Trajectory;
 use crate::update::{UpdatePlan, update};
 use crate::update_totals::UpdateOutcome;
+use learner::advantages::{advantages, is_flat};
 
 /// A stage that is ready to step.
 pub(crate) struct Trainer {
@@ -66,7 +66,7 @@ impl Trainer {
         while self.run.step < steps {
             let started = Instant::now();
             let step = self.run.step + 1;
-            let batch = self.collect(config, step).await?;
+            let batch = self.collect(config).await?;
             let sampled = batch.kept.iter().chain(&batch.left_out).flat_map(Group::sampled);
             self.services.note(sampled.flat_map(|rollout| &rollout.judgement.verdicts))?;
             let advantages = advantages(&rewards(&batch.kept), &config.advantage);
@@ -99,14 +99,13 @@ impl Trainer {
     }
 
     /// Samples groups until there are enough to learn from (dynamic sampling), or no round is left.
-    async fn collect(&mut self, config: &ReinforceRun, step: u64) -> Result<Batch> {
+    async fn collect(&mut self, config: &ReinforceRun) -> Result<Batch> {
         let wanted = config.rollout.prompts_per_step;
         let filter = &config.dynamic_sampling;
         let mut batch = Batch::default();
-        self.sampling.params.seed = step_seed(config.run.seed, step);
         while batch.kept.len() < wanted && batch.num_rounds < filter.max_rounds {
-            let tasks = self.tasks.next_tasks(wanted - batch.kept.len());
-            let (groups, cost) = self.collector.sample_groups(&tasks, &self.sampling).await?;
+            let draws = self.tasks.next_draws(wanted - batch.kept.len());
+            let (groups, cost) = self.collector.sample_groups(&draws, &self.sampling).await?;
             batch.cost.add(cost);
             batch.num_rounds += 1;
             for group in groups {
@@ -141,9 +140,4 @@ fn rewards(groups: &[Group]) -> Vec<Vec<f32>> {
 
 fn is_due(every: u64, step: u64) -> bool {
     every > 0 && step.is_multiple_of(every)
-}
-
-/// Seed of a step, so that a task that comes again in another step is sampled with other random numbers.
-fn step_seed(seed: u64, step: u64) -> u64 {
-    random::KeyedRng::new(&[seed.into(), "rollout".into(), step.into()]).next_u64()
 }

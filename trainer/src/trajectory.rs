@@ -23,14 +23,13 @@ impl Trajectory {
 
     /// Trajectories of a group, given its advantages in the order of its rollouts.
     pub(crate) fn of_group<'a>(group: &'a Group, advantages: &'a [f32]) -> impl Iterator<Item = Self> + 'a {
-        group.rollouts.iter().zip(advantages).map(|(rollout, advantage)| {
-            let completion = &rollout.completion;
-            Self {
-                ids: [completion.prompt_ids.as_slice(), &completion.ids].concat(),
-                num_prompt: completion.prompt_ids.len(),
-                rollout_logprobs: completion.rollout_logprobs.clone(),
+        group.rollouts.iter().zip(advantages).flat_map(|(rollout, advantage)| {
+            rollout.sequences.iter().map(|sequence| Self {
+                ids: sequence.ids(),
+                num_prompt: sequence.prompt_ids().len(),
+                rollout_logprobs: sequence.rollout_logprobs().collect(),
                 advantage: *advantage,
-            }
+            })
         })
     }
 }

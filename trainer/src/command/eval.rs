@@ -66,7 +66,7 @@ pub(crate) struct EvalArgs {
     /// Overrides one key, as in --set prompt.arguments.enable_thinking=false (may be given several times).
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
-    /// Random numbers are keyed by this.
+    /// Random numbers are keyed by this, the dataset, the task's number in it, the sample and the token's position.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// auto, cpu or cuda:N.

@@ -1,40 +1,55 @@
-//! One completion in flight.
+//! One completion under way.
 //!
-//! A sequence knows its request, its sampled tokens and its limit; it must not know its slot or the other sequences.
+//! An active sequence knows its request, its sampled tokens and its limit; it must not know its slot or the other
+//! sequences.
+
+use std::sync::Arc;
 
 use policy::Tokenizer;
 use random::{SampleAddress, SampleNumbers};
 
-use crate::completion::{Completion, FinishReason, RolloutRequest};
+use crate::completion::{Completion, FinishReason, RequestId, RolloutRequest};
 use crate::error::RolloutError;
 use crate::sampler::SampledToken;
-use crate::stop::{StopRules, TextTail, final_text};
+use crate::sampling_plan::SamplingPlan;
+use crate::segment::{Segment, Sequence, TokenSource, VersionSpan};
+use crate::stop::{TextTail, final_text};
 
 /// A request and its growing completion.
 #[derive(Debug)]
-pub(crate) struct Sequence {
+pub(crate) struct ActiveSequence {
+    pub(crate) id: RequestId,
     pub(crate) request: RolloutRequest,
+    /// How to sample, and when to stop.
+    pub(crate) plan: Arc<SamplingPlan>,
+    /// Version of the weights whose keys and values of the prompt are in the cache; `None` while the request waits.
+    pub(crate) prefilled_by: Option<u64>,
     random: SampleNumbers,
     /// Most tokens that the completion may have.
     limit: usize,
     ids: Vec<u32>,
     rollout_logprobs: Vec<f32>,
     raw_logprobs: Vec<f32>,
+    versions: Vec<VersionSpan>,
     entropy_sum: f64,
     text: TextTail,
 }
 
-impl Sequence {
+impl ActiveSequence {
     /// A sequence without sampled tokens, which may sample `limit` of them.
-    pub(crate) fn new(request: RolloutRequest, limit: usize, seed: u64) -> Self {
-        let address = SampleAddress { seed, task_id: &request.task_id, sample_index: request.sample_index };
+    pub(crate) fn new(id: RequestId, request: RolloutRequest, plan: Arc<SamplingPlan>, limit: usize) -> Self {
+        let address = SampleAddress { seed: request.params.seed, draw: request.draw, sample: request.sample };
         Self {
+            id,
             random: address.numbers(),
             request,
+            plan,
+            prefilled_by: None,
             limit,
             ids: Vec::new(),
             rollout_logprobs: Vec::new(),
             raw_logprobs: Vec::new(),
+            versions: Vec::new(),
             entropy_sum: 0.0,
             text: TextTail::default(),
         }
@@ -61,34 +76,34 @@ impl Sequence {
         self.random.at(self.ids.len() as u64)
     }
 
-    /// Appends a sampled token. Returns the reason to finish where it was the last.
+    /// Appends a token that these weights gave. Returns the reason to finish where it was the last.
     ///
     /// # Errors
     /// The logits were not numbers, or the tokenizer refuses the ids.
     pub(crate) fn push(
         &mut self,
         token: SampledToken,
-        rules: &StopRules,
+        policy_version: u64,
         tokenizer: &Tokenizer,
     ) -> Result<Option<FinishReason>, RolloutError> {
-        if !token.raw_logprob.is_finite() {
-            return Err(RolloutError::NotFinite {
-                task_id: self.request.task_id.clone(),
-                sample_index: self.request.sample_index,
-                position: self.ids.len(),
-            });
+        if !(token.raw_logprob.is_finite() && token.rollout_logprob.is_finite()) {
+            return Err(RolloutError::NotFinite { request: self.request.name(), position: self.ids.len() });
         }
         self.ids.push(token.id);
         self.rollout_logprobs.push(token.rollout_logprob);
         self.raw_logprobs.push(token.raw_logprob);
+        match self.versions.last_mut() {
+            Some(span) if span.policy_version == policy_version => span.num_tokens += 1,
+            _ => self.versions.push(VersionSpan { policy_version, num_tokens: 1 }),
+        }
         self.entropy_sum += f64::from(token.entropy);
+        let rules = &self.plan.rules;
         if rules.is_stop_id(token.id) {
             return Ok(Some(FinishReason::Stop));
         }
         if rules.has_strings() {
             let ends = self.text.ends(&self.ids, rules, tokenizer);
-            let task_id = &self.request.task_id;
-            if ends.map_err(|source| RolloutError::Decode { task_id: task_id.clone(), source })? {
+            if ends.map_err(|source| RolloutError::Decode { request: self.request.name(), source })? {
                 return Ok(Some(FinishReason::StopString));
             }
         }
@@ -99,26 +114,26 @@ impl Sequence {
     ///
     /// # Errors
     /// The tokenizer refuses the ids.
-    pub(crate) fn finish(
-        self,
-        reason: FinishReason,
-        rules: &StopRules,
-        tokenizer: &Tokenizer,
-        policy_version: u64,
-    ) -> Result<Completion, RolloutError> {
+    pub(crate) fn finish(self, reason: FinishReason, tokenizer: &Tokenizer) -> Result<Completion, RolloutError> {
         let num_text = self.ids.len() - usize::from(reason == FinishReason::Stop);
-        let (text, is_cut) = final_text(&self.ids[..num_text], rules, tokenizer, &self.request.task_id)?;
-        Ok(Completion {
-            entropy: (self.entropy_sum / self.ids.len() as f64) as f32,
-            task_id: self.request.task_id,
-            sample_index: self.request.sample_index,
-            prompt_ids: self.request.prompt_ids,
+        let decoded = final_text(&self.ids[..num_text], &self.plan.rules, tokenizer);
+        let (text, is_cut) = decoded.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
+        let entropy = (self.entropy_sum / self.ids.len() as f64) as f32;
+        let sampled = Segment {
             ids: self.ids,
-            text,
+            source: TokenSource::Sampled,
             rollout_logprobs: self.rollout_logprobs,
             raw_logprobs: self.raw_logprobs,
+            versions: self.versions,
+        };
+        let segments = vec![Segment::given(TokenSource::Prompt, self.request.prompt_ids), sampled];
+        Ok(Completion {
+            draw: self.request.draw,
+            sample: self.request.sample,
+            sequence: Sequence::new(segments).expect("prompts are not empty, and each token was pushed whole"),
+            text,
+            entropy,
             finish_reason: if is_cut { FinishReason::StopString } else { reason },
-            policy_version,
         })
     }
 }
