@@ -227,7 +227,7 @@ fn cancelling_stops_between_steps() {
 #[test]
 fn broken_weights_are_an_error() {
     let policy = policy();
-    let _ = tch::no_grad(|| policy.decoder.head().shallow_clone().fill_(f64::NAN));
+    let _ = tch::no_grad(|| policy.decoder.store().head().fill_(f64::NAN));
     let error = run(&policy, requests(&params()), &EngineOptions::default()).expect_err("no logits");
     assert!(matches!(error, RolloutError::NotFinite { position: 0, .. }), "{error}");
 }

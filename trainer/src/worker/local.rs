@@ -1,0 +1,94 @@
+//! A model on a thread of this process.
+
+use std::sync::mpsc;
+
+use anyhow::{Context, Result, bail};
+use tokio::sync::mpsc as channel;
+use tokio::sync::oneshot;
+
+use super::command::{Command, Event};
+use super::state::ModelState;
+
+/// Answers to commands, in the order in which they were made.
+pub(crate) type Events = channel::UnboundedReceiver<Result<Event>>;
+
+/// Where the answers to a command go.
+pub(super) type Answers = channel::UnboundedSender<Result<Event>>;
+
+const GONE: &str = "the model's thread is gone: a computation failed, see the message above";
+
+/// A handle to the thread that owns the model. Dropping it ends the thread after the command in hand.
+#[derive(Debug)]
+pub(crate) struct ModelWorker {
+    commands: mpsc::Sender<(Command, Answers)>,
+}
+
+impl ModelWorker {
+    /// Starts the thread, and loads its state on it; returns also what `load` says of it.
+    ///
+    /// # Errors
+    /// `load` fails, or the thread cannot be started.
+    pub(crate) async fn start<R: Send + 'static>(
+        load: impl FnOnce() -> Result<(ModelState, R)> + Send + 'static,
+    ) -> Result<(Self, R)> {
+        let (commands, inbox) = mpsc::channel();
+        let (loaded, ready) = oneshot::channel();
+        std::thread::Builder::new().name("model".into()).spawn(move || match load() {
+            Ok((state, result)) => {
+                let _ = loaded.send(Ok(result));
+                run(state, &inbox);
+            }
+            Err(error) => {
+                let _ = loaded.send(Err(error));
+            }
+        })?;
+        let result = ready.await.context("the model's thread ended while it loaded")??;
+        Ok((Self { commands }, result))
+    }
+
+    /// Gives a command, whose answers go to `answers`.
+    ///
+    /// # Errors
+    /// The thread is gone.
+    pub(crate) fn send(&self, command: Command, answers: &Answers) -> Result<()> {
+        self.commands.send((command, answers.clone())).ok().context(GONE)
+    }
+
+    /// Gives a command that has one answer, and waits for it.
+    ///
+    /// # Errors
+    /// The command failed, or the thread is gone.
+    pub(crate) async fn ask(&self, command: Command) -> Result<Event> {
+        let (answers, mut events) = channel::unbounded_channel();
+        self.send(command, &answers)?;
+        drop(answers);
+        events.recv().await.context(GONE)?
+    }
+
+    /// Gives a command that is answered by `Done`.
+    ///
+    /// # Errors
+    /// As [`ModelWorker::ask`].
+    pub(crate) async fn order(&self, command: Command) -> Result<()> {
+        match self.ask(command).await? {
+            Event::Done => Ok(()),
+            other => bail!("the model's thread answered {other:?} to an order"),
+        }
+    }
+}
+
+/// Executes commands, and decodes while there are none.
+fn run(mut state: ModelState, inbox: &mpsc::Receiver<(Command, Answers)>) {
+    loop {
+        let next = if state.is_sampling() {
+            inbox.try_recv()
+        } else {
+            inbox.recv().map_err(|_| mpsc::TryRecvError::Disconnected)
+        };
+        match next {
+            Ok((command, answers)) => state.execute(command, &answers),
+            Err(mpsc::TryRecvError::Empty) => state.decode(),
+            Err(mpsc::TryRecvError::Disconnected) => return,
+        }
+    }
+}

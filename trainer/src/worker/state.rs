@@ -1,0 +1,351 @@
+//! What the model's thread owns, and what each command does with it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use learner::learner::Learner;
+use learner::objective::preference::{self, PreferencePlan};
+use learner::objective::supervised::{self, SupervisedPlan};
+use learner::token_split::split_by_tokens;
+use learner::trainable::{Actor, Model, Trainable, UpdateCounts};
+use learner::update::{UpdatePlan, update};
+use policy::{Placement, Policy, RewardModel, read_tensors, write_tensors};
+use rollout::{Engine, EngineOptions, RequestId};
+use serde::{Deserialize, Serialize};
+use tch::Device;
+
+use super::command::{Command, Event, SavedComponent};
+use super::local::Answers;
+
+/// Folder of a checkpoint that other tools do not look at.
+const INNER: &str = "trainer";
+/// Counts of all components.
+const COUNTS: &str = "trainer/counts.json";
+
+/// How the commands that learn do it; each where a run needs it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plans {
+    /// `Update`.
+    pub update: Option<UpdatePlan>,
+    /// `LearnTraces`.
+    pub supervised: Option<SupervisedPlan>,
+    /// `LearnPairs`.
+    pub preference: Option<PreferencePlan>,
+}
+
+/// State of the model's thread.
+pub(crate) struct ModelState {
+    /// Policy with its critic and reference; absent where a reward model is trained.
+    learner: Option<Learner>,
+    /// Reward model, frozen in stage 2.
+    scorer: Option<Trainable<RewardModel>>,
+    /// Most tokens that the reward model scores at a time.
+    score_tokens: usize,
+    plans: Plans,
+    engine: Option<Sampling>,
+}
+
+/// The engine and where its completions go.
+struct Sampling {
+    engine: Engine,
+    requests: HashMap<RequestId, Requested>,
+    paused: bool,
+}
+
+struct Requested {
+    draw: u64,
+    sample: u64,
+    answers: Answers,
+}
+
+/// Counts of a checkpoint.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Counts {
+    policy_version: u64,
+    policy: Option<UpdateCounts>,
+    critic: Option<UpdateCounts>,
+    reward_model: Option<UpdateCounts>,
+}
+
+impl ModelState {
+    /// A policy that is sampled from, and learns where `learner` and `plans` say how.
+    ///
+    /// # Errors
+    /// The engine's options cannot be used.
+    pub(crate) fn of_learner(learner: Learner, engine: &EngineOptions, plans: Plans) -> Result<Self> {
+        let policy = &learner.policy.model.policy;
+        let decoder = &policy.decoder;
+        let engine = Engine::new(decoder.config(), decoder.placement(), engine, policy.texts.clone())?;
+        let sampling = Sampling { engine, requests: HashMap::new(), paused: false };
+        Ok(Self { learner: Some(learner), scorer: None, score_tokens: 8192, plans, engine: Some(sampling) })
+    }
+
+    /// A policy that is only sampled from.
+    ///
+    /// # Errors
+    /// The folder does not load, or the engine's options cannot be used.
+    pub(crate) fn load_policy(folder: &Path, placement: Placement, engine: &EngineOptions) -> Result<Self> {
+        let actor = Actor { policy: Policy::load(folder, placement)?, value_head: None };
+        Self::of_learner(Learner::of(Trainable::frozen(actor)), engine, Plans::default())
+    }
+
+    /// A reward model that learns.
+    pub(crate) fn of_reward_model(scorer: Trainable<RewardModel>, plans: Plans) -> Self {
+        Self { learner: None, scorer: Some(scorer), score_tokens: 8192, plans, engine: None }
+    }
+
+    /// The same with a frozen reward model beside the policy, which scores at most `tokens` at a time.
+    pub(crate) fn with_scorer(mut self, model: RewardModel, tokens: usize) -> Self {
+        self.scorer = Some(Trainable::frozen(model));
+        self.score_tokens = tokens;
+        self
+    }
+
+    /// True where the engine has something to do.
+    pub(super) fn is_sampling(&self) -> bool {
+        self.engine.as_ref().is_some_and(|sampling| !sampling.paused && !sampling.engine.is_idle())
+    }
+
+    /// One step of the engine.
+    pub(super) fn decode(&mut self) {
+        let (Some(sampling), Some(learner)) = (&mut self.engine, &self.learner) else { return };
+        let decoder = &learner.policy.model.policy.decoder;
+        match sampling.engine.step(decoder, learner.policy_version) {
+            Ok(finished) => {
+                for finished in finished {
+                    let Some(requested) = sampling.requests.remove(&finished.request) else { continue };
+                    let event = finished.result.map_or_else(|error| requested.refused(&error), Event::Completed);
+                    // The receiver is gone once the user interrupted.
+                    let _ = requested.answers.send(Ok(event));
+                }
+            }
+            Err(error) => {
+                // Without a cache nothing can run: every request learns why.
+                let reason = error.to_string();
+                for (id, requested) in sampling.requests.drain() {
+                    sampling.engine.abort(id);
+                    let _ = requested.answers.send(Err(anyhow::anyhow!(reason.clone())));
+                }
+            }
+        }
+    }
+
+    /// Executes a command and answers it.
+    pub(super) fn execute(&mut self, command: Command, answers: &Answers) {
+        let answer = match command {
+            Command::Submit { requests } => match self.sampling() {
+                Ok(sampling) => return requests.into_iter().for_each(|request| sampling.submit(request, answers)),
+                Err(error) => Err(error),
+            },
+            Command::Abort { draw } => self.sampling().map(|sampling| sampling.abort(draw)),
+            Command::Pause => self.sampling().map(|sampling| sampling.pause(true)),
+            Command::Resume => self.sampling().map(|sampling| sampling.pause(false)),
+            Command::TakeStats => self.sampling().map(|sampling| Event::Stats(sampling.engine.take_stats())),
+            Command::Score { sequences } => self.score(&sequences).map(Event::Scored),
+            Command::Update { step, groups } => self.update(step, groups),
+            Command::LearnTraces { step, sequences } => self.learn_traces(step, &sequences),
+            Command::LearnPairs { step, pairs } => self.learn_pairs(step, &pairs),
+            Command::ComparePairs { pairs } => self.compare_pairs(&pairs),
+            Command::Save { folder } => self.save(&folder).map(Event::Saved),
+            Command::Load { folder } => self.load(&folder).map(|()| Event::Done),
+            Command::Swap { folder, policy_version } => self.swap(&folder, policy_version).map(|()| Event::Done),
+        };
+        // The receiver is gone once the user interrupted.
+        let _ = answers.send(answer);
+    }
+
+    fn sampling(&mut self) -> Result<&mut Sampling> {
+        self.engine.as_mut().context("there is no policy here to sample from")
+    }
+
+    fn learner(&mut self) -> Result<&mut Learner> {
+        self.learner.as_mut().context("there is no policy here")
+    }
+
+    fn scorer(&mut self) -> Result<&mut Trainable<RewardModel>> {
+        self.scorer.as_mut().context("there is no reward model here")
+    }
+
+    fn score(&mut self, sequences: &[Vec<u32>]) -> Result<Vec<f32>> {
+        let tokens = self.score_tokens;
+        let model = &self.scorer()?.model;
+        let mut scores = Vec::with_capacity(sequences.len());
+        for piece in split_by_tokens(sequences, tokens, Vec::len) {
+            let piece: Vec<&[u32]> = piece.iter().map(Vec::as_slice).collect();
+            scores.extend(Vec::<f32>::try_from(model.score(&piece)).context("the reward model's scores")?);
+        }
+        Ok(scores)
+    }
+
+    fn update(&mut self, step: u64, groups: Vec<Vec<learner::trajectory::Trajectory>>) -> Result<Event> {
+        let plan = self.plans.update.clone().context("this run updates no policy on rollouts")?;
+        Ok(Event::Updated(Box::new(update(self.learner()?, groups, &plan, step)?)))
+    }
+
+    fn learn_traces(&mut self, step: u64, sequences: &[supervised::LearnedSequence]) -> Result<Event> {
+        let plan = self.plans.supervised.context("this run learns no traces")?;
+        let learner = self.learner()?;
+        let outcome = supervised::learn(&mut learner.policy, &sequences.iter().collect::<Vec<_>>(), plan, step)?;
+        learner.policy_version += u64::from(outcome.step.applied);
+        Ok(Event::LearnedTraces(outcome))
+    }
+
+    fn learn_pairs(&mut self, step: u64, pairs: &[preference::PairIds]) -> Result<Event> {
+        let plan = self.plans.preference.clone().context("this run learns no preferences")?;
+        let outcome = preference::learn(self.scorer()?, &pairs.iter().collect::<Vec<_>>(), &plan, step)?;
+        Ok(Event::LearnedPairs(outcome))
+    }
+
+    fn compare_pairs(&mut self, pairs: &[preference::PairIds]) -> Result<Event> {
+        let tokens = self.plans.preference.as_ref().map_or(self.score_tokens, |plan| plan.micro_batch_tokens);
+        Ok(Event::Compared { accuracy: preference::accuracy(&self.scorer()?.model, pairs, tokens) })
+    }
+
+    /// Writes the policy as the folder itself and all else into [`INNER`].
+    fn save(&mut self, folder: &Path) -> Result<Vec<SavedComponent>> {
+        let inner = folder.join(INNER);
+        std::fs::create_dir_all(&inner).with_context(|| inner.display().to_string())?;
+        let mut counts = Counts::default();
+        let mut components = Vec::new();
+        let mut note = |name: &str, files: Vec<PathBuf>| {
+            components.push(SavedComponent { name: name.to_owned(), files });
+        };
+        if let Some(learner) = &self.learner {
+            let actor = &learner.policy.model;
+            actor.policy.save(folder)?;
+            note("policy", files_of(folder)?);
+            note("optimizer", vec![write_optimizer(folder, "optimizer", &learner.policy)?]);
+            if let Some(head) = &actor.value_head {
+                let file = Path::new(INNER).join("value_head.safetensors");
+                write_tensors(&folder.join(&file), &[(head.parameter().name, head.parameter().tensor)])?;
+                note("value_head", vec![file]);
+            }
+            if let Some(critic) = &learner.critic {
+                let critic_folder = Path::new(INNER).join("critic");
+                critic.model.save(&folder.join(&critic_folder))?;
+                let files = files_of(&folder.join(&critic_folder))?;
+                note("critic", files.into_iter().map(|file| critic_folder.join(file)).collect());
+                note("critic_optimizer", vec![write_optimizer(folder, "critic_optimizer", critic)?]);
+                counts.critic = Some(critic.counts);
+            }
+            counts.policy = Some(learner.policy.counts);
+            counts.policy_version = learner.policy_version;
+        } else if let Some(scorer) = &self.scorer {
+            scorer.model.save(folder)?;
+            note("reward_model", files_of(folder)?);
+            note("optimizer", vec![write_optimizer(folder, "optimizer", scorer)?]);
+            counts.reward_model = Some(scorer.counts);
+        }
+        let path = folder.join(COUNTS);
+        std::fs::write(&path, serde_json::to_vec_pretty(&counts)?).with_context(|| path.display().to_string())?;
+        note("counts", vec![COUNTS.into()]);
+        Ok(components)
+    }
+
+    fn load(&mut self, folder: &Path) -> Result<()> {
+        let path = folder.join(COUNTS);
+        let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
+        let counts: Counts = serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;
+        if let Some(learner) = &mut self.learner {
+            let actor = &mut learner.policy.model;
+            actor.policy.decoder.load_weights(folder)?;
+            if let Some(head) = &mut actor.value_head {
+                let path = folder.join(INNER).join("value_head.safetensors");
+                head.load(&path)?;
+            }
+            load_optimizer(folder, "optimizer", &mut learner.policy)?;
+            learner.policy.counts = counts.policy.context("the checkpoint has no counts of a policy")?;
+            learner.policy_version = counts.policy_version;
+            if let Some(critic) = &mut learner.critic {
+                critic.model.load_weights(&folder.join(INNER).join("critic"))?;
+                load_optimizer(folder, "critic_optimizer", critic)?;
+                critic.counts = counts.critic.context("the checkpoint has no counts of a critic")?;
+            }
+        } else if let Some(scorer) = &mut self.scorer {
+            scorer.model.load_weights(folder)?;
+            load_optimizer(folder, "optimizer", scorer)?;
+            scorer.counts = counts.reward_model.context("the checkpoint has no counts of a reward model")?;
+        }
+        Ok(())
+    }
+
+    fn swap(&mut self, folder: &Path, policy_version: u64) -> Result<()> {
+        let learner = self.learner()?;
+        ensure!(
+            policy_version >= learner.policy_version,
+            "version {policy_version} is older than the policy here, {}",
+            learner.policy_version
+        );
+        learner.policy.model.policy.decoder.load_weights(folder)?;
+        learner.policy_version = policy_version;
+        Ok(())
+    }
+}
+
+impl Requested {
+    fn refused(&self, error: &rollout::RolloutError) -> Event {
+        Event::Refused { draw: self.draw, sample: self.sample, reason: error.to_string() }
+    }
+}
+
+impl Sampling {
+    fn submit(&mut self, request: rollout::RolloutRequest, answers: &Answers) {
+        let requested = Requested { draw: request.draw, sample: request.sample, answers: answers.clone() };
+        match self.engine.submit(request) {
+            Ok(id) => {
+                self.requests.insert(id, requested);
+            }
+            Err(error) => {
+                let _ = answers.send(Ok(requested.refused(&error)));
+            }
+        }
+    }
+
+    fn abort(&mut self, draw: u64) -> Event {
+        let engine = &mut self.engine;
+        self.requests.retain(|id, requested| {
+            let stays = requested.draw != draw;
+            if !stays {
+                engine.abort(*id);
+            }
+            stays
+        });
+        Event::Done
+    }
+
+    fn pause(&mut self, paused: bool) -> Event {
+        self.paused = paused;
+        Event::Done
+    }
+}
+
+/// Files in a folder, relative to it, without those in folders inside.
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry.with_context(|| folder.display().to_string())?;
+        if entry.path().is_file() {
+            files.push(PathBuf::from(entry.file_name()));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn optimizer_file(name: &str) -> PathBuf {
+    Path::new(INNER).join(format!("{name}.safetensors"))
+}
+
+fn write_optimizer<M: Model>(folder: &Path, name: &str, model: &Trainable<M>) -> Result<PathBuf> {
+    let file = optimizer_file(name);
+    write_tensors(&folder.join(&file), &model.optimizer_state())?;
+    Ok(file)
+}
+
+fn load_optimizer<M: Model>(folder: &Path, name: &str, model: &mut Trainable<M>) -> Result<()> {
+    let path = folder.join(optimizer_file(name));
+    let tensors = read_tensors(&path, Device::Cpu)?;
+    model.load_optimizer_state(tensors).with_context(|| path.display().to_string())
+}
