@@ -72,6 +72,8 @@ impl Trainer {
             let advantages = advantages(&rewards(&batch.kept), &config.advantage);
             let trajectories =
                 batch.kept.iter().zip(&advantages).flat_map(|(g, a)| Trajectory::of_group(g, a)).collect();
+            let record = StepRecord { step, kept: &batch.kept, left_out: &batch.left_out, advantages: &advantages };
+            record.write_rollouts(&self.run, &self.collector.model).await?;
             let updating = Instant::now();
             let outcome = self.update(trajectories).await?;
             let mut metrics = batch_metrics(&batch.kept, &batch.left_out, &batch.cost);
@@ -79,9 +81,7 @@ impl Trainer {
             metrics.set(names::PROMPTS_DROPPED, self.num_prompts_dropped as f64);
             metrics.merge(outcome.metrics);
             metrics.set(names::TIME_UPDATE, updating.elapsed().as_secs_f64());
-            StepRecord { step, kept: &batch.kept, left_out: &batch.left_out, advantages: &advantages }
-                .write(&self.run, &self.collector.model, outcome.policy_logprobs)
-                .await?;
+            record.write_updates(&self.run, &outcome.policy_logprobs)?;
             self.run.step = step;
             if is_due(config.eval.every, step) || (step == steps && config.eval.at_end) {
                 metrics.merge(self.evaluate(step).await?);
