@@ -9,35 +9,26 @@ use record::atomic::write_folder;
 use record::run_folder::RunFolder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
 
-use learner::optimizer::adamw::AdamW;
-
-const INNER: &str = "trainer";
-const OPTIMIZER: &str = "optimizer.safetensors";
-const STATE: &str = "state.json";
+const STATE: &str = "trainer/state.json";
 
 /// Place of a run when its checkpoint was written.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Position<D> {
     /// Number of steps done.
     pub step: u64,
-    /// Number of updates so far, skipped ones included: the place in the learning rate's schedule.
-    pub num_updates: u64,
-    /// Version of the policy.
-    pub policy_version: u64,
     /// Place of the run in its data.
     pub data: D,
 }
 
 /// Writes the checkpoint of `position.step`, points `last` at it, and removes all but the newest `keep`; 0 keeps all.
+/// `save_model` writes the components of what is trained.
 ///
 /// # Errors
 /// A file cannot be written.
 pub(crate) fn save<D: Serialize>(
     run: &RunFolder,
     position: &Position<D>,
-    optimizer: (&AdamW, &[(String, Tensor)]),
     keep: usize,
     save_model: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
@@ -47,33 +38,21 @@ pub(crate) fn save<D: Serialize>(
     }
     write_folder(&folder, |temporary| {
         save_model(temporary)?;
-        let inner = temporary.join(INNER);
-        std::fs::create_dir_all(&inner).with_context(|| inner.display().to_string())?;
-        let (adamw, parameters) = optimizer;
-        policy::write_tensors(&inner.join(OPTIMIZER), &adamw.state(parameters))?;
-        let state = inner.join(STATE);
+        let state = temporary.join(STATE);
         std::fs::write(&state, serde_json::to_vec_pretty(position)?).with_context(|| state.display().to_string())
     })?;
     point_last(&folder)?;
     prune(run, keep)
 }
 
-/// Reads a checkpoint: returns the place of its run, and loads the optimizer's state into `adamw`.
+/// Reads the place of the run whose checkpoint this is.
 ///
 /// # Errors
 /// A file is missing or unusable.
-pub(crate) fn load<D: DeserializeOwned>(
-    folder: &Path,
-    adamw: &mut AdamW,
-    parameters: &[(String, Tensor)],
-) -> Result<Position<D>> {
-    let path = folder.join(INNER).join(STATE);
+pub(crate) fn load<D: DeserializeOwned>(folder: &Path) -> Result<Position<D>> {
+    let path = folder.join(STATE);
     let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
-    let position: Position<D> = serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;
-    let path = folder.join(INNER).join(OPTIMIZER);
-    let tensors = policy::read_tensors(&path, parameters.first().map_or(Device::Cpu, |(_, tensor)| tensor.device()))?;
-    adamw.load_state(tensors, parameters).with_context(|| path.display().to_string())?;
-    Ok(position)
+    serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
 }
 
 /// Path of the link to a run's newest checkpoint.

@@ -10,8 +10,7 @@ use serde::Serialize;
 
 use crate::checkpoint::{self, Position};
 use crate::failure::Usage;
-use crate::learner::Learner;
-use crate::model_thread::ModelThread;
+use crate::worker::{Command, ModelWorker};
 
 /// Way into a run's folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,21 +72,13 @@ impl OpenRun {
     /// Writes the checkpoint of the step; `data` is the place in the data, `keep` as in [`checkpoint::save`].
     ///
     /// # Errors
-    /// A file cannot be written, or the policy is not trainable.
-    pub(crate) async fn checkpoint<D: Serialize + Send + 'static>(
-        &self,
-        model: &ModelThread<Learner>,
-        data: D,
-        keep: usize,
-    ) -> Result<()> {
-        let (folder, step) = (self.folder.clone(), self.step);
-        model
-            .run(move |learner| {
-                let (adamw, parameters) = learner.optimizer.as_ref().context("this policy is not trainable")?;
-                let (num_updates, policy_version) = (learner.num_updates, learner.policy_version);
-                let position = Position { step, num_updates, policy_version, data };
-                checkpoint::save(&folder, &position, (adamw, parameters), keep, |path| Ok(learner.policy.save(path)?))
+    /// A file cannot be written, or what the model's thread owns is not trainable.
+    pub(crate) fn checkpoint<D: Serialize>(&self, worker: &ModelWorker, data: D, keep: usize) -> Result<()> {
+        let position = Position { step: self.step, data };
+        tokio::task::block_in_place(|| {
+            checkpoint::save(&self.folder, &position, keep, |folder| {
+                worker.ask_blocking(Command::Save { folder: folder.to_owned() }).map(|_| ())
             })
-            .await?
+        })
     }
 }

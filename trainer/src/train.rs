@@ -1,9 +1,14 @@
-//! The loop of a stage. A step is: tasks, groups, advantages, an update.
+//! A step of stage 1 or 2: tasks, groups, advantages, an update.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::Result;
-use datasets::TaskCursor;
+use anyhow::{Result, bail};
+use datasets::{CursorState, TaskCursor};
+use learner::advantages::{advantages, is_flat};
+use learner::trajectory::Trajectory;
+use learner::update_outcome::UpdateOutcome;
+use policy::Texts;
 use record::metrics::Metrics;
 use record::names;
 
@@ -11,33 +16,30 @@ use crate::collector::Collector;
 use crate::config::ReinforceRun;
 use crate::console::update_line;
 use crate::evaluation::Evaluation;
-use crate::evaluation_table::evaluation_table;
 use crate::group::{Group, Sampling, SamplingCost};
 use crate::open_run::OpenRun;
-use crate::progress::Progress;
 use crate::rollout_rows::StepRecord;
+use crate::run::run_loop::Stage;
 use crate::service_watch::ServiceWatch;
-use crate::step_metrics::batch_metrics;
-use crate::trajectory::Trajectory;
-use crate::update::{UpdatePlan, update};
-use crate::update_totals::UpdateOutcome;
-use learner::advantages::{advantages, is_flat};
+use crate::step_metrics::{batch_metrics, update_metrics};
+use crate::trajectories::trajectories;
+use crate::worker::{Command, Event, ModelWorker};
 
 /// A stage that is ready to step.
 pub(crate) struct Trainer {
+    pub config: ReinforceRun,
     /// Samples and judges; its thread also updates the policy.
     pub collector: Collector,
+    /// Tokenizer and chat template of the policy.
+    pub texts: Arc<Texts>,
     /// Place of the run among the tasks.
     pub tasks: TaskCursor,
     /// Settings of the sampling.
     pub sampling: Sampling,
-    /// Settings of the update.
-    pub plan: UpdatePlan,
     /// Held-out tasks.
     pub evaluation: Evaluation,
     /// Number of tasks that were dropped because their prompts are too long.
     pub num_prompts_dropped: usize,
-    pub run: OpenRun,
     /// Watch over the services that verifiers need.
     pub services: ServiceWatch,
 }
@@ -51,57 +53,51 @@ struct Batch {
     num_rounds: usize,
 }
 
-impl Trainer {
-    /// Runs every step that is left.
-    ///
-    /// # Errors
-    /// A step fails, a record cannot be written, or the user interrupts.
-    pub(crate) async fn run(&mut self, config: &ReinforceRun, title: &str) -> Result<()> {
-        let steps = config.update.steps;
-        let progress = Progress::new(title, steps);
-        if self.run.step == 0 && config.eval.at_start {
-            let metrics = self.evaluate(0).await?;
-            self.run.record(&metrics)?;
-        }
-        while self.run.step < steps {
-            let started = Instant::now();
-            let step = self.run.step + 1;
-            let batch = self.collect(config).await?;
-            let sampled = batch.kept.iter().chain(&batch.left_out).flat_map(Group::sampled);
-            self.services.note(sampled.flat_map(|rollout| &rollout.judgement.verdicts))?;
-            let advantages = advantages(&rewards(&batch.kept), &config.advantage);
-            let trajectories =
-                batch.kept.iter().zip(&advantages).flat_map(|(g, a)| Trajectory::of_group(g, a)).collect();
-            let updating = Instant::now();
-            let outcome = self.update(trajectories).await?;
-            let mut metrics = batch_metrics(&batch.kept, &batch.left_out, &batch.cost);
-            metrics.set(names::GROUPS_ROUNDS, batch.num_rounds as f64);
-            metrics.set(names::PROMPTS_DROPPED, self.num_prompts_dropped as f64);
-            metrics.merge(outcome.metrics);
-            metrics.set(names::TIME_UPDATE, updating.elapsed().as_secs_f64());
-            StepRecord { step, kept: &batch.kept, left_out: &batch.left_out, advantages: &advantages }
-                .write(&self.run, &self.collector.model, outcome.policy_logprobs)
-                .await?;
-            self.run.step = step;
-            if is_due(config.eval.every, step) || (step == steps && config.eval.at_end) {
-                metrics.merge(self.evaluate(step).await?);
-            }
-            metrics.set(names::TIME_STEP, started.elapsed().as_secs_f64());
-            self.run.record(&metrics)?;
-            if is_due(config.checkpoint.every, step) || step == steps {
-                self.run.checkpoint(&self.collector.model, self.tasks.state(), config.checkpoint.keep).await?;
-            }
-            progress.step(step, &update_line(&metrics));
-        }
-        progress.finish("");
-        eprint!("{}", evaluation_table(&self.run)?);
-        Ok(())
+impl Stage for Trainer {
+    type Data = CursorState;
+
+    async fn step(&mut self, run: &OpenRun, step: u64) -> Result<Metrics> {
+        let batch = self.collect().await?;
+        let sampled = batch.kept.iter().chain(&batch.left_out).flat_map(Group::sampled);
+        self.services.note(sampled.flat_map(|rollout| &rollout.judgement.verdicts))?;
+        let advantages = advantages(&rewards(&batch.kept), &self.config.advantage);
+        let record = StepRecord { step, kept: &batch.kept, left_out: &batch.left_out, advantages: &advantages };
+        record.write_rollouts(run, &self.texts)?;
+
+        let updating = Instant::now();
+        let groups = batch.kept.iter().zip(&advantages).map(|(group, advantages)| trajectories(group, advantages));
+        let outcome = self.update(step, groups.collect()).await?;
+        record.write_updates(run, &outcome)?;
+        let mut metrics = batch_metrics(&batch.kept, &batch.left_out, &batch.cost);
+        metrics.set(names::GROUPS_ROUNDS, batch.num_rounds as f64);
+        metrics.set(names::PROMPTS_DROPPED, self.num_prompts_dropped as f64);
+        metrics.merge(update_metrics(&outcome));
+        metrics.set(names::TIME_UPDATE, updating.elapsed().as_secs_f64());
+        Ok(metrics)
     }
 
+    async fn evaluate(&mut self, run: &OpenRun, step: u64) -> Result<Metrics> {
+        self.evaluation.run(&self.collector, run, step).await
+    }
+
+    fn data(&self) -> CursorState {
+        self.tasks.state()
+    }
+
+    fn worker(&self) -> &ModelWorker {
+        &self.collector.worker
+    }
+
+    fn line(&self, metrics: &Metrics) -> String {
+        update_line(metrics)
+    }
+}
+
+impl Trainer {
     /// Samples groups until there are enough to learn from (dynamic sampling), or no round is left.
-    async fn collect(&mut self, config: &ReinforceRun) -> Result<Batch> {
-        let wanted = config.rollout.prompts_per_step;
-        let filter = &config.dynamic_sampling;
+    async fn collect(&mut self) -> Result<Batch> {
+        let wanted = self.config.rollout.prompts_per_step;
+        let filter = &self.config.dynamic_sampling;
         let mut batch = Batch::default();
         while batch.kept.len() < wanted && batch.num_rounds < filter.max_rounds {
             let draws = self.tasks.next_draws(wanted - batch.kept.len());
@@ -120,24 +116,18 @@ impl Trainer {
         Ok(batch)
     }
 
-    async fn update(&self, trajectories: Vec<Trajectory>) -> Result<UpdateOutcome> {
-        if trajectories.is_empty() {
+    async fn update(&self, step: u64, groups: Vec<Vec<Trajectory>>) -> Result<UpdateOutcome> {
+        if groups.is_empty() {
             tracing::warn!("no group of this step has anything to teach: no update");
             return Ok(UpdateOutcome::default());
         }
-        let plan = self.plan.clone();
-        self.collector.model.run(move |learner| update(learner, &trajectories, &plan)).await?
-    }
-
-    async fn evaluate(&self, step: u64) -> Result<Metrics> {
-        self.evaluation.run(&self.collector, &self.run, step).await
+        match self.collector.worker.ask(Command::Update { step: step - 1, groups }).await? {
+            Event::Updated(outcome) => Ok(*outcome),
+            other => bail!("the model's thread answered {other:?} to an update"),
+        }
     }
 }
 
 fn rewards(groups: &[Group]) -> Vec<Vec<f32>> {
     groups.iter().map(|group| group.rewards().unwrap_or_default()).collect()
-}
-
-fn is_due(every: u64, step: u64) -> bool {
-    every > 0 && step.is_multiple_of(every)
 }

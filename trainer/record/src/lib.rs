@@ -26,11 +26,15 @@
 //! # }
 //! ```
 
+mod arrays;
 pub mod atomic;
+mod columns;
 mod error;
 pub mod metrics;
 pub mod names;
+mod parquet_file;
 pub mod rollouts;
 pub mod run_folder;
+pub mod skipped_batch;
 
 pub use self::error::RecordError;

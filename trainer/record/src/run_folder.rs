@@ -8,6 +8,9 @@ use crate::atomic::{self, TEMPORARY_SUFFIX};
 use crate::error::RecordError;
 use crate::metrics;
 
+/// Folders whose files are each of one step, and are removed with it.
+const STEP_FOLDERS: [&str; 4] = ["rollouts", "updates", "skipped", "eval"];
+
 /// The folder of a run. Steps are counted from 1; files of a step are named `step_00001`.
 #[derive(Debug, Clone)]
 pub struct RunFolder {
@@ -61,6 +64,16 @@ impl RunFolder {
     /// Path of the rollouts of one step.
     pub fn rollouts(&self, step: u64) -> PathBuf {
         self.root.join("rollouts").join(format!("{}.parquet", step_name(step)))
+    }
+
+    /// Path of what the updates of one step know of its rollouts.
+    pub fn updates(&self, step: u64) -> PathBuf {
+        self.root.join("updates").join(format!("{}.parquet", step_name(step)))
+    }
+
+    /// Path of the batch of an update that was skipped; `update` is its number in the step, counted from 0.
+    pub fn skipped_batch(&self, step: u64, update: usize) -> PathBuf {
+        self.root.join("skipped").join(format!("{}.update_{update}.parquet", step_name(step)))
     }
 
     /// Path of the checkpoint after one step, which is a folder.
@@ -122,19 +135,19 @@ impl RunFolder {
         Ok(files)
     }
 
-    /// Makes the folder what it was right after `step`: removes later lines of metrics, rollouts and evaluations, and
-    /// the remains of interrupted writes. Checkpoints stay.
+    /// Makes the folder what it was right after `step`: removes later lines of metrics, rollouts, updates, skipped batches
+    /// and evaluations, and the remains of interrupted writes. Checkpoints stay.
     ///
     /// # Errors
     /// A folder cannot be listed, or a file neither read, written nor removed.
     pub fn truncate_after(&self, step: u64) -> Result<(), RecordError> {
         metrics::truncate_after(&self.metrics(), step)?;
-        for folder in ["rollouts", "eval"] {
+        for folder in STEP_FOLDERS {
             for (_, path) in step_entries(&self.root.join(folder))?.into_iter().filter(|(found, _)| *found > step) {
                 remove(&path)?;
             }
         }
-        for folder in ["", "rollouts", "eval", "checkpoints"] {
+        for folder in STEP_FOLDERS.into_iter().chain(["", "checkpoints"]) {
             for path in entries(&self.root.join(folder))? {
                 if file_name(&path).starts_with('.') && file_name(&path).ends_with(TEMPORARY_SUFFIX) {
                     remove(&path)?;
@@ -149,7 +162,7 @@ fn step_name(step: u64) -> String {
     format!("step_{step:05}")
 }
 
-/// The step in `step_00012` or `step_00012.parquet`; `None` for any other name.
+/// The step in `step_00012`, `step_00012.parquet` or `step_00012.update_0.parquet`; `None` for any other name.
 fn step_of(path: &Path) -> Option<u64> {
     file_name(path).strip_prefix("step_")?.split('.').next()?.parse().ok()
 }
@@ -201,7 +214,9 @@ mod tests {
             let mut row = Metrics::new();
             row.set("reward/mean", step as f64);
             writer.append(step, &row).unwrap();
-            atomic::write_file(&run.rollouts(step), b"rows").unwrap();
+            for path in [run.rollouts(step), run.updates(step), run.skipped_batch(step, 1)] {
+                atomic::write_file(&path, b"rows").unwrap();
+            }
             atomic::write_file(&run.eval(step), b"{}").unwrap();
         }
         atomic::write_folder(&run.checkpoint(2), |folder| fs::write(folder.join("weights"), b"w")).unwrap();
@@ -214,7 +229,8 @@ mod tests {
         assert_eq!(steps, [1, 2]);
         let left: Vec<u64> = run.rollout_files().unwrap().into_iter().map(|(step, _)| step).collect();
         assert_eq!(left, [1, 2]);
-        assert!(run.eval(2).exists() && !run.eval(3).exists());
+        let files = |step| [run.eval(step), run.updates(step), run.skipped_batch(step, 1)];
+        assert!(files(2).iter().all(|path| path.exists()) && files(3).iter().all(|path| !path.exists()));
         assert!(!run.root.join("checkpoints/.step_00004.tmp").exists());
     }
 

@@ -65,6 +65,17 @@ impl ModelWorker {
         events.recv().await.context(GONE)?
     }
 
+    /// The same where nothing else can be done meanwhile, off tokio's threads.
+    ///
+    /// # Errors
+    /// As [`ModelWorker::ask`].
+    pub(crate) fn ask_blocking(&self, command: Command) -> Result<Event> {
+        let (answers, mut events) = channel::unbounded_channel();
+        self.send(command, &answers)?;
+        drop(answers);
+        events.blocking_recv().context(GONE)?
+    }
+
     /// Gives a command that is answered by `Done`.
     ///
     /// # Errors

@@ -1,0 +1,22 @@
+//! From groups to what the update learns from.
+
+use learner::trajectory::{Advantages, Trajectory};
+
+use crate::group::Group;
+
+/// The trajectories of a group, given the advantages of its rollouts: one for each sequence, in their order.
+pub(crate) fn trajectories(group: &Group, advantages: &[f32]) -> Vec<Trajectory> {
+    let rollouts = group.rollouts.iter().zip(advantages);
+    rollouts
+        .flat_map(|(rollout, advantage)| {
+            rollout.sequences.iter().map(|sequence| Trajectory {
+                ids: sequence.ids(),
+                targets: sequence.sampled_ranges(),
+                rollout_logprobs: sequence.rollout_logprobs().collect(),
+                advantages: Advantages::Sequence(*advantage),
+                reward: rollout.reward.as_ref().map_or(0.0, |reward| reward.total),
+                value_targets: None,
+            })
+        })
+        .collect()
+}
