@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use datasets::TaskCursor;
+use learner::advantages::{advantages, is_flat};
 use record::metrics::Metrics;
 use record::names;
 
@@ -21,7 +22,6 @@ use crate::step_metrics::batch_metrics;
 use crate::trajectory::Trajectory;
 use crate::update::{UpdatePlan, update};
 use crate::update_totals::UpdateOutcome;
-use learner::advantages::{advantages, is_flat};
 
 /// A stage that is ready to step.
 pub(crate) struct Trainer {
