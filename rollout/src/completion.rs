@@ -12,7 +12,8 @@ use crate::request_name::RequestName;
 use crate::segment::Sequence;
 
 /// One completion to make.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RolloutRequest {
     /// The place in the walk over the data. With `sample` and the parameters' seed it addresses the random numbers.
     pub draw: u64,
@@ -23,7 +24,25 @@ pub struct RolloutRequest {
     /// Token ids of the prompt; at least one.
     pub prompt_ids: Vec<u32>,
     /// How to sample. Requests with equal parameters are sampled together, whether they share them or not.
+    #[serde(with = "shared_params")]
     pub params: Arc<SamplingParams>,
+}
+
+/// Parameters in a file stand with each request; an engine joins equal ones again.
+mod shared_params {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::params::SamplingParams;
+
+    pub(super) fn serialize<S: Serializer>(params: &Arc<SamplingParams>, serializer: S) -> Result<S::Ok, S::Error> {
+        params.as_ref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<SamplingParams>, D::Error> {
+        SamplingParams::deserialize(deserializer).map(Arc::new)
+    }
 }
 
 impl RolloutRequest {
@@ -128,18 +147,19 @@ impl GenerationStats {
     pub fn mean_running(&self) -> f64 {
         self.num_sequence_steps as f64 / self.num_decode_steps.max(1) as f64
     }
+}
 
-    /// Adds the counts and times of another stretch.
-    pub fn add(&mut self, other: &Self) {
-        self.num_completions += other.num_completions;
-        self.num_aborted += other.num_aborted;
-        self.num_prompt_tokens += other.num_prompt_tokens;
-        self.num_prefill_tokens += other.num_prefill_tokens;
-        self.num_completion_tokens += other.num_completion_tokens;
-        self.num_prefills += other.num_prefills;
-        self.num_decode_steps += other.num_decode_steps;
-        self.num_sequence_steps += other.num_sequence_steps;
-        self.prefill_seconds += other.prefill_seconds;
-        self.decode_seconds += other.decode_seconds;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_goes_through_json() {
+        let params = Arc::new(SamplingParams { temperature: 0.1, seed: u64::MAX, ..SamplingParams::default() });
+        let request = RolloutRequest { draw: 1 << 60, sample: 2, label: None, prompt_ids: vec![5, 6], params };
+        let json = serde_json::to_string(&request).unwrap();
+        assert_eq!(serde_json::from_str::<RolloutRequest>(&json).unwrap(), request);
+        let error = serde_json::from_str::<RolloutRequest>(&json.replace("label", "title")).unwrap_err();
+        assert!(error.to_string().contains("title"), "{error}");
     }
 }

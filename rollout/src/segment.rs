@@ -262,14 +262,16 @@ mod tests {
         assert_eq!((prompt.oldest_version(), prompt.sampled_ranges()), (None, vec![]));
     }
 
+    type Change = fn(&mut Vec<Segment>);
+
     #[test]
     fn segments_that_do_not_fit_are_refused_with_their_place() {
-        let refused = |change: fn(&mut Vec<Segment>)| {
+        let refused = |change: Change| {
             let mut segments = with_a_tool();
             change(&mut segments);
             Sequence::new(segments).expect_err("a refusal").to_string()
         };
-        let cases: [(fn(&mut Vec<Segment>), &str); 9] = [
+        let cases: [(Change, &str); 9] = [
             (|segments| segments.clear(), "no segment"),
             (|segments| drop(segments.remove(0)), "first segment is sampled"),
             (|segments| segments[2].ids.clear(), "segment 2 (tool) has no tokens"),

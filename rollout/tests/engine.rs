@@ -1,6 +1,7 @@
 //! An engine between whose steps requests come and go, and weights change.
 
 use policy::{Decoder, ModelConfig, Placement, Policy};
+use proptest::prelude::*;
 use rollout::{
     Completion, Engine, EngineOptions, GenerationStats, RequestId, RolloutError, RolloutRequest, SamplingParams,
     VersionSpan,
@@ -177,4 +178,54 @@ fn one_prompt_is_sampled_anew_for_each_draw_and_sample() {
     for (at, one) in completions.iter().enumerate() {
         assert!(completions[..at].iter().all(|other| other.completion_ids() != one.completion_ids()));
     }
+}
+
+/// What a caller may do between two steps.
+#[derive(Debug, Clone)]
+enum Action {
+    Submit,
+    /// Aborts one of the requests submitted so far.
+    Abort(usize),
+    Steps(usize),
+    Release,
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        4 => Just(Action::Submit),
+        2 => (0..12usize).prop_map(Action::Abort),
+        3 => (1..12usize).prop_map(Action::Steps),
+        1 => Just(Action::Release),
+    ]
+}
+
+#[test]
+fn whatever_happens_between_steps_a_request_ends_once_and_as_it_would_alone() {
+    let policy = policy();
+    let short = SamplingParams { max_new_tokens: 16, ..params() };
+    let whole = all_at_once(&policy, requests(&short));
+    let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(actions in prop::collection::vec(action(), 1..40), max_sequences in 1..8usize)| {
+        let options = EngineOptions { max_sequences, cache_tokens: 320, prefill_tokens: 10 };
+        let mut engine = engine(&policy, &options);
+        let (mut waiting, mut ids, mut aborted) = (requests(&short).into_iter(), Vec::new(), vec![false; 12]);
+        let mut completions = Vec::new();
+        for action in actions {
+            match action {
+                Action::Submit => ids.extend(waiting.next().map(|next| engine.submit(next).expect("a good request"))),
+                Action::Abort(at) => {
+                    if let Some(&id) = ids.get(at) {
+                        aborted[at] |= engine.abort(id);
+                    }
+                }
+                Action::Steps(num) => (0..num).for_each(|_| completions.extend(step(&mut engine, &policy))),
+                Action::Release => prop_assert_eq!(engine.release_cache(), engine.num_running() == 0),
+            }
+            prop_assert!(engine.num_running() <= max_sequences);
+        }
+        ids.extend(submit(&mut engine, waiting.collect()));
+        completions.extend(drain(&mut engine, &policy));
+        let kept: Vec<Completion> = (0..12).filter(|&at| !aborted[at]).map(|at| whole[at].clone()).collect();
+        assert_same(&kept, &in_order(completions));
+    });
 }

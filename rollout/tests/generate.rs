@@ -88,7 +88,8 @@ fn logprobs_are_those_of_a_whole_forward_pass() {
         }
         let entropy = -(scaled.exp() * &scaled).sum(Kind::Double).double_value(&[]) / sequence.num_sampled() as f64;
         assert!((entropy - f64::from(completion.entropy)).abs() < 1e-4);
-        assert_eq!(sequence.sampled_ranges(), [completion.prompt_ids().len()..sequence.num_tokens()]);
+        let sampled = completion.prompt_ids().len()..sequence.num_tokens();
+        assert_eq!(sequence.sampled_ranges(), std::slice::from_ref(&sampled));
         assert!(sequence.policy_versions().all(|version| version == 7));
     }
 }

@@ -1,9 +1,9 @@
-//! The nouns of sampling: rollout, group, the settings of a round and its cost.
+//! The nouns of sampling: rollout, group, batch, the settings of sampling and its cost.
 
 use std::sync::Arc;
 
 use datasets::Task;
-use rollout::{EngineOptions, FinishReason, SamplingParams, Sequence};
+use rollout::{FinishReason, SamplingParams, Sequence};
 use verifiers::{Judgement, Reward};
 
 use crate::config::PromptSection;
@@ -69,33 +69,31 @@ impl Group {
 pub(crate) struct Sampling {
     /// Temperature, filters, length, and the seed under which draws are numbered.
     pub params: Arc<SamplingParams>,
-    /// Batching and memory.
-    pub engine: EngineOptions,
     /// Number of completions of each prompt.
     pub samples_per_prompt: usize,
     /// Text around a task's words.
     pub prompt: PromptSection,
 }
 
-/// Time and tokens of one or more rounds of sampling.
+/// Groups of one step, in the order of their draws: those to learn from, and those that were left out.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub kept: Vec<Group>,
+    pub left_out: Vec<Group>,
+    pub cost: SamplingCost,
+}
+
+/// Time and tokens of sampling.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SamplingCost {
     /// Seconds in which the model generated.
     pub rollout_seconds: f64,
-    /// Seconds in which verdicts were waited for after the last completion was done.
+    /// Seconds in which groups were waited for after the last completion was done.
     pub verify_seconds: f64,
-    /// Seconds in which the reward model scored.
+    /// Seconds in which the reward model scored, also while others generated.
     pub reward_model_seconds: f64,
     /// Number of completion tokens.
     pub num_tokens: usize,
-}
-
-impl SamplingCost {
-    /// Adds the cost of another round.
-    pub(crate) fn add(&mut self, other: Self) {
-        self.rollout_seconds += other.rollout_seconds;
-        self.verify_seconds += other.verify_seconds;
-        self.reward_model_seconds += other.reward_model_seconds;
-        self.num_tokens += other.num_tokens;
-    }
+    /// Mean number of sequences that decoded together.
+    pub rows_in_flight: f64,
 }

@@ -1,0 +1,58 @@
+//! Dynamic sampling (DAPO, arXiv 2503.14476) without rounds: a group that teaches nothing is replaced as soon as that is
+//! known, while the others are still generated.
+//!
+//! A draw is only taken where the groups that teach and those under way are fewer than wanted. So the draws of a step
+//! are the shortest stretch of the walk that holds the wanted number of teaching groups, whichever of them finished
+//! first: the batch does not depend on time.
+
+use anyhow::Result;
+use datasets::TaskCursor;
+use learner::advantages::is_flat;
+
+use super::group_stream::GroupStream;
+use super::{Batch, Collector, Group, Sampling};
+
+/// Choice of a step's groups.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refill {
+    /// Number of groups to learn from.
+    pub wanted: usize,
+    /// True where groups whose rewards are all equal are left out and replaced.
+    pub replaces: bool,
+    /// Most draws of a step; its batch is then what there is.
+    pub max_draws: usize,
+}
+
+impl Refill {
+    fn teaches(&self, group: &Group) -> bool {
+        group.rewards().is_some_and(|rewards| !(self.replaces && is_flat(&rewards)))
+    }
+}
+
+impl Collector {
+    /// Samples draws of the walk until there are enough groups to learn from.
+    ///
+    /// # Errors
+    /// As [`Collector::sample_groups`].
+    pub(crate) async fn collect(&self, tasks: &mut TaskCursor, sampling: &Sampling, refill: Refill) -> Result<Batch> {
+        let mut stream = GroupStream::new(self, sampling);
+        let mut num_drawn = refill.wanted.min(refill.max_draws);
+        tasks.next_draws(num_drawn).iter().try_for_each(|draw| stream.submit(draw))?;
+        let mut batch = Batch::default();
+        while let Some(group) = stream.next().await? {
+            if refill.teaches(&group) {
+                batch.kept.push(group);
+                continue;
+            }
+            batch.left_out.push(group);
+            if refill.replaces && num_drawn < refill.max_draws {
+                num_drawn += 1;
+                stream.submit(&tasks.next_draw())?;
+            }
+        }
+        batch.kept.sort_by_key(|group| group.draw);
+        batch.left_out.sort_by_key(|group| group.draw);
+        batch.cost = stream.cost().await?;
+        Ok(batch)
+    }
+}
