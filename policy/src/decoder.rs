@@ -4,15 +4,19 @@
 //! so that training can keep each block's input and recompute, and whole as [`Decoder::hidden`]. The decoder computes;
 //! its weights are in a [weight store](WeightStore).
 
+use std::path::Path;
+
 use tch::{Device, Kind, Tensor};
 
 use crate::attention::Attention;
 use crate::block::{BlockShape, BlockWeights};
 use crate::config::ModelConfig;
+use crate::error::PolicyError;
 use crate::linear::{float_product, rms_norm};
 use crate::placement::Placement;
 use crate::rotary::{Rotary, RotaryFrequencies};
 use crate::store::{Part, Resident, WeightStore};
+use crate::weights::load_into;
 
 /// A decoder-only transformer of the Qwen2, Qwen3 or Llama family.
 #[derive(Debug)]
@@ -39,6 +43,15 @@ impl Decoder {
     /// model's head of its own.
     pub(crate) fn empty(config: &ModelConfig, head: bool, placement: Placement) -> Self {
         Self::with_store(config, Box::new(Resident::empty(config, head, placement)))
+    }
+
+    /// Replaces the weights by those of a folder in Hugging Face's layout.
+    ///
+    /// # Errors
+    /// The folder holds no weights of this shape.
+    pub fn load_weights(&mut self, folder: &Path) -> Result<(), PolicyError> {
+        let tied = self.config.tie_word_embeddings;
+        load_into(folder, &self.state(), |name| tied && name == "lm_head.weight")
     }
 
     /// The configuration that the decoder was built from.

@@ -54,6 +54,28 @@ impl RewardModel {
         Ok(Self { decoder, head, texts })
     }
 
+    /// Loads a folder of either kind: a reward model with its head, or a language model, whose head is left out.
+    ///
+    /// # Errors
+    /// The folder is neither.
+    pub fn load_any(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
+        let path = folder.join("config.json");
+        let text = std::fs::read_to_string(&path).map_err(|source| PolicyError::io(&path, source))?;
+        let scores = text.contains("ForSequenceClassification");
+        if scores { Self::load(folder, placement) } else { Self::from_policy_folder(folder, placement) }
+    }
+
+    /// Replaces the weights by those of a folder that [`RewardModel::save`] wrote.
+    ///
+    /// # Errors
+    /// The folder holds no weights of this shape.
+    pub fn load_weights(&mut self, folder: &Path) -> Result<(), PolicyError> {
+        let mut targets = self.decoder.state();
+        let score = self.head.parameter();
+        targets.push((score.name, score.tensor));
+        load_into(folder, &targets, |_| false)
+    }
+
     /// Scores sequences of token ids, each at its last token: `[sequences]` float32.
     pub fn score(&self, sequences: &[&[u32]]) -> Tensor {
         let batch = Packed::at_ends(sequences, self.decoder.device());

@@ -15,10 +15,9 @@ use rollout::{EngineOptions, SamplingParams};
 use serde_json::Value;
 use statistics::{EvalRecord, EvalSample, EvalSummary, NothingJudged};
 
-use crate::collector::Collector;
+use crate::collect::{Collector, Group, Sampling};
 use crate::config::{EvalSection, PromptSection};
 use crate::failure::Usage;
-use crate::group::{Group, Sampling};
 use crate::judge::Judge;
 use crate::open_run::OpenRun;
 use crate::prompt_check::PromptCheck;
@@ -44,7 +43,6 @@ impl Evaluation {
     pub(crate) fn new(
         section: &EvalSection,
         prompt: &PromptSection,
-        engine: &EngineOptions,
         max_new_tokens: usize,
         seed: u64,
     ) -> Result<Self> {
@@ -66,7 +64,6 @@ impl Evaluation {
         params.validate().map_err(|error| Usage::error(format!("eval: {error}")))?;
         let sampling = Sampling {
             params: Arc::new(params),
-            engine: engine.clone(),
             samples_per_prompt: section.samples,
             prompt: prompt.clone(),
         };
@@ -77,8 +74,8 @@ impl Evaluation {
     ///
     /// # Errors
     /// A prompt cannot be made or is too long; file, line and task are named.
-    pub(crate) fn check_prompts(&mut self, texts: &Texts) -> Result<usize> {
-        let Sampling { params, engine, prompt, .. } = &self.sampling;
+    pub(crate) fn check_prompts(&mut self, texts: &Texts, engine: &EngineOptions) -> Result<usize> {
+        let Sampling { params, prompt, .. } = &self.sampling;
         let check = PromptCheck::new(texts, prompt, engine, params.max_new_tokens)?;
         let mut num_dropped = 0;
         for HeldOut { path, tasks, .. } in &mut self.datasets {

@@ -2,7 +2,7 @@
 
 mod checkpoint;
 mod cli;
-mod collector;
+mod collect;
 mod command;
 mod component_verifier;
 mod config;
@@ -10,13 +10,9 @@ mod console;
 mod evaluation;
 mod evaluation_table;
 mod failure;
-mod group;
 mod interrupt;
 mod judge;
-mod learner;
 mod memory;
-mod micro_batch;
-mod model_thread;
 mod open_run;
 mod preference_training;
 mod progress;
@@ -30,9 +26,8 @@ mod step_metrics;
 mod supervised;
 mod trace_tokens;
 mod train;
-mod trajectory;
-mod update;
-mod update_totals;
+mod trajectories;
+mod worker;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -13,12 +13,11 @@ use random::KeyedRng;
 use rollout::SamplingParams;
 
 use crate::checkpoint::{self, Position};
-use crate::collector::Collector;
+use crate::collect::{Collector, Sampling};
 use crate::config::{CriticStart, ReinforceRun};
 use crate::evaluation::Evaluation;
 use crate::evaluation_table::evaluation_table;
 use crate::failure::Usage;
-use crate::group::Sampling;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::open_run::{Entry, OpenRun};

@@ -2,7 +2,7 @@
 
 use learner::trajectory::{Advantages, Trajectory};
 
-use crate::group::Group;
+use crate::collect::Group;
 
 /// The trajectories of a group, given the advantages of its rollouts: one for each sequence, in their order.
 pub(crate) fn trajectories(group: &Group, advantages: &[f32]) -> Vec<Trajectory> {

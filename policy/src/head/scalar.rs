@@ -2,11 +2,14 @@
 //! model at a sequence's last token. Float32 whatever the decoder is.
 
 use std::ops::Range;
+use std::path::Path;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, Tensor, no_grad};
 
 use super::Head;
+use crate::error::PolicyError;
 use crate::parameters::Parameter;
+use crate::weights::read_tensors;
 
 /// Name of the weight, as transformers' sequence classification has it.
 const NAME: &str = "score.weight";
@@ -27,6 +30,24 @@ impl ScalarHead {
     /// A head of zeros: every number is 0 until it is trained.
     pub fn zeros(hidden_size: i64, device: Device) -> Self {
         Self { weight: Tensor::zeros([1, hidden_size], (Kind::Float, device)), gradient: None }
+    }
+
+    /// Replaces the weight by the one of a safetensors file that holds it alone.
+    ///
+    /// # Errors
+    /// The file holds no weight of this shape.
+    pub fn load(&mut self, path: &Path) -> Result<(), PolicyError> {
+        let tensors = read_tensors(path, self.weight.device())?;
+        match tensors.as_slice() {
+            [(name, tensor)] if name == NAME && tensor.size() == self.weight.size() => {
+                no_grad(|| self.weight.copy_(tensor));
+                Ok(())
+            }
+            _ => {
+                let shape = self.weight.size();
+                Err(PolicyError::malformed(path, format!("does not hold `{NAME}` of shape {shape:?} alone")))
+            }
+        }
     }
 
     /// The tensor that training updates; it shares the head's memory.

@@ -7,11 +7,12 @@ use std::ops::Range;
 
 use anyhow::{Context, Result};
 use policy::{LossScope, RewardModel, accumulate_gradient, outputs};
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::aggregation::{Aggregation, Divisor};
 use crate::explained_variance::explained_variance;
-use crate::gae::{GaeConfig, gae, whiten};
+use crate::gae::{GaeConfig, gae};
 use crate::learner::Learner;
 use crate::micro_batch::{MicroBatch, by_sequence};
 use crate::minibatch::minibatches;
@@ -19,6 +20,7 @@ use crate::trajectory::{Advantages, Trajectory, ValueTargets};
 use crate::update::{Minibatch, UpdatePlan};
 use crate::update_outcome::{SkippedBatch, UpdateOutcome};
 use crate::value_loss::value_loss;
+use crate::whitening::whitened;
 
 /// Settings of a critic in an update.
 #[derive(Clone, Debug)]
@@ -38,14 +40,14 @@ pub struct CriticPlan {
 }
 
 /// Figures of the critic in one step.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CriticOutcome {
     /// Mean value of the targets before the updates.
     pub value_mean: f64,
     /// Mean return of the targets.
     pub return_mean: f64,
-    /// Share of the returns' variance that the values explained before the updates.
-    pub explained_variance: f64,
+    /// Share of the returns' variance that the values explained before the updates; none where the returns are equal.
+    pub explained_variance: Option<f64>,
     /// Mean value loss of the critic's own updates; of a shared trunk it is part of the policy's loss.
     pub loss: Option<f64>,
     /// Share of targets whose value loss was clipped.
@@ -74,13 +76,14 @@ pub(crate) fn estimate(
         if let Some(last) = rewards.last_mut() {
             *last = trajectory.reward;
         }
-        advantages.push(gae(critic.gae.gamma, critic.gae.lambda, &rewards, values).advantages);
-        let returns = gae(critic.gae.gamma, critic.lambda, &rewards, values).returns;
+        advantages.push(gae(&critic.gae, &rewards, values)?.advantages);
+        let of_critic = GaeConfig { lambda: critic.lambda, ..critic.gae.clone() };
+        let returns = gae(&of_critic, &rewards, values)?.returns;
         all_returns.extend(returns.iter().copied());
         trajectory.value_targets = Some(ValueTargets { old_values: values.clone(), returns });
     }
     if critic.gae.whiten {
-        whiten(&mut advantages);
+        advantages = whitened(&advantages);
     }
     for (trajectory, advantages) in groups.iter_mut().flatten().zip(advantages) {
         trajectory.advantages = Advantages::Tokens(advantages);
@@ -165,7 +168,7 @@ pub(crate) fn update_critic(
         let applied = trainable.apply(step * critic.updates_per_step as u64 + place as u64, loss)?;
         (total_loss, total_norm, lr) = (total_loss + loss, total_norm + applied.gradient_norm, applied.lr);
         if !applied.applied {
-            outcome.skipped.push(SkippedBatch { place, trajectories: piece.concat() });
+            outcome.skipped.push(SkippedBatch { model: "critic".into(), place, trajectories: piece.concat() });
         }
     }
     let count = pieces.len().max(1) as f64;

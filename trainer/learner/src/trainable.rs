@@ -123,7 +123,7 @@ pub struct UpdateCounts {
 }
 
 /// What an optimizer step did.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepOutcome {
     /// Norm of the gradient before clipping.
     pub gradient_norm: f64,

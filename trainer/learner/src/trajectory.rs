@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 /// Sequence of a rollout as the update sees it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trajectory {
     /// Ids of all its tokens, whoever wrote them.
     pub ids: Vec<u32>,
@@ -20,7 +22,7 @@ pub struct Trajectory {
 }
 
 /// What a critic's values of the targets are held to, one number a target.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ValueTargets {
     /// Values before the step's first update, around which the value loss clips.
     pub old_values: Vec<f32>,
@@ -29,7 +31,7 @@ pub struct ValueTargets {
 }
 
 /// Advantages of a trajectory's targets.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Advantages {
     /// One for all targets.
     Sequence(f32),

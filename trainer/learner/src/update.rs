@@ -80,6 +80,8 @@ pub fn update(
     if let Some(critic) = &plan.critic {
         update_critic(learner, &groups, plan, critic, step, &mut outcome)?;
     }
+    let counts = [Some(learner.policy.counts), learner.critic.as_ref().map(|critic| critic.counts)];
+    outcome.skipped_in_a_row = counts.iter().flatten().map(|counts| counts.skipped_in_a_row).max().unwrap_or(0);
     outcome.trajectories = groups.into_iter().flatten().collect();
     Ok(outcome)
 }
@@ -109,10 +111,10 @@ fn update_policy(
         if applied.applied {
             learner.policy_version += 1;
         } else {
-            outcome.skipped.push(SkippedBatch { place, trajectories: pieces[place].concat() });
+            outcome.skipped.push(SkippedBatch { model: "policy".into(), place, trajectories: pieces[place].concat() });
         }
     }
-    outcome.policy = Some(totals.finish());
+    outcome.policy = Some(totals.finish(learner.policy_version));
     Ok(())
 }
 

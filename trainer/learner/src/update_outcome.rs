@@ -1,5 +1,6 @@
 //! What an update did, and the sums over micro-batches that it is made of.
 
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::critic::CriticOutcome;
@@ -9,7 +10,7 @@ use crate::trainable::StepOutcome;
 use crate::trajectory::Trajectory;
 
 /// What the updates of one step did.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct UpdateOutcome {
     /// Of the policy; absent while a critic is trained beforehand.
     pub policy: Option<PolicyOutcome>,
@@ -21,11 +22,15 @@ pub struct UpdateOutcome {
     pub policy_logprobs: Vec<Vec<f32>>,
     /// Minibatches whose loss or gradient was not finite.
     pub skipped: Vec<SkippedBatch>,
+    /// Largest number of updates that were skipped in a row, of policy or critic.
+    pub skipped_in_a_row: u32,
 }
 
 /// A minibatch whose update was skipped.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct SkippedBatch {
+    /// Name of the model that was not updated: `policy` or `critic`.
+    pub model: String,
     /// Place of the minibatch among the step's, from 0.
     pub place: usize,
     /// The trajectories of the minibatch.
@@ -33,7 +38,7 @@ pub struct SkippedBatch {
 }
 
 /// Figures of the policy's updates of one step.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PolicyOutcome {
     /// Mean loss of the updates.
     pub loss: f64,
@@ -45,6 +50,8 @@ pub struct PolicyOutcome {
     pub lr: f64,
     /// Number of updates that were skipped.
     pub num_skipped: u32,
+    /// Version of the policy after the updates.
+    pub policy_version: u64,
     /// Figures of the loss.
     pub loss_metrics: LossMetrics,
     /// Distance of the rollout's probabilities from the old policy's.
@@ -76,12 +83,13 @@ impl PolicyTotals {
         self.num_updates += 1;
     }
 
-    pub(crate) fn finish(self) -> PolicyOutcome {
+    pub(crate) fn finish(self, policy_version: u64) -> PolicyOutcome {
         let updates = f64::from(self.num_updates.max(1));
         PolicyOutcome {
             loss: self.sums.loss / updates,
             entropy: self.sums.entropy / self.num_targets.max(1) as f64,
             gradient_norm: self.sums.gradient_norm / updates,
+            policy_version,
             ..self.sums
         }
     }

@@ -71,9 +71,10 @@ impl RunFolder {
         self.root.join("updates").join(format!("{}.parquet", step_name(step)))
     }
 
-    /// Path of the batch of an update that was skipped; `update` is its number in the step, counted from 0.
-    pub fn skipped_batch(&self, step: u64, update: usize) -> PathBuf {
-        self.root.join("skipped").join(format!("{}.update_{update}.parquet", step_name(step)))
+    /// Path of the batch of an update that was skipped; `model` names what was not updated, `update` is its number in
+    /// the step, counted from 0.
+    pub fn skipped_batch(&self, step: u64, model: &str, update: usize) -> PathBuf {
+        self.root.join("skipped").join(format!("{}.{model}_{update}.parquet", step_name(step)))
     }
 
     /// Path of the checkpoint after one step, which is a folder.

@@ -13,6 +13,7 @@ use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection, TaskSource};
 use learner::advantages::AdvantageConfig;
 use learner::loss::PolicyLossConfig;
+use crate::collect::Refill;
 use crate::failure::Usage;
 use crate::run::run_loop::Calendar;
 use learner::optimizer::adamw::AdamWConfig;
@@ -98,7 +99,8 @@ impl Default for RolloutSection {
 pub(crate) struct DynamicSampling {
     /// True where flat groups are left out and refilled.
     pub enabled: bool,
-    /// Most rounds of sampling in a step; the update then takes the groups that there are.
+    /// Most draws of a step, as a multiple of `rollout.prompts_per_step`; the update then takes the groups that there
+    /// are.
     pub max_rounds: usize,
 }
 
@@ -244,6 +246,13 @@ impl ReinforceRun {
             loss: self.loss.clone(),
             critic: self.critic().zip(self.advantage.gae()).map(|(critic, gae)| critic.plan(gae)),
         }
+    }
+
+    /// Choice of a step's groups.
+    pub(crate) fn refill(&self) -> Refill {
+        let wanted = self.rollout.prompts_per_step;
+        let filter = &self.dynamic_sampling;
+        Refill { wanted, replaces: filter.enabled, max_draws: wanted * filter.max_rounds }
     }
 
     /// Times of evaluations and checkpoints.

@@ -12,6 +12,7 @@ use super::reinforce::UpdateSection;
 use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection};
 use crate::failure::Usage;
+use crate::run::run_loop::Calendar;
 use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 
@@ -147,6 +148,17 @@ impl SupervisedRun {
         self.prompt.validate()?;
         self.schedule()?;
         self.eval.validate()
+    }
+
+    /// Times of evaluations and checkpoints.
+    pub(crate) fn calendar(&self) -> Calendar {
+        Calendar {
+            steps: self.update.steps,
+            eval_every: self.eval.every,
+            eval_at_start: self.eval.at_start,
+            eval_at_end: self.eval.at_end,
+            checkpoint: self.checkpoint.clone(),
+        }
     }
 
     /// The learning rate of each update of the run.

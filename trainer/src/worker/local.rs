@@ -4,7 +4,7 @@ use std::sync::mpsc;
 
 use anyhow::{Context, Result, bail};
 use tokio::sync::mpsc as channel;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::command::{Command, Event};
 use super::state::ModelState;
@@ -17,10 +17,13 @@ pub(super) type Answers = channel::UnboundedSender<Result<Event>>;
 
 const GONE: &str = "the model's thread is gone: a computation failed, see the message above";
 
-/// A handle to the thread that owns the model. Dropping it ends the thread after the command in hand.
-#[derive(Debug)]
+/// A handle to the thread that owns the model. When the last clone is dropped, the thread ends after the command in
+/// hand.
+#[derive(Clone, Debug)]
 pub(crate) struct ModelWorker {
     commands: mpsc::Sender<(Command, Answers)>,
+    /// Closed when the thread ends.
+    alive: watch::Receiver<()>,
 }
 
 impl ModelWorker {
@@ -33,17 +36,27 @@ impl ModelWorker {
     ) -> Result<(Self, R)> {
         let (commands, inbox) = mpsc::channel();
         let (loaded, ready) = oneshot::channel();
-        std::thread::Builder::new().name("model".into()).spawn(move || match load() {
-            Ok((state, result)) => {
-                let _ = loaded.send(Ok(result));
-                run(state, &inbox);
-            }
-            Err(error) => {
-                let _ = loaded.send(Err(error));
+        let (lives, alive) = watch::channel(());
+        std::thread::Builder::new().name("model".into()).spawn(move || {
+            let _lives = lives;
+            match load() {
+                Ok((state, result)) => {
+                    let _ = loaded.send(Ok(result));
+                    run(state, &inbox);
+                }
+                Err(error) => {
+                    let _ = loaded.send(Err(error));
+                }
             }
         })?;
         let result = ready.await.context("the model's thread ended while it loaded")??;
-        Ok((Self { commands }, result))
+        Ok((Self { commands, alive }, result))
+    }
+
+    /// Waits until the thread is gone, which a computation that panics ends.
+    pub(crate) async fn gone(&self) {
+        let mut alive = self.alive.clone();
+        while alive.changed().await.is_ok() {}
     }
 
     /// Gives a command, whose answers go to `answers`.

@@ -74,7 +74,7 @@ pub fn preference_loss(
 }
 
 /// Ids of a pair: the conversation with the chosen and with the rejected answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PairIds {
     /// Ids up to the end of the chosen answer.
     pub chosen: Vec<u32>,
@@ -100,7 +100,7 @@ pub struct PreferencePlan {
 }
 
 /// Figures of one update.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct PreferenceOutcome {
     /// Mean loss over the pairs.
     pub loss: f64,

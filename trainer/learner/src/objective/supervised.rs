@@ -7,13 +7,14 @@ use anyhow::Result;
 use policy::{
     HeadOptions, LanguageGradient, LanguageHead, LanguageOutput, LossScope, Packed, Recompute, accumulate_gradient,
 };
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::token_split::split_by_tokens;
 use crate::trainable::{Actor, StepOutcome, Trainable};
 
 /// Sequence that is learned.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LearnedSequence {
     /// Ids of all its tokens.
     pub ids: Vec<u32>,
@@ -40,7 +41,7 @@ pub struct SupervisedPlan {
 }
 
 /// Figures of one update.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct SupervisedOutcome {
     /// Mean negative logprob of the targets.
     pub loss: f64,

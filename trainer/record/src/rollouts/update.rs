@@ -29,6 +29,8 @@ pub struct UpdateRow {
     pub values: Option<TokenValues>,
     /// Returns that the critic learns, in units of the reward.
     pub returns: Option<TokenValues>,
+    /// Advantages that the policy learned from, where the update computed them.
+    pub advantages: Option<TokenValues>,
 }
 
 /// Writes what a step's updates know of its rollouts, in the order of the rows of [`super::write_rollouts`]; the file
@@ -66,6 +68,7 @@ fn to_batch(rows: &[UpdateRow]) -> Result<RecordBatch, ArrowError> {
         ("policy_logprobs", token_lists(each().map(|row| row.policy_logprobs.as_deref())), true),
         ("values", token_lists(each().map(|row| row.values.as_deref())), true),
         ("returns", token_lists(each().map(|row| row.returns.as_deref())), true),
+        ("advantages", token_lists(each().map(|row| row.advantages.as_deref())), true),
     ];
     RecordBatch::try_from_iter_with_nullable(columns)
 }
@@ -79,5 +82,6 @@ fn from_columns(columns: &Columns, row: usize) -> Result<UpdateRow, RecordError>
         policy_logprobs: columns.token_list("policy_logprobs", row)?,
         values: columns.token_list("values", row)?,
         returns: columns.token_list("returns", row)?,
+        advantages: columns.token_list("advantages", row)?,
     })
 }
