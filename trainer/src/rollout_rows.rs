@@ -66,7 +66,7 @@ impl StepRecord<'_> {
             sample_index: rollout.completion.sample_index as u32,
             task_id: group.task.id.clone(),
             policy_logprobs: Some(over_tokens(&segments(rollout), policy_logprobs)),
-            values: None,
+            critic_values: None,
             returns: None,
         };
         let rows: Vec<UpdateRow> = kept.zip(policy_logprobs).map(row).collect();
