@@ -80,7 +80,7 @@ impl StepRecord<'_> {
                 sample_index: rollout.sample as u32,
                 task_id: group.task.id.clone(),
                 policy_logprobs: outcome.policy.as_ref().map(|_| over_tokens(&segments, &policy_logprobs)),
-                values: by_critic(|it| it.value_targets.as_ref().map(|targets| targets.old_values.clone())),
+                critic_values: by_critic(|it| it.value_targets.as_ref().map(|targets| targets.old_values.clone())),
                 returns: by_critic(|it| it.value_targets.as_ref().map(|targets| targets.returns.clone())),
                 advantages: by_critic(|it| it.value_targets.as_ref().map(|_| it.token_advantages())),
             });

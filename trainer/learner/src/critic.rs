@@ -19,7 +19,7 @@ use crate::minibatch::minibatches;
 use crate::trajectory::{Advantages, Trajectory, ValueTargets};
 use crate::update::{Minibatch, UpdatePlan};
 use crate::update_outcome::{SkippedBatch, UpdateOutcome};
-use crate::value_loss::value_loss;
+use crate::value_loss::{ValueLossConfig, ValueLossInputs, ValueLossMetrics, ValueLossOutput, value_loss};
 use crate::whitening::whitened;
 
 /// Settings of a critic in an update.
@@ -29,8 +29,8 @@ pub struct CriticPlan {
     pub gae: GaeConfig,
     /// Lambda of the returns that the critic learns.
     pub lambda: f64,
-    /// Distance to which the value loss clips a value around the old one; `None` does not clip.
-    pub value_clip: Option<f64>,
+    /// Clip of the value loss.
+    pub value_loss: ValueLossConfig,
     /// Number of optimizer updates of a critic with weights of its own in each step.
     pub updates_per_step: usize,
     /// Number of first steps in which only the critic learns.
@@ -111,32 +111,30 @@ fn values_of(learner: &Learner, batch: &MicroBatch) -> Result<Tensor> {
     Ok(outputs(&actor.policy.decoder, head, &batch.packed))
 }
 
-/// Value loss of some targets of a micro-batch, with its gradient in their values.
-pub(crate) struct ValueGradient {
-    pub loss: f64,
-    /// `[targets]` float32
-    pub gradient: Tensor,
-    /// Share of the targets that the clip holds back.
-    pub clip_fraction: f64,
+/// What a micro-batch's values are held to; `divisor` counts the whole minibatch.
+pub(crate) fn value_inputs(batch: &MicroBatch, divisor: &Divisor) -> Result<ValueLossInputs> {
+    let targets = batch.values.as_ref().context("these trajectories have no returns")?;
+    Ok(ValueLossInputs {
+        old_values: Some(targets.old_values.shallow_clone()),
+        returns: targets.returns.shallow_clone(),
+        mask: batch.mask.shallow_clone(),
+        weights: Aggregation::TokenMean.token_weights(&batch.mask, &batch.sequences, divisor),
+    })
 }
 
-/// The share of the minibatch's value loss that the targets in `range` make; `values` are theirs, `[targets]`.
+/// The share of the minibatch's value loss that the targets in `range` make, and its gradient in their values, both
+/// `[targets]`.
 pub(crate) fn value_gradient(
     range: &Range<i64>,
     values: &Tensor,
-    batch: &MicroBatch,
-    divisor: &Divisor,
+    inputs: &ValueLossInputs,
     critic: &CriticPlan,
-) -> Result<ValueGradient> {
-    let rows = |tensor: &Tensor| tensor.narrow(0, range.start, range.end - range.start);
-    let targets = batch.values.as_ref().context("these trajectories have no returns")?;
-    let weights = Aggregation::TokenMean.token_weights(&batch.mask, &batch.sequences, divisor);
+) -> Result<(ValueLossOutput, Tensor)> {
     let values = values.detach().set_requires_grad(true);
-    let output =
-        value_loss(&values, &rows(&targets.old_values), &rows(&targets.returns), &rows(&weights), critic.value_clip);
-    output.loss.backward();
-    let loss = output.loss.double_value(&[]);
-    Ok(ValueGradient { loss, gradient: values.grad(), clip_fraction: output.clip_fraction })
+    let share = value_loss(&values, &inputs.narrow(range.start, range.end - range.start), &critic.value_loss)?;
+    share.loss.backward();
+    let gradient = values.grad();
+    Ok((share, gradient))
 }
 
 /// The updates of a critic with weights of its own.
@@ -150,17 +148,17 @@ pub(crate) fn update_critic(
 ) -> Result<()> {
     let Some(trainable) = &mut learner.critic else { return Ok(()) };
     let pieces = minibatches(groups, critic.updates_per_step);
-    let (mut total_loss, mut total_norm, mut lr, mut clipped, mut num_targets) = (0.0, 0.0, 0.0, 0.0, 0);
+    let (mut total_loss, mut total_norm, mut lr, mut metrics) = (0.0, 0.0, 0.0, ValueLossMetrics::default());
     for (place, piece) in pieces.iter().enumerate() {
         let batch = Minibatch::new(piece, plan, trainable.model.decoder.device())?;
         let mut loss = 0.0;
         for micro_batch in &batch.micro_batches {
+            let inputs = value_inputs(micro_batch, &batch.divisor)?;
             let gradient = |range: Range<i64>, values: &Tensor| {
-                let value = value_gradient(&range, values, micro_batch, &batch.divisor, critic)?;
-                loss += value.loss;
-                clipped += value.clip_fraction * (range.end - range.start) as f64;
-                num_targets += range.end - range.start;
-                Ok::<_, anyhow::Error>(value.gradient)
+                let (share, gradient) = value_gradient(&range, values, &inputs, critic)?;
+                loss += share.loss.double_value(&[]);
+                metrics.merge(&share.metrics);
+                Ok::<_, anyhow::Error>(gradient)
             };
             let RewardModel { decoder, head, .. } = &mut trainable.model;
             accumulate_gradient(decoder, head, &micro_batch.packed, plan.recompute, LossScope::Token, gradient)?;
@@ -176,7 +174,7 @@ pub(crate) fn update_critic(
         figures.loss = Some(total_loss / count);
         figures.gradient_norm = Some(total_norm / count);
         figures.lr = Some(lr);
-        figures.clip_fraction = Some(clipped / num_targets.max(1) as f64);
+        figures.clip_fraction = Some(metrics.clip_fraction);
     }
     Ok(())
 }

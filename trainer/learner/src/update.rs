@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use policy::{
     Decoder, HeadOptions, HeadPair, LanguageGradient, LanguageHead, LanguageOutput, LossScope, Recompute,
     accumulate_gradient, outputs,
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::aggregation::Divisor;
-use crate::critic::{CriticPlan, estimate, update_critic, value_gradient};
+use crate::critic::{CriticPlan, estimate, update_critic, value_gradient, value_inputs};
 use crate::learner::Learner;
 use crate::loss::{LossInputs, PolicyLossConfig, policy_loss};
 use crate::micro_batch::{MicroBatch, by_sequence, micro_batches};
@@ -169,34 +169,29 @@ impl PolicyPass<'_> {
     /// Gathers the gradient and adds to the minibatch's loss; returns the logprobs of the targets, `[targets]`.
     fn run(&self, learner: &mut Learner, loss: &mut f64, totals: &mut PolicyTotals) -> Result<Tensor> {
         let Self { batch, divisor, plan, .. } = *self;
-        let weights = plan.loss.aggregation().token_weights(&batch.mask, &batch.sequences, divisor);
         let reference = learner.reference.as_ref().filter(|_| plan.loss.kl_coefficient != 0.0);
-        let reference = reference.map(|reference| logprobs(reference, batch, plan.head));
+        let inputs = LossInputs {
+            old_logprobs: match self.old {
+                OldPolicy::Current => None,
+                OldPolicy::Known(old) => Some(old.shallow_clone()),
+            },
+            rollout_logprobs: Some(batch.rollout_logprobs.shallow_clone()),
+            reference_logprobs: reference.map(|reference| logprobs(reference, batch, plan.head)),
+            advantages: batch.advantages.shallow_clone(),
+            mask: batch.mask.shallow_clone(),
+            weights: plan.loss.aggregation.token_weights(&batch.mask, &batch.sequences, divisor),
+            sequences: batch.sequences.clone(),
+        };
         let scope = if plan.loss.is_token_wise() { LossScope::Token } else { LossScope::Batch };
         let mut policy_gradient = |range: &Range<i64>, output: &LanguageOutput| {
             let policy_logprobs = output.logprobs().set_requires_grad(true);
-            let (start, length) = (range.start, range.end - range.start);
-            let rows = |tensor: &Tensor| tensor.narrow(0, start, length);
-            let old_logprobs = match self.old {
-                OldPolicy::Current => policy_logprobs.detach(),
-                OldPolicy::Known(old) => rows(old),
-            };
-            let (rollout, mask) = (rows(&batch.rollout_logprobs), rows(&batch.mask));
-            let inputs = LossInputs {
-                policy_logprobs: &policy_logprobs,
-                old_logprobs: &old_logprobs,
-                rollout_logprobs: Some(&rollout),
-                reference_logprobs: reference.as_ref().map(rows).as_ref(),
-                advantages: &rows(&batch.advantages),
-                mask: &mask,
-                weights: &rows(&weights),
-                sequences: &batch.sequences,
-            };
-            let output_loss = policy_loss(&inputs, &plan.loss)?;
-            output_loss.loss.backward();
-            *loss += output_loss.loss.double_value(&[]);
-            let mismatch = Mismatch::measure(&rollout, &old_logprobs, &mask, Band::default());
-            totals.add(&output_loss.metrics, &mismatch, &output.entropy);
+            let inputs = inputs.narrow(range.start, range.end - range.start);
+            let share = policy_loss(&policy_logprobs, &inputs, &plan.loss)?;
+            share.loss.backward();
+            *loss += share.loss.double_value(&[]);
+            let old = inputs.old_logprobs.as_ref().unwrap_or(&policy_logprobs);
+            let rollout = inputs.rollout_logprobs.as_ref().context("the rollout's logprobs")?;
+            totals.add(&share.metrics, &Mismatch::measure(rollout, old, &inputs.mask, Band::default()), &output.entropy);
             Ok::<_, anyhow::Error>(LanguageGradient { logprob: policy_logprobs.grad(), entropy: None })
         };
         let Actor { policy, value_head } = &mut learner.policy.model;
@@ -207,11 +202,11 @@ impl PolicyPass<'_> {
                 accumulate_gradient(&mut policy.decoder, &mut head, &batch.packed, plan.recompute, scope, gradient)?;
             return Ok(output.logprobs());
         };
-        let mut value_loss = 0.0;
+        let (mut value_loss, targets) = (0.0, value_inputs(batch, divisor)?);
         let gradient = |range: Range<i64>, (language, values): &(LanguageOutput, Tensor)| {
-            let value = value_gradient(&range, values, batch, divisor, critic)?;
-            value_loss += critic.coefficient * value.loss;
-            Ok::<_, anyhow::Error>((policy_gradient(&range, language)?, value.gradient * critic.coefficient))
+            let (value, gradient) = value_gradient(&range, values, &targets, critic)?;
+            value_loss += critic.coefficient * value.loss.double_value(&[]);
+            Ok::<_, anyhow::Error>((policy_gradient(&range, language)?, gradient * critic.coefficient))
         };
         let mut heads = HeadPair(&mut head, value_head);
         let (output, _) =

@@ -4,7 +4,7 @@
 use arrow::array::{
     Array, AsArray, BooleanArray, ListArray, MapArray, PrimitiveArray, RecordBatch, StringArray, StructArray,
 };
-use arrow::datatypes::{ArrowPrimitiveType, Float32Type};
+use arrow::datatypes::{ArrowPrimitiveType, DataType, Float32Type};
 
 use crate::error::RecordError;
 
@@ -96,7 +96,7 @@ impl Columns {
     ) -> Result<Option<T>, RecordError> {
         let wrong_type = || RecordError::WrongColumnType { column: name.to_owned() };
         let Some(column) = self.batch.column_by_name(name) else { return Ok(None) };
-        if column.data_type() == &arrow::datatypes::DataType::Null {
+        if column.data_type() == &DataType::Null {
             return Ok(None);
         }
         let column = column.as_any().downcast_ref::<A>().ok_or_else(wrong_type)?;

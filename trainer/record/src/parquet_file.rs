@@ -9,12 +9,14 @@ use std::fs::File;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
 
 use crate::atomic;
 use crate::columns::Columns;
@@ -77,19 +79,32 @@ fn encoded<T>(
     rows: &[T],
     to_batch: fn(&[T]) -> Result<RecordBatch, ArrowError>,
 ) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
-    let pair = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
-    let metadata = vec![pair(CONTENT_KEY, content.as_str().to_owned()), pair(VERSION_KEY, SCHEMA_VERSION.to_string())];
-    let properties = WriterProperties::builder()
+    let metadata = [(CONTENT_KEY, content.as_str().to_owned()), (VERSION_KEY, SCHEMA_VERSION.to_string())];
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), value));
+    // Arrow's own copy of the schema has the pairs too: pyarrow keeps those alone when it writes a table anew.
+    let schema = to_batch(&[])?.schema().as_ref().clone().with_metadata(metadata.clone());
+    let pairs = metadata.map(|(key, value)| KeyValue::new(key, value)).to_vec();
+    let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
-        .set_key_value_metadata(Some(metadata))
-        .build();
+        .set_key_value_metadata(Some(pairs));
+    for field in schema.fields().iter().filter(|field| is_float_list(field.data_type())) {
+        // Logprobs hardly repeat: a dictionary costs room, and their first bytes compress better side by side.
+        let column = ColumnPath::new(vec![field.name().clone(), "list".to_owned(), "item".to_owned()]);
+        properties = properties
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column, Encoding::BYTE_STREAM_SPLIT);
+    }
     let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, to_batch(&[])?.schema(), Some(properties))?;
+    let mut writer = ArrowWriter::try_new(&mut bytes, schema.into(), Some(properties.build()))?;
     for rows in rows.chunks(ROWS_PER_BATCH) {
         writer.write(&to_batch(rows)?)?;
     }
     writer.close()?;
     Ok(bytes)
+}
+
+fn is_float_list(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::List(item) if item.data_type() == &DataType::Float32)
 }
 
 /// Reads a table's rows, without the columns `left_out`.

@@ -136,8 +136,8 @@ impl RunFolder {
         Ok(files)
     }
 
-    /// Makes the folder what it was right after `step`: removes later lines of metrics, rollouts, updates, skipped batches
-    /// and evaluations, and the remains of interrupted writes. Checkpoints stay.
+    /// Makes the folder what it was right after `step`: removes later lines of metrics, rollouts, updates, skipped
+    /// batches and evaluations, and the remains of interrupted writes. Checkpoints stay.
     ///
     /// # Errors
     /// A folder cannot be listed, or a file neither read, written nor removed.

@@ -6,6 +6,7 @@ use learner::critic::CriticPlan;
 use learner::gae::GaeConfig;
 use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::ScheduleConfig;
+use learner::value_loss::ValueLossConfig;
 use serde::{Deserialize, Serialize};
 
 /// `[algorithm]`
@@ -138,7 +139,7 @@ impl CriticSection {
         CriticPlan {
             gae,
             lambda: self.lambda,
-            value_clip: (self.value_clip > 0.0).then_some(self.value_clip),
+            value_loss: ValueLossConfig { clip: (self.value_clip > 0.0).then_some(self.value_clip) },
             updates_per_step: self.updates_per_step,
             pretrain_steps: self.pretrain_steps,
             coefficient: self.coefficient,

@@ -51,6 +51,6 @@ fn is_of(update: &UpdateRow, rollout: &RolloutRow) -> bool {
 
 /// True where the lists by token are as long as the completion.
 fn fits(update: &UpdateRow, rollout: &RolloutRow) -> bool {
-    let lists = [&update.policy_logprobs, &update.values, &update.returns, &update.advantages];
+    let lists = [&update.policy_logprobs, &update.critic_values, &update.returns, &update.advantages];
     lists.into_iter().flatten().all(|list| list.len() == rollout.completion_ids.len())
 }

@@ -78,7 +78,7 @@ fn update(row: &RolloutRow) -> UpdateRow {
         sample_index: row.sample_index,
         task_id: row.task_id.clone(),
         policy_logprobs: Some(row.rollout_logprobs.clone()),
-        values: None,
+        critic_values: None,
         returns: Some(row.rollout_logprobs.clone()),
     }
 }
@@ -360,7 +360,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("step_00001.parquet");
         let known: Vec<UpdateRow> =
-            rows.iter().map(|row| UpdateRow { values: row.raw_logprobs.clone(), ..update(row) }).collect();
+            rows.iter().map(|row| UpdateRow { critic_values: row.raw_logprobs.clone(), ..update(row) }).collect();
         write_updates(&path, &known).unwrap();
         prop_assert_eq!(format!("{:?}", read_updates(&path).unwrap()), format!("{known:?}"));
     }

@@ -26,7 +26,7 @@ pub struct UpdateRow {
     /// Logprobs in nats under the policy, at the rollout's temperature, as the update began that learned from the row.
     pub policy_logprobs: Option<TokenValues>,
     /// Values of the critic, in units of the reward.
-    pub values: Option<TokenValues>,
+    pub critic_values: Option<TokenValues>,
     /// Returns that the critic learns, in units of the reward.
     pub returns: Option<TokenValues>,
     /// Advantages that the policy learned from, where the update computed them.
@@ -66,7 +66,7 @@ fn to_batch(rows: &[UpdateRow]) -> Result<RecordBatch, ArrowError> {
         ("sample_index", numbers::<UInt32Type>(each().map(|row| Some(row.sample_index))), false),
         ("task_id", texts(each().map(|row| Some(row.task_id.as_str()))), false),
         ("policy_logprobs", token_lists(each().map(|row| row.policy_logprobs.as_deref())), true),
-        ("values", token_lists(each().map(|row| row.values.as_deref())), true),
+        ("critic_values", token_lists(each().map(|row| row.critic_values.as_deref())), true),
         ("returns", token_lists(each().map(|row| row.returns.as_deref())), true),
         ("advantages", token_lists(each().map(|row| row.advantages.as_deref())), true),
     ];
@@ -80,7 +80,7 @@ fn from_columns(columns: &Columns, row: usize) -> Result<UpdateRow, RecordError>
         sample_index: columns.number::<UInt32Type>("sample_index", row)?.unwrap_or_default(),
         task_id: columns.text("task_id", row)?.unwrap_or_default(),
         policy_logprobs: columns.token_list("policy_logprobs", row)?,
-        values: columns.token_list("values", row)?,
+        critic_values: columns.token_list("critic_values", row)?,
         returns: columns.token_list("returns", row)?,
         advantages: columns.token_list("advantages", row)?,
     })
