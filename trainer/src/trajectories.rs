@@ -1,6 +1,6 @@
 //! From groups to what the update learns from.
 
-use learner::trajectory::{Advantages, Trajectory};
+use learner::trajectory::{Advantages, Rewards, Trajectory};
 
 use crate::collect::Group;
 
@@ -14,8 +14,8 @@ pub(crate) fn trajectories(group: &Group, advantages: &[f32]) -> Vec<Trajectory>
                 targets: sequence.sampled_ranges(),
                 rollout_logprobs: sequence.rollout_logprobs().collect(),
                 advantages: Advantages::Sequence(*advantage),
-                reward: rollout.reward.as_ref().map_or(0.0, |reward| reward.total),
-                value_targets: None,
+                rewards: Rewards::Outcome(rollout.reward.as_ref().map_or(0.0, |reward| reward.total)),
+                ..Trajectory::default()
             })
         })
         .collect()

@@ -1,6 +1,6 @@
 //! The critic of PPO: values of the targets before an update, advantages and returns from them, and its own updates.
 //!
-//! The reward stands on a rollout's last target. Advantages are GAE's with the policy's lambda, returns with the
+//! Advantages are GAE's with the policy's lambda, returns with the
 //! critic's own (VAPO, arXiv 2504.05118, takes 1 for the critic and less for the policy).
 
 use std::ops::Range;
@@ -14,10 +14,10 @@ use crate::aggregation::{Aggregation, Divisor};
 use crate::explained_variance::explained_variance;
 use crate::gae::{GaeConfig, gae};
 use crate::learner::Learner;
-use crate::micro_batch::{MicroBatch, by_sequence};
+use crate::micro_batch::{MicroBatch, Minibatch};
 use crate::minibatch::minibatches;
 use crate::trajectory::{Advantages, Trajectory, ValueTargets};
-use crate::update::{Minibatch, UpdatePlan};
+use crate::update::UpdatePlan;
 use crate::update_outcome::{SkippedBatch, UpdateOutcome};
 use crate::value_loss::{ValueLossConfig, ValueLossInputs, ValueLossMetrics, ValueLossOutput, value_loss};
 use crate::whitening::whitened;
@@ -65,17 +65,15 @@ pub(crate) fn estimate(
     plan: &UpdatePlan,
     critic: &CriticPlan,
 ) -> Result<CriticOutcome> {
-    let batch = Minibatch::new(groups, plan, learner.policy.model.policy.decoder.device())?;
+    let device = learner.policy.model.policy.decoder.device();
+    let batch = Minibatch::new(groups.iter().flatten(), plan.micro_batch_tokens, device)?;
     let mut values = Vec::new();
     for micro_batch in &batch.micro_batches {
-        values.extend(by_sequence(&values_of(learner, micro_batch)?, &micro_batch.target_lengths()));
+        values.extend(micro_batch.by_trajectory(&values_of(learner, micro_batch)?));
     }
     let (mut advantages, mut all_returns) = (Vec::new(), Vec::new());
     for (trajectory, values) in groups.iter_mut().flatten().zip(&values) {
-        let mut rewards = vec![0.0; values.len()];
-        if let Some(last) = rewards.last_mut() {
-            *last = trajectory.reward;
-        }
+        let rewards = trajectory.token_rewards();
         advantages.push(gae(&critic.gae, &rewards, values)?.advantages);
         let of_critic = GaeConfig { lambda: critic.lambda, ..critic.gae.clone() };
         let returns = gae(&of_critic, &rewards, values)?.returns;
@@ -113,10 +111,10 @@ fn values_of(learner: &Learner, batch: &MicroBatch) -> Result<Tensor> {
 
 /// What a micro-batch's values are held to; `divisor` counts the whole minibatch.
 pub(crate) fn value_inputs(batch: &MicroBatch, divisor: &Divisor) -> Result<ValueLossInputs> {
-    let targets = batch.values.as_ref().context("these trajectories have no returns")?;
+    let returns = batch.returns.as_ref().context("these trajectories have no returns")?;
     Ok(ValueLossInputs {
-        old_values: Some(targets.old_values.shallow_clone()),
-        returns: targets.returns.shallow_clone(),
+        old_values: batch.old_values.as_ref().map(Tensor::shallow_clone),
+        returns: returns.shallow_clone(),
         mask: batch.mask.shallow_clone(),
         weights: Aggregation::TokenMean.token_weights(&batch.mask, &batch.sequences, divisor),
     })
@@ -150,7 +148,7 @@ pub(crate) fn update_critic(
     let pieces = minibatches(groups, critic.updates_per_step);
     let (mut total_loss, mut total_norm, mut lr, mut metrics) = (0.0, 0.0, 0.0, ValueLossMetrics::default());
     for (place, piece) in pieces.iter().enumerate() {
-        let batch = Minibatch::new(piece, plan, trainable.model.decoder.device())?;
+        let batch = Minibatch::new(piece.iter().flatten(), plan.micro_batch_tokens, trainable.model.decoder.device())?;
         let mut loss = 0.0;
         for micro_batch in &batch.micro_batches {
             let inputs = value_inputs(micro_batch, &batch.divisor)?;

@@ -13,13 +13,13 @@ use policy::{
     accumulate_gradient, outputs,
 };
 use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 use crate::aggregation::Divisor;
 use crate::critic::{CriticPlan, estimate, update_critic, value_gradient, value_inputs};
 use crate::learner::Learner;
 use crate::loss::{LossInputs, PolicyLossConfig, policy_loss};
-use crate::micro_batch::{MicroBatch, by_sequence, micro_batches};
+use crate::micro_batch::{MicroBatch, Minibatch};
 use crate::minibatch::minibatches;
 use crate::mismatch::{Band, Mismatch};
 use crate::trainable::Actor;
@@ -75,6 +75,7 @@ pub fn update(
     }
     // While a critic is trained beforehand, the policy stands still.
     if let Some(step) = step.checked_sub(first_step) {
+        add_logprobs(learner, &mut groups, plan)?;
         update_policy(learner, &groups, plan, step, &mut outcome)?;
     }
     if let Some(critic) = &plan.critic {
@@ -86,6 +87,54 @@ pub fn update(
     Ok(outcome)
 }
 
+/// Gives the trajectories the logprobs of the old and of the frozen policy that the loss needs and they lack.
+fn add_logprobs(learner: &Learner, groups: &mut [Vec<Trajectory>], plan: &UpdatePlan) -> Result<()> {
+    let decoder = &learner.policy.model.policy.decoder;
+    if plan.loss.kl_coefficient != 0.0 {
+        let reference = learner.reference.as_ref().context("the loss has a KL term, and there is no reference")?;
+        score(reference, groups.iter_mut().flatten(), plan, |trajectory| &mut trajectory.reference_logprobs)?;
+    }
+    match plan.old_logprobs {
+        OldLogprobs::Rollout => {
+            for trajectory in groups.iter_mut().flatten() {
+                let rollout = trajectory.rollout_logprobs.clone();
+                trajectory.old_logprobs.get_or_insert(rollout);
+            }
+            Ok(())
+        }
+        // In the first minibatch the old policy is the policy itself.
+        OldLogprobs::Recompute => {
+            let num_first = minibatches(groups, plan.updates_per_step).first().map_or(0, |piece| piece.len());
+            let later = groups[num_first..].iter_mut().flatten();
+            score(decoder, later, plan, |trajectory| &mut trajectory.old_logprobs)
+        }
+    }
+}
+
+/// Puts a decoder's logprobs where they are absent.
+fn score<'a>(
+    decoder: &Decoder,
+    trajectories: impl Iterator<Item = &'a mut Trajectory>,
+    plan: &UpdatePlan,
+    place: impl Fn(&mut Trajectory) -> &mut Option<Vec<f32>>,
+) -> Result<()> {
+    let mut lacking = Vec::new();
+    for trajectory in trajectories {
+        if place(trajectory).is_none() {
+            lacking.push(trajectory);
+        }
+    }
+    let batch = Minibatch::new(lacking.iter().map(|it| &**it), plan.micro_batch_tokens, decoder.device())?;
+    let head = LanguageHead::new(decoder.store(), plan.head);
+    let scored = batch.micro_batches.iter().flat_map(|micro_batch| {
+        micro_batch.by_trajectory(&outputs(decoder, &head, &micro_batch.packed).logprobs())
+    });
+    for (trajectory, logprobs) in lacking.into_iter().zip(scored) {
+        *place(trajectory) = Some(logprobs);
+    }
+    Ok(())
+}
+
 fn update_policy(
     learner: &mut Learner,
     groups: &[Vec<Trajectory>],
@@ -94,94 +143,51 @@ fn update_policy(
     outcome: &mut UpdateOutcome,
 ) -> Result<()> {
     let device = learner.policy.model.policy.decoder.device();
-    let pieces = minibatches(groups, plan.updates_per_step);
-    let batches = pieces.iter().map(|piece| Minibatch::new(piece, plan, device)).collect::<Result<Vec<_>>>()?;
-    let old: Vec<Vec<OldPolicy>> =
-        batches.iter().enumerate().map(|(place, batch)| old_policies(learner, batch, place, plan)).collect();
     let mut totals = PolicyTotals::default();
-    for (place, (batch, old)) in batches.iter().zip(old).enumerate() {
-        let mut loss = 0.0;
-        for (micro_batch, old) in batch.micro_batches.iter().zip(&old) {
-            let pass = PolicyPass { batch: micro_batch, divisor: &batch.divisor, old, plan };
-            let logprobs = pass.run(learner, &mut loss, &mut totals)?;
-            outcome.policy_logprobs.extend(by_sequence(&logprobs, &micro_batch.target_lengths()));
-        }
+    for (place, piece) in minibatches(groups, plan.updates_per_step).into_iter().enumerate() {
+        let batch = Minibatch::new(piece.iter().flatten(), plan.micro_batch_tokens, device)?;
+        let (loss, logprobs) = accumulate(&mut learner.policy.model, &batch, plan, &mut totals)?;
+        outcome.policy_logprobs.extend(logprobs);
         let applied = learner.policy.apply(step * plan.updates_per_step as u64 + place as u64, loss)?;
         totals.add_update(loss, &applied);
         if applied.applied {
             learner.policy_version += 1;
         } else {
-            outcome.skipped.push(SkippedBatch { model: "policy".into(), place, trajectories: pieces[place].concat() });
+            outcome.skipped.push(SkippedBatch { model: "policy".into(), place, trajectories: piece.concat() });
         }
     }
     outcome.policy = Some(totals.finish(learner.policy_version));
     Ok(())
 }
 
-/// A minibatch, packed, and the counts that its losses are divided by.
-#[derive(Debug)]
-pub(crate) struct Minibatch {
-    pub micro_batches: Vec<MicroBatch>,
-    pub divisor: Divisor,
-}
-
-impl Minibatch {
-    pub(crate) fn new(groups: &[Vec<Trajectory>], plan: &UpdatePlan, device: Device) -> Result<Self> {
-        let trajectories: Vec<&Trajectory> = groups.iter().flatten().collect();
-        let micro_batches = micro_batches(&trajectories, plan.micro_batch_tokens, device)?;
-        let divisor = Divisor::from_counts(micro_batches.iter().flat_map(MicroBatch::target_lengths));
-        Ok(Self { micro_batches, divisor })
+/// Gathers the gradient of a minibatch; returns its loss, and the logprobs of each trajectory's targets.
+pub(crate) fn accumulate(
+    actor: &mut Actor,
+    batch: &Minibatch,
+    plan: &UpdatePlan,
+    totals: &mut PolicyTotals,
+) -> Result<(f64, Vec<Vec<f32>>)> {
+    let (mut loss, mut logprobs) = (0.0, Vec::new());
+    for micro_batch in &batch.micro_batches {
+        let pass = PolicyPass { batch: micro_batch, divisor: &batch.divisor, plan };
+        let of_targets = pass.run(actor, &mut loss, totals)?;
+        logprobs.extend(micro_batch.by_trajectory(&of_targets));
     }
-}
-
-/// Old logprobs of a micro-batch.
-enum OldPolicy {
-    /// The policy is still what it was: its own.
-    Current,
-    /// `[targets]` float32
-    Known(Tensor),
-}
-
-fn old_policies(learner: &Learner, batch: &Minibatch, place: usize, plan: &UpdatePlan) -> Vec<OldPolicy> {
-    let decoder = &learner.policy.model.policy.decoder;
-    let old = |batch: &MicroBatch| match (plan.old_logprobs, place) {
-        (OldLogprobs::Rollout, _) => OldPolicy::Known(batch.rollout_logprobs.shallow_clone()),
-        (OldLogprobs::Recompute, 0) => OldPolicy::Current,
-        (OldLogprobs::Recompute, _) => OldPolicy::Known(logprobs(decoder, batch, plan.head)),
-    };
-    batch.micro_batches.iter().map(old).collect()
-}
-
-/// Logprobs of a micro-batch's targets, `[targets]`, without a graph.
-fn logprobs(decoder: &Decoder, batch: &MicroBatch, head: HeadOptions) -> Tensor {
-    outputs(decoder, &LanguageHead::new(decoder.store(), head), &batch.packed).logprobs()
+    Ok((loss, logprobs))
 }
 
 /// One micro-batch's way through the policy.
 struct PolicyPass<'a> {
     batch: &'a MicroBatch,
     divisor: &'a Divisor,
-    old: &'a OldPolicy,
     plan: &'a UpdatePlan,
 }
 
 impl PolicyPass<'_> {
     /// Gathers the gradient and adds to the minibatch's loss; returns the logprobs of the targets, `[targets]`.
-    fn run(&self, learner: &mut Learner, loss: &mut f64, totals: &mut PolicyTotals) -> Result<Tensor> {
-        let Self { batch, divisor, plan, .. } = *self;
-        let reference = learner.reference.as_ref().filter(|_| plan.loss.kl_coefficient != 0.0);
-        let inputs = LossInputs {
-            old_logprobs: match self.old {
-                OldPolicy::Current => None,
-                OldPolicy::Known(old) => Some(old.shallow_clone()),
-            },
-            rollout_logprobs: Some(batch.rollout_logprobs.shallow_clone()),
-            reference_logprobs: reference.map(|reference| logprobs(reference, batch, plan.head)),
-            advantages: batch.advantages.shallow_clone(),
-            mask: batch.mask.shallow_clone(),
-            weights: plan.loss.aggregation.token_weights(&batch.mask, &batch.sequences, divisor),
-            sequences: batch.sequences.clone(),
-        };
+    fn run(&self, actor: &mut Actor, loss: &mut f64, totals: &mut PolicyTotals) -> Result<Tensor> {
+        let Self { batch, divisor, plan } = *self;
+        let inputs = self.inputs();
         let scope = if plan.loss.is_token_wise() { LossScope::Token } else { LossScope::Batch };
         let mut policy_gradient = |range: &Range<i64>, output: &LanguageOutput| {
             let policy_logprobs = output.logprobs().set_requires_grad(true);
@@ -194,7 +200,7 @@ impl PolicyPass<'_> {
             totals.add(&share.metrics, &Mismatch::measure(rollout, old, &inputs.mask, Band::default()), &output.entropy);
             Ok::<_, anyhow::Error>(LanguageGradient { logprob: policy_logprobs.grad(), entropy: None })
         };
-        let Actor { policy, value_head } = &mut learner.policy.model;
+        let Actor { policy, value_head } = actor;
         let mut head = LanguageHead::new(policy.decoder.store(), plan.head);
         let (Some(value_head), Some(critic)) = (value_head, &plan.critic) else {
             let gradient = |range: Range<i64>, output: &LanguageOutput| policy_gradient(&range, output);
@@ -213,5 +219,20 @@ impl PolicyPass<'_> {
             accumulate_gradient(&mut policy.decoder, &mut heads, &batch.packed, plan.recompute, scope, gradient)?;
         *loss += value_loss;
         Ok(output.logprobs())
+    }
+
+    /// What the policy's loss is computed from, beside the policy's own logprobs.
+    fn inputs(&self) -> LossInputs {
+        let Self { batch, divisor, plan } = *self;
+        let shared = |tensor: &Option<Tensor>| tensor.as_ref().map(Tensor::shallow_clone);
+        LossInputs {
+            old_logprobs: shared(&batch.old_logprobs),
+            rollout_logprobs: Some(batch.rollout_logprobs.shallow_clone()),
+            reference_logprobs: shared(&batch.reference_logprobs),
+            advantages: batch.advantages.shallow_clone(),
+            mask: batch.mask.shallow_clone(),
+            weights: plan.loss.aggregation.token_weights(&batch.mask, &batch.sequences, divisor),
+            sequences: batch.sequences.clone(),
+        }
     }
 }
