@@ -6,14 +6,18 @@
 
 pub mod advantages;
 pub mod aggregation;
+pub mod explained_variance;
+pub mod gae;
 pub mod kl;
-pub mod loss_metrics;
+pub mod loss;
+mod masked_statistics;
 pub mod mismatch;
 pub mod optimizer;
-pub mod policy_loss;
 pub mod preference;
 pub mod rollout_correction;
 pub mod token_split;
+pub mod value_loss;
+pub mod whitening;
 
 #[cfg(test)]
 pub mod tests;

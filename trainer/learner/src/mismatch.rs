@@ -6,13 +6,15 @@
 
 use tch::Tensor;
 
-use super::kl::{KlEstimator, log_ratio};
-use super::loss_metrics::MaskedMeans;
+use crate::kl::{KlEstimator, log_ratio};
+use crate::masked_statistics::MaskedStatistics;
 
 /// Band of ratios of training to rollout probability that pass as agreement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Band {
+    /// Smallest ratio that passes.
     pub low: f64,
+    /// Largest ratio that passes.
     pub high: f64,
 }
 
@@ -57,17 +59,18 @@ impl Mismatch {
         let ratio = log_ratio(&policy, &rollout).exp();
         let outside = ratio.lt(band.low).logical_or(&ratio.gt(band.high));
 
-        let mut means = MaskedMeans::new(&mask);
-        means.add(&KlEstimator::K3.estimate(&rollout, &policy));
-        means.add(&difference);
-        means.add(&outside);
-        let (num_tokens, means) = means.finish();
+        let mut statistics = MaskedStatistics::new(&mask);
+        let kl = statistics.mean(&KlEstimator::K3.estimate(&rollout, &policy));
+        let mean_abs_difference = statistics.mean(&difference);
+        let max_abs_difference = statistics.max(&difference);
+        let outside_fraction = statistics.mean(&outside);
+        let (num_tokens, values) = statistics.finish();
         Self {
             num_tokens,
-            kl: means[0],
-            mean_abs_difference: means[1],
-            max_abs_difference: difference.max().double_value(&[]),
-            outside_fraction: means[2],
+            kl: values[kl],
+            mean_abs_difference: values[mean_abs_difference],
+            max_abs_difference: values[max_abs_difference],
+            outside_fraction: values[outside_fraction],
         }
     }
 

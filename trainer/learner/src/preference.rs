@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::loss_metrics::numbers;
+use crate::masked_statistics::numbers;
 
 /// Section `preference`: the reward model's loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
