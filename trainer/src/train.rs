@@ -69,7 +69,7 @@ impl Trainer {
             let batch = self.collect(config, step).await?;
             let sampled = batch.kept.iter().chain(&batch.left_out).flat_map(Group::sampled);
             self.services.note(sampled.flat_map(|rollout| &rollout.judgement.verdicts))?;
-            let advantages = advantages(&rewards(&batch.kept), &config.advantage);
+            let advantages = advantages(&rewards(&batch.kept), &config.advantage)?;
             let trajectories =
                 batch.kept.iter().zip(&advantages).flat_map(|(g, a)| Trajectory::of_group(g, a)).collect();
             let updating = Instant::now();

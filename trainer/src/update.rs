@@ -6,11 +6,11 @@
 
 use anyhow::{Context, Result};
 use policy::{HeadOptions, HeadOutput, accumulate_gradient, token_logprobs};
-use tch::Kind;
+use tch::{Kind, Tensor};
 
 use learner::aggregation::{Divisor, Sequences};
 use learner::mismatch::{Band, Mismatch};
-use learner::policy_loss::{LossInputs, PolicyLossConfig, policy_loss};
+use learner::loss::{LossInputs, PolicyLossConfig, policy_loss};
 use crate::config::UpdateSection;
 use crate::learner::Learner;
 use crate::micro_batch::{MicroBatch, micro_batches};
@@ -128,15 +128,15 @@ fn accumulate(
         let policy_logprobs = output.logprobs.detach().set_requires_grad(true);
         let old_logprobs = old.as_ref().map_or(&output.logprobs, |old| &old.logprobs);
         let inputs = LossInputs {
-            policy_logprobs: &policy_logprobs,
-            old_logprobs,
-            rollout_logprobs: Some(&batch.rollout_logprobs),
-            reference_logprobs: reference.as_ref(),
-            advantages: &batch.advantages,
-            mask: &mask,
-            sequences: &sequences,
+            old_logprobs: Some(old_logprobs.shallow_clone()),
+            rollout_logprobs: Some(batch.rollout_logprobs.shallow_clone()),
+            reference_logprobs: reference.as_ref().map(Tensor::shallow_clone),
+            advantages: batch.advantages.shallow_clone(),
+            mask: mask.shallow_clone(),
+            weights: plan.loss.aggregation.token_weights(&mask, &sequences, divisor),
+            sequences,
         };
-        let loss = policy_loss(&inputs, &plan.loss, divisor)?;
+        let loss = policy_loss(&policy_logprobs, &inputs, &plan.loss)?;
         loss.loss.backward();
         let mismatch = Mismatch::measure(&batch.rollout_logprobs, old_logprobs, &mask, Band::default());
         totals.add(loss.loss.double_value(&[]), &loss.metrics, &mismatch, output, batch);

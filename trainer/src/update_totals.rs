@@ -5,7 +5,7 @@ use record::metrics::Metrics;
 use record::names;
 use tch::{Kind, Tensor};
 
-use learner::loss_metrics::LossMetrics;
+use learner::loss::LossMetrics;
 use learner::mismatch::Mismatch;
 use crate::learner::Learner;
 use crate::micro_batch::MicroBatch;

@@ -10,7 +10,7 @@ use super::prompt::PromptSection;
 use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection, TaskSource};
 use learner::advantages::AdvantageConfig;
-use learner::policy_loss::PolicyLossConfig;
+use learner::loss::PolicyLossConfig;
 use crate::failure::Usage;
 use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::{Schedule, ScheduleConfig};
@@ -177,6 +177,9 @@ impl ReinforceRun {
         self.eval.validate()?;
         let section = |name: &str, error: String| Usage::error(format!("{name}: {error}"));
         self.advantage.validate().map_err(|error| section("advantage", error.to_string()))?;
+        if self.advantage.gae().is_some() {
+            return refuse("advantage.gae: needs a critic, which this run has not; choose one of rewards alone");
+        }
         self.loss.validate().map_err(|error| section("loss", error.to_string()))?;
         self.reward.validate().map_err(|error| Usage::error(error.to_string()))?;
         if stage == 1 && self.reward.term.iter().any(|term| term.reads == Reading::RewardModel) {
