@@ -111,7 +111,7 @@ impl Completion {
 }
 
 /// Counts and times of an engine.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct GenerationStats {
     /// Completions delivered.
     pub num_completions: usize,

@@ -2,7 +2,7 @@
 //!
 //! The answers of a pair are read without their thinking, as in stage 2.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use datasets::{PreferencePair, read_preferences};

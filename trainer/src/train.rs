@@ -12,8 +12,8 @@ use policy::Texts;
 use record::metrics::Metrics;
 use record::names;
 
-use crate::collect::{Collector, Group, Sampling};
-use crate::config::ReinforceRun;
+use crate::collect::{Batch, Collector, Group, Sampling};
+use crate::config::{Algorithm, ReinforceRun};
 use crate::console::update_line;
 use crate::evaluation::Evaluation;
 use crate::open_run::OpenRun;
@@ -51,13 +51,12 @@ impl Stage for Trainer {
         let batch = self.collector.collect(&mut self.tasks, &self.sampling, refill).await?;
         let sampled = batch.kept.iter().chain(&batch.left_out).flat_map(Group::sampled);
         self.services.note(sampled.flat_map(|rollout| &rollout.judgement.verdicts))?;
-        let advantages = advantages(&rewards(&batch.kept), &self.config.advantage);
-        let record = StepRecord { step, batch: &batch, advantages: Some(&advantages) };
+        let advantages = self.advantages(&batch)?;
+        let record = StepRecord { step, batch: &batch, advantages: advantages.as_deref() };
         record.write_rollouts(run, &self.texts)?;
 
         let updating = Instant::now();
-        let groups = batch.kept.iter().zip(&advantages).map(|(group, advantages)| trajectories(group, advantages));
-        let outcome = self.update(step, groups.collect()).await?;
+        let outcome = self.update(step, trajectories(&batch.kept, advantages.as_deref())).await?;
         record.write_updates(run, &outcome)?;
         let mut metrics = batch_metrics(&batch);
         metrics.set(names::PROMPTS_DROPPED, self.num_prompts_dropped as f64);
@@ -84,6 +83,15 @@ impl Stage for Trainer {
 }
 
 impl Trainer {
+    /// Advantages of the kept groups' rollouts; none where a critic gives them, token by token, in the update.
+    fn advantages(&self, batch: &Batch) -> Result<Option<Vec<Vec<f32>>>> {
+        let rewards: Vec<Vec<f32>> = batch.kept.iter().map(|group| group.rewards().unwrap_or_default()).collect();
+        match self.config.algorithm.name {
+            Algorithm::Grpo => advantages(&rewards, &self.config.advantage).map(Some),
+            Algorithm::Ppo => Ok(None),
+        }
+    }
+
     async fn update(&self, step: u64, groups: Vec<Vec<Trajectory>>) -> Result<UpdateOutcome> {
         if groups.is_empty() {
             tracing::warn!("no group of this step has anything to teach: no update");
@@ -94,8 +102,4 @@ impl Trainer {
             other => bail!("the model's thread answered {other:?} to an update"),
         }
     }
-}
-
-fn rewards(groups: &[Group]) -> Vec<Vec<f32>> {
-    groups.iter().map(|group| group.rewards().unwrap_or_default()).collect()
 }

@@ -159,7 +159,8 @@ pub(crate) fn update_critic(
                 Ok::<_, anyhow::Error>(gradient)
             };
             let RewardModel { decoder, head, .. } = &mut trainable.model;
-            accumulate_gradient(decoder, head, &micro_batch.packed, plan.recompute, LossScope::Token, gradient)?;
+            let _ =
+                accumulate_gradient(decoder, head, &micro_batch.packed, plan.recompute, LossScope::Token, gradient)?;
         }
         let applied = trainable.apply(step * critic.updates_per_step as u64 + place as u64, loss)?;
         (total_loss, total_norm, lr) = (total_loss + loss, total_norm + applied.gradient_norm, applied.lr);

@@ -3,7 +3,11 @@
 pub mod golden;
 
 mod advantages;
+mod chunks;
+mod critic;
 mod estimators;
+mod loss_config;
 mod metrics;
+mod packed_batch;
 mod policy_loss;
 mod preference;

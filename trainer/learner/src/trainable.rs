@@ -198,7 +198,7 @@ mod tests {
     fn gradient(head: &mut ScalarHead, value: f64) {
         let hidden = Tensor::ones([1, 4], (Kind::Float, Device::Cpu));
         let gradient = Tensor::full([1], value, (Kind::Float, Device::Cpu));
-        policy::Head::backward(head, (), &hidden, &hidden, &gradient);
+        let _ = policy::Head::backward(head, (), &hidden, &hidden, &gradient);
     }
 
     #[test]

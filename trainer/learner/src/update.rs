@@ -126,9 +126,10 @@ fn score<'a>(
     }
     let batch = Minibatch::new(lacking.iter().map(|it| &**it), plan.micro_batch_tokens, decoder.device())?;
     let head = LanguageHead::new(decoder.store(), plan.head);
-    let scored = batch.micro_batches.iter().flat_map(|micro_batch| {
-        micro_batch.by_trajectory(&outputs(decoder, &head, &micro_batch.packed).logprobs())
-    });
+    let scored = batch
+        .micro_batches
+        .iter()
+        .flat_map(|micro_batch| micro_batch.by_trajectory(&outputs(decoder, &head, &micro_batch.packed).logprobs()));
     for (trajectory, logprobs) in lacking.into_iter().zip(scored) {
         *place(trajectory) = Some(logprobs);
     }
@@ -197,7 +198,11 @@ impl PolicyPass<'_> {
             *loss += share.loss.double_value(&[]);
             let old = inputs.old_logprobs.as_ref().unwrap_or(&policy_logprobs);
             let rollout = inputs.rollout_logprobs.as_ref().context("the rollout's logprobs")?;
-            totals.add(&share.metrics, &Mismatch::measure(rollout, old, &inputs.mask, Band::default()), &output.entropy);
+            totals.add(
+                &share.metrics,
+                &Mismatch::measure(rollout, old, &inputs.mask, Band::default()),
+                &output.entropy,
+            );
             Ok::<_, anyhow::Error>(LanguageGradient { logprob: policy_logprobs.grad(), entropy: None })
         };
         let Actor { policy, value_head } = actor;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::critic::CriticOutcome;
-use crate::loss_metrics::LossMetrics;
+use crate::loss::LossMetrics;
 use crate::mismatch::Mismatch;
 use crate::trainable::StepOutcome;
 use crate::trajectory::Trajectory;

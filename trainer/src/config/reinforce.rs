@@ -244,7 +244,7 @@ impl ReinforceRun {
             recompute: self.update.recompute,
             old_logprobs: self.update.old_logprobs,
             loss: self.loss.clone(),
-            critic: self.critic().zip(self.advantage.gae()).map(|(critic, gae)| critic.plan(gae)),
+            critic: self.critic().zip(self.advantage.gae()).map(|(critic, gae)| critic.plan(gae.clone())),
         }
     }
 

@@ -243,7 +243,11 @@ impl ModelState {
         Ok(components)
     }
 
-    fn load(&mut self, folder: &Path) -> Result<()> {
+    /// Replaces weights, optimizers and counts by those of a checkpoint.
+    ///
+    /// # Errors
+    /// The checkpoint lacks a component, or it is another model's.
+    pub(crate) fn load(&mut self, folder: &Path) -> Result<()> {
         let path = folder.join(COUNTS);
         let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
         let counts: Counts = serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;

@@ -9,7 +9,7 @@ use policy::{LossScope, Packed, Recompute, RewardModel, accumulate_gradient, out
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad};
 
-use crate::loss_metrics::numbers;
+use crate::masked_statistics::numbers;
 use crate::token_split::split_by_tokens;
 use crate::trainable::{StepOutcome, Trainable};
 
@@ -151,7 +151,7 @@ pub fn learn(
         };
         let RewardModel { decoder, head, .. } = &mut scorer.model;
         // A pair's loss depends on two scores.
-        accumulate_gradient(decoder, head, &batch, plan.recompute, LossScope::Batch, gradient)?;
+        let _ = accumulate_gradient(decoder, head, &batch, plan.recompute, LossScope::Batch, gradient)?;
     }
     let step = scorer.apply(place, loss)?;
     let per_pair = |sum: f64| sum / num_pairs.max(1) as f64;

@@ -1,11 +1,10 @@
 //! Metrics of a policy loss, summed over the micro-batches of an update.
 //!
 //! Everything is a plain number, detached from the graph; means are over trained tokens.
-
-use tch::{Kind, Tensor};
+use serde::{Deserialize, Serialize};
 
 /// Metrics of one or more micro-batches.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LossMetrics {
     /// Trained tokens that the means are over.
     pub num_tokens: i64,
@@ -53,38 +52,4 @@ impl LossMetrics {
             reference_kl: mix_optional(self.reference_kl, other.reference_kl),
         };
     }
-}
-
-/// Means over trained tokens, gathered so that a GPU is waited for once.
-pub(super) struct MaskedMeans<'a> {
-    mask: &'a Tensor,
-    sums: Vec<Tensor>,
-}
-
-impl<'a> MaskedMeans<'a> {
-    /// `mask`: `[tokens]` bool.
-    pub(super) fn new(mask: &'a Tensor) -> Self {
-        Self { mask, sums: vec![mask.sum(Kind::Float)] }
-    }
-
-    /// Adds the mean of `values` `[tokens]`; returns its place in the result.
-    pub(super) fn add(&mut self, values: &Tensor) -> usize {
-        let kept = values.detach().to_kind(Kind::Float).masked_fill(&self.mask.logical_not(), 0.0);
-        self.sums.push(kept.sum(Kind::Float));
-        self.sums.len() - 2
-    }
-
-    /// The number of trained tokens, and the means in the order they were added.
-    pub(super) fn finish(self) -> (i64, Vec<f64>) {
-        let sums = numbers(&Tensor::stack(&self.sums, 0));
-        let count = sums[0];
-        let means = sums[1..].iter().map(|sum| sum / count.max(1.0)).collect();
-        (count as i64, means)
-    }
-}
-
-/// The numbers of a tensor on the host.
-pub(super) fn numbers(tensor: &Tensor) -> Vec<f64> {
-    let tensor = tensor.detach().to_device(tch::Device::Cpu).to_kind(Kind::Double).reshape([-1]);
-    (0..tensor.size()[0]).map(|index| tensor.double_value(&[index])).collect()
 }
