@@ -18,12 +18,11 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-/// Variant of the aggregation, as in the table above.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Variant of the aggregation, as in the table above. Each kind of loss has a default of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Aggregation {
     /// Every trained token weighs the same.
-    #[default]
     TokenMean,
     /// Every completion with a trained token weighs the same.
     SequenceMean,
