@@ -8,7 +8,7 @@ use tch::{Kind, Tensor};
 
 use crate::attention::PackedAttention;
 use crate::chat_template::ChatTemplate;
-use crate::config::ModelConfig;
+use crate::config::{ModelClass, ModelConfig};
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
 use crate::folder::{TextFiles, write_model};
@@ -73,11 +73,11 @@ impl RewardModel {
     /// # Errors
     /// A file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
-        let config = self.decoder.config();
         let mut state = self.decoder.state();
         state.retain(|(name, _)| name != "lm_head.weight");
         state.push(("score.weight".into(), self.score.shallow_clone()));
-        write_model(folder, &config.to_json(config.architecture.reward_class(), Some(1)), &state)?;
+        let class = ModelClass::SequenceClassification { pad_token_id: self.files.pad_token_id() };
+        write_model(folder, self.decoder.config(), class, &state)?;
         self.files.write(folder)
     }
 }
