@@ -44,6 +44,7 @@ mod placement;
 mod policy;
 mod reward_model;
 mod rotary;
+mod shards;
 mod store;
 mod texts;
 mod tokenizer;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::ModelConfig;
+use crate::config::{ModelClass, ModelConfig};
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
 use crate::folder::write_model;
@@ -41,14 +41,14 @@ impl Policy {
         Ok(Self { decoder, texts })
     }
 
-    /// Writes the folder that [`Policy::load`] and transformers read. The token that ends a turn is named in its
-    /// `generation_config.json`, also where the folder that was loaded did not name it.
+    /// Writes the folder that [`Policy::load`] and transformers read: what was loaded, but for the weights and the word
+    /// for their dtype. The token that ends a turn is named in its `generation_config.json`, also where the folder that
+    /// was loaded did not name it.
     ///
     /// # Errors
     /// A file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
-        let config = self.decoder.config();
-        write_model(folder, &config.to_json(config.architecture.causal_class(), None), &self.decoder.state())?;
+        write_model(folder, self.decoder.config(), ModelClass::CausalLm, &self.decoder.state())?;
         self.texts.files.write(folder)
     }
 }

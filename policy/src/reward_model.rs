@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tch::{Tensor, no_grad};
 
-use crate::config::ModelConfig;
+use crate::config::{ModelClass, ModelConfig};
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
 use crate::folder::write_model;
@@ -87,11 +87,11 @@ impl RewardModel {
     /// # Errors
     /// A file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
-        let config = self.decoder.config();
         let mut state = self.decoder.state();
         let score = self.head.parameter();
         state.push((score.name, score.tensor));
-        write_model(folder, &config.to_json(config.architecture.reward_class(), Some(1)), &state)?;
+        let class = ModelClass::SequenceClassification { pad_token_id: self.texts.files.pad_token_id() };
+        write_model(folder, self.decoder.config(), class, &state)?;
         self.texts.files.write(folder)
     }
 }

@@ -89,6 +89,7 @@ impl Texts {
         if turn_end.as_ref().is_some_and(|end| end.from_template && end.was_missing) {
             files.set_generation_eos_ids(folder, &eos_ids)?;
         }
+        files.set_pad_token(folder, &tokenizer, turn_end.as_ref().map(|end| end.id))?;
         let max_positions = config["max_position_embeddings"].as_u64().map(|positions| positions as usize);
         Ok(Self { tokenizer, chat_template, eos_ids, turn_end, max_positions, files })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use policy::{
     Decoder, HeadOptions, LanguageGradient, LanguageHead, LossScope, ModelConfig, Packed, PackedAttention, Placement,
@@ -10,11 +10,7 @@ use policy::{
 };
 use tch::{Device, Kind, Tensor};
 
-const MODELS: [&str; 5] = ["qwen2", "qwen2_tied", "qwen3", "llama_tied_llama3_rope", "qwen2_yarn"];
-
-fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/models").join(name)
-}
+use crate::micro_folder::{MODELS, config_text, golden, micro_folder};
 
 fn expected(name: &str) -> HashMap<String, Tensor> {
     Tensor::read_safetensors(golden(name).join("expected.safetensors")).unwrap().into_iter().collect()
@@ -28,17 +24,8 @@ fn max_difference(a: &Tensor, b: &Tensor) -> f64 {
     (a - b).abs().max().double_value(&[])
 }
 
-/// The golden folders hold no tokenizer: one is put beside the weights.
 fn load(name: &str) -> Policy {
-    let folder = tempfile::tempdir().unwrap();
-    for file in ["config.json", "model.safetensors"] {
-        std::fs::copy(golden(name).join(file), folder.path().join(file)).unwrap();
-    }
-    let tokenizer =
-        r#"{"version":"1.0","added_tokens":[],"model":{"type":"WordLevel","vocab":{"a":0},"unk_token":"a"}}"#;
-    std::fs::write(folder.path().join("tokenizer.json"), tokenizer).unwrap();
-    std::fs::write(folder.path().join("chat_template.jinja"), "{{ messages[0].content }}").unwrap();
-    Policy::load(folder.path(), Placement::CPU).unwrap()
+    Policy::load(micro_folder(name, &config_text(name)).path(), Placement::CPU).unwrap()
 }
 
 #[test]
@@ -111,9 +98,10 @@ fn gradients_equal_transformers() {
 #[test]
 fn both_layouts_of_config_are_one_model() {
     for name in MODELS {
-        let four = ModelConfig::from_file(&golden(name).join("config.json")).unwrap();
+        let mut four = ModelConfig::from_file(&golden(name).join("config.json")).unwrap();
         let five = ModelConfig::from_file(&golden(name).join("config.transformers5.json")).unwrap();
-        assert_eq!(ModelConfig { initializer_range: 0.0, ..four }, ModelConfig { initializer_range: 0.0, ..five });
+        four.initializer_range = five.initializer_range;
+        assert_eq!(four, five);
     }
 }
 
@@ -133,39 +121,6 @@ fn packing_changes_nothing() {
         assert!(difference < 1e-5, "a sequence of {length} tokens differs by {difference}");
         start += length as i64;
     }
-}
-
-#[test]
-fn what_is_saved_loads_to_the_same_model() {
-    for name in MODELS {
-        let folder = tempfile::tempdir().unwrap();
-        let policy = load(name);
-        policy.save(folder.path()).unwrap();
-        let again = Policy::load(folder.path(), Placement::CPU).unwrap();
-        assert_eq!(again.decoder.config(), policy.decoder.config());
-        for ((name, a), (_, b)) in policy.decoder.state().iter().zip(again.decoder.state()) {
-            assert!(a.equal(&b), "{name} changed");
-        }
-    }
-}
-
-#[test]
-fn shards_load_like_one_file() {
-    let policy = load("qwen2");
-    let folder = tempfile::tempdir().unwrap();
-    policy.save(folder.path()).unwrap();
-    std::fs::remove_file(folder.path().join("model.safetensors")).unwrap();
-    let state = policy.decoder.state();
-    let (first, second) = state.split_at(5);
-    let mut map = serde_json::Map::new();
-    for (file, part) in [("a.safetensors", first), ("b.safetensors", second)] {
-        policy::write_tensors(&folder.path().join(file), part).unwrap();
-        map.extend(part.iter().map(|(name, _)| (name.clone(), file.into())));
-    }
-    let index = serde_json::json!({"metadata": {}, "weight_map": map}).to_string();
-    std::fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
-    let again = Policy::load(folder.path(), Placement::CPU).unwrap();
-    assert!(state.iter().zip(again.decoder.state()).all(|((_, a), (_, b))| a.equal(&b)));
 }
 
 #[test]

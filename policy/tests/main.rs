@@ -1,4 +1,6 @@
-//! Parity with transformers: models and chat templates.
+//! Parity with transformers: models and chat templates; folders that are loaded and saved.
 
 mod chat_templates;
+mod folders;
 mod golden;
+mod micro_folder;

@@ -40,12 +40,7 @@ impl Evaluation {
     ///
     /// # Errors
     /// A dataset cannot be read, or the sampling is out of range.
-    pub(crate) fn new(
-        section: &EvalSection,
-        prompt: &PromptSection,
-        max_new_tokens: usize,
-        seed: u64,
-    ) -> Result<Self> {
+    pub(crate) fn new(section: &EvalSection, prompt: &PromptSection, max_new_tokens: usize, seed: u64) -> Result<Self> {
         let mut datasets = Vec::new();
         for dataset in &section.datasets {
             let mut tasks = read_tasks(&dataset.path)?;
@@ -62,11 +57,8 @@ impl Evaluation {
             ..SamplingParams::default()
         };
         params.validate().map_err(|error| Usage::error(format!("eval: {error}")))?;
-        let sampling = Sampling {
-            params: Arc::new(params),
-            samples_per_prompt: section.samples,
-            prompt: prompt.clone(),
-        };
+        let sampling =
+            Sampling { params: Arc::new(params), samples_per_prompt: section.samples, prompt: prompt.clone() };
         Ok(Self { datasets, sampling })
     }
 

@@ -64,7 +64,8 @@ impl StepRecord<'_> {
         let mut trajectories = outcome.trajectories.iter();
         let mut logprobs = outcome.policy_logprobs.iter();
         let mut rows = Vec::new();
-        for (group, rollout) in self.batch.kept.iter().flat_map(|group| group.rollouts.iter().map(move |it| (group, it)))
+        for (group, rollout) in
+            self.batch.kept.iter().flat_map(|group| group.rollouts.iter().map(move |it| (group, it)))
         {
             let segments = segments(rollout);
             let count = rollout.sequences.len();

@@ -71,8 +71,7 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
     let collector =
         Collector { worker, texts: texts.clone(), scorer_texts, judge: judge.clone(), interrupt: interrupt.clone() };
     let calendar = config.calendar();
-    let mut trainer =
-        Trainer { config, collector, texts, tasks, sampling, evaluation, num_prompts_dropped, services };
+    let mut trainer = Trainer { config, collector, texts, tasks, sampling, evaluation, num_prompts_dropped, services };
     let result = run_steps(&mut trainer, &mut run, &calendar, &interrupt, &format!("stage {stage}")).await;
     drop(trainer);
     if let Some(judge) = Arc::into_inner(judge) {

@@ -3,10 +3,10 @@
 //! A completion is judged as soon as it is done, and a group is settled as soon as its last completion is judged, while
 //! others are still generated. Nothing waits for the slowest of a round: there are no rounds.
 
+mod group;
 mod group_stream;
 mod open_group;
 mod refill;
-mod rollout;
 mod score;
 
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use anyhow::Result;
 use datasets::Draw;
 use policy::Texts;
 
+pub(crate) use self::group::{Batch, Group, Rollout, Sampling, SamplingCost};
 use self::group_stream::GroupStream;
 pub(crate) use self::refill::Refill;
-pub(crate) use self::rollout::{Batch, Group, Rollout, Sampling, SamplingCost};
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::worker::ModelWorker;

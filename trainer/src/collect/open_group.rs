@@ -7,7 +7,7 @@ use datasets::{Draw, Message};
 use rollout::Completion;
 use verifiers::{Judged, Judgement};
 
-use super::rollout::{Group, Rollout};
+use super::group::{Group, Rollout};
 use crate::judge::{Judge, Payment};
 
 /// A completion with what its verifiers see and say.

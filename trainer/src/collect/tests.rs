@@ -8,8 +8,8 @@ use verifiers::{RewardConfig, VerifiersConfig};
 use std::sync::Arc;
 
 use super::*;
-use crate::worker::ModelState;
 use crate::config::{PromptSection, SandboxSection};
+use crate::worker::ModelState;
 
 /// A collector over a small model with random weights, which judges maths.
 async fn collector() -> Collector {
@@ -23,8 +23,7 @@ async fn collector() -> Collector {
     let decoder = Decoder::random(&config, 0, Placement::CPU);
     write_folder(folder.path(), &decoder, &tokenizer, CHAT_TEMPLATE, SPECIAL_TOKENS[2]).unwrap();
     let texts = Arc::new(Texts::load(folder.path()).unwrap());
-    let load =
-        move || Ok((ModelState::load_policy(folder.path(), Placement::CPU, &EngineOptions::default())?, ()));
+    let load = move || Ok((ModelState::load_policy(folder.path(), Placement::CPU, &EngineOptions::default())?, ()));
     let (worker, ()) = ModelWorker::start(load).await.unwrap();
     let (verifiers, reward) = (VerifiersConfig::default(), RewardConfig::default());
     let judge = Judge::start_for(&["math".to_owned()].into(), &verifiers, &reward, &SandboxSection::default()).await;

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::prompt::PromptSection;
 use super::sections::{self, CheckpointSection, ModelSection, RunSection};
-use learner::objective::preference::PreferenceLossConfig;
 use crate::failure::Usage;
 use crate::run::run_loop::Calendar;
+use learner::objective::preference::PreferenceLossConfig;
 use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 

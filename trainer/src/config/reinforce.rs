@@ -11,11 +11,11 @@ use super::critic::{Algorithm, AlgorithmSection, CriticSection};
 use super::prompt::PromptSection;
 use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection, TaskSource};
-use learner::advantages::AdvantageConfig;
-use learner::loss::PolicyLossConfig;
 use crate::collect::Refill;
 use crate::failure::Usage;
 use crate::run::run_loop::Calendar;
+use learner::advantages::AdvantageConfig;
+use learner::loss::PolicyLossConfig;
 use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 

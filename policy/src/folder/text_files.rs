@@ -1,67 +1,25 @@
-//! A model's folder in Hugging Face's layout: its configuration, weights and texts.
+//! The files of a model's folder beside configuration and weights: tokenizer, chat template, how to generate, licence.
 //!
-//! The files of tokenizer and template are carried along byte for byte, so that a folder written here loads in
-//! transformers as the one read did. This file must not know what the weights are for.
+//! They are carried along byte for byte, so that a folder written here loads in other tools as the one read did, under
+//! the terms that it came with. The model card (`README.md`) stays behind: it describes other weights, and its figures
+//! are not those of the weights that are saved.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tch::Tensor;
 
 use crate::chat_template::{ChatTemplate, DEFAULT_TEMPLATE};
 use crate::config::token_ids;
-use crate::decoder::Decoder;
 use crate::error::PolicyError;
 use crate::tokenizer::Tokenizer;
-use crate::weights::write_tensors;
 
-/// Writes the folder of a new model from its decoder and texts. `tokenizer` holds the bytes of a `tokenizer.json`.
-///
-/// # Errors
-/// A file cannot be written.
-pub fn write_folder(
-    folder: &Path,
-    decoder: &Decoder,
-    tokenizer: &[u8],
-    chat_template: &str,
-    eos_token: &str,
-) -> Result<(), PolicyError> {
-    let config = decoder.config();
-    write_model(folder, &config.to_json(config.architecture.causal_class(), None), &decoder.state())?;
-    let tokenizer_config = serde_json::json!({
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "eos_token": eos_token,
-        "model_max_length": config.max_position_embeddings,
-        "clean_up_tokenization_spaces": false,
-        "chat_template": chat_template,
-    });
-    write_file(&folder.join("tokenizer.json"), tokenizer)?;
-    write_json(&folder.join("tokenizer_config.json"), &tokenizer_config)
-}
-
-/// Writes `config.json` and `model.safetensors`; makes the folder where it is missing.
-///
-/// # Errors
-/// A file cannot be written.
-pub(crate) fn write_model(folder: &Path, config: &Value, state: &[(String, Tensor)]) -> Result<(), PolicyError> {
-    std::fs::create_dir_all(folder).map_err(|source| PolicyError::io(folder, source))?;
-    write_json(&folder.join("config.json"), config)?;
-    write_tensors(&folder.join("model.safetensors"), state)
-}
-
-fn write_json(path: &Path, value: &Value) -> Result<(), PolicyError> {
-    let text = serde_json::to_string_pretty(value).expect("JSON values serialise");
-    write_file(path, text.as_bytes())
-}
-
-fn write_file(path: &Path, bytes: &[u8]) -> Result<(), PolicyError> {
-    std::fs::write(path, bytes).map_err(|source| PolicyError::io(path, source))
-}
-
-/// The files of a folder beside configuration and weights: name and bytes of each that is there.
+/// Name and bytes of each file that is carried.
 #[derive(Debug)]
-pub(crate) struct TextFiles(Vec<(String, Vec<u8>)>);
+pub(crate) struct TextFiles {
+    files: Vec<(String, Vec<u8>)>,
+    pad_token_id: Option<u32>,
+}
 
 /// Folder of templates beside the default one, each named for its file.
 const MORE_TEMPLATES: &str = "additional_chat_templates";
@@ -70,48 +28,73 @@ const GENERATION_CONFIG: &str = "generation_config.json";
 const SPECIAL_TOKENS: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
-impl TextFiles {
-    const NAMES: [&'static str; 8] = [
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "chat_template.jinja",
-        "generation_config.json",
-        "special_tokens_map.json",
-        "added_tokens.json",
-        "vocab.json",
-        "merges.txt",
-    ];
+/// Files of tokenizers and of generation. Beside them go templates (`*.jinja`), SentencePiece models (`*.model`), the
+/// Python files that `auto_map` names, and the terms of use.
+const NAMES: [&str; 11] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    GENERATION_CONFIG,
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "chat_template.json",
+    "tokenizer.model.v3",
+    "USE_POLICY.md",
+];
+const SUFFIXES: [&str; 3] = [".jinja", ".model", ".py"];
+/// Beginnings of the names of licences and notices, in capitals.
+const TERMS: [&str; 4] = ["LICENSE", "LICENCE", "NOTICE", "COPYING"];
 
+fn is_carried(name: &str) -> bool {
+    let capitals = name.to_uppercase();
+    NAMES.contains(&name)
+        || SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
+        || TERMS.iter().any(|terms| capitals.starts_with(terms))
+}
+
+/// Names of the files of a folder, links followed, in their order.
+fn file_names(folder: &Path) -> Result<Vec<String>, PolicyError> {
+    let mut names = Vec::new();
+    let io = |source| PolicyError::io(folder, source);
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        if let Ok(name) = entry.file_name().into_string()
+            && !entry.path().is_dir()
+        {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+impl TextFiles {
     pub(crate) fn read(folder: &Path) -> Result<Self, PolicyError> {
-        let mut names: Vec<String> = Self::NAMES.iter().map(|name| (*name).to_owned()).collect();
+        let mut names = file_names(folder)?;
+        names.retain(|name| is_carried(name));
         let more = folder.join(MORE_TEMPLATES);
         if more.is_dir() {
-            let listed = std::fs::read_dir(&more).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
-            let listed = listed.map_err(|source| PolicyError::io(&more, source))?;
-            let files = listed.iter().filter_map(|entry| entry.file_name().into_string().ok());
-            let mut templates: Vec<String> = files.filter(|file| file.ends_with(".jinja")).collect();
-            templates.sort();
-            names.extend(templates.iter().map(|file| format!("{MORE_TEMPLATES}/{file}")));
+            let templates = file_names(&more)?.into_iter().filter(|file| file.ends_with(".jinja"));
+            names.extend(templates.map(|file| format!("{MORE_TEMPLATES}/{file}")));
         }
-        let mut files = Vec::new();
-        for name in names {
+        let read = |name: String| {
             let path = folder.join(&name);
-            match std::fs::read(&path) {
-                Ok(bytes) => files.push((name, bytes)),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(source) => return Err(PolicyError::io(&path, source)),
-            }
-        }
-        Ok(Self(files))
+            let bytes = std::fs::read(&path).map_err(|source| PolicyError::io(&path, source))?;
+            Ok((name, bytes))
+        };
+        let files = names.into_iter().map(read).collect::<Result<_, PolicyError>>()?;
+        Ok(Self { files, pad_token_id: None })
     }
 
     pub(crate) fn write(&self, folder: &Path) -> Result<(), PolicyError> {
-        self.0.iter().try_for_each(|(name, bytes)| {
+        self.files.iter().try_for_each(|(name, bytes)| {
             let path = folder.join(name);
             if let Some(parent) = path.parent() {
                 std::fs::create_dir_all(parent).map_err(|source| PolicyError::io(parent, source))?;
             }
-            write_file(&path, bytes)
+            std::fs::write(&path, bytes).map_err(|source| PolicyError::io(&path, source))
         })
     }
 
@@ -136,7 +119,7 @@ impl TextFiles {
             Some(_) => BTreeMap::from([(DEFAULT_TEMPLATE.to_owned(), self.text(folder, "chat_template.jinja")?)]),
             None => named_templates(&self.tokenizer_config(folder)?["chat_template"]),
         };
-        for (name, _) in &self.0 {
+        for (name, _) in &self.files {
             let file = name.strip_prefix(MORE_TEMPLATES).and_then(|rest| rest.strip_prefix('/'));
             if let Some(template) = file.and_then(|file| file.strip_suffix(".jinja")) {
                 sources.insert(template.to_owned(), self.text(folder, name)?);
@@ -184,9 +167,27 @@ impl TextFiles {
         let mut generation = self.json(folder, GENERATION_CONFIG)?.unwrap_or_else(|| json!({}));
         generation["eos_token_id"] = json!(ids);
         let text = serde_json::to_string_pretty(&generation).expect("JSON values serialise");
-        self.0.retain(|(name, _)| name != GENERATION_CONFIG);
-        self.0.push((GENERATION_CONFIG.to_owned(), text.into_bytes()));
+        self.files.retain(|(name, _)| name != GENERATION_CONFIG);
+        self.files.push((GENERATION_CONFIG.to_owned(), text.into_bytes()));
         Ok(())
+    }
+
+    /// Remembers the token that the folder pads with. One that ends a turn is none: a reader that looks for the last
+    /// token before the padding would look past the end.
+    pub(crate) fn set_pad_token(
+        &mut self,
+        folder: &Path,
+        tokenizer: &Tokenizer,
+        turn_end: Option<u32>,
+    ) -> Result<(), PolicyError> {
+        let id = self.special_tokens(folder)?.get("pad_token").and_then(|token| tokenizer.token_to_id(token));
+        self.pad_token_id = id.filter(|id| Some(*id) != turn_end);
+        Ok(())
+    }
+
+    /// The token that [`TextFiles::set_pad_token`] found.
+    pub(crate) fn pad_token_id(&self) -> Option<u32> {
+        self.pad_token_id
     }
 
     fn text(&self, folder: &Path, name: &str) -> Result<String, PolicyError> {
@@ -195,7 +196,7 @@ impl TextFiles {
     }
 
     fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(file, _)| file == name).map(|(_, bytes)| bytes.as_slice())
+        self.files.iter().find(|(file, _)| file == name).map(|(_, bytes)| bytes.as_slice())
     }
 
     pub(crate) fn json(&self, folder: &Path, name: &str) -> Result<Option<Value>, PolicyError> {
