@@ -81,9 +81,9 @@ impl StepRecord<'_> {
                 sample_index: rollout.sample as u32,
                 task_id: group.task.id.clone(),
                 policy_logprobs: outcome.policy.as_ref().map(|_| over_tokens(&segments, &policy_logprobs)),
-                critic_values: by_critic(|it| it.value_targets.as_ref().map(|targets| targets.old_values.clone())),
-                returns: by_critic(|it| it.value_targets.as_ref().map(|targets| targets.returns.clone())),
-                advantages: by_critic(|it| it.value_targets.as_ref().map(|_| it.token_advantages())),
+                critic_values: by_critic(|it| it.old_values.clone()),
+                returns: by_critic(|it| it.returns.clone()),
+                advantages: by_critic(|it| it.returns.as_ref().map(|_| it.token_advantages())),
             });
         }
         write_updates(&run.folder.updates(self.step), &rows).context("what the update learned")

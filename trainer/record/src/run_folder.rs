@@ -215,7 +215,7 @@ mod tests {
             let mut row = Metrics::new();
             row.set("reward/mean", step as f64);
             writer.append(step, &row).unwrap();
-            for path in [run.rollouts(step), run.updates(step), run.skipped_batch(step, 1)] {
+            for path in [run.rollouts(step), run.updates(step), run.skipped_batch(step, "policy", 1)] {
                 atomic::write_file(&path, b"rows").unwrap();
             }
             atomic::write_file(&run.eval(step), b"{}").unwrap();
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(steps, [1, 2]);
         let left: Vec<u64> = run.rollout_files().unwrap().into_iter().map(|(step, _)| step).collect();
         assert_eq!(left, [1, 2]);
-        let files = |step| [run.eval(step), run.updates(step), run.skipped_batch(step, 1)];
+        let files = |step| [run.eval(step), run.updates(step), run.skipped_batch(step, "policy", 1)];
         assert!(files(2).iter().all(|path| path.exists()) && files(3).iter().all(|path| !path.exists()));
         assert!(!run.root.join("checkpoints/.step_00004.tmp").exists());
     }

@@ -46,8 +46,8 @@ impl Collector {
         draws: &[Draw],
         sampling: &Sampling,
     ) -> Result<(Vec<Group>, SamplingCost)> {
-        let mut stream = GroupStream::new(self, sampling);
-        draws.iter().try_for_each(|draw| stream.submit(draw))?;
+        let mut stream = GroupStream::new(self, sampling, None);
+        stream.submit(draws)?;
         let mut groups = Vec::with_capacity(draws.len());
         while let Some(group) = stream.next().await? {
             groups.push(group);

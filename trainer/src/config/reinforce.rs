@@ -102,11 +102,14 @@ pub(crate) struct DynamicSampling {
     /// Most draws of a step, as a multiple of `rollout.prompts_per_step`; the update then takes the groups that there
     /// are.
     pub max_rounds: usize,
+    /// Number of decode steps between the end of a group that is refilled and the start of the next, in which its
+    /// verdicts must come: the engine waits for later ones. Fixed, so that a run can be repeated bit for bit.
+    pub lag: u64,
 }
 
 impl Default for DynamicSampling {
     fn default() -> Self {
-        Self { enabled: true, max_rounds: 4 }
+        Self { enabled: true, max_rounds: 4, lag: 8 }
     }
 }
 
@@ -252,7 +255,7 @@ impl ReinforceRun {
     pub(crate) fn refill(&self) -> Refill {
         let wanted = self.rollout.prompts_per_step;
         let filter = &self.dynamic_sampling;
-        Refill { wanted, replaces: filter.enabled, max_draws: wanted * filter.max_rounds }
+        Refill { wanted, replaces: filter.enabled, max_draws: wanted * filter.max_rounds, lag: filter.lag }
     }
 
     /// Times of evaluations and checkpoints.

@@ -12,8 +12,13 @@ use serde::{Deserialize, Serialize};
 /// An order to the model's thread. Commands are executed in their order, between two steps of the engine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Command {
-    /// Completes these requests, beside those under way. Answered by a `Completed` or `Refused` for each.
-    Submit { requests: Vec<RolloutRequest> },
+    /// Completes these requests, beside those under way. Answered by a `Completed` or `Refused` for each. With a `lag`,
+    /// the engine goes on for at most so many steps once a draw's last request has ended, and then waits for the draw's
+    /// `Replace`.
+    Submit { requests: Vec<RolloutRequest>, lag: Option<u64> },
+    /// Completes these requests in the place of a draw that has ended, from the step on at which its lag is over; they
+    /// are held to the same lag. None where the place stays empty. Answered as `Submit`.
+    Replace { draw: u64, requests: Vec<RolloutRequest> },
     /// Drops every request of a draw. Answered by `Done`.
     Abort { draw: u64 },
     /// Stops sampling until `Resume`; requests stay as they are. Answered by `Done`.

@@ -7,6 +7,7 @@
 
 mod command;
 mod local;
+mod sampling;
 mod state;
 
 pub(crate) use self::command::{Command, Event};

@@ -1,6 +1,5 @@
 //! What the model's thread owns, and what each command does with it.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -11,12 +10,13 @@ use learner::token_split::split_by_tokens;
 use learner::trainable::{Actor, Model, Trainable, UpdateCounts};
 use learner::update::{UpdatePlan, update};
 use policy::{Placement, Policy, RewardModel, read_tensors, write_tensors};
-use rollout::{Engine, EngineOptions, RequestId};
+use rollout::{Engine, EngineOptions};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use super::command::{Command, Event, SavedComponent};
 use super::local::Answers;
+use super::sampling::Sampling;
 
 /// Folder of a checkpoint that other tools do not look at.
 const INNER: &str = "trainer";
@@ -43,20 +43,7 @@ pub(crate) struct ModelState {
     /// Most tokens that the reward model scores at a time.
     score_tokens: usize,
     plans: Plans,
-    engine: Option<Sampling>,
-}
-
-/// The engine and where its completions go.
-struct Sampling {
-    engine: Engine,
-    requests: HashMap<RequestId, Requested>,
-    paused: bool,
-}
-
-struct Requested {
-    draw: u64,
-    sample: u64,
-    answers: Answers,
+    sampling: Option<Sampling>,
 }
 
 /// Counts of a checkpoint.
@@ -77,8 +64,8 @@ impl ModelState {
         let policy = &learner.policy.model.policy;
         let decoder = &policy.decoder;
         let engine = Engine::new(decoder.config(), decoder.placement(), engine, policy.texts.clone())?;
-        let sampling = Sampling { engine, requests: HashMap::new(), paused: false };
-        Ok(Self { learner: Some(learner), scorer: None, score_tokens: 8192, plans, engine: Some(sampling) })
+        let sampling = Some(Sampling::new(engine));
+        Ok(Self { learner: Some(learner), scorer: None, score_tokens: 8192, plans, sampling })
     }
 
     /// A policy that is only sampled from.
@@ -92,7 +79,7 @@ impl ModelState {
 
     /// A reward model that learns.
     pub(crate) fn of_reward_model(scorer: Trainable<RewardModel>, plans: Plans) -> Self {
-        Self { learner: None, scorer: Some(scorer), score_tokens: 8192, plans, engine: None }
+        Self { learner: None, scorer: Some(scorer), score_tokens: 8192, plans, sampling: None }
     }
 
     /// The same with a frozen reward model beside the policy, which scores at most `tokens` at a time.
@@ -102,46 +89,33 @@ impl ModelState {
         self
     }
 
-    /// True where the engine has something to do.
+    /// True where the engine can go on by itself.
     pub(super) fn is_sampling(&self) -> bool {
-        self.engine.as_ref().is_some_and(|sampling| !sampling.paused && !sampling.engine.is_idle())
+        self.sampling.as_ref().is_some_and(Sampling::can_decode)
     }
 
     /// One step of the engine.
     pub(super) fn decode(&mut self) {
-        let (Some(sampling), Some(learner)) = (&mut self.engine, &self.learner) else { return };
-        let decoder = &learner.policy.model.policy.decoder;
-        match sampling.engine.step(decoder, learner.policy_version) {
-            Ok(finished) => {
-                for finished in finished {
-                    let Some(requested) = sampling.requests.remove(&finished.request) else { continue };
-                    let event = finished.result.map_or_else(|error| requested.refused(&error), Event::Completed);
-                    // The receiver is gone once the user interrupted.
-                    let _ = requested.answers.send(Ok(event));
-                }
-            }
-            Err(error) => {
-                // Without a cache nothing can run: every request learns why.
-                let reason = error.to_string();
-                for (id, requested) in sampling.requests.drain() {
-                    sampling.engine.abort(id);
-                    let _ = requested.answers.send(Err(anyhow::anyhow!(reason.clone())));
-                }
-            }
+        if let (Some(sampling), Some(learner)) = (&mut self.sampling, &self.learner) {
+            sampling.decode(&learner.policy.model.policy.decoder, learner.policy_version);
         }
     }
 
     /// Executes a command and answers it.
     pub(super) fn execute(&mut self, command: Command, answers: &Answers) {
         let answer = match command {
-            Command::Submit { requests } => match self.sampling() {
-                Ok(sampling) => return requests.into_iter().for_each(|request| sampling.submit(request, answers)),
+            Command::Submit { requests, lag } => match self.sampling() {
+                Ok(sampling) => return sampling.submit(requests, lag, answers),
+                Err(error) => Err(error),
+            },
+            Command::Replace { draw, requests } => match self.sampling() {
+                Ok(sampling) => return sampling.replace(draw, requests, answers),
                 Err(error) => Err(error),
             },
             Command::Abort { draw } => self.sampling().map(|sampling| sampling.abort(draw)),
             Command::Pause => self.sampling().map(|sampling| sampling.pause(true)),
             Command::Resume => self.sampling().map(|sampling| sampling.pause(false)),
-            Command::TakeStats => self.sampling().map(|sampling| Event::Stats(sampling.engine.take_stats())),
+            Command::TakeStats => self.sampling().map(|sampling| Event::Stats(sampling.take_stats())),
             Command::Score { sequences } => self.score(&sequences).map(Event::Scored),
             Command::Update { step, groups } => self.update(step, groups),
             Command::LearnTraces { step, sequences } => self.learn_traces(step, &sequences),
@@ -156,7 +130,7 @@ impl ModelState {
     }
 
     fn sampling(&mut self) -> Result<&mut Sampling> {
-        self.engine.as_mut().context("there is no policy here to sample from")
+        self.sampling.as_mut().context("there is no policy here to sample from")
     }
 
     fn learner(&mut self) -> Result<&mut Learner> {
@@ -284,43 +258,6 @@ impl ModelState {
         learner.policy.model.policy.decoder.load_weights(folder)?;
         learner.policy_version = policy_version;
         Ok(())
-    }
-}
-
-impl Requested {
-    fn refused(&self, error: &rollout::RolloutError) -> Event {
-        Event::Refused { draw: self.draw, sample: self.sample, reason: error.to_string() }
-    }
-}
-
-impl Sampling {
-    fn submit(&mut self, request: rollout::RolloutRequest, answers: &Answers) {
-        let requested = Requested { draw: request.draw, sample: request.sample, answers: answers.clone() };
-        match self.engine.submit(request) {
-            Ok(id) => {
-                self.requests.insert(id, requested);
-            }
-            Err(error) => {
-                let _ = answers.send(Ok(requested.refused(&error)));
-            }
-        }
-    }
-
-    fn abort(&mut self, draw: u64) -> Event {
-        let engine = &mut self.engine;
-        self.requests.retain(|id, requested| {
-            let stays = requested.draw != draw;
-            if !stays {
-                engine.abort(*id);
-            }
-            stays
-        });
-        Event::Done
-    }
-
-    fn pause(&mut self, paused: bool) -> Event {
-        self.paused = paused;
-        Event::Done
     }
 }
 
