@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::checkpoint::{self, Position};
 use crate::failure::Usage;
-use crate::worker::{Command, ModelWorker};
+use crate::worker::{ModelCommand, ModelWorker};
 
 /// Way into a run's folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl OpenRun {
         let position = Position { step: self.step, data };
         tokio::task::block_in_place(|| {
             checkpoint::save(&self.folder, &position, keep, |folder| {
-                worker.ask_blocking(Command::Save { folder: folder.to_owned() }).map(|_| ())
+                worker.ask_blocking(ModelCommand::Save { folder: folder.to_owned() }).map(|_| ())
             })
         })
     }

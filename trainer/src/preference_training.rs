@@ -20,7 +20,7 @@ use crate::open_run::{Entry, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::at_line;
 use crate::run::run_loop::{Stage, run_steps};
-use crate::worker::{Command, Event, ModelState, ModelWorker, Plans};
+use crate::worker::{ModelCommand, ModelEvent, ModelState, ModelWorker, Plans};
 
 /// A reward model's training that is ready to step.
 struct PreferenceTraining {
@@ -79,7 +79,9 @@ impl Stage for PreferenceTraining {
     async fn step(&mut self, _run: &OpenRun, step: u64) -> Result<Metrics> {
         let places = epoch_order(self.train.len(), &self.config, step - 1);
         let pairs = places.iter().map(|place| self.train[*place].clone()).collect();
-        let Event::LearnedPairs(outcome) = self.worker.ask(Command::LearnPairs { step: step - 1, pairs }).await? else {
+        let ModelEvent::LearnedPairs(outcome) =
+            self.worker.ask(ModelCommand::LearnPairs { step: step - 1, pairs }).await?
+        else {
             bail!("the model's thread did not learn the pairs that it was given");
         };
         let mut metrics = Metrics::new();
@@ -92,7 +94,8 @@ impl Stage for PreferenceTraining {
     }
 
     async fn evaluate(&mut self, _run: &OpenRun, _step: u64) -> Result<Metrics> {
-        let Event::Compared { accuracy } = self.worker.ask(Command::ComparePairs { pairs: self.eval.clone() }).await?
+        let ModelEvent::Compared { accuracy } =
+            self.worker.ask(ModelCommand::ComparePairs { pairs: self.eval.clone() }).await?
         else {
             bail!("the model's thread did not compare the held-out pairs");
         };

@@ -29,7 +29,7 @@ use crate::prompt::PromptFormat;
 use crate::prompt_check::{at_line, load_texts};
 use crate::run::run_loop::{Stage, run_steps};
 use crate::trace_tokens::trace_tokens;
-use crate::worker::{Command, Event, ModelState, ModelWorker, Plans};
+use crate::worker::{ModelCommand, ModelEvent, ModelState, ModelWorker, Plans};
 
 /// Most tokens of a completion in a cold start's evaluations, where the section has no limit.
 const EVAL_TOKENS: usize = 1024;
@@ -110,8 +110,8 @@ impl Stage for ColdStart {
         let places = batch(self.traces.len(), config.traces.per_step, config.run.seed, step - 1);
         let sequences: Vec<LearnedSequence> = places.iter().flat_map(|place| &self.traces[*place]).cloned().collect();
         let num_tokens: usize = sequences.iter().map(|sequence| sequence.ids.len()).sum();
-        let command = Command::LearnTraces { step: step - 1, sequences };
-        let Event::LearnedTraces(outcome) = self.collector.worker.ask(command).await? else {
+        let command = ModelCommand::LearnTraces { step: step - 1, sequences };
+        let ModelEvent::LearnedTraces(outcome) = self.collector.worker.ask(command).await? else {
             bail!("the model's thread did not learn the traces that it was given");
         };
         let mut metrics = Metrics::new();

@@ -22,7 +22,7 @@ use crate::run::run_loop::Stage;
 use crate::service_watch::ServiceWatch;
 use crate::step_metrics::{batch_metrics, update_metrics};
 use crate::trajectories::trajectories;
-use crate::worker::{Command, Event, ModelWorker};
+use crate::worker::{ModelCommand, ModelEvent, ModelWorker};
 
 /// A stage that is ready to step.
 pub(crate) struct Trainer {
@@ -97,8 +97,8 @@ impl Trainer {
             tracing::warn!("no group of this step has anything to teach: no update");
             return Ok(UpdateOutcome::default());
         }
-        match self.collector.worker.ask(Command::Update { step: step - 1, groups }).await? {
-            Event::Updated(outcome) => Ok(*outcome),
+        match self.collector.worker.ask(ModelCommand::Update { step: step - 1, groups }).await? {
+            ModelEvent::Updated(outcome) => Ok(*outcome),
             other => bail!("the model's thread answered {other:?} to an update"),
         }
     }

@@ -7,7 +7,6 @@ use std::ops::Range;
 
 use anyhow::{Context, Result};
 use policy::{LossScope, RewardModel, accumulate_gradient, outputs};
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::aggregation::{Aggregation, Divisor};
@@ -17,46 +16,10 @@ use crate::learner::Learner;
 use crate::micro_batch::{MicroBatch, Minibatch};
 use crate::minibatch::minibatches;
 use crate::trajectory::{Advantages, Trajectory};
-use crate::update::UpdatePlan;
-use crate::update_outcome::{SkippedBatch, UpdateOutcome};
-use crate::value_loss::{ValueLossConfig, ValueLossInputs, ValueLossMetrics, ValueLossOutput, value_loss};
+use crate::update_outcome::{CriticOutcome, SkippedBatch, UpdateOutcome};
+use crate::update_plan::{CriticPlan, UpdatePlan};
+use crate::value_loss::{ValueLossInputs, ValueLossMetrics, ValueLossOutput, value_loss};
 use crate::whitening::whitened;
-
-/// Settings of a critic in an update.
-#[derive(Clone, Debug)]
-pub struct CriticPlan {
-    /// Discount, the policy's lambda, and whether advantages are whitened.
-    pub gae: GaeConfig,
-    /// Lambda of the returns that the critic learns.
-    pub lambda: f64,
-    /// Clip of the value loss.
-    pub value_loss: ValueLossConfig,
-    /// Number of optimizer updates of a critic with weights of its own in each step.
-    pub updates_per_step: usize,
-    /// Number of first steps in which only the critic learns.
-    pub pretrain_steps: u64,
-    /// Factor of the value loss where critic and policy share a trunk.
-    pub coefficient: f64,
-}
-
-/// Figures of the critic in one step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct CriticOutcome {
-    /// Mean value of the targets before the updates.
-    pub value_mean: f64,
-    /// Mean return of the targets.
-    pub return_mean: f64,
-    /// Share of the returns' variance that the values explained before the updates; none where the returns are equal.
-    pub explained_variance: Option<f64>,
-    /// Mean value loss of the critic's own updates; of a shared trunk it is part of the policy's loss.
-    pub loss: Option<f64>,
-    /// Share of targets whose value loss was clipped.
-    pub clip_fraction: Option<f64>,
-    /// Mean norm of the critic's own gradients before clipping.
-    pub gradient_norm: Option<f64>,
-    /// Learning rate of the critic's last own update.
-    pub lr: Option<f64>,
-}
 
 /// Gives each trajectory its values, returns and advantages.
 pub(crate) fn estimate(

@@ -11,16 +11,17 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use verifiers::Judged;
 
+use super::collector::Collector;
+use super::group::{Group, Sampling, SamplingCost};
 use super::open_group::{Judgeable, OpenGroup};
-use super::{Collector, Group, Sampling, SamplingCost};
 use crate::prompt::{PromptFormat, conversation};
-use crate::worker::{Command, Event, Events};
+use crate::worker::{Events, ModelCommand, ModelEvent};
 
 /// Draws that are sampled and judged, until each is a group.
 pub(super) struct GroupStream<'a> {
     collector: &'a Collector,
     sampling: &'a Sampling,
-    answers: mpsc::UnboundedSender<Result<Event>>,
+    answers: mpsc::UnboundedSender<Result<ModelEvent>>,
     events: Events,
     /// Number of steps that the engine may go on after a draw has ended before it is told what replaces it; none where
     /// nothing replaces draws.
@@ -39,7 +40,7 @@ pub(super) struct GroupStream<'a> {
 
 /// What a stream waits for.
 enum Happening {
-    Event(Event),
+    Event(ModelEvent),
     Judged(Box<Judgeable>),
     Settled(Group, Duration),
 }
@@ -71,7 +72,7 @@ impl<'a> GroupStream<'a> {
     /// A prompt cannot be made, or the model's thread is gone.
     pub(super) fn submit(&mut self, draws: &[Draw]) -> Result<()> {
         let requests = self.requests(draws)?;
-        self.collector.worker.send(Command::Submit { requests, lag: self.lag }, &self.answers)
+        self.collector.worker.send(ModelCommand::Submit { requests, lag: self.lag }, &self.answers)
     }
 
     /// Has another draw sampled in the place of one whose group came, or leaves the place empty.
@@ -80,7 +81,7 @@ impl<'a> GroupStream<'a> {
     /// As [`GroupStream::submit`].
     pub(super) fn replace(&mut self, draw: u64, by: Option<&Draw>) -> Result<()> {
         let requests = self.requests(by.map(std::slice::from_ref).unwrap_or_default())?;
-        self.collector.worker.send(Command::Replace { draw, requests }, &self.answers)
+        self.collector.worker.send(ModelCommand::Replace { draw, requests }, &self.answers)
     }
 
     fn requests(&mut self, draws: &[Draw]) -> Result<Vec<RolloutRequest>> {
@@ -126,8 +127,8 @@ impl<'a> GroupStream<'a> {
             }
             let interrupt = self.collector.interrupt.clone();
             match interrupt.race(self.happening()).await?? {
-                Happening::Event(Event::Completed(completion)) => self.judge(completion)?,
-                Happening::Event(Event::Refused { reason, .. }) => bail!(reason),
+                Happening::Event(ModelEvent::Completed(completion)) => self.judge(completion)?,
+                Happening::Event(ModelEvent::Refused { reason, .. }) => bail!(reason),
                 Happening::Event(other) => bail!("the model's thread answered {other:?} to a request for completions"),
                 Happening::Judged(judged) => self.add(*judged)?,
                 Happening::Settled(group, reward_model) => {
@@ -201,7 +202,7 @@ impl<'a> GroupStream<'a> {
     /// # Errors
     /// The model's thread is gone.
     pub(super) async fn cost(self) -> Result<SamplingCost> {
-        let Event::Stats(stats) = self.collector.worker.ask(Command::TakeStats).await? else {
+        let ModelEvent::Stats(stats) = self.collector.worker.ask(ModelCommand::TakeStats).await? else {
             bail!("the model's thread has no counts of its sampling");
         };
         Ok(SamplingCost {

@@ -1,5 +1,5 @@
-//! Dynamic sampling (DAPO, arXiv 2503.14476) without rounds: a group that teaches nothing is replaced as soon as that is
-//! known, while the others are still generated.
+//! Dynamic sampling (DAPO, arXiv 2503.14476) without rounds: a group that teaches nothing is replaced while the others
+//! are still generated.
 //!
 //! A draw is only taken where the groups that teach and those under way are fewer than wanted. So the draws of a step
 //! are the shortest stretch of the walk that holds the wanted number of teaching groups, whichever of them finished
@@ -10,8 +10,9 @@ use anyhow::Result;
 use datasets::TaskCursor;
 use learner::advantages::is_flat;
 
+use super::collector::Collector;
+use super::group::{Batch, Group, Sampling};
 use super::group_stream::GroupStream;
-use super::{Batch, Collector, Group, Sampling};
 
 /// Choice of a step's groups.
 #[derive(Clone, Copy, Debug)]

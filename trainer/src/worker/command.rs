@@ -2,16 +2,24 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use learner::objective::preference::{PairIds, PreferenceOutcome};
 use learner::objective::supervised::{LearnedSequence, SupervisedOutcome};
 use learner::trajectory::Trajectory;
 use learner::update_outcome::UpdateOutcome;
 use rollout::{Completion, GenerationStats, RolloutRequest};
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+/// Answers to commands, in the order in which they were made.
+pub(crate) type Events = UnboundedReceiver<Result<ModelEvent>>;
+
+/// Where the answers to a command go.
+pub(super) type Answers = UnboundedSender<Result<ModelEvent>>;
 
 /// An order to the model's thread. Commands are executed in their order, between two steps of the engine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) enum Command {
+pub(crate) enum ModelCommand {
     /// Completes these requests, beside those under way. Answered by a `Completed` or `Refused` for each. With a `lag`,
     /// the engine goes on for at most so many steps once a draw's last request has ended, and then waits for the draw's
     /// `Replace`.
@@ -48,7 +56,7 @@ pub(crate) enum Command {
 
 /// An answer of the model's thread.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Event {
+pub(crate) enum ModelEvent {
     /// A request is complete.
     Completed(Completion),
     /// A request could not be completed; the others go on.

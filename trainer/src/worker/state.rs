@@ -8,15 +8,15 @@ use learner::objective::preference::{self, PreferencePlan};
 use learner::objective::supervised::{self, SupervisedPlan};
 use learner::token_split::split_by_tokens;
 use learner::trainable::{Actor, Model, Trainable, UpdateCounts};
-use learner::update::{UpdatePlan, update};
+use learner::update::update;
+use learner::update_plan::UpdatePlan;
 use policy::{Placement, Policy, RewardModel, read_tensors, write_tensors};
 use rollout::{Engine, EngineOptions};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
-use super::command::{Command, Event, SavedComponent};
-use super::local::Answers;
-use super::sampling::Sampling;
+use super::command::{Answers, ModelCommand, ModelEvent, SavedComponent};
+use super::engine_loop::EngineLoop;
 
 /// Folder of a checkpoint that other tools do not look at.
 const INNER: &str = "trainer";
@@ -43,7 +43,7 @@ pub(crate) struct ModelState {
     /// Most tokens that the reward model scores at a time.
     score_tokens: usize,
     plans: Plans,
-    sampling: Option<Sampling>,
+    sampling: Option<EngineLoop>,
 }
 
 /// Counts of a checkpoint.
@@ -64,7 +64,7 @@ impl ModelState {
         let policy = &learner.policy.model.policy;
         let decoder = &policy.decoder;
         let engine = Engine::new(decoder.config(), decoder.placement(), engine, policy.texts.clone())?;
-        let sampling = Some(Sampling::new(engine));
+        let sampling = Some(EngineLoop::new(engine));
         Ok(Self { learner: Some(learner), scorer: None, score_tokens: 8192, plans, sampling })
     }
 
@@ -91,7 +91,7 @@ impl ModelState {
 
     /// True where the engine can go on by itself.
     pub(super) fn is_sampling(&self) -> bool {
-        self.sampling.as_ref().is_some_and(Sampling::can_decode)
+        self.sampling.as_ref().is_some_and(EngineLoop::can_decode)
     }
 
     /// One step of the engine.
@@ -102,34 +102,36 @@ impl ModelState {
     }
 
     /// Executes a command and answers it.
-    pub(super) fn execute(&mut self, command: Command, answers: &Answers) {
+    pub(super) fn execute(&mut self, command: ModelCommand, answers: &Answers) {
         let answer = match command {
-            Command::Submit { requests, lag } => match self.sampling() {
+            ModelCommand::Submit { requests, lag } => match self.sampling() {
                 Ok(sampling) => return sampling.submit(requests, lag, answers),
                 Err(error) => Err(error),
             },
-            Command::Replace { draw, requests } => match self.sampling() {
+            ModelCommand::Replace { draw, requests } => match self.sampling() {
                 Ok(sampling) => return sampling.replace(draw, requests, answers),
                 Err(error) => Err(error),
             },
-            Command::Abort { draw } => self.sampling().map(|sampling| sampling.abort(draw)),
-            Command::Pause => self.sampling().map(|sampling| sampling.pause(true)),
-            Command::Resume => self.sampling().map(|sampling| sampling.pause(false)),
-            Command::TakeStats => self.sampling().map(|sampling| Event::Stats(sampling.take_stats())),
-            Command::Score { sequences } => self.score(&sequences).map(Event::Scored),
-            Command::Update { step, groups } => self.update(step, groups),
-            Command::LearnTraces { step, sequences } => self.learn_traces(step, &sequences),
-            Command::LearnPairs { step, pairs } => self.learn_pairs(step, &pairs),
-            Command::ComparePairs { pairs } => self.compare_pairs(&pairs),
-            Command::Save { folder } => self.save(&folder).map(Event::Saved),
-            Command::Load { folder } => self.load(&folder).map(|()| Event::Done),
-            Command::Swap { folder, policy_version } => self.swap(&folder, policy_version).map(|()| Event::Done),
+            ModelCommand::Abort { draw } => self.sampling().map(|sampling| sampling.abort(draw)),
+            ModelCommand::Pause => self.sampling().map(|sampling| sampling.pause(true)),
+            ModelCommand::Resume => self.sampling().map(|sampling| sampling.pause(false)),
+            ModelCommand::TakeStats => self.sampling().map(|sampling| ModelEvent::Stats(sampling.take_stats())),
+            ModelCommand::Score { sequences } => self.score(&sequences).map(ModelEvent::Scored),
+            ModelCommand::Update { step, groups } => self.update(step, groups),
+            ModelCommand::LearnTraces { step, sequences } => self.learn_traces(step, &sequences),
+            ModelCommand::LearnPairs { step, pairs } => self.learn_pairs(step, &pairs),
+            ModelCommand::ComparePairs { pairs } => self.compare_pairs(&pairs),
+            ModelCommand::Save { folder } => self.save(&folder).map(ModelEvent::Saved),
+            ModelCommand::Load { folder } => self.load(&folder).map(|()| ModelEvent::Done),
+            ModelCommand::Swap { folder, policy_version } => {
+                self.swap(&folder, policy_version).map(|()| ModelEvent::Done)
+            }
         };
         // The receiver is gone once the user interrupted.
         let _ = answers.send(answer);
     }
 
-    fn sampling(&mut self) -> Result<&mut Sampling> {
+    fn sampling(&mut self) -> Result<&mut EngineLoop> {
         self.sampling.as_mut().context("there is no policy here to sample from")
     }
 
@@ -152,28 +154,28 @@ impl ModelState {
         Ok(scores)
     }
 
-    fn update(&mut self, step: u64, groups: Vec<Vec<learner::trajectory::Trajectory>>) -> Result<Event> {
+    fn update(&mut self, step: u64, groups: Vec<Vec<learner::trajectory::Trajectory>>) -> Result<ModelEvent> {
         let plan = self.plans.update.clone().context("this run updates no policy on rollouts")?;
-        Ok(Event::Updated(Box::new(update(self.learner()?, groups, &plan, step)?)))
+        Ok(ModelEvent::Updated(Box::new(update(self.learner()?, groups, &plan, step)?)))
     }
 
-    fn learn_traces(&mut self, step: u64, sequences: &[supervised::LearnedSequence]) -> Result<Event> {
+    fn learn_traces(&mut self, step: u64, sequences: &[supervised::LearnedSequence]) -> Result<ModelEvent> {
         let plan = self.plans.supervised.context("this run learns no traces")?;
         let learner = self.learner()?;
         let outcome = supervised::learn(&mut learner.policy, &sequences.iter().collect::<Vec<_>>(), plan, step)?;
         learner.policy_version += u64::from(outcome.step.applied);
-        Ok(Event::LearnedTraces(outcome))
+        Ok(ModelEvent::LearnedTraces(outcome))
     }
 
-    fn learn_pairs(&mut self, step: u64, pairs: &[preference::PairIds]) -> Result<Event> {
+    fn learn_pairs(&mut self, step: u64, pairs: &[preference::PairIds]) -> Result<ModelEvent> {
         let plan = self.plans.preference.clone().context("this run learns no preferences")?;
         let outcome = preference::learn(self.scorer()?, &pairs.iter().collect::<Vec<_>>(), &plan, step)?;
-        Ok(Event::LearnedPairs(outcome))
+        Ok(ModelEvent::LearnedPairs(outcome))
     }
 
-    fn compare_pairs(&mut self, pairs: &[preference::PairIds]) -> Result<Event> {
+    fn compare_pairs(&mut self, pairs: &[preference::PairIds]) -> Result<ModelEvent> {
         let tokens = self.plans.preference.as_ref().map_or(self.score_tokens, |plan| plan.micro_batch_tokens);
-        Ok(Event::Compared { accuracy: preference::accuracy(&self.scorer()?.model, pairs, tokens) })
+        Ok(ModelEvent::Compared { accuracy: preference::accuracy(&self.scorer()?.model, pairs, tokens) })
     }
 
     /// Writes the policy as the folder itself and all else into [`INNER`].

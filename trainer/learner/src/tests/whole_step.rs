@@ -9,7 +9,6 @@ use tch::{Kind, Tensor};
 use super::golden::{Golden, assert_close, load_json};
 use crate::advantages::{AdvantageConfig, advantages};
 use crate::aggregation::Aggregation;
-use crate::critic::CriticPlan;
 use crate::gae::GaeConfig;
 use crate::learner::Learner;
 use crate::loss::ppo_clip::PpoClip;
@@ -21,8 +20,9 @@ use crate::optimizer::schedule::{Schedule, ScheduleConfig};
 use crate::rollout_correction::RolloutCorrection;
 use crate::trainable::{Actor, Model, Trainable};
 use crate::trajectory::{Advantages, Rewards, Trajectory};
-use crate::update::{OldLogprobs, UpdatePlan, accumulate, update};
+use crate::update::{accumulate, update};
 use crate::update_outcome::PolicyTotals;
+use crate::update_plan::{CriticPlan, OldLogprobs, UpdatePlan};
 use crate::value_loss::ValueLossConfig;
 
 const GROUP_SIZE: usize = 4;

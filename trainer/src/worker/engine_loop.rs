@@ -10,11 +10,10 @@ use std::collections::{BTreeMap, HashMap};
 use policy::Decoder;
 use rollout::{Engine, GenerationStats, RequestId, RolloutError, RolloutRequest};
 
-use super::command::Event;
-use super::local::Answers;
+use super::command::{Answers, ModelEvent};
 
 /// The engine with its requests.
-pub(super) struct Sampling {
+pub(super) struct EngineLoop {
     engine: Engine,
     /// Number of steps so far.
     clock: u64,
@@ -45,7 +44,7 @@ struct Place {
     replacement: Option<(Vec<RolloutRequest>, Answers)>,
 }
 
-impl Sampling {
+impl EngineLoop {
     pub(super) fn new(engine: Engine) -> Self {
         Self {
             engine,
@@ -90,7 +89,7 @@ impl Sampling {
             Ok(finished) => {
                 for finished in finished {
                     let Some(requested) = self.requests.remove(&finished.request) else { continue };
-                    let event = finished.result.map_or_else(|error| requested.refused(&error), Event::Completed);
+                    let event = finished.result.map_or_else(|error| requested.refused(&error), ModelEvent::Completed);
                     // The receiver is gone once the user interrupted.
                     let _ = requested.answers.send(Ok(event));
                     self.end(requested.draw);
@@ -151,7 +150,7 @@ impl Sampling {
         }
     }
 
-    pub(super) fn abort(&mut self, draw: u64) -> Event {
+    pub(super) fn abort(&mut self, draw: u64) -> ModelEvent {
         let engine = &mut self.engine;
         self.requests.retain(|id, requested| {
             let stays = requested.draw != draw;
@@ -162,12 +161,12 @@ impl Sampling {
         });
         self.lagging.remove(&draw);
         self.ended.retain(|(_, ended), _| *ended != draw);
-        Event::Done
+        ModelEvent::Done
     }
 
-    pub(super) fn pause(&mut self, paused: bool) -> Event {
+    pub(super) fn pause(&mut self, paused: bool) -> ModelEvent {
         self.paused = paused;
-        Event::Done
+        ModelEvent::Done
     }
 
     pub(super) fn take_stats(&mut self) -> GenerationStats {
@@ -176,7 +175,7 @@ impl Sampling {
 }
 
 impl Requested {
-    fn refused(&self, error: &RolloutError) -> Event {
-        Event::Refused { draw: self.draw, sample: self.sample, reason: error.to_string() }
+    fn refused(&self, error: &RolloutError) -> ModelEvent {
+        ModelEvent::Refused { draw: self.draw, sample: self.sample, reason: error.to_string() }
     }
 }
