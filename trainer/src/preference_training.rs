@@ -15,19 +15,21 @@ use record::names::{self, EVAL_PREFERENCE_ACCURACY, MetricName};
 use tch::Tensor;
 use verifiers::split_thinking;
 
-use learner::preference::preference_loss;
-use crate::checkpoint::{self, Position};
+use crate::checkpoint::{Component, OPTIMIZER, Position};
 use crate::config::RewardModelRun;
+use crate::failure::Interrupted;
 use crate::interrupt::Interrupt;
 use crate::learner::trainable;
 use crate::model_thread::ModelThread;
 use crate::open_run::{Entry, OpenRun};
-use learner::optimizer::adamw::AdamW;
-use learner::optimizer::gradient_norm::{clip_by_global_norm, gradients};
-use learner::optimizer::schedule::Schedule;
 use crate::progress::Progress;
 use crate::prompt::PromptFormat;
 use crate::prompt_check::at_line;
+use crate::run::inputs::resolve_links;
+use learner::optimizer::adamw::AdamW;
+use learner::optimizer::gradient_norm::{clip_by_global_norm, gradients};
+use learner::optimizer::schedule::Schedule;
+use learner::preference::preference_loss;
 use learner::token_split::split_by_tokens;
 
 /// Ids of a pair: the conversation with the chosen and with the rejected answer.
@@ -47,23 +49,24 @@ struct Scorer {
 ///
 /// # Errors
 /// The input is bad, the disk is full, or the user interrupts.
-pub(crate) async fn train_reward_model(config: RewardModelRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
+pub(crate) async fn train_reward_model(mut config: RewardModelRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate()?;
+    resolve_links(&mut config);
     let schedule = config.schedule()?;
     let placement = config.run.resolve()?;
     let train = read_preferences(&config.preferences.train)?;
     let eval = read_preferences(&config.preferences.eval)?;
-    let (mut run, resume_from) = OpenRun::open(&config.run.dir, &config, entry)?;
+    let (mut run, resume_from) = OpenRun::open(&config, placement, entry)?;
     let (start, adamw) = (config.model.path.clone(), config.optimizer.clone());
     let model = ModelThread::start(move || {
         let model = match &resume_from {
-            Some(folder) => RewardModel::load(folder, placement)?,
+            Some(checkpoint) => RewardModel::load(checkpoint.folder(), placement)?,
             None => RewardModel::from_policy_folder(&start, placement)?,
         };
         let parameters = trainable(model.parameters());
         let mut scorer = Scorer { model, adamw: AdamW::new(adamw)?, parameters };
-        if let Some(folder) = &resume_from {
-            let _: Position<()> = checkpoint::load(folder, &mut scorer.adamw, &scorer.parameters)?;
+        if let Some(checkpoint) = &resume_from {
+            checkpoint.load_optimizer(OPTIMIZER, &mut scorer.adamw, &scorer.parameters)?;
         }
         Ok(scorer)
     })
@@ -91,8 +94,8 @@ pub(crate) async fn train_reward_model(config: RewardModelRun, entry: Entry, int
         metrics.set(EVAL_PREFERENCE_ACCURACY, accuracy(&model, &eval, config.update.micro_batch_tokens).await?);
         run.record(&metrics)?;
     }
+    let _finishing = interrupt.finish_steps()?;
     while run.step < steps {
-        interrupt.check()?;
         let started = Instant::now();
         let step = run.step;
         let order = epoch_order(train.len(), &config, step);
@@ -112,7 +115,8 @@ pub(crate) async fn train_reward_model(config: RewardModelRun, entry: Entry, int
         metrics.set(names::TIME_STEP, started.elapsed().as_secs_f64());
         run.record(&metrics)?;
         let every = config.checkpoint.every;
-        if (every > 0 && run.step.is_multiple_of(every)) || run.step == steps {
+        let stop = interrupt.is_asked();
+        if (every > 0 && run.step.is_multiple_of(every)) || run.step == steps || stop {
             save(&model, &run, config.checkpoint.keep).await?;
         }
         let show = |metric: MetricName| metrics.get(metric.name).unwrap_or(f64::NAN);
@@ -120,6 +124,9 @@ pub(crate) async fn train_reward_model(config: RewardModelRun, entry: Entry, int
             run.step,
             &format!("loss {:.4}  accuracy {:.2}", show(names::PREFERENCE_LOSS), show(names::PREFERENCE_ACCURACY)),
         );
+        if stop && run.step < steps {
+            return Err(Interrupted.into());
+        }
         if run.step == steps {
             progress.finish(&format!(
                 "accuracy on {} held-out pairs {:.3}",
@@ -133,12 +140,15 @@ pub(crate) async fn train_reward_model(config: RewardModelRun, entry: Entry, int
 
 /// Writes the checkpoint of the step. A step is one update, and its pairs follow from its number.
 async fn save(model: &ModelThread<Scorer>, run: &OpenRun, keep: usize) -> Result<()> {
-    let (folder, step) = (run.folder.clone(), run.step);
+    let (checkpoints, step) = (run.checkpoints(keep), run.step);
     model
         .run(move |scorer| {
             let position = Position { step, num_updates: step, policy_version: step, data: () };
-            let optimizer = (&scorer.adamw, scorer.parameters.as_slice());
-            checkpoint::save(&folder, &position, optimizer, keep, |path| Ok(scorer.model.save(path)?))
+            let components = [
+                Component::model("reward_model", |path| Ok(scorer.model.save(path)?)),
+                Component::optimizer(OPTIMIZER, &scorer.adamw, &scorer.parameters),
+            ];
+            checkpoints.save(&position, &components)
         })
         .await?
 }

@@ -1,7 +1,7 @@
 //! `trainer --stage 1|2`: from a configuration to a trainer that is ready to step.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -9,7 +9,7 @@ use datasets::{CursorState, Mixture, Source, Task, TaskCursor, read_tasks};
 use policy::{Placement, Policy, RewardModel, Texts};
 use rollout::SamplingParams;
 
-use crate::checkpoint::{self, Position};
+use crate::checkpoint::{Checkpoint, OPTIMIZER, Position};
 use crate::collector::Collector;
 use crate::config::ReinforceRun;
 use crate::evaluation::Evaluation;
@@ -21,6 +21,8 @@ use crate::model_thread::ModelThread;
 use crate::open_run::{Entry, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{PromptCheck, check_answers, load_texts};
+use crate::run::inputs::resolve_links;
+use crate::run::run_manifest::OnChange;
 use crate::service_watch::ServiceWatch;
 use crate::train::Trainer;
 use crate::update::UpdatePlan;
@@ -29,8 +31,9 @@ use crate::update::UpdatePlan;
 ///
 /// # Errors
 /// The input is bad, the disk is full, or the user interrupts.
-pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
+pub(crate) async fn run_stage(stage: u8, mut config: ReinforceRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate(stage)?;
+    resolve_links(&mut config);
     let placement = config.run.resolve()?;
     let (rollout, seed) = (&config.rollout, config.run.seed);
     let texts = load_texts(config.model.path()?, &config.prompt)?;
@@ -44,10 +47,10 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
     let num_prompts_dropped = num_prompts_dropped + evaluation.check_prompts(&texts)?;
     evaluation.check(&judge).await?;
 
-    let (run, resume_from) = OpenRun::open(&config.run.dir, &config, entry)?;
+    let (run, resume_from) = OpenRun::open(&config, placement, entry)?;
     let (model, position) = load(&config, stage, placement, resume_from).await?;
     let tasks = match position {
-        Some(position) => TaskCursor::resume(mixture, &position.data)?,
+        Some(position) => resumed_tasks(mixture, CursorState { seed, ..position.data }, entry.on_change())?,
         None => TaskCursor::new(mixture, seed),
     };
     let params = SamplingParams {
@@ -78,6 +81,18 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
         judge.stop().await;
     }
     result
+}
+
+/// The walk over the tasks from where the run left it. Over other tasks than before, once they are accepted, it begins
+/// again.
+fn resumed_tasks(mixture: Mixture, state: CursorState, on_change: OnChange) -> Result<TaskCursor> {
+    match (TaskCursor::resume(mixture.clone(), &state), on_change) {
+        (Err(error), OnChange::Accept) => {
+            tracing::warn!("the walk over the tasks begins again: {error}");
+            Ok(TaskCursor::new(mixture, state.seed))
+        }
+        (resumed, _) => Ok(resumed?),
+    }
 }
 
 /// The training tasks whose prompts fit the model, each checked so that it can be judged, and the number of those
@@ -117,7 +132,7 @@ async fn load(
     config: &ReinforceRun,
     stage: u8,
     placement: Placement,
-    resume_from: Option<PathBuf>,
+    resume_from: Option<Checkpoint>,
 ) -> Result<(ModelThread<Learner>, Option<Position<CursorState>>)> {
     let start = config.model.path.clone();
     let adamw = config.optimizer.clone();
@@ -125,7 +140,7 @@ async fn load(
     let reward_model = (stage == 2).then(|| config.reward_model.path.clone());
     let (sender, receiver) = std::sync::mpsc::channel();
     let model = ModelThread::start(move || {
-        let from: &Path = resume_from.as_deref().unwrap_or(&start);
+        let from: &Path = resume_from.as_ref().map_or(&start, Checkpoint::folder);
         let mut learner = Learner::load(from, placement)?.with_optimizer(&adamw)?;
         if needs_reference {
             learner.reference = Some(Policy::load(&start, placement).context("the reference")?.decoder);
@@ -134,8 +149,9 @@ async fn load(
             learner.reward_model = Some(RewardModel::load(&folder, placement).context("reward_model.path")?);
         }
         let position = match (&resume_from, &mut learner.optimizer) {
-            (Some(folder), Some((adamw, parameters))) => {
-                let position: Position<CursorState> = checkpoint::load(folder, adamw, parameters)?;
+            (Some(checkpoint), Some((adamw, parameters))) => {
+                checkpoint.load_optimizer(OPTIMIZER, adamw, parameters)?;
+                let position: Position<CursorState> = checkpoint.position()?;
                 learner.policy_version = position.policy_version;
                 learner.num_updates = position.num_updates;
                 Some(position)

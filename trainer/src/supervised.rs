@@ -15,24 +15,25 @@ use rollout::EngineOptions;
 use tch::{Kind, Tensor};
 use verifiers::RewardConfig;
 
-use crate::checkpoint::{self, Position};
+use crate::checkpoint::{Checkpoint, OPTIMIZER, Position};
 use crate::collector::Collector;
 use crate::config::SupervisedRun;
 use crate::evaluation::Evaluation;
 use crate::evaluation_table::evaluation_table;
-use crate::failure::Usage;
+use crate::failure::{Interrupted, Usage};
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::learner::Learner;
 use crate::model_thread::ModelThread;
-use crate::open_run::{Entry, OpenRun};
-use learner::optimizer::gradient_norm::{clip_by_global_norm, gradients};
-use learner::optimizer::schedule::Schedule;
+use crate::open_run::{Entry, INITIAL_MODEL, OpenRun};
 use crate::progress::Progress;
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{at_line, load_texts};
-use learner::token_split::split_by_tokens;
+use crate::run::inputs::resolve_links;
 use crate::trace_tokens::{LearnedSequence, trace_tokens};
+use learner::optimizer::gradient_norm::{clip_by_global_norm, gradients};
+use learner::optimizer::schedule::Schedule;
+use learner::token_split::split_by_tokens;
 
 /// Most tokens of a completion in a cold start's evaluations, where the section has no limit.
 const EVAL_TOKENS: usize = 1024;
@@ -41,8 +42,9 @@ const EVAL_TOKENS: usize = 1024;
 ///
 /// # Errors
 /// The input is bad, the disk is full, or the user interrupts.
-pub(crate) async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
+pub(crate) async fn cold_start(mut config: SupervisedRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate()?;
+    resolve_links(&mut config);
     let schedule = config.schedule()?;
     let placement = config.run.resolve()?;
     let traces = read_traces(&config.traces.path)?;
@@ -51,11 +53,11 @@ pub(crate) async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: I
     let judge = Arc::new(Judge::start(&config.verifiers, &RewardConfig::default(), &config.sandbox).await?);
     evaluation.check(&judge).await?;
     // Of a model that is there the texts are checked before the run's folder is made.
-    let is_there = entry == Entry::New && config.new_model.is_none();
+    let is_there = entry.is_new(&config.run.dir) && config.new_model.is_none();
     let checked = is_there.then(|| check_texts(&config, &config.model.path, &traces, &mut evaluation)).transpose()?;
-    let (mut run, resume_from) = OpenRun::open(&config.run.dir, &config, entry)?;
+    let (mut run, resume_from) = OpenRun::open(&config, placement, entry)?;
 
-    let start = start_folder(&config, &traces, resume_from.as_deref())?;
+    let start = start_folder(&config, &traces, resume_from.as_ref().map(Checkpoint::folder))?;
     let (traces, num_dropped) = match checked {
         Some(checked) => checked,
         None => check_texts(&config, &start, &traces, &mut evaluation)?,
@@ -64,8 +66,9 @@ pub(crate) async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: I
     let adamw = config.optimizer.clone();
     let model = ModelThread::start(move || {
         let mut learner = Learner::load(&start, placement)?.with_optimizer(&adamw)?;
-        if let (Some(folder), Some((adamw, parameters))) = (&resume_from, &mut learner.optimizer) {
-            let position: Position<()> = checkpoint::load(folder, adamw, parameters)?;
+        if let (Some(checkpoint), Some((adamw, parameters))) = (&resume_from, &mut learner.optimizer) {
+            checkpoint.load_optimizer(OPTIMIZER, adamw, parameters)?;
+            let position: Position<()> = checkpoint.position()?;
             learner.policy_version = position.policy_version;
             learner.num_updates = position.num_updates;
         }
@@ -80,8 +83,8 @@ pub(crate) async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: I
         let metrics = evaluation.run(&collector, &run, 0).await?;
         run.record(&metrics)?;
     }
+    let _finishing = collector.interrupt.finish_steps()?;
     while run.step < steps {
-        collector.interrupt.check()?;
         let started = Instant::now();
         let batch = batch(traces.len(), config.traces.per_step, config.run.seed, run.step);
         let mut metrics = collector
@@ -107,11 +110,15 @@ pub(crate) async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: I
         }
         metrics.set(names::TIME_STEP, started.elapsed().as_secs_f64());
         run.record(&metrics)?;
-        if (config.checkpoint.every > 0 && step.is_multiple_of(config.checkpoint.every)) || is_last {
+        let stop = collector.interrupt.is_asked();
+        if (config.checkpoint.every > 0 && step.is_multiple_of(config.checkpoint.every)) || is_last || stop {
             run.checkpoint(&collector.model, (), config.checkpoint.keep).await?;
         }
         let loss = metrics.get(names::POLICY_LOSS.name).unwrap_or(f64::NAN);
         progress.step(step, &format!("loss {loss:.4}  {:.0} tokens/s", tokens / seconds));
+        if stop && !is_last {
+            return Err(Interrupted.into());
+        }
     }
     progress.finish("");
     eprint!("{}", evaluation_table(&run)?);
@@ -124,7 +131,7 @@ fn start_folder(config: &SupervisedRun, traces: &[Trace], resume: Option<&Path>)
         return Ok(folder.to_owned());
     }
     let Some(new) = &config.new_model else { return Ok(config.model.path.clone()) };
-    let folder = config.run.dir.join("initial");
+    let folder = config.run.dir.join(INITIAL_MODEL);
     let texts = traces.iter().flat_map(|trace| trace.messages.iter().map(|message| message.content.as_str()));
     let tokenizer = policy::train_tokenizer(texts, new.vocab_size as usize)?;
     let decoder = Decoder::random(&new.model_config()?, config.run.seed, Placement::CPU);

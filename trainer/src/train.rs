@@ -7,12 +7,12 @@ use datasets::TaskCursor;
 use record::metrics::Metrics;
 use record::names;
 
-use learner::advantages::{advantages, is_flat};
 use crate::collector::Collector;
 use crate::config::ReinforceRun;
 use crate::console::update_line;
 use crate::evaluation::Evaluation;
 use crate::evaluation_table::evaluation_table;
+use crate::failure::Interrupted;
 use crate::group::{Group, Sampling, SamplingCost};
 use crate::open_run::OpenRun;
 use crate::progress::Progress;
@@ -22,6 +22,7 @@ use crate::step_metrics::batch_metrics;
 use crate::trajectory::Trajectory;
 use crate::update::{UpdatePlan, update};
 use crate::update_totals::UpdateOutcome;
+use learner::advantages::{advantages, is_flat};
 
 /// A stage that is ready to step.
 pub(crate) struct Trainer {
@@ -63,6 +64,7 @@ impl Trainer {
             let metrics = self.evaluate(0).await?;
             self.run.record(&metrics)?;
         }
+        let _finishing = self.collector.interrupt.finish_steps()?;
         while self.run.step < steps {
             let started = Instant::now();
             let step = self.run.step + 1;
@@ -88,10 +90,14 @@ impl Trainer {
             }
             metrics.set(names::TIME_STEP, started.elapsed().as_secs_f64());
             self.run.record(&metrics)?;
-            if is_due(config.checkpoint.every, step) || step == steps {
+            let stop = self.collector.interrupt.is_asked();
+            if is_due(config.checkpoint.every, step) || step == steps || stop {
                 self.run.checkpoint(&self.collector.model, self.tasks.state(), config.checkpoint.keep).await?;
             }
             progress.step(step, &update_line(&metrics));
+            if stop && step < steps {
+                return Err(Interrupted.into());
+            }
         }
         progress.finish("");
         eprint!("{}", evaluation_table(&self.run)?);
