@@ -17,6 +17,7 @@ fn main() {
 /// The version in libtorch's own header: `#define TORCH_VERSION_MAJOR 2`, and so on.
 fn version(libtorch: &Path) -> Option<String> {
     let header = libtorch.join("include/torch/headeronly/version.h");
+    println!("cargo:rerun-if-changed={}", header.display());
     let text = std::fs::read_to_string(header).ok()?;
     let part = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(&format!("#define TORCH_VERSION_{name} ")))?;

@@ -59,13 +59,15 @@ impl<'a> Component<'a> {
         Self { name, folder: String::new(), write: Box::new(write) }
     }
 
-    /// The state of an optimizer: `optimizer.safetensors` in `trainer/` for the policy's, called [`OPTIMIZER`], and in
-    /// `trainer/NAME/` for any other.
-    pub(crate) fn optimizer(name: &'a str, adamw: &'a AdamW, parameters: &'a [(String, Tensor)]) -> Self {
+    /// Anything else: its files stand in `trainer/NAME/`, those of the policy's [`OPTIMIZER`] in `trainer/` itself.
+    pub(crate) fn inner(name: &'a str, write: impl Fn(&Path) -> Result<()> + 'a) -> Self {
         let folder = if name == OPTIMIZER { INNER.to_owned() } else { format!("{INNER}/{name}") };
-        let write =
-            move |folder: &Path| Ok(policy::write_tensors(&folder.join(OPTIMIZER_FILE), &adamw.state(parameters))?);
         Self { name, folder, write: Box::new(write) }
+    }
+
+    /// The state of an optimizer, as `optimizer.safetensors`.
+    pub(crate) fn optimizer(name: &'a str, adamw: &'a AdamW, parameters: &'a [(String, Tensor)]) -> Self {
+        Self::inner(name, |folder| Ok(policy::write_tensors(&folder.join(OPTIMIZER_FILE), &adamw.state(parameters))?))
     }
 }
 
@@ -232,5 +234,75 @@ pub(crate) fn newest_whole(run: &RunFolder, on_change: OnChange) -> Result<Optio
                 faults.join("\n  ")
             )))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use learner::optimizer::adamw::AdamWConfig;
+    use serde_json::json;
+    use tch::Kind;
+
+    use super::*;
+
+    /// An optimizer after one update of a parameter of this name.
+    fn optimizer(name: &str) -> (AdamW, Vec<(String, Tensor)>) {
+        let mut adamw = AdamW::new(AdamWConfig::default()).unwrap();
+        let mut parameters = vec![(name.to_owned(), Tensor::ones([3], (Kind::Float, Device::Cpu)))];
+        let weights = parameters[0].1.set_requires_grad(true);
+        (&weights * &weights).sum(Kind::Float).backward();
+        adamw.step(&mut parameters, 0.1).unwrap();
+        (adamw, parameters)
+    }
+
+    fn position(step: u64) -> Position<String> {
+        Position { step, num_updates: 2 * step, policy_version: step, data: "place".to_owned() }
+    }
+
+    #[test]
+    fn every_component_comes_back_from_its_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(&parent.path().join("run")).unwrap();
+        let checkpoints = CheckpointWriter { folder: folder.clone(), identity: json!({"kind": "test"}), keep: 2 };
+        let model = |text: &'static str| move |path: &Path| Ok(std::fs::write(path.join("model.safetensors"), text)?);
+        let ((adamw, parameters), (critic_adamw, critic_parameters)) = (optimizer("policy"), optimizer("critic"));
+        for step in [1, 2, 3] {
+            let components = [
+                Component::model("policy", model("policy")),
+                Component::optimizer(OPTIMIZER, &adamw, &parameters),
+                Component::inner("critic", model("critic")),
+                Component::optimizer("critic_optimizer", &critic_adamw, &critic_parameters),
+            ];
+            checkpoints.save(&position(step), &components).unwrap();
+        }
+        let steps: Vec<u64> = folder.checkpoints().unwrap().into_iter().map(|(step, _)| step).collect();
+        assert_eq!(steps, [2, 3]);
+
+        let found = newest_whole(&folder, OnChange::Refuse).unwrap().unwrap();
+        assert_eq!((found.step, found.folder()), (3, folder.checkpoint(3).as_path()));
+        assert_eq!(found.identity, json!({"kind": "test"}));
+        let read = |name: &str| std::fs::read(found.component(name).unwrap().join("model.safetensors")).unwrap();
+        assert_eq!((read("policy"), read("critic")), (b"policy".to_vec(), b"critic".to_vec()));
+        assert!(folder.checkpoint(3).join("trainer/optimizer.safetensors").is_file());
+        let place: Position<String> = found.position().unwrap();
+        assert_eq!((place.step, place.num_updates, place.data.as_str()), (3, 6, "place"));
+        let mut fresh = AdamW::new(AdamWConfig::default()).unwrap();
+        found.load_optimizer("critic_optimizer", &mut fresh, &critic_parameters).unwrap();
+        assert_eq!(fresh.state(&critic_parameters).len(), critic_adamw.state(&critic_parameters).len());
+        // The policy's is another: its parameters have other names.
+        assert!(found.load_optimizer(OPTIMIZER, &mut fresh, &critic_parameters).is_err());
+        let missing = found.component("value_head").unwrap_err().to_string();
+        assert!(missing.contains("value_head") && missing.contains("critic_optimizer"), "{missing}");
+    }
+
+    #[test]
+    fn a_component_that_fails_leaves_no_checkpoint() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(&parent.path().join("run")).unwrap();
+        let checkpoints = CheckpointWriter { folder: folder.clone(), identity: Value::Null, keep: 2 };
+        let fails = Component::model("policy", |_| anyhow::bail!("the weights are on fire"));
+        let error = checkpoints.save(&position(1), &[fails]).unwrap_err();
+        assert!(format!("{error:#}").contains("on fire"), "{error:#}");
+        assert!(newest_whole(&folder, OnChange::Refuse).unwrap().is_none());
     }
 }

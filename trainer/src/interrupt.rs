@@ -47,7 +47,8 @@ impl Interrupt {
                 if listener.ask() {
                     std::process::exit(130);
                 }
-                tracing::warn!("stopping; once more ends at once");
+                let when = if listener.finishes_steps() { " once the step is done and saved" } else { "" };
+                tracing::warn!("stopping{when}; once more ends at once");
             }
         });
         Ok(interrupt)
@@ -56,10 +57,14 @@ impl Interrupt {
     /// Notes a signal; true where one came before.
     fn ask(&self) -> bool {
         let again = self.0.is_asked.swap(true, Ordering::SeqCst);
-        if !self.0.finishes_steps.load(Ordering::SeqCst) {
+        if !self.finishes_steps() {
             self.0.is_cut.store(true, Ordering::SeqCst);
         }
         again
+    }
+
+    fn finishes_steps(&self) -> bool {
+        self.0.finishes_steps.load(Ordering::SeqCst)
     }
 
     /// From now on, and as long as the value returned lives, nothing under way is dropped: the loop of a training run

@@ -1,7 +1,7 @@
 //! A run that is open in its folder: locked, held against what it was, and the way by which it records its steps.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use policy::Placement;
@@ -92,6 +92,12 @@ impl OpenRun {
     ) -> Result<(Self, Option<Checkpoint>)> {
         let identity = RunIdentity::of(config, placement)?;
         let (folder, lock, is_new) = entry.open(&config.section().dir)?;
+        if !is_new && is_foreign(&folder) {
+            return Err(Usage::error(format!(
+                "{} holds files and no run: name another folder with --run-dir",
+                folder.root().display()
+            )));
+        }
         let on_change = entry.on_change();
         let newest = if is_new { None } else { checkpoint::newest_whole(&folder, on_change)? };
         let step = newest.as_ref().map_or(0, |checkpoint| checkpoint.step);
@@ -153,17 +159,10 @@ impl OpenRun {
             .await?
     }
 
-    /// True where the folder was made for this run, and holds nothing but what was written before its first step.
+    /// True where the folder was made for this run, and nothing but what comes before its first step is in it.
     fn is_unused(&self) -> bool {
-        let names = [LOCK_FILE, "config.toml", "manifest.json", INITIAL_MODEL];
-        let is_expected = |name: &str| names.contains(&name);
         let is_empty = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0);
-        let Ok(entries) = fs::read_dir(self.folder.root()) else { return false };
-        let others: Vec<_> = entries
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| !path.file_name().and_then(|name| name.to_str()).is_some_and(is_expected))
-            .collect();
-        self.is_new && others.iter().all(|path| *path == self.folder.metrics() && is_empty(path))
+        self.is_new && others(&self.folder).iter().all(|path| *path == self.folder.metrics() && is_empty(path))
     }
 }
 
@@ -175,6 +174,21 @@ impl Drop for OpenRun {
             tracing::warn!(%error, "the empty run folder {} stays", self.folder.root().display());
         }
     }
+}
+
+/// True where a folder holds files, and neither the configuration nor the manifest of a run is among them.
+fn is_foreign(folder: &RunFolder) -> bool {
+    !folder.config().exists() && !folder.manifest().exists() && !others(folder).is_empty()
+}
+
+/// What lies in a run's folder besides what is written before its first step.
+fn others(folder: &RunFolder) -> Vec<PathBuf> {
+    let names = [LOCK_FILE, "config.toml", "manifest.json", INITIAL_MODEL];
+    let entries = fs::read_dir(folder.root()).into_iter().flatten();
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| !names.iter().any(|name| path.ends_with(name)))
+        .collect()
 }
 
 /// Makes a resumed run's folder what it was right after its checkpoint: the link points at it, later ones that are not

@@ -2,7 +2,7 @@
 //! however it ends. Must not know what is written.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::atomic::write_error;
@@ -30,6 +30,9 @@ impl FolderLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(held(folder, &mut file)),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                tracing::warn!("{} cannot be locked here: let no other process write it", folder.display());
+            }
             Err(TryLockError::Error(error)) => return Err(fail(error)),
         }
         let id = format!("{}\n", std::process::id());

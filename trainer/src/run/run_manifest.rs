@@ -129,3 +129,63 @@ impl RunManifest {
         Ok(Some(manifest))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(seed: &str, keep: &str) -> RunIdentity {
+        let config = serde_json::json!({"run.seed": seed, "checkpoint.keep": keep});
+        let identity = serde_json::json!({"kind": "stage-1", "config": config, "inputs": {}, "machine": {}});
+        serde_json::from_value(identity).unwrap()
+    }
+
+    fn folder(parent: &tempfile::TempDir) -> RunFolder {
+        RunFolder::create(&parent.path().join("run")).unwrap()
+    }
+
+    #[test]
+    fn what_was_accepted_is_kept_with_its_step() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = folder(&parent);
+        RunManifest::new(identity("1", "2")).write(&folder).unwrap();
+        let resume =
+            |seed: &str, step, on_change| RunManifest::resume(&folder, None, identity(seed, "9"), step, on_change);
+        let said = resume("2", 4, OnChange::Refuse).unwrap_err();
+        assert!(said.to_string().contains("run.seed: 1 -> 2"), "{said}");
+        assert!(!said.to_string().contains("checkpoint.keep"), "{said}");
+        assert_eq!(crate::failure::exit_code(&said), 2);
+        for (seed, step) in [("2", 4), ("3", 6)] {
+            resume(seed, step, OnChange::Accept).unwrap().write(&folder).unwrap();
+        }
+        // Gone on with as it is, and as it is but for what has no effect.
+        resume("3", 8, OnChange::Refuse).unwrap().write(&folder).unwrap();
+        let held = RunManifest::read(&folder).unwrap().unwrap();
+        assert_eq!(held.run, identity("3", "9"));
+        let steps: Vec<u64> = held.before.iter().map(|earlier| earlier.until_step).collect();
+        assert_eq!(steps, [4, 6]);
+        assert_eq!(held.before[0].run, identity("1", "2"));
+    }
+
+    #[test]
+    fn a_lost_manifest_is_that_of_the_checkpoint() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = folder(&parent);
+        let recorded = || Some(identity("1", "2"));
+        let other = RunManifest::resume(&folder, recorded(), identity("2", "2"), 4, OnChange::Refuse).unwrap_err();
+        assert!(other.to_string().contains("run.seed: 1 -> 2"), "{other}");
+        RunManifest::resume(&folder, recorded(), identity("1", "2"), 4, OnChange::Refuse).unwrap();
+        let nothing = RunManifest::resume(&folder, None, identity("1", "2"), 4, OnChange::Refuse).unwrap_err();
+        assert!(nothing.to_string().contains("--accept-changes"), "{nothing}");
+        RunManifest::resume(&folder, None, identity("1", "2"), 4, OnChange::Accept).unwrap();
+    }
+
+    #[test]
+    fn a_newer_layout_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = folder(&parent);
+        std::fs::write(folder.manifest(), "{\"schema\": 2}").unwrap();
+        let said = RunManifest::resume(&folder, None, identity("1", "2"), 4, OnChange::Accept).unwrap_err();
+        assert!(said.to_string().contains("manifest.json has schema 2"), "{said}");
+    }
+}
