@@ -2,10 +2,9 @@
 
 use anyhow::{Context, Result};
 use learner::trajectory::Trajectory;
-use learner::update_outcome::{SkippedBatch, UpdateOutcome};
+use learner::update_outcome::UpdateOutcome;
 use policy::Texts;
 use record::rollouts::{RolloutRow, SegmentRow, TokenValues, UpdateRow, VerdictRow, write_rollouts, write_updates};
-use record::skipped_batch::{TrajectoryRow, write_skipped_batch};
 use rollout::{Sequence, TokenSource};
 use verifiers::VerifierVerdict;
 
@@ -52,12 +51,6 @@ impl StepRecord<'_> {
     /// # Errors
     /// The file cannot be written.
     pub(crate) fn write_updates(&self, run: &OpenRun, outcome: &UpdateOutcome) -> Result<()> {
-        for SkippedBatch { model, place, trajectories } in &outcome.skipped {
-            let path = run.folder.skipped_batch(self.step, model, *place);
-            let rows: Vec<TrajectoryRow> = trajectories.iter().map(trajectory_row).collect();
-            write_skipped_batch(&path, &rows)?;
-            tracing::warn!(file = %path.display(), "the batch of the skipped update is written down");
-        }
         if outcome.trajectories.is_empty() {
             return Ok(());
         }
@@ -87,18 +80,6 @@ impl StepRecord<'_> {
             });
         }
         write_updates(&run.folder.updates(self.step), &rows).context("what the update learned")
-    }
-}
-
-fn trajectory_row(trajectory: &Trajectory) -> TrajectoryRow {
-    TrajectoryRow {
-        draw: None,
-        sample_index: None,
-        sequence: 0,
-        ids: trajectory.ids.clone(),
-        targets: trajectory.targets.iter().map(|range| range.start as u32..range.end as u32).collect(),
-        rollout_logprobs: trajectory.rollout_logprobs.clone(),
-        advantages: trajectory.token_advantages(),
     }
 }
 

@@ -84,6 +84,8 @@ pub(crate) enum ModelEvent {
 pub(crate) struct SavedComponent {
     /// Name such as `policy`, `optimizer`, `critic`.
     pub name: String,
-    /// Paths relative to the checkpoint's folder.
-    pub files: Vec<PathBuf>,
+    /// Folder that the component is read from, within the checkpoint, with `/` between its parts.
+    pub folder: String,
+    /// Paths of its files within the checkpoint.
+    pub files: Vec<String>,
 }

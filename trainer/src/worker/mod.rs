@@ -10,6 +10,6 @@ mod engine_loop;
 mod local;
 mod state;
 
-pub(crate) use self::command::{Events, ModelCommand, ModelEvent};
+pub(crate) use self::command::{Events, ModelCommand, ModelEvent, SavedComponent};
 pub(crate) use self::local::ModelWorker;
 pub(crate) use self::state::{ModelState, Plans};

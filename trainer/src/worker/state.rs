@@ -13,13 +13,15 @@ use learner::update_plan::UpdatePlan;
 use policy::{Placement, Policy, RewardModel, read_tensors, write_tensors};
 use rollout::{Engine, EngineOptions};
 use serde::{Deserialize, Serialize};
-use tch::Device;
+use tch::{Device, Tensor};
 
 use super::command::{Answers, ModelCommand, ModelEvent, SavedComponent};
 use super::engine_loop::EngineLoop;
 
 /// Folder of a checkpoint that other tools do not look at.
 const INNER: &str = "trainer";
+/// Folder of a critic with weights of its own.
+const CRITIC: &str = "trainer/critic";
 /// Counts of all components.
 const COUNTS: &str = "trainer/counts.json";
 
@@ -183,40 +185,34 @@ impl ModelState {
         let inner = folder.join(INNER);
         std::fs::create_dir_all(&inner).with_context(|| inner.display().to_string())?;
         let mut counts = Counts::default();
-        let mut components = Vec::new();
-        let mut note = |name: &str, files: Vec<PathBuf>| {
-            components.push(SavedComponent { name: name.to_owned(), files });
-        };
+        let mut saved = Vec::new();
         if let Some(learner) = &self.learner {
             let actor = &learner.policy.model;
             actor.policy.save(folder)?;
-            note("policy", files_of(folder)?);
-            note("optimizer", vec![write_optimizer(folder, "optimizer", &learner.policy)?]);
+            saved.push(component(folder, "policy", "")?);
+            saved.push(write_optimizer(folder, "optimizer", &learner.policy)?);
             if let Some(head) = &actor.value_head {
-                let file = Path::new(INNER).join("value_head.safetensors");
-                write_tensors(&folder.join(&file), &[(head.parameter().name, head.parameter().tensor)])?;
-                note("value_head", vec![file]);
+                let parameter = head.parameter();
+                saved.push(write_inner(folder, "value_head", &[(parameter.name, parameter.tensor)])?);
             }
             if let Some(critic) = &learner.critic {
-                let critic_folder = Path::new(INNER).join("critic");
-                critic.model.save(&folder.join(&critic_folder))?;
-                let files = files_of(&folder.join(&critic_folder))?;
-                note("critic", files.into_iter().map(|file| critic_folder.join(file)).collect());
-                note("critic_optimizer", vec![write_optimizer(folder, "critic_optimizer", critic)?]);
+                critic.model.save(&folder.join(CRITIC))?;
+                saved.push(component(folder, "critic", CRITIC)?);
+                saved.push(write_optimizer(folder, "critic_optimizer", critic)?);
                 counts.critic = Some(critic.counts);
             }
             counts.policy = Some(learner.policy.counts);
             counts.policy_version = learner.policy_version;
         } else if let Some(scorer) = &self.scorer {
             scorer.model.save(folder)?;
-            note("reward_model", files_of(folder)?);
-            note("optimizer", vec![write_optimizer(folder, "optimizer", scorer)?]);
+            saved.push(component(folder, "reward_model", "")?);
+            saved.push(write_optimizer(folder, "optimizer", scorer)?);
             counts.reward_model = Some(scorer.counts);
         }
         let path = folder.join(COUNTS);
         std::fs::write(&path, serde_json::to_vec_pretty(&counts)?).with_context(|| path.display().to_string())?;
-        note("counts", vec![COUNTS.into()]);
-        Ok(components)
+        saved.push(SavedComponent { name: "counts".into(), folder: INNER.into(), files: vec![COUNTS.into()] });
+        Ok(saved)
     }
 
     /// Replaces weights, optimizers and counts by those of a checkpoint.
@@ -231,14 +227,13 @@ impl ModelState {
             let actor = &mut learner.policy.model;
             actor.policy.decoder.load_weights(folder)?;
             if let Some(head) = &mut actor.value_head {
-                let path = folder.join(INNER).join("value_head.safetensors");
-                head.load(&path)?;
+                head.load(&inner_file(folder, "value_head"))?;
             }
             load_optimizer(folder, "optimizer", &mut learner.policy)?;
             learner.policy.counts = counts.policy.context("the checkpoint has no counts of a policy")?;
             learner.policy_version = counts.policy_version;
             if let Some(critic) = &mut learner.critic {
-                critic.model.load_weights(&folder.join(INNER).join("critic"))?;
+                critic.model.load_weights(&folder.join(CRITIC))?;
                 load_optimizer(folder, "critic_optimizer", critic)?;
                 critic.counts = counts.critic.context("the checkpoint has no counts of a critic")?;
             }
@@ -263,32 +258,38 @@ impl ModelState {
     }
 }
 
-/// Files in a folder, relative to it, without those in folders inside.
-fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+/// The component whose files are all that lie in a folder within the checkpoint, folders inside apart.
+fn component(checkpoint: &Path, name: &str, folder: &str) -> Result<SavedComponent> {
+    let path = checkpoint.join(folder);
     let mut files = Vec::new();
-    for entry in entries {
-        let entry = entry.with_context(|| folder.display().to_string())?;
+    for entry in std::fs::read_dir(&path).with_context(|| path.display().to_string())? {
+        let entry = entry.with_context(|| path.display().to_string())?;
         if entry.path().is_file() {
-            files.push(PathBuf::from(entry.file_name()));
+            let file = entry.file_name().to_string_lossy().into_owned();
+            files.push(if folder.is_empty() { file } else { format!("{folder}/{file}") });
         }
     }
     files.sort();
-    Ok(files)
+    Ok(SavedComponent { name: name.into(), folder: folder.into(), files })
 }
 
-fn optimizer_file(name: &str) -> PathBuf {
-    Path::new(INNER).join(format!("{name}.safetensors"))
+/// File of the component `name`, which has one.
+fn inner_file(checkpoint: &Path, name: &str) -> PathBuf {
+    checkpoint.join(INNER).join(format!("{name}.safetensors"))
 }
 
-fn write_optimizer<M: Model>(folder: &Path, name: &str, model: &Trainable<M>) -> Result<PathBuf> {
-    let file = optimizer_file(name);
-    write_tensors(&folder.join(&file), &model.optimizer_state())?;
-    Ok(file)
+fn write_inner(checkpoint: &Path, name: &str, tensors: &[(String, Tensor)]) -> Result<SavedComponent> {
+    write_tensors(&inner_file(checkpoint, name), tensors)?;
+    let files = vec![format!("{INNER}/{name}.safetensors")];
+    Ok(SavedComponent { name: name.into(), folder: INNER.into(), files })
 }
 
-fn load_optimizer<M: Model>(folder: &Path, name: &str, model: &mut Trainable<M>) -> Result<()> {
-    let path = folder.join(optimizer_file(name));
+fn write_optimizer<M: Model>(checkpoint: &Path, name: &str, model: &Trainable<M>) -> Result<SavedComponent> {
+    write_inner(checkpoint, name, &model.optimizer_state())
+}
+
+fn load_optimizer<M: Model>(checkpoint: &Path, name: &str, model: &mut Trainable<M>) -> Result<()> {
+    let path = inner_file(checkpoint, name);
     let tensors = read_tensors(&path, Device::Cpu)?;
     model.load_optimizer_state(tensors).with_context(|| path.display().to_string())
 }
