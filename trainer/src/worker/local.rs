@@ -2,7 +2,7 @@
 
 use std::sync::mpsc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tokio::sync::mpsc as channel;
 use tokio::sync::{oneshot, watch};
 
@@ -81,17 +81,6 @@ impl ModelWorker {
         self.send(command, &answers)?;
         drop(answers);
         events.blocking_recv().context(GONE)?
-    }
-
-    /// Gives a command that is answered by `Done`.
-    ///
-    /// # Errors
-    /// As [`ModelWorker::ask`].
-    pub(crate) async fn order(&self, command: ModelCommand) -> Result<()> {
-        match self.ask(command).await? {
-            ModelEvent::Done => Ok(()),
-            other => bail!("the model's thread answered {other:?} to an order"),
-        }
     }
 }
 
