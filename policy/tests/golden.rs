@@ -1,5 +1,7 @@
 //! Parity with transformers on micro models, and identities that hold of any decoder.
 
+#![allow(clippy::single_range_in_vec_init)] // lists of ranges of targets, of which many have one
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::path::Path;
