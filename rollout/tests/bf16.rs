@@ -1,8 +1,9 @@
 //! What is sampled in bfloat16 against what training computes of it.
 //!
 //! Decoding attends over the cache with other kernels, and multiplies matrices of other shapes, than a whole pass does.
-//! In bfloat16 their rounding is seen: a completion may go another way where two tokens are nearly as likely. What holds
-//! is that the recorded logprobs are those of training, up to the rounding of activations.
+//! In bfloat16 their rounding is seen: two batches may give a request two completions, which part where a random number
+//! falls between two tokens. What holds is that the recorded logprobs are those of training, up to the rounding of
+//! activations.
 
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
@@ -47,8 +48,8 @@ fn recorded<'a, N: Iterator<Item = f32>>(completions: &'a [Completion], numbers:
     Tensor::from_slice(&numbers)
 }
 
-/// Asserts that logprobs `[tokens]` agree. On weights this wide a rounding grows on its way through the blocks: a single
-/// token's logprob may differ by some hundredths of a nat, the mean by thousandths.
+/// Asserts that logprobs `[tokens]` agree. On weights this wide a rounding grows on its way through the blocks: a
+/// single token's logprob may differ by some hundredths of a nat, the mean by thousandths.
 fn assert_agree(recorded: &Tensor, trained: &Tensor, what: &str) {
     let difference = (recorded - trained).abs();
     let (mean, max) = (difference.mean(Kind::Float).double_value(&[]), difference.max().double_value(&[]));

@@ -51,8 +51,8 @@ fn a_gradient_is_one_for_every_micro_batch_and_chunk() {
                 assert!(full.kind() == Kind::Float && full.equal(streamed), "{name}: streamed is not the full graph");
                 let bound = match batch.micro_batches.len() {
                     1 if name == "lm_head.weight" => FLOAT_ROUNDING,
-                    // The last bit of a hidden state's float32 gradient may turn its rounding.
-                    1 => ROUNDING / 4.0,
+                    // The last bits of the hidden states' float32 gradient may turn a few of its roundings.
+                    1 => ROUNDING,
                     // Kernels of other shapes round hidden states otherwise, and autograd rounds a block's gradient
                     // once in each micro-batch; a sum in which micro-batches cancel is smaller than what was rounded.
                     _ => 6.0 * ROUNDING,

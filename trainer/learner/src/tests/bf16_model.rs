@@ -106,13 +106,14 @@ fn logprobs_alone(decoder: &Decoder, ids: &[u32], targets: &[Range<usize>]) -> V
     Vec::try_from(output.logprobs()).unwrap()
 }
 
-/// Four groups of three trajectories, the second of each with a tool's tokens in its middle; `salt` tells batches apart.
-/// The decoder stands for the engine that sampled them.
+/// Four groups of three trajectories, the second of each with a tool's tokens in its middle; `salt` tells batches
+/// apart. The decoder stands for the engine that sampled them.
 pub(super) fn groups(rollout: &Decoder, salt: u32) -> Vec<Vec<Trajectory>> {
     let trajectory = |group: u32, sample: u32| {
         let length = 9 + (group * 5 + sample * 7 + salt) % 11;
         let ids: Vec<u32> = (0..length).map(|at| (at * at + 31 * group + 17 * sample + 7 * salt) % 272).collect();
-        let targets = if sample == 1 { vec![3..5, 7..ids.len()] } else { vec![3..ids.len()] };
+        let tool = if sample == 1 { 5..7 } else { 5..5 };
+        let targets = vec![3..tool.start, tool.end..ids.len()];
         let advantage = [1.0, -0.75, 0.25][sample as usize] * (1.0 + group as f32 / 4.0);
         Trajectory {
             rollout_logprobs: logprobs_alone(rollout, &ids, &targets),

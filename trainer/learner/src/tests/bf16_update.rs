@@ -95,11 +95,12 @@ fn a_step_is_float32_s_up_to_the_rounding_of_activations() {
     };
     assert_near("gradient_norm", short.gradient_norm, wide.gradient_norm, 2.0 * ROUNDING);
     assert_near("loss", short.loss, wide.loss, 2.0 * ROUNDING);
-    assert_near("entropy", short.entropy, wide.entropy, ROUNDING / 10.0);
+    assert_near("entropy", short.entropy, wide.entropy, ROUNDING);
     for ((name, short), (_, wide)) in short_means.iter().zip(&wide_means) {
         // A key's bias moves all scores of a query alike: its gradient is a small difference of larger numbers.
+        let bound = if name.ends_with("k_proj.bias") { 100.0 } else { 16.0 } * ROUNDING;
         let difference = distance(short, wide);
-        assert!(difference > 0.0 && difference <= 30.0 * ROUNDING, "{name}: {difference}");
+        assert!(difference > 0.0 && difference <= bound, "{name}: {difference}");
     }
 }
 
