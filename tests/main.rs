@@ -8,6 +8,7 @@ mod command_line;
 mod end_to_end;
 mod prompts;
 mod relocation;
+mod resume;
 mod sandbox;
 mod several_verifiers;
 mod support;

@@ -13,10 +13,11 @@ use crate::block::{BlockShape, BlockWeights};
 use crate::config::ModelConfig;
 use crate::error::PolicyError;
 use crate::linear::{float_product, rms_norm};
+use crate::parameters::Parameter;
 use crate::placement::Placement;
 use crate::rotary::{Rotary, RotaryFrequencies};
 use crate::store::{Part, Resident, WeightStore};
-use crate::weights::load_into;
+use crate::weights::{NamedTensors, load_into};
 
 /// A decoder-only transformer of the Qwen2, Qwen3 or Llama family.
 #[derive(Debug)]
@@ -67,6 +68,17 @@ impl Decoder {
     /// The store of the decoder's weights, to hand it gradients.
     pub fn store_mut(&mut self) -> &mut dyn WeightStore {
         self.store.as_mut()
+    }
+
+    /// The tensors that training updates: the decoder's own, sharing their storage.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        self.store.parameters()
+    }
+
+    /// The decoder's weights under the names of a checkpoint, in the order of [`crate::parameter_shapes`]; each shares
+    /// its storage with the decoder.
+    pub fn state(&self) -> NamedTensors {
+        self.parameters().iter().flat_map(|parameter| parameter.split(&parameter.tensor)).collect()
     }
 
     /// The device of weights and activations.

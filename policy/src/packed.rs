@@ -6,6 +6,9 @@ use tch::{Device, Tensor};
 
 use crate::attention::PackedAttention;
 
+/// Place that the head reads and id of each target of a sequence.
+type Targets = Vec<(usize, u32)>;
+
 /// Packed sequences. The *targets* are the tokens that a head is asked about: those that a policy sampled, not its
 /// prompt's nor a tool's.
 #[derive(Debug)]
@@ -49,7 +52,7 @@ impl Packed {
     }
 
     /// Each sequence comes with the place that is read and the id of each of its targets.
-    fn pack(sequences: Vec<(&[u32], Vec<(usize, u32)>)>, device: Device) -> Self {
+    fn pack(sequences: Vec<(&[u32], Targets)>, device: Device) -> Self {
         let (mut ids, mut positions, mut predicting, mut targets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut lengths, mut target_lengths) = (Vec::new(), Vec::new());
         for (sequence, places) in sequences {

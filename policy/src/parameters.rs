@@ -1,4 +1,4 @@
-//! Names and shapes of a model's parameters, and the decoder's tensors under these names.
+//! Names and shapes of a model's parameters, and the tensors of its parts under these names.
 //!
 //! [`parameter_shapes`] is arithmetic on a config alone: it allocates nothing, so a 32B model is checked on any
 //! machine.
@@ -7,7 +7,6 @@ use tch::Tensor;
 
 use crate::block::BlockWeights;
 use crate::config::{Architecture, ModelConfig};
-use crate::decoder::Decoder;
 use crate::weights::NamedTensors;
 
 /// A parameter as a checkpoint stores it.
@@ -143,17 +142,4 @@ pub fn parameter_shapes(config: &ModelConfig) -> Vec<ParameterShape> {
         add("lm_head.weight".into(), &[config.vocab_size, hidden]);
     }
     shapes
-}
-
-impl Decoder {
-    /// The tensors that training updates: the decoder's own, sharing their storage.
-    pub fn parameters(&self) -> Vec<Parameter> {
-        self.store().parameters()
-    }
-
-    /// The decoder's weights under the names of a checkpoint, in the order of [`parameter_shapes`]; each shares its
-    /// storage with the decoder.
-    pub fn state(&self) -> NamedTensors {
-        self.parameters().iter().flat_map(|parameter| parameter.split(&parameter.tensor)).collect()
-    }
 }

@@ -7,6 +7,7 @@ mod command;
 mod component_verifier;
 mod config;
 mod console;
+mod entry_args;
 mod evaluation;
 mod evaluation_table;
 mod failure;
@@ -21,6 +22,7 @@ mod prompt_check;
 mod rollout_rows;
 mod run;
 mod service_watch;
+mod skipped_update;
 mod stage;
 mod step_metrics;
 mod supervised;
@@ -41,7 +43,6 @@ use self::cli::{Cli, Command, TrainingRunArgs};
 use self::config::{Source, load};
 use self::failure::{Usage, exit_code};
 use self::interrupt::Interrupt;
-use self::open_run::Entry;
 
 fn main() -> ExitCode {
     sandbox::run_worker_if_asked();
@@ -75,19 +76,19 @@ async fn run(cli: Cli) -> Result<()> {
     let interrupt = Interrupt::listen()?;
     match (cli.stage, cli.command) {
         (Some(stage), _) => match configuration(&cli.run)? {
-            Some(config) => stage::run_stage(stage, config, entry(cli.run.resume), interrupt).await,
+            Some(config) => stage::run_stage(stage, config, cli.run.entry.entry(), interrupt).await,
             None => Ok(()),
         },
         (None, None) => Err(Usage::error("--config: say which stage it is for, with --stage 1 or --stage 2")),
         (None, Some(Command::ColdStart(run))) => match configuration(&run)? {
-            Some(config) => supervised::cold_start(config, entry(run.resume), interrupt).await,
+            Some(config) => supervised::cold_start(config, run.entry.entry(), interrupt).await,
             None => Ok(()),
         },
         (None, Some(Command::RewardModel(run))) => match configuration(&run)? {
-            Some(config) => preference_training::train_reward_model(config, entry(run.resume), interrupt).await,
+            Some(config) => preference_training::train_reward_model(config, run.entry.entry(), interrupt).await,
             None => Ok(()),
         },
-        (None, Some(Command::Recipe(args))) => command::recipe::run(&args, entry(args.resume), interrupt).await,
+        (None, Some(Command::Recipe(args))) => command::recipe::run(&args, interrupt).await,
         (None, Some(Command::Eval(args))) => command::eval::run(args, interrupt).await,
         (None, Some(Command::Generate(args))) => {
             tokio::task::block_in_place(|| command::generate::run(&args, &interrupt))
@@ -101,6 +102,9 @@ async fn run(cli: Cli) -> Result<()> {
         (None, Some(Command::Report { run })) => {
             println!("{}", report::write_report(&run)?.display());
             Ok(())
+        }
+        (None, Some(Command::Checkpoint(command))) => {
+            tokio::task::block_in_place(|| command::checkpoint::run(&command))
         }
         (None, Some(Command::Sandbox(command))) => command::sandbox::run(command, &interrupt).await,
         (None, Some(Command::Bench(command))) => command::bench::run(command).await,
@@ -119,8 +123,4 @@ fn configuration<C: DeserializeOwned + Serialize>(run: &TrainingRunArgs) -> Resu
         return Ok(None);
     }
     Ok(Some(config))
-}
-
-fn entry(resume: bool) -> Entry {
-    if resume { Entry::Resume } else { Entry::New }
 }

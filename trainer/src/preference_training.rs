@@ -2,25 +2,28 @@
 //!
 //! The answers of a pair are read without their thinking, as in stage 2.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use datasets::{PreferencePair, read_preferences};
 use learner::objective::preference::{PairIds, PreferencePlan};
 use learner::trainable::Trainable;
-use policy::{RewardModel, Texts};
+use policy::{Placement, RewardModel, Texts};
 use rayon::prelude::*;
 use record::metrics::Metrics;
 use record::names::{self, EVAL_PREFERENCE_ACCURACY, MetricName};
 use verifiers::split_thinking;
 
+use crate::checkpoint::Checkpoint;
 use crate::config::RewardModelRun;
 use crate::interrupt::Interrupt;
 use crate::open_run::{Entry, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::at_line;
+use crate::run::inputs::resolve_links;
 use crate::run::run_loop::{Stage, run_steps};
-use crate::worker::{Command, Event, ModelState, ModelWorker, Plans};
+use crate::skipped_update;
+use crate::worker::{ModelCommand, ModelEvent, ModelState, ModelWorker, Plans};
 
 /// A reward model's training that is ready to step.
 struct PreferenceTraining {
@@ -34,8 +37,10 @@ struct PreferenceTraining {
 ///
 /// # Errors
 /// The input is bad, the disk is full, or the user interrupts.
-pub(crate) async fn train_reward_model(config: RewardModelRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
+pub(crate) async fn train_reward_model(mut config: RewardModelRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate()?;
+    resolve_links(&mut config);
+    let placement = config.run.resolve()?;
     let texts = Texts::load(config.model.path()?)?;
     let format = PromptFormat::of_texts(&texts, &config.prompt)?;
     let read = |path: &Path| -> Result<Vec<PairIds>> {
@@ -45,16 +50,16 @@ pub(crate) async fn train_reward_model(config: RewardModelRun, entry: Entry, int
         pairs.par_iter().map(ids).collect()
     };
     let (train, eval) = (read(&config.preferences.train)?, read(&config.preferences.eval)?);
-    let (mut run, resume_from) = OpenRun::open(&config.run.dir, &config, entry)?;
-    let worker = load(&config, resume_from).await?;
+    let (mut run, resume_from) = OpenRun::open(&config, placement, entry)?;
+    let worker = load(&config, placement, resume_from).await?;
     let calendar = config.calendar();
     let mut stage = PreferenceTraining { config, worker, train, eval };
     run_steps(&mut stage, &mut run, &calendar, &interrupt, "reward model").await
 }
 
 /// Starts the model's thread with the reward model.
-async fn load(config: &RewardModelRun, resume_from: Option<PathBuf>) -> Result<ModelWorker> {
-    let (placement, schedule, config) = (config.run.resolve()?, config.schedule()?, config.clone());
+async fn load(config: &RewardModelRun, placement: Placement, resume_from: Option<Checkpoint>) -> Result<ModelWorker> {
+    let (schedule, config) = (config.schedule()?, config.clone());
     let (worker, ()) = ModelWorker::start(move || {
         let model = RewardModel::from_policy_folder(&config.model.path, placement)?;
         let scorer = Trainable::new(model, &config.optimizer, schedule)?;
@@ -64,8 +69,8 @@ async fn load(config: &RewardModelRun, resume_from: Option<PathBuf>) -> Result<M
             loss: config.loss.clone(),
         };
         let mut state = ModelState::of_reward_model(scorer, Plans { preference: Some(plan), ..Plans::default() });
-        if let Some(folder) = &resume_from {
-            state.load(folder)?;
+        if let Some(checkpoint) = &resume_from {
+            state.load(checkpoint.folder())?;
         }
         Ok((state, ()))
     })
@@ -76,12 +81,17 @@ async fn load(config: &RewardModelRun, resume_from: Option<PathBuf>) -> Result<M
 impl Stage for PreferenceTraining {
     type Data = ();
 
-    async fn step(&mut self, _run: &OpenRun, step: u64) -> Result<Metrics> {
+    async fn step(&mut self, run: &OpenRun, step: u64) -> Result<Metrics> {
         let places = epoch_order(self.train.len(), &self.config, step - 1);
-        let pairs = places.iter().map(|place| self.train[*place].clone()).collect();
-        let Event::LearnedPairs(outcome) = self.worker.ask(Command::LearnPairs { step: step - 1, pairs }).await? else {
+        let pairs: Vec<PairIds> = places.iter().map(|place| self.train[*place].clone()).collect();
+        let command = ModelCommand::LearnPairs { step: step - 1, pairs: pairs.clone() };
+        let ModelEvent::LearnedPairs(outcome) = self.worker.ask(command).await? else {
             bail!("the model's thread did not learn the pairs that it was given");
         };
+        if !outcome.step.applied {
+            skipped_update::write_down(run, step, "reward_model", 0, &skipped_update::rows_of_pairs(&pairs))?;
+            skipped_update::check(outcome.step.skipped_in_a_row)?;
+        }
         let mut metrics = Metrics::new();
         metrics.set(names::PREFERENCE_LOSS, outcome.loss);
         metrics.set(names::PREFERENCE_ACCURACY, outcome.accuracy);
@@ -92,7 +102,8 @@ impl Stage for PreferenceTraining {
     }
 
     async fn evaluate(&mut self, _run: &OpenRun, _step: u64) -> Result<Metrics> {
-        let Event::Compared { accuracy } = self.worker.ask(Command::ComparePairs { pairs: self.eval.clone() }).await?
+        let ModelEvent::Compared { accuracy } =
+            self.worker.ask(ModelCommand::ComparePairs { pairs: self.eval.clone() }).await?
         else {
             bail!("the model's thread did not compare the held-out pairs");
         };

@@ -2,10 +2,9 @@
 
 use anyhow::{Context, Result};
 use learner::trajectory::Trajectory;
-use learner::update_outcome::{SkippedBatch, UpdateOutcome};
+use learner::update_outcome::UpdateOutcome;
 use policy::Texts;
 use record::rollouts::{RolloutRow, SegmentRow, TokenValues, UpdateRow, VerdictRow, write_rollouts, write_updates};
-use record::skipped_batch::{TrajectoryRow, write_skipped_batch};
 use rollout::{Sequence, TokenSource};
 use verifiers::VerifierVerdict;
 
@@ -52,12 +51,6 @@ impl StepRecord<'_> {
     /// # Errors
     /// The file cannot be written.
     pub(crate) fn write_updates(&self, run: &OpenRun, outcome: &UpdateOutcome) -> Result<()> {
-        for SkippedBatch { model, place, trajectories } in &outcome.skipped {
-            let path = run.folder.skipped_batch(self.step, model, *place);
-            let rows: Vec<TrajectoryRow> = trajectories.iter().map(trajectory_row).collect();
-            write_skipped_batch(&path, &rows)?;
-            tracing::warn!(file = %path.display(), "the batch of the skipped update is written down");
-        }
         if outcome.trajectories.is_empty() {
             return Ok(());
         }
@@ -81,24 +74,12 @@ impl StepRecord<'_> {
                 sample_index: rollout.sample as u32,
                 task_id: group.task.id.clone(),
                 policy_logprobs: outcome.policy.as_ref().map(|_| over_tokens(&segments, &policy_logprobs)),
-                critic_values: by_critic(|it| it.value_targets.as_ref().map(|targets| targets.old_values.clone())),
-                returns: by_critic(|it| it.value_targets.as_ref().map(|targets| targets.returns.clone())),
-                advantages: by_critic(|it| it.value_targets.as_ref().map(|_| it.token_advantages())),
+                critic_values: by_critic(|it| it.old_values.clone()),
+                returns: by_critic(|it| it.returns.clone()),
+                advantages: by_critic(|it| it.returns.as_ref().map(|_| it.token_advantages())),
             });
         }
         write_updates(&run.folder.updates(self.step), &rows).context("what the update learned")
-    }
-}
-
-fn trajectory_row(trajectory: &Trajectory) -> TrajectoryRow {
-    TrajectoryRow {
-        draw: None,
-        sample_index: None,
-        sequence: 0,
-        ids: trajectory.ids.clone(),
-        targets: trajectory.targets.iter().map(|range| range.start as u32..range.end as u32).collect(),
-        rollout_logprobs: trajectory.rollout_logprobs.clone(),
-        advantages: trajectory.token_advantages(),
     }
 }
 

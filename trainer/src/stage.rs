@@ -1,7 +1,7 @@
 //! `trainer --stage 1|2`: from a configuration to a trainer that is ready to step.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -12,7 +12,7 @@ use policy::{Placement, Policy, RewardModel, ScalarHead, Texts};
 use random::KeyedRng;
 use rollout::SamplingParams;
 
-use crate::checkpoint::{self, Position};
+use crate::checkpoint::{Checkpoint, Position};
 use crate::collect::{Collector, Sampling};
 use crate::config::{CriticStart, ReinforceRun};
 use crate::evaluation::Evaluation;
@@ -23,7 +23,9 @@ use crate::judge::Judge;
 use crate::open_run::{Entry, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{PromptCheck, check_answers, load_texts};
+use crate::run::inputs::resolve_links;
 use crate::run::run_loop::run_steps;
+use crate::run::run_manifest::OnChange;
 use crate::service_watch::ServiceWatch;
 use crate::train::Trainer;
 use crate::worker::{ModelState, ModelWorker, Plans};
@@ -32,8 +34,9 @@ use crate::worker::{ModelState, ModelWorker, Plans};
 ///
 /// # Errors
 /// The input is bad, the disk is full, or the user interrupts.
-pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
+pub(crate) async fn run_stage(stage: u8, mut config: ReinforceRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate(stage)?;
+    resolve_links(&mut config);
     let placement = config.run.resolve()?;
     let (rollout, seed) = (&config.rollout, config.run.seed);
     let texts = load_texts(config.model.path()?, &config.prompt)?;
@@ -48,10 +51,10 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
     let num_prompts_dropped = num_prompts_dropped + evaluation.check_prompts(&texts, &rollout.engine)?;
     evaluation.check(&judge).await?;
 
-    let (mut run, resume_from) = OpenRun::open(&config.run.dir, &config, entry)?;
+    let (mut run, resume_from) = OpenRun::open(&config, placement, entry)?;
     let (worker, position) = load(&config, stage, placement, resume_from).await?;
     let tasks = match position {
-        Some(position) => TaskCursor::resume(mixture, &position.data)?,
+        Some(position) => resumed_tasks(mixture, CursorState { seed, ..position.data }, entry.on_change())?,
         None => TaskCursor::new(mixture, seed),
     };
     let params = SamplingParams {
@@ -80,6 +83,18 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
     result?;
     eprint!("{}", evaluation_table(&run)?);
     Ok(())
+}
+
+/// The walk over the tasks from where the run left it. Over other tasks than before, once they are accepted, it begins
+/// again.
+fn resumed_tasks(mixture: Mixture, state: CursorState, on_change: OnChange) -> Result<TaskCursor> {
+    match (TaskCursor::resume(mixture.clone(), &state), on_change) {
+        (Err(error), OnChange::Accept) => {
+            tracing::warn!("the walk over the tasks begins again: {error}");
+            Ok(TaskCursor::new(mixture, state.seed))
+        }
+        (resumed, _) => Ok(resumed?),
+    }
 }
 
 /// The training tasks whose prompts fit the model, each checked so that it can be judged, and the number of those
@@ -119,20 +134,20 @@ async fn load(
     config: &ReinforceRun,
     stage: u8,
     placement: Placement,
-    resume_from: Option<PathBuf>,
+    resume_from: Option<Checkpoint>,
 ) -> Result<(ModelWorker, Option<Position<CursorState>>)> {
-    let position = resume_from.as_deref().map(checkpoint::load).transpose()?;
+    let position = resume_from.as_ref().map(Checkpoint::position).transpose()?;
     let (config, score_tokens) = (config.clone(), config.update.micro_batch_tokens);
     let (worker, ()) = ModelWorker::start(move || {
-        let learner = learner(&config, placement, resume_from.as_deref())?;
+        let learner = learner(&config, placement, resume_from.as_ref().map(Checkpoint::folder))?;
         let plans = Plans { update: Some(config.update_plan()), ..Plans::default() };
         let mut state = ModelState::of_learner(learner, &config.rollout.engine, plans)?;
         if stage == 2 {
             let model = RewardModel::load(&config.reward_model.path, placement).context("reward_model.path")?;
             state = state.with_scorer(model, score_tokens);
         }
-        if let Some(folder) = &resume_from {
-            state.load(folder)?;
+        if let Some(checkpoint) = &resume_from {
+            state.load(checkpoint.folder())?;
         }
         Ok((state, ()))
     })

@@ -17,6 +17,7 @@ use record::names;
 use rollout::EngineOptions;
 use verifiers::RewardConfig;
 
+use crate::checkpoint::Checkpoint;
 use crate::collect::Collector;
 use crate::config::SupervisedRun;
 use crate::evaluation::Evaluation;
@@ -24,12 +25,14 @@ use crate::evaluation_table::evaluation_table;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
-use crate::open_run::{Entry, OpenRun};
+use crate::open_run::{Entry, INITIAL_MODEL, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{at_line, load_texts};
+use crate::run::inputs::resolve_links;
 use crate::run::run_loop::{Stage, run_steps};
+use crate::skipped_update;
 use crate::trace_tokens::trace_tokens;
-use crate::worker::{Command, Event, ModelState, ModelWorker, Plans};
+use crate::worker::{ModelCommand, ModelEvent, ModelState, ModelWorker, Plans};
 
 /// Most tokens of a completion in a cold start's evaluations, where the section has no limit.
 const EVAL_TOKENS: usize = 1024;
@@ -48,19 +51,20 @@ struct ColdStart {
 ///
 /// # Errors
 /// The input is bad, the disk is full, or the user interrupts.
-pub(crate) async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
+pub(crate) async fn cold_start(mut config: SupervisedRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate()?;
+    resolve_links(&mut config);
     let placement = config.run.resolve()?;
     let traces = read_traces(&config.traces.path)?;
     let mut evaluation = Evaluation::new(&config.eval, &config.prompt, EVAL_TOKENS, config.run.seed)?;
     let judge = Arc::new(Judge::start(&config.verifiers, &RewardConfig::default(), &config.sandbox).await?);
     evaluation.check(&judge).await?;
     // Of a model that is there the texts are checked before the run's folder is made.
-    let is_there = entry == Entry::New && config.new_model.is_none();
+    let is_there = entry.is_new(&config.run.dir) && config.new_model.is_none();
     let checked = is_there.then(|| check_texts(&config, &config.model.path, &traces, &mut evaluation)).transpose()?;
-    let (mut run, resume_from) = OpenRun::open(&config.run.dir, &config, entry)?;
+    let (mut run, resume_from) = OpenRun::open(&config, placement, entry)?;
 
-    let start = start_folder(&config, &traces, resume_from.as_deref())?;
+    let start = start_folder(&config, &traces, resume_from.as_ref().map(Checkpoint::folder))?;
     let (traces, num_dropped) = match checked {
         Some(checked) => checked,
         None => check_texts(&config, &start, &traces, &mut evaluation)?,
@@ -79,7 +83,7 @@ async fn load(
     config: &SupervisedRun,
     placement: Placement,
     start: PathBuf,
-    resume_from: Option<PathBuf>,
+    resume_from: Option<Checkpoint>,
 ) -> Result<(ModelWorker, Arc<Texts>)> {
     let (adamw, schedule, update) = (config.optimizer.clone(), config.schedule()?, config.update.clone());
     ModelWorker::start(move || {
@@ -93,8 +97,8 @@ async fn load(
         };
         let plans = Plans { supervised: Some(plan), ..Plans::default() };
         let mut state = ModelState::of_learner(learner, &EngineOptions::default(), plans)?;
-        if let Some(folder) = &resume_from {
-            state.load(folder)?;
+        if let Some(checkpoint) = &resume_from {
+            state.load(checkpoint.folder())?;
         }
         Ok((state, texts))
     })
@@ -104,16 +108,20 @@ async fn load(
 impl Stage for ColdStart {
     type Data = ();
 
-    async fn step(&mut self, _run: &OpenRun, step: u64) -> Result<Metrics> {
+    async fn step(&mut self, run: &OpenRun, step: u64) -> Result<Metrics> {
         let started = Instant::now();
         let config = &self.config;
         let places = batch(self.traces.len(), config.traces.per_step, config.run.seed, step - 1);
         let sequences: Vec<LearnedSequence> = places.iter().flat_map(|place| &self.traces[*place]).cloned().collect();
         let num_tokens: usize = sequences.iter().map(|sequence| sequence.ids.len()).sum();
-        let command = Command::LearnTraces { step: step - 1, sequences };
-        let Event::LearnedTraces(outcome) = self.collector.worker.ask(command).await? else {
+        let command = ModelCommand::LearnTraces { step: step - 1, sequences: sequences.clone() };
+        let ModelEvent::LearnedTraces(outcome) = self.collector.worker.ask(command).await? else {
             bail!("the model's thread did not learn the traces that it was given");
         };
+        if !outcome.step.applied {
+            skipped_update::write_down(run, step, "policy", 0, &skipped_update::rows_of_sequences(&sequences))?;
+            skipped_update::check(outcome.step.skipped_in_a_row)?;
+        }
         let mut metrics = Metrics::new();
         metrics.set(names::POLICY_LOSS, outcome.loss);
         metrics.set(names::POLICY_ENTROPY, outcome.entropy);
@@ -151,7 +159,7 @@ fn start_folder(config: &SupervisedRun, traces: &[Trace], resume: Option<&Path>)
         return Ok(folder.to_owned());
     }
     let Some(new) = &config.new_model else { return Ok(config.model.path.clone()) };
-    let folder = config.run.dir.join("initial");
+    let folder = config.run.dir.join(INITIAL_MODEL);
     let texts = traces.iter().flat_map(|trace| trace.messages.iter().map(|message| message.content.as_str()));
     let tokenizer = policy::train_tokenizer(texts, new.vocab_size as usize)?;
     let decoder = Decoder::random(&new.model_config()?, config.run.seed, Placement::CPU);

@@ -20,9 +20,10 @@ use crate::open_run::OpenRun;
 use crate::rollout_rows::StepRecord;
 use crate::run::run_loop::Stage;
 use crate::service_watch::ServiceWatch;
+use crate::skipped_update;
 use crate::step_metrics::{batch_metrics, update_metrics};
 use crate::trajectories::trajectories;
-use crate::worker::{Command, Event, ModelWorker};
+use crate::worker::{ModelCommand, ModelEvent, ModelWorker};
 
 /// A stage that is ready to step.
 pub(crate) struct Trainer {
@@ -58,6 +59,11 @@ impl Stage for Trainer {
         let updating = Instant::now();
         let outcome = self.update(step, trajectories(&batch.kept, advantages.as_deref())).await?;
         record.write_updates(run, &outcome)?;
+        for skipped in &outcome.skipped {
+            let rows = skipped_update::rows_of_trajectories(&skipped.trajectories);
+            skipped_update::write_down(run, step, &skipped.model, skipped.place, &rows)?;
+        }
+        skipped_update::check(outcome.skipped_in_a_row)?;
         let mut metrics = batch_metrics(&batch);
         metrics.set(names::PROMPTS_DROPPED, self.num_prompts_dropped as f64);
         metrics.merge(update_metrics(&outcome));
@@ -97,8 +103,8 @@ impl Trainer {
             tracing::warn!("no group of this step has anything to teach: no update");
             return Ok(UpdateOutcome::default());
         }
-        match self.collector.worker.ask(Command::Update { step: step - 1, groups }).await? {
-            Event::Updated(outcome) => Ok(*outcome),
+        match self.collector.worker.ask(ModelCommand::Update { step: step - 1, groups }).await? {
+            ModelEvent::Updated(outcome) => Ok(*outcome),
             other => bail!("the model's thread answered {other:?} to an update"),
         }
     }

@@ -13,11 +13,10 @@ use std::ops::Range;
 
 use tch::{Tensor, no_grad};
 
-use crate::store::WeightStore;
-
 pub use self::language::{HeadOptions, LanguageGradient, LanguageHead, LanguageOutput};
 pub use self::pair::HeadPair;
 pub use self::scalar::{ScalarGradient, ScalarHead};
+use crate::store::WeightStore;
 
 /// What a loss needs to see before it can answer with a gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

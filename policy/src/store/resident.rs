@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Lent, Part, WeightStore};
+use super::weight_store::{Lent, Part, WeightStore};
 use crate::block::BlockWeights;
 use crate::config::ModelConfig;
 use crate::parameters::{Parameter, block_parameters, embedding_parameter, final_norm_parameter, head_parameter};

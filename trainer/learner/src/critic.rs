@@ -7,7 +7,6 @@ use std::ops::Range;
 
 use anyhow::{Context, Result};
 use policy::{LossScope, RewardModel, accumulate_gradient, outputs};
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::aggregation::{Aggregation, Divisor};
@@ -16,47 +15,11 @@ use crate::gae::{GaeConfig, gae};
 use crate::learner::Learner;
 use crate::micro_batch::{MicroBatch, Minibatch};
 use crate::minibatch::minibatches;
-use crate::trajectory::{Advantages, Trajectory, ValueTargets};
-use crate::update::UpdatePlan;
-use crate::update_outcome::{SkippedBatch, UpdateOutcome};
-use crate::value_loss::{ValueLossConfig, ValueLossInputs, ValueLossMetrics, ValueLossOutput, value_loss};
+use crate::trajectory::{Advantages, Trajectory};
+use crate::update_outcome::{CriticOutcome, SkippedBatch, UpdateOutcome};
+use crate::update_plan::{CriticPlan, UpdatePlan};
+use crate::value_loss::{ValueLossInputs, ValueLossMetrics, ValueLossOutput, value_loss};
 use crate::whitening::whitened;
-
-/// Settings of a critic in an update.
-#[derive(Clone, Debug)]
-pub struct CriticPlan {
-    /// Discount, the policy's lambda, and whether advantages are whitened.
-    pub gae: GaeConfig,
-    /// Lambda of the returns that the critic learns.
-    pub lambda: f64,
-    /// Clip of the value loss.
-    pub value_loss: ValueLossConfig,
-    /// Number of optimizer updates of a critic with weights of its own in each step.
-    pub updates_per_step: usize,
-    /// Number of first steps in which only the critic learns.
-    pub pretrain_steps: u64,
-    /// Factor of the value loss where critic and policy share a trunk.
-    pub coefficient: f64,
-}
-
-/// Figures of the critic in one step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct CriticOutcome {
-    /// Mean value of the targets before the updates.
-    pub value_mean: f64,
-    /// Mean return of the targets.
-    pub return_mean: f64,
-    /// Share of the returns' variance that the values explained before the updates; none where the returns are equal.
-    pub explained_variance: Option<f64>,
-    /// Mean value loss of the critic's own updates; of a shared trunk it is part of the policy's loss.
-    pub loss: Option<f64>,
-    /// Share of targets whose value loss was clipped.
-    pub clip_fraction: Option<f64>,
-    /// Mean norm of the critic's own gradients before clipping.
-    pub gradient_norm: Option<f64>,
-    /// Learning rate of the critic's last own update.
-    pub lr: Option<f64>,
-}
 
 /// Gives each trajectory its values, returns and advantages.
 pub(crate) fn estimate(
@@ -65,20 +28,17 @@ pub(crate) fn estimate(
     plan: &UpdatePlan,
     critic: &CriticPlan,
 ) -> Result<CriticOutcome> {
-    let device = learner.policy.model.policy.decoder.device();
-    let batch = Minibatch::new(groups.iter().flatten(), plan.micro_batch_tokens, device)?;
-    let mut values = Vec::new();
-    for micro_batch in &batch.micro_batches {
-        values.extend(micro_batch.by_trajectory(&values_of(learner, micro_batch)?));
-    }
-    let (mut advantages, mut all_returns) = (Vec::new(), Vec::new());
-    for (trajectory, values) in groups.iter_mut().flatten().zip(&values) {
+    add_values(learner, groups, plan)?;
+    let (mut advantages, mut all_values, mut all_returns) = (Vec::new(), Vec::new(), Vec::new());
+    for trajectory in groups.iter_mut().flatten() {
         let rewards = trajectory.token_rewards();
+        let values = trajectory.old_values.as_deref().unwrap_or_default();
         advantages.push(gae(&critic.gae, &rewards, values)?.advantages);
         let of_critic = GaeConfig { lambda: critic.lambda, ..critic.gae.clone() };
         let returns = gae(&of_critic, &rewards, values)?.returns;
-        all_returns.extend(returns.iter().copied());
-        trajectory.value_targets = Some(ValueTargets { old_values: values.clone(), returns });
+        all_values.extend_from_slice(values);
+        all_returns.extend_from_slice(&returns);
+        trajectory.returns = Some(returns);
     }
     if critic.gae.whiten {
         advantages = whitened(&advantages);
@@ -86,13 +46,28 @@ pub(crate) fn estimate(
     for (trajectory, advantages) in groups.iter_mut().flatten().zip(advantages) {
         trajectory.advantages = Advantages::Tokens(advantages);
     }
-    let values = values.concat();
     Ok(CriticOutcome {
-        value_mean: mean(&values),
+        value_mean: mean(&all_values),
         return_mean: mean(&all_returns),
-        explained_variance: explained_variance(&values, &all_returns),
+        explained_variance: explained_variance(&all_values, &all_returns),
         ..CriticOutcome::default()
     })
+}
+
+/// Gives the trajectories the critic's values where they lack them.
+fn add_values(learner: &Learner, groups: &mut [Vec<Trajectory>], plan: &UpdatePlan) -> Result<()> {
+    let lacking: Vec<&mut Trajectory> =
+        groups.iter_mut().flatten().filter(|trajectory| trajectory.old_values.is_none()).collect();
+    let device = learner.policy.model.policy.decoder.device();
+    let batch = Minibatch::new(lacking.iter().map(|it| &**it), plan.micro_batch_tokens, device)?;
+    let mut values = Vec::with_capacity(lacking.len());
+    for micro_batch in &batch.micro_batches {
+        values.extend(micro_batch.by_trajectory(&values_of(learner, micro_batch)?));
+    }
+    for (trajectory, values) in lacking.into_iter().zip(values) {
+        trajectory.old_values = Some(values);
+    }
+    Ok(())
 }
 
 fn mean(values: &[f32]) -> f64 {

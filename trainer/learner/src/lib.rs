@@ -24,6 +24,7 @@ pub mod trainable;
 pub mod trajectory;
 pub mod update;
 pub mod update_outcome;
+pub mod update_plan;
 pub mod value_loss;
 pub mod whitening;
 

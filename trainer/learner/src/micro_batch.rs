@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::aggregation::{Divisor, Sequences};
 use crate::token_split::split_by_tokens;
-use crate::trajectory::{Trajectory, ValueTargets};
+use crate::trajectory::Trajectory;
 
 /// Trajectories that go through the model at once, packed. Tensors are `[targets]` float32, and absent where a
 /// trajectory lacks them.
@@ -63,8 +63,8 @@ impl MicroBatch {
             advantages: tensor(&advantages),
             old_logprobs: optional(|it| it.old_logprobs.as_ref()),
             reference_logprobs: optional(|it| it.reference_logprobs.as_ref()),
-            old_values: optional(|it| it.value_targets.as_ref().map(|ValueTargets { old_values, .. }| old_values)),
-            returns: optional(|it| it.value_targets.as_ref().map(|ValueTargets { returns, .. }| returns)),
+            old_values: optional(|it| it.old_values.as_ref()),
+            returns: optional(|it| it.returns.as_ref()),
             mask: Tensor::ones([logprobs.len() as i64], (Kind::Bool, device)),
             packed,
         })

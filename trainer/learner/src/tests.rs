@@ -16,3 +16,4 @@ mod metrics;
 mod packed_batch;
 mod policy_loss;
 mod preference;
+mod whole_step;

@@ -131,6 +131,8 @@ pub struct StepOutcome {
     pub lr: f64,
     /// False where loss or norm were not finite, and the model is as it was.
     pub applied: bool,
+    /// Number of updates that were skipped since the last that was not, this one among them.
+    pub skipped_in_a_row: u32,
 }
 
 impl<M: Model> Trainable<M> {
@@ -168,7 +170,7 @@ impl<M: Model> Trainable<M> {
             self.counts.skipped_in_a_row += 1;
         }
         self.model.clear_gradients();
-        Ok(StepOutcome { gradient_norm, lr, applied })
+        Ok(StepOutcome { gradient_norm, lr, applied, skipped_in_a_row: self.counts.skipped_in_a_row })
     }
 
     /// The optimizer's state for a checkpoint, under a checkpoint's names; empty of a frozen model.

@@ -22,8 +22,11 @@ pub struct Trajectory {
     pub old_logprobs: Option<Vec<f32>>,
     /// Logprobs of the frozen policy; the update computes what it needs of them where they are absent.
     pub reference_logprobs: Option<Vec<f32>>,
-    /// What a critic is held to; absent where there is none, or it has not estimated yet.
-    pub value_targets: Option<ValueTargets>,
+    /// Values of the critic before the step's first update, around which the value loss clips; the update computes them
+    /// where they are absent and there is a critic.
+    pub old_values: Option<Vec<f32>>,
+    /// Returns that the critic's values should be; the update computes them.
+    pub returns: Option<Vec<f32>>,
 }
 
 /// Advantages of a trajectory's targets.
@@ -56,15 +59,6 @@ impl Default for Rewards {
     fn default() -> Self {
         Self::Outcome(0.0)
     }
-}
-
-/// What a critic's values of the targets are held to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ValueTargets {
-    /// Values before the step's first update, around which the value loss clips.
-    pub old_values: Vec<f32>,
-    /// Returns that the values should be.
-    pub returns: Vec<f32>,
 }
 
 impl Trajectory {
@@ -110,15 +104,14 @@ impl Trajectory {
             );
             end = range.end;
         }
-        let values = self.value_targets.as_ref();
         let lists = [
             ("rollout_logprobs", Some(&self.rollout_logprobs)),
             ("advantages", if let Advantages::Tokens(list) = &self.advantages { Some(list) } else { None }),
             ("rewards", if let Rewards::Tokens(list) = &self.rewards { Some(list) } else { None }),
             ("old_logprobs", self.old_logprobs.as_ref()),
             ("reference_logprobs", self.reference_logprobs.as_ref()),
-            ("old_values", values.map(|values| &values.old_values)),
-            ("returns", values.map(|values| &values.returns)),
+            ("old_values", self.old_values.as_ref()),
+            ("returns", self.returns.as_ref()),
         ];
         let num_targets = self.num_targets();
         for (name, list) in lists {

@@ -9,53 +9,21 @@ use std::ops::Range;
 
 use anyhow::{Context, Result};
 use policy::{
-    Decoder, HeadOptions, HeadPair, LanguageGradient, LanguageHead, LanguageOutput, LossScope, Recompute,
-    accumulate_gradient, outputs,
+    Decoder, HeadPair, LanguageGradient, LanguageHead, LanguageOutput, LossScope, accumulate_gradient, outputs,
 };
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::aggregation::Divisor;
-use crate::critic::{CriticPlan, estimate, update_critic, value_gradient, value_inputs};
+use crate::critic::{estimate, update_critic, value_gradient, value_inputs};
 use crate::learner::Learner;
-use crate::loss::{LossInputs, PolicyLossConfig, policy_loss};
+use crate::loss::{LossInputs, policy_loss};
 use crate::micro_batch::{MicroBatch, Minibatch};
 use crate::minibatch::minibatches;
 use crate::mismatch::{Band, Mismatch};
 use crate::trainable::Actor;
 use crate::trajectory::Trajectory;
 use crate::update_outcome::{PolicyTotals, SkippedBatch, UpdateOutcome};
-
-/// Which logprobs stand for the old policy in the ratio.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OldLogprobs {
-    /// The policy's own as the step begins, computed by the code that trains; a rollout correction then weighs how far
-    /// the rollout's are from them.
-    #[default]
-    Recompute,
-    /// Those that were recorded while sampling: a pass less, and the ratio holds the mismatch of the engines too.
-    Rollout,
-}
-
-/// Settings of an update.
-#[derive(Clone, Debug)]
-pub struct UpdatePlan {
-    /// Number of optimizer updates of the policy in each step.
-    pub updates_per_step: usize,
-    /// Most tokens that go through a model at a time.
-    pub micro_batch_tokens: usize,
-    /// Temperature of the rollout, and the head's chunk.
-    pub head: HeadOptions,
-    /// Part of the forward pass that the backward pass computes again.
-    pub recompute: Recompute,
-    /// Old policy of the ratio.
-    pub old_logprobs: OldLogprobs,
-    /// The policy's loss.
-    pub loss: PolicyLossConfig,
-    /// Critic, where the algorithm has one.
-    pub critic: Option<CriticPlan>,
-}
+use crate::update_plan::{OldLogprobs, UpdatePlan};
 
 /// Updates policy and critic on a step's groups; `step` counts from 0 and places the updates in the schedules.
 ///

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::critic::CriticOutcome;
 use crate::loss::LossMetrics;
 use crate::mismatch::Mismatch;
 use crate::trainable::StepOutcome;
@@ -56,6 +55,25 @@ pub struct PolicyOutcome {
     pub loss_metrics: LossMetrics,
     /// Distance of the rollout's probabilities from the old policy's.
     pub mismatch: Mismatch,
+}
+
+/// Figures of the critic in one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CriticOutcome {
+    /// Mean value of the targets before the updates.
+    pub value_mean: f64,
+    /// Mean return of the targets.
+    pub return_mean: f64,
+    /// Share of the returns' variance that the values explained before the updates; none where the returns are equal.
+    pub explained_variance: Option<f64>,
+    /// Mean value loss of the critic's own updates; of a shared trunk it is part of the policy's loss.
+    pub loss: Option<f64>,
+    /// Share of targets whose value loss was clipped.
+    pub clip_fraction: Option<f64>,
+    /// Mean norm of the critic's own gradients before clipping.
+    pub gradient_norm: Option<f64>,
+    /// Learning rate of the critic's last own update.
+    pub lr: Option<f64>,
 }
 
 /// Sums over a step's micro-batches.

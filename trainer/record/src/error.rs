@@ -22,6 +22,18 @@ pub enum RecordError {
         /// The folder that was asked for.
         path: PathBuf,
     },
+    /// Another process writes the folder.
+    #[error(
+        "{} is being written by {}: wait for its end, or end it, and start again",
+        path.display(),
+        holder.map_or("another process".to_owned(), |id| format!("process {id}"))
+    )]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+        /// Id of the process that holds it, where it is known.
+        holder: Option<u32>,
+    },
     /// The path ends in `..` or is empty, so that nothing can stand there.
     #[error("{} does not name a file", path.display())]
     NoFileName {

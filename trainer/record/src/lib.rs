@@ -1,4 +1,4 @@
-//! The record of a run on disk: the run folder, metrics, rollouts.
+//! The record of a run on disk: the run folder and its lock, metrics, rollouts, the manifests of checkpoints.
 //! Knows nothing about models, devices or training: it is handed plain values and writes them so that a crash or a full
 //! disk never leaves half a file behind.
 //!
@@ -28,8 +28,11 @@
 
 mod arrays;
 pub mod atomic;
+pub mod checksum;
 mod columns;
 mod error;
+pub mod lock;
+pub mod manifest;
 pub mod metrics;
 pub mod names;
 mod parquet_file;

@@ -1,7 +1,7 @@
 //! Groups under way: requests to the model's thread, verdicts as completions come, groups as they are settled.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -11,18 +11,26 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use verifiers::Judged;
 
+use super::collector::Collector;
+use super::group::{Group, Sampling, SamplingCost};
 use super::open_group::{Judgeable, OpenGroup};
-use super::{Collector, Group, Sampling, SamplingCost};
 use crate::prompt::{PromptFormat, conversation};
-use crate::worker::{Command, Event, Events};
+use crate::worker::{Events, ModelCommand, ModelEvent};
 
 /// Draws that are sampled and judged, until each is a group.
 pub(super) struct GroupStream<'a> {
     collector: &'a Collector,
     sampling: &'a Sampling,
-    answers: mpsc::UnboundedSender<Result<Event>>,
+    answers: mpsc::UnboundedSender<Result<ModelEvent>>,
     events: Events,
+    /// Number of steps that the engine may go on after a draw has ended before it is told what replaces it; none where
+    /// nothing replaces draws.
+    lag: Option<u64>,
     open: HashMap<u64, OpenGroup>,
+    /// Draws whose completions are all there, in the order in which the last one came.
+    complete: VecDeque<u64>,
+    /// Groups that are settled and wait for their turn.
+    ready: HashMap<u64, Group>,
     verdicts: JoinSet<Judgeable>,
     settled: JoinSet<Result<(Group, Duration)>>,
     started: Instant,
@@ -32,13 +40,13 @@ pub(super) struct GroupStream<'a> {
 
 /// What a stream waits for.
 enum Happening {
-    Event(Event),
+    Event(ModelEvent),
     Judged(Box<Judgeable>),
     Settled(Group, Duration),
 }
 
 impl<'a> GroupStream<'a> {
-    pub(super) fn new(collector: &'a Collector, sampling: &'a Sampling) -> Self {
+    pub(super) fn new(collector: &'a Collector, sampling: &'a Sampling, lag: Option<u64>) -> Self {
         let (answers, events) = mpsc::unbounded_channel();
         let started = Instant::now();
         Self {
@@ -46,7 +54,10 @@ impl<'a> GroupStream<'a> {
             sampling,
             answers,
             events,
+            lag,
             open: HashMap::new(),
+            complete: VecDeque::new(),
+            ready: HashMap::new(),
             verdicts: JoinSet::new(),
             settled: JoinSet::new(),
             started,
@@ -55,53 +66,77 @@ impl<'a> GroupStream<'a> {
         }
     }
 
-    /// Has a draw's completions sampled.
+    /// Has the completions of these draws sampled.
     ///
     /// # Errors
-    /// The prompt cannot be made, or the model's thread is gone.
-    pub(super) fn submit(&mut self, draw: &Draw) -> Result<()> {
-        let Draw { number, task } = draw;
-        let format = PromptFormat::of_texts(&self.collector.texts, &self.sampling.prompt)?;
-        let prompt = format.prompt(task.as_ref().into()).with_context(|| format!("task {}", task.id))?;
-        let request = |sample| RolloutRequest {
-            draw: *number,
-            sample,
-            label: Some(format!("task {}", task.id)),
-            prompt_ids: prompt.ids.clone(),
-            params: self.sampling.params.clone(),
-        };
-        let requests = (0..self.sampling.samples_per_prompt as u64).map(request).collect();
-        self.collector.worker.send(Command::Submit { requests }, &self.answers)?;
-        let group = OpenGroup {
-            draw: draw.clone(),
-            conversation: conversation(task.as_ref().into(), &self.sampling.prompt).into(),
-            thinking_open: prompt.thinking_open,
-            judged: Vec::with_capacity(self.sampling.samples_per_prompt),
-        };
-        self.open.insert(*number, group);
-        Ok(())
+    /// A prompt cannot be made, or the model's thread is gone.
+    pub(super) fn submit(&mut self, draws: &[Draw]) -> Result<()> {
+        let requests = self.requests(draws)?;
+        self.collector.worker.send(ModelCommand::Submit { requests, lag: self.lag }, &self.answers)
     }
 
-    /// The next group that is settled; `None` where every draw has been.
+    /// Has another draw sampled in the place of one whose group came, or leaves the place empty.
+    ///
+    /// # Errors
+    /// As [`GroupStream::submit`].
+    pub(super) fn replace(&mut self, draw: u64, by: Option<&Draw>) -> Result<()> {
+        let requests = self.requests(by.map(std::slice::from_ref).unwrap_or_default())?;
+        self.collector.worker.send(ModelCommand::Replace { draw, requests }, &self.answers)
+    }
+
+    fn requests(&mut self, draws: &[Draw]) -> Result<Vec<RolloutRequest>> {
+        let format = PromptFormat::of_texts(&self.collector.texts, &self.sampling.prompt)?;
+        let num_samples = self.sampling.samples_per_prompt;
+        let mut requests = Vec::with_capacity(draws.len() * num_samples);
+        for draw in draws {
+            let task = &draw.task;
+            let prompt = format.prompt(task.as_ref().into()).with_context(|| format!("task {}", task.id))?;
+            requests.extend((0..num_samples as u64).map(|sample| RolloutRequest {
+                draw: draw.number,
+                sample,
+                label: Some(format!("task {}", task.id)),
+                prompt_ids: prompt.ids.clone(),
+                params: self.sampling.params.clone(),
+            }));
+            let group = OpenGroup {
+                draw: draw.clone(),
+                conversation: conversation(task.as_ref().into(), &self.sampling.prompt).into(),
+                thinking_open: prompt.thinking_open,
+                num_complete: 0,
+                judged: Vec::with_capacity(num_samples),
+            };
+            self.open.insert(draw.number, group);
+        }
+        Ok(requests)
+    }
+
+    /// The next group, in the order in which their last completions came, so that no clock has a say in it; `None` where
+    /// there is none left.
     ///
     /// # Errors
     /// A request was refused, the model's thread failed, the reward section ends the run, or the user interrupted: no
     /// verdict is waited for then.
     pub(super) async fn next(&mut self) -> Result<Option<Group>> {
-        while !(self.open.is_empty() && self.settled.is_empty()) {
+        loop {
+            if let Some(group) = self.complete.front().and_then(|draw| self.ready.remove(draw)) {
+                self.complete.pop_front();
+                return Ok(Some(group));
+            }
+            if self.open.is_empty() && self.settled.is_empty() {
+                return Ok(None);
+            }
             let interrupt = self.collector.interrupt.clone();
             match interrupt.race(self.happening()).await?? {
-                Happening::Event(Event::Completed(completion)) => self.judge(completion)?,
-                Happening::Event(Event::Refused { reason, .. }) => bail!(reason),
+                Happening::Event(ModelEvent::Completed(completion)) => self.judge(completion)?,
+                Happening::Event(ModelEvent::Refused { reason, .. }) => bail!(reason),
                 Happening::Event(other) => bail!("the model's thread answered {other:?} to a request for completions"),
                 Happening::Judged(judged) => self.add(*judged)?,
                 Happening::Settled(group, reward_model) => {
                     self.reward_model += reward_model;
-                    return Ok(Some(group));
+                    self.ready.insert(group.draw, group);
                 }
             }
         }
-        Ok(None)
     }
 
     async fn happening(&mut self) -> Result<Happening> {
@@ -121,7 +156,11 @@ impl<'a> GroupStream<'a> {
     /// Has a completion judged.
     fn judge(&mut self, completion: Completion) -> Result<()> {
         self.last_completion = Instant::now();
-        let group = self.open.get(&completion.draw).context("a completion of no draw that was asked for")?;
+        let group = self.open.get_mut(&completion.draw).context("a completion of no draw that was asked for")?;
+        group.num_complete += 1;
+        if group.num_complete == self.sampling.samples_per_prompt {
+            self.complete.push_back(completion.draw);
+        }
         let judged = Judged {
             conversation: group.conversation.clone(),
             thinking_open: group.thinking_open,
@@ -163,7 +202,7 @@ impl<'a> GroupStream<'a> {
     /// # Errors
     /// The model's thread is gone.
     pub(super) async fn cost(self) -> Result<SamplingCost> {
-        let Event::Stats(stats) = self.collector.worker.ask(Command::TakeStats).await? else {
+        let ModelEvent::Stats(stats) = self.collector.worker.ask(ModelCommand::TakeStats).await? else {
             bail!("the model's thread has no counts of its sampling");
         };
         Ok(SamplingCost {

@@ -24,6 +24,8 @@ pub(super) struct OpenGroup {
     pub conversation: Arc<[Message]>,
     /// True where the prompt ended within the thinking.
     pub thinking_open: bool,
+    /// Number of completions that came.
+    pub num_complete: usize,
     pub judged: Vec<Judgeable>,
 }
 

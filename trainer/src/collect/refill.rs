@@ -1,16 +1,18 @@
-//! Dynamic sampling (DAPO, arXiv 2503.14476) without rounds: a group that teaches nothing is replaced as soon as that is
-//! known, while the others are still generated.
+//! Dynamic sampling (DAPO, arXiv 2503.14476) without rounds: a group that teaches nothing is replaced while the others
+//! are still generated.
 //!
 //! A draw is only taken where the groups that teach and those under way are fewer than wanted. So the draws of a step
 //! are the shortest stretch of the walk that holds the wanted number of teaching groups, whichever of them finished
-//! first: the batch does not depend on time.
+//! first: the batch does not depend on time. Nor does the place of a replacement among the sequences that decode: it
+//! joins a fixed number of steps after the group that it replaces has ended.
 
 use anyhow::Result;
 use datasets::TaskCursor;
 use learner::advantages::is_flat;
 
+use super::collector::Collector;
+use super::group::{Batch, Group, Sampling};
 use super::group_stream::GroupStream;
-use super::{Batch, Collector, Group, Sampling};
 
 /// Choice of a step's groups.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +23,8 @@ pub(crate) struct Refill {
     pub replaces: bool,
     /// Most draws of a step; its batch is then what there is.
     pub max_draws: usize,
+    /// Number of decode steps between a group's end and its replacement's start, in which its verdicts must come.
+    pub lag: u64,
 }
 
 impl Refill {
@@ -35,20 +39,18 @@ impl Collector {
     /// # Errors
     /// As [`Collector::sample_groups`].
     pub(crate) async fn collect(&self, tasks: &mut TaskCursor, sampling: &Sampling, refill: Refill) -> Result<Batch> {
-        let mut stream = GroupStream::new(self, sampling);
+        let mut stream = GroupStream::new(self, sampling, refill.replaces.then_some(refill.lag));
         let mut num_drawn = refill.wanted.min(refill.max_draws);
-        tasks.next_draws(num_drawn).iter().try_for_each(|draw| stream.submit(draw))?;
+        stream.submit(&tasks.next_draws(num_drawn))?;
         let mut batch = Batch::default();
         while let Some(group) = stream.next().await? {
-            if refill.teaches(&group) {
-                batch.kept.push(group);
-                continue;
+            let teaches = refill.teaches(&group);
+            if refill.replaces {
+                let next = (!teaches && num_drawn < refill.max_draws).then(|| tasks.next_draw());
+                num_drawn += usize::from(next.is_some());
+                stream.replace(group.draw, next.as_ref())?;
             }
-            batch.left_out.push(group);
-            if refill.replaces && num_drawn < refill.max_draws {
-                num_drawn += 1;
-                stream.submit(&tasks.next_draw())?;
-            }
+            if teaches { batch.kept.push(group) } else { batch.left_out.push(group) }
         }
         batch.kept.sort_by_key(|group| group.draw);
         batch.left_out.sort_by_key(|group| group.draw);

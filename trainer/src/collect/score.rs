@@ -2,11 +2,11 @@
 
 use anyhow::{Result, bail};
 
-use super::Collector;
+use super::collector::Collector;
 use super::open_group::OpenGroup;
 use crate::config::PromptSection;
 use crate::prompt::PromptFormat;
-use crate::worker::{Command, Event};
+use crate::worker::{ModelCommand, ModelEvent};
 
 impl Collector {
     /// Scores of a group's completions; `None` without a reward model and for tasks that it does not score. It sees
@@ -21,8 +21,8 @@ impl Collector {
             .iter()
             .map(|one| format.answered_ids(one.judged.task.as_ref().into(), one.judged.answer().trim()))
             .collect::<Result<Vec<_>>>()?;
-        match self.worker.ask(Command::Score { sequences }).await? {
-            Event::Scored(scores) => Ok(Some(scores)),
+        match self.worker.ask(ModelCommand::Score { sequences }).await? {
+            ModelEvent::Scored(scores) => Ok(Some(scores)),
             other => bail!("the model's thread answered {other:?} to a request for scores"),
         }
     }

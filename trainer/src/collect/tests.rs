@@ -1,15 +1,16 @@
 //! Sampling and judging over a small model with random weights.
+use std::sync::Arc;
 
-use datasets::{Message, Mixture, Source, Task, TaskCursor, TaskKind, TaskVerifier};
-use policy::{CHAT_TEMPLATE, Decoder, ModelConfig, Placement, SPECIAL_TOKENS, train_tokenizer, write_folder};
+use datasets::{Draw, Message, Mixture, Source, Task, TaskCursor, TaskKind, TaskVerifier};
+use policy::{CHAT_TEMPLATE, Decoder, ModelConfig, Placement, SPECIAL_TOKENS, Texts, train_tokenizer, write_folder};
 use rollout::{EngineOptions, SamplingParams};
 use verifiers::{RewardConfig, VerifiersConfig};
 
-use std::sync::Arc;
-
-use super::*;
+use super::{Collector, Sampling};
 use crate::config::{PromptSection, SandboxSection};
-use crate::worker::ModelState;
+use crate::interrupt::Interrupt;
+use crate::judge::Judge;
+use crate::worker::{ModelState, ModelWorker};
 
 /// A collector over a small model with random weights, which judges maths.
 async fn collector() -> Collector {

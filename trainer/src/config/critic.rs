@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use learner::critic::CriticPlan;
 use learner::gae::GaeConfig;
 use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::ScheduleConfig;
+use learner::update_plan::{CriticPlan, OldLogprobs};
 use learner::value_loss::ValueLossConfig;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct AlgorithmSection {
     /// What a completion's tokens are credited by.
     pub name: Algorithm,
+    /// Old policy of the ratio.
+    pub old_logprobs: OldLogprobs,
 }
 
 /// What a completion's tokens are credited by.

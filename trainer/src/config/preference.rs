@@ -1,8 +1,10 @@
 //! `trainer reward-model`: a reward model from preference pairs.
-
 use std::path::PathBuf;
 
 use anyhow::Result;
+use learner::objective::preference::PreferenceLossConfig;
+use learner::optimizer::adamw::AdamWConfig;
+use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use policy::Recompute;
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +12,6 @@ use super::prompt::PromptSection;
 use super::sections::{self, CheckpointSection, ModelSection, RunSection};
 use crate::failure::Usage;
 use crate::run::run_loop::Calendar;
-use learner::objective::preference::PreferenceLossConfig;
-use learner::optimizer::adamw::AdamWConfig;
-use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 
 /// The whole configuration of a reward model's training.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

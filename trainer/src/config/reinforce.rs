@@ -1,7 +1,10 @@
 //! `trainer --stage 1|2`: a run of reinforcement learning.
-
 use anyhow::Result;
-use learner::update::{OldLogprobs, UpdatePlan};
+use learner::advantages::AdvantageConfig;
+use learner::loss::PolicyLossConfig;
+use learner::optimizer::adamw::AdamWConfig;
+use learner::optimizer::schedule::{Schedule, ScheduleConfig};
+use learner::update_plan::UpdatePlan;
 use policy::{HeadOptions, Recompute};
 use rollout::EngineOptions;
 use serde::{Deserialize, Serialize};
@@ -14,10 +17,6 @@ use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSec
 use crate::collect::Refill;
 use crate::failure::Usage;
 use crate::run::run_loop::Calendar;
-use learner::advantages::AdvantageConfig;
-use learner::loss::PolicyLossConfig;
-use learner::optimizer::adamw::AdamWConfig;
-use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 
 /// The whole configuration of a stage.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -102,11 +101,14 @@ pub(crate) struct DynamicSampling {
     /// Most draws of a step, as a multiple of `rollout.prompts_per_step`; the update then takes the groups that there
     /// are.
     pub max_rounds: usize,
+    /// Number of decode steps between the end of a group that is refilled and the start of the next, in which its
+    /// verdicts must come: the engine waits for later ones. Fixed, so that a run can be repeated bit for bit.
+    pub lag: u64,
 }
 
 impl Default for DynamicSampling {
     fn default() -> Self {
-        Self { enabled: true, max_rounds: 4 }
+        Self { enabled: true, max_rounds: 4, lag: 8 }
     }
 }
 
@@ -124,8 +126,6 @@ pub(crate) struct UpdateSection {
     pub head_chunk: i64,
     /// Part of the forward pass that the backward pass computes again.
     pub recompute: Recompute,
-    /// Old policy of the ratio: `recompute` or `rollout`.
-    pub old_logprobs: OldLogprobs,
 }
 
 impl Default for UpdateSection {
@@ -136,7 +136,6 @@ impl Default for UpdateSection {
             micro_batch_tokens: 8192,
             head_chunk: 1024,
             recompute: Recompute::Nothing,
-            old_logprobs: OldLogprobs::Recompute,
         }
     }
 }
@@ -242,7 +241,7 @@ impl ReinforceRun {
             micro_batch_tokens: self.update.micro_batch_tokens,
             head: HeadOptions { temperature: self.rollout.temperature, chunk: self.update.head_chunk },
             recompute: self.update.recompute,
-            old_logprobs: self.update.old_logprobs,
+            old_logprobs: self.algorithm.old_logprobs,
             loss: self.loss.clone(),
             critic: self.critic().zip(self.advantage.gae()).map(|(critic, gae)| critic.plan(gae.clone())),
         }
@@ -252,7 +251,7 @@ impl ReinforceRun {
     pub(crate) fn refill(&self) -> Refill {
         let wanted = self.rollout.prompts_per_step;
         let filter = &self.dynamic_sampling;
-        Refill { wanted, replaces: filter.enabled, max_draws: wanted * filter.max_rounds }
+        Refill { wanted, replaces: filter.enabled, max_draws: wanted * filter.max_rounds, lag: filter.lag }
     }
 
     /// Times of evaluations and checkpoints.

@@ -1,8 +1,9 @@
 //! `trainer cold-start`: supervised fine-tuning on traces.
-
 use std::path::PathBuf;
 
 use anyhow::Result;
+use learner::optimizer::adamw::AdamWConfig;
+use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use policy::{Architecture, ModelConfig};
 use serde::{Deserialize, Serialize};
 use verifiers::VerifiersConfig;
@@ -13,8 +14,6 @@ use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection};
 use crate::failure::Usage;
 use crate::run::run_loop::Calendar;
-use learner::optimizer::adamw::AdamWConfig;
-use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 
 /// The whole configuration of a cold start.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ use record::names;
 use serde::Serialize;
 
 use crate::config::CheckpointSection;
+use crate::failure::Interrupted;
 use crate::interrupt::Interrupt;
 use crate::open_run::OpenRun;
 use crate::progress::Progress;
@@ -66,8 +67,8 @@ pub(crate) async fn run_steps(
         let metrics = stage.evaluate(run, 0).await?;
         run.record(&metrics)?;
     }
+    let _finishing = interrupt.finish_steps()?;
     while run.step < *steps {
-        interrupt.check()?;
         let started = Instant::now();
         let step = run.step + 1;
         let mut metrics = stage.step(run, step).await?;
@@ -78,10 +79,14 @@ pub(crate) async fn run_steps(
         }
         metrics.set(names::TIME_STEP, started.elapsed().as_secs_f64());
         run.record(&metrics)?;
-        if is_due(checkpoint.every, step) || is_last {
+        let stop = interrupt.is_asked();
+        if is_due(checkpoint.every, step) || is_last || stop {
             run.checkpoint(stage.worker(), stage.data(), checkpoint.keep)?;
         }
         progress.step(step, &stage.line(&metrics));
+        if stop && !is_last {
+            return Err(Interrupted.into());
+        }
     }
     progress.finish("");
     Ok(())

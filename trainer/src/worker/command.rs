@@ -2,18 +2,31 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use learner::objective::preference::{PairIds, PreferenceOutcome};
 use learner::objective::supervised::{LearnedSequence, SupervisedOutcome};
 use learner::trajectory::Trajectory;
 use learner::update_outcome::UpdateOutcome;
 use rollout::{Completion, GenerationStats, RolloutRequest};
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+/// Answers to commands, in the order in which they were made.
+pub(crate) type Events = UnboundedReceiver<Result<ModelEvent>>;
+
+/// Where the answers to a command go.
+pub(super) type Answers = UnboundedSender<Result<ModelEvent>>;
 
 /// An order to the model's thread. Commands are executed in their order, between two steps of the engine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) enum Command {
-    /// Completes these requests, beside those under way. Answered by a `Completed` or `Refused` for each.
-    Submit { requests: Vec<RolloutRequest> },
+pub(crate) enum ModelCommand {
+    /// Completes these requests, beside those under way. Answered by a `Completed` or `Refused` for each. With a `lag`,
+    /// the engine goes on for at most so many steps once a draw's last request has ended, and then waits for the draw's
+    /// `Replace`.
+    Submit { requests: Vec<RolloutRequest>, lag: Option<u64> },
+    /// Completes these requests in the place of a draw that has ended, from the step on at which its lag is over; they
+    /// are held to the same lag. None where the place stays empty. Answered as `Submit`.
+    Replace { draw: u64, requests: Vec<RolloutRequest> },
     /// Drops every request of a draw. Answered by `Done`.
     Abort { draw: u64 },
     /// Stops sampling until `Resume`; requests stay as they are. Answered by `Done`.
@@ -43,7 +56,7 @@ pub(crate) enum Command {
 
 /// An answer of the model's thread.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Event {
+pub(crate) enum ModelEvent {
     /// A request is complete.
     Completed(Completion),
     /// A request could not be completed; the others go on.
@@ -71,6 +84,8 @@ pub(crate) enum Event {
 pub(crate) struct SavedComponent {
     /// Name such as `policy`, `optimizer`, `critic`.
     pub name: String,
-    /// Paths relative to the checkpoint's folder.
-    pub files: Vec<PathBuf>,
+    /// Folder that the component is read from, within the checkpoint, with `/` between its parts.
+    pub folder: String,
+    /// Paths of its files within the checkpoint.
+    pub files: Vec<String>,
 }

@@ -6,14 +6,8 @@ use anyhow::{Context, Result, bail};
 use tokio::sync::mpsc as channel;
 use tokio::sync::{oneshot, watch};
 
-use super::command::{Command, Event};
+use super::command::{Answers, ModelCommand, ModelEvent};
 use super::state::ModelState;
-
-/// Answers to commands, in the order in which they were made.
-pub(crate) type Events = channel::UnboundedReceiver<Result<Event>>;
-
-/// Where the answers to a command go.
-pub(super) type Answers = channel::UnboundedSender<Result<Event>>;
 
 const GONE: &str = "the model's thread is gone: a computation failed, see the message above";
 
@@ -21,7 +15,7 @@ const GONE: &str = "the model's thread is gone: a computation failed, see the me
 /// hand.
 #[derive(Clone, Debug)]
 pub(crate) struct ModelWorker {
-    commands: mpsc::Sender<(Command, Answers)>,
+    commands: mpsc::Sender<(ModelCommand, Answers)>,
     /// Closed when the thread ends.
     alive: watch::Receiver<()>,
 }
@@ -63,7 +57,7 @@ impl ModelWorker {
     ///
     /// # Errors
     /// The thread is gone.
-    pub(crate) fn send(&self, command: Command, answers: &Answers) -> Result<()> {
+    pub(crate) fn send(&self, command: ModelCommand, answers: &Answers) -> Result<()> {
         self.commands.send((command, answers.clone())).ok().context(GONE)
     }
 
@@ -71,7 +65,7 @@ impl ModelWorker {
     ///
     /// # Errors
     /// The command failed, or the thread is gone.
-    pub(crate) async fn ask(&self, command: Command) -> Result<Event> {
+    pub(crate) async fn ask(&self, command: ModelCommand) -> Result<ModelEvent> {
         let (answers, mut events) = channel::unbounded_channel();
         self.send(command, &answers)?;
         drop(answers);
@@ -82,7 +76,7 @@ impl ModelWorker {
     ///
     /// # Errors
     /// As [`ModelWorker::ask`].
-    pub(crate) fn ask_blocking(&self, command: Command) -> Result<Event> {
+    pub(crate) fn ask_blocking(&self, command: ModelCommand) -> Result<ModelEvent> {
         let (answers, mut events) = channel::unbounded_channel();
         self.send(command, &answers)?;
         drop(answers);
@@ -93,16 +87,16 @@ impl ModelWorker {
     ///
     /// # Errors
     /// As [`ModelWorker::ask`].
-    pub(crate) async fn order(&self, command: Command) -> Result<()> {
+    pub(crate) async fn order(&self, command: ModelCommand) -> Result<()> {
         match self.ask(command).await? {
-            Event::Done => Ok(()),
+            ModelEvent::Done => Ok(()),
             other => bail!("the model's thread answered {other:?} to an order"),
         }
     }
 }
 
 /// Executes commands, and decodes while there are none.
-fn run(mut state: ModelState, inbox: &mpsc::Receiver<(Command, Answers)>) {
+fn run(mut state: ModelState, inbox: &mpsc::Receiver<(ModelCommand, Answers)>) {
     loop {
         let next = if state.is_sampling() {
             inbox.try_recv()

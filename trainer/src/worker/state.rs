@@ -1,6 +1,5 @@
 //! What the model's thread owns, and what each command does with it.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -9,17 +8,20 @@ use learner::objective::preference::{self, PreferencePlan};
 use learner::objective::supervised::{self, SupervisedPlan};
 use learner::token_split::split_by_tokens;
 use learner::trainable::{Actor, Model, Trainable, UpdateCounts};
-use learner::update::{UpdatePlan, update};
+use learner::update::update;
+use learner::update_plan::UpdatePlan;
 use policy::{Placement, Policy, RewardModel, read_tensors, write_tensors};
-use rollout::{Engine, EngineOptions, RequestId};
+use rollout::{Engine, EngineOptions};
 use serde::{Deserialize, Serialize};
-use tch::Device;
+use tch::{Device, Tensor};
 
-use super::command::{Command, Event, SavedComponent};
-use super::local::Answers;
+use super::command::{Answers, ModelCommand, ModelEvent, SavedComponent};
+use super::engine_loop::EngineLoop;
 
 /// Folder of a checkpoint that other tools do not look at.
 const INNER: &str = "trainer";
+/// Folder of a critic with weights of its own.
+const CRITIC: &str = "trainer/critic";
 /// Counts of all components.
 const COUNTS: &str = "trainer/counts.json";
 
@@ -43,20 +45,7 @@ pub(crate) struct ModelState {
     /// Most tokens that the reward model scores at a time.
     score_tokens: usize,
     plans: Plans,
-    engine: Option<Sampling>,
-}
-
-/// The engine and where its completions go.
-struct Sampling {
-    engine: Engine,
-    requests: HashMap<RequestId, Requested>,
-    paused: bool,
-}
-
-struct Requested {
-    draw: u64,
-    sample: u64,
-    answers: Answers,
+    sampling: Option<EngineLoop>,
 }
 
 /// Counts of a checkpoint.
@@ -77,8 +66,8 @@ impl ModelState {
         let policy = &learner.policy.model.policy;
         let decoder = &policy.decoder;
         let engine = Engine::new(decoder.config(), decoder.placement(), engine, policy.texts.clone())?;
-        let sampling = Sampling { engine, requests: HashMap::new(), paused: false };
-        Ok(Self { learner: Some(learner), scorer: None, score_tokens: 8192, plans, engine: Some(sampling) })
+        let sampling = Some(EngineLoop::new(engine));
+        Ok(Self { learner: Some(learner), scorer: None, score_tokens: 8192, plans, sampling })
     }
 
     /// A policy that is only sampled from.
@@ -92,7 +81,7 @@ impl ModelState {
 
     /// A reward model that learns.
     pub(crate) fn of_reward_model(scorer: Trainable<RewardModel>, plans: Plans) -> Self {
-        Self { learner: None, scorer: Some(scorer), score_tokens: 8192, plans, engine: None }
+        Self { learner: None, scorer: Some(scorer), score_tokens: 8192, plans, sampling: None }
     }
 
     /// The same with a frozen reward model beside the policy, which scores at most `tokens` at a time.
@@ -102,61 +91,50 @@ impl ModelState {
         self
     }
 
-    /// True where the engine has something to do.
+    /// True where the engine can go on by itself.
     pub(super) fn is_sampling(&self) -> bool {
-        self.engine.as_ref().is_some_and(|sampling| !sampling.paused && !sampling.engine.is_idle())
+        self.sampling.as_ref().is_some_and(EngineLoop::can_decode)
     }
 
     /// One step of the engine.
     pub(super) fn decode(&mut self) {
-        let (Some(sampling), Some(learner)) = (&mut self.engine, &self.learner) else { return };
-        let decoder = &learner.policy.model.policy.decoder;
-        match sampling.engine.step(decoder, learner.policy_version) {
-            Ok(finished) => {
-                for finished in finished {
-                    let Some(requested) = sampling.requests.remove(&finished.request) else { continue };
-                    let event = finished.result.map_or_else(|error| requested.refused(&error), Event::Completed);
-                    // The receiver is gone once the user interrupted.
-                    let _ = requested.answers.send(Ok(event));
-                }
-            }
-            Err(error) => {
-                // Without a cache nothing can run: every request learns why.
-                let reason = error.to_string();
-                for (id, requested) in sampling.requests.drain() {
-                    sampling.engine.abort(id);
-                    let _ = requested.answers.send(Err(anyhow::anyhow!(reason.clone())));
-                }
-            }
+        if let (Some(sampling), Some(learner)) = (&mut self.sampling, &self.learner) {
+            sampling.decode(&learner.policy.model.policy.decoder, learner.policy_version);
         }
     }
 
     /// Executes a command and answers it.
-    pub(super) fn execute(&mut self, command: Command, answers: &Answers) {
+    pub(super) fn execute(&mut self, command: ModelCommand, answers: &Answers) {
         let answer = match command {
-            Command::Submit { requests } => match self.sampling() {
-                Ok(sampling) => return requests.into_iter().for_each(|request| sampling.submit(request, answers)),
+            ModelCommand::Submit { requests, lag } => match self.sampling() {
+                Ok(sampling) => return sampling.submit(requests, lag, answers),
                 Err(error) => Err(error),
             },
-            Command::Abort { draw } => self.sampling().map(|sampling| sampling.abort(draw)),
-            Command::Pause => self.sampling().map(|sampling| sampling.pause(true)),
-            Command::Resume => self.sampling().map(|sampling| sampling.pause(false)),
-            Command::TakeStats => self.sampling().map(|sampling| Event::Stats(sampling.engine.take_stats())),
-            Command::Score { sequences } => self.score(&sequences).map(Event::Scored),
-            Command::Update { step, groups } => self.update(step, groups),
-            Command::LearnTraces { step, sequences } => self.learn_traces(step, &sequences),
-            Command::LearnPairs { step, pairs } => self.learn_pairs(step, &pairs),
-            Command::ComparePairs { pairs } => self.compare_pairs(&pairs),
-            Command::Save { folder } => self.save(&folder).map(Event::Saved),
-            Command::Load { folder } => self.load(&folder).map(|()| Event::Done),
-            Command::Swap { folder, policy_version } => self.swap(&folder, policy_version).map(|()| Event::Done),
+            ModelCommand::Replace { draw, requests } => match self.sampling() {
+                Ok(sampling) => return sampling.replace(draw, requests, answers),
+                Err(error) => Err(error),
+            },
+            ModelCommand::Abort { draw } => self.sampling().map(|sampling| sampling.abort(draw)),
+            ModelCommand::Pause => self.sampling().map(|sampling| sampling.pause(true)),
+            ModelCommand::Resume => self.sampling().map(|sampling| sampling.pause(false)),
+            ModelCommand::TakeStats => self.sampling().map(|sampling| ModelEvent::Stats(sampling.take_stats())),
+            ModelCommand::Score { sequences } => self.score(&sequences).map(ModelEvent::Scored),
+            ModelCommand::Update { step, groups } => self.update(step, groups),
+            ModelCommand::LearnTraces { step, sequences } => self.learn_traces(step, &sequences),
+            ModelCommand::LearnPairs { step, pairs } => self.learn_pairs(step, &pairs),
+            ModelCommand::ComparePairs { pairs } => self.compare_pairs(&pairs),
+            ModelCommand::Save { folder } => self.save(&folder).map(ModelEvent::Saved),
+            ModelCommand::Load { folder } => self.load(&folder).map(|()| ModelEvent::Done),
+            ModelCommand::Swap { folder, policy_version } => {
+                self.swap(&folder, policy_version).map(|()| ModelEvent::Done)
+            }
         };
         // The receiver is gone once the user interrupted.
         let _ = answers.send(answer);
     }
 
-    fn sampling(&mut self) -> Result<&mut Sampling> {
-        self.engine.as_mut().context("there is no policy here to sample from")
+    fn sampling(&mut self) -> Result<&mut EngineLoop> {
+        self.sampling.as_mut().context("there is no policy here to sample from")
     }
 
     fn learner(&mut self) -> Result<&mut Learner> {
@@ -178,28 +156,28 @@ impl ModelState {
         Ok(scores)
     }
 
-    fn update(&mut self, step: u64, groups: Vec<Vec<learner::trajectory::Trajectory>>) -> Result<Event> {
+    fn update(&mut self, step: u64, groups: Vec<Vec<learner::trajectory::Trajectory>>) -> Result<ModelEvent> {
         let plan = self.plans.update.clone().context("this run updates no policy on rollouts")?;
-        Ok(Event::Updated(Box::new(update(self.learner()?, groups, &plan, step)?)))
+        Ok(ModelEvent::Updated(Box::new(update(self.learner()?, groups, &plan, step)?)))
     }
 
-    fn learn_traces(&mut self, step: u64, sequences: &[supervised::LearnedSequence]) -> Result<Event> {
+    fn learn_traces(&mut self, step: u64, sequences: &[supervised::LearnedSequence]) -> Result<ModelEvent> {
         let plan = self.plans.supervised.context("this run learns no traces")?;
         let learner = self.learner()?;
         let outcome = supervised::learn(&mut learner.policy, &sequences.iter().collect::<Vec<_>>(), plan, step)?;
         learner.policy_version += u64::from(outcome.step.applied);
-        Ok(Event::LearnedTraces(outcome))
+        Ok(ModelEvent::LearnedTraces(outcome))
     }
 
-    fn learn_pairs(&mut self, step: u64, pairs: &[preference::PairIds]) -> Result<Event> {
+    fn learn_pairs(&mut self, step: u64, pairs: &[preference::PairIds]) -> Result<ModelEvent> {
         let plan = self.plans.preference.clone().context("this run learns no preferences")?;
         let outcome = preference::learn(self.scorer()?, &pairs.iter().collect::<Vec<_>>(), &plan, step)?;
-        Ok(Event::LearnedPairs(outcome))
+        Ok(ModelEvent::LearnedPairs(outcome))
     }
 
-    fn compare_pairs(&mut self, pairs: &[preference::PairIds]) -> Result<Event> {
+    fn compare_pairs(&mut self, pairs: &[preference::PairIds]) -> Result<ModelEvent> {
         let tokens = self.plans.preference.as_ref().map_or(self.score_tokens, |plan| plan.micro_batch_tokens);
-        Ok(Event::Compared { accuracy: preference::accuracy(&self.scorer()?.model, pairs, tokens) })
+        Ok(ModelEvent::Compared { accuracy: preference::accuracy(&self.scorer()?.model, pairs, tokens) })
     }
 
     /// Writes the policy as the folder itself and all else into [`INNER`].
@@ -207,40 +185,34 @@ impl ModelState {
         let inner = folder.join(INNER);
         std::fs::create_dir_all(&inner).with_context(|| inner.display().to_string())?;
         let mut counts = Counts::default();
-        let mut components = Vec::new();
-        let mut note = |name: &str, files: Vec<PathBuf>| {
-            components.push(SavedComponent { name: name.to_owned(), files });
-        };
+        let mut saved = Vec::new();
         if let Some(learner) = &self.learner {
             let actor = &learner.policy.model;
             actor.policy.save(folder)?;
-            note("policy", files_of(folder)?);
-            note("optimizer", vec![write_optimizer(folder, "optimizer", &learner.policy)?]);
+            saved.push(component(folder, "policy", "")?);
+            saved.push(write_optimizer(folder, "optimizer", &learner.policy)?);
             if let Some(head) = &actor.value_head {
-                let file = Path::new(INNER).join("value_head.safetensors");
-                write_tensors(&folder.join(&file), &[(head.parameter().name, head.parameter().tensor)])?;
-                note("value_head", vec![file]);
+                let parameter = head.parameter();
+                saved.push(write_inner(folder, "value_head", &[(parameter.name, parameter.tensor)])?);
             }
             if let Some(critic) = &learner.critic {
-                let critic_folder = Path::new(INNER).join("critic");
-                critic.model.save(&folder.join(&critic_folder))?;
-                let files = files_of(&folder.join(&critic_folder))?;
-                note("critic", files.into_iter().map(|file| critic_folder.join(file)).collect());
-                note("critic_optimizer", vec![write_optimizer(folder, "critic_optimizer", critic)?]);
+                critic.model.save(&folder.join(CRITIC))?;
+                saved.push(component(folder, "critic", CRITIC)?);
+                saved.push(write_optimizer(folder, "critic_optimizer", critic)?);
                 counts.critic = Some(critic.counts);
             }
             counts.policy = Some(learner.policy.counts);
             counts.policy_version = learner.policy_version;
         } else if let Some(scorer) = &self.scorer {
             scorer.model.save(folder)?;
-            note("reward_model", files_of(folder)?);
-            note("optimizer", vec![write_optimizer(folder, "optimizer", scorer)?]);
+            saved.push(component(folder, "reward_model", "")?);
+            saved.push(write_optimizer(folder, "optimizer", scorer)?);
             counts.reward_model = Some(scorer.counts);
         }
         let path = folder.join(COUNTS);
         std::fs::write(&path, serde_json::to_vec_pretty(&counts)?).with_context(|| path.display().to_string())?;
-        note("counts", vec![COUNTS.into()]);
-        Ok(components)
+        saved.push(SavedComponent { name: "counts".into(), folder: INNER.into(), files: vec![COUNTS.into()] });
+        Ok(saved)
     }
 
     /// Replaces weights, optimizers and counts by those of a checkpoint.
@@ -255,14 +227,13 @@ impl ModelState {
             let actor = &mut learner.policy.model;
             actor.policy.decoder.load_weights(folder)?;
             if let Some(head) = &mut actor.value_head {
-                let path = folder.join(INNER).join("value_head.safetensors");
-                head.load(&path)?;
+                head.load(&inner_file(folder, "value_head"))?;
             }
             load_optimizer(folder, "optimizer", &mut learner.policy)?;
             learner.policy.counts = counts.policy.context("the checkpoint has no counts of a policy")?;
             learner.policy_version = counts.policy_version;
             if let Some(critic) = &mut learner.critic {
-                critic.model.load_weights(&folder.join(INNER).join("critic"))?;
+                critic.model.load_weights(&folder.join(CRITIC))?;
                 load_optimizer(folder, "critic_optimizer", critic)?;
                 critic.counts = counts.critic.context("the checkpoint has no counts of a critic")?;
             }
@@ -287,69 +258,38 @@ impl ModelState {
     }
 }
 
-impl Requested {
-    fn refused(&self, error: &rollout::RolloutError) -> Event {
-        Event::Refused { draw: self.draw, sample: self.sample, reason: error.to_string() }
-    }
-}
-
-impl Sampling {
-    fn submit(&mut self, request: rollout::RolloutRequest, answers: &Answers) {
-        let requested = Requested { draw: request.draw, sample: request.sample, answers: answers.clone() };
-        match self.engine.submit(request) {
-            Ok(id) => {
-                self.requests.insert(id, requested);
-            }
-            Err(error) => {
-                let _ = answers.send(Ok(requested.refused(&error)));
-            }
-        }
-    }
-
-    fn abort(&mut self, draw: u64) -> Event {
-        let engine = &mut self.engine;
-        self.requests.retain(|id, requested| {
-            let stays = requested.draw != draw;
-            if !stays {
-                engine.abort(*id);
-            }
-            stays
-        });
-        Event::Done
-    }
-
-    fn pause(&mut self, paused: bool) -> Event {
-        self.paused = paused;
-        Event::Done
-    }
-}
-
-/// Files in a folder, relative to it, without those in folders inside.
-fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+/// The component whose files are all that lie in a folder within the checkpoint, folders inside apart.
+fn component(checkpoint: &Path, name: &str, folder: &str) -> Result<SavedComponent> {
+    let path = checkpoint.join(folder);
     let mut files = Vec::new();
-    for entry in entries {
-        let entry = entry.with_context(|| folder.display().to_string())?;
+    for entry in std::fs::read_dir(&path).with_context(|| path.display().to_string())? {
+        let entry = entry.with_context(|| path.display().to_string())?;
         if entry.path().is_file() {
-            files.push(PathBuf::from(entry.file_name()));
+            let file = entry.file_name().to_string_lossy().into_owned();
+            files.push(if folder.is_empty() { file } else { format!("{folder}/{file}") });
         }
     }
     files.sort();
-    Ok(files)
+    Ok(SavedComponent { name: name.into(), folder: folder.into(), files })
 }
 
-fn optimizer_file(name: &str) -> PathBuf {
-    Path::new(INNER).join(format!("{name}.safetensors"))
+/// File of the component `name`, which has one.
+fn inner_file(checkpoint: &Path, name: &str) -> PathBuf {
+    checkpoint.join(INNER).join(format!("{name}.safetensors"))
 }
 
-fn write_optimizer<M: Model>(folder: &Path, name: &str, model: &Trainable<M>) -> Result<PathBuf> {
-    let file = optimizer_file(name);
-    write_tensors(&folder.join(&file), &model.optimizer_state())?;
-    Ok(file)
+fn write_inner(checkpoint: &Path, name: &str, tensors: &[(String, Tensor)]) -> Result<SavedComponent> {
+    write_tensors(&inner_file(checkpoint, name), tensors)?;
+    let files = vec![format!("{INNER}/{name}.safetensors")];
+    Ok(SavedComponent { name: name.into(), folder: INNER.into(), files })
 }
 
-fn load_optimizer<M: Model>(folder: &Path, name: &str, model: &mut Trainable<M>) -> Result<()> {
-    let path = folder.join(optimizer_file(name));
+fn write_optimizer<M: Model>(checkpoint: &Path, name: &str, model: &Trainable<M>) -> Result<SavedComponent> {
+    write_inner(checkpoint, name, &model.optimizer_state())
+}
+
+fn load_optimizer<M: Model>(checkpoint: &Path, name: &str, model: &mut Trainable<M>) -> Result<()> {
+    let path = inner_file(checkpoint, name);
     let tensors = read_tensors(&path, Device::Cpu)?;
     model.load_optimizer_state(tensors).with_context(|| path.display().to_string())
 }

@@ -80,6 +80,7 @@ fn update(row: &RolloutRow) -> UpdateRow {
         policy_logprobs: Some(row.rollout_logprobs.clone()),
         critic_values: None,
         returns: Some(row.rollout_logprobs.clone()),
+        advantages: None,
     }
 }
 
