@@ -7,8 +7,9 @@ use super::bf16_model::{BFLOAT16, ROUNDING, actor, distance, groups_of, micro_fo
 use crate::micro_batch::Minibatch;
 use crate::trainable::{Actor, Model, Trainable};
 use crate::trajectory::Trajectory;
-use crate::update::{UpdatePlan, accumulate};
+use crate::update::accumulate;
 use crate::update_outcome::PolicyTotals;
+use crate::update_plan::UpdatePlan;
 
 type Gradients = Vec<(String, Tensor)>;
 

@@ -10,7 +10,6 @@ use policy::{
 use tch::{Device, Kind, Tensor, no_grad};
 use tempfile::TempDir;
 
-use crate::critic::CriticPlan;
 use crate::gae::GaeConfig;
 use crate::kl::KlEstimator;
 use crate::learner::Learner;
@@ -20,7 +19,7 @@ use crate::optimizer::schedule::{Schedule, ScheduleConfig};
 use crate::rollout_correction::RolloutCorrection;
 use crate::trainable::{Actor, Model, Trainable};
 use crate::trajectory::{Advantages, Rewards, Trajectory};
-use crate::update::{OldLogprobs, UpdatePlan};
+use crate::update_plan::{CriticPlan, OldLogprobs, UpdatePlan};
 use crate::value_loss::ValueLossConfig;
 
 pub(super) const BFLOAT16: Placement = Placement { device: Device::Cpu, kind: Kind::BFloat16 };

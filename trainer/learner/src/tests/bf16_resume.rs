@@ -11,7 +11,8 @@ use super::bf16_model::{
 };
 use crate::learner::Learner;
 use crate::trainable::{Model, Trainable, UpdateCounts};
-use crate::update::{UpdatePlan, update};
+use crate::update::update;
+use crate::update_plan::UpdatePlan;
 
 /// Runs steps and returns what each of them did.
 fn run(learner: &mut Learner, folder: &Path, steps: Range<u32>, plan: &UpdatePlan) -> Vec<serde_json::Value> {

@@ -8,8 +8,9 @@ use super::bf16_model::{
 };
 use crate::learner::Learner;
 use crate::trajectory::Trajectory;
-use crate::update::{UpdatePlan, update};
+use crate::update::update;
 use crate::update_outcome::UpdateOutcome;
+use crate::update_plan::UpdatePlan;
 
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 
