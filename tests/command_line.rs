@@ -34,6 +34,7 @@ fn help() {
     for command in commands {
         snapshot(&format!("help_{command}"), &stdout(&[command, "--help"]));
     }
+    snapshot("help_bench-update", &stdout(&["bench", "update", "--help"]));
     snapshot("help_verifier-check", &stdout(&["verifier", "check", "--help"]));
 }
 

@@ -11,4 +11,5 @@ mod relocation;
 mod sandbox;
 mod several_verifiers;
 mod support;
+mod update_bench;
 mod verify_math;

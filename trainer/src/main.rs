@@ -103,7 +103,7 @@ async fn run(cli: Cli) -> Result<()> {
             Ok(())
         }
         (None, Some(Command::Sandbox(command))) => command::sandbox::run(command, &interrupt).await,
-        (None, Some(Command::Bench(command))) => command::bench::run(command).await,
+        (None, Some(Command::Bench(command))) => command::bench::run(command, &interrupt).await,
     }
 }
 
