@@ -12,4 +12,5 @@ mod resume;
 mod sandbox;
 mod several_verifiers;
 mod support;
+mod update_bench;
 mod verify_math;

@@ -126,20 +126,28 @@ impl BlockShape {
         let heads = self.num_heads + 2 * self.num_kv_heads;
         let qkv = x.linear(&weights.qkv_proj, weights.qkv_bias.as_ref());
         let qkv = qkv.view([-1, heads, self.head_dim]); // [tokens, heads + 2 kv_heads, head_dim]
-        let value = qkv.narrow(1, self.num_heads + self.num_kv_heads, self.num_kv_heads);
+        let sizes = [self.num_heads, self.num_kv_heads];
+        let (query_key, value) = head_parts(&qkv, [self.num_heads + self.num_kv_heads, self.num_kv_heads]);
         let query_key = match &weights.qk_norm {
-            None => rotary.rotate(&qkv.narrow(1, 0, self.num_heads + self.num_kv_heads)),
+            None => rotary.rotate(&query_key),
             Some((q_norm, k_norm)) => {
-                let query = rms_norm(&qkv.narrow(1, 0, self.num_heads), q_norm, self.rms_norm_eps);
-                let key = rms_norm(&qkv.narrow(1, self.num_heads, self.num_kv_heads), k_norm, self.rms_norm_eps);
+                let (query, key) = head_parts(&query_key, sizes);
+                let query = rms_norm(&query, q_norm, self.rms_norm_eps);
+                let key = rms_norm(&key, k_norm, self.rms_norm_eps);
                 rotary.rotate(&Tensor::cat(&[query, key], 1))
             }
         };
-        let query = query_key.narrow(1, 0, self.num_heads);
-        let key = query_key.narrow(1, self.num_heads, self.num_kv_heads);
+        let (query, key) = head_parts(&query_key, sizes);
         let attended = attention.attend(layer, &query, &key, &value); // [tokens, heads, head_dim]
         attended.reshape([-1, self.num_heads * self.head_dim]).linear(&weights.o_proj, None::<&Tensor>)
     }
+}
+
+/// Two parts of `[tokens, heads, head_dim]` with so many heads each, whose gradients are laid side by side at once.
+fn head_parts(x: &Tensor, heads: [i64; 2]) -> (Tensor, Tensor) {
+    let mut parts = x.split_with_sizes(heads, 1).into_iter();
+    let mut part = || parts.next().expect("as many parts as sizes");
+    (part(), part())
 }
 
 fn feed_forward(weights: &BlockWeights, x: &Tensor) -> Tensor {

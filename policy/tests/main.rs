@@ -1,5 +1,6 @@
 //! Parity with transformers: models and chat templates; folders that are loaded and saved.
 
+mod bf16;
 mod chat_templates;
 mod folders;
 mod golden;

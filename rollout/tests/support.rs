@@ -14,6 +14,11 @@ pub(crate) fn policy() -> Policy {
 
 /// The same with the weights of another seed.
 pub(crate) fn policy_of(seed: u64) -> Policy {
+    policy_on(seed, Placement::CPU)
+}
+
+/// The same with the weights of a seed in this place and dtype.
+pub(crate) fn policy_on(seed: u64, placement: Placement) -> Policy {
     tch::set_num_threads(1); // matrices too small to share, and tests already run side by side
     let json = serde_json::json!({
         "model_type": "qwen2", "hidden_size": 48, "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 272,
@@ -25,7 +30,7 @@ pub(crate) fn policy_of(seed: u64) -> Policy {
     let tokenizer = policy::train_tokenizer(["one two three"].into_iter(), 261).expect("a tokenizer");
     let folder = tempfile::tempdir().expect("a folder");
     policy::write_folder(folder.path(), &decoder, &tokenizer, policy::CHAT_TEMPLATE, "<|im_end|>").expect("written");
-    Policy::load(folder.path(), Placement::CPU).expect("a policy")
+    Policy::load(folder.path(), placement).expect("a policy")
 }
 
 /// A request to sample by these parameters.

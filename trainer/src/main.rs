@@ -15,6 +15,7 @@ mod interrupt;
 mod judge;
 mod memory;
 mod open_run;
+mod plan;
 mod preference_training;
 mod progress;
 mod prompt;
@@ -107,7 +108,7 @@ async fn run(cli: Cli) -> Result<()> {
             tokio::task::block_in_place(|| command::checkpoint::run(&command))
         }
         (None, Some(Command::Sandbox(command))) => command::sandbox::run(command, &interrupt).await,
-        (None, Some(Command::Bench(command))) => command::bench::run(command).await,
+        (None, Some(Command::Bench(command))) => command::bench::run(command, &interrupt).await,
     }
 }
 

@@ -37,6 +37,7 @@ use crate::worker::{ModelState, ModelWorker, Plans};
 pub(crate) async fn run_stage(stage: u8, mut config: ReinforceRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate(stage)?;
     resolve_links(&mut config);
+    config.notes().iter().for_each(|note| tracing::warn!("{note}"));
     let placement = config.run.resolve()?;
     let (rollout, seed) = (&config.rollout, config.run.seed);
     let texts = load_texts(config.model.path()?, &config.prompt)?;

@@ -6,11 +6,15 @@
 
 use std::ops::Range;
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::Head;
 use crate::linear::float_product;
 use crate::store::{Part, WeightStore};
+
+/// Number of logits that are made probabilities at a time on a CPU, in whole rows: as many as stay in its cache from
+/// one operation to the next.
+const STRETCH: i64 = 1 << 18;
 
 /// Options of a pass through the head.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,7 +67,7 @@ impl LanguageHead {
     pub fn new(store: &dyn WeightStore, options: HeadOptions) -> Self {
         let weight = store.head();
         // A CPU has no product of short types that ends in float32.
-        let weight = if weight.device() == tch::Device::Cpu { weight.to_kind(Kind::Float) } else { weight };
+        let weight = if weight.device() == Device::Cpu { weight.to_kind(Kind::Float) } else { weight };
         Self { options, weight, gradient: None }
     }
 
@@ -72,11 +76,30 @@ impl LanguageHead {
     }
 }
 
+/// The output of targets `[targets]` with these logits, `[targets, vocab]` float32, which become probabilities.
+///
+/// With `m` the largest logit of a row, `Z = Σ exp(z - m)` and `p = exp(z - m) / Z`: `logsumexp = m + log Z` and
+/// `entropy = log Z - Σ p (z - m)`.
+fn softmax(logits: &mut Tensor, targets: &Tensor, temperature: f64) -> LanguageOutput {
+    if temperature != 1.0 {
+        let _ = logits.g_div_scalar_(temperature);
+    }
+    let target_logit = logits.gather(1, &targets.unsqueeze(1), false).squeeze_dim(1);
+    let largest = logits.amax([-1], true); // [targets, 1]
+    let _ = logits.g_sub_(&largest);
+    let exponentials = logits.exp(); // [targets, vocab]
+    let sum = exponentials.sum_dim_intlist(-1, true, Kind::Float); // [targets, 1]
+    let mean = Tensor::linalg_vecdot(&exponentials, logits, -1) / sum.squeeze_dim(1);
+    let _ = exponentials.div_out(logits, &sum);
+    let log_sum = sum.log().squeeze_dim(1);
+    LanguageOutput { target_logit, logsumexp: largest.squeeze_dim(1) + &log_sum, entropy: log_sum - mean }
+}
+
 impl Head for LanguageHead {
     type Output = LanguageOutput;
     type Gradient = LanguageGradient;
-    /// Logits over the temperature, `[targets, vocab]`, and their log-sum-exp, `[targets, 1]`.
-    type Saved = (Tensor, Tensor);
+    /// Probabilities, `[targets, vocab]` float32, in the memory of the logits.
+    type Saved = Tensor;
 
     fn chunk(&self) -> i64 {
         self.options.chunk
@@ -84,47 +107,39 @@ impl Head for LanguageHead {
 
     fn forward(&self, hidden: &Tensor, targets: &Tensor) -> (LanguageOutput, Self::Saved) {
         let hidden = hidden.to_kind(self.weight.kind());
-        let mut logits = float_product(&hidden, &self.weight.tr()); // [targets, vocab]
-        if self.options.temperature != 1.0 {
-            let _ = logits.g_div_scalar_(self.options.temperature);
-        }
-        let logsumexp = logits.logsumexp([-1], true); // [targets, 1]
-        let target_logit = logits.gather(1, &targets.unsqueeze(1), false).squeeze_dim(1);
-        let probabilities = (&logits - &logsumexp).exp_(); // [targets, vocab]
-        let mean = (probabilities * &logits).sum_dim_intlist(-1, false, Kind::Float);
-        let output = LanguageOutput {
-            target_logit,
-            entropy: logsumexp.squeeze_dim(1) - mean,
-            logsumexp: logsumexp.squeeze_dim(1),
+        let logits = float_product(&hidden, &self.weight.tr()); // [targets, vocab]
+        let stretch = match logits.device() {
+            Device::Cpu => (STRETCH / logits.size()[1]).max(1),
+            _ => self.options.chunk,
         };
-        (output, (logits, logsumexp))
+        let outputs = super::chunks(logits.size()[0], stretch).map(|range| {
+            softmax(&mut super::rows(&logits, &range), &super::rows(targets, &range), self.options.temperature)
+        });
+        let output = Self::concatenated(outputs.collect());
+        (output, logits)
     }
 
     fn backward(
         &mut self,
-        (mut logits, logsumexp): Self::Saved,
+        mut probabilities: Tensor,
         hidden: &Tensor,
         targets: &Tensor,
         gradient: &LanguageGradient,
     ) -> Tensor {
-        let by_logprob = gradient.logprob.unsqueeze(1); // [targets, 1]
+        // Of the logits before they were divided by the temperature.
+        let by_logprob = (&gradient.logprob / self.options.temperature).unsqueeze(1); // [targets, 1]
         let mut by_logits = match &gradient.entropy {
-            None => {
-                let _ = logits.g_sub_(&logsumexp);
-                logits.exp_().g_mul_(&by_logprob.neg())
-            }
+            None => probabilities.g_mul_(&by_logprob.neg()),
             Some(by_entropy) => {
-                let log_probabilities = logits.g_sub_(&logsumexp);
-                let probabilities = log_probabilities.exp();
+                let by_entropy = (by_entropy / self.options.temperature).unsqueeze(1);
+                // p log p is 0 where p is.
+                let log_probabilities = probabilities.clamp_min(f64::from(f32::MIN_POSITIVE)).log();
                 let entropy = (&probabilities * &log_probabilities).sum_dim_intlist(-1, true, Kind::Float).neg();
-                let slope = (log_probabilities + entropy) * by_entropy.unsqueeze(1) + &by_logprob;
+                let slope = (log_probabilities + entropy) * by_entropy + &by_logprob;
                 probabilities * slope.neg()
             }
         };
         let _ = by_logits.scatter_add_(1, &targets.unsqueeze(1), &by_logprob);
-        if self.options.temperature != 1.0 {
-            let _ = by_logits.g_div_scalar_(self.options.temperature);
-        }
         let by_logits = by_logits.to_kind(self.weight.kind()); // [targets, vocab]
         let hidden = hidden.to_kind(self.weight.kind());
         match &mut self.gradient {

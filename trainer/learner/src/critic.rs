@@ -34,7 +34,7 @@ pub(crate) fn estimate(
         let rewards = trajectory.token_rewards();
         let values = trajectory.old_values.as_deref().unwrap_or_default();
         advantages.push(gae(&critic.gae, &rewards, values)?.advantages);
-        let of_critic = GaeConfig { lambda: critic.lambda, ..critic.gae.clone() };
+        let of_critic = GaeConfig { lambda: critic.lambda, ..critic.gae };
         let returns = gae(&of_critic, &rewards, values)?.returns;
         all_values.extend_from_slice(values);
         all_returns.extend_from_slice(&returns);

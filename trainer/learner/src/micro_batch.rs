@@ -130,7 +130,7 @@ mod tests {
             ..Trajectory::default()
         };
         let tool = trajectory(&[5, 6, 7, 8, 3, 2], &[2..3, 5..6], Advantages::Tokens(vec![1.0, 2.0]));
-        let plain = trajectory(&[5, 6, 9], &[2..3], Advantages::Sequence(-1.0));
+        let plain = trajectory(&[5, 6, 9], std::slice::from_ref(&(2..3)), Advantages::Sequence(-1.0));
         let batches = Minibatch::new([&tool, &plain], 100, Device::Cpu).unwrap().micro_batches;
         assert_eq!(batches.len(), 1);
         assert_eq!(Vec::<i64>::try_from(&batches[0].packed.targets).unwrap(), [7, 2, 9]);

@@ -3,6 +3,11 @@
 pub mod golden;
 
 mod advantages;
+mod bf16_gradient;
+mod bf16_model;
+mod bf16_objectives;
+mod bf16_resume;
+mod bf16_update;
 mod chunks;
 mod critic;
 mod estimators;

@@ -110,8 +110,8 @@ impl<'a> GroupStream<'a> {
         Ok(requests)
     }
 
-    /// The next group, in the order in which their last completions came, so that no clock has a say in it; `None` where
-    /// there is none left.
+    /// The next group, in the order in which their last completions came, so that no clock has a say in it; `None`
+    /// where there is none left.
     ///
     /// # Errors
     /// A request was refused, the model's thread failed, the reward section ends the run, or the user interrupted: no

@@ -13,7 +13,6 @@ mod score;
 
 pub(crate) use self::collector::Collector;
 pub(crate) use self::group::{Batch, Group, Rollout, Sampling};
-pub(crate) use self::refill::Refill;
 
 #[cfg(test)]
 mod tests;

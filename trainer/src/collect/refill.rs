@@ -13,24 +13,10 @@ use learner::advantages::is_flat;
 use super::collector::Collector;
 use super::group::{Batch, Group, Sampling};
 use super::group_stream::GroupStream;
+use crate::plan::Refill;
 
-/// Choice of a step's groups.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Refill {
-    /// Number of groups to learn from.
-    pub wanted: usize,
-    /// True where groups whose rewards are all equal are left out and replaced.
-    pub replaces: bool,
-    /// Most draws of a step; its batch is then what there is.
-    pub max_draws: usize,
-    /// Number of decode steps between a group's end and its replacement's start, in which its verdicts must come.
-    pub lag: u64,
-}
-
-impl Refill {
-    fn teaches(&self, group: &Group) -> bool {
-        group.rewards().is_some_and(|rewards| !(self.replaces && is_flat(&rewards)))
-    }
+fn teaches(group: &Group, refill: Refill) -> bool {
+    group.rewards().is_some_and(|rewards| !(refill.replaces && is_flat(&rewards)))
 }
 
 impl Collector {
@@ -44,7 +30,7 @@ impl Collector {
         stream.submit(&tasks.next_draws(num_drawn))?;
         let mut batch = Batch::default();
         while let Some(group) = stream.next().await? {
-            let teaches = refill.teaches(&group);
+            let teaches = teaches(&group, refill);
             if refill.replaces {
                 let next = (!teaches && num_drawn < refill.max_draws).then(|| tasks.next_draw());
                 num_drawn += usize::from(next.is_some());

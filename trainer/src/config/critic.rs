@@ -129,7 +129,8 @@ impl CriticSection {
             }
             if self.updates_per_step != policy_updates_per_step {
                 return refuse(format!(
-                    "critic.updates_per_step: on a shared trunk it is update.updates_per_step, {policy_updates_per_step}"
+                    "critic.updates_per_step: on a shared trunk it is that of update.updates_per_step, \
+                     {policy_updates_per_step}"
                 ));
             }
         }

@@ -18,5 +18,5 @@ pub(crate) use self::prompt::{Overlong, PromptSection};
 pub(crate) use self::recipe::{RecipeConfig, SummaryColumns};
 pub(crate) use self::reinforce::ReinforceRun;
 pub(crate) use self::sandbox::SandboxSection;
-pub(crate) use self::sections::{CheckpointSection, EvalDataset, EvalSection, RunSection};
+pub(crate) use self::sections::{EvalDataset, EvalSection, RunSection};
 pub(crate) use self::supervised::SupervisedRun;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::prompt::PromptSection;
 use super::sections::{self, CheckpointSection, ModelSection, RunSection};
 use crate::failure::Usage;
-use crate::run::run_loop::Calendar;
+use crate::plan::Calendar;
 
 /// The whole configuration of a reward model's training.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -105,7 +105,8 @@ impl RewardModelRun {
             eval_every: self.update.eval_every,
             eval_at_start: true,
             eval_at_end: true,
-            checkpoint: self.checkpoint.clone(),
+            checkpoint_every: self.checkpoint.every,
+            checkpoints_kept: self.checkpoint.keep,
         }
     }
 

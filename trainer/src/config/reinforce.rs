@@ -14,9 +14,8 @@ use super::critic::{Algorithm, AlgorithmSection, CriticSection};
 use super::prompt::PromptSection;
 use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection, TaskSource};
-use crate::collect::Refill;
 use crate::failure::Usage;
-use crate::run::run_loop::Calendar;
+use crate::plan::{Calendar, Refill};
 
 /// The whole configuration of a stage.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -229,6 +228,17 @@ impl ReinforceRun {
         Ok(())
     }
 
+    /// What is allowed and stands in no paper, or is easily meant otherwise.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = self.loss.notes();
+        if self.advantage.gae().is_some() && !self.loss.is_token_wise() {
+            notes.push(
+                "advantage.gae gives each token its own advantage, and this loss weighs a completion as a whole".into(),
+            );
+        }
+        notes
+    }
+
     /// The critic, where the algorithm has one.
     pub(crate) fn critic(&self) -> Option<CriticSection> {
         (self.algorithm.name == Algorithm::Ppo).then(|| self.critic.clone().unwrap_or_default())
@@ -243,7 +253,7 @@ impl ReinforceRun {
             recompute: self.update.recompute,
             old_logprobs: self.algorithm.old_logprobs,
             loss: self.loss.clone(),
-            critic: self.critic().zip(self.advantage.gae()).map(|(critic, gae)| critic.plan(gae.clone())),
+            critic: self.critic().zip(self.advantage.gae()).map(|(critic, gae)| critic.plan(*gae)),
         }
     }
 
@@ -261,7 +271,8 @@ impl ReinforceRun {
             eval_every: self.eval.every,
             eval_at_start: self.eval.at_start,
             eval_at_end: self.eval.at_end,
-            checkpoint: self.checkpoint.clone(),
+            checkpoint_every: self.checkpoint.every,
+            checkpoints_kept: self.checkpoint.keep,
         }
     }
 

@@ -13,7 +13,7 @@ use super::reinforce::UpdateSection;
 use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection};
 use crate::failure::Usage;
-use crate::run::run_loop::Calendar;
+use crate::plan::Calendar;
 
 /// The whole configuration of a cold start.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -156,7 +156,8 @@ impl SupervisedRun {
             eval_every: self.eval.every,
             eval_at_start: self.eval.at_start,
             eval_at_end: self.eval.at_end,
-            checkpoint: self.checkpoint.clone(),
+            checkpoint_every: self.checkpoint.every,
+            checkpoints_kept: self.checkpoint.keep,
         }
     }
 

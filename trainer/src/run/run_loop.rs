@@ -7,10 +7,10 @@ use record::metrics::Metrics;
 use record::names;
 use serde::Serialize;
 
-use crate::config::CheckpointSection;
 use crate::failure::Interrupted;
 use crate::interrupt::Interrupt;
 use crate::open_run::OpenRun;
+use crate::plan::Calendar;
 use crate::progress::Progress;
 use crate::worker::ModelWorker;
 
@@ -35,21 +35,6 @@ pub(crate) trait Stage {
     fn line(&self, metrics: &Metrics) -> String;
 }
 
-/// Times of a run.
-#[derive(Clone, Debug)]
-pub(crate) struct Calendar {
-    /// Number of steps.
-    pub steps: u64,
-    /// Number of steps between two evaluations; 0 for none between.
-    pub eval_every: u64,
-    /// True where an evaluation comes before the first step.
-    pub eval_at_start: bool,
-    /// True where an evaluation comes after the last step.
-    pub eval_at_end: bool,
-    /// Times of checkpoints.
-    pub checkpoint: CheckpointSection,
-}
-
 /// Runs every step that is left.
 ///
 /// # Errors
@@ -61,27 +46,27 @@ pub(crate) async fn run_steps(
     interrupt: &Interrupt,
     title: &str,
 ) -> Result<()> {
-    let Calendar { steps, checkpoint, .. } = calendar;
-    let progress = Progress::new(title, *steps);
+    let steps = calendar.steps;
+    let progress = Progress::new(title, steps);
     if run.step == 0 && calendar.eval_at_start {
         let metrics = stage.evaluate(run, 0).await?;
         run.record(&metrics)?;
     }
     let _finishing = interrupt.finish_steps()?;
-    while run.step < *steps {
+    while run.step < steps {
         let started = Instant::now();
         let step = run.step + 1;
         let mut metrics = stage.step(run, step).await?;
         run.step = step;
-        let is_last = step == *steps;
+        let is_last = step == steps;
         if is_due(calendar.eval_every, step) || (is_last && calendar.eval_at_end) {
             metrics.merge(stage.evaluate(run, step).await?);
         }
         metrics.set(names::TIME_STEP, started.elapsed().as_secs_f64());
         run.record(&metrics)?;
         let stop = interrupt.is_asked();
-        if is_due(checkpoint.every, step) || is_last || stop {
-            run.checkpoint(stage.worker(), stage.data(), checkpoint.keep)?;
+        if is_due(calendar.checkpoint_every, step) || is_last || stop {
+            run.checkpoint(stage.worker(), stage.data(), calendar.checkpoints_kept)?;
         }
         progress.step(step, &stage.line(&metrics));
         if stop && !is_last {

@@ -169,6 +169,11 @@ impl EngineLoop {
         ModelEvent::Done
     }
 
+    /// Gives the cache's memory back, unless a sequence runs.
+    pub(super) fn release_cache(&mut self) {
+        self.engine.release_cache();
+    }
+
     pub(super) fn take_stats(&mut self) -> GenerationStats {
         self.engine.take_stats()
     }

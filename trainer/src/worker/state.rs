@@ -25,6 +25,9 @@ const CRITIC: &str = "trainer/critic";
 /// Counts of all components.
 const COUNTS: &str = "trainer/counts.json";
 
+/// Most tokens that a reward model scores at a time where a run does not say.
+const SCORE_TOKENS: usize = 8192;
+
 /// How the commands that learn do it; each where a run needs it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plans {
@@ -67,7 +70,7 @@ impl ModelState {
         let decoder = &policy.decoder;
         let engine = Engine::new(decoder.config(), decoder.placement(), engine, policy.texts.clone())?;
         let sampling = Some(EngineLoop::new(engine));
-        Ok(Self { learner: Some(learner), scorer: None, score_tokens: 8192, plans, sampling })
+        Ok(Self { learner: Some(learner), scorer: None, score_tokens: SCORE_TOKENS, plans, sampling })
     }
 
     /// A policy that is only sampled from.
@@ -81,7 +84,7 @@ impl ModelState {
 
     /// A reward model that learns.
     pub(crate) fn of_reward_model(scorer: Trainable<RewardModel>, plans: Plans) -> Self {
-        Self { learner: None, scorer: Some(scorer), score_tokens: 8192, plans, sampling: None }
+        Self { learner: None, scorer: Some(scorer), score_tokens: SCORE_TOKENS, plans, sampling: None }
     }
 
     /// The same with a frozen reward model beside the policy, which scores at most `tokens` at a time.
@@ -137,6 +140,13 @@ impl ModelState {
         self.sampling.as_mut().context("there is no policy here to sample from")
     }
 
+    /// Gives the cache's memory back where nothing is sampled: an update needs it.
+    fn release_cache(&mut self) {
+        if let Some(sampling) = &mut self.sampling {
+            sampling.release_cache();
+        }
+    }
+
     fn learner(&mut self) -> Result<&mut Learner> {
         self.learner.as_mut().context("there is no policy here")
     }
@@ -158,11 +168,13 @@ impl ModelState {
 
     fn update(&mut self, step: u64, groups: Vec<Vec<learner::trajectory::Trajectory>>) -> Result<ModelEvent> {
         let plan = self.plans.update.clone().context("this run updates no policy on rollouts")?;
+        self.release_cache();
         Ok(ModelEvent::Updated(Box::new(update(self.learner()?, groups, &plan, step)?)))
     }
 
     fn learn_traces(&mut self, step: u64, sequences: &[supervised::LearnedSequence]) -> Result<ModelEvent> {
         let plan = self.plans.supervised.context("this run learns no traces")?;
+        self.release_cache();
         let learner = self.learner()?;
         let outcome = supervised::learn(&mut learner.policy, &sequences.iter().collect::<Vec<_>>(), plan, step)?;
         learner.policy_version += u64::from(outcome.step.applied);

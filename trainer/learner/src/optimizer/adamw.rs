@@ -241,8 +241,8 @@ impl Moments {
                 let source = take(what, &name)?;
                 ensure!(
                     source.size() == target.size(),
-                    "the optimizer state's {what}.{name} has shape {:?}, the parameter {:?}; resume from the checkpoint \
-                     of the same model",
+                    "the optimizer state's {what}.{name} has shape {:?}, the parameter {:?}; resume from the \
+                     checkpoint of the same model",
                     source.size(),
                     target.size()
                 );

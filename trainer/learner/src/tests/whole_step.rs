@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use policy::{HeadOptions, NamedTensors, Placement, Policy, Recompute, RewardModel};
 use serde_json::Value;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::golden::{Golden, assert_close, load_json};
 use crate::advantages::{AdvantageConfig, advantages};

@@ -1,22 +1,15 @@
-//! `trainer bench`: measurements, as a table for people and as JSON for programs.
+//! `trainer bench sandbox`: the code execution engines beside other ways to run a program, and under load.
 
-use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use clap::{Args, Subcommand};
+use anyhow::{Result, bail};
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use sandbox_api::EngineKind;
 use sandbox_bench::{BenchOptions, SoakOptions};
-use serde::Serialize;
 
-/// What `trainer bench` measures.
-#[derive(Debug, Subcommand)]
-pub(crate) enum BenchCommand {
-    /// Time the code execution engines beside other ways to run a Python program found here, or soak them.
-    Sandbox(SandboxArgs),
-}
+use super::show;
 
 /// What `trainer bench sandbox` takes.
 #[derive(Debug, Args)]
@@ -52,16 +45,14 @@ pub(crate) struct SandboxArgs {
 ///
 /// # Errors
 /// Nothing can be measured, a file cannot be written, or a soak was not clean.
-pub(crate) async fn run(command: BenchCommand) -> Result<()> {
-    match command {
-        BenchCommand::Sandbox(args) => match args.soak {
-            Some(programs) => soak(args, programs).await,
-            None => sandbox(args).await,
-        },
+pub(super) async fn run(args: SandboxArgs) -> Result<()> {
+    match args.soak {
+        Some(programs) => soak(args, programs).await,
+        None => time(args).await,
     }
 }
 
-async fn sandbox(args: SandboxArgs) -> Result<()> {
+async fn time(args: SandboxArgs) -> Result<()> {
     let SandboxArgs { runs, clients, workers, python, .. } = args;
     let options = BenchOptions { runs, clients, workers, python, ..BenchOptions::default() };
     let bar = ProgressBar::new_spinner();
@@ -88,15 +79,6 @@ async fn soak(args: SandboxArgs, programs: usize) -> Result<()> {
     show(&report, args.json.as_deref())?;
     if !report.is_clean() {
         bail!("the soak was not clean");
-    }
-    Ok(())
-}
-
-fn show(report: &(impl Serialize + Display), json: Option<&Path>) -> Result<()> {
-    println!("{report}");
-    if let Some(path) = json {
-        let text = serde_json::to_string_pretty(report)? + "\n";
-        std::fs::write(path, text).with_context(|| path.display().to_string())?;
     }
     Ok(())
 }
