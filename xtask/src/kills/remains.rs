@@ -1,8 +1,8 @@
 //! What a run leaves in its folder, and where two runs differ.
 //!
-//! Files are taken whole, with the folder's own path replaced by a word in those that name it. Of metrics and of a
-//! recipe's summary, what measures the machine is left out; so are the lock, which names a process, the report, which
-//! is drawn from the others, and what a run keeps no longer than the next step.
+//! Files are taken whole, with the folder's own path replaced by a word in those that name it. Of metrics, evaluations
+//! and a recipe's summary, what measures the machine is left out; so are the lock, which names a process, the report,
+//! which is drawn from the others, and the checksum of a manifest, which covers the folder's path.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,10 +15,12 @@ use serde_json::Value;
 const OF_THE_MACHINE: [&str; 3] = ["time/", "throughput/", "memory/"];
 /// Files that are not compared.
 const LEFT_OUT: [&str; 2] = [".lock", "report.html"];
+/// Fields of JSON files that measure the machine, or cover the folder's path.
+const FIELDS_LEFT_OUT: [&str; 3] = ["seconds", "reward_model_seconds", "checksum"];
 /// Most bytes that are shown of two values that differ.
 const SHOWN: usize = 200;
 
-/// Contents by path within the run's folder; rows of metrics and fields of a summary stand by themselves.
+/// Contents by path within the run's folder; each metric of each row stands by itself.
 pub(super) type Remains = BTreeMap<String, Vec<u8>>;
 
 /// All that a run has left in its folder.
@@ -48,16 +50,16 @@ fn add(run: &Path, folder: &Path, remains: &mut Remains) -> Result<()> {
             add(run, &path, remains)?;
         } else {
             let bytes = fs::read(&path).with_context(of_path)?;
-            match name.as_str() {
-                "metrics.jsonl" => add_metrics(&key, &bytes, remains).with_context(of_path)?,
-                "summary.json" => add_summary(&key, &bytes, remains).with_context(of_path)?,
-                "config.toml" | "manifest.json" => {
-                    let text = String::from_utf8(bytes).with_context(of_path)?;
-                    remains.insert(key, text.replace(&run.display().to_string(), "RUN").into_bytes());
-                }
-                _ => {
-                    remains.insert(key, bytes);
-                }
+            let is_record = name == "summary.json" || name == "manifest.json" || key.starts_with("eval/");
+            if name == "metrics.jsonl" {
+                add_metrics(&key, &bytes, remains).with_context(of_path)?;
+            } else if name == "config.toml" || is_record || key.contains("/eval/") {
+                let text = String::from_utf8(bytes).with_context(of_path)?;
+                let text = text.replace(&run.display().to_string(), "RUN");
+                let text = if name == "config.toml" { text } else { record(&text).with_context(of_path)? };
+                remains.insert(key, text.into_bytes());
+            } else {
+                remains.insert(key, bytes);
             }
         }
     }
@@ -77,16 +79,23 @@ fn add_metrics(key: &str, bytes: &[u8], remains: &mut Remains) -> Result<()> {
     Ok(())
 }
 
-/// The summary without its seconds.
-fn add_summary(key: &str, bytes: &[u8], remains: &mut Remains) -> Result<()> {
-    let mut summary: Value = serde_json::from_slice(bytes)?;
-    let fields = summary.as_object_mut().context("a summary is an object")?;
-    fields.remove("reward_model_seconds");
-    for row in fields.get_mut("rows").and_then(Value::as_array_mut).context("a summary has rows")? {
-        row.as_object_mut().context("a row is an object")?.remove("seconds");
+/// A JSON file without the fields that are left out, where they stand outside of lists of files.
+fn record(text: &str) -> Result<String> {
+    let mut value: Value = serde_json::from_str(text)?;
+    strip(&mut value);
+    Ok(serde_json::to_string_pretty(&value)?)
+}
+
+fn strip(value: &mut Value) {
+    match value {
+        Value::Object(fields) if fields.contains_key("path") && fields.contains_key("bytes") => {}
+        Value::Object(fields) => {
+            FIELDS_LEFT_OUT.iter().for_each(|name| drop(fields.remove(*name)));
+            fields.values_mut().for_each(strip);
+        }
+        Value::Array(items) => items.iter_mut().for_each(strip),
+        _ => {}
     }
-    remains.insert(key.to_owned(), summary.to_string().into_bytes());
-    Ok(())
 }
 
 /// A line for each thing that is in one alone or not the same in both.
@@ -127,6 +136,11 @@ mod tests {
         let summary = format!("{{\"rows\": [{{\"maths\": 0.5, \"seconds\": {seconds}}}], ");
         write("summary.json", summary + &format!("\"reward_model_seconds\": {seconds}}}"));
         write("checkpoints/step_00002/trainer/optimizer.safetensors", value.to_string());
+        let file = format!("{{\"path\": \"optimizer.safetensors\", \"bytes\": 4, \"checksum\": {value}}}");
+        let manifest = format!("{{\"files\": [{file}], \"checksum\": {seconds}}}");
+        write("checkpoints/step_00002/trainer/manifest.json", manifest);
+        fs::create_dir(run.join("eval")).unwrap();
+        write("eval/step_00002.json", format!("[{{\"samples\": 3, \"seconds\": {seconds}}}]"));
         std::os::unix::fs::symlink("step_00002", run.join("checkpoints/last")).unwrap();
         of(&run).unwrap()
     }
@@ -137,7 +151,18 @@ mod tests {
         let whole = folder(parent.path(), "whole", 0.25, 1.0);
         assert_eq!(differences(&whole, &folder(parent.path(), "slow", 0.25, 9.0)), [""; 0]);
         let other = differences(&whole, &folder(parent.path(), "other", 0.5, 1.0));
+        let manifest = |value: &str| {
+            format!(
+                "{{\n  \"files\": [\n    {{\n      \"path\": \"optimizer.safetensors\",\n      \"bytes\": 4,\n      \
+                 \"checksum\": {value}\n    }}\n  ]\n}}"
+            )
+        };
         let expected = [
+            &format!(
+                "checkpoints/step_00002/trainer/manifest.json differs: {} uninterrupted, {} killed",
+                manifest("0.25"),
+                manifest("0.5")
+            ),
             "checkpoints/step_00002/trainer/optimizer.safetensors differs: 0.25 uninterrupted, 0.5 killed",
             "metrics.jsonl: row 1: reward/mean differs: 0.25 uninterrupted, 0.5 killed",
         ];
