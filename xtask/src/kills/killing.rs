@@ -120,7 +120,7 @@ pub(super) fn attempt(mut child: Child, runs: &[PathBuf], length: Duration, numb
         return Ok(Attempt::Ended(status)); // it was faster
     }
     let run = newer(runs, &before.unwrap_or_default()).filter(|_| moment == Moment::Renamed);
-    let link = run.map(|run| leave_behind(run)).transpose()?;
+    let link = run.map(leave_behind).transpose()?;
     Ok(Attempt::Killed(Kill { moment, after, steps: steps(runs), link }))
 }
 

@@ -12,7 +12,7 @@ async fn scorer(folder: &std::path::Path, tokens: usize) -> ModelWorker {
     let folder = folder.to_owned();
     start(move || {
         let model = RewardModel::from_policy_folder(&folder, Placement::CPU).unwrap();
-        no_grad(|| model.head.parameter().tensor.fill_(0.1));
+        let _ = no_grad(|| model.head.parameter().tensor.fill_(0.1));
         let state = ModelState::load_policy(&folder, Placement::CPU, &EngineOptions::default()).unwrap();
         state.with_scorer(model, tokens)
     })
