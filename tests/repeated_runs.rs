@@ -58,19 +58,34 @@ fn assert_same(one: &Path, other: &Path, why: &str) {
     }
 }
 
-/// A bench whose cold start is done.
+/// A bench whose cold start is done, and whose stage refills groups.
 fn after_cold_start() -> Bench {
     let bench = Bench::new();
+    let stage = std::fs::read_to_string(bench.path("stage-1.toml")).unwrap();
+    let refilled = stage.replace("format_bonus = 0.1", "").replace("enabled = false", "enabled = true");
+    bench.write("stage-1.toml", &refilled);
     run(&[&["cold-start", "--config", &bench.text("cold-start.toml")], &NO_EVAL[..]].concat(), 0);
     bench
+}
+
+/// Asserts that a stage of [`STEPS`] steps learned something and refilled something.
+#[track_caller]
+fn assert_refilled(dir: &Path) {
+    let of_steps = |name: &str| -> Vec<f64> { metrics(dir).iter().map(|row| row.get(name).unwrap()).collect() };
+    let (drawn, kept) = (of_steps("groups/drawn"), of_steps("groups/kept"));
+    assert_eq!(drawn.len() as u64, STEPS);
+    assert!(drawn.iter().any(|number| *number > 3.0), "nothing was refilled: {drawn:?}");
+    assert!(kept.iter().sum::<f64>() > 0.0, "nothing was learned");
 }
 
 /// Kills a stage with these assignments at random moments, and holds its end against that of an uninterrupted one.
 fn kill(num_kills: usize, sets: &[&str]) {
     let bench = after_cold_start();
+    // Some groups teach, most are refilled.
+    let varied = "reward.term=[{ name = \"varied\", reads = \"repetition\", ngram = 1 }]";
     let config = bench.text("stage-1.toml");
-    // A rate that follows the whole length, and groups that are refilled.
-    let always = ["schedule.decay=linear", "dynamic_sampling.enabled=true", "checkpoint.every=1", "checkpoint.keep=2"];
+    // A rate that follows the whole length.
+    let always = [varied, "rollout.samples_per_prompt=4", "schedule.decay=linear", "checkpoint.every=1"];
     let command = |dir: &Path| -> Command {
         let mut command = trainer();
         command.args(["--stage", "1", "--config", &config, "--resume", "auto", "--run-dir"]).arg(dir).args(NO_EVAL);
@@ -84,6 +99,7 @@ fn kill(num_kills: usize, sets: &[&str]) {
     let started = Instant::now();
     assert!(command(&whole).status().unwrap().success());
     let length = started.elapsed();
+    assert_refilled(&whole);
 
     let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
     println!("kills of seed {seed}");
@@ -118,10 +134,8 @@ fn a_killed_run_with_a_critic_is_the_uninterrupted_run() {
 
 /// A stage whose completions are paid by a command that answers after a delay, given as shell, or at once.
 fn paid_by_a_command(bench: &Bench, name: &str, delay: &str) -> PathBuf {
-    let config = std::fs::read_to_string(bench.path("stage-1.toml"))
-        .unwrap()
-        .replace("format_bonus = 0.1", "judge_truncated = true")
-        .replace("enabled = false", "enabled = true");
+    let config = std::fs::read_to_string(bench.path("stage-1.toml")).unwrap();
+    let config = config.replace("[reward]", "[reward]\njudge_truncated = true");
     // The score follows from the completion: half of the groups of two teach nothing.
     let script = format!(
         "n=$$; while read -r line; do {delay} rest=${{line#*\\\"completion\\\"}}; \
@@ -146,10 +160,6 @@ fn verdicts_that_take_their_time_change_no_bit() {
     // replacements, and later.
     let random = "n=$(( (n * 75 + 74) % 65537 )); sleep $(printf 0.%03d $(( n % 125 )));";
     let slow = paid_by_a_command(&bench, "slow", random);
-    let drawn: Vec<f64> = metrics(&quick).iter().map(|row| row.get("groups/drawn").unwrap()).collect();
-    assert_eq!(drawn.len() as u64, STEPS);
-    assert!(drawn.iter().any(|number| *number > 3.0), "nothing was refilled: {drawn:?}");
-    let kept: f64 = metrics(&quick).iter().map(|row| row.get("groups/kept").unwrap()).sum();
-    assert!(kept > 0.0);
+    assert_refilled(&quick);
     assert_same(&quick, &slow, "with slow verdicts");
 }
