@@ -49,6 +49,32 @@ fn wrong_configurations_name_the_key() {
 }
 
 #[test]
+fn combinations_of_an_algorithm_without_meaning_name_the_key() {
+    let bench = Bench::new();
+    let stage = bench.text("stage-1.toml");
+    let with = |sets: &[&str], words: &[&str]| {
+        let mut arguments = vec!["--stage", "1", "--config", &stage];
+        arguments.extend(sets.iter().flat_map(|set| ["--set", set]));
+        assert_says(&error(&arguments, 2), words);
+    };
+    with(&["advantage={gae={}}"], &["advantage.gae", "critic", "algorithm.name = \"ppo\""]);
+    with(&["algorithm.name=ppo", "advantage=\"group_mean\""], &["advantage", "[advantage.gae]"]);
+    with(&["critic.lambda=1.0"], &["critic", "grpo has none"]);
+    with(&["algorithm.name=dpo"], &["algorithm", "grpo"]);
+    let ppo = ["algorithm.name=ppo", "advantage={gae={}}"];
+    let with_ppo = |set: &str, words: &[&str]| with(&[ppo[0], ppo[1], set], words);
+    with_ppo("critic.pretrain_steps=1000", &["critic.pretrain_steps", "update.steps"]);
+    with_ppo("critic.start=reward_model", &["critic.start", "no reward model"]);
+    with_ppo("critic.start=folder", &["critic.path"]);
+    with_ppo("critic={shared_trunk=true, updates_per_step=7}", &["critic.updates_per_step", "update.updates_per_step"]);
+    with_ppo("critic={shared_trunk=true, pretrain_steps=1}", &["critic.pretrain_steps", "stand still"]);
+    with_ppo("critic.lambda=1.5", &["critic.lambda", "between 0 and 1"]);
+    with_ppo("critic.schedule.lr=-1.0", &["critic.schedule"]);
+    with(&["loss={kind=\"gspo\", dual_clip=3.0}"], &["dual_clip", "gspo"]);
+    with(&["loss={kind=\"reinforce\", clip_low=0.1}"], &["clip_low", "reinforce"]);
+}
+
+#[test]
 fn broken_datasets_name_the_file_and_the_line() {
     let bench = Bench::new();
     let cold = bench.text("cold-start.toml");

@@ -28,12 +28,15 @@ fn help() {
         "verify",
         "verify-math",
         "report",
+        "checkpoint",
         "sandbox",
         "bench",
     ];
     for command in commands {
         snapshot(&format!("help_{command}"), &stdout(&[command, "--help"]));
     }
+    snapshot("help_checkpoint-verify", &stdout(&["checkpoint", "verify", "--help"]));
+    snapshot("help_bench-update", &stdout(&["bench", "update", "--help"]));
     snapshot("help_verifier-check", &stdout(&["verifier", "check", "--help"]));
 }
 

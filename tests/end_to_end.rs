@@ -1,12 +1,11 @@
 //! The recipe from nothing to its report, with a model of a few thousand parameters; and what must hold of runs.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use record::metrics::read_metrics;
 use record::names;
 
-use crate::support::{Bench, run, trainer};
+use crate::support::{Bench, run};
 
 /// The lines of a run's `metrics.jsonl`, without what measures the machine.
 fn metrics(run: &Path) -> Vec<serde_json::Map<String, serde_json::Value>> {
@@ -102,9 +101,29 @@ fn the_recipe_runs_from_nothing_to_its_report() {
         }
     }
 
+    // A stage names the checkpoint that it starts from, not the link that may come to name another.
+    for (stage, from) in [("stage-1", "cold-start"), ("reward-model", "cold-start"), ("stage-2", "stage-1")] {
+        let config = std::fs::read_to_string(bench.path("moved").join(stage).join("config.toml")).unwrap();
+        let config: toml::Table = config.parse().unwrap();
+        let path = config["model"]["path"].as_str().unwrap();
+        assert!(path.ends_with(&format!("moved/{from}/checkpoints/step_00004")), "{stage}: {path}");
+    }
+
     // Once more with --resume: every stage is done, and the table comes again.
     let again = run(&arguments, 0);
     assert_eq!(String::from_utf8_lossy(&again.stdout), printed);
+
+    // A stage that is done was another one: what came after it stands on that.
+    let file = std::fs::read_to_string(bench.path("stage-1.toml")).unwrap();
+    bench.write("stage-1.toml", &file.replace("kl_coefficient = 0.01", "kl_coefficient = 0.02"));
+    let said = String::from_utf8(run(&arguments, 2).stderr).unwrap();
+    assert!(said.contains("loss.kl_coefficient: 0.01 -> 0.02") && said.contains("stage-1"), "{said}");
+    bench.write("stage-1.toml", &file);
+
+    // Killed at the end of the reward model's training, before its link followed: the link is put right.
+    let links = bench.path("moved/reward-model/checkpoints");
+    std::fs::remove_file(links.join("last")).unwrap();
+    std::os::unix::fs::symlink("step_00002", links.join("last")).unwrap();
 
     // Interrupted before stage 2: that stage alone is run, from the same random numbers, whatever seed is left out.
     let mut shorter = summary.clone();
@@ -116,6 +135,7 @@ fn the_recipe_runs_from_nothing_to_its_report() {
     assert_eq!(resumed["rows"][2]["changes"], summary["rows"][2]["changes"]);
     assert_eq!(resumed["rows"][1], summary["rows"][1]);
     assert_eq!(resumed["seed"], 5);
+    assert_eq!(std::fs::read_link(links.join("last")).unwrap(), Path::new("step_00004"));
 }
 
 #[test]
@@ -153,32 +173,6 @@ fn a_resumed_run_is_the_uninterrupted_run() {
         };
         assert_eq!(without_eval(whole), without_eval(parts), "{mode:?}");
     }
-}
-
-#[test]
-fn ctrl_c_ends_with_130_and_the_run_goes_on_from_its_checkpoint() {
-    let bench = Bench::new();
-    let config = bench.text("cold-start.toml");
-    let dir = bench.path("runs/cold-start");
-    let mut child = trainer()
-        .args(["cold-start", "--config", &config, "--set", "update.steps=100000", "--set", "eval.at_start=false"])
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !dir.join("checkpoints/last").exists() && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(killed.success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    let reached = std::fs::read_link(dir.join("checkpoints/last")).unwrap();
-    let step: u64 = reached.to_str().unwrap().trim_start_matches("step_").parse().unwrap();
-    let steps = format!("update.steps={}", step + 1);
-    run(&["cold-start", "--config", &config, "--set", &steps, "--set", "eval.at_start=false", "--resume"], 0);
-    let recorded = metrics(&dir);
-    let numbers: Vec<u64> = recorded.iter().filter_map(|row| row["step"].as_u64()).collect();
-    assert_eq!(numbers, (1..=step + 1).collect::<Vec<_>>());
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use record::metrics::{Metrics, read_metrics};
-use record::rollouts::read_rollouts;
+use record::rollouts::{read_recorded, read_rollouts};
+use record::run_folder::RunFolder;
 use serde_json::{Value, json};
 
 use crate::support::{Bench, run, trainer};
@@ -73,9 +74,14 @@ fn what_is_dropped_masked_counted_and_paid_is_as_the_configuration_says() {
     let paid = first_step(&bench, "paid", &paid);
     assert_eq!(counts(&paid), [0.0, 0.0, 6.0, 6.0]);
     assert_eq!(paid.get("groups/kept"), Some(3.0));
-    let rows = read_rollouts(&bench.path("paid/rollouts/step_00001.parquet")).unwrap();
+    let rows = read_recorded(&RunFolder::open(&bench.path("paid")).unwrap(), 1).unwrap();
     assert_eq!(rows.len(), 6);
     for row in rows {
+        let learned = row.update.unwrap().policy_logprobs.unwrap();
+        let row = row.rollout;
+        assert!(learned.len() == row.completion_ids.len() && learned.iter().all(Option::is_some));
+        let kinds: Vec<_> = row.judgement.iter().flatten().map(|said| said.kind.as_str()).collect();
+        assert_eq!(kinds[1..], ["crashed", "timed_out"]);
         let said: Vec<_> = row.verdicts.iter().map(|(name, word)| format!("{name}: {word}")).collect();
         assert!(said[1..] == ["crashes: crashed", "hangs: timed_out"], "{said:?}");
         assert!(row.verdict_reason.contains("out of cheese"), "{}", row.verdict_reason);

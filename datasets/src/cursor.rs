@@ -4,7 +4,8 @@
 //! every task comes once an epoch and a position is two numbers a source. The next task is taken
 //! from the source that lags its share the most: with shares `w` and `t` tasks taken so far, of
 //! which `n_i` from source `i`, the one with the largest `w_i * (t + 1) - n_i` (the first of
-//! equals). After any number of tasks each source is within a few tasks of its share.
+//! equals). After any number of tasks each source is within a few tasks of its share. A draw's
+//! number is `t`, so that it follows from the saved position.
 
 use std::sync::Arc;
 
@@ -36,6 +37,15 @@ pub struct CursorState {
     pub seed: u64,
     /// One position a source, in the mixture's order.
     pub sources: Vec<SourcePosition>,
+}
+
+/// A task at its place in the walk. The number tells apart two draws of one task, and two tasks of one id.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draw {
+    /// Place in the walk, counted from 0 over all sources and epochs.
+    pub number: u64,
+    /// The task that stands there.
+    pub task: Arc<Task>,
 }
 
 /// An endless walk over a mixture.
@@ -129,13 +139,19 @@ impl TaskCursor {
         }
     }
 
-    /// The next `num_tasks` tasks; the walk has no end.
-    pub fn next_tasks(&mut self, num_tasks: usize) -> Vec<Arc<Task>> {
-        (0..num_tasks).map(|_| self.next_task()).collect()
+    /// Number of draws so far: the number of the next.
+    pub fn num_drawn(&self) -> u64 {
+        self.places.iter().map(|place| place.num_taken).sum()
     }
 
-    /// The next task.
-    pub fn next_task(&mut self) -> Arc<Task> {
+    /// The next `num_draws` draws; the walk has no end.
+    pub fn next_draws(&mut self, num_draws: usize) -> Vec<Draw> {
+        (0..num_draws).map(|_| self.next_draw()).collect()
+    }
+
+    /// The next draw.
+    pub fn next_draw(&mut self) -> Draw {
+        let number = self.num_drawn();
         let lagging = self.most_lagging();
         let source = &self.mixture.sources()[lagging];
         let place = &mut self.places[lagging];
@@ -147,7 +163,7 @@ impl TaskCursor {
         }
         let index = place.order[(place.num_taken % num_tasks) as usize];
         place.num_taken += 1;
-        Arc::clone(&source.tasks[index as usize])
+        Draw { number, task: Arc::clone(&source.tasks[index as usize]) }
     }
 
     fn most_lagging(&self) -> usize {

@@ -6,7 +6,7 @@
 //! | [`Trace`] | a worked example that the cold start learns from |
 //! | [`PreferencePair`] | a chosen and a rejected completion, for the reward model |
 //! | [`read_tasks`], [`read_traces`], [`read_preferences`], [`write_jsonl`] | JSON Lines files of the three |
-//! | [`Mixture`], [`TaskCursor`] | weighted sources, and a resumable walk over them |
+//! | [`Mixture`], [`TaskCursor`], [`Draw`] | weighted sources, a resumable walk over them, a task at its place in it |
 //! | [`generate`] | the demo's data: maths, code, instructions, preferences |
 //!
 //! # Example
@@ -26,12 +26,13 @@
 //!
 //! let mixture = Mixture::new(vec![Source::new("sums", read_tasks(&path)?, 1.0)])?;
 //! let mut walk = TaskCursor::new(mixture.clone(), 17);
-//! let first = walk.next_task();
+//! let first = walk.next_draw();
 //!
 //! let mut resumed = TaskCursor::resume(mixture, &walk.state())?;
-//! let second = resumed.next_task();
-//! assert_ne!(first, second); // each task comes once an epoch
-//! assert_eq!(second, walk.next_task());
+//! let second = resumed.next_draw();
+//! assert_ne!(first.task, second.task); // each task comes once an epoch
+//! assert_eq!((first.number, second.number), (0, 1));
+//! assert_eq!(second, walk.next_draw());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -75,7 +76,7 @@ mod task;
 mod trace;
 mod writer;
 
-pub use self::cursor::{CursorState, SourcePosition, TaskCursor};
+pub use self::cursor::{CursorState, Draw, SourcePosition, TaskCursor};
 pub use self::error::DatasetError;
 pub use self::message::Message;
 pub use self::mixture::{Mixture, Source};

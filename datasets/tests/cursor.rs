@@ -21,8 +21,8 @@ fn mixture() -> Mixture {
 }
 
 fn ids(cursor: &mut TaskCursor, num_tasks: usize) -> Vec<String> {
-    let tasks = cursor.next_tasks(num_tasks);
-    tasks.iter().map(|task| task.id.clone()).collect()
+    let draws = cursor.next_draws(num_tasks);
+    draws.iter().map(|draw| draw.task.id.clone()).collect()
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn weights_hold_at_every_point_of_the_walk() {
     let mut cursor = TaskCursor::new(mixture(), 5);
     let mut num_maths = 0;
     for num_taken in 1..=500_usize {
-        let task = cursor.next_task();
+        let task = cursor.next_draw().task;
         assert!(!task.id.starts_with("off"), "a source of weight 0 was read");
         num_maths += usize::from(task.id.starts_with("maths"));
         let lag = num_maths as f64 - 0.7 * num_taken as f64;
@@ -65,6 +65,15 @@ proptest! {
         prop_assert_eq!(&all[before..], &tail[..]);
         prop_assert_eq!(whole.state(), second.state());
     }
+}
+
+#[test]
+fn draws_are_numbered_by_their_place_in_the_walk() {
+    let mut cursor = TaskCursor::new(mixture(), 5);
+    let numbers: Vec<u64> = cursor.next_draws(40).iter().map(|draw| draw.number).collect();
+    assert_eq!(numbers, (0..40).collect::<Vec<_>>());
+    let mut resumed = TaskCursor::resume(mixture(), &cursor.state()).unwrap();
+    assert_eq!((resumed.num_drawn(), resumed.next_draw().number), (40, 40));
 }
 
 #[test]

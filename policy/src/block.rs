@@ -1,81 +1,156 @@
 //! One transformer block: attention and a gated feed-forward, each behind a norm and added to the residual stream.
 //!
-//! q, k and v are one matrix product, gate and up another; the names that Hugging Face gives the parts are views of
-//! these (see `parameters.rs`).
+//! What a block computes ([`BlockShape`]: numbers) stands apart from the weights that it computes with
+//! ([`BlockWeights`]: tensors that a [weight store](crate::WeightStore) hands out and takes back). q, k and v are one
+//! matrix product, gate and up another; the names that Hugging Face gives the parts are rows of these (see
+//! `parameters.rs`).
 
 use tch::Tensor;
 
 use crate::attention::Attention;
 use crate::config::{Architecture, ModelConfig};
-use crate::linear::{Linear, RmsNorm};
+use crate::linear::rms_norm;
 use crate::placement::Placement;
 use crate::rotary::Rotary;
 
-/// One block's weights and its sizes.
-#[derive(Debug)]
-pub(crate) struct Block {
-    pub(crate) input_layernorm: RmsNorm,
-    /// `[(heads + 2 kv_heads) head_dim, hidden]`
-    pub(crate) qkv_proj: Linear,
-    /// Qwen3's norms over each head of q and of k.
-    pub(crate) qk_norm: Option<(RmsNorm, RmsNorm)>,
-    pub(crate) o_proj: Linear,
-    pub(crate) post_attention_layernorm: RmsNorm,
-    /// `[2 intermediate, hidden]`
-    pub(crate) gate_up_proj: Linear,
-    pub(crate) down_proj: Linear,
+/// Sizes of a block, the same for every block of a model.
+#[derive(Clone, Debug)]
+pub(crate) struct BlockShape {
     num_heads: i64,
     num_kv_heads: i64,
     head_dim: i64,
+    rms_norm_eps: f64,
 }
 
-impl Block {
-    /// A block whose matrices are zero.
+/// Weights of one block.
+#[derive(Debug)]
+pub struct BlockWeights {
+    /// `[hidden]`
+    pub input_layernorm: Tensor,
+    /// `[(heads + 2 kv_heads) head_dim, hidden]`
+    pub qkv_proj: Tensor,
+    /// `[(heads + 2 kv_heads) head_dim]`, of Qwen2.
+    pub qkv_bias: Option<Tensor>,
+    /// Qwen3's norms over each head of q and of k, `[head_dim]` each.
+    pub qk_norm: Option<(Tensor, Tensor)>,
+    /// `[hidden, heads head_dim]`
+    pub o_proj: Tensor,
+    /// `[hidden]`
+    pub post_attention_layernorm: Tensor,
+    /// `[2 intermediate, hidden]`
+    pub gate_up_proj: Tensor,
+    /// `[hidden, intermediate]`
+    pub down_proj: Tensor,
+}
+
+impl BlockWeights {
+    /// Weights of a block whose matrices are zero and whose norms are 1.
     pub(crate) fn empty(config: &ModelConfig, placement: Placement) -> Self {
         let (hidden, head_dim) = (config.hidden_size, config.head_dim);
-        let (num_heads, num_kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
-        let norm = |size| RmsNorm::new(size, config.rms_norm_eps, placement);
-        let qkv_bias = config.architecture == Architecture::Qwen2;
+        let query = config.num_attention_heads * head_dim;
+        let qkv = query + 2 * config.num_key_value_heads * head_dim;
+        let zeros = |shape: &[i64]| Tensor::zeros(shape, placement.options());
+        let ones = |size| Tensor::ones([size], placement.options());
         Self {
-            input_layernorm: norm(hidden),
-            qkv_proj: Linear::empty((num_heads + 2 * num_kv_heads) * head_dim, hidden, qkv_bias, placement),
-            qk_norm: (config.architecture == Architecture::Qwen3).then(|| (norm(head_dim), norm(head_dim))),
-            o_proj: Linear::empty(hidden, num_heads * head_dim, false, placement),
-            post_attention_layernorm: norm(hidden),
-            gate_up_proj: Linear::empty(2 * config.intermediate_size, hidden, false, placement),
-            down_proj: Linear::empty(hidden, config.intermediate_size, false, placement),
-            num_heads,
-            num_kv_heads,
-            head_dim,
+            input_layernorm: ones(hidden),
+            qkv_proj: zeros(&[qkv, hidden]),
+            qkv_bias: (config.architecture == Architecture::Qwen2).then(|| zeros(&[qkv])),
+            qk_norm: (config.architecture == Architecture::Qwen3).then(|| (ones(head_dim), ones(head_dim))),
+            o_proj: zeros(&[hidden, query]),
+            post_attention_layernorm: ones(hidden),
+            gate_up_proj: zeros(&[2 * config.intermediate_size, hidden]),
+            down_proj: zeros(&[hidden, config.intermediate_size]),
         }
     }
 
-    /// `[tokens, hidden]` -> `[tokens, hidden]`.
-    pub(crate) fn forward(&self, layer: usize, x: &Tensor, rotary: &Rotary, attention: &mut dyn Attention) -> Tensor {
-        let x = x + self.attend(layer, &self.input_layernorm.forward(x), rotary, attention);
-        &x + self.feed_forward(&self.post_attention_layernorm.forward(&x))
+    /// The tensors in the order of their names in `parameters.rs`.
+    pub fn tensors(&self) -> Vec<&Tensor> {
+        let mut tensors = vec![&self.input_layernorm, &self.qkv_proj];
+        tensors.extend(&self.qkv_bias);
+        if let Some((q_norm, k_norm)) = &self.qk_norm {
+            tensors.extend([q_norm, k_norm]);
+        }
+        tensors.extend([&self.o_proj, &self.post_attention_layernorm, &self.gate_up_proj, &self.down_proj]);
+        tensors
     }
 
-    fn attend(&self, layer: usize, x: &Tensor, rotary: &Rotary, attention: &mut dyn Attention) -> Tensor {
+    /// The same weights as leaves of a new graph: they share the memory, and a gradient can be asked for each.
+    pub(crate) fn leaves(&self) -> Self {
+        let leaf = |tensor: &Tensor| tensor.detach().set_requires_grad(true);
+        Self {
+            input_layernorm: leaf(&self.input_layernorm),
+            qkv_proj: leaf(&self.qkv_proj),
+            qkv_bias: self.qkv_bias.as_ref().map(leaf),
+            qk_norm: self.qk_norm.as_ref().map(|(q_norm, k_norm)| (leaf(q_norm), leaf(k_norm))),
+            o_proj: leaf(&self.o_proj),
+            post_attention_layernorm: leaf(&self.post_attention_layernorm),
+            gate_up_proj: leaf(&self.gate_up_proj),
+            down_proj: leaf(&self.down_proj),
+        }
+    }
+}
+
+impl BlockShape {
+    pub(crate) fn new(config: &ModelConfig) -> Self {
+        Self {
+            num_heads: config.num_attention_heads,
+            num_kv_heads: config.num_key_value_heads,
+            head_dim: config.head_dim,
+            rms_norm_eps: config.rms_norm_eps,
+        }
+    }
+
+    /// `[tokens, hidden]` -> `[tokens, hidden]`. `layer` is handed on to `attention`.
+    pub(crate) fn forward(
+        &self,
+        weights: &BlockWeights,
+        layer: usize,
+        x: &Tensor,
+        rotary: &Rotary,
+        attention: &mut dyn Attention,
+    ) -> Tensor {
+        let normed = rms_norm(x, &weights.input_layernorm, self.rms_norm_eps);
+        let x = x + self.attend(weights, layer, &normed, rotary, attention);
+        let normed = rms_norm(&x, &weights.post_attention_layernorm, self.rms_norm_eps);
+        &x + feed_forward(weights, &normed)
+    }
+
+    fn attend(
+        &self,
+        weights: &BlockWeights,
+        layer: usize,
+        x: &Tensor,
+        rotary: &Rotary,
+        attention: &mut dyn Attention,
+    ) -> Tensor {
         let heads = self.num_heads + 2 * self.num_kv_heads;
-        let qkv = self.qkv_proj.forward(x).view([-1, heads, self.head_dim]); // [tokens, heads + 2 kv_heads, head_dim]
-        let value = qkv.narrow(1, self.num_heads + self.num_kv_heads, self.num_kv_heads);
-        let query_key = match &self.qk_norm {
-            None => rotary.rotate(&qkv.narrow(1, 0, self.num_heads + self.num_kv_heads)),
+        let qkv = x.linear(&weights.qkv_proj, weights.qkv_bias.as_ref());
+        let qkv = qkv.view([-1, heads, self.head_dim]); // [tokens, heads + 2 kv_heads, head_dim]
+        let sizes = [self.num_heads, self.num_kv_heads];
+        let (query_key, value) = head_parts(&qkv, [self.num_heads + self.num_kv_heads, self.num_kv_heads]);
+        let query_key = match &weights.qk_norm {
+            None => rotary.rotate(&query_key),
             Some((q_norm, k_norm)) => {
-                let query = q_norm.forward(&qkv.narrow(1, 0, self.num_heads));
-                let key = k_norm.forward(&qkv.narrow(1, self.num_heads, self.num_kv_heads));
+                let (query, key) = head_parts(&query_key, sizes);
+                let query = rms_norm(&query, q_norm, self.rms_norm_eps);
+                let key = rms_norm(&key, k_norm, self.rms_norm_eps);
                 rotary.rotate(&Tensor::cat(&[query, key], 1))
             }
         };
-        let query = query_key.narrow(1, 0, self.num_heads);
-        let key = query_key.narrow(1, self.num_heads, self.num_kv_heads);
+        let (query, key) = head_parts(&query_key, sizes);
         let attended = attention.attend(layer, &query, &key, &value); // [tokens, heads, head_dim]
-        self.o_proj.forward(&attended.reshape([-1, self.num_heads * self.head_dim]))
+        attended.reshape([-1, self.num_heads * self.head_dim]).linear(&weights.o_proj, None::<&Tensor>)
     }
+}
 
-    fn feed_forward(&self, x: &Tensor) -> Tensor {
-        let gate_up = self.gate_up_proj.forward(x).chunk(2, -1); // [tokens, intermediate] twice
-        self.down_proj.forward(&(gate_up[0].silu() * &gate_up[1]))
-    }
+/// Two parts of `[tokens, heads, head_dim]` with so many heads each, whose gradients are laid side by side at once.
+fn head_parts(x: &Tensor, heads: [i64; 2]) -> (Tensor, Tensor) {
+    let mut parts = x.split_with_sizes(heads, 1).into_iter();
+    let mut part = || parts.next().expect("as many parts as sizes");
+    (part(), part())
+}
+
+fn feed_forward(weights: &BlockWeights, x: &Tensor) -> Tensor {
+    let gate_up = x.linear(&weights.gate_up_proj, None::<&Tensor>).chunk(2, -1); // [tokens, intermediate] twice
+    (gate_up[0].silu() * &gate_up[1]).linear(&weights.down_proj, None::<&Tensor>)
 }

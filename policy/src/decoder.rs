@@ -1,43 +1,58 @@
 //! The decoder: embedding, blocks, final norm, and the language model's head.
 //!
 //! Everything is packed: `[tokens, hidden]`, whatever sequences the tokens belong to. The pieces are public one by one,
-//! so that training can keep each block's input and recompute, and whole as [`Decoder::hidden`].
+//! so that training can keep each block's input and recompute, and whole as [`Decoder::hidden`]. The decoder computes;
+//! its weights are in a [weight store](WeightStore).
+
+use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
 use crate::attention::Attention;
-use crate::block::Block;
+use crate::block::{BlockShape, BlockWeights};
 use crate::config::ModelConfig;
-use crate::linear::RmsNorm;
+use crate::error::PolicyError;
+use crate::linear::{float_product, rms_norm};
+use crate::parameters::Parameter;
 use crate::placement::Placement;
 use crate::rotary::{Rotary, RotaryFrequencies};
+use crate::store::{Part, Resident, WeightStore};
+use crate::weights::{NamedTensors, load_into};
 
 /// A decoder-only transformer of the Qwen2, Qwen3 or Llama family.
 #[derive(Debug)]
 pub struct Decoder {
     config: ModelConfig,
-    /// `[vocab, hidden]`
-    pub(crate) embed_tokens: Tensor,
-    pub(crate) blocks: Vec<Block>,
-    pub(crate) norm: RmsNorm,
-    /// `[vocab, hidden]`; absent where it is tied to the embedding.
-    pub(crate) lm_head: Option<Tensor>,
+    shape: BlockShape,
     frequencies: RotaryFrequencies,
+    store: Box<dyn WeightStore>,
 }
 
 impl Decoder {
+    /// A decoder that computes with the weights of a store.
+    pub fn with_store(config: &ModelConfig, store: Box<dyn WeightStore>) -> Self {
+        let (_, device) = store.options();
+        Self {
+            config: config.clone(),
+            shape: BlockShape::new(config),
+            frequencies: RotaryFrequencies::new(config, device),
+            store,
+        }
+    }
+
     /// A decoder whose matrices are zero, to be filled from weights or at random. Without `head` it has no language
     /// model's head of its own.
     pub(crate) fn empty(config: &ModelConfig, head: bool, placement: Placement) -> Self {
-        let table = || Tensor::zeros([config.vocab_size, config.hidden_size], placement.options());
-        Self {
-            embed_tokens: table(),
-            blocks: (0..config.num_hidden_layers).map(|_| Block::empty(config, placement)).collect(),
-            norm: RmsNorm::new(config.hidden_size, config.rms_norm_eps, placement),
-            lm_head: (head && !config.tie_word_embeddings).then(table),
-            frequencies: RotaryFrequencies::new(config, placement.device),
-            config: config.clone(),
-        }
+        Self::with_store(config, Box::new(Resident::empty(config, head, placement)))
+    }
+
+    /// Replaces the weights by those of a folder in Hugging Face's layout.
+    ///
+    /// # Errors
+    /// The folder holds no weights of this shape.
+    pub fn load_weights(&mut self, folder: &Path) -> Result<(), PolicyError> {
+        let tied = self.config.tie_word_embeddings;
+        load_into(folder, &self.state(), |name| tied && name == "lm_head.weight")
     }
 
     /// The configuration that the decoder was built from.
@@ -45,14 +60,35 @@ impl Decoder {
         &self.config
     }
 
+    /// The store of the decoder's weights.
+    pub fn store(&self) -> &dyn WeightStore {
+        self.store.as_ref()
+    }
+
+    /// The store of the decoder's weights, to hand it gradients.
+    pub fn store_mut(&mut self) -> &mut dyn WeightStore {
+        self.store.as_mut()
+    }
+
+    /// The tensors that training updates: the decoder's own, sharing their storage.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        self.store.parameters()
+    }
+
+    /// The decoder's weights under the names of a checkpoint, in the order of [`crate::parameter_shapes`]; each shares
+    /// its storage with the decoder.
+    pub fn state(&self) -> NamedTensors {
+        self.parameters().iter().flat_map(|parameter| parameter.split(&parameter.tensor)).collect()
+    }
+
     /// The device of weights and activations.
     pub fn device(&self) -> Device {
-        self.embed_tokens.device()
+        self.store.options().1
     }
 
     /// The dtype of weights and activations.
     pub fn kind(&self) -> Kind {
-        self.embed_tokens.kind()
+        self.store.options().0
     }
 
     /// Device and dtype together.
@@ -62,7 +98,9 @@ impl Decoder {
 
     /// `ids` `[tokens]` int64 -> `[tokens, hidden]`.
     pub fn embed(&self, ids: &Tensor) -> Tensor {
-        Tensor::embedding(&self.embed_tokens, ids, -1, false, false)
+        let embedded = Tensor::embedding(&self.store.embedding(), ids, -1, false, false);
+        self.store.release(Part::Embedding);
+        embedded
     }
 
     /// cos and sin for `positions` `[tokens]` int64.
@@ -72,17 +110,36 @@ impl Decoder {
 
     /// The number of blocks, `num_hidden_layers` of the configuration.
     pub fn num_blocks(&self) -> usize {
-        self.blocks.len()
+        self.config.num_hidden_layers as usize
     }
 
     /// Block `layer`, from 0: `x` `[tokens, hidden]` -> `[tokens, hidden]`.
     pub fn block(&self, layer: usize, x: &Tensor, rotary: &Rotary, attention: &mut dyn Attention) -> Tensor {
-        self.blocks[layer].forward(layer, x, rotary, attention)
+        let output = self.block_with(&self.store.block(layer), layer, x, rotary, attention);
+        self.store.release(Part::Block(layer));
+        output
+    }
+
+    /// Block `layer` with weights that the caller holds.
+    pub(crate) fn block_with(
+        &self,
+        weights: &BlockWeights,
+        layer: usize,
+        x: &Tensor,
+        rotary: &Rotary,
+        attention: &mut dyn Attention,
+    ) -> Tensor {
+        self.shape.forward(weights, layer, x, rotary, attention)
     }
 
     /// The final norm: `[tokens, hidden]` -> `[tokens, hidden]`.
     pub fn final_norm(&self, x: &Tensor) -> Tensor {
-        self.norm.forward(x)
+        self.final_norm_with(&self.store.final_norm(), x)
+    }
+
+    /// The final norm with a weight that the caller holds.
+    pub(crate) fn final_norm_with(&self, weight: &Tensor, x: &Tensor) -> Tensor {
+        rms_norm(x, weight, self.config.rms_norm_eps)
     }
 
     /// Hidden states after the final norm, `[tokens, hidden]`, of `ids` and `positions`, `[tokens]` int64 each.
@@ -95,13 +152,8 @@ impl Decoder {
         self.final_norm(&x)
     }
 
-    /// The weight of the language model's head, `[vocab, hidden]`: a matrix of its own, or the embedding where tied.
-    pub fn head(&self) -> &Tensor {
-        self.lm_head.as_ref().unwrap_or(&self.embed_tokens)
-    }
-
-    /// Logits of hidden states: `[tokens, hidden]` -> `[tokens, vocab]`, float32.
+    /// Logits of hidden states: `[tokens, hidden]` -> `[tokens, vocab]`, float32 from the product on.
     pub fn logits(&self, hidden: &Tensor) -> Tensor {
-        hidden.linear(self.head(), None::<&Tensor>).to_kind(Kind::Float)
+        float_product(hidden, &self.store.head().tr())
     }
 }

@@ -8,7 +8,7 @@
 //! Logprobs of a completion of two tokens after a prompt of three, under a small decoder with random weights:
 //!
 //! ```
-//! use policy::{Decoder, HeadOptions, ModelConfig, Packed, Placement, token_logprobs};
+//! use policy::{Decoder, HeadOptions, LanguageHead, ModelConfig, Packed, Placement, outputs};
 //!
 //! let config = ModelConfig::from_json(&serde_json::json!({
 //!     "model_type": "qwen2", "vocab_size": 64, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2,
@@ -16,18 +16,18 @@
 //! }))?;
 //! let decoder = Decoder::random(&config, 0, Placement::CPU);
 //!
-//! let (ids, num_prompt_tokens) = (&[5, 17, 3, 9, 2][..], 3);
-//! let batch = Packed::new(&[(ids, num_prompt_tokens)], decoder.device());
-//! let output = token_logprobs(&decoder, &batch, HeadOptions { temperature: 1.0, chunk: 256 });
+//! let ids = [5, 17, 3, 9, 2];
+//! let batch = Packed::new(&[(&ids, &[3..5])], decoder.device());
+//! let head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 1.0, chunk: 256 });
+//! let output = outputs(&decoder, &head, &batch);
 //!
-//! let logprobs = Vec::<f32>::try_from(&output.logprobs)?; // of the tokens 9 and 2
+//! let logprobs = Vec::<f32>::try_from(output.logprobs())?; // of the tokens 9 and 2
 //! assert_eq!(logprobs.len(), 2);
 //! assert!(logprobs.iter().all(|&logprob| logprob < 0.0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod attention;
-mod backward;
 mod block;
 mod chat_template;
 mod config;
@@ -35,36 +35,44 @@ mod decoder;
 mod device;
 mod error;
 mod folder;
+mod head;
 mod init;
 mod linear;
-mod logprobs;
 mod packed;
 mod parameters;
 mod placement;
 mod policy;
 mod reward_model;
 mod rotary;
+mod shards;
+mod store;
 mod texts;
 mod tokenizer;
 mod train_tokenizer;
+mod walk;
 mod weights;
 
 pub use self::attention::{Attention, PackedAttention};
-pub use self::backward::{Recompute, accumulate_gradient, token_logprobs};
+pub use self::block::BlockWeights;
 pub use self::chat_template::{ChatTemplate, Conversation, DEFAULT_TEMPLATE, Date, RESERVED_ARGUMENTS, Rendered};
 pub use self::config::{Architecture, ModelConfig, RopeScaling};
 pub use self::decoder::Decoder;
 pub use self::device::resolve_device;
 pub use self::error::PolicyError;
 pub use self::folder::write_folder;
-pub use self::logprobs::{HeadOptions, HeadOutput, head_backward, head_forward};
+pub use self::head::{
+    Head, HeadOptions, HeadPair, LanguageGradient, LanguageHead, LanguageOutput, LossScope, ScalarGradient, ScalarHead,
+    head_outputs,
+};
 pub use self::packed::Packed;
-pub use self::parameters::{Parameter, ParameterShape, parameter_shapes};
+pub use self::parameters::{Parameter, ParameterPart, ParameterShape, parameter_shapes};
 pub use self::placement::Placement;
 pub use self::policy::Policy;
 pub use self::reward_model::RewardModel;
 pub use self::rotary::Rotary;
+pub use self::store::{Lent, Part, Resident, WeightStore};
 pub use self::texts::{Texts, TurnEnd};
 pub use self::tokenizer::Tokenizer;
 pub use self::train_tokenizer::{CHAT_TEMPLATE, SPECIAL_TOKENS, train_tokenizer};
+pub use self::walk::{Recompute, accumulate_gradient, outputs};
 pub use self::weights::{NamedTensors, read_tensors, write_tensors};

@@ -1,47 +1,18 @@
-//! The two small layers of every block: a linear map and a root-mean-square norm.
+//! The two small maps of the decoder: a root-mean-square norm, and a product that ends in float32.
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
-use crate::placement::Placement;
-
-/// `y = x Wᵀ + b`.
-#[derive(Debug)]
-pub(crate) struct Linear {
-    /// `[out, in]`
-    pub(crate) weight: Tensor,
-    /// `[out]`
-    pub(crate) bias: Option<Tensor>,
+/// `y = x / sqrt(mean(x²) + eps) · weight` over the last dimension: `[.., size]` -> `[.., size]`.
+pub(crate) fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Tensor {
+    x.rms_norm(weight.size(), Some(weight), eps)
 }
 
-impl Linear {
-    /// A map to zero, to be filled.
-    pub(crate) fn empty(out: i64, input: i64, bias: bool, placement: Placement) -> Self {
-        let options = placement.options();
-        Self { weight: Tensor::zeros([out, input], options), bias: bias.then(|| Tensor::zeros([out], options)) }
-    }
-
-    /// `[tokens, in]` -> `[tokens, out]`.
-    pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, self.bias.as_ref())
-    }
-}
-
-/// `y = x / sqrt(mean(x²) + eps) · weight` over the last dimension.
-#[derive(Debug)]
-pub(crate) struct RmsNorm {
-    /// `[size]`
-    pub(crate) weight: Tensor,
-    eps: f64,
-}
-
-impl RmsNorm {
-    /// A norm with all weights 1.
-    pub(crate) fn new(size: i64, eps: f64, placement: Placement) -> Self {
-        Self { weight: Tensor::ones([size], placement.options()), eps }
-    }
-
-    /// `[.., size]` -> `[.., size]`.
-    pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
-        x.rms_norm(self.weight.size(), Some(&self.weight), self.eps)
+/// `a b` in float32, `[n, k]` and `[k, m]` -> `[n, m]`, whatever the two are: neither the product nor its sum is
+/// rounded to a shorter type. On CUDA the two must have the same type.
+pub(crate) fn float_product(a: &Tensor, b: &Tensor) -> Tensor {
+    match (a.kind(), a.device()) {
+        (Kind::Float, _) if b.kind() == Kind::Float => a.mm(b),
+        (kind, Device::Cuda(_)) if kind == b.kind() => a.mm_dtype(b, Kind::Float),
+        _ => a.to_kind(Kind::Float).mm(&b.to_kind(Kind::Float)),
     }
 }

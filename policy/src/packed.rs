@@ -1,10 +1,16 @@
-//! Sequences laid end to end, with a note of which tokens are predicted and scored.
+//! Sequences laid end to end, with a note of which tokens are targets.
+
+use std::ops::Range;
 
 use tch::{Device, Tensor};
 
 use crate::attention::PackedAttention;
 
-/// Packed sequences. The *targets* are the tokens whose logprobs are wanted: a completion's, not its prompt's.
+/// Place that the head reads and id of each target of a sequence.
+type Targets = Vec<(usize, u32)>;
+
+/// Packed sequences. The *targets* are the tokens that a head is asked about: those that a policy sampled, not its
+/// prompt's nor a tool's.
 #[derive(Debug)]
 pub struct Packed {
     /// `[tokens]` int64: the token ids.
@@ -13,7 +19,7 @@ pub struct Packed {
     pub positions: Tensor,
     /// Tokens of each sequence.
     pub lengths: Vec<usize>,
-    /// `[targets]` int64: the packed place whose hidden state predicts each target.
+    /// `[targets]` int64: the packed place whose hidden state the head reads for each target.
     pub predicting: Tensor,
     /// `[targets]` int64: the id of each target.
     pub targets: Tensor,
@@ -22,24 +28,41 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Packs sequences, each given as its ids and the number of leading tokens that are not targets. A sequence's first
-    /// token is never a target: nothing predicts it.
-    pub fn new(sequences: &[(&[u32], usize)], device: Device) -> Self {
+    /// Packs sequences, each given as its ids and the ranges of its targets, in order and apart from one another. The
+    /// head reads the hidden state before a target, which predicts it; a sequence's first token is never a target, for
+    /// nothing predicts it.
+    ///
+    /// # Panics
+    /// A range ends behind its sequence.
+    pub fn new(sequences: &[(&[u32], &[Range<usize>])], device: Device) -> Self {
+        let places = sequences.iter().map(|(ids, ranges)| {
+            let targets = ranges.iter().cloned().flatten().filter(|place| *place > 0);
+            (*ids, targets.map(|place| (place - 1, ids[place])).collect())
+        });
+        Self::pack(places.collect(), device)
+    }
+
+    /// Packs sequences whose heads are asked once, at the last token, as a reward model is. The target is that token.
+    pub fn at_ends(sequences: &[&[u32]], device: Device) -> Self {
+        let places = sequences.iter().map(|ids| {
+            let last = ids.len().checked_sub(1).map(|place| (place, ids[place]));
+            (*ids, last.into_iter().collect())
+        });
+        Self::pack(places.collect(), device)
+    }
+
+    /// Each sequence comes with the place that is read and the id of each of its targets.
+    fn pack(sequences: Vec<(&[u32], Targets)>, device: Device) -> Self {
         let (mut ids, mut positions, mut predicting, mut targets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut lengths, mut target_lengths) = (Vec::new(), Vec::new());
-        for (sequence, prompt) in sequences {
+        for (sequence, places) in sequences {
             let start = ids.len() as i64;
-            let first = (*prompt).max(1);
-            for (position, id) in sequence.iter().enumerate() {
-                if position >= first {
-                    predicting.push(start + position as i64 - 1);
-                    targets.push(i64::from(*id));
-                }
-                ids.push(i64::from(*id));
-                positions.push(position as i64);
-            }
+            predicting.extend(places.iter().map(|(place, _)| start + *place as i64));
+            targets.extend(places.iter().map(|(_, id)| i64::from(*id)));
+            ids.extend(sequence.iter().map(|id| i64::from(*id)));
+            positions.extend(0..sequence.len() as i64);
             lengths.push(sequence.len());
-            target_lengths.push(sequence.len().saturating_sub(first));
+            target_lengths.push(places.len());
         }
         let tensor = |values: &[i64]| Tensor::from_slice(values).to_device(device);
         Self {

@@ -1,12 +1,12 @@
-//! Names and shapes of a model's parameters, and the decoder's tensors under these names.
+//! Names and shapes of a model's parameters, and the tensors of its parts under these names.
 //!
 //! [`parameter_shapes`] is arithmetic on a config alone: it allocates nothing, so a 32B model is checked on any
 //! machine.
 
 use tch::Tensor;
 
+use crate::block::BlockWeights;
 use crate::config::{Architecture, ModelConfig};
-use crate::decoder::Decoder;
 use crate::weights::NamedTensors;
 
 /// A parameter as a checkpoint stores it.
@@ -24,8 +24,90 @@ pub struct ParameterShape {
 pub struct Parameter {
     /// Name as in a checkpoint, but `qkv_proj` and `gate_up_proj` for what is stored as one.
     pub name: String,
-    /// The decoder's own tensor: it shares the storage.
+    /// The model's own tensor: it shares the storage.
     pub tensor: Tensor,
+    /// Parts that a checkpoint names, one below the other along the first dimension.
+    pub parts: Vec<ParameterPart>,
+}
+
+/// Rows of a parameter under a checkpoint's name for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParameterPart {
+    /// Name in Hugging Face's layout.
+    pub name: String,
+    /// Number of rows: size of the first dimension.
+    pub rows: i64,
+}
+
+impl Parameter {
+    /// A parameter that a checkpoint stores as it is.
+    pub fn whole(name: impl Into<String>, tensor: &Tensor) -> Self {
+        let name = name.into();
+        let rows = tensor.size().first().copied().unwrap_or(1);
+        Self { parts: vec![ParameterPart { name: name.clone(), rows }], name, tensor: tensor.shallow_clone() }
+    }
+
+    /// Splits a tensor laid out like this parameter (its gradient, a moment) into the parts that a checkpoint names;
+    /// each shares its storage.
+    pub fn split(&self, tensor: &Tensor) -> NamedTensors {
+        if let [whole] = self.parts.as_slice() {
+            return vec![(whole.name.clone(), tensor.shallow_clone())];
+        }
+        let mut start = 0;
+        let part = |part: &ParameterPart| {
+            start += part.rows;
+            (part.name.clone(), tensor.narrow(0, start - part.rows, part.rows))
+        };
+        self.parts.iter().map(part).collect()
+    }
+}
+
+pub(crate) fn embedding_parameter(tensor: &Tensor) -> Parameter {
+    Parameter::whole("model.embed_tokens.weight", tensor)
+}
+
+pub(crate) fn final_norm_parameter(tensor: &Tensor) -> Parameter {
+    Parameter::whole("model.norm.weight", tensor)
+}
+
+pub(crate) fn head_parameter(tensor: &Tensor) -> Parameter {
+    Parameter::whole("lm_head.weight", tensor)
+}
+
+/// The parameters of block `layer`, in the order of [`BlockWeights::tensors`].
+pub(crate) fn block_parameters(config: &ModelConfig, layer: usize, weights: &BlockWeights) -> Vec<Parameter> {
+    let query = config.num_attention_heads * config.head_dim;
+    let key = config.num_key_value_heads * config.head_dim;
+    let name = |part: &str| format!("model.layers.{layer}.{part}");
+    let whole = |part: &str, tensor: &Tensor| Parameter::whole(name(part), tensor);
+    let fused = |module: &str, whole: &str, kind: &str, parts: &[(&str, i64)], tensor: &Tensor| Parameter {
+        name: name(&format!("{module}.{whole}.{kind}")),
+        tensor: tensor.shallow_clone(),
+        parts: parts
+            .iter()
+            .map(|(part, rows)| ParameterPart { name: name(&format!("{module}.{part}.{kind}")), rows: *rows })
+            .collect(),
+    };
+    let qkv = [("q_proj", query), ("k_proj", key), ("v_proj", key)];
+    let gate_up = [("gate_proj", config.intermediate_size), ("up_proj", config.intermediate_size)];
+    let mut parameters = vec![
+        whole("input_layernorm.weight", &weights.input_layernorm),
+        fused("self_attn", "qkv_proj", "weight", &qkv, &weights.qkv_proj),
+    ];
+    if let Some(bias) = &weights.qkv_bias {
+        parameters.push(fused("self_attn", "qkv_proj", "bias", &qkv, bias));
+    }
+    if let Some((q_norm, k_norm)) = &weights.qk_norm {
+        parameters.push(whole("self_attn.q_norm.weight", q_norm));
+        parameters.push(whole("self_attn.k_norm.weight", k_norm));
+    }
+    parameters.extend([
+        whole("self_attn.o_proj.weight", &weights.o_proj),
+        whole("post_attention_layernorm.weight", &weights.post_attention_layernorm),
+        fused("mlp", "gate_up_proj", "weight", &gate_up, &weights.gate_up_proj),
+        whole("mlp.down_proj.weight", &weights.down_proj),
+    ]);
+    parameters
 }
 
 /// Every parameter of the model's checkpoint, in file order, without the head where it is tied.
@@ -60,64 +142,4 @@ pub fn parameter_shapes(config: &ModelConfig) -> Vec<ParameterShape> {
         add("lm_head.weight".into(), &[config.vocab_size, hidden]);
     }
     shapes
-}
-
-impl Decoder {
-    /// The tensors that training updates: the decoder's own, sharing their storage.
-    pub fn parameters(&self) -> Vec<Parameter> {
-        let mut parameters = Vec::new();
-        let mut add = |name: String, tensor: &Tensor| {
-            parameters.push(Parameter { name, tensor: tensor.shallow_clone() });
-        };
-        add("model.embed_tokens.weight".into(), &self.embed_tokens);
-        for (layer, block) in self.blocks.iter().enumerate() {
-            let name = |part: &str| format!("model.layers.{layer}.{part}");
-            add(name("input_layernorm.weight"), &block.input_layernorm.weight);
-            add(name("self_attn.qkv_proj.weight"), &block.qkv_proj.weight);
-            if let Some(bias) = &block.qkv_proj.bias {
-                add(name("self_attn.qkv_proj.bias"), bias);
-            }
-            if let Some((q_norm, k_norm)) = &block.qk_norm {
-                add(name("self_attn.q_norm.weight"), &q_norm.weight);
-                add(name("self_attn.k_norm.weight"), &k_norm.weight);
-            }
-            add(name("self_attn.o_proj.weight"), &block.o_proj.weight);
-            add(name("post_attention_layernorm.weight"), &block.post_attention_layernorm.weight);
-            add(name("mlp.gate_up_proj.weight"), &block.gate_up_proj.weight);
-            add(name("mlp.down_proj.weight"), &block.down_proj.weight);
-        }
-        add("model.norm.weight".into(), &self.norm.weight);
-        if let Some(head) = &self.lm_head {
-            add("lm_head.weight".into(), head);
-        }
-        parameters
-    }
-
-    /// The decoder's weights under the names of a checkpoint, in the order of [`parameter_shapes`]; each shares its
-    /// storage with the decoder.
-    pub fn state(&self) -> NamedTensors {
-        self.parameters().iter().flat_map(|parameter| self.split(&parameter.name, &parameter.tensor)).collect()
-    }
-
-    /// Splits one of [`Decoder::parameters`], or a tensor laid out like it (its gradient, say), into the parts that a
-    /// checkpoint names; each part shares its storage.
-    pub fn split(&self, name: &str, tensor: &Tensor) -> NamedTensors {
-        let config = self.config();
-        let query = config.num_attention_heads * config.head_dim;
-        let key = config.num_key_value_heads * config.head_dim;
-        let fused: [(&str, &[(&str, i64)]); 2] = [
-            ("qkv_proj", &[("q_proj", query), ("k_proj", key), ("v_proj", key)]),
-            ("gate_up_proj", &[("gate_proj", config.intermediate_size), ("up_proj", config.intermediate_size)]),
-        ];
-        for (whole, parts) in fused {
-            if name.contains(whole) {
-                let split = parts.iter().scan(0, |start, (part, size)| {
-                    *start += size;
-                    Some((name.replace(whole, part), tensor.narrow(0, *start - size, *size)))
-                });
-                return split.collect();
-            }
-        }
-        vec![(name.to_owned(), tensor.shallow_clone())]
-    }
 }

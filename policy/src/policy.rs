@@ -1,15 +1,14 @@
-//! A policy: a decoder with its tokenizer, chat template and end-of-sequence ids, loaded from and saved to a folder.
+//! A policy: a decoder with its texts, loaded from and saved to a folder.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::chat_template::ChatTemplate;
-use crate::config::ModelConfig;
+use crate::config::{ModelClass, ModelConfig};
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
-use crate::folder::{TextFiles, write_model};
+use crate::folder::write_model;
 use crate::placement::Placement;
-use crate::texts::{Texts, TurnEnd};
-use crate::tokenizer::Tokenizer;
+use crate::texts::Texts;
 use crate::weights::load_into;
 
 /// A decoder, and the texts that turn a conversation into token ids and back.
@@ -17,15 +16,8 @@ use crate::weights::load_into;
 pub struct Policy {
     /// The model, with a language model's head.
     pub decoder: Decoder,
-    /// Text to ids and back.
-    pub tokenizer: Tokenizer,
-    /// Messages to the text of a prompt.
-    pub chat_template: ChatTemplate,
-    /// Every id that ends a completion; the first is the one that ends a turn.
-    pub eos_ids: Vec<u32>,
-    /// The token that ends a turn; `None` where neither template nor folder names one.
-    pub turn_end: Option<TurnEnd>,
-    pub(crate) files: TextFiles,
+    /// Tokenizer, chat template and the ids that end a completion; shared with who needs no weights.
+    pub texts: Arc<Texts>,
 }
 
 impl Policy {
@@ -42,21 +34,21 @@ impl Policy {
             ));
         }
         let config = ModelConfig::from_file(&folder.join("config.json"))?;
-        let Texts { tokenizer, chat_template, eos_ids, turn_end, files, .. } = Texts::load(folder)?;
+        let texts = Arc::new(Texts::load(folder)?);
         let decoder = Decoder::empty(&config, true, placement);
         let tied = config.tie_word_embeddings;
         load_into(folder, &decoder.state(), |name| tied && name == "lm_head.weight")?;
-        Ok(Self { decoder, tokenizer, chat_template, eos_ids, turn_end, files })
+        Ok(Self { decoder, texts })
     }
 
-    /// Writes the folder that [`Policy::load`] and transformers read. The token that ends a turn is named in its
-    /// `generation_config.json`, also where the folder that was loaded did not name it.
+    /// Writes the folder that [`Policy::load`] and transformers read: what was loaded, but for the weights and the word
+    /// for their dtype. The token that ends a turn is named in its `generation_config.json`, also where the folder that
+    /// was loaded did not name it.
     ///
     /// # Errors
     /// A file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
-        let config = self.decoder.config();
-        write_model(folder, &config.to_json(config.architecture.causal_class(), None), &self.decoder.state())?;
-        self.files.write(folder)
+        write_model(folder, self.decoder.config(), ModelClass::CausalLm, &self.decoder.state())?;
+        self.texts.files.write(folder)
     }
 }

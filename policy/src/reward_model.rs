@@ -3,34 +3,30 @@
 //! The layout is transformers' `…ForSequenceClassification` with one label: `score.weight` `[1, hidden]`, no bias.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use tch::{Kind, Tensor};
+use tch::{Tensor, no_grad};
 
-use crate::attention::PackedAttention;
-use crate::chat_template::ChatTemplate;
-use crate::config::ModelConfig;
+use crate::config::{ModelClass, ModelConfig};
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
-use crate::folder::{TextFiles, write_model};
-use crate::parameters::Parameter;
+use crate::folder::write_model;
+use crate::head::ScalarHead;
+use crate::packed::Packed;
 use crate::placement::Placement;
-use crate::policy::Policy;
 use crate::texts::Texts;
-use crate::tokenizer::Tokenizer;
+use crate::walk::outputs;
 use crate::weights::load_into;
 
 /// A decoder, its scalar head, and the texts that turn a conversation into token ids.
 #[derive(Debug)]
 pub struct RewardModel {
-    /// The decoder; its language model head is not used.
+    /// The decoder, without a language model's head of its own.
     pub decoder: Decoder,
-    /// `[1, hidden]`
-    score: Tensor,
-    /// Text to ids.
-    pub tokenizer: Tokenizer,
-    /// Messages to the text that is scored.
-    pub chat_template: ChatTemplate,
-    files: TextFiles,
+    /// The scalar head.
+    pub head: ScalarHead,
+    /// Tokenizer, and the chat template of what is scored; shared with who needs no weights.
+    pub texts: Arc<Texts>,
 }
 
 impl RewardModel {
@@ -39,9 +35,12 @@ impl RewardModel {
     /// # Errors
     /// The folder is no loadable language model.
     pub fn from_policy_folder(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
-        let Policy { decoder, tokenizer, chat_template, files, .. } = Policy::load(folder, placement)?;
-        let score = Tensor::zeros([1, decoder.config().hidden_size], placement.options());
-        Ok(Self { decoder, score, tokenizer, chat_template, files })
+        let config = ModelConfig::from_file(&folder.join("config.json"))?;
+        let texts = Arc::new(Texts::load(folder)?);
+        let decoder = Decoder::empty(&config, false, placement);
+        load_into(folder, &decoder.state(), |name| name == "lm_head.weight")?;
+        let head = ScalarHead::zeros(config.hidden_size, placement.device);
+        Ok(Self { decoder, head, texts })
     }
 
     /// Loads a folder that [`RewardModel::save`] or transformers wrote.
@@ -50,22 +49,37 @@ impl RewardModel {
     /// The folder is no loadable reward model.
     pub fn load(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
         let config = ModelConfig::from_file(&folder.join("config.json"))?;
-        let Texts { tokenizer, chat_template, files, .. } = Texts::load(folder)?;
-        let (decoder, score) = load_scorer(folder, &config, placement)?;
-        Ok(Self { decoder, score, tokenizer, chat_template, files })
+        let texts = Arc::new(Texts::load(folder)?);
+        let (decoder, head) = load_scorer(folder, &config, placement)?;
+        Ok(Self { decoder, head, texts })
     }
 
-    /// Scores packed sequences: `ids` `[tokens]` int64 of sequences of these lengths -> `[sequences]`, float32.
-    pub fn score(&self, ids: &Tensor, lengths: &[usize]) -> Tensor {
-        score_packed(&self.decoder, &self.score, ids, lengths)
+    /// Loads a folder of either kind: a reward model with its head, or a language model, whose head is left out.
+    ///
+    /// # Errors
+    /// The folder is neither.
+    pub fn load_any(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
+        let path = folder.join("config.json");
+        let text = std::fs::read_to_string(&path).map_err(|source| PolicyError::io(&path, source))?;
+        let scores = text.contains("ForSequenceClassification");
+        if scores { Self::load(folder, placement) } else { Self::from_policy_folder(folder, placement) }
     }
 
-    /// The tensors that training updates: the decoder without a language model head of its own, and the scalar head.
-    pub fn parameters(&self) -> Vec<Parameter> {
-        let mut parameters = self.decoder.parameters();
-        parameters.retain(|parameter| parameter.name != "lm_head.weight");
-        parameters.push(Parameter { name: "score.weight".into(), tensor: self.score.shallow_clone() });
-        parameters
+    /// Replaces the weights by those of a folder that [`RewardModel::save`] wrote.
+    ///
+    /// # Errors
+    /// The folder holds no weights of this shape.
+    pub fn load_weights(&mut self, folder: &Path) -> Result<(), PolicyError> {
+        let mut targets = self.decoder.state();
+        let score = self.head.parameter();
+        targets.push((score.name, score.tensor));
+        load_into(folder, &targets, |_| false)
+    }
+
+    /// Scores sequences of token ids, each at its last token: `[sequences]` float32.
+    pub fn score(&self, sequences: &[&[u32]]) -> Tensor {
+        let batch = Packed::at_ends(sequences, self.decoder.device());
+        no_grad(|| outputs(&self.decoder, &self.head, &batch))
     }
 
     /// Writes the folder in the layout of transformers' sequence classification.
@@ -73,39 +87,28 @@ impl RewardModel {
     /// # Errors
     /// A file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
-        let config = self.decoder.config();
         let mut state = self.decoder.state();
-        state.retain(|(name, _)| name != "lm_head.weight");
-        state.push(("score.weight".into(), self.score.shallow_clone()));
-        write_model(folder, &config.to_json(config.architecture.reward_class(), Some(1)), &state)?;
-        self.files.write(folder)
+        let score = self.head.parameter();
+        state.push((score.name, score.tensor));
+        let class = ModelClass::SequenceClassification { pad_token_id: self.texts.files.pad_token_id() };
+        write_model(folder, self.decoder.config(), class, &state)?;
+        self.texts.files.write(folder)
     }
 }
 
-/// The decoder and the scalar head `[1, hidden]` of a folder.
-fn load_scorer(folder: &Path, config: &ModelConfig, placement: Placement) -> Result<(Decoder, Tensor), PolicyError> {
+/// The decoder and the scalar head of a folder.
+fn load_scorer(
+    folder: &Path,
+    config: &ModelConfig,
+    placement: Placement,
+) -> Result<(Decoder, ScalarHead), PolicyError> {
     let decoder = Decoder::empty(config, false, placement);
-    let score = Tensor::zeros([1, config.hidden_size], placement.options());
+    let head = ScalarHead::zeros(config.hidden_size, placement.device);
     let mut targets = decoder.state();
-    targets.push(("score.weight".into(), score.shallow_clone()));
+    let score = head.parameter();
+    targets.push((score.name, score.tensor));
     load_into(folder, &targets, |name| name == "lm_head.weight")?;
-    Ok((decoder, score))
-}
-
-/// `ids` `[tokens]` of sequences of these lengths -> `[sequences]`, float32.
-fn score_packed(decoder: &Decoder, score: &Tensor, ids: &Tensor, lengths: &[usize]) -> Tensor {
-    let positions: Vec<i64> = lengths.iter().flat_map(|length| 0..*length as i64).collect();
-    let positions = Tensor::from_slice(&positions).to_device(ids.device());
-    let hidden = decoder.hidden(ids, &positions, &mut PackedAttention::new(lengths, ids.device()));
-    let last: Vec<i64> = lengths
-        .iter()
-        .scan(0, |end, length| {
-            *end += *length as i64;
-            Some(*end - 1)
-        })
-        .collect();
-    let last = Tensor::from_slice(&last).to_device(ids.device());
-    hidden.index_select(0, &last).linear(score, None::<&Tensor>).squeeze_dim(1).to_kind(Kind::Float)
+    Ok((decoder, head))
 }
 
 #[cfg(test)]
@@ -120,12 +123,14 @@ mod tests {
         let expected: std::collections::HashMap<_, _> =
             Tensor::read_safetensors(folder.join("expected.safetensors")).unwrap().into_iter().collect();
         let config = ModelConfig::from_file(&folder.join("config.json")).unwrap();
-        let (decoder, score) = load_scorer(&folder, &config, Placement::CPU).unwrap();
+        let (decoder, head) = load_scorer(&folder, &config, Placement::CPU).unwrap();
         let lengths: Vec<i64> = Vec::try_from(&expected["lengths"]).unwrap();
-        let rows: Vec<Tensor> =
-            lengths.iter().enumerate().map(|(i, n)| expected["input_ids"].get(i as i64).narrow(0, 0, *n)).collect();
-        let lengths: Vec<usize> = lengths.iter().map(|length| *length as usize).collect();
-        let scores = score_packed(&decoder, &score, &Tensor::cat(&rows, 0), &lengths);
+        let ids: Vec<Vec<i64>> = (0..lengths.len() as i64)
+            .map(|row| Vec::try_from(expected["input_ids"].get(row).narrow(0, 0, lengths[row as usize])).unwrap())
+            .collect();
+        let ids: Vec<Vec<u32>> = ids.iter().map(|row| row.iter().map(|id| *id as u32).collect()).collect();
+        let sequences: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+        let scores = outputs(&decoder, &head, &Packed::at_ends(&sequences, decoder.device()));
         let difference = (scores - &expected["scores"]).abs().max().double_value(&[]);
         assert!(difference < 1e-5, "scores differ by {difference}");
     }

@@ -64,26 +64,23 @@ impl RotaryFrequencies {
             }
             Some(RopeScaling::Yarn {
                 factor,
-                original_max_position_embeddings,
+                original_max_position_embeddings: original,
                 attention_factor,
                 beta_fast,
                 beta_slow,
             }) => {
-                let original =
-                    original_max_position_embeddings.unwrap_or(config.max_position_embeddings as f64 / factor);
                 // The dimension whose frequency makes `rotations` turns over the original context.
                 let dimension = |rotations: f64| {
                     config.head_dim as f64 * (original / (rotations * 2.0 * PI)).ln() / (2.0 * config.rope_theta.ln())
                 };
-                let low = dimension(beta_fast.unwrap_or(32.0)).floor().max(0.0);
-                let high = dimension(beta_slow.unwrap_or(1.0)).ceil().min((config.head_dim - 1) as f64);
-                let width = if high > low { high - low } else { 0.001 };
+                let low = dimension(*beta_fast).floor().max(0.0);
+                let high = dimension(*beta_slow).ceil().min((config.head_dim - 1) as f64);
+                let width = if high == low { 0.001 } else { high - low };
                 let scaled = |(i, f): (usize, f64)| {
                     let interpolated = ((i as f64 - low) / width).clamp(0.0, 1.0);
                     f / factor * interpolated + f * (1.0 - interpolated)
                 };
-                let default = if *factor > 1.0 { 0.1 * factor.ln() + 1.0 } else { 1.0 };
-                (plain.into_iter().enumerate().map(scaled).collect(), attention_factor.unwrap_or(default))
+                (plain.into_iter().enumerate().map(scaled).collect(), *attention_factor)
             }
         };
         let frequencies = Tensor::from_slice(&frequencies).to_kind(Kind::Float).to_device(device);

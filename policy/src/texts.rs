@@ -89,6 +89,7 @@ impl Texts {
         if turn_end.as_ref().is_some_and(|end| end.from_template && end.was_missing) {
             files.set_generation_eos_ids(folder, &eos_ids)?;
         }
+        files.set_pad_token(folder, &tokenizer, turn_end.as_ref().map(|end| end.id))?;
         let max_positions = config["max_position_embeddings"].as_u64().map(|positions| positions as usize);
         Ok(Self { tokenizer, chat_template, eos_ids, turn_end, max_positions, files })
     }
@@ -165,6 +166,17 @@ mod tests {
 
     fn generation_config(texts: &Texts) -> Option<Value> {
         texts.files.json(Path::new(""), "generation_config.json").unwrap()
+    }
+
+    #[test]
+    fn texts_are_used_on_other_threads_than_the_models() {
+        let texts = std::sync::Arc::new(texts(CHATML, json!(0), json!(null)));
+        let ids = texts.tokenizer.encode("some words").unwrap();
+        let shared = texts.clone();
+        let elsewhere = std::thread::spawn(move || shared.tokenizer.encode("some words").unwrap());
+        assert_eq!(elsewhere.join().unwrap(), ids);
+        fn is_shared<T: Send + Sync>(_: &T) {}
+        is_shared(&texts);
     }
 
     #[test]

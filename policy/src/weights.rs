@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::PolicyError;
+use crate::shards::{TensorSize, WeightFiles, finish, split};
 
 /// Tensors with their names, as a safetensors file holds them.
 pub type NamedTensors = Vec<(String, Tensor)>;
@@ -25,21 +26,43 @@ pub(crate) fn load_into(
     ignore: impl Fn(&str) -> bool,
 ) -> Result<(), PolicyError> {
     let mut wanted: BTreeMap<&str, &Tensor> = targets.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
-    let files = checkpoint_files(folder)?;
-    for path in &files {
-        visit(path, |name, view| match wanted.remove(name) {
-            Some(target) => copy_into(target, view).map_err(|reason| format!("tensor `{name}`: {reason}")),
-            None if ignore(name) => Ok(()),
-            None => Err(format!("tensor `{name}` is not one of this model's; does config.json fit the weights?")),
+    let files = WeightFiles::find(folder)?;
+    for file in files.names() {
+        visit(&folder.join(file), |name, view| {
+            files.check_place(name, file)?;
+            match wanted.remove(name) {
+                Some(target) => copy_into(target, view).map_err(|reason| format!("tensor `{name}`: {reason}")),
+                None if ignore(name) => Ok(()),
+                None => Err(format!("tensor `{name}` is not one of this model's; does config.json fit the weights?")),
+            }
         })?;
     }
     match wanted.keys().next() {
         None => Ok(()),
-        Some(name) => {
-            let reason = format!("tensor `{name}` is missing ({} of {} are)", wanted.len(), targets.len());
-            Err(PolicyError::malformed(files.last().expect("a checkpoint has a file"), reason))
-        }
+        Some(name) => Err(files.missing(folder, name, &format!("{} of {} are", wanted.len(), targets.len()))),
     }
+}
+
+/// Writes a folder's weights to `model.safetensors`, or, past `max_shard_bytes`, to shards and their index; removes the
+/// weights that the folder held before.
+///
+/// # Errors
+/// A file cannot be written whole, or an old one cannot be removed.
+pub(crate) fn write_weights(
+    folder: &Path,
+    tensors: &[(String, Tensor)],
+    max_shard_bytes: u64,
+) -> Result<(), PolicyError> {
+    let size = |(name, tensor): &(String, Tensor)| {
+        let num_values = tensor.numel() as u64;
+        TensorSize { name: name.clone(), num_values, bytes: num_values * tensor.kind().elt_size_in_bytes() as u64 }
+    };
+    let sizes: Vec<TensorSize> = tensors.iter().map(size).collect();
+    let files = split(&sizes, max_shard_bytes);
+    for (name, range) in &files {
+        write_tensors(&folder.join(name), &tensors[range.clone()])?;
+    }
+    finish(folder, &sizes, &files)
 }
 
 /// Reads a whole file into tensors on `device`, in the order of their names.
@@ -102,32 +125,6 @@ impl safetensors::View for Stored<'_> {
     fn data_len(&self) -> usize {
         self.tensor.numel() * self.tensor.kind().elt_size_in_bytes()
     }
-}
-
-/// The files of a checkpoint: `model.safetensors`, or those that `model.safetensors.index.json` names.
-fn checkpoint_files(folder: &Path) -> Result<Vec<PathBuf>, PolicyError> {
-    let single = folder.join("model.safetensors");
-    let index = folder.join("model.safetensors.index.json");
-    if !index.exists() {
-        if !single.exists() {
-            return Err(PolicyError::malformed(
-                folder,
-                "holds neither model.safetensors nor model.safetensors.index.json",
-            ));
-        }
-        return Ok(vec![single]);
-    }
-    let text = std::fs::read_to_string(&index).map_err(|source| PolicyError::io(&index, source))?;
-    let json: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| PolicyError::malformed(&index, format!("not JSON: {error}")))?;
-    let map = json["weight_map"].as_object().ok_or_else(|| PolicyError::malformed(&index, "lacks `weight_map`"))?;
-    let mut files: Vec<&str> = map.values().filter_map(|file| file.as_str()).collect();
-    files.sort_unstable();
-    files.dedup();
-    if let Some(bad) = files.iter().find(|file| file.contains('/')) {
-        return Err(PolicyError::malformed(&index, format!("names `{bad}`, which is not a file beside it")));
-    }
-    Ok(files.into_iter().map(|file| folder.join(file)).collect())
 }
 
 /// Maps a file and calls `show` with each tensor in it; the text of its error becomes the file's.
@@ -201,4 +198,64 @@ fn dtype_of(kind: Kind) -> Result<Dtype, String> {
         Kind::Int => Dtype::I32,
         other => return Err(format!("dtype {other:?} is not supported")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three tensors of 400 bytes in as many shards.
+    fn shards() -> (tempfile::TempDir, NamedTensors) {
+        let folder = tempfile::tempdir().unwrap();
+        let tensors: NamedTensors = ["a", "b", "c"]
+            .iter()
+            .enumerate()
+            .map(|(i, name)| ((*name).to_owned(), Tensor::full([10, 10], i as f64 + 1.0, (Kind::Float, Device::Cpu))))
+            .collect();
+        write_weights(folder.path(), &tensors, 500).unwrap();
+        (folder, tensors)
+    }
+
+    fn zeros(names: &[&str]) -> NamedTensors {
+        let zeros = || Tensor::zeros([10, 10], (Kind::Float, Device::Cpu));
+        names.iter().map(|name| ((*name).to_owned(), zeros())).collect()
+    }
+
+    #[test]
+    fn shards_load_like_one_file() {
+        let (folder, tensors) = shards();
+        assert!(folder.path().join("model-00003-of-00003.safetensors").exists());
+        let targets = zeros(&["a", "b", "c"]);
+        load_into(folder.path(), &targets, |_| false).unwrap();
+        assert!(tensors.iter().zip(&targets).all(|((_, a), (_, b))| a.equal(b)));
+        write_weights(folder.path(), &tensors[..2], 800).unwrap();
+        assert!(folder.path().join("model.safetensors").exists());
+        load_into(folder.path(), &zeros(&["a", "b"]), |_| false).unwrap();
+    }
+
+    #[test]
+    fn a_shard_that_is_missing_or_of_another_model_is_named_with_a_tensor() {
+        let error_after = |change: &dyn Fn(&Path)| {
+            let (folder, _) = shards();
+            change(folder.path());
+            load_into(folder.path(), &zeros(&["a", "b", "c"]), |_| false).unwrap_err().to_string()
+        };
+        let shard = |folder: &Path, number: u8| folder.join(format!("model-0000{number}-of-00003.safetensors"));
+        let assert_says = |error: &str, words: [&str; 2]| {
+            assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        };
+        let missing = error_after(&|folder| std::fs::remove_file(shard(folder, 2)).unwrap());
+        assert_says(&missing, ["model-00002-of-00003.safetensors: is missing", "`b`"]);
+        let other = error_after(&|folder| write_tensors(&shard(folder, 2), &zeros(&["c"])).unwrap());
+        assert_says(&other, ["model-00002-of-00003.safetensors: holds tensor `c`", "model-00003-of-00003.safetensors"]);
+        let lacking = error_after(&|folder| write_tensors(&shard(folder, 2), &zeros(&[])).unwrap());
+        assert_says(&lacking, ["model-00002-of-00003.safetensors: tensor `b` is missing", "1 of 3"]);
+        let more = error_after(&|folder| write_tensors(&shard(folder, 2), &zeros(&["b", "d"])).unwrap());
+        assert_says(&more, ["model-00002-of-00003.safetensors: tensor `d`", "not one of this model's"]);
+        let unnamed = error_after(&|folder| {
+            let map = r#"{"weight_map": {"a": "model-00001-of-00003.safetensors"}}"#;
+            std::fs::write(folder.join("model.safetensors.index.json"), map).unwrap();
+        });
+        assert_says(&unnamed, ["model.safetensors.index.json: tensor `b` is missing", "2 of 3"]);
+    }
 }

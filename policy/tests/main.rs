@@ -1,4 +1,7 @@
-//! Parity with transformers: models and chat templates.
+//! Parity with transformers: models and chat templates; folders that are loaded and saved.
 
+mod bf16;
 mod chat_templates;
+mod folders;
 mod golden;
+mod micro_folder;

@@ -13,8 +13,8 @@
 //! let die = |throw: u64| 1 + KeyedRng::new(&[17_u64.into(), "die".into(), throw.into()]).below(6);
 //! assert_eq!(die(3), die(3));
 //!
-//! let sample = SampleAddress { seed: 17, task_id: "sum-1", sample_index: 0 };
-//! assert!((0.0..1.0).contains(&sample.numbers().at(5)));
+//! let address = SampleAddress { seed: 17, draw: 3, sample: 0 };
+//! assert!((0.0..1.0).contains(&address.numbers().at(5)));
 //! ```
 //!
 //! This crate knows nothing of what the numbers decide. They are not for secrets.

@@ -4,6 +4,7 @@
 //! threads (2). The model has 8 layers, hidden 256, 8 heads, 2 key-value heads, intermediate 704 and 2,048 tokens;
 //! prompts have 32. End-of-sequence is ignored.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use policy::{Decoder, ModelConfig, Placement, Policy};
@@ -22,23 +23,25 @@ fn main() {
     let (max_new_tokens, num_requests) = (argument(1, 200), argument(2, max_sequences));
     tch::set_num_threads(argument(3, 2) as i32);
     let policy = random_policy();
-    let params = SamplingParams { max_new_tokens, ignore_eos: true, ..SamplingParams::default() };
+    let params = Arc::new(SamplingParams { max_new_tokens, ignore_eos: true, ..SamplingParams::default() });
     let options = EngineOptions { max_sequences, ..EngineOptions::default() };
     for round in 0..4u64 {
         let request = |index: usize| RolloutRequest {
-            task_id: format!("task-{index}"),
-            sample_index: round,
+            draw: index as u64,
+            sample: round,
+            label: None,
             prompt_ids: (0..PROMPT_TOKENS).map(|at| (at * 97 + index as u32 * 31) % VOCAB_SIZE).collect(),
+            params: params.clone(),
         };
-        let requests = (0..num_requests).map(request).collect();
-        let stats =
-            generate(&policy, requests, &params, &options, 0, &AtomicBool::new(false), |_| {}).expect("a generation");
+        let requests = (0..num_requests).map(request);
+        let stats = generate(&policy, requests, &options, 0, &AtomicBool::new(false), |_| {}).expect("a generation");
         println!(
-            "{:.0} tokens/s; prefill {:.3} s, decode {:.3} s, {:.2} ms a step",
+            "{:.0} tokens/s; prefill {:.3} s, decode {:.3} s, {:.2} ms a step of {:.1} sequences",
             stats.tokens_per_second(),
             stats.prefill_seconds,
             stats.decode_seconds,
-            1e3 * stats.decode_seconds / stats.num_decode_steps as f64
+            1e3 * stats.decode_seconds / stats.num_decode_steps as f64,
+            stats.mean_running()
         );
     }
 }

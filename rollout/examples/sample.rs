@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use policy::{Conversation, Placement, Policy, resolve_device};
@@ -34,18 +35,22 @@ fn sample(folder: &Path, question: &str, num_completions: u64) -> Result<(), Box
     let placement = Placement { device: resolve_device("auto")?, kind: Kind::Float };
     let policy = Policy::load(folder, placement)?;
     let messages = [serde_json::json!({"role": "user", "content": question})];
-    let prompt = policy.chat_template.render(&Conversation::prompt(&messages))?.text;
-    let prompt_ids = policy.tokenizer.encode(&prompt)?;
+    let prompt = policy.texts.chat_template.render(&Conversation::prompt(&messages))?.text;
+    let prompt_ids = policy.texts.tokenizer.encode(&prompt)?;
 
-    // Task, sample and seed address the random numbers: the same call prints the same completions.
-    let request =
-        |sample_index| RolloutRequest { task_id: question.to_owned(), sample_index, prompt_ids: prompt_ids.clone() };
-    let requests = (0..num_completions).map(request).collect();
-    let params = SamplingParams { temperature: 0.7, top_p: 0.95, ..SamplingParams::default() };
+    // Seed, draw and sample address the random numbers: the same call prints the same completions.
+    let params = Arc::new(SamplingParams { temperature: 0.7, top_p: 0.95, ..SamplingParams::default() });
+    let requests = (0..num_completions).map(|sample| RolloutRequest {
+        draw: 0,
+        sample,
+        label: None,
+        prompt_ids: prompt_ids.clone(),
+        params: params.clone(),
+    });
     let (options, cancel) = (EngineOptions::default(), AtomicBool::new(false));
-    let stats = generate(&policy, requests, &params, &options, 0, &cancel, |completion| {
+    let stats = generate(&policy, requests, &options, 0, &cancel, |completion| {
         let reason = completion.finish_reason.as_str();
-        println!("--- completion {}: {} tokens, {reason}", completion.sample_index, completion.ids.len());
+        println!("--- completion {}: {} tokens, {reason}", completion.sample, completion.sequence.num_sampled());
         println!("{}", completion.text);
     })?;
     eprintln!("{:.0} tokens/s", stats.tokens_per_second());

@@ -3,18 +3,58 @@
 //! These types must not know verdicts or rewards: a completion is token ids, text and the logprobs recorded while
 //! sampling.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use crate::params::SamplingParams;
+use crate::request_name::RequestName;
+use crate::segment::Sequence;
+
 /// One completion to make.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RolloutRequest {
-    /// Identity of the task; with `sample_index` and the seed it addresses the random numbers.
-    pub task_id: String,
-    /// Number of this completion among the task's.
-    pub sample_index: u64,
+    /// The place in the walk over the data. With `sample` and the parameters' seed it addresses the random numbers.
+    pub draw: u64,
+    /// Number of this completion among the draw's.
+    pub sample: u64,
+    /// What errors call the request, such as a task's id; no number depends on it.
+    pub label: Option<String>,
     /// Token ids of the prompt; at least one.
     pub prompt_ids: Vec<u32>,
+    /// How to sample. Requests with equal parameters are sampled together, whether they share them or not.
+    #[serde(with = "shared_params")]
+    pub params: Arc<SamplingParams>,
 }
+
+/// Parameters in a file stand with each request; an engine joins equal ones again.
+mod shared_params {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::params::SamplingParams;
+
+    pub(super) fn serialize<S: Serializer>(params: &Arc<SamplingParams>, serializer: S) -> Result<S::Ok, S::Error> {
+        params.as_ref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<SamplingParams>, D::Error> {
+        SamplingParams::deserialize(deserializer).map(Arc::new)
+    }
+}
+
+impl RolloutRequest {
+    /// What errors call the request.
+    pub fn name(&self) -> RequestName {
+        RequestName { draw: self.draw, sample: self.sample, label: self.label.clone() }
+    }
+}
+
+/// The number of a request in its engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RequestId(pub(crate) u64);
 
 /// Why a completion ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -40,38 +80,44 @@ impl FinishReason {
 }
 
 /// One finished completion.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Completion {
-    /// Identity of the request's task.
-    pub task_id: String,
-    /// The request's number among the task's completions.
-    pub sample_index: u64,
-    /// Token ids of the prompt.
-    pub prompt_ids: Vec<u32>,
-    /// Token ids that were sampled, with the stop token where one was.
-    pub ids: Vec<u32>,
-    /// Text of `ids`, without special tokens and the stop token, cut before a stop string.
+    /// The request's place in the walk over the data.
+    pub draw: u64,
+    /// The request's number among the draw's completions.
+    pub sample: u64,
+    /// The prompt, then what was sampled, with the stop token where one was.
+    pub sequence: Sequence,
+    /// Text of the sampled ids, without special tokens and the stop token, cut before a stop string.
     pub text: String,
-    /// Logprob of each of `ids` under the distribution that was sampled from: after temperature and filters,
-    /// renormalised. Greedy sampling draws from a point mass: 0.
-    pub rollout_logprobs: Vec<f32>,
-    /// Logprob of each of `ids` under the model's own softmax at temperature 1, before any filter.
-    pub raw_logprobs: Vec<f32>,
-    /// Mean over `ids` of the entropy, in nats, of the temperature-scaled distribution before filters (greedy:
-    /// temperature 1).
+    /// Mean over the sampled ids of the entropy, in nats, of the temperature-scaled distribution before filters
+    /// (greedy: temperature 1).
     pub entropy: f32,
     /// Why the completion ended.
     pub finish_reason: FinishReason,
-    /// Version of the weights that sampled the completion, as the caller counts them.
-    pub policy_version: u64,
 }
 
-/// Counts and times of one generation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+impl Completion {
+    /// Token ids of the prompt.
+    pub fn prompt_ids(&self) -> &[u32] {
+        self.sequence.prompt_ids()
+    }
+
+    /// Token ids behind the prompt, in order.
+    pub fn completion_ids(&self) -> Vec<u32> {
+        self.sequence.completion_ids()
+    }
+}
+
+/// Counts and times of an engine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct GenerationStats {
     /// Completions delivered.
     pub num_completions: usize,
-    /// Tokens in all prompts.
+    /// Requests that were aborted.
+    pub num_aborted: usize,
+    /// Tokens in the prompts of all requests.
     pub num_prompt_tokens: usize,
     /// Prompt tokens that went through a prefill; completions of one prompt share theirs.
     pub num_prefill_tokens: usize,
@@ -79,8 +125,10 @@ pub struct GenerationStats {
     pub num_completion_tokens: usize,
     /// Prefill calls.
     pub num_prefills: usize,
-    /// Decode steps: each gives every sequence in flight one token.
+    /// Decode steps: each gives every running sequence one token.
     pub num_decode_steps: usize,
+    /// Running sequences, summed over the decode steps.
+    pub num_sequence_steps: usize,
     /// Seconds filling the cache with prompts. On CUDA the work is queued: what is unfinished on return counts as
     /// decoding.
     pub prefill_seconds: f64,
@@ -93,5 +141,25 @@ impl GenerationStats {
     pub fn tokens_per_second(&self) -> f64 {
         let seconds = self.prefill_seconds + self.decode_seconds;
         if seconds > 0.0 { self.num_completion_tokens as f64 / seconds } else { 0.0 }
+    }
+
+    /// Mean number of sequences that a decode step gave a token; 0 before anything ran.
+    pub fn mean_running(&self) -> f64 {
+        self.num_sequence_steps as f64 / self.num_decode_steps.max(1) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_goes_through_json() {
+        let params = Arc::new(SamplingParams { temperature: 0.1, seed: u64::MAX, ..SamplingParams::default() });
+        let request = RolloutRequest { draw: 1 << 60, sample: 2, label: None, prompt_ids: vec![5, 6], params };
+        let json = serde_json::to_string(&request).unwrap();
+        assert_eq!(serde_json::from_str::<RolloutRequest>(&json).unwrap(), request);
+        let error = serde_json::from_str::<RolloutRequest>(&json.replace("label", "title")).unwrap_err();
+        assert!(error.to_string().contains("title"), "{error}");
     }
 }

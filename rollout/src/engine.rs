@@ -1,134 +1,204 @@
 //! Continuous batching: sequences decode together, a finished sequence's slot goes to the next waiting request.
 //!
-//! A prompt's tokens but the last are prefilled. The last goes through the decode step like every sampled token, so
-//! sampling happens in one place. A request whose prompt is already in a slot copies its keys and values instead of
-//! computing them: a group's completions share one prefill. Sequences occupy slots 0..n without holes, so a step's work
-//! is proportional to the sequences in flight. This file must not know how tokens are drawn, nor when a completion
-//! ends.
+//! The engine stands beside the policy and borrows its decoder for a step at a time, so that between two steps requests
+//! come and go and weights change. A prompt's tokens but the last are prefilled. The last goes through the decode step
+//! like every sampled token, so sampling happens in one place. A request whose prompt is already in a slot, computed by
+//! the same weights, copies its keys and values instead of computing them: a draw's samples share one prefill.
+//! Sequences occupy slots 0..n without holes while decoding, so a step's work is proportional to the sequences that
+//! run. This file must not know how tokens are drawn, nor when a completion ends.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::time::Instant;
 
-use policy::Policy;
+use policy::{Decoder, ModelConfig, Placement, Texts};
 use tch::Tensor;
 
+use crate::active_sequence::ActiveSequence;
 use crate::attention::CachedAttention;
 use crate::cache::{Demand, KvCache, round_up};
-use crate::completion::{Completion, GenerationStats, RolloutRequest};
+use crate::completion::{Completion, GenerationStats, RequestId, RolloutRequest};
 use crate::error::RolloutError;
-use crate::params::{EngineOptions, SamplingParams};
-use crate::sampler::Sampler;
-use crate::sequence::Sequence;
-use crate::stop::StopRules;
+use crate::params::EngineOptions;
+use crate::sampling_plan::{SamplingPlans, draw_tokens};
 
-/// Completes every request and hands each completion to `on_completion` as it finishes, while others still generate.
-///
-/// Runs without gradients on the calling thread. A completion depends on the weights, its request and the parameters,
-/// not on the sequences beside it (up to the rounding of differently shaped matrix products). A completion ends early
-/// where the model's positions end before `max_new_tokens`.
-///
-/// # Errors
-/// Parameters, options and requests are checked before anything runs. Later: `cancel` was set, the logits are not
-/// finite, the cache cannot be allocated, or the tokenizer fails; completions already delivered stay valid.
-pub fn generate(
-    policy: &Policy,
-    requests: Vec<RolloutRequest>,
-    params: &SamplingParams,
-    options: &EngineOptions,
-    policy_version: u64,
-    cancel: &AtomicBool,
-    mut on_completion: impl FnMut(Completion),
-) -> Result<GenerationStats, RolloutError> {
-    params.validate()?;
-    options.validate()?;
-    let checked = |request| checked_sequence(policy, request, params, options);
-    let waiting: VecDeque<Sequence> = requests.into_iter().map(checked).collect::<Result<_, _>>()?;
-    let decoder = &policy.decoder;
-    let mut engine = Engine {
-        policy,
-        options,
-        sampler: Sampler::new(params),
-        rules: StopRules::new(params, &policy.eos_ids),
-        policy_version,
-        cache: KvCache::new(decoder.config(), decoder.placement(), options.cache_tokens),
-        stats: GenerationStats {
-            num_prompt_tokens: waiting.iter().map(|sequence| sequence.request.prompt_ids.len()).sum(),
-            ..GenerationStats::default()
-        },
-        slots: Vec::new(),
-        waiting,
-    };
-    tch::no_grad(|| {
-        while engine.num_unfinished() > 0 {
-            if cancel.load(Ordering::Relaxed) {
-                return Err(RolloutError::Cancelled { num_unfinished: engine.num_unfinished() });
-            }
-            engine.admit()?;
-            engine.step(&mut on_completion)?;
-        }
-        Ok(engine.stats)
-    })
+/// A request that a step brought to its end.
+#[derive(Debug)]
+pub struct Finished {
+    /// What [`Engine::submit`] returned for it.
+    pub request: RequestId,
+    /// The completion; an error where the logits are not finite or the tokenizer fails, which is this request's alone.
+    pub result: Result<Completion, RolloutError>,
 }
 
-/// Checks a request against the model and the cache's budget.
-fn checked_sequence(
-    policy: &Policy,
-    request: RolloutRequest,
-    params: &SamplingParams,
-    options: &EngineOptions,
-) -> Result<Sequence, RolloutError> {
-    let config = policy.decoder.config();
-    let (max_positions, vocab_size) = (config.max_position_embeddings as usize, config.vocab_size as usize);
-    let num_tokens = request.prompt_ids.len();
-    if num_tokens == 0 {
-        return Err(RolloutError::EmptyPrompt { task_id: request.task_id, sample_index: request.sample_index });
-    }
-    if num_tokens >= max_positions {
-        return Err(RolloutError::PromptTooLong { task_id: request.task_id, num_tokens, max_positions });
-    }
-    if let Some(index) = request.prompt_ids.iter().position(|&id| id as usize >= vocab_size) {
-        let id = request.prompt_ids[index];
-        return Err(RolloutError::TokenOutOfRange { task_id: request.task_id, index, id, vocab_size });
-    }
-    let limit = params.max_new_tokens.min(max_positions - num_tokens);
-    let sequence = Sequence::new(request, limit, params.seed);
-    let (num_tokens, cache_tokens) = (round_up(sequence.most_tokens()), options.cache_tokens);
-    if num_tokens > cache_tokens {
-        return Err(RolloutError::CacheTooSmall { task_id: sequence.request.task_id, num_tokens, cache_tokens });
-    }
-    Ok(sequence)
-}
-
-/// One generation under way.
-struct Engine<'a> {
-    policy: &'a Policy,
-    options: &'a EngineOptions,
-    sampler: Sampler,
-    rules: StopRules,
-    policy_version: u64,
+/// Takes requests and completes them, a token a step for each that runs.
+///
+/// A completion depends on its request and on the weights of each step, not on the sequences beside it, nor on when it
+/// was submitted (up to the rounding of differently shaped matrix products). Where weights change while a sequence
+/// runs, keys and values of its earlier tokens stay those of the weights that computed them.
+#[derive(Debug)]
+pub struct Engine {
+    config: ModelConfig,
+    placement: Placement,
+    options: EngineOptions,
+    texts: Arc<Texts>,
+    plans: SamplingPlans,
     cache: KvCache,
     /// The sequence in each slot of the cache; empty only between a step and the next admission.
-    slots: Vec<Option<Sequence>>,
-    waiting: VecDeque<Sequence>,
+    slots: Vec<Option<ActiveSequence>>,
+    waiting: VecDeque<ActiveSequence>,
+    num_submitted: u64,
     stats: GenerationStats,
 }
 
-impl Engine<'_> {
-    fn in_flight(&self) -> impl Iterator<Item = &Sequence> {
+impl Engine {
+    /// An engine without requests for decoders of this configuration and placement. `texts` are the policy's: its
+    /// tokenizer, and the ids that end a completion.
+    ///
+    /// # Errors
+    /// An option cannot be used.
+    pub fn new(
+        config: &ModelConfig,
+        placement: Placement,
+        options: &EngineOptions,
+        texts: Arc<Texts>,
+    ) -> Result<Self, RolloutError> {
+        options.validate()?;
+        Ok(Self {
+            cache: KvCache::new(config, placement, options.cache_tokens),
+            config: config.clone(),
+            placement,
+            options: options.clone(),
+            texts,
+            plans: SamplingPlans::default(),
+            slots: Vec::new(),
+            waiting: VecDeque::new(),
+            num_submitted: 0,
+            stats: GenerationStats::default(),
+        })
+    }
+
+    /// Takes a request, which waits until there is room for it. Nothing runs before the next step.
+    ///
+    /// # Errors
+    /// The request or its parameters cannot be used. The other requests are not touched.
+    pub fn submit(&mut self, request: RolloutRequest) -> Result<RequestId, RolloutError> {
+        let plan = self.plans.of(&request.params, &self.texts.eos_ids)?;
+        let limit = self.limit(&request)?;
+        let id = RequestId(self.num_submitted);
+        self.num_submitted += 1;
+        self.stats.num_prompt_tokens += request.prompt_ids.len();
+        self.waiting.push_back(ActiveSequence::new(id, request, plan, limit));
+        Ok(id)
+    }
+
+    /// Most tokens that a request may sample, once it is checked against the model and the cache's budget.
+    fn limit(&self, request: &RolloutRequest) -> Result<usize, RolloutError> {
+        let max_positions = self.config.max_position_embeddings as usize;
+        let vocab_size = self.config.vocab_size as usize;
+        let num_tokens = request.prompt_ids.len();
+        if num_tokens == 0 {
+            return Err(RolloutError::EmptyPrompt { request: request.name() });
+        }
+        if num_tokens >= max_positions {
+            return Err(RolloutError::PromptTooLong { request: request.name(), num_tokens, max_positions });
+        }
+        if let Some(index) = request.prompt_ids.iter().position(|&id| id as usize >= vocab_size) {
+            let id = request.prompt_ids[index];
+            return Err(RolloutError::TokenOutOfRange { request: request.name(), index, id, vocab_size });
+        }
+        let limit = request.params.max_new_tokens.min(max_positions - num_tokens);
+        let (num_tokens, cache_tokens) = (round_up(num_tokens + limit), self.options.cache_tokens);
+        if num_tokens > cache_tokens {
+            return Err(RolloutError::CacheTooSmall { request: request.name(), num_tokens, cache_tokens });
+        }
+        Ok(limit)
+    }
+
+    /// Drops a request, waiting or running. Returns false where there is none of this id: it has finished.
+    pub fn abort(&mut self, id: RequestId) -> bool {
+        let is_it = |sequence: &ActiveSequence| sequence.id == id;
+        let running = self.slots.iter_mut().find(|slot| slot.as_ref().is_some_and(is_it));
+        let is_found = if let Some(slot) = running {
+            *slot = None;
+            true
+        } else if let Some(place) = self.waiting.iter().position(is_it) {
+            self.waiting.remove(place).is_some()
+        } else {
+            false
+        };
+        self.stats.num_aborted += usize::from(is_found);
+        is_found
+    }
+
+    /// True where no request is waiting or running.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.num_running() == 0
+    }
+
+    /// Requests that no step has begun.
+    pub fn num_waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Requests under way.
+    pub fn num_running(&self) -> usize {
+        self.running().count()
+    }
+
+    /// Counts and times since the last call, or since the engine was made.
+    pub fn take_stats(&mut self) -> GenerationStats {
+        std::mem::take(&mut self.stats)
+    }
+
+    /// Gives the cache's memory back while nothing runs; a later step takes it again. Returns false, and keeps it,
+    /// where a sequence runs.
+    pub fn release_cache(&mut self) -> bool {
+        let is_free = self.num_running() == 0;
+        if is_free {
+            self.slots.clear();
+            self.cache = KvCache::new(&self.config, self.placement, self.options.cache_tokens);
+        }
+        is_free
+    }
+
+    /// Begins waiting requests where there is room, and gives each running sequence one token from these weights,
+    /// without gradients. Returns the requests that it finished; none where the engine is idle.
+    ///
+    /// `policy_version` is the caller's number of the weights, which changes whenever they do.
+    ///
+    /// # Errors
+    /// The decoder is another model than the engine was made for; nothing has changed then. The cache cannot be
+    /// allocated; the engine has dropped all requests then.
+    pub fn step(&mut self, decoder: &Decoder, policy_version: u64) -> Result<Vec<Finished>, RolloutError> {
+        if *decoder.config() != self.config || decoder.placement() != self.placement {
+            return Err(RolloutError::OtherModel);
+        }
+        if self.is_idle() {
+            return Ok(Vec::new());
+        }
+        let finished = tch::no_grad(|| {
+            self.admit(decoder, policy_version)?;
+            self.decode(decoder, policy_version)
+        });
+        if finished.is_err() {
+            self.waiting.clear();
+            self.slots.clear();
+            self.release_cache();
+        }
+        finished
+    }
+
+    fn running(&self) -> impl Iterator<Item = &ActiveSequence> {
         self.slots.iter().flatten()
     }
 
-    fn num_unfinished(&self) -> usize {
-        self.waiting.len() + self.in_flight().count()
-    }
-
     /// Gives free slots to waiting requests, closes the gaps that are left, and prefills.
-    fn admit(&mut self) -> Result<(), RolloutError> {
+    fn admit(&mut self, decoder: &Decoder, policy_version: u64) -> Result<(), RolloutError> {
         let started = Instant::now();
         let mut admitted = Vec::new();
-        let mut num_sequences = self.in_flight().count();
-        let mut most_tokens = self.in_flight().map(Sequence::most_tokens).max().unwrap_or(0);
+        let mut num_sequences = self.num_running();
+        let mut most_tokens = self.running().map(ActiveSequence::most_tokens).max().unwrap_or(0);
         while num_sequences < self.options.max_sequences
             && let Some(sequence) = self.waiting.front()
         {
@@ -150,7 +220,10 @@ impl Engine<'_> {
             return Ok(());
         }
         self.reserve()?;
-        self.prefill(&admitted);
+        for &slot in &admitted {
+            self.slots[slot].as_mut().expect("an admitted sequence has a slot").prefilled_by = Some(policy_version);
+        }
+        self.prefill(&admitted, decoder);
         self.stats.prefill_seconds += started.elapsed().as_secs_f64();
         Ok(())
     }
@@ -175,24 +248,28 @@ impl Engine<'_> {
     fn reserve(&mut self) -> Result<(), RolloutError> {
         let demand = Demand {
             sequences: self.slots.len(),
-            tokens: self.in_flight().map(|sequence| sequence.num_cached() + 1).max().unwrap_or(0),
-            most_tokens: self.in_flight().map(Sequence::most_tokens).max().unwrap_or(0),
+            tokens: self.running().map(|sequence| sequence.num_cached() + 1).max().unwrap_or(0),
+            most_tokens: self.running().map(ActiveSequence::most_tokens).max().unwrap_or(0),
         };
         self.cache.reserve(demand)
     }
 
     /// Fills the admitted slots with their prompts but the last token: computed in packs, or copied from a slot with
-    /// the same prompt.
-    fn prefill(&mut self, admitted: &[usize]) {
+    /// the same prompt that the same weights computed.
+    fn prefill(&mut self, admitted: &[usize], decoder: &Decoder) {
         let mut is_filled: Vec<bool> = (0..self.slots.len()).map(|slot| !admitted.contains(&slot)).collect();
         let mut copies = Vec::new();
         let mut pack: Vec<(usize, usize)> = Vec::new();
         let mut num_packed = 0;
         for &slot in admitted {
-            let length = self.sequence(slot).num_cached();
-            let prompt_ids = &self.sequence(slot).request.prompt_ids;
-            let is_twin = |other: &usize| is_filled[*other] && self.sequence(*other).request.prompt_ids == *prompt_ids;
-            let twin = (0..self.slots.len()).find(is_twin);
+            let sequence = self.sequence(slot);
+            let length = sequence.num_cached();
+            let twin = (0..self.slots.len()).find(|&other| {
+                let twin = self.sequence(other);
+                is_filled[other]
+                    && twin.prefilled_by == sequence.prefilled_by
+                    && twin.request.prompt_ids == sequence.request.prompt_ids
+            });
             is_filled[slot] = true;
             if let Some(twin) = twin {
                 copies.push((twin, slot, length));
@@ -200,7 +277,7 @@ impl Engine<'_> {
                 self.cache.restart(slot, 0);
             } else {
                 if num_packed + length > self.options.prefill_tokens && !pack.is_empty() {
-                    self.prefill_pack(&std::mem::take(&mut pack));
+                    self.prefill_pack(&std::mem::take(&mut pack), decoder);
                     num_packed = 0;
                 }
                 num_packed += length;
@@ -208,7 +285,7 @@ impl Engine<'_> {
             }
         }
         if !pack.is_empty() {
-            self.prefill_pack(&pack);
+            self.prefill_pack(&pack, decoder);
         }
         for (twin, slot, length) in copies {
             self.cache.copy(twin, slot, length);
@@ -216,8 +293,7 @@ impl Engine<'_> {
     }
 
     /// Prefills some slots, each with the given number of its prompt's tokens, in one forward pass.
-    fn prefill_pack(&mut self, pack: &[(usize, usize)]) {
-        let decoder = &self.policy.decoder;
+    fn prefill_pack(&mut self, pack: &[(usize, usize)], decoder: &Decoder) {
         let (mut ids, mut positions) = (Vec::<i64>::new(), Vec::<i64>::new());
         for &(slot, length) in pack {
             ids.extend(self.sequence(slot).request.prompt_ids[..length].iter().map(|&id| i64::from(id)));
@@ -230,16 +306,16 @@ impl Engine<'_> {
         let _ = decoder.hidden(&upload(&ids), &upload(&positions), &mut attention);
     }
 
-    /// Samples one token for each sequence: one upload, one pass, one download. Finished sequences leave their slots.
-    fn step(&mut self, on_completion: &mut impl FnMut(Completion)) -> Result<(), RolloutError> {
+    /// Samples one token for each sequence: one upload, one pass, one download where all share their parameters.
+    /// Finished sequences leave their slots.
+    fn decode(&mut self, decoder: &Decoder, policy_version: u64) -> Result<Vec<Finished>, RolloutError> {
         let started = Instant::now();
         self.reserve()?;
-        let decoder = &self.policy.decoder;
         let num_sequences = self.slots.len();
         let mut inputs = vec![0i64; 3 * num_sequences]; // ids, positions, places in the cache
         let mut uniforms = vec![0f64; num_sequences];
         let mut longest = 0;
-        for (slot, sequence) in self.in_flight().enumerate() {
+        for (slot, sequence) in self.running().enumerate() {
             let position = sequence.num_cached();
             longest = longest.max(position + 1);
             inputs[slot] = i64::from(sequence.next_input());
@@ -251,22 +327,30 @@ impl Engine<'_> {
         let uniforms = Tensor::from_slice(&uniforms).to_device(decoder.device());
         let mut attention = CachedAttention::decode(&mut self.cache, inputs.get(2), longest);
         let hidden = decoder.hidden(&inputs.get(0), &inputs.get(1), &mut attention); // [sequences, hidden]
-        let tokens = self.sampler.sample(&decoder.logits(&hidden), &uniforms);
+        let plans: Vec<_> = self.running().map(|sequence| &sequence.plan).collect();
+        let tokens = draw_tokens(&plans, &decoder.logits(&hidden), &uniforms);
         self.stats.num_decode_steps += 1;
-        self.stats.num_completion_tokens += num_sequences;
+        self.stats.num_sequence_steps += num_sequences;
+        self.stats.num_completion_tokens += tokens.len();
+        let mut finished = Vec::new();
         for (slot, token) in tokens.into_iter().enumerate() {
             let sequence = self.slots[slot].as_mut().expect("slots have no gaps while decoding");
-            if let Some(reason) = sequence.push(token, &self.rules, &self.policy.tokenizer)? {
-                let sequence = self.slots[slot].take().expect("the sequence was there");
-                self.stats.num_completions += 1;
-                on_completion(sequence.finish(reason, &self.rules, &self.policy.tokenizer, self.policy_version)?);
-            }
+            let reason = match sequence.push(token, policy_version, &self.texts.tokenizer) {
+                Ok(None) => continue,
+                Ok(Some(reason)) => Ok(reason),
+                Err(error) => Err(error),
+            };
+            let sequence = self.slots[slot].take().expect("the sequence was there");
+            let request = sequence.id;
+            let result = reason.and_then(|reason| sequence.finish(reason, &self.texts.tokenizer));
+            self.stats.num_completions += usize::from(result.is_ok());
+            finished.push(Finished { request, result });
         }
         self.stats.decode_seconds += started.elapsed().as_secs_f64();
-        Ok(())
+        Ok(finished)
     }
 
-    fn sequence(&self, slot: usize) -> &Sequence {
+    fn sequence(&self, slot: usize) -> &ActiveSequence {
         self.slots[slot].as_ref().expect("an admitted sequence has a slot")
     }
 }

@@ -1,7 +1,9 @@
 //! Errors between a prompt and its completion.
 //!
-//! Requests and parameters are checked before anything runs, so that the first five variants never come after an hour
-//! of sampling.
+//! Requests and parameters are checked when they are submitted, so that the first five variants never come after an
+//! hour of sampling.
+
+use crate::request_name::RequestName;
 
 /// An error of a generation, found before it runs or while it does.
 #[derive(Debug, thiserror::Error)]
@@ -17,24 +19,19 @@ pub enum RolloutError {
         expected: &'static str,
     },
     /// A request has no prompt ids.
-    #[error(
-        "task {task_id}, sample {sample_index}: the prompt is empty; \
-         a decoder needs at least one token to continue from"
-    )]
+    #[error("{request}: the prompt is empty; a decoder needs at least one token to continue from")]
     EmptyPrompt {
-        /// Identity of the request's task.
-        task_id: String,
-        /// The request's number among the task's completions.
-        sample_index: u64,
+        /// The request.
+        request: RequestName,
     },
     /// A prompt leaves no position for a completion.
     #[error(
-        "task {task_id}: the prompt has {num_tokens} tokens, but the model has {max_positions} positions \
+        "{request}: the prompt has {num_tokens} tokens, but the model has {max_positions} positions \
          (max_position_embeddings) and the completion needs at least one; shorten or drop the prompt"
     )]
     PromptTooLong {
-        /// Identity of the request's task.
-        task_id: String,
+        /// The request.
+        request: RequestName,
         /// Tokens in the prompt.
         num_tokens: usize,
         /// Positions that the model has.
@@ -42,12 +39,12 @@ pub enum RolloutError {
     },
     /// A prompt holds an id that the embedding does not have.
     #[error(
-        "task {task_id}: prompt token {index} is {id}, but the model's vocabulary has {vocab_size} entries; \
+        "{request}: prompt token {index} is {id}, but the model's vocabulary has {vocab_size} entries; \
          the tokenizer and the weights do not belong together"
     )]
     TokenOutOfRange {
-        /// Identity of the request's task.
-        task_id: String,
+        /// The request.
+        request: RequestName,
         /// Position in the prompt, from 0.
         index: usize,
         /// The id that is out of range.
@@ -57,41 +54,45 @@ pub enum RolloutError {
     },
     /// One request alone does not fit the cache.
     #[error(
-        "task {task_id}: prompt and completion may take {num_tokens} tokens, but cache_tokens = {cache_tokens}; \
+        "{request}: prompt and completion may take {num_tokens} tokens, but cache_tokens = {cache_tokens}; \
          raise cache_tokens or lower max_new_tokens"
     )]
     CacheTooSmall {
-        /// Identity of the request's task.
-        task_id: String,
+        /// The request.
+        request: RequestName,
         /// Prompt and longest completion, rounded up to the cache's step.
         num_tokens: usize,
         /// The cache's budget, in tokens.
         cache_tokens: usize,
     },
+    /// A step was asked of another model than the engine was made for.
+    #[error(
+        "the engine was made for another model: its configuration, device or dtype differs; \
+         make an engine for this one"
+    )]
+    OtherModel,
     /// The caller asked to stop. Completions delivered before stay valid.
     #[error("generation was cancelled with {num_unfinished} completions unfinished")]
     Cancelled {
-        /// Requests that were waiting or in flight.
+        /// Requests that were waiting or running.
         num_unfinished: usize,
     },
     /// The policy's logits were not numbers.
     #[error(
-        "task {task_id}, sample {sample_index}: the policy's logits are not finite at completion token {position}; \
+        "{request}: the policy's logits are not finite at completion token {position}; \
          the weights are broken (a diverged update, or a truncated checkpoint)"
     )]
     NotFinite {
-        /// Identity of the request's task.
-        task_id: String,
-        /// The request's number among the task's completions.
-        sample_index: u64,
+        /// The request.
+        request: RequestName,
         /// Position in the completion, from 0.
         position: usize,
     },
     /// The tokenizer could not turn a completion into text.
-    #[error("decoding a completion of task {task_id}: {source}")]
+    #[error("{request}: decoding the completion: {source}")]
     Decode {
-        /// Identity of the request's task.
-        task_id: String,
+        /// The request.
+        request: RequestName,
         /// The tokenizer's error.
         source: policy::PolicyError,
     },
@@ -107,5 +108,57 @@ pub enum RolloutError {
         capacity: usize,
         /// libtorch's error.
         source: tch::TchError,
+    },
+}
+
+/// Segments that make no sequence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SegmentError {
+    /// There is nothing.
+    #[error("a sequence has no segment; it begins with a prompt")]
+    NoSegment,
+    /// The first token is sampled.
+    #[error("the first segment is sampled, though nothing stands before it that it could be sampled from")]
+    NothingBefore,
+    /// A segment without ids.
+    #[error("segment {at} ({source_name}) has no tokens; leave it out")]
+    Empty {
+        /// Number of the segment, from 0.
+        at: usize,
+        /// Its source.
+        source_name: &'static str,
+    },
+    /// A field for another number of tokens than are sampled.
+    #[error(
+        "segment {at} ({source_name}): {field} is for {num_found} tokens, not {num_expected}; \
+         it stands for each sampled token, and for no other"
+    )]
+    Length {
+        /// Number of the segment, from 0.
+        at: usize,
+        /// Its source.
+        source_name: &'static str,
+        /// Name of the field.
+        field: &'static str,
+        /// Tokens that the field is for.
+        num_found: usize,
+        /// Tokens that it must be for.
+        num_expected: usize,
+    },
+    /// A logprob that is no number.
+    #[error("segment {at}: {field} of token {token} is not finite")]
+    NotFinite {
+        /// Number of the segment, from 0.
+        at: usize,
+        /// Name of the field.
+        field: &'static str,
+        /// Number of the token in the segment, from 0.
+        token: usize,
+    },
+    /// Spans of versions that are empty, or could be one.
+    #[error("segment {at}: versions has an empty span, or two in a row of one version; join them")]
+    Spans {
+        /// Number of the segment, from 0.
+        at: usize,
     },
 }

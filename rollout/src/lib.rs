@@ -1,13 +1,15 @@
 //! Rollout: prompts in, completions with their logprobs out.
 //!
-//! [`generate`] runs one policy over many requests with continuous batching and a key-value cache. This crate must not
-//! know how a task is judged, what a reward is, or how the weights are trained: it sees token ids, sampling parameters
-//! and a decoder.
+//! An [`Engine`] takes requests between its steps and completes them with continuous batching and a key-value cache;
+//! [`generate`] steps one until a batch of requests is done. A [`Completion`] is a [`Sequence`] of segments, which says
+//! of each token whether the policy sampled it. This crate must not know how a task is judged, what a reward is, or how
+//! the weights are trained: it sees token ids, sampling parameters and a decoder.
 //!
 //! # Example
 //! Two completions of five tokens each, sampled from a small policy with random weights:
 //!
 //! ```
+//! use std::sync::Arc;
 //! use std::sync::atomic::AtomicBool;
 //!
 //! use policy::{CHAT_TEMPLATE, Decoder, ModelConfig, Placement, Policy, train_tokenizer, write_folder};
@@ -23,38 +25,45 @@
 //! write_folder(folder.path(), &decoder, &tokenizer, CHAT_TEMPLATE, "<|im_end|>")?;
 //! let policy = Policy::load(folder.path(), Placement::CPU)?;
 //!
-//! let prompt_ids = policy.tokenizer.encode("one two")?;
-//! let request = |sample_index| RolloutRequest {
-//!     task_id: "count".to_owned(),
-//!     sample_index,
+//! let prompt_ids = policy.texts.tokenizer.encode("one two")?;
+//! let params = Arc::new(SamplingParams { max_new_tokens: 5, ..SamplingParams::default() });
+//! let request = |sample| RolloutRequest {
+//!     draw: 0,
+//!     sample,
+//!     label: None,
 //!     prompt_ids: prompt_ids.clone(),
+//!     params: params.clone(),
 //! };
-//! let params = SamplingParams { max_new_tokens: 5, ..SamplingParams::default() };
 //! let (options, cancel) = (EngineOptions::default(), AtomicBool::new(false));
 //! let mut completions = Vec::new();
-//! generate(&policy, vec![request(0), request(1)], &params, &options, 0, &cancel, |completion| {
-//!     completions.push(completion);
-//! })?;
+//! generate(&policy, [request(0), request(1)], &options, 0, &cancel, |completion| completions.push(completion))?;
 //!
 //! for completion in &completions {
-//!     assert_eq!(completion.ids.len(), 5);
-//!     assert_eq!(completion.rollout_logprobs.len(), 5);
+//!     assert_eq!(completion.completion_ids().len(), 5);
+//!     assert_eq!(completion.sequence.rollout_logprobs().count(), 5);
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod active_sequence;
 mod attention;
 mod cache;
 mod completion;
 mod engine;
 mod error;
+mod generate;
 mod params;
+mod request_name;
 mod sampler;
-mod sequence;
+mod sampling_plan;
+mod segment;
 mod stop;
 
-pub use self::completion::{Completion, FinishReason, GenerationStats, RolloutRequest};
-pub use self::engine::generate;
-pub use self::error::RolloutError;
+pub use self::completion::{Completion, FinishReason, GenerationStats, RequestId, RolloutRequest};
+pub use self::engine::{Engine, Finished};
+pub use self::error::{RolloutError, SegmentError};
+pub use self::generate::generate;
 pub use self::params::{EngineOptions, SamplingParams};
+pub use self::request_name::RequestName;
 pub use self::sampler::{SampledToken, Sampler};
+pub use self::segment::{Segment, Sequence, TokenSource, VersionSpan};

@@ -27,7 +27,7 @@ pub struct SamplingParams {
     pub stop_ids: Vec<u32>,
     /// Texts that end a completion, sought in its text without special tokens; the text is cut before the earliest.
     pub stop_strings: Vec<String>,
-    /// Seed of the addressed random numbers: the same seed, task and sample give the same draws in any batch.
+    /// Seed of the addressed random numbers: the same seed, draw and sample give the same numbers in any batch.
     pub seed: u64,
     /// Continues past the policy's end-of-sequence ids (for timings); `stop_ids` still end a completion.
     pub ignore_eos: bool,

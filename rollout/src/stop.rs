@@ -8,7 +8,6 @@ use std::collections::HashSet;
 
 use policy::{PolicyError, Tokenizer};
 
-use crate::error::RolloutError;
 use crate::params::SamplingParams;
 
 /// U+FFFD, which decoding puts in the place of bytes that are no UTF-8, or not yet.
@@ -16,7 +15,7 @@ const REPLACEMENT: char = '\u{FFFD}';
 /// A UTF-8 character has at most four bytes, hence tokens: bytes still incomplete after so many are no character.
 const MOST_PENDING_TOKENS: usize = 4;
 
-/// The stop conditions of one generation.
+/// The stop conditions of some requests.
 #[derive(Debug)]
 pub(crate) struct StopRules {
     ids: HashSet<u32>,
@@ -112,15 +111,9 @@ impl TextTail {
 /// Text of a finished completion, and true where a stop string cut it. `ids` come without the stop token.
 ///
 /// # Errors
-/// The tokenizer refuses the ids; `task_id` is named.
-pub(crate) fn final_text(
-    ids: &[u32],
-    rules: &StopRules,
-    decoder: &impl Decode,
-    task_id: &str,
-) -> Result<(String, bool), RolloutError> {
-    let decoded = decoder.decode_text(ids);
-    let mut text = decoded.map_err(|source| RolloutError::Decode { task_id: task_id.to_owned(), source })?;
+/// The tokenizer refuses the ids.
+pub(crate) fn final_text(ids: &[u32], rules: &StopRules, decoder: &impl Decode) -> Result<(String, bool), PolicyError> {
+    let mut text = decoder.decode_text(ids)?;
     let cut = rules.find(&text);
     if let Some(at) = cut {
         text.truncate(at);
@@ -185,7 +178,7 @@ mod tests {
 
     #[test]
     fn text_is_cut_before_the_earliest() {
-        let cut = final_text(&ids(b"one two three"), &rules(&["three", "two"]), &Bytes, "t").expect("text");
+        let cut = final_text(&ids(b"one two three"), &rules(&["three", "two"]), &Bytes).expect("text");
         assert_eq!(cut, ("one ".to_owned(), true));
     }
 

@@ -1,279 +1,231 @@
-//! The engine's identities on a small random model: batches, order, budgets and restarts change no completion, and the
-//! logprobs recorded while sampling are those that a whole forward pass gives.
+//! An engine between whose steps requests come and go, and weights change.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use policy::{Decoder, ModelConfig, PackedAttention, Placement, Policy};
+use policy::{Decoder, ModelConfig, Placement, Policy};
+use proptest::prelude::*;
 use rollout::{
-    Completion, EngineOptions, FinishReason, GenerationStats, RolloutError, RolloutRequest, SamplingParams, generate,
+    Completion, Engine, EngineOptions, GenerationStats, RequestId, RolloutError, RolloutRequest, SamplingParams,
+    VersionSpan,
 };
-use tch::{Device, Kind, Tensor};
 
-const MAX_POSITIONS: usize = 96;
+use crate::support::{assert_same, in_order, params, policy, policy_of, request, requests};
 
-/// Wide random weights, so that distributions are far from flat, and a byte-level tokenizer.
-fn policy() -> Policy {
-    tch::set_num_threads(1); // matrices too small to share, and tests already run side by side
-    let json = serde_json::json!({
-        "model_type": "qwen2", "hidden_size": 48, "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 272,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": MAX_POSITIONS,
-        "rms_norm_eps": 1e-6, "rope_theta": 1e4, "initializer_range": 0.3, "eos_token_id": 2,
-    });
-    let config = ModelConfig::from_json(&json).expect("a config");
-    let decoder = Decoder::random(&config, 11, Placement::CPU);
-    let tokenizer = policy::train_tokenizer(["one two three"].into_iter(), 261).expect("a tokenizer");
-    let folder = tempfile::tempdir().expect("a folder");
-    policy::write_folder(folder.path(), &decoder, &tokenizer, policy::CHAT_TEMPLATE, "<|im_end|>").expect("written");
-    Policy::load(folder.path(), Placement::CPU).expect("a policy")
+fn engine(policy: &Policy, options: &EngineOptions) -> Engine {
+    Engine::new(policy.decoder.config(), policy.decoder.placement(), options, policy.texts.clone()).expect("an engine")
 }
 
-/// Four tasks with prompts of 1 to 25 tokens, three completions each.
-fn requests() -> Vec<RolloutRequest> {
-    (0..4u32)
-        .flat_map(|task| (0..3u64).map(move |sample| (task, sample)))
-        .map(|(task, sample_index)| RolloutRequest {
-            task_id: format!("task-{task}"),
-            sample_index,
-            prompt_ids: (0..1 + 8 * task).map(|at| (at * 31 + task * 17 + 5) % 272).collect(),
-        })
-        .collect()
+fn submit(engine: &mut Engine, requests: Vec<RolloutRequest>) -> Vec<RequestId> {
+    requests.into_iter().map(|request| engine.submit(request).expect("a good request")).collect()
 }
 
-fn params() -> SamplingParams {
-    SamplingParams { max_new_tokens: 40, seed: 9, ..SamplingParams::default() }
+/// Completions of one step.
+fn step(engine: &mut Engine, policy: &Policy) -> Vec<Completion> {
+    let finished = engine.step(&policy.decoder, 7).expect("a step");
+    finished.into_iter().map(|finished| finished.result.expect("a completion")).collect()
 }
 
-fn run(
-    policy: &Policy,
-    requests: Vec<RolloutRequest>,
-    params: &SamplingParams,
-    options: &EngineOptions,
-) -> Result<(Vec<Completion>, GenerationStats), RolloutError> {
+/// Steps until nothing is left.
+fn drain(engine: &mut Engine, policy: &Policy) -> Vec<Completion> {
     let mut completions = Vec::new();
-    let cancel = AtomicBool::new(false);
-    let stats = generate(policy, requests, params, options, 7, &cancel, |completion| completions.push(completion))?;
-    Ok((completions, stats))
-}
-
-fn sorted(
-    policy: &Policy,
-    requests: Vec<RolloutRequest>,
-    params: &SamplingParams,
-    options: &EngineOptions,
-) -> Vec<Completion> {
-    let (mut completions, _) = run(policy, requests, params, options).expect("a generation");
-    completions.sort_by_key(|completion| (completion.task_id.clone(), completion.sample_index));
+    while !engine.is_idle() {
+        completions.extend(step(engine, policy));
+    }
     completions
 }
 
-fn assert_same(left: &[Completion], right: &[Completion]) {
-    assert_eq!(left.len(), right.len());
-    for (left, right) in left.iter().zip(right) {
-        assert_eq!((&left.task_id, left.sample_index), (&right.task_id, right.sample_index));
-        assert_eq!(left.ids, right.ids, "{} {}", left.task_id, left.sample_index);
-        assert_eq!((&left.text, left.finish_reason), (&right.text, right.finish_reason));
-        for (left, right) in left.rollout_logprobs.iter().zip(&right.rollout_logprobs) {
-            assert!((left - right).abs() < 1e-4);
-        }
-    }
+fn all_at_once(policy: &Policy, requests: Vec<RolloutRequest>) -> Vec<Completion> {
+    let mut engine = engine(policy, &EngineOptions::default());
+    submit(&mut engine, requests);
+    in_order(drain(&mut engine, policy))
 }
 
 #[test]
-fn neither_batch_nor_order_nor_budget_changes_a_completion() {
+fn late_submits_between_steps_change_no_completion() {
     let policy = policy();
-    for params in [params(), SamplingParams { temperature: 0.0, ..params() }, SamplingParams { top_p: 0.8, ..params() }]
-    {
-        let whole = sorted(&policy, requests(), &params, &EngineOptions::default());
-        assert_eq!(whole.len(), 12);
-        for max_sequences in [1, 2, 5] {
-            let options = EngineOptions { max_sequences, ..EngineOptions::default() };
-            assert_same(&whole, &sorted(&policy, requests(), &params, &options));
-        }
-        let mut shuffled = requests();
-        shuffled.reverse();
-        shuffled.swap(1, 7);
-        let options = EngineOptions { max_sequences: 7, cache_tokens: 300, prefill_tokens: 10 };
-        assert_same(&whole, &sorted(&policy, shuffled, &params, &options));
-    }
-}
-
-#[test]
-fn samples_of_a_task_differ_and_seeds_differ() {
-    let policy = policy();
-    let first = sorted(&policy, requests(), &params(), &EngineOptions::default());
-    assert_ne!(first[0].ids, first[1].ids);
-    let other = SamplingParams { seed: 10, ..params() };
-    assert_ne!(first[0].ids, sorted(&policy, requests(), &other, &EngineOptions::default())[0].ids);
-}
-
-/// Logits `[completion, vocab]` that a whole forward pass gives where each token of the completion was sampled.
-fn recomputed_logits(policy: &Policy, completion: &Completion) -> Tensor {
-    let _guard = tch::no_grad_guard();
-    let ids: Vec<i64> = completion.prompt_ids.iter().chain(&completion.ids).map(|&id| i64::from(id)).collect();
-    let length = ids.len() as i64;
-    let positions = Tensor::arange(length, (Kind::Int64, Device::Cpu));
-    let mut attention = PackedAttention::new(&[ids.len()], Device::Cpu);
-    let hidden = policy.decoder.hidden(&Tensor::from_slice(&ids), &positions, &mut attention);
-    let num_sampled = completion.ids.len() as i64;
-    policy.decoder.logits(&hidden.narrow(0, length - 1 - num_sampled, num_sampled))
-}
-
-#[test]
-fn logprobs_are_those_of_a_whole_forward_pass() {
-    let policy = policy();
-    let params = SamplingParams { temperature: 0.7, ..params() };
-    for completion in
-        sorted(&policy, requests(), &params, &EngineOptions { max_sequences: 5, ..EngineOptions::default() })
-    {
-        let logits = recomputed_logits(&policy, &completion);
-        let raw = logits.log_softmax(-1, Kind::Float);
-        let scaled = (logits / params.temperature).log_softmax(-1, Kind::Float);
-        for (at, &id) in completion.ids.iter().enumerate() {
-            let place = [at as i64, i64::from(id)];
-            assert!((raw.double_value(&place) - f64::from(completion.raw_logprobs[at])).abs() < 1e-4);
-            assert!((scaled.double_value(&place) - f64::from(completion.rollout_logprobs[at])).abs() < 1e-4);
-        }
-        let entropy = -(scaled.exp() * &scaled).sum(Kind::Double).double_value(&[]) / completion.ids.len() as f64;
-        assert!((entropy - f64::from(completion.entropy)).abs() < 1e-4);
-        assert_eq!(completion.rollout_logprobs.len(), completion.ids.len());
-        assert_eq!(completion.policy_version, 7);
-    }
-}
-
-#[test]
-fn greedy_is_the_argmax_of_a_whole_forward_pass() {
-    let policy = policy();
-    let greedy = SamplingParams { temperature: 0.0, ..params() };
-    for completion in sorted(&policy, requests(), &greedy, &EngineOptions::default()) {
-        let likeliest = recomputed_logits(&policy, &completion).argmax(-1, false);
-        let likeliest: Vec<i64> = Vec::try_from(likeliest).expect("ids");
-        assert_eq!(likeliest, completion.ids.iter().map(|&id| i64::from(id)).collect::<Vec<_>>());
-        assert!(completion.rollout_logprobs.iter().all(|&logprob| logprob == 0.0));
-    }
-}
-
-#[test]
-fn eos_and_stop_ids_end_a_completion_with_their_token() {
-    let policy = policy();
-    let free = SamplingParams { ignore_eos: true, ..params() };
-    let unstopped = sorted(&policy, requests(), &free, &EngineOptions::default());
-    assert!(unstopped.iter().all(|completion| completion.finish_reason == FinishReason::Length));
-    assert!(unstopped.iter().all(|completion| completion.ids.len() == 40));
-    let stop = unstopped[4].ids[10];
-    let stopping = SamplingParams { stop_ids: vec![stop], ..free };
-    let mut num_stopped = 0;
-    for (stopped, whole) in sorted(&policy, requests(), &stopping, &EngineOptions::default()).iter().zip(&unstopped) {
-        match whole.ids.iter().position(|&id| id == stop) {
-            Some(at) => {
-                num_stopped += 1;
-                assert_eq!(stopped.ids, whole.ids[..=at]);
-                assert_eq!(stopped.finish_reason, FinishReason::Stop);
-                assert_eq!(stopped.text, policy.tokenizer.decode(&whole.ids[..at], true).expect("text"));
+    let whole = all_at_once(&policy, requests(&params()));
+    for (max_sequences, steps_between) in [(32, 1), (32, 7), (3, 2)] {
+        let mut engine = engine(&policy, &EngineOptions { max_sequences, ..EngineOptions::default() });
+        let mut completions = Vec::new();
+        for request in requests(&params()).into_iter().rev() {
+            engine.submit(request).expect("a good request");
+            for _ in 0..steps_between {
+                completions.extend(step(&mut engine, &policy));
             }
-            None => assert_eq!(stopped.ids, whole.ids),
+            assert!(engine.num_running() <= max_sequences);
         }
+        completions.extend(drain(&mut engine, &policy));
+        assert_same(&whole, &in_order(completions));
     }
-    assert!(num_stopped > 0);
-    let with_eos =
-        sorted(&policy, requests(), &SamplingParams { temperature: 2.0, ..params() }, &EngineOptions::default());
-    assert!(with_eos.iter().all(|completion| {
-        completion
-            .ids
-            .iter()
-            .rposition(|&id| id == 2)
-            .is_none_or(|at| at + 1 == completion.ids.len() && completion.finish_reason == FinishReason::Stop)
-    }));
 }
 
 #[test]
-fn stop_strings_cut_the_text() {
+fn an_aborted_neighbour_changes_nothing() {
     let policy = policy();
     let free = SamplingParams { ignore_eos: true, ..params() };
-    let unstopped = sorted(&policy, requests(), &free, &EngineOptions::default());
-    let whole =
-        unstopped.iter().find(|completion| completion.text.chars().filter(char::is_ascii_alphanumeric).count() > 2);
-    let whole = whole.expect("a completion with letters");
-    let at = whole.text.rfind(|character: char| character.is_ascii_alphanumeric()).expect("a letter");
-    let stop = whole.text[at..=at].to_owned();
-    let stopping = SamplingParams { stop_strings: vec!["never in there".to_owned(), stop.clone()], ..free };
-    let mut num_stopped = 0;
-    for (stopped, whole) in sorted(&policy, requests(), &stopping, &EngineOptions::default()).iter().zip(&unstopped) {
-        assert!(whole.ids.starts_with(&stopped.ids));
-        assert!(!stopped.text.contains(&stop));
-        if let Some(at) = whole.text.find(&stop) {
-            num_stopped += 1;
-            assert_eq!(stopped.text, whole.text[..at]);
-            assert_eq!(stopped.finish_reason, FinishReason::StopString);
-            let before_last = policy.tokenizer.decode(&stopped.ids[..stopped.ids.len() - 1], true).expect("text");
-            assert!(!before_last.contains(&stop), "it went on past the stop string");
-        }
+    let whole = all_at_once(&policy, requests(&free));
+    let mut engine = engine(&policy, &EngineOptions { max_sequences: 6, ..EngineOptions::default() });
+    let ids = submit(&mut engine, requests(&free));
+    for _ in 0..2 {
+        assert!(step(&mut engine, &policy).is_empty());
     }
-    assert!(num_stopped > 0);
+    assert_eq!((engine.num_running(), engine.num_waiting()), (6, 6));
+    let dropped = [0, 4, 5, 11]; // the first and the last that run, one between, and one that waits
+    assert!(dropped.iter().all(|&at| engine.abort(ids[at])));
+    assert_eq!((engine.num_running(), engine.num_waiting()), (3, 5));
+    assert!(!engine.abort(ids[0]), "it is gone");
+    let kept: Vec<Completion> = (0..12).filter(|at| !dropped.contains(at)).map(|at| whole[at].clone()).collect();
+    assert_same(&kept, &in_order(drain(&mut engine, &policy)));
+    assert!(!engine.abort(ids[1]), "it has finished");
+    let stats = engine.take_stats();
+    assert_eq!((stats.num_aborted, stats.num_completions), (4, 8));
+    assert_eq!(engine.take_stats(), GenerationStats::default());
 }
 
 #[test]
-fn completions_arrive_as_they_finish_and_are_counted() {
+fn all_may_be_aborted_and_others_follow() {
     let policy = policy();
-    let options = EngineOptions { max_sequences: 4, ..EngineOptions::default() };
-    let (completions, stats) = run(&policy, requests(), &params(), &options).expect("a generation");
-    assert_eq!(stats.num_completions, 12);
-    assert_eq!(stats.num_prompt_tokens, 3 * (1 + 9 + 17 + 25));
-    assert_eq!(stats.num_completion_tokens, completions.iter().map(|completion| completion.ids.len()).sum::<usize>());
-    assert!(stats.num_decode_steps < stats.num_completion_tokens);
-    assert!(stats.prefill_seconds > 0.0 && stats.decode_seconds > 0.0 && stats.tokens_per_second() > 0.0);
-    let (_, together) = run(&policy, requests(), &params(), &EngineOptions::default()).expect("a generation");
-    assert_eq!(together.num_prefill_tokens, 8 + 16 + 24, "the completions of a prompt share its prefill");
+    let whole = all_at_once(&policy, requests(&params()));
+    let mut engine = engine(&policy, &EngineOptions::default());
+    let ids = submit(&mut engine, requests(&params()));
+    step(&mut engine, &policy);
+    assert!(!engine.release_cache(), "the running sequences need it");
+    assert!(ids.iter().filter(|&&id| engine.abort(id)).count() > 0 && engine.is_idle());
+    assert!(engine.step(&policy.decoder, 7).expect("an idle step").is_empty());
+    for _ in 0..2 {
+        submit(&mut engine, requests(&params()));
+        assert_same(&whole, &in_order(drain(&mut engine, &policy)));
+        assert!(engine.release_cache());
+    }
 }
 
 #[test]
-fn positions_end_a_completion() {
+fn requests_of_other_parameters_share_a_batch() {
     let policy = policy();
-    let prompt_ids = vec![5; MAX_POSITIONS - 3];
-    let request = RolloutRequest { task_id: "long".to_owned(), sample_index: 0, prompt_ids };
+    let kinds = [
+        params(),
+        SamplingParams { temperature: 0.0, ..params() },
+        SamplingParams { top_p: 0.8, seed: 3, ..params() },
+        SamplingParams { temperature: 1.5, max_new_tokens: 11, ignore_eos: true, ..params() },
+    ];
+    let alone: Vec<Vec<Completion>> = kinds.iter().map(|kind| all_at_once(&policy, requests(kind))).collect();
+    let kind_of = |at: usize| at * 5 % kinds.len();
+    let mixed = (0..12).map(|at| requests(&kinds[kind_of(at)]).swap_remove(at)).collect();
+    let expected: Vec<Completion> = (0..12).map(|at| alone[kind_of(at)][at].clone()).collect();
+    assert_same(&expected, &all_at_once(&policy, mixed));
+}
+
+#[test]
+fn a_bad_request_is_its_own_error_and_the_others_go_on() {
+    let policy = policy();
+    let whole = all_at_once(&policy, requests(&params()));
+    let mut engine = engine(&policy, &EngineOptions::default());
+    let hot = SamplingParams { temperature: -1.0, ..params() };
+    let bad = [request(9, 0, vec![], &params()), request(9, 1, vec![272], &params()), request(9, 2, vec![5], &hot)];
+    for (at, good) in requests(&params()).into_iter().enumerate() {
+        engine.submit(good).expect("a good request");
+        engine.submit(bad[at % bad.len()].clone()).expect_err("a refusal");
+    }
+    assert_same(&whole, &in_order(drain(&mut engine, &policy)));
+    let named = RolloutRequest { label: Some("task sum".to_owned()), ..request(9, 3, vec![], &params()) };
+    let message = engine.submit(named).expect_err("a refusal").to_string();
+    assert!(message.starts_with("draw 9, sample 3 (task sum): the prompt is empty"), "{message}");
+}
+
+#[test]
+fn each_token_knows_the_weights_that_gave_it() {
+    let (old, new) = (policy(), policy_of(12));
     let free = SamplingParams { ignore_eos: true, ..params() };
-    let completions = sorted(&policy, vec![request], &free, &EngineOptions::default());
-    assert_eq!((completions[0].ids.len(), completions[0].finish_reason), (3, FinishReason::Length));
+    let prompt: Vec<u32> = (0..20).collect();
+    let mut engine = engine(&old, &EngineOptions::default());
+    submit(&mut engine, vec![request(0, 0, prompt.clone(), &free)]);
+    for _ in 0..3 {
+        assert!(engine.step(&old.decoder, 4).expect("a step").is_empty());
+    }
+    // The same prompt under other weights must not take the keys that the old ones computed.
+    submit(&mut engine, vec![request(1, 0, prompt.clone(), &free)]);
+    let mut completions = Vec::new();
+    while !engine.is_idle() {
+        let finished = engine.step(&new.decoder, 5).expect("a step");
+        completions.extend(finished.into_iter().map(|finished| finished.result.expect("a completion")));
+    }
+    let completions = in_order(completions);
+    let span = |policy_version, num_tokens| VersionSpan { policy_version, num_tokens };
+    assert_eq!(completions[0].sequence.segments()[1].versions, [span(4, 3), span(5, 37)]);
+    assert_eq!(completions[1].sequence.segments()[1].versions, [span(5, 40)]);
+    assert_same(&all_at_once(&new, vec![request(1, 0, prompt, &free)]), &completions[1..]);
 }
 
 #[test]
-fn bad_requests_are_refused_before_anything_runs() {
+fn a_decoder_of_another_shape_is_refused() {
     let policy = policy();
-    let refused = |prompt_ids: Vec<u32>, params: &SamplingParams, options: &EngineOptions| {
-        let mut requests = requests();
-        requests.push(RolloutRequest { task_id: "bad".to_owned(), sample_index: 0, prompt_ids });
-        run(&policy, requests, params, options).expect_err("a refusal")
-    };
-    let options = EngineOptions::default();
-    assert!(matches!(refused(vec![], &params(), &options), RolloutError::EmptyPrompt { .. }));
-    let too_long = refused(vec![5; MAX_POSITIONS], &params(), &options);
-    assert!(matches!(too_long, RolloutError::PromptTooLong { num_tokens: 96, max_positions: 96, .. }));
-    let outside = refused(vec![5, 272], &params(), &options);
-    assert!(matches!(outside, RolloutError::TokenOutOfRange { index: 1, id: 272, .. }));
-    let small = EngineOptions { cache_tokens: 32, ..options.clone() };
-    assert!(matches!(refused(vec![5], &params(), &small), RolloutError::CacheTooSmall { .. }));
-    let hot = SamplingParams { temperature: f64::INFINITY, ..params() };
-    assert!(matches!(refused(vec![5], &hot, &options), RolloutError::InvalidField { field: "temperature", .. }));
-}
-
-#[test]
-fn cancelling_stops_between_steps() {
-    let policy = policy();
-    let cancel = AtomicBool::new(false);
-    let mut num_delivered = 0;
-    let options = EngineOptions { max_sequences: 2, ..EngineOptions::default() };
-    let result = generate(&policy, requests(), &params(), &options, 0, &cancel, |_| {
-        num_delivered += 1;
-        cancel.store(true, Ordering::Relaxed);
+    let mut engine = engine(&policy, &EngineOptions::default());
+    submit(&mut engine, vec![request(0, 0, vec![5], &params())]);
+    let json = serde_json::json!({
+        "model_type": "qwen2", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "vocab_size": 272,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 96,
     });
-    let Err(RolloutError::Cancelled { num_unfinished }) = result else { panic!("{result:?}") };
-    assert_eq!(num_unfinished + num_delivered, 12);
-    assert!((1..=2).contains(&num_delivered));
+    let other = Decoder::random(&ModelConfig::from_json(&json).expect("a config"), 0, Placement::CPU);
+    assert!(matches!(engine.step(&other, 7), Err(RolloutError::OtherModel)));
+    assert_eq!(drain(&mut engine, &policy).len(), 1, "the request is still there");
 }
 
 #[test]
-fn broken_weights_are_an_error() {
+fn one_prompt_is_sampled_anew_for_each_draw_and_sample() {
     let policy = policy();
-    let _ = tch::no_grad(|| policy.decoder.head().shallow_clone().fill_(f64::NAN));
-    let error = run(&policy, requests(), &params(), &EngineOptions::default()).expect_err("no logits");
-    assert!(matches!(error, RolloutError::NotFinite { position: 0, .. }), "{error}");
+    let prompt: Vec<u32> = (0..9).collect();
+    let addresses = [(0, 0), (0, 1), (1, 0), (1 << 40, 0)];
+    let requests = addresses.map(|(draw, sample)| request(draw, sample, prompt.clone(), &params()));
+    let completions = all_at_once(&policy, requests.to_vec());
+    for (at, one) in completions.iter().enumerate() {
+        assert!(completions[..at].iter().all(|other| other.completion_ids() != one.completion_ids()));
+    }
+}
+
+/// What a caller may do between two steps.
+#[derive(Debug, Clone)]
+enum Action {
+    Submit,
+    /// Aborts one of the requests submitted so far.
+    Abort(usize),
+    Steps(usize),
+    Release,
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        4 => Just(Action::Submit),
+        2 => (0..12usize).prop_map(Action::Abort),
+        3 => (1..12usize).prop_map(Action::Steps),
+        1 => Just(Action::Release),
+    ]
+}
+
+#[test]
+fn whatever_happens_between_steps_a_request_ends_once_and_as_it_would_alone() {
+    let policy = policy();
+    let short = SamplingParams { max_new_tokens: 16, ..params() };
+    let whole = all_at_once(&policy, requests(&short));
+    let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(actions in prop::collection::vec(action(), 1..40), max_sequences in 1..8usize)| {
+        let options = EngineOptions { max_sequences, cache_tokens: 320, prefill_tokens: 10 };
+        let mut engine = engine(&policy, &options);
+        let (mut waiting, mut ids, mut aborted) = (requests(&short).into_iter(), Vec::new(), vec![false; 12]);
+        let mut completions = Vec::new();
+        for action in actions {
+            match action {
+                Action::Submit => ids.extend(waiting.next().map(|next| engine.submit(next).expect("a good request"))),
+                Action::Abort(at) => {
+                    if let Some(&id) = ids.get(at) {
+                        aborted[at] |= engine.abort(id);
+                    }
+                }
+                Action::Steps(num) => (0..num).for_each(|_| completions.extend(step(&mut engine, &policy))),
+                Action::Release => prop_assert_eq!(engine.release_cache(), engine.num_running() == 0),
+            }
+            prop_assert!(engine.num_running() <= max_sequences);
+        }
+        ids.extend(submit(&mut engine, waiting.collect()));
+        completions.extend(drain(&mut engine, &policy));
+        let kept: Vec<Completion> = (0..12).filter(|&at| !aborted[at]).map(|at| whole[at].clone()).collect();
+        assert_same(&kept, &in_order(completions));
+    });
 }

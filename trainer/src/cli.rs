@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::bench::BenchCommand;
+use crate::command::checkpoint::CheckpointCommand;
 use crate::command::eval::EvalArgs;
 use crate::command::generate::GenerateArgs;
 use crate::command::recipe::RecipeArgs;
@@ -13,6 +14,7 @@ use crate::command::sandbox::SandboxCommand;
 use crate::command::verifier::VerifierCommand;
 use crate::command::verify::VerifyArgs;
 use crate::command::verify_math::VerifyMathArgs;
+use crate::entry_args::EntryArgs;
 
 /// Reinforcement learning for reasoning models, in the two stages of QwQ-32B.
 ///
@@ -42,9 +44,8 @@ pub(crate) struct TrainingRunArgs {
     /// Overrides run.dir: the folder that the run writes.
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
-    /// Goes on with the run in the folder, from its last checkpoint.
-    #[arg(long)]
-    pub resume: bool,
+    #[command(flatten)]
+    pub entry: EntryArgs,
     /// Prints the resolved configuration, with every default and override, and ends.
     #[arg(long)]
     pub print_config: bool,
@@ -77,6 +78,9 @@ pub(crate) enum Command {
         /// The run's folder, or a recipe's.
         run: PathBuf,
     },
+    /// Look at checkpoints.
+    #[command(subcommand)]
+    Checkpoint(CheckpointCommand),
     /// The code execution server.
     #[command(subcommand)]
     Sandbox(SandboxCommand),

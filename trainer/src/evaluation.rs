@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use datasets::{Task, TaskVerifier, read_tasks};
+use datasets::{Draw, Task, TaskVerifier, read_tasks};
 use policy::Texts;
+use random::KeyedRng;
 use record::atomic::write_file;
 use record::metrics::Metrics;
 use record::names;
@@ -14,10 +15,9 @@ use rollout::{EngineOptions, SamplingParams};
 use serde_json::Value;
 use statistics::{EvalRecord, EvalSample, EvalSummary, NothingJudged};
 
-use crate::collector::Collector;
+use crate::collect::{Collector, Group, Sampling};
 use crate::config::{EvalSection, PromptSection};
 use crate::failure::Usage;
-use crate::group::{Group, Sampling};
 use crate::judge::Judge;
 use crate::open_run::OpenRun;
 use crate::prompt_check::PromptCheck;
@@ -40,13 +40,7 @@ impl Evaluation {
     ///
     /// # Errors
     /// A dataset cannot be read, or the sampling is out of range.
-    pub(crate) fn new(
-        section: &EvalSection,
-        prompt: &PromptSection,
-        engine: &EngineOptions,
-        max_new_tokens: usize,
-        seed: u64,
-    ) -> Result<Self> {
+    pub(crate) fn new(section: &EvalSection, prompt: &PromptSection, max_new_tokens: usize, seed: u64) -> Result<Self> {
         let mut datasets = Vec::new();
         for dataset in &section.datasets {
             let mut tasks = read_tasks(&dataset.path)?;
@@ -59,12 +53,12 @@ impl Evaluation {
             top_p: section.top_p,
             top_k: section.top_k,
             max_new_tokens: if section.max_new_tokens > 0 { section.max_new_tokens } else { max_new_tokens },
-            seed: random::KeyedRng::new(&[seed.into(), "evaluation".into()]).next_u64(),
+            seed,
             ..SamplingParams::default()
         };
         params.validate().map_err(|error| Usage::error(format!("eval: {error}")))?;
         let sampling =
-            Sampling { params, engine: engine.clone(), samples_per_prompt: section.samples, prompt: prompt.clone() };
+            Sampling { params: Arc::new(params), samples_per_prompt: section.samples, prompt: prompt.clone() };
         Ok(Self { datasets, sampling })
     }
 
@@ -72,8 +66,8 @@ impl Evaluation {
     ///
     /// # Errors
     /// A prompt cannot be made or is too long; file, line and task are named.
-    pub(crate) fn check_prompts(&mut self, texts: &Texts) -> Result<usize> {
-        let Sampling { params, engine, prompt, .. } = &self.sampling;
+    pub(crate) fn check_prompts(&mut self, texts: &Texts, engine: &EngineOptions) -> Result<usize> {
+        let Sampling { params, prompt, .. } = &self.sampling;
         let check = PromptCheck::new(texts, prompt, engine, params.max_new_tokens)?;
         let mut num_dropped = 0;
         for HeldOut { path, tasks, .. } in &mut self.datasets {
@@ -154,9 +148,17 @@ impl Evaluation {
         Ok(summaries)
     }
 
+    /// The sampling of a dataset, under a seed of its own: its tasks are numbered from 0.
+    fn sampling_of(&self, dataset: &str) -> Sampling {
+        let params = &self.sampling.params;
+        let seed = KeyedRng::new(&[params.seed.into(), "evaluation".into(), dataset.into()]).next_u64();
+        Sampling { params: Arc::new(SamplingParams { seed, ..params.as_ref().clone() }), ..self.sampling.clone() }
+    }
+
     async fn summary(&self, HeldOut { name, tasks, .. }: &HeldOut, collector: &Collector) -> Result<EvalSummary> {
         let started = Instant::now();
-        let sampled = collector.sample_groups(tasks, &self.sampling).await;
+        let draws: Vec<Draw> = (0..).zip(tasks).map(|(number, task)| Draw { number, task: task.clone() }).collect();
+        let sampled = collector.sample_groups(&draws, &self.sampling_of(name)).await;
         let (groups, _) = sampled.with_context(|| format!("evaluation on {name}"))?;
         let records: Vec<EvalRecord> = groups
             .iter()
@@ -171,7 +173,7 @@ impl Evaluation {
                         Some(EvalSample {
                             score: verdict.score,
                             passed: verdict.passed(),
-                            num_tokens: rollout.completion.ids.len(),
+                            num_tokens: rollout.num_sampled(),
                             truncated: rollout.truncated(),
                         })
                     })

@@ -2,22 +2,20 @@
 
 mod checkpoint;
 mod cli;
-mod collector;
+mod collect;
 mod command;
 mod component_verifier;
 mod config;
 mod console;
+mod entry_args;
 mod evaluation;
 mod evaluation_table;
 mod failure;
-mod group;
 mod interrupt;
 mod judge;
-mod learner;
 mod memory;
-mod micro_batch;
-mod model_thread;
 mod open_run;
+mod plan;
 mod preference_training;
 mod progress;
 mod prompt;
@@ -25,14 +23,14 @@ mod prompt_check;
 mod rollout_rows;
 mod run;
 mod service_watch;
+mod skipped_update;
 mod stage;
 mod step_metrics;
 mod supervised;
 mod trace_tokens;
 mod train;
-mod trajectory;
-mod update;
-mod update_totals;
+mod trajectories;
+mod worker;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -46,7 +44,6 @@ use self::cli::{Cli, Command, TrainingRunArgs};
 use self::config::{Source, load};
 use self::failure::{Usage, exit_code};
 use self::interrupt::Interrupt;
-use self::open_run::Entry;
 
 fn main() -> ExitCode {
     sandbox::run_worker_if_asked();
@@ -80,19 +77,19 @@ async fn run(cli: Cli) -> Result<()> {
     let interrupt = Interrupt::listen()?;
     match (cli.stage, cli.command) {
         (Some(stage), _) => match configuration(&cli.run)? {
-            Some(config) => stage::run_stage(stage, config, entry(cli.run.resume), interrupt).await,
+            Some(config) => stage::run_stage(stage, config, cli.run.entry.entry(), interrupt).await,
             None => Ok(()),
         },
         (None, None) => Err(Usage::error("--config: say which stage it is for, with --stage 1 or --stage 2")),
         (None, Some(Command::ColdStart(run))) => match configuration(&run)? {
-            Some(config) => supervised::cold_start(config, entry(run.resume), interrupt).await,
+            Some(config) => supervised::cold_start(config, run.entry.entry(), interrupt).await,
             None => Ok(()),
         },
         (None, Some(Command::RewardModel(run))) => match configuration(&run)? {
-            Some(config) => preference_training::train_reward_model(config, entry(run.resume), interrupt).await,
+            Some(config) => preference_training::train_reward_model(config, run.entry.entry(), interrupt).await,
             None => Ok(()),
         },
-        (None, Some(Command::Recipe(args))) => command::recipe::run(&args, entry(args.resume), interrupt).await,
+        (None, Some(Command::Recipe(args))) => command::recipe::run(&args, interrupt).await,
         (None, Some(Command::Eval(args))) => command::eval::run(args, interrupt).await,
         (None, Some(Command::Generate(args))) => {
             tokio::task::block_in_place(|| command::generate::run(&args, &interrupt))
@@ -107,8 +104,11 @@ async fn run(cli: Cli) -> Result<()> {
             println!("{}", report::write_report(&run)?.display());
             Ok(())
         }
+        (None, Some(Command::Checkpoint(command))) => {
+            tokio::task::block_in_place(|| command::checkpoint::run(&command))
+        }
         (None, Some(Command::Sandbox(command))) => command::sandbox::run(command, &interrupt).await,
-        (None, Some(Command::Bench(command))) => command::bench::run(command).await,
+        (None, Some(Command::Bench(command))) => command::bench::run(command, &interrupt).await,
     }
 }
 
@@ -124,8 +124,4 @@ fn configuration<C: DeserializeOwned + Serialize>(run: &TrainingRunArgs) -> Resu
         return Ok(None);
     }
     Ok(Some(config))
-}
-
-fn entry(resume: bool) -> Entry {
-    if resume { Entry::Resume } else { Entry::New }
 }

@@ -1,17 +1,25 @@
-//! A run that is open in its folder: its step, its metrics and its checkpoints.
+//! A run that is open in its folder: locked, held against what it was, and the way by which it records its steps.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use policy::Placement;
 use record::atomic::{remove_if_there, write_file};
+use record::lock::{FolderLock, LOCK_FILE};
 use record::metrics::{Metrics, MetricsWriter};
 use record::run_folder::RunFolder;
 use serde::Serialize;
 
-use crate::checkpoint::{self, Position};
+use crate::checkpoint::{self, Checkpoint, CheckpointWriter, Position};
 use crate::failure::Usage;
-use crate::learner::Learner;
-use crate::model_thread::ModelThread;
+use crate::run::identity::RunIdentity;
+use crate::run::inputs::TrainingRun;
+use crate::run::run_manifest::{OnChange, RunManifest};
+use crate::worker::{ModelCommand, ModelEvent, ModelWorker};
+
+/// Folder within a run's in which a new model is made.
+pub(crate) const INITIAL_MODEL: &str = "initial";
 
 /// Way into a run's folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,46 +28,96 @@ pub(crate) enum Entry {
     #[default]
     New,
     /// A resumed run: it goes on from its last checkpoint, or from its start where there is none.
-    Resume,
+    Resume(OnChange),
+    /// A resumed run where there is a folder, a new one where there is none.
+    Auto(OnChange),
 }
 
-/// A run with its folder open for writing.
+impl Entry {
+    /// What is done where a resumed run is not what it was.
+    pub(crate) fn on_change(self) -> OnChange {
+        match self {
+            Self::New => OnChange::Refuse,
+            Self::Resume(on_change) | Self::Auto(on_change) => on_change,
+        }
+    }
+
+    /// True where a run in `dir` is entered as a new one.
+    pub(crate) fn is_new(self, dir: &Path) -> bool {
+        match self {
+            Self::New => true,
+            Self::Resume(_) => false,
+            Self::Auto(_) => !dir.is_dir(),
+        }
+    }
+
+    /// Opens or makes the folder of a run or a recipe, and locks it. The third value is true where it was made.
+    ///
+    /// # Errors
+    /// A usage error: the folder of a new run exists, that of a resumed one does not, or another process writes it.
+    pub(crate) fn open(self, dir: &Path) -> Result<(RunFolder, FolderLock, bool)> {
+        let is_new = self.is_new(dir);
+        let usage = |error| Usage::error(format!("{:#}", anyhow::Error::from(error)));
+        let folder = if is_new { RunFolder::create(dir) } else { RunFolder::open(dir) }.map_err(usage)?;
+        let lock = FolderLock::take(dir).map_err(usage)?;
+        Ok((folder, lock, is_new))
+    }
+}
+
+/// A run with its folder open for writing. A folder that was made and in which nothing was recorded is removed when the
+/// run ends: the same command then starts it anew.
 pub(crate) struct OpenRun {
     pub folder: RunFolder,
     /// Number of steps done.
     pub step: u64,
     metrics: MetricsWriter,
+    identity: serde_json::Value,
+    is_new: bool,
+    /// Held until the run ends.
+    _lock: FolderLock,
 }
 
 impl OpenRun {
-    /// Makes or opens the run's folder and writes the resolved configuration there; the second value returned is the
-    /// checkpoint to go on from.
+    /// Makes or opens the run's folder and writes there what the run is; the second value returned is the checkpoint to
+    /// go on from. Nothing is written before a resumed run is known to be what it was.
     ///
     /// # Errors
-    /// The folder of a new run exists or that of a resumed one does not (usage errors), or it cannot be written.
-    pub(crate) fn open(dir: &Path, config: &impl Serialize, entry: Entry) -> Result<(Self, Option<PathBuf>)> {
-        let folder = match entry {
-            Entry::New => RunFolder::create(dir),
-            Entry::Resume => RunFolder::open(dir),
+    /// The folder cannot be entered, no checkpoint is whole, the run is not what it was (usage errors), or the folder
+    /// cannot be written.
+    pub(crate) fn open<C: TrainingRun>(
+        config: &C,
+        placement: Placement,
+        entry: Entry,
+    ) -> Result<(Self, Option<Checkpoint>)> {
+        let identity = RunIdentity::of(config, placement)?;
+        let (folder, lock, is_new) = entry.open(&config.section().dir)?;
+        if !is_new && is_foreign(&folder) {
+            return Err(Usage::error(format!(
+                "{} holds files and no run: name another folder with --run-dir",
+                folder.root().display()
+            )));
         }
-        .map_err(|error| Usage::error(format!("{:#}", anyhow::Error::from(error))))?;
-        let newest = match entry {
-            Entry::New => None,
-            Entry::Resume => folder.latest_checkpoint()?,
-        };
-        let step = newest.as_ref().map_or(0, |(step, _)| *step);
-        if entry == Entry::Resume {
-            // Without a checkpoint the run begins again, and its old metrics are of no use.
-            if newest.is_none() {
-                remove_if_there(&folder.metrics()).with_context(|| folder.metrics().display().to_string())?;
+        let on_change = entry.on_change();
+        let newest = if is_new { None } else { checkpoint::newest_whole(&folder, on_change)? };
+        let step = newest.as_ref().map_or(0, |checkpoint| checkpoint.step);
+        let manifest = match &newest {
+            // Without a checkpoint the run begins again, as whatever it is now.
+            None => RunManifest::new(identity),
+            Some(checkpoint) => {
+                let recorded = serde_json::from_value(checkpoint.identity.clone()).ok();
+                RunManifest::resume(&folder, recorded, identity, step, on_change)?
             }
-            folder.truncate_after(step)?;
+        };
+        let identity = serde_json::to_value(manifest.identity())?;
+        manifest.write(&folder)?;
+        if !is_new {
+            clean(&folder, newest.as_ref())?;
             tracing::info!(step, "resuming");
         }
         let text = toml::to_string(config).context("the configuration as TOML")?;
         write_file(&folder.config(), text.as_bytes())?;
         let metrics = MetricsWriter::open(&folder.metrics())?;
-        Ok((Self { folder, step, metrics }, newest.map(|(_, path)| path)))
+        Ok((Self { folder, step, metrics, identity, is_new, _lock: lock }, newest))
     }
 
     /// Appends the metrics of the step.
@@ -70,24 +128,70 @@ impl OpenRun {
         Ok(self.metrics.append(self.step, metrics)?)
     }
 
-    /// Writes the checkpoint of the step; `data` is the place in the data, `keep` as in [`checkpoint::save`].
+    /// What writes this run's checkpoints, and keeps the newest `keep`; 0 keeps all.
+    pub(crate) fn checkpoints(&self, keep: usize) -> CheckpointWriter {
+        CheckpointWriter { folder: self.folder.clone(), identity: self.identity.clone(), keep }
+    }
+
+    /// Writes the checkpoint of the step; `data` is the place in the data, `keep` as in [`OpenRun::checkpoints`].
     ///
     /// # Errors
-    /// A file cannot be written, or the policy is not trainable.
-    pub(crate) async fn checkpoint<D: Serialize + Send + 'static>(
-        &self,
-        model: &ModelThread<Learner>,
-        data: D,
-        keep: usize,
-    ) -> Result<()> {
-        let (folder, step) = (self.folder.clone(), self.step);
-        model
-            .run(move |learner| {
-                let (adamw, parameters) = learner.optimizer.as_ref().context("this policy is not trainable")?;
-                let (num_updates, policy_version) = (learner.num_updates, learner.policy_version);
-                let position = Position { step, num_updates, policy_version, data };
-                checkpoint::save(&folder, &position, (adamw, parameters), keep, |path| Ok(learner.policy.save(path)?))
-            })
-            .await?
+    /// A file cannot be written, or what the model's thread owns is not trainable.
+    pub(crate) fn checkpoint<D: Serialize>(&self, worker: &ModelWorker, data: D, keep: usize) -> Result<()> {
+        let position = Position { step: self.step, data };
+        let write = |folder: &Path| match worker.ask_blocking(ModelCommand::Save { folder: folder.to_owned() })? {
+            ModelEvent::Saved(components) => Ok(components),
+            other => bail!("the model's thread answered {other:?} to a command to save"),
+        };
+        tokio::task::block_in_place(|| self.checkpoints(keep).save(&position, write))
     }
+
+    /// True where the folder was made for this run, and nothing but what comes before its first step is in it.
+    fn is_unused(&self) -> bool {
+        let is_empty = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0);
+        self.is_new && others(&self.folder).iter().all(|path| *path == self.folder.metrics() && is_empty(path))
+    }
+}
+
+impl Drop for OpenRun {
+    fn drop(&mut self) {
+        if self.is_unused()
+            && let Err(error) = remove_if_there(self.folder.root())
+        {
+            tracing::warn!(%error, "the empty run folder {} stays", self.folder.root().display());
+        }
+    }
+}
+
+/// True where a folder holds files, and neither the configuration nor the manifest of a run is among them.
+fn is_foreign(folder: &RunFolder) -> bool {
+    !folder.config().exists() && !folder.manifest().exists() && !others(folder).is_empty()
+}
+
+/// What lies in a run's folder besides what is written before its first step.
+fn others(folder: &RunFolder) -> Vec<PathBuf> {
+    let names = [LOCK_FILE, "config.toml", "manifest.json", INITIAL_MODEL];
+    let entries = fs::read_dir(folder.root()).into_iter().flatten();
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| !names.iter().any(|name| path.ends_with(name)))
+        .collect()
+}
+
+/// Makes a resumed run's folder what it was right after its checkpoint: the link points at it, later ones that are not
+/// whole have another name, and nothing recorded is newer.
+fn clean(folder: &RunFolder, newest: Option<&Checkpoint>) -> Result<()> {
+    let step = newest.map_or(0, |checkpoint| checkpoint.step);
+    match newest {
+        Some(_) => {
+            for path in folder.set_aside_checkpoints_after(step)? {
+                tracing::warn!("kept as {}, which may be removed", path.display());
+            }
+            checkpoint::remove_torsos_before(folder, step)?;
+            folder.point_last_at(step)?;
+        }
+        // Without a checkpoint the run begins again, and its old metrics are of no use.
+        None => remove_if_there(&folder.metrics()).with_context(|| folder.metrics().display().to_string())?,
+    }
+    Ok(folder.truncate_after(step)?)
 }

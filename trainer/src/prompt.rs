@@ -3,7 +3,7 @@
 
 use anyhow::{Result, bail};
 use datasets::{Message, PreferencePair, Task, TaskKind, Trace};
-use policy::{ChatTemplate, Conversation, Date, Policy, Rendered, Texts, Tokenizer};
+use policy::{Conversation, Date, Rendered, Texts};
 use serde_json::{Map, Value};
 
 use crate::config::PromptSection;
@@ -55,43 +55,22 @@ impl<'a> From<&'a PreferencePair> for Question<'a> {
     }
 }
 
-/// A model's template and tokenizer under a `[prompt]` section.
+/// A model's texts under a `[prompt]` section.
 #[derive(Debug)]
 pub(crate) struct PromptFormat<'a> {
-    template: &'a ChatTemplate,
-    tokenizer: &'a Tokenizer,
+    texts: &'a Texts,
     section: &'a PromptSection,
     arguments: Map<String, Value>,
     date: Option<Date>,
 }
 
 impl<'a> PromptFormat<'a> {
-    /// A format; the section's values are checked when a configuration is validated.
-    ///
-    /// # Errors
-    /// A value of the section cannot be used.
-    pub(crate) fn new(
-        template: &'a ChatTemplate,
-        tokenizer: &'a Tokenizer,
-        section: &'a PromptSection,
-    ) -> Result<Self> {
-        Ok(Self { template, tokenizer, section, arguments: section.arguments()?, date: section.date()? })
-    }
-
-    /// The format of a policy.
-    ///
-    /// # Errors
-    /// A value of the section cannot be used.
-    pub(crate) fn of_policy(policy: &'a Policy, section: &'a PromptSection) -> Result<Self> {
-        Self::new(&policy.chat_template, &policy.tokenizer, section)
-    }
-
-    /// The format of a folder's texts.
+    /// The format of a model's texts; the section's values are checked when a configuration is validated.
     ///
     /// # Errors
     /// A value of the section cannot be used.
     pub(crate) fn of_texts(texts: &'a Texts, section: &'a PromptSection) -> Result<Self> {
-        Self::new(&texts.chat_template, &texts.tokenizer, section)
+        Ok(Self { texts, section, arguments: section.arguments()?, date: section.date()? })
     }
 
     /// The prompt of a question.
@@ -123,7 +102,7 @@ impl<'a> PromptFormat<'a> {
     pub(crate) fn render(&self, question: Question<'_>, answer: Option<&Message>) -> Result<Rendered> {
         let mut turns: Vec<Value> = conversation(question, self.section).iter().map(Message::to_json).collect();
         turns.extend(answer.map(Message::to_json));
-        Ok(self.template.render(&Conversation {
+        Ok(self.texts.chat_template.render(&Conversation {
             messages: &turns,
             tools: question.tools,
             arguments: Some(&self.arguments),
@@ -138,7 +117,7 @@ impl<'a> PromptFormat<'a> {
     /// # Errors
     /// The tokenizer refuses the text.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        Ok(self.tokenizer.encode(text)?)
+        Ok(self.texts.tokenizer.encode(text)?)
     }
 }
 

@@ -1,83 +1,101 @@
 //! `trainer --stage 1|2`: from a configuration to a trainer that is ready to step.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use datasets::{CursorState, Mixture, Source, Task, TaskCursor, read_tasks};
-use policy::{Placement, Policy, RewardModel, Texts};
+use learner::learner::Learner;
+use learner::trainable::{Actor, Trainable};
+use policy::{Placement, Policy, RewardModel, ScalarHead, Texts};
+use random::KeyedRng;
 use rollout::SamplingParams;
 
-use crate::checkpoint::{self, Position};
-use crate::collector::Collector;
-use crate::config::ReinforceRun;
+use crate::checkpoint::{Checkpoint, Position};
+use crate::collect::{Collector, Sampling};
+use crate::config::{CriticStart, ReinforceRun};
 use crate::evaluation::Evaluation;
-use crate::group::Sampling;
+use crate::evaluation_table::evaluation_table;
+use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
-use crate::learner::Learner;
-use crate::model_thread::ModelThread;
 use crate::open_run::{Entry, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{PromptCheck, check_answers, load_texts};
+use crate::run::inputs::resolve_links;
+use crate::run::run_loop::run_steps;
+use crate::run::run_manifest::OnChange;
 use crate::service_watch::ServiceWatch;
 use crate::train::Trainer;
-use crate::update::UpdatePlan;
+use crate::worker::{ModelState, ModelWorker, Plans};
 
 /// Runs a stage to its last checkpoint.
 ///
 /// # Errors
 /// The input is bad, the disk is full, or the user interrupts.
-pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
+pub(crate) async fn run_stage(stage: u8, mut config: ReinforceRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate(stage)?;
+    resolve_links(&mut config);
+    config.notes().iter().for_each(|note| tracing::warn!("{note}"));
     let placement = config.run.resolve()?;
     let (rollout, seed) = (&config.rollout, config.run.seed);
     let texts = load_texts(config.model.path()?, &config.prompt)?;
     let check = PromptCheck::new(&texts, &config.prompt, &rollout.engine, rollout.max_new_tokens)?;
-    let scorer =
-        (stage == 2).then(|| Texts::load(&config.reward_model.path).context("reward_model.path")).transpose()?;
-    let scorer = scorer.as_ref().map(|texts| PromptFormat::of_texts(texts, &config.prompt)).transpose()?;
-    let mut evaluation = Evaluation::new(&config.eval, &config.prompt, &rollout.engine, rollout.max_new_tokens, seed)?;
+    let scorer_texts = (stage == 2)
+        .then(|| Texts::load(&config.reward_model.path).map(Arc::new).context("reward_model.path"))
+        .transpose()?;
+    let scorer = scorer_texts.as_ref().map(|texts| PromptFormat::of_texts(texts, &config.prompt)).transpose()?;
+    let mut evaluation = Evaluation::new(&config.eval, &config.prompt, rollout.max_new_tokens, seed)?;
     let judge = Judge::start(&config.verifiers, &config.reward, &config.sandbox).await?;
     let (mixture, num_prompts_dropped) = mixture(&config, &check, scorer.as_ref(), &judge).await?;
-    let num_prompts_dropped = num_prompts_dropped + evaluation.check_prompts(&texts)?;
+    let num_prompts_dropped = num_prompts_dropped + evaluation.check_prompts(&texts, &rollout.engine)?;
     evaluation.check(&judge).await?;
 
-    let (run, resume_from) = OpenRun::open(&config.run.dir, &config, entry)?;
-    let (model, position) = load(&config, stage, placement, resume_from).await?;
+    let (mut run, resume_from) = OpenRun::open(&config, placement, entry)?;
+    let (worker, position) = load(&config, stage, placement, resume_from).await?;
     let tasks = match position {
-        Some(position) => TaskCursor::resume(mixture, &position.data)?,
+        Some(position) => resumed_tasks(mixture, CursorState { seed, ..position.data }, entry.on_change())?,
         None => TaskCursor::new(mixture, seed),
     };
     let params = SamplingParams {
         temperature: rollout.temperature,
         max_new_tokens: rollout.max_new_tokens,
+        seed: KeyedRng::new(&[seed.into(), "rollout".into()]).next_u64(),
         ..SamplingParams::default()
     };
     let sampling = Sampling {
-        params,
-        engine: rollout.engine.clone(),
+        params: Arc::new(params),
         samples_per_prompt: rollout.samples_per_prompt,
         prompt: config.prompt.clone(),
     };
-    let plan = UpdatePlan {
-        section: config.update.clone(),
-        loss: config.loss.clone(),
-        temperature: rollout.temperature,
-        schedule: config.schedule()?,
-        max_gradient_norm: config.optimizer.max_gradient_norm,
-    };
     let judge = Arc::new(judge);
     let services = ServiceWatch::new(config.verifiers.max_steps_unavailable);
-    let collector = Collector { model, judge: judge.clone(), interrupt };
-    let mut trainer = Trainer { collector, tasks, sampling, plan, evaluation, num_prompts_dropped, run, services };
-    let result = trainer.run(&config, &format!("stage {stage}")).await;
+    let texts = Arc::new(texts);
+    let collector =
+        Collector { worker, texts: texts.clone(), scorer_texts, judge: judge.clone(), interrupt: interrupt.clone() };
+    let calendar = config.calendar();
+    let mut trainer = Trainer { config, collector, texts, tasks, sampling, evaluation, num_prompts_dropped, services };
+    let result = run_steps(&mut trainer, &mut run, &calendar, &interrupt, &format!("stage {stage}")).await;
     drop(trainer);
     if let Some(judge) = Arc::into_inner(judge) {
         judge.stop().await;
     }
-    result
+    result?;
+    eprint!("{}", evaluation_table(&run)?);
+    Ok(())
+}
+
+/// The walk over the tasks from where the run left it. Over other tasks than before, once they are accepted, it begins
+/// again.
+fn resumed_tasks(mixture: Mixture, state: CursorState, on_change: OnChange) -> Result<TaskCursor> {
+    match (TaskCursor::resume(mixture.clone(), &state), on_change) {
+        (Err(error), OnChange::Accept) => {
+            tracing::warn!("the walk over the tasks begins again: {error}");
+            Ok(TaskCursor::new(mixture, state.seed))
+        }
+        (resumed, _) => Ok(resumed?),
+    }
 }
 
 /// The training tasks whose prompts fit the model, each checked so that it can be judged, and the number of those
@@ -117,34 +135,58 @@ async fn load(
     config: &ReinforceRun,
     stage: u8,
     placement: Placement,
-    resume_from: Option<PathBuf>,
-) -> Result<(ModelThread<Learner>, Option<Position<CursorState>>)> {
-    let start = config.model.path.clone();
-    let adamw = config.optimizer.clone();
-    let needs_reference = config.loss.kl_coefficient != 0.0;
-    let reward_model = (stage == 2).then(|| config.reward_model.path.clone());
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let model = ModelThread::start(move || {
-        let from: &Path = resume_from.as_deref().unwrap_or(&start);
-        let mut learner = Learner::load(from, placement)?.with_optimizer(&adamw)?;
-        if needs_reference {
-            learner.reference = Some(Policy::load(&start, placement).context("the reference")?.decoder);
+    resume_from: Option<Checkpoint>,
+) -> Result<(ModelWorker, Option<Position<CursorState>>)> {
+    let position = resume_from.as_ref().map(Checkpoint::position).transpose()?;
+    let (config, score_tokens) = (config.clone(), config.update.micro_batch_tokens);
+    let (worker, ()) = ModelWorker::start(move || {
+        let learner = learner(&config, placement, resume_from.as_ref().map(Checkpoint::folder))?;
+        let plans = Plans { update: Some(config.update_plan()), ..Plans::default() };
+        let mut state = ModelState::of_learner(learner, &config.rollout.engine, plans)?;
+        if stage == 2 {
+            let model = RewardModel::load(&config.reward_model.path, placement).context("reward_model.path")?;
+            state = state.with_scorer(model, score_tokens);
         }
-        if let Some(folder) = reward_model {
-            learner.reward_model = Some(RewardModel::load(&folder, placement).context("reward_model.path")?);
+        if let Some(checkpoint) = &resume_from {
+            state.load(checkpoint.folder())?;
         }
-        let position = match (&resume_from, &mut learner.optimizer) {
-            (Some(folder), Some((adamw, parameters))) => {
-                let position: Position<CursorState> = checkpoint::load(folder, adamw, parameters)?;
-                learner.policy_version = position.policy_version;
-                learner.num_updates = position.num_updates;
-                Some(position)
-            }
-            _ => None,
-        };
-        let _ = sender.send(position); // the receiver waits below
-        Ok(learner)
+        Ok((state, ()))
     })
     .await?;
-    Ok((model, receiver.recv().context("the model's thread ended while it loaded")?))
+    Ok((worker, position))
+}
+
+/// Policy, critic and reference as the run begins; the policy is loaded from `resume_from` where that is there.
+fn learner(config: &ReinforceRun, placement: Placement, resume_from: Option<&Path>) -> Result<Learner> {
+    let start = &config.model.path;
+    let policy = Policy::load(resume_from.unwrap_or(start), placement)?;
+    let hidden_size = policy.decoder.config().hidden_size;
+    let critic = config.critic();
+    let shared = critic.as_ref().is_some_and(|critic| critic.shared_trunk);
+    let value_head = shared.then(|| ScalarHead::zeros(hidden_size, placement.device));
+    let vocab_size = policy.decoder.config().vocab_size;
+    let actor = Actor { policy, value_head };
+    let mut learner = Learner::of(Trainable::new(actor, &config.optimizer, config.schedule()?)?);
+    if config.loss.kl_coefficient != 0.0 {
+        learner.reference = Some(Policy::load(start, placement).context("the reference")?.decoder);
+    }
+    if let Some(critic) = critic.filter(|_| !shared) {
+        let model = match critic.start {
+            CriticStart::Policy => RewardModel::from_policy_folder(start, placement).context("critic.start")?,
+            CriticStart::RewardModel => RewardModel::load(&config.reward_model.path, placement)?,
+            CriticStart::Folder => {
+                RewardModel::load_any(critic.path.as_deref().unwrap_or(start), placement).context("critic.path")?
+            }
+        };
+        let critic_vocab = model.decoder.config().vocab_size;
+        if critic_vocab != vocab_size {
+            let problem = format!(
+                "critic: its vocabulary has {critic_vocab} tokens and the policy's {vocab_size}; it must read the \
+                 policy's ids"
+            );
+            return Err(Usage::error(problem));
+        }
+        learner.critic = Some(Trainable::new(model, &critic.optimizer, config.critic_schedule(&critic)?)?);
+    }
+    Ok(learner)
 }

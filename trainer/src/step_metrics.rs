@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use learner::update_outcome::{PolicyOutcome, UpdateOutcome};
 use math_verifier::MathVerdictKind;
 use record::metrics::Metrics;
 use record::names;
 use verifiers::{VerdictKind, VerifierVerdict};
 
-use crate::group::{Group, Rollout, SamplingCost};
+use crate::collect::{Batch, Group, Rollout};
 use crate::memory::peak_memory;
 
 /// The verifier whose words are counted even where none of its verdicts has them.
 const MATH: &str = "math";
 
 /// Rewards, accuracies, lengths and times over all groups that a step sampled, flat ones too.
-pub(crate) fn batch_metrics(kept: &[Group], left_out: &[Group], cost: &SamplingCost) -> Metrics {
+pub(crate) fn batch_metrics(batch: &Batch) -> Metrics {
+    let Batch { kept, left_out, cost } = batch;
     let mut metrics = Metrics::new();
     let all = || kept.iter().chain(left_out);
     let rollouts: Vec<&Rollout> = all().flat_map(Group::sampled).collect();
@@ -46,7 +48,8 @@ pub(crate) fn batch_metrics(kept: &[Group], left_out: &[Group], cost: &SamplingC
     metrics.set(names::GROUPS_KEPT, kept.len() as f64);
     metrics.set(names::GROUPS_FLAT, (left_out.len() - broken) as f64);
     metrics.set(names::GROUPS_BROKEN, broken as f64);
-    let lengths: Vec<f64> = rollouts.iter().map(|rollout| rollout.completion.ids.len() as f64).collect();
+    metrics.set(names::GROUPS_DRAWN, (kept.len() + left_out.len()) as f64);
+    let lengths: Vec<f64> = rollouts.iter().map(|rollout| rollout.num_sampled() as f64).collect();
     let truncated: Vec<f64> = rollouts.iter().map(|rollout| f64::from(u8::from(rollout.truncated()))).collect();
     metrics.set(names::COMPLETION_TOKENS_MEAN, mean(&lengths));
     metrics.set(names::COMPLETION_TOKENS_MAX, lengths.iter().copied().fold(0.0, f64::max));
@@ -54,9 +57,54 @@ pub(crate) fn batch_metrics(kept: &[Group], left_out: &[Group], cost: &SamplingC
     metrics.set(names::TIME_ROLLOUT, cost.rollout_seconds);
     metrics.set(names::TIME_VERIFY, cost.verify_seconds);
     metrics.set(names::TIME_REWARD_MODEL, cost.reward_model_seconds);
+    metrics.set(names::ROLLOUT_ROWS_IN_FLIGHT, cost.rows_in_flight);
     metrics.set(names::ROLLOUT_TOKENS_PER_SECOND, cost.num_tokens as f64 / cost.rollout_seconds.max(1e-9));
     if let Some(bytes) = peak_memory() {
         metrics.set(names::MEMORY_PEAK_MIB, bytes as f64 / f64::from(1 << 20));
+    }
+    metrics
+}
+
+/// What the updates of a step did.
+pub(crate) fn update_metrics(outcome: &UpdateOutcome) -> Metrics {
+    let mut metrics = Metrics::new();
+    if let Some(policy) = &outcome.policy {
+        let PolicyOutcome { loss_metrics, mismatch, .. } = policy;
+        metrics.set(names::POLICY_LOSS, policy.loss);
+        metrics.set(names::POLICY_ENTROPY, policy.entropy);
+        metrics.set(names::POLICY_GRADIENT_NORM, policy.gradient_norm);
+        metrics.set(names::POLICY_LR, policy.lr);
+        metrics.set(names::POLICY_VERSION, policy.policy_version as f64);
+        metrics.set(names::POLICY_CLIP_FRACTION, loss_metrics.clip_fraction);
+        metrics.set(names::POLICY_KL_OLD, loss_metrics.approximate_kl);
+        metrics.set(names::POLICY_RATIO_MAX, loss_metrics.ratio_max);
+        metrics.set(names::POLICY_SKIPPED_UPDATES, f64::from(policy.num_skipped));
+        if let Some(kl) = loss_metrics.reference_kl {
+            metrics.set(names::POLICY_KL_REFERENCE, kl);
+        }
+        if let Some(cut) = loss_metrics.correction_cut_fraction {
+            metrics.set(names::MISMATCH_CORRECTION_CUT_FRACTION, cut);
+        }
+        metrics.set(names::MISMATCH_KL, mismatch.kl);
+        metrics.set(names::MISMATCH_MEAN_ABS, mismatch.mean_abs_difference);
+        metrics.set(names::MISMATCH_MAX_ABS, mismatch.max_abs_difference);
+        metrics.set(names::MISMATCH_OUTSIDE_FRACTION, mismatch.outside_fraction);
+    }
+    if let Some(critic) = &outcome.critic {
+        metrics.set(names::CRITIC_VALUE_MEAN, critic.value_mean);
+        metrics.set(names::CRITIC_RETURN_MEAN, critic.return_mean);
+        let figures = [
+            (names::CRITIC_EXPLAINED_VARIANCE, critic.explained_variance),
+            (names::CRITIC_LOSS, critic.loss),
+            (names::CRITIC_CLIP_FRACTION, critic.clip_fraction),
+            (names::CRITIC_GRADIENT_NORM, critic.gradient_norm),
+            (names::CRITIC_LR, critic.lr),
+        ];
+        for (name, value) in figures {
+            if let Some(value) = value {
+                metrics.set(name, value);
+            }
+        }
     }
     metrics
 }

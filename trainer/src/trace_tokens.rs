@@ -8,6 +8,7 @@
 
 use anyhow::{Context, Result, bail};
 use datasets::{Message, Trace};
+use learner::objective::supervised::LearnedSequence;
 use policy::TurnEnd;
 
 use crate::prompt::{Prompt, PromptFormat, Question, THINK};
@@ -15,32 +16,15 @@ use crate::prompt::{Prompt, PromptFormat, Question, THINK};
 /// End of thinking.
 const END_OF_THINKING: &str = "</think>";
 
-/// Ids of one sequence; those behind the first prompt are targets where they are learned.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LearnedSequence {
-    pub ids: Vec<u32>,
-    /// Number of ids before the first that is learned.
-    pub num_prompt: usize,
-    /// For each id behind the first prompt: true where it is learned.
-    pub learned_mask: Vec<bool>,
-}
-
-impl LearnedSequence {
-    /// Number of ids that are learned.
-    pub(crate) fn num_learned(&self) -> usize {
-        self.learned_mask.iter().filter(|learned| **learned).count()
-    }
-
-    fn push(&mut self, ids: &[u32], learned: bool) {
-        if self.num_prompt == 0 && !learned {
-            self.ids.extend(ids);
-            return;
-        }
-        if self.num_prompt == 0 {
-            self.num_prompt = self.ids.len();
-        }
-        self.ids.extend(ids);
-        self.learned_mask.extend(ids.iter().map(|_| learned));
+/// Appends ids to a sequence, as targets where they are learned.
+fn push(sequence: &mut LearnedSequence, ids: &[u32], learned: bool) {
+    let start = sequence.ids.len();
+    sequence.ids.extend(ids);
+    let end = sequence.ids.len();
+    match sequence.targets.last_mut() {
+        Some(range) if learned && range.end == start => range.end = end,
+        _ if learned && start < end => sequence.targets.push(start..end),
+        _ => {}
     }
 }
 
@@ -66,19 +50,19 @@ pub(crate) fn trace_tokens(
         let goes_on = sequences.last_mut().filter(|(so_far, _)| prompt.text.starts_with(so_far.as_str()));
         let sequence = match goes_on {
             Some((so_far, sequence)) => {
-                sequence.push(&format.encode(&prompt.text[so_far.len()..])?, false);
+                push(sequence, &format.encode(&prompt.text[so_far.len()..])?, false);
                 *so_far = text;
                 sequence
             }
             None => {
                 let mut sequence = LearnedSequence::default();
-                sequence.push(&prompt.ids, false);
+                push(&mut sequence, &prompt.ids, false);
                 sequences.push((text, sequence));
                 &mut sequences.last_mut().expect("one was pushed").1
             }
         };
-        sequence.push(&format.encode(&completion)?, true);
-        sequence.push(&[end.id], true);
+        push(sequence, &format.encode(&completion)?, true);
+        push(sequence, &[end.id], true);
     }
     if sequences.is_empty() {
         bail!("the chat template marks no turn of the assistant as generated");
@@ -146,6 +130,8 @@ fn thinking(message: &Message) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use policy::{CHAT_TEMPLATE, Texts};
     use serde_json::json;
 
@@ -170,15 +156,14 @@ mod tests {
         let format = PromptFormat::of_texts(texts, &section).unwrap();
         let sequences = trace_tokens(&format, texts.turn_end.as_ref(), &trace(messages)).unwrap();
         let show = |sequence: &LearnedSequence| {
-            let (prompt, rest) = sequence.ids.split_at(sequence.num_prompt);
-            assert_eq!(rest.len(), sequence.learned_mask.len());
-            let mut text = texts.tokenizer.decode(prompt, false).unwrap();
-            let mut at = 0;
-            for run in sequence.learned_mask.chunk_by(|a, b| a == b) {
-                let part = texts.tokenizer.decode(&rest[at..at + run.len()], false).unwrap();
-                text.push_str(&if run[0] { format!("[{part}]") } else { part });
-                at += run.len();
+            let decode = |range: Range<usize>| texts.tokenizer.decode(&sequence.ids[range], false).unwrap();
+            let (mut text, mut at) = (String::new(), 0);
+            for range in &sequence.targets {
+                text.push_str(&decode(at..range.start));
+                text.push_str(&format!("[{}]", decode(range.clone())));
+                at = range.end;
             }
+            text.push_str(&decode(at..sequence.ids.len()));
             text
         };
         sequences.iter().map(show).collect()
@@ -202,8 +187,8 @@ mod tests {
         let sequences = trace_tokens(&format, texts.turn_end.as_ref(), &trace(messages)).unwrap();
         let prompt = format.encode("<|im_start|>user\nHi?<|im_end|>\n<|im_start|>assistant\n").unwrap();
         let ids = [prompt.clone(), format.encode(content).unwrap(), vec![2]].concat();
-        let learned_mask = vec![true; ids.len() - prompt.len()];
-        assert_eq!(sequences, [LearnedSequence { ids, num_prompt: prompt.len(), learned_mask }]);
+        let targets = std::iter::once(prompt.len()..ids.len()).collect();
+        assert_eq!(sequences, [LearnedSequence { ids, targets }]);
     }
 
     #[test]
@@ -217,9 +202,9 @@ mod tests {
             let prompt = format!("<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n");
             let prompt = format.encode(&prompt).unwrap();
             let ids = [prompt.clone(), format.encode(trace.completion()).unwrap(), vec![2]].concat();
-            let learned_mask = vec![true; ids.len() - prompt.len()];
+            let targets = std::iter::once(prompt.len()..ids.len()).collect();
             let sequences = trace_tokens(&format, texts.turn_end.as_ref(), trace).unwrap();
-            assert_eq!(sequences, [LearnedSequence { ids, num_prompt: prompt.len(), learned_mask }], "{}", trace.id);
+            assert_eq!(sequences, [LearnedSequence { ids, targets }], "{}", trace.id);
         }
         assert!(data.traces.len() > 1000);
     }

@@ -9,12 +9,24 @@ use crate::error::PolicyError;
 /// A JSON object with a note of which fields were read.
 pub(super) struct Fields<'a> {
     object: &'a Map<String, Value>,
+    /// Name of the field that holds the object, and a dot; empty for the whole file.
+    prefix: String,
     read: Vec<&'a str>,
 }
 
 impl<'a> Fields<'a> {
     pub(super) fn new(object: &'a Map<String, Value>) -> Self {
-        Self { object, read: Vec::new() }
+        Self { object, prefix: String::new(), read: Vec::new() }
+    }
+
+    /// The fields of the object that stands in `field`; errors name them `field.name`.
+    pub(super) fn within(field: &str, object: &'a Map<String, Value>) -> Self {
+        Self { object, prefix: format!("{field}."), read: Vec::new() }
+    }
+
+    /// The error that names a field of this object.
+    pub(super) fn refuse(&self, name: &str, reason: impl Into<String>) -> PolicyError {
+        PolicyError::config(&format!("{}{name}", self.prefix), reason)
     }
 
     pub(super) fn get(&mut self, name: &'a str) -> Option<&'a Value> {
@@ -23,40 +35,40 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn text(&mut self, name: &'a str) -> Result<String, PolicyError> {
-        let value = self.get(name).ok_or_else(|| PolicyError::config(name, "is missing"))?;
-        Ok(value.as_str().ok_or_else(|| PolicyError::config(name, format!("{value} is not a string")))?.to_owned())
+        let value = self.get(name).ok_or_else(|| self.refuse(name, "is missing"))?;
+        Ok(value.as_str().ok_or_else(|| self.refuse(name, format!("{value} is not a string")))?.to_owned())
     }
 
     pub(super) fn optional_integer(&mut self, name: &'a str) -> Result<Option<i64>, PolicyError> {
         self.get(name)
-            .map(|value| value.as_i64().ok_or_else(|| PolicyError::config(name, format!("{value} is not an integer"))))
+            .map(|value| value.as_i64().ok_or_else(|| self.refuse(name, format!("{value} is not an integer"))))
             .transpose()
     }
 
     pub(super) fn positive(&mut self, name: &'a str) -> Result<i64, PolicyError> {
         match self.optional_integer(name)? {
             Some(value) if value > 0 => Ok(value),
-            Some(value) => Err(PolicyError::config(name, format!("{value} is not positive"))),
-            None => Err(PolicyError::config(name, "is missing")),
+            Some(value) => Err(self.refuse(name, format!("{value} is not positive"))),
+            None => Err(self.refuse(name, "is missing")),
         }
     }
 
     pub(super) fn number(&mut self, name: &'a str) -> Result<Option<f64>, PolicyError> {
         self.get(name)
-            .map(|value| value.as_f64().ok_or_else(|| PolicyError::config(name, format!("{value} is not a number"))))
+            .map(|value| value.as_f64().ok_or_else(|| self.refuse(name, format!("{value} is not a number"))))
             .transpose()
     }
 
     pub(super) fn boolean(&mut self, name: &'a str) -> Result<Option<bool>, PolicyError> {
         self.get(name)
-            .map(|value| value.as_bool().ok_or_else(|| PolicyError::config(name, format!("{value} is not a boolean"))))
+            .map(|value| value.as_bool().ok_or_else(|| self.refuse(name, format!("{value} is not a boolean"))))
             .transpose()
     }
 
     pub(super) fn ids(&mut self, name: &'a str) -> Result<Vec<u32>, PolicyError> {
         match self.get(name) {
             None => Ok(Vec::new()),
-            Some(value) => token_ids(value).ok_or_else(|| PolicyError::config(name, format!("{value} is no token id"))),
+            Some(value) => token_ids(value).ok_or_else(|| self.refuse(name, format!("{value} is no token id"))),
         }
     }
 

@@ -14,3 +14,4 @@ pub use self::architecture::Architecture;
 pub(crate) use self::json::token_ids;
 pub use self::model::ModelConfig;
 pub use self::rope::RopeScaling;
+pub(crate) use self::write::ModelClass;

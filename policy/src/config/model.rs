@@ -1,6 +1,7 @@
 //! A model's sizes and constants, read from `config.json` and checked against each other.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -31,10 +32,30 @@ pub struct ModelConfig {
     pub bos_token_id: Option<u32>,
     /// Every id that ends a completion.
     pub eos_token_ids: Vec<u32>,
+    /// The file itself, which is saved again with all that it says beside the fields above.
+    pub(super) as_written: AsWritten,
+}
+
+/// The text of the `config.json` that a configuration was read from; none where it was made here.
+///
+/// Any two are equal: two files in different words are one configuration where the decoder computes the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AsWritten(Option<Arc<str>>);
+
+impl AsWritten {
+    pub(super) fn text(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+impl PartialEq for AsWritten {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl ModelConfig {
-    /// Reads and checks a `config.json`.
+    /// Reads and checks a `config.json`. The model is saved with the file as it was read, but for what saving changes.
     ///
     /// # Errors
     /// The file cannot be read, is not JSON, lacks a field, or asks for something this decoder does not compute.
@@ -42,10 +63,11 @@ impl ModelConfig {
         let text = std::fs::read_to_string(path).map_err(|source| PolicyError::io(path, source))?;
         let value: Value =
             serde_json::from_str(&text).map_err(|error| PolicyError::malformed(path, format!("not JSON: {error}")))?;
-        Self::from_json(&value).map_err(|error| PolicyError::malformed(path, error.to_string()))
+        let config = Self::from_json(&value).map_err(|error| PolicyError::malformed(path, error.to_string()))?;
+        Ok(Self { as_written: AsWritten(Some(text.into())), ..config })
     }
 
-    /// Checks a parsed `config.json`.
+    /// Checks the fields of a configuration that no file holds; saving writes them in full.
     ///
     /// # Errors
     /// A field is missing, of the wrong type, or not supported; the error names it.
@@ -81,7 +103,8 @@ impl ModelConfig {
             return Err(PolicyError::config("head_dim", "must be even for rotary embeddings"));
         }
         check_layer_types(&mut fields)?;
-        let (rope_theta, rope_scaling) = rope::read(&mut fields)?;
+        let max_position_embeddings = fields.positive("max_position_embeddings")?;
+        let (rope_theta, rope_scaling) = rope::read(&mut fields, max_position_embeddings)?;
         let config = Self {
             architecture,
             vocab_size: fields.positive("vocab_size")?,
@@ -91,7 +114,7 @@ impl ModelConfig {
             num_attention_heads,
             num_key_value_heads,
             head_dim,
-            max_position_embeddings: fields.positive("max_position_embeddings")?,
+            max_position_embeddings,
             rms_norm_eps: fields.number("rms_norm_eps")?.unwrap_or(1e-6),
             rope_theta,
             rope_scaling,
@@ -99,6 +122,7 @@ impl ModelConfig {
             initializer_range: fields.number("initializer_range")?.unwrap_or(0.02),
             bos_token_id: fields.ids("bos_token_id")?.first().copied(),
             eos_token_ids: fields.ids("eos_token_id")?,
+            as_written: AsWritten::default(),
         };
         refuse_unread(&fields)?;
         Ok(config)

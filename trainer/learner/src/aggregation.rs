@@ -1,8 +1,9 @@
-//! From one loss a token to one number: sums over completions, and the divisor of the whole minibatch.
+//! From one loss a token to one number: a weight for each token, by the counts of the whole minibatch.
 //!
-//! A minibatch is optimised in several micro-batches, on several ranks. Each contributes `its sum / the minibatch's
-//! divisor`, so that the parts add up to the loss of the whole however it was cut; a mean per micro-batch would weigh
-//! tokens by the company they keep. Micro-batches hold whole completions.
+//! A minibatch is optimised in several micro-batches, on several ranks. With the minibatch's counts known, every
+//! aggregation is a weighted sum of token losses, so that the parts add up to the loss of the whole however it was cut;
+//! a mean per micro-batch would weigh tokens by the company they keep. Micro-batches hold whole completions; once the
+//! weights are there, tokens can be cut anywhere.
 //!
 //! | variant | loss | source |
 //! | --- | --- | --- |
@@ -17,12 +18,11 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-/// Variant of the aggregation, as in the table above.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Variant of the aggregation, as in the table above. Each kind of loss has a default of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Aggregation {
     /// Every trained token weighs the same.
-    #[default]
     TokenMean,
     /// Every completion with a trained token weighs the same.
     SequenceMean,
@@ -69,16 +69,45 @@ impl Divisor {
     }
 }
 
+impl Aggregation {
+    /// # Errors
+    /// The constant length is 0.
+    pub fn validate(self) -> Result<()> {
+        if let Self::Constant { length } = self {
+            ensure!(length > 0, "loss.aggregation.constant: length is 0; set the largest completion length");
+        }
+        Ok(())
+    }
+
+    /// Weight of each token's loss, `[tokens]` float32, 0 where `mask` `[tokens]` (bool or numbers) is false or 0: the
+    /// minibatch's loss is the sum over its tokens of weight times loss.
+    ///
+    /// `sequences` are whole completions, `divisor` counts the whole minibatch.
+    pub fn token_weights(self, mask: &Tensor, sequences: &Sequences, divisor: &Divisor) -> Tensor {
+        let mask = mask.to_kind(Kind::Bool).to_kind(Kind::Float); // [tokens]
+        let weights = match self {
+            Self::TokenMean | Self::Constant { .. } => mask,
+            Self::SequenceMean | Self::SequenceMeanCountingEmpty => {
+                let counts = sequences.sums(&mask).clamp_min(1.0); // [sequences]
+                mask / sequences.spread(&counts)
+            }
+        };
+        weights / divisor.of(self)
+    }
+}
+
 /// Places of the completions among packed tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sequences {
     lengths: Vec<i64>,
+    is_cut: bool,
 }
 
 impl Sequences {
     /// The places, given cumulative lengths `[0, end of the first, end of the second, ...]`.
     ///
-    /// Errors where there is no completion, the first entry is not 0, or the entries decrease.
+    /// # Errors
+    /// There is no completion, the first entry is not 0, or the entries decrease.
     pub fn from_cu_seqlens(cu_seqlens: &[i64]) -> Result<Self> {
         ensure!(
             cu_seqlens.len() >= 2 && cu_seqlens[0] == 0,
@@ -87,12 +116,33 @@ impl Sequences {
         );
         let lengths: Vec<i64> = cu_seqlens.windows(2).map(|ends| ends[1] - ends[0]).collect();
         ensure!(lengths.iter().all(|&length| length >= 0), "cu_seqlens decreases: {cu_seqlens:?}");
-        Ok(Self { lengths })
+        Ok(Self { lengths, is_cut: false })
     }
 
     /// Number of tokens of all completions together.
     pub fn num_tokens(&self) -> i64 {
         self.lengths.iter().sum()
+    }
+
+    /// True where a completion has lost tokens to [`Self::narrow`].
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// The completions, or their parts, among the `length` tokens from `start` on; completions without a token there
+    /// are left out.
+    pub fn narrow(&self, start: i64, length: i64) -> Self {
+        let mut narrowed = Self { lengths: Vec::new(), is_cut: self.is_cut };
+        let mut first = 0;
+        for &whole in &self.lengths {
+            let kept = (first + whole).min(start + length) - first.max(start);
+            if kept > 0 {
+                narrowed.lengths.push(kept);
+                narrowed.is_cut |= kept < whole;
+            }
+            first += whole;
+        }
+        narrowed
     }
 
     /// `[tokens]` -> `[sequences]`: the sum over each completion's tokens, with a graph; in the same order on every
@@ -111,23 +161,4 @@ impl Sequences {
             .collect();
         Tensor::cat(&spread, 0) // [tokens]
     }
-}
-
-/// One number from token losses `[tokens]` (0 where `mask` `[tokens]`, float32, is 0): this part's share of the
-/// minibatch's loss.
-pub fn aggregate(
-    losses: &Tensor,
-    mask: &Tensor,
-    sequences: &Sequences,
-    aggregation: Aggregation,
-    divisor: &Divisor,
-) -> Tensor {
-    let sum = match aggregation {
-        Aggregation::TokenMean | Aggregation::Constant { .. } => losses.sum(Kind::Float),
-        Aggregation::SequenceMean | Aggregation::SequenceMeanCountingEmpty => {
-            let counts = sequences.sums(mask).clamp_min(1.0); // [sequences]
-            (sequences.sums(losses) / counts).sum(Kind::Float)
-        }
-    };
-    sum / divisor.of(aggregation)
 }

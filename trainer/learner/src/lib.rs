@@ -6,14 +6,27 @@
 
 pub mod advantages;
 pub mod aggregation;
+pub mod critic;
+pub mod explained_variance;
+pub mod gae;
 pub mod kl;
-pub mod loss_metrics;
+pub mod learner;
+pub mod loss;
+mod masked_statistics;
+pub mod micro_batch;
+pub mod minibatch;
 pub mod mismatch;
+pub mod objective;
 pub mod optimizer;
-pub mod policy_loss;
-pub mod preference;
 pub mod rollout_correction;
 pub mod token_split;
+pub mod trainable;
+pub mod trajectory;
+pub mod update;
+pub mod update_outcome;
+pub mod update_plan;
+pub mod value_loss;
+pub mod whitening;
 
 #[cfg(test)]
 pub mod tests;

@@ -4,15 +4,18 @@
 //! KL(rollout, policy) by k3 (`p/q - 1 - log p/q`), the mean and largest `|p - q|`, and the share of tokens whose `p/q`
 //! leaves a band. All would be 0 if the two engines computed the same.
 
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::kl::{KlEstimator, log_ratio};
-use super::loss_metrics::MaskedMeans;
+use crate::kl::{KlEstimator, log_ratio};
+use crate::masked_statistics::MaskedStatistics;
 
 /// Band of ratios of training to rollout probability that pass as agreement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Band {
+    /// Smallest ratio that passes.
     pub low: f64,
+    /// Largest ratio that passes.
     pub high: f64,
 }
 
@@ -24,7 +27,7 @@ impl Default for Band {
 }
 
 /// Metrics of the difference between rollout and training.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Mismatch {
     /// Trained tokens that the means are over.
     pub num_tokens: i64,
@@ -57,17 +60,18 @@ impl Mismatch {
         let ratio = log_ratio(&policy, &rollout).exp();
         let outside = ratio.lt(band.low).logical_or(&ratio.gt(band.high));
 
-        let mut means = MaskedMeans::new(&mask);
-        means.add(&KlEstimator::K3.estimate(&rollout, &policy));
-        means.add(&difference);
-        means.add(&outside);
-        let (num_tokens, means) = means.finish();
+        let mut statistics = MaskedStatistics::new(&mask);
+        let kl = statistics.mean(&KlEstimator::K3.estimate(&rollout, &policy));
+        let mean_abs_difference = statistics.mean(&difference);
+        let max_abs_difference = statistics.max(&difference);
+        let outside_fraction = statistics.mean(&outside);
+        let (num_tokens, values) = statistics.finish();
         Self {
             num_tokens,
-            kl: means[0],
-            mean_abs_difference: means[1],
-            max_abs_difference: difference.max().double_value(&[]),
-            outside_fraction: means[2],
+            kl: values[kl],
+            mean_abs_difference: values[mean_abs_difference],
+            max_abs_difference: values[max_abs_difference],
+            outside_fraction: values[outside_fraction],
         }
     }
 

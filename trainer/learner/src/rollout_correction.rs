@@ -14,7 +14,7 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::kl::log_ratio;
+use crate::kl::log_ratio;
 
 /// Weight of a token by the ratio of old to rollout probability.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -57,7 +57,8 @@ fn default_high() -> f64 {
 }
 
 impl RolloutCorrection {
-    /// Errors where a bound is not positive and finite, or the band is empty.
+    /// # Errors
+    /// A bound is not positive and finite, or the band is empty.
     pub fn validate(&self) -> Result<()> {
         match *self {
             Self::None => {}

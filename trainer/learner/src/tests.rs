@@ -3,7 +3,17 @@
 pub mod golden;
 
 mod advantages;
+mod bf16_gradient;
+mod bf16_model;
+mod bf16_objectives;
+mod bf16_resume;
+mod bf16_update;
+mod chunks;
+mod critic;
 mod estimators;
+mod loss_config;
 mod metrics;
+mod packed_batch;
 mod policy_loss;
 mod preference;
+mod whole_step;

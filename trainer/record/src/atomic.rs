@@ -78,6 +78,19 @@ pub fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes a folder that others may read as whole: it loses its name first, so that a kill leaves no part of it under
+/// that name.
+///
+/// # Errors
+/// The system refuses.
+pub fn remove_folder(path: &Path) -> Result<(), RecordError> {
+    let fail = |source| RecordError::Remove { path: path.to_owned(), source };
+    let temporary = temporary_path(path)?;
+    remove_if_there(&temporary).map_err(fail)?;
+    fs::rename(path, &temporary).map_err(fail)?;
+    fs::remove_dir_all(&temporary).map_err(fail)
+}
+
 fn temporary_path(path: &Path) -> Result<PathBuf, RecordError> {
     let name = path.file_name().ok_or_else(|| RecordError::NoFileName { path: path.to_owned() })?;
     let mut hidden = OsString::from(".");
@@ -153,6 +166,18 @@ mod tests {
         write_folder(&path, |new| fs::write(new.join("old"), b"1")).unwrap();
         write_folder(&path, |new| fs::write(new.join("new"), b"2")).unwrap();
         assert!(path.join("new").exists() && !path.join("old").exists());
+    }
+
+    #[test]
+    fn a_folder_loses_its_name_before_its_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("step_00001");
+        write_folder(&path, |new| fs::write(new.join("weights"), b"1")).unwrap();
+        // What a kill in an earlier removal left behind is in nobody's way.
+        fs::create_dir(folder.path().join(".step_00001.tmp")).unwrap();
+        remove_folder(&path).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert!(matches!(remove_folder(&path), Err(RecordError::Remove { .. })));
     }
 
     #[test]

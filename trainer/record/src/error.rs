@@ -22,6 +22,18 @@ pub enum RecordError {
         /// The folder that was asked for.
         path: PathBuf,
     },
+    /// Another process writes the folder.
+    #[error(
+        "{} is being written by {}: wait for its end, or end it, and start again",
+        path.display(),
+        holder.map_or("another process".to_owned(), |id| format!("process {id}"))
+    )]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+        /// Id of the process that holds it, where it is known.
+        holder: Option<u32>,
+    },
     /// The path ends in `..` or is empty, so that nothing can stand there.
     #[error("{} does not name a file", path.display())]
     NoFileName {
@@ -55,20 +67,81 @@ pub enum RecordError {
         /// The error of whoever writes the content.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// Rollouts that do not become Parquet.
-    #[error("cannot encode the rollouts of {}", path.display())]
+    /// Rows that do not become Parquet.
+    #[error("cannot encode the rows of {}", path.display())]
     Encode {
         /// The file that they are for.
         path: PathBuf,
         /// The error of Arrow or Parquet.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// A row whose lists by token are not of one length: a fault of whoever made the row.
+    #[error(
+        "cannot write {}: `{column}` of task {task_id}, sample {sample_index}, is for {num_values} tokens, and \
+         there are {num_tokens}",
+        path.display()
+    )]
+    Unaligned {
+        /// The file that the row is for.
+        path: PathBuf,
+        /// Id of the row's task.
+        task_id: String,
+        /// Place of the row's completion in its group.
+        sample_index: u32,
+        /// The column of another length.
+        column: String,
+        /// Number of tokens that the column is for.
+        num_values: usize,
+        /// Number of tokens that there are.
+        num_tokens: usize,
+    },
+    /// A Parquet file that was written by a newer version of this project.
+    #[error(
+        "{} has schema version {found}, and this version of ponder reads up to {known}: read it with the version that \
+         wrote it, or a newer one",
+        path.display()
+    )]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// The version in its metadata.
+        found: String,
+        /// The newest version that can be read.
+        known: u32,
+    },
+    /// A Parquet file that holds another table.
+    #[error("{} is a file of {found}, not of {expected}: name the right one", path.display())]
+    OtherContent {
+        /// The file.
+        path: PathBuf,
+        /// The table that was asked for.
+        expected: &'static str,
+        /// The table that its metadata name.
+        found: String,
+    },
+    /// Values of an update without their rollout.
+    #[error(
+        "{} is not of the rollouts in {}: task {task_id}, sample {sample_index}, stands there otherwise or not at all; \
+         was one of the files replaced?",
+        updates.display(),
+        rollouts.display()
+    )]
+    StrangeUpdate {
+        /// The file of the updates.
+        updates: PathBuf,
+        /// The file of the rollouts.
+        rollouts: PathBuf,
+        /// Id of the row's task.
+        task_id: String,
+        /// Place of the row's completion in its group.
+        sample_index: u32,
+    },
     /// A file that cannot be opened or decoded.
     #[error("cannot read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// The error of the system, of Arrow or Parquet, or a column that is missing or has another type.
+        /// The error of the system, of Arrow or Parquet, or a column that has another type.
         source: Box<dyn Error + Send + Sync>,
     },
     /// A line of `metrics.jsonl` that holds no metrics.
@@ -81,14 +154,8 @@ pub enum RecordError {
         /// The fault, with its field.
         reason: String,
     },
-    /// A Parquet file without a column of [`crate::rollouts::RolloutRow`].
-    #[error("column `{column}` is missing")]
-    MissingColumn {
-        /// The column's name.
-        column: String,
-    },
     /// A Parquet file whose column has another type.
-    #[error("column `{column}` has another type than this version writes")]
+    #[error("column `{column}` has another type than ponder writes: write it anew with that type, or remove it")]
     WrongColumnType {
         /// The column's name.
         column: String,

@@ -1,4 +1,4 @@
-//! The record of a run on disk: the run folder, metrics, rollouts.
+//! The record of a run on disk: the run folder and its lock, metrics, rollouts, the manifests of checkpoints.
 //! Knows nothing about models, devices or training: it is handed plain values and writes them so that a crash or a full
 //! disk never leaves half a file behind.
 //!
@@ -26,11 +26,18 @@
 //! # }
 //! ```
 
+mod arrays;
 pub mod atomic;
+pub mod checksum;
+mod columns;
 mod error;
+pub mod lock;
+pub mod manifest;
 pub mod metrics;
 pub mod names;
+mod parquet_file;
 pub mod rollouts;
 pub mod run_folder;
+pub mod skipped_batch;
 
 pub use self::error::RecordError;

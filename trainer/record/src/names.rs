@@ -88,8 +88,8 @@ vocabulary! {
         "Groups left out because their rewards are equal.";
     GROUPS_BROKEN = "groups/broken", "groups", "Groups",
         "Groups left out because a rollout has no reward, or none of their rollouts is left.";
-    GROUPS_ROUNDS = "groups/rounds", "rounds", "Groups",
-        "Rounds of sampling in the step.";
+    GROUPS_DRAWN = "groups/drawn", "groups", "Groups",
+        "Groups sampled in the step, flat and broken ones too.";
     VERIFIER_ERRORS = "verifier/errors", "rollouts", "Verifier errors",
         "Rollouts whose verifier broke.";
     EVAL_VERIFIER_ERRORS = "eval/{dataset}/verifier_errors", "samples", "Verifier errors",
@@ -137,6 +137,20 @@ vocabulary! {
         "Norm of the gradient over all parameters before it is clipped, averaged over the updates of the step.";
     POLICY_LR = "policy/lr", "rate", "Learning rate",
         "Learning rate of the last update of the step.";
+    CRITIC_LOSS = "critic/loss", "loss", "Critic's loss",
+        "Mean value loss of the critic's own updates, in squares of reward.";
+    CRITIC_EXPLAINED_VARIANCE = "critic/explained_variance", "share", "Explained variance",
+        "Share of the returns' variance that the critic's values explained before the updates; 1 at most.";
+    CRITIC_VALUE_MEAN = "critic/value_mean", "reward", "Values and returns",
+        "Mean value of the sampled tokens before the updates.";
+    CRITIC_RETURN_MEAN = "critic/return_mean", "reward", "Values and returns",
+        "Mean return of the sampled tokens.";
+    CRITIC_CLIP_FRACTION = "critic/clip_fraction", "share", "Critic's clip fraction",
+        "Share of sampled tokens whose value loss was clipped.";
+    CRITIC_GRADIENT_NORM = "critic/gradient_norm", "norm", "Critic's gradient norm",
+        "Norm of the critic's gradient before clipping, mean over its updates.";
+    CRITIC_LR = "critic/lr", "rate", "Critic's learning rate",
+        "Learning rate of the critic's last update of the step.";
     POLICY_VERSION = "policy/version", "updates", "Updates",
         "Updates of the policy since the run began, skipped ones left out.";
     POLICY_SKIPPED_UPDATES = "policy/skipped_updates", "updates", "Updates",
@@ -161,6 +175,8 @@ vocabulary! {
         "Time of the update.";
     TIME_EVAL = "time/eval", "seconds", "Step time by part",
         "Time of the evaluation.";
+    ROLLOUT_ROWS_IN_FLIGHT = "rollout/rows_in_flight", "sequences", "Rows in flight",
+        "Mean number of sequences that decoded together.";
     ROLLOUT_TOKENS_PER_SECOND = "throughput/rollout_tokens_per_second", "tokens/s", "Tokens per second",
         "Completion tokens by the time in which they were generated.";
     TRAIN_TOKENS_PER_SECOND = "throughput/train_tokens_per_second", "tokens/s", "Tokens per second",

@@ -8,6 +8,9 @@ use crate::atomic::{self, TEMPORARY_SUFFIX};
 use crate::error::RecordError;
 use crate::metrics;
 
+/// Folders whose files are each of one step, and are removed with it.
+const STEP_FOLDERS: [&str; 4] = ["rollouts", "updates", "skipped", "eval"];
+
 /// The folder of a run. Steps are counted from 1; files of a step are named `step_00001`.
 #[derive(Debug, Clone)]
 pub struct RunFolder {
@@ -53,6 +56,11 @@ impl RunFolder {
         self.root.join("config.toml")
     }
 
+    /// Path of what the run was started with: its identity, and those that it had before changes were accepted.
+    pub fn manifest(&self) -> PathBuf {
+        self.root.join("manifest.json")
+    }
+
     /// Path of the run's metrics: one JSON object a step.
     pub fn metrics(&self) -> PathBuf {
         self.root.join("metrics.jsonl")
@@ -61,6 +69,17 @@ impl RunFolder {
     /// Path of the rollouts of one step.
     pub fn rollouts(&self, step: u64) -> PathBuf {
         self.root.join("rollouts").join(format!("{}.parquet", step_name(step)))
+    }
+
+    /// Path of what the updates of one step know of its rollouts.
+    pub fn updates(&self, step: u64) -> PathBuf {
+        self.root.join("updates").join(format!("{}.parquet", step_name(step)))
+    }
+
+    /// Path of the batch of an update that was skipped; `model` names what was not updated, `update` is its number in
+    /// the step, counted from 0.
+    pub fn skipped_batch(&self, step: u64, model: &str, update: usize) -> PathBuf {
+        self.root.join("skipped").join(format!("{}.{model}_{update}.parquet", step_name(step)))
     }
 
     /// Path of the checkpoint after one step, which is a folder.
@@ -92,7 +111,55 @@ impl RunFolder {
         self.root.join("summary.json")
     }
 
-    /// Step and path of the newest whole checkpoint; `None` when there is none.
+    /// Path of the link to the newest checkpoint.
+    pub fn last_checkpoint(&self) -> PathBuf {
+        self.root.join("checkpoints").join("last")
+    }
+
+    /// Points the link to the newest checkpoint at that of a step; the link changes in one move.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn point_last_at(&self, step: u64) -> Result<(), RecordError> {
+        let link = self.last_checkpoint();
+        let target = Path::new(&step_name(step)).to_owned();
+        if fs::read_link(&link).is_ok_and(|found| found == target) {
+            return Ok(());
+        }
+        let fresh = link.with_file_name(format!(".last{TEMPORARY_SUFFIX}"));
+        atomic::remove_if_there(&fresh)
+            .and_then(|()| std::os::unix::fs::symlink(&target, &fresh))
+            .and_then(|()| fs::rename(&fresh, &link))
+            .map_err(|error| atomic::write_error(&link, error))
+    }
+
+    /// Removes all checkpoints but the newest `keep`; 0 keeps all.
+    ///
+    /// # Errors
+    /// The folder cannot be listed, or a checkpoint not be removed.
+    pub fn prune_checkpoints(&self, keep: usize) -> Result<(), RecordError> {
+        let all = self.checkpoints()?;
+        let too_many = if keep == 0 { 0 } else { all.len().saturating_sub(keep) };
+        all[..too_many].iter().try_for_each(|(_, path)| atomic::remove_folder(path))
+    }
+
+    /// Gives the checkpoints after `step` another name, `altered_step_00004`, under which nobody goes on from them;
+    /// returns the new paths. An older one of that name is removed.
+    ///
+    /// # Errors
+    /// The folder cannot be listed, or a checkpoint not be renamed.
+    pub fn set_aside_checkpoints_after(&self, step: u64) -> Result<Vec<PathBuf>, RecordError> {
+        let mut aside = Vec::new();
+        for (_, path) in self.checkpoints()?.into_iter().filter(|(found, _)| *found > step) {
+            let renamed = path.with_file_name(format!("altered_{}", file_name(&path)));
+            remove(&renamed)?;
+            fs::rename(&path, &renamed).map_err(|error| atomic::write_error(&renamed, error))?;
+            aside.push(renamed);
+        }
+        Ok(aside)
+    }
+
+    /// Step and path of the newest checkpoint; `None` when there is none. Whether it is whole its manifest says.
     ///
     /// # Errors
     /// The folder cannot be listed.
@@ -100,7 +167,7 @@ impl RunFolder {
         Ok(self.checkpoints()?.pop())
     }
 
-    /// Steps and paths of all whole checkpoints, in the order of steps.
+    /// Steps and paths of all checkpoints, in the order of steps. Whether one is whole its manifest says.
     ///
     /// # Errors
     /// The folder cannot be listed.
@@ -122,19 +189,19 @@ impl RunFolder {
         Ok(files)
     }
 
-    /// Makes the folder what it was right after `step`: removes later lines of metrics, rollouts and evaluations, and
-    /// the remains of interrupted writes. Checkpoints stay.
+    /// Makes the folder what it was right after `step`: removes later lines of metrics, rollouts, updates, skipped
+    /// batches and evaluations, and the remains of interrupted writes. Checkpoints stay.
     ///
     /// # Errors
     /// A folder cannot be listed, or a file neither read, written nor removed.
     pub fn truncate_after(&self, step: u64) -> Result<(), RecordError> {
         metrics::truncate_after(&self.metrics(), step)?;
-        for folder in ["rollouts", "eval"] {
+        for folder in STEP_FOLDERS {
             for (_, path) in step_entries(&self.root.join(folder))?.into_iter().filter(|(found, _)| *found > step) {
                 remove(&path)?;
             }
         }
-        for folder in ["", "rollouts", "eval", "checkpoints"] {
+        for folder in STEP_FOLDERS.into_iter().chain(["", "checkpoints"]) {
             for path in entries(&self.root.join(folder))? {
                 if file_name(&path).starts_with('.') && file_name(&path).ends_with(TEMPORARY_SUFFIX) {
                     remove(&path)?;
@@ -149,7 +216,7 @@ fn step_name(step: u64) -> String {
     format!("step_{step:05}")
 }
 
-/// The step in `step_00012` or `step_00012.parquet`; `None` for any other name.
+/// The step in `step_00012`, `step_00012.parquet` or `step_00012.update_0.parquet`; `None` for any other name.
 fn step_of(path: &Path) -> Option<u64> {
     file_name(path).strip_prefix("step_")?.split('.').next()?.parse().ok()
 }
@@ -201,7 +268,9 @@ mod tests {
             let mut row = Metrics::new();
             row.set("reward/mean", step as f64);
             writer.append(step, &row).unwrap();
-            atomic::write_file(&run.rollouts(step), b"rows").unwrap();
+            for path in [run.rollouts(step), run.updates(step), run.skipped_batch(step, "policy", 1)] {
+                atomic::write_file(&path, b"rows").unwrap();
+            }
             atomic::write_file(&run.eval(step), b"{}").unwrap();
         }
         atomic::write_folder(&run.checkpoint(2), |folder| fs::write(folder.join("weights"), b"w")).unwrap();
@@ -214,8 +283,30 @@ mod tests {
         assert_eq!(steps, [1, 2]);
         let left: Vec<u64> = run.rollout_files().unwrap().into_iter().map(|(step, _)| step).collect();
         assert_eq!(left, [1, 2]);
-        assert!(run.eval(2).exists() && !run.eval(3).exists());
+        let files = |step| [run.eval(step), run.updates(step), run.skipped_batch(step, "policy", 1)];
+        assert!(files(2).iter().all(|path| path.exists()) && files(3).iter().all(|path| !path.exists()));
         assert!(!run.root.join("checkpoints/.step_00004.tmp").exists());
+    }
+
+    #[test]
+    fn pruning_and_the_link_follow_the_steps() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(&parent.path().join("run")).unwrap();
+        for step in [2, 4, 6] {
+            atomic::write_folder(&run.checkpoint(step), |folder| fs::write(folder.join("weights"), b"w")).unwrap();
+        }
+        let steps = || -> Vec<u64> { run.checkpoints().unwrap().into_iter().map(|(step, _)| step).collect() };
+        run.point_last_at(4).unwrap();
+        run.point_last_at(6).unwrap();
+        assert_eq!(fs::read_link(run.last_checkpoint()).unwrap(), Path::new("step_00006"));
+        run.prune_checkpoints(0).unwrap();
+        assert_eq!(steps(), [2, 4, 6]);
+        run.prune_checkpoints(2).unwrap();
+        assert_eq!(steps(), [4, 6]);
+        let aside = run.set_aside_checkpoints_after(4).unwrap();
+        assert_eq!(aside, [run.root.join("checkpoints/altered_step_00006")]);
+        assert_eq!(steps(), [4]);
+        assert!(aside[0].join("weights").is_file());
     }
 
     #[test]

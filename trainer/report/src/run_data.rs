@@ -8,7 +8,7 @@ use std::{fs, io};
 use anyhow::{Context, Result};
 use record::metrics::{Metrics, read_metrics};
 use record::names::REWARD_MEAN;
-use record::rollouts::read_rollouts;
+use record::rollouts::read_rollout_texts;
 use record::run_folder::RunFolder;
 
 use super::traces::{self, StepTraces};
@@ -119,7 +119,9 @@ fn read_traces(folder: &Path) -> Result<Option<Vec<StepTraces>>> {
         }
     }
     picked.sort_by_key(|index| Reverse(*index));
-    let steps: Result<Vec<StepTraces>> =
-        picked.into_iter().map(|index| Ok(traces::choose(files[index].0, &read_rollouts(&files[index].1)?))).collect();
+    let steps: Result<Vec<StepTraces>> = picked
+        .into_iter()
+        .map(|index| Ok(traces::choose(files[index].0, &read_rollout_texts(&files[index].1)?)))
+        .collect();
     Ok(Some(steps?).filter(|steps| !steps.is_empty()))
 }

@@ -78,7 +78,7 @@ fn card(row: &RolloutRow) -> String {
     facts.extend(row.advantage.map(|advantage| format!("advantage {}", number(f64::from(advantage)))));
     facts.push(format!("{} tokens", row.completion_ids.len()));
     facts.push(format!("finish: {}", row.finish_reason));
-    if !row.kept {
+    if row.kept == Some(false) {
         facts.push("group filtered out".to_owned());
     }
     let mut out = format!(

@@ -11,15 +11,14 @@ use rollout::EngineOptions;
 use serde::Deserialize;
 use verifiers::{RewardConfig, VerifiersConfig};
 
-use crate::collector::Collector;
+use crate::collect::Collector;
 use crate::config::{EvalDataset, EvalSection, PromptSection, RunSection, SandboxSection, Source, load};
 use crate::evaluation::Evaluation;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
-use crate::learner::Learner;
-use crate::model_thread::ModelThread;
 use crate::prompt_check::load_texts;
+use crate::worker::{ModelState, ModelWorker};
 
 /// What `trainer eval` takes.
 #[derive(Debug, Args)]
@@ -66,7 +65,7 @@ pub(crate) struct EvalArgs {
     /// Overrides one key, as in --set prompt.arguments.enable_thinking=false (may be given several times).
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
-    /// Random numbers are keyed by this.
+    /// Random numbers are keyed by this, the dataset, the task's number in it, the sample and the token's position.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// auto, cpu or cuda:N.
@@ -123,7 +122,7 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     let run = RunSection { device: args.device, dtype: args.dtype, ..RunSection::default() };
     let placement = run.resolve()?;
     let engine = EngineOptions { max_sequences: args.max_sequences, ..EngineOptions::default() };
-    let mut evaluation = Evaluation::new(&section, &prompt, &engine, args.max_new_tokens, args.seed)?;
+    let mut evaluation = Evaluation::new(&section, &prompt, args.max_new_tokens, args.seed)?;
     if let Some(verifier) = &args.verifier {
         evaluation.judge_by(verifier);
     }
@@ -131,11 +130,13 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
         sandbox.url = args.sandbox;
     }
     let judge = Judge::start(&verifiers, &RewardConfig::default(), &sandbox).await?;
-    evaluation.check_prompts(&load_texts(&args.model, &prompt)?)?;
+    let texts = Arc::new(load_texts(&args.model, &prompt)?);
+    evaluation.check_prompts(&texts, &engine)?;
     evaluation.check(&judge).await?;
     let folder = args.model;
-    let model = ModelThread::start(move || Learner::load(&folder, placement)).await?;
-    let collector = Collector { model, judge: Arc::new(judge), interrupt };
+    let load = move || Ok((ModelState::load_policy(&folder, placement, &engine)?, ()));
+    let (worker, ()) = ModelWorker::start(load).await?;
+    let collector = Collector { worker, texts, scorer_texts: None, judge: Arc::new(judge), interrupt };
     let summaries = evaluation.summaries(&collector).await?;
     println!("{:<24} {:>6} {:>8} {:>16} {:>8} {:>8}", "dataset", "tasks", "pass@1", "95 % interval", "avg@k", "tokens");
     for summary in &summaries {

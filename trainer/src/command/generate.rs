@@ -2,6 +2,7 @@
 
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -48,7 +49,7 @@ pub(crate) struct GenerateArgs {
     /// Go on past the tokens that end a turn.
     #[arg(long)]
     ignore_eos: bool,
-    /// Random numbers are keyed by this, the line's id and the token's position.
+    /// Random numbers are keyed by this, the prompt's number in the file and the token's position.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Most completions in flight.
@@ -100,13 +101,14 @@ pub(crate) fn run(args: &GenerateArgs, interrupt: &Interrupt) -> Result<()> {
         ..SamplingParams::default()
     };
     params.validate().map_err(|error| Usage::error(error.to_string()))?;
+    let params = Arc::new(params);
     let section = RunSection { device: args.device.clone(), dtype: args.dtype.clone(), ..RunSection::default() };
     let placement = section.resolve()?;
     let lines = read_lines(&args.input)?;
     let policy = Policy::load(&args.model, placement)?;
     let prompt = PromptSection::default();
-    let format = PromptFormat::of_policy(&policy, &prompt)?;
-    let requests = lines.iter().enumerate().map(|(i, line)| {
+    let format = PromptFormat::of_texts(&policy.texts, &prompt)?;
+    let requests = (0..).zip(&lines).map(|(draw, line)| {
         let text = match (&line.messages, &line.prompt) {
             (Some(messages), _) => {
                 let question = Question { kind: None, messages, tools: line.tools.as_ref() };
@@ -115,8 +117,8 @@ pub(crate) fn run(args: &GenerateArgs, interrupt: &Interrupt) -> Result<()> {
             (None, prompt) => prompt.clone().unwrap_or_default(),
         };
         let prompt_ids = format.encode(&text)?;
-        let task_id = line.id.as_str().map_or_else(|| line.id.to_string(), str::to_owned);
-        Ok(RolloutRequest { task_id, sample_index: i as u64, prompt_ids })
+        let label = Some(format!("id {}", line.id));
+        Ok(RolloutRequest { draw, sample: 0, label, prompt_ids, params: params.clone() })
     });
     let requests = requests.collect::<Result<Vec<_>>>()?;
     let engine = EngineOptions { max_sequences: args.max_sequences, ..EngineOptions::default() };
@@ -124,8 +126,8 @@ pub(crate) fn run(args: &GenerateArgs, interrupt: &Interrupt) -> Result<()> {
     let mut completions: Vec<Option<Completion>> = lines.iter().map(|_| None).collect();
     let progress = crate::progress::Progress::new("generate", lines.len() as u64);
     let mut num_done = 0;
-    let stats = generate(&policy, requests, &params, &engine, 0, interrupt.flag(), |completion| {
-        let place = completion.sample_index as usize;
+    let stats = generate(&policy, requests, &engine, 0, interrupt.flag(), |completion| {
+        let place = completion.draw as usize;
         completions[place] = Some(completion);
         num_done += 1;
         progress.step(num_done, "");
@@ -161,10 +163,10 @@ fn write_lines(path: &std::path::Path, lines: &[InputLine], completions: &[Optio
         let completion = completion.as_ref().context("a completion is missing")?;
         let output = OutputLine {
             id: &line.id,
-            prompt_ids: &completion.prompt_ids,
+            prompt_ids: completion.prompt_ids(),
             completion: &completion.text,
-            completion_ids: &completion.ids,
-            logprobs: &completion.raw_logprobs,
+            completion_ids: &completion.completion_ids(),
+            logprobs: &completion.sequence.raw_logprobs().collect::<Vec<_>>(),
             finish_reason: completion.finish_reason.as_str(),
         };
         serde_json::to_writer(&mut file, &output)?;

@@ -1,6 +1,7 @@
 //! Subcommands that are not a training run.
 
 pub(crate) mod bench;
+pub(crate) mod checkpoint;
 pub(crate) mod eval;
 pub(crate) mod generate;
 pub(crate) mod recipe;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
+use crate::entry_args::EntryArgs;
 use crate::interrupt::Interrupt;
-use crate::open_run::Entry;
 use crate::run::recipe::Recipe;
 
 /// What `trainer recipe` takes.
@@ -22,17 +22,16 @@ pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true,
         value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
-    /// Leaves stages that are done alone, and goes on with the one in hand.
-    #[arg(long)]
-    pub resume: bool,
+    #[command(flatten)]
+    pub entry: EntryArgs,
 }
 
 /// Runs every stage that is left, and prints the table.
 ///
 /// # Errors
 /// The folder holds another run, a stage fails, or the user interrupts.
-pub(crate) async fn run(args: &RecipeArgs, entry: Entry, interrupt: Interrupt) -> Result<()> {
-    let mut recipe = Recipe::open(&args.config, args.run_dir.as_deref(), args.seed, entry, interrupt)?;
+pub(crate) async fn run(args: &RecipeArgs, interrupt: Interrupt) -> Result<()> {
+    let mut recipe = Recipe::open(&args.config, args.run_dir.as_deref(), args.seed, args.entry.entry(), interrupt)?;
     recipe.run().await?;
     let report = report::write_report(recipe.dir())?;
     print!("{}", recipe.table());

@@ -1,5 +1,6 @@
 //! Run configurations: TOML, one struct per section, defaults < file < `--set section.key=value`.
 
+mod critic;
 mod file;
 mod preference;
 mod prompt;
@@ -10,11 +11,12 @@ mod sandbox;
 mod sections;
 mod supervised;
 
+pub(crate) use self::critic::{Algorithm, CriticStart};
 pub(crate) use self::file::{Source, load};
 pub(crate) use self::preference::RewardModelRun;
 pub(crate) use self::prompt::{Overlong, PromptSection};
 pub(crate) use self::recipe::{RecipeConfig, SummaryColumns};
-pub(crate) use self::reinforce::{ReinforceRun, UpdateSection};
+pub(crate) use self::reinforce::ReinforceRun;
 pub(crate) use self::sandbox::SandboxSection;
 pub(crate) use self::sections::{EvalDataset, EvalSection, RunSection};
 pub(crate) use self::supervised::SupervisedRun;

@@ -1,16 +1,17 @@
 //! `trainer reward-model`: a reward model from preference pairs.
-
 use std::path::PathBuf;
 
 use anyhow::Result;
+use learner::objective::preference::PreferenceLossConfig;
+use learner::optimizer::adamw::AdamWConfig;
+use learner::optimizer::schedule::{Schedule, ScheduleConfig};
+use policy::Recompute;
 use serde::{Deserialize, Serialize};
 
 use super::prompt::PromptSection;
 use super::sections::{self, CheckpointSection, ModelSection, RunSection};
-use learner::preference::PreferenceLossConfig;
 use crate::failure::Usage;
-use learner::optimizer::adamw::AdamWConfig;
-use learner::optimizer::schedule::{Schedule, ScheduleConfig};
+use crate::plan::Calendar;
 
 /// The whole configuration of a reward model's training.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -65,11 +66,13 @@ pub(crate) struct PreferenceUpdate {
     /// Number of steps between two measurements on the held-out pairs; one comes before the first step and one after
     /// the last in any case.
     pub eval_every: u64,
+    /// Part of the forward pass that the backward pass computes again.
+    pub recompute: Recompute,
 }
 
 impl Default for PreferenceUpdate {
     fn default() -> Self {
-        Self { steps: 100, micro_batch_tokens: 8192, eval_every: 20 }
+        Self { steps: 100, micro_batch_tokens: 8192, eval_every: 20, recompute: Recompute::Nothing }
     }
 }
 
@@ -93,6 +96,18 @@ impl RewardModelRun {
         self.prompt.validate()?;
         self.loss.validate().map_err(|error| Usage::error(format!("loss: {error}")))?;
         self.schedule().map(|_| ())
+    }
+
+    /// Times of evaluations and checkpoints.
+    pub(crate) fn calendar(&self) -> Calendar {
+        Calendar {
+            steps: self.update.steps,
+            eval_every: self.update.eval_every,
+            eval_at_start: true,
+            eval_at_end: true,
+            checkpoint_every: self.checkpoint.every,
+            checkpoints_kept: self.checkpoint.keep,
+        }
     }
 
     /// The learning rate of each update of the run.

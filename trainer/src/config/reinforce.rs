@@ -1,19 +1,21 @@
 //! `trainer --stage 1|2`: a run of reinforcement learning.
-
 use anyhow::Result;
-use policy::Recompute;
+use learner::advantages::AdvantageConfig;
+use learner::loss::PolicyLossConfig;
+use learner::optimizer::adamw::AdamWConfig;
+use learner::optimizer::schedule::{Schedule, ScheduleConfig};
+use learner::update_plan::UpdatePlan;
+use policy::{HeadOptions, Recompute};
 use rollout::EngineOptions;
 use serde::{Deserialize, Serialize};
 use verifiers::{Reading, RewardConfig, VerifiersConfig};
 
+use super::critic::{Algorithm, AlgorithmSection, CriticSection};
 use super::prompt::PromptSection;
 use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection, TaskSource};
-use learner::advantages::AdvantageConfig;
-use learner::policy_loss::PolicyLossConfig;
 use crate::failure::Usage;
-use learner::optimizer::adamw::AdamWConfig;
-use learner::optimizer::schedule::{Schedule, ScheduleConfig};
+use crate::plan::{Calendar, Refill};
 
 /// The whole configuration of a stage.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -31,6 +33,11 @@ pub(crate) struct ReinforceRun {
     pub rollout: RolloutSection,
     /// Choice of the groups that are learned from.
     pub dynamic_sampling: DynamicSampling,
+    /// GRPO or PPO.
+    pub algorithm: AlgorithmSection,
+    /// Critic of PPO; its defaults where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub critic: Option<CriticSection>,
     /// From rewards to advantages.
     pub advantage: AdvantageConfig,
     /// From advantages to the loss.
@@ -90,13 +97,17 @@ impl Default for RolloutSection {
 pub(crate) struct DynamicSampling {
     /// True where flat groups are left out and refilled.
     pub enabled: bool,
-    /// Most rounds of sampling in a step; the update then takes the groups that there are.
+    /// Most draws of a step, as a multiple of `rollout.prompts_per_step`; the update then takes the groups that there
+    /// are.
     pub max_rounds: usize,
+    /// Number of decode steps between the end of a group that is refilled and the start of the next, in which its
+    /// verdicts must come: the engine waits for later ones. Fixed, so that a run can be repeated bit for bit.
+    pub lag: u64,
 }
 
 impl Default for DynamicSampling {
     fn default() -> Self {
-        Self { enabled: true, max_rounds: 4 }
+        Self { enabled: true, max_rounds: 4, lag: 8 }
     }
 }
 
@@ -153,9 +164,11 @@ impl ReinforceRun {
                 "reward_model.path: stage 1 rewards checked outcomes only; a reward model belongs to --stage 2",
             );
         }
-        if self.rollout.prompts_per_step == 0 || self.rollout.samples_per_prompt < 2 {
-            return refuse("rollout: prompts_per_step must be at least 1 and samples_per_prompt at least 2");
+        let compares = self.algorithm.name == Algorithm::Grpo;
+        if self.rollout.prompts_per_step == 0 || self.rollout.samples_per_prompt < if compares { 2 } else { 1 } {
+            return refuse("rollout: prompts_per_step must be at least 1 and samples_per_prompt at least 2 (1 in ppo)");
         }
+        self.validate_algorithm()?;
         if !(self.rollout.temperature > 0.0 && self.rollout.temperature.is_finite()) {
             return refuse("rollout.temperature: must be above 0; a greedy group has nothing to compare");
         }
@@ -186,12 +199,101 @@ impl ReinforceRun {
         self.rollout.engine.validate().map_err(|error| section("rollout.engine", error.to_string()))
     }
 
-    /// The learning rate of each update of the run.
+    /// Checks that the algorithm, its advantages and its critic fit together.
+    fn validate_algorithm(&self) -> Result<()> {
+        let refuse = |message: String| Err(Usage::error(message));
+        match (self.algorithm.name, self.advantage.gae()) {
+            (Algorithm::Grpo, Some(_)) => {
+                return refuse("advantage.gae: needs a critic's values; set algorithm.name = \"ppo\"".into());
+            }
+            (Algorithm::Ppo, None) => {
+                return refuse("advantage: ppo's are by token, from its critic; set [advantage.gae]".into());
+            }
+            _ => {}
+        }
+        if self.algorithm.name == Algorithm::Grpo && self.critic.is_some() {
+            return refuse("critic: grpo has none; leave the section out or set algorithm.name = \"ppo\"".into());
+        }
+        if let Some(critic) = self.critic() {
+            let has_reward_model = !self.reward_model.path.as_os_str().is_empty();
+            critic.validate(self.update.updates_per_step, has_reward_model).map_err(Usage::error)?;
+            if critic.pretrain_steps >= self.update.steps {
+                return refuse(format!(
+                    "critic.pretrain_steps: is {} of {} steps (update.steps); the policy would never learn",
+                    critic.pretrain_steps, self.update.steps
+                ));
+            }
+            self.critic_schedule(&critic)?;
+        }
+        Ok(())
+    }
+
+    /// What is allowed and stands in no paper, or is easily meant otherwise.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = self.loss.notes();
+        if self.advantage.gae().is_some() && !self.loss.is_token_wise() {
+            notes.push(
+                "advantage.gae gives each token its own advantage, and this loss weighs a completion as a whole".into(),
+            );
+        }
+        notes
+    }
+
+    /// The critic, where the algorithm has one.
+    pub(crate) fn critic(&self) -> Option<CriticSection> {
+        (self.algorithm.name == Algorithm::Ppo).then(|| self.critic.clone().unwrap_or_default())
+    }
+
+    /// What each update is told.
+    pub(crate) fn update_plan(&self) -> UpdatePlan {
+        UpdatePlan {
+            updates_per_step: self.update.updates_per_step,
+            micro_batch_tokens: self.update.micro_batch_tokens,
+            head: HeadOptions { temperature: self.rollout.temperature, chunk: self.update.head_chunk },
+            recompute: self.update.recompute,
+            old_logprobs: self.algorithm.old_logprobs,
+            loss: self.loss.clone(),
+            critic: self.critic().zip(self.advantage.gae()).map(|(critic, gae)| critic.plan(*gae)),
+        }
+    }
+
+    /// Choice of a step's groups.
+    pub(crate) fn refill(&self) -> Refill {
+        let wanted = self.rollout.prompts_per_step;
+        let filter = &self.dynamic_sampling;
+        Refill { wanted, replaces: filter.enabled, max_draws: wanted * filter.max_rounds, lag: filter.lag }
+    }
+
+    /// Times of evaluations and checkpoints.
+    pub(crate) fn calendar(&self) -> Calendar {
+        Calendar {
+            steps: self.update.steps,
+            eval_every: self.eval.every,
+            eval_at_start: self.eval.at_start,
+            eval_at_end: self.eval.at_end,
+            checkpoint_every: self.checkpoint.every,
+            checkpoints_kept: self.checkpoint.keep,
+        }
+    }
+
+    /// The learning rate of each update of a critic with weights of its own.
+    ///
+    /// # Errors
+    /// A usage error that names the section.
+    pub(crate) fn critic_schedule(&self, critic: &CriticSection) -> Result<Schedule> {
+        let num_updates = self.update.steps * critic.updates_per_step as u64;
+        sections::schedule(&critic.optimizer, &critic.schedule, num_updates)
+            .map_err(|error| Usage::error(format!("critic.{error}")))
+    }
+
+    /// The learning rate of each update of the policy.
     ///
     /// # Errors
     /// A usage error that names the section.
     pub(crate) fn schedule(&self) -> Result<Schedule> {
-        let num_updates = self.update.steps * self.update.updates_per_step as u64;
+        let pretrain_steps = self.critic().map_or(0, |critic| critic.pretrain_steps);
+        let steps = self.update.steps.saturating_sub(pretrain_steps);
+        let num_updates = steps * self.update.updates_per_step as u64;
         sections::schedule(&self.optimizer, &self.schedule, num_updates)
     }
 }

@@ -1,15 +1,14 @@
 //! Sections that several kinds of run share.
-
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use learner::optimizer::adamw::AdamWConfig;
+use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use policy::Placement;
 use serde::{Deserialize, Serialize};
 use tch::Kind;
 
 use crate::failure::Usage;
-use learner::optimizer::adamw::AdamWConfig;
-use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 
 /// `[run]`: folder, seed and device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,9 @@
 //! `trainer cold-start`: supervised fine-tuning on traces.
-
 use std::path::PathBuf;
 
 use anyhow::Result;
+use learner::optimizer::adamw::AdamWConfig;
+use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use policy::{Architecture, ModelConfig};
 use serde::{Deserialize, Serialize};
 use verifiers::VerifiersConfig;
@@ -12,8 +13,7 @@ use super::reinforce::UpdateSection;
 use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection};
 use crate::failure::Usage;
-use learner::optimizer::adamw::AdamWConfig;
-use learner::optimizer::schedule::{Schedule, ScheduleConfig};
+use crate::plan::Calendar;
 
 /// The whole configuration of a cold start.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -147,6 +147,18 @@ impl SupervisedRun {
         self.prompt.validate()?;
         self.schedule()?;
         self.eval.validate()
+    }
+
+    /// Times of evaluations and checkpoints.
+    pub(crate) fn calendar(&self) -> Calendar {
+        Calendar {
+            steps: self.update.steps,
+            eval_every: self.eval.every,
+            eval_at_start: self.eval.at_start,
+            eval_at_end: self.eval.at_end,
+            checkpoint_every: self.checkpoint.every,
+            checkpoints_kept: self.checkpoint.keep,
+        }
     }
 
     /// The learning rate of each update of the run.

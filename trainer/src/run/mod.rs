@@ -1,5 +1,10 @@
-//! Runs that are made of other runs.
+//! The loop of every run, what a run is and was, and runs that are made of other runs.
 
+mod effect;
+pub(crate) mod identity;
+pub(crate) mod inputs;
 mod previous_run;
 pub(crate) mod recipe;
 mod recipe_summary;
+pub(crate) mod run_loop;
+pub(crate) mod run_manifest;

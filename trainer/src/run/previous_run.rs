@@ -7,6 +7,7 @@ use record::run_folder::RunFolder;
 
 use crate::config::{RecipeConfig, Source, load};
 use crate::failure::Usage;
+use crate::run::run_manifest::OnChange;
 
 /// Folder of the first stage.
 const COLD_START: &str = "cold-start";
@@ -38,8 +39,8 @@ impl PreviousRun {
         }
     }
 
-    /// Refuses to mix the run in the folder with one of another seed or recipe.
-    pub(super) fn check(&self, config: &RecipeConfig) -> Result<()> {
+    /// Refuses to mix the run in the folder with one of another seed; or of another recipe, unless that is accepted.
+    pub(super) fn check(&self, config: &RecipeConfig, on_change: OnChange) -> Result<()> {
         let dir = config.dir.display();
         let name = |seed: Option<u64>| seed.map_or("without a seed".to_owned(), |seed| format!("of seed {seed}"));
         let other = match self {
@@ -56,6 +57,10 @@ impl PreviousRun {
             }
             Self::Run(held) => match differing_key(held, config)? {
                 None => return Ok(()),
+                Some(key) if on_change == OnChange::Accept => {
+                    tracing::warn!("{dir}: the recipe goes on with another `{key}`");
+                    return Ok(());
+                }
                 Some(key) => format!("a run with another `{key}`"),
             },
         };

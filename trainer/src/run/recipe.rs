@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use record::atomic::{write_file, write_folder};
+use record::lock::FolderLock;
 use record::metrics::read_metrics;
 use record::names::TIME_STEP;
 use record::run_folder::RunFolder;
@@ -15,12 +16,15 @@ use statistics::EvalSummary;
 
 use super::previous_run::PreviousRun;
 use super::recipe_summary::Summary;
-use crate::checkpoint::last;
+use crate::checkpoint::newest_whole;
 use crate::config::{RecipeConfig, ReinforceRun, RewardModelRun, Source, SupervisedRun, load};
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::open_run::Entry;
 use crate::preference_training::train_reward_model;
+use crate::run::identity::RunIdentity;
+use crate::run::inputs::{TrainingRun, resolve_links};
+use crate::run::run_manifest::{OnChange, RunManifest};
 use crate::stage::run_stage;
 use crate::supervised::cold_start;
 
@@ -35,7 +39,10 @@ pub(crate) struct Recipe {
     named_dir: PathBuf,
     folder: RunFolder,
     summary: Summary,
+    on_change: OnChange,
     interrupt: Interrupt,
+    /// Held until the recipe ends.
+    _lock: FolderLock,
 }
 
 impl Recipe {
@@ -55,24 +62,23 @@ impl Recipe {
         let named_dir = config.dir.clone();
         config.dir = run_dir.map_or(config.dir, Path::to_owned);
         let previous = PreviousRun::read(&config.dir)?;
-        config.seed = seed.or_else(|| previous.seed().filter(|_| entry == Entry::Resume)).or(config.seed);
+        config.seed = seed.or_else(|| previous.seed().filter(|_| entry != Entry::New)).or(config.seed);
         let data_seed = config.seed_of("data");
         if let (Some(generate), Some(seed)) = (&mut config.generate, data_seed) {
             generate.seed = seed;
         }
-        previous.check(&config)?;
-        let folder = match entry {
-            Entry::Resume if config.dir.is_dir() => RunFolder::open(&config.dir),
-            _ => RunFolder::create(&config.dir),
-        }
-        .map_err(|error| Usage::error(format!("{:#}", anyhow::Error::from(error))))?;
+        let on_change = entry.on_change();
+        previous.check(&config, on_change)?;
+        // A recipe that is resumed before its first stage has no folder yet.
+        let entry = if entry == Entry::New { entry } else { Entry::Auto(on_change) };
+        let (folder, lock, _) = entry.open(&config.dir)?;
         write_file(&folder.config(), toml::to_string(&config).context("the recipe as TOML")?.as_bytes())?;
         let summary = match std::fs::read(folder.summary()) {
             Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| folder.summary().display().to_string())?,
             Err(_) => Summary::new(config.seed),
         };
         let base = path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { config, base, named_dir, folder, summary, interrupt })
+        Ok(Self { config, base, named_dir, folder, summary, on_change, interrupt, _lock: lock })
     }
 
     /// Runs every stage that is left.
@@ -112,27 +118,27 @@ impl Recipe {
 
     async fn cold_start(&mut self) -> Result<()> {
         let name = COLD_START;
-        let Some(entry) = self.entry(name) else { return Ok(()) };
         let started = Instant::now();
         let config: SupervisedRun = self.load(&self.config.cold_start, name, &[])?;
+        let Some(entry) = self.entry(name, &config)? else { return Ok(()) };
         let steps = config.update.steps;
         cold_start(config, entry, self.interrupt.clone()).await?;
         self.add_row(name, steps, started)
     }
 
     async fn stage(&mut self, stage: u8, name: &str) -> Result<()> {
-        let Some(entry) = self.entry(name) else { return Ok(()) };
         let started = Instant::now();
         let (file, from) = match stage {
             1 => (&self.config.stage_1, COLD_START),
             _ => (&self.config.stage_2, "stage-1"),
         };
-        let mut assignments = vec![self.assignment("model.path", &last(&self.config.dir.join(from)))];
+        let mut assignments = vec![self.assignment("model.path", &self.checkpoint_of(from)?)];
         if stage == 2 {
-            let reward_model = last(&self.config.dir.join("reward-model"));
+            let reward_model = self.checkpoint_of("reward-model")?;
             assignments.push(self.assignment("reward_model.path", &reward_model));
         }
         let config: ReinforceRun = self.load(file, name, &assignments)?;
+        let Some(entry) = self.entry(name, &config)? else { return Ok(()) };
         let steps = config.update.steps;
         run_stage(stage, config, entry, self.interrupt.clone()).await?;
         self.add_row(name, steps, started)
@@ -141,16 +147,14 @@ impl Recipe {
     async fn reward_model(&mut self) -> Result<()> {
         let name = "reward-model";
         let started = Instant::now();
-        let run = self.config.dir.join(name);
-        let from = self.assignment("model.path", &last(&self.config.dir.join(COLD_START)));
+        let from = self.assignment("model.path", &self.checkpoint_of(COLD_START)?);
         let config: RewardModelRun = self.load(&self.config.reward_model, name, &[from])?;
         let steps = config.update.steps;
-        let entry = if run.is_dir() { Entry::Resume } else { Entry::New };
-        if entry == Entry::Resume && RunFolder::open(&run)?.latest_checkpoint()?.is_some_and(|(step, _)| step >= steps)
-        {
+        if self.newest_step(name)? >= Some(steps) {
+            self.check_unchanged(name, &config)?;
             eprintln!("{name}: done before");
         } else {
-            train_reward_model(config, entry, self.interrupt.clone()).await?;
+            train_reward_model(config, Entry::Auto(self.on_change), self.interrupt.clone()).await?;
         }
         if self.summary.reward_model_seconds.is_none() {
             self.summary.reward_model_seconds = Some(self.seconds(name, started)?);
@@ -160,12 +164,50 @@ impl Recipe {
     }
 
     /// Way into a stage's folder; `None` where the stage is done.
-    fn entry(&self, name: &str) -> Option<Entry> {
+    fn entry<C: TrainingRun>(&self, name: &str, config: &C) -> Result<Option<Entry>> {
         if self.summary.has(name) {
+            self.check_unchanged(name, config)?;
             eprintln!("{name}: done before");
-            return None;
+            return Ok(None);
         }
-        Some(if self.config.dir.join(name).is_dir() { Entry::Resume } else { Entry::New })
+        Ok(Some(Entry::Auto(self.on_change)))
+    }
+
+    /// Holds a stage that is done against what its configuration says now: stages after it stand on it.
+    fn check_unchanged<C: TrainingRun>(&self, name: &str, config: &C) -> Result<()> {
+        let folder = RunFolder::open(&self.config.dir.join(name))?;
+        let mut config = config.clone();
+        resolve_links(&mut config);
+        let identity = RunIdentity::of(&config, config.section().resolve()?)?;
+        let step = self.newest_step(name)?.unwrap_or(0);
+        RunManifest::resume(&folder, None, identity, step, self.on_change).map(|_| ())
+    }
+
+    /// Step of the newest whole checkpoint of a stage; `None` where it has none.
+    fn newest_step(&self, name: &str) -> Result<Option<u64>> {
+        let run = self.config.dir.join(name);
+        if !run.is_dir() {
+            return Ok(None);
+        }
+        Ok(newest_whole(&RunFolder::open(&run)?, self.on_change)?.map(|checkpoint| checkpoint.step))
+    }
+
+    /// Folder of the checkpoint that a stage ended with: the folder itself, for a link may come to name another.
+    fn checkpoint_of(&self, name: &str) -> Result<PathBuf> {
+        let folder = RunFolder::open(&self.config.dir.join(name))?;
+        let last = folder.latest_checkpoint()?.map(|(step, _)| step);
+        match newest_whole(&folder, self.on_change)? {
+            Some(checkpoint) if Some(checkpoint.step) == last => {
+                // The stage may have been killed before its link followed.
+                folder.point_last_at(checkpoint.step)?;
+                Ok(checkpoint.folder().to_owned())
+            }
+            _ => Err(Usage::error(format!(
+                "{}: the last checkpoint is not whole, so that the next stage has nothing to start from: put it back, \
+                 or run the recipe in another folder with --run-dir",
+                folder.root().display()
+            ))),
+        }
     }
 
     fn load<C: serde::de::DeserializeOwned>(&self, file: &Path, name: &str, assignments: &[String]) -> Result<C> {

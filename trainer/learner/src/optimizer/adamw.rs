@@ -16,7 +16,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
-use policy::NamedTensors;
+use policy::{NamedTensors, Parameter};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -66,13 +66,16 @@ impl AdamWConfig {
     }
 }
 
-/// The optimizer: moments and master weights by parameter name.
+/// The optimizer: moments and master weights of some parameters.
+#[derive(Debug)]
 pub struct AdamW {
     config: AdamWConfig,
-    parameters: BTreeMap<String, Moments>,
+    /// In the order of the parameters.
+    moments: Vec<Moments>,
 }
 
 /// State of one parameter; tensors are float32, flat, on the parameter's device.
+#[derive(Debug)]
 struct Moments {
     num_updates: i64,
     exp_avg: Tensor,
@@ -81,96 +84,91 @@ struct Moments {
 }
 
 impl AdamW {
-    /// An optimizer that has seen no parameter yet. Errors as [`AdamWConfig::validate`] does.
-    pub fn new(config: AdamWConfig) -> Result<Self> {
+    /// An optimizer of these parameters, with all its memory.
+    ///
+    /// # Errors
+    /// As [`AdamWConfig::validate`].
+    pub fn new(config: AdamWConfig, parameters: &[Parameter]) -> Result<Self> {
         config.validate()?;
-        Ok(Self { config, parameters: BTreeMap::new() })
+        let moments = parameters.iter().map(|parameter| Moments::new(&parameter.tensor.detach().reshape([-1])));
+        Ok(Self { moments: moments.collect(), config })
     }
 
-    /// One update in place with the gradients that `parameters` hold, at rate `lr`.
+    /// The optimizer's settings.
+    pub fn config(&self) -> &AdamWConfig {
+        &self.config
+    }
+
+    /// One update of the parameters in place, at rate `lr`, with a gradient for each in any float type. A parameter
+    /// without a gradient is left alone, and its update count with it. Clip first ([`super::gradient_norm`]).
     ///
-    /// A parameter without a gradient is left alone, and its update count with it. Names are unique and the same in
-    /// every call. Clip first ([`super::gradient_norm`]). Errors where a parameter is not contiguous or its state has
-    /// another size.
-    pub fn step(&mut self, parameters: &mut [(String, Tensor)], lr: f64) -> Result<()> {
-        for (name, parameter) in parameters {
-            let gradient = parameter.grad();
-            if gradient.defined() {
-                self.step_parameter(name, parameter, &gradient, lr)?;
-            }
+    /// # Errors
+    /// These are not the parameters that the optimizer was made for.
+    pub fn step(&mut self, parameters: &[Parameter], gradients: &[Option<Tensor>], lr: f64) -> Result<()> {
+        ensure!(
+            parameters.len() == self.moments.len() && gradients.len() == self.moments.len(),
+            "AdamW has {} parameters and is given {} with {} gradients",
+            self.moments.len(),
+            parameters.len(),
+            gradients.len()
+        );
+        for ((parameter, gradient), moments) in parameters.iter().zip(gradients).zip(&mut self.moments) {
+            let Some(gradient) = gradient else { continue };
+            let Parameter { name, tensor, .. } = parameter;
+            ensure!(tensor.is_contiguous(), "AdamW cannot update {name}: its memory is not contiguous");
+            ensure!(
+                moments.exp_avg.numel() == tensor.numel() && gradient.size() == tensor.size(),
+                "AdamW cannot update {name}: it has shape {:?}, its gradient {:?}, and its state {} elements",
+                tensor.size(),
+                gradient.size(),
+                moments.exp_avg.numel()
+            );
+            let decay = match tensor.dim() {
+                0 | 1 => 1.0,
+                _ => 1.0 - lr * self.config.weight_decay,
+            };
+            let weights = tensor.detach().view(-1); // [numel], the parameter's memory
+            let gradient = gradient.detach().reshape([-1]);
+            no_grad(|| moments.update(&weights, &gradient, decay, lr, &self.config));
         }
         Ok(())
     }
 
-    /// One update of one parameter in place, with a gradient of its shape in any float type: for gradients that are
-    /// accumulated in float32 beside a bfloat16 parameter. Errors as [`AdamW::step`] does.
-    pub fn step_parameter(
-        &mut self,
-        name: &str,
-        parameter: &mut Tensor,
-        gradient: &Tensor,
-        lr: f64,
-    ) -> Result<()> {
-        ensure!(parameter.is_contiguous(), "AdamW cannot update {name}: its memory is not contiguous");
-        let decay = match parameter.dim() {
-            0 | 1 => 1.0,
-            _ => 1.0 - lr * self.config.weight_decay,
-        };
-        let weights = parameter.detach().view(-1); // [numel], the parameter's memory
-        let moments = self.parameters.entry(name.to_owned()).or_insert_with(|| Moments::new(&weights));
-        ensure!(
-            moments.exp_avg.size() == weights.size() && gradient.size() == parameter.size(),
-            "AdamW cannot update {name}: it has shape {:?}, its gradient {:?}, and its state {} elements",
-            parameter.size(),
-            gradient.size(),
-            moments.exp_avg.numel()
-        );
-        let gradient = gradient.detach().reshape([-1]);
-        no_grad(|| moments.update(&weights, &gradient, decay, lr, &self.config));
-        Ok(())
-    }
-
-    /// The state for a checkpoint: `num_updates.NAME` (int64 scalar), `exp_avg.NAME`, `exp_avg_sq.NAME`, and
-    /// `master.NAME` of low-precision parameters, in the shapes of `parameters`, sharing the optimizer's memory.
-    ///
-    /// Parameters that were never updated have none.
-    pub fn state(&self, parameters: &[(String, Tensor)]) -> NamedTensors {
+    /// The state for a checkpoint: of each part that a checkpoint names, `num_updates.NAME` (int64 scalar),
+    /// `exp_avg.NAME`, `exp_avg_sq.NAME`, and `master.NAME` of low-precision parameters, in the part's shape. The
+    /// tensors share the optimizer's memory, and do not depend on which parts are stored as one.
+    pub fn state(&self, parameters: &[Parameter]) -> NamedTensors {
         let mut tensors = Vec::new();
-        for (name, parameter) in parameters {
-            let Some(moments) = self.parameters.get(name) else {
-                continue;
-            };
-            let shape = parameter.size();
-            let mut push = |what: &str, tensor: Tensor| tensors.push((format!("{what}.{name}"), tensor));
-            push(NUM_UPDATES, Tensor::from(moments.num_updates));
-            push(EXP_AVG, moments.exp_avg.view(shape.as_slice()));
-            push(EXP_AVG_SQ, moments.exp_avg_sq.view(shape.as_slice()));
-            if let Some(master) = &moments.master {
-                push(MASTER, master.view(shape.as_slice()));
+        for (parameter, moments) in parameters.iter().zip(&self.moments) {
+            for part in &parameter.parts {
+                tensors.push((format!("{NUM_UPDATES}.{}", part.name), Tensor::from(moments.num_updates)));
+            }
+            for (what, tensor) in moments.tensors() {
+                let parts = parameter.split(&tensor.view(parameter.tensor.size().as_slice()));
+                tensors.extend(parts.into_iter().map(|(name, tensor)| (format!("{what}.{name}"), tensor)));
             }
         }
         tensors
     }
 
-    /// Replaces the whole state by a saved one for `parameters`; the tensors are copied to the parameters' devices.
+    /// Replaces the whole state by a saved one, given by name.
     ///
-    /// Errors where a tensor belongs to no parameter, has another shape, or one of a parameter's is missing; the
-    /// optimizer is then as it was.
-    pub fn load_state(&mut self, state: NamedTensors, parameters: &[(String, Tensor)]) -> Result<()> {
+    /// # Errors
+    /// A tensor belongs to no parameter, has another shape, or one of a parameter's is missing. The optimizer is then
+    /// as it was.
+    pub fn load_state(&mut self, state: NamedTensors, parameters: &[Parameter]) -> Result<()> {
         let mut saved: BTreeMap<String, Tensor> = state.into_iter().collect();
-        let mut loaded = BTreeMap::new();
-        for (name, parameter) in parameters {
-            if let Some(moments) = Moments::take(&mut saved, name, parameter)? {
-                loaded.insert(name.clone(), moments);
-            }
+        let mut loaded = Vec::with_capacity(parameters.len());
+        for parameter in parameters {
+            loaded.push(Moments::take(&mut saved, parameter)?);
         }
         if let Some(name) = saved.keys().next() {
             bail!(
-                "the optimizer state has {name}, which belongs to no parameter of this model that has an update count; \
-                 resume from the checkpoint of the same model"
+                "the optimizer state has {name}, which belongs to no parameter of this model; resume from the \
+                 checkpoint of the same model, written by this version"
             );
         }
-        self.parameters = loaded;
+        self.moments = loaded;
         Ok(())
     }
 }
@@ -184,6 +182,12 @@ impl Moments {
             exp_avg_sq: zeros(),
             master: (weights.kind() != Kind::Float).then(|| weights.to_kind(Kind::Float)),
         }
+    }
+
+    /// The tensors with the first part of their names.
+    fn tensors(&self) -> impl Iterator<Item = (&'static str, &Tensor)> {
+        let moments = [(EXP_AVG, &self.exp_avg), (EXP_AVG_SQ, &self.exp_avg_sq)];
+        moments.into_iter().chain(self.master.as_ref().map(|master| (MASTER, master)))
     }
 
     /// One update of flat tensors, in stretches: temporaries then stay in a CPU's cache, and small on a GPU.
@@ -221,34 +225,30 @@ impl Moments {
         }
     }
 
-    /// Takes the tensors of one parameter out of `saved`; `None` where there are none.
-    fn take(saved: &mut BTreeMap<String, Tensor>, name: &str, parameter: &Tensor) -> Result<Option<Self>> {
-        let Some(num_updates) = saved.remove(&format!("{NUM_UPDATES}.{name}")) else {
-            return Ok(None);
+    /// Takes the tensors of one parameter out of `saved`.
+    fn take(saved: &mut BTreeMap<String, Tensor>, parameter: &Parameter) -> Result<Self> {
+        let mut moments = Self::new(&parameter.tensor.detach().reshape([-1]));
+        let mut take = |what: &str, name: &str| {
+            saved.remove(&format!("{what}.{name}")).with_context(|| format!("the optimizer state lacks {what}.{name}"))
         };
-        ensure!(num_updates.numel() == 1, "the optimizer state's {NUM_UPDATES}.{name} is not one number");
-        let mut flat = |what: &str| -> Result<Tensor> {
-            let tensor = saved
-                .remove(&format!("{what}.{name}"))
-                .with_context(|| format!("the optimizer state lacks {what}.{name}"))?;
-            ensure!(
-                tensor.size() == parameter.size(),
-                "the optimizer state's {what}.{name} has shape {:?}, the parameter {:?}; resume from the checkpoint of \
-                 the same model",
-                tensor.size(),
-                parameter.size()
-            );
-            let tensor = tensor.to_device(parameter.device()).to_kind(Kind::Float);
-            Ok(tensor.copy().reshape([-1]))
-        };
-        Ok(Some(Self {
-            num_updates: num_updates.reshape([1]).int64_value(&[0]),
-            exp_avg: flat(EXP_AVG)?,
-            exp_avg_sq: flat(EXP_AVG_SQ)?,
-            master: match parameter.kind() {
-                Kind::Float => None,
-                _ => Some(flat(MASTER)?),
-            },
-        }))
+        for part in &parameter.parts {
+            let count = take(NUM_UPDATES, &part.name)?;
+            ensure!(count.numel() == 1, "the optimizer state's {NUM_UPDATES}.{} is not one number", part.name);
+            moments.num_updates = count.reshape([1]).int64_value(&[0]);
+        }
+        for (what, tensor) in moments.tensors() {
+            for (name, mut target) in parameter.split(&tensor.view(parameter.tensor.size().as_slice())) {
+                let source = take(what, &name)?;
+                ensure!(
+                    source.size() == target.size(),
+                    "the optimizer state's {what}.{name} has shape {:?}, the parameter {:?}; resume from the \
+                     checkpoint of the same model",
+                    source.size(),
+                    target.size()
+                );
+                no_grad(|| target.copy_(&source));
+            }
+        }
+        Ok(moments)
     }
 }

@@ -8,11 +8,6 @@ use tch::{Kind, Tensor, no_grad};
 /// Number added to the norm, which keeps the scale finite; as in PyTorch.
 const NORM_EPS: f64 = 1e-6;
 
-/// The gradients of `parameters`, sharing their memory: parameters that have none are left out.
-pub fn gradients(parameters: &[(String, Tensor)]) -> Vec<Tensor> {
-    parameters.iter().map(|(_, parameter)| parameter.grad()).filter(Tensor::defined).collect()
-}
-
 /// Norm over all `gradients`, in float32; 0 where there are none, not finite where a gradient is not.
 pub fn global_norm(gradients: &[Tensor]) -> f64 {
     let norms: Vec<Tensor> = gradients.iter().map(norm).collect();

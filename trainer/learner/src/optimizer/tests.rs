@@ -1,17 +1,18 @@
 //! The optimizer against PyTorch's AdamW and transformers' schedules, and what must hold of a resumed run.
 
+use policy::{NamedTensors, Parameter, ParameterPart};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::adamw::{AdamW, AdamWConfig};
-use super::gradient_norm::{clip_by_global_norm, global_norm, gradients};
+use super::gradient_norm::{clip_by_global_norm, global_norm};
 use super::schedule::{Decay, Schedule, ScheduleConfig};
-use crate::tests::golden::{Golden, assert_close, leaf, load_json};
+use crate::tests::golden::{Golden, assert_close, load_json};
 
 const NAMES: [&str; 3] = ["weight", "bias", "norm"];
 
-type Parameters = Vec<(String, Tensor)>;
-type Change<'a> = &'a dyn Fn(&mut Parameters);
+type Gradients = Vec<Option<Tensor>>;
+type Change<'a> = &'a dyn Fn(&mut NamedTensors);
 
 fn numbers(value: &Value) -> Vec<f64> {
     let values = value.as_array().unwrap();
@@ -30,23 +31,15 @@ fn golden_config(file: &Value) -> AdamWConfig {
     }
 }
 
-fn initial(golden: &Golden, kind: Kind) -> Parameters {
-    NAMES
-        .map(|name| {
-            let value = golden.get(&format!("initial.{name}")).to_kind(kind).copy();
-            (name.to_owned(), value.set_requires_grad(true))
-        })
-        .into()
+fn initial(golden: &Golden, kind: Kind) -> Vec<Parameter> {
+    NAMES.map(|name| Parameter::whole(name, &golden.get(&format!("initial.{name}")).to_kind(kind).copy())).into()
 }
 
-/// Gives the parameters the stored gradients of a step by a backward pass; returns the norm before clipping.
-fn set_gradients(golden: &Golden, parameters: &mut Parameters, step: usize, max_norm: f64) -> f64 {
-    for (name, parameter) in parameters.iter_mut() {
-        parameter.zero_grad();
-        let gradient = golden.get(&format!("step{step}.gradient.{name}"));
-        (&*parameter * gradient.to_kind(parameter.kind())).sum(parameter.kind()).backward();
-    }
-    clip_by_global_norm(&mut gradients(parameters), max_norm)
+/// The stored gradients of a step, clipped, and their norm before.
+fn gradients(golden: &Golden, step: usize, max_norm: f64) -> (Gradients, f64) {
+    let mut gradients = NAMES.map(|name| golden.get(&format!("step{step}.gradient.{name}")).copy());
+    let norm = clip_by_global_norm(&mut gradients, max_norm);
+    (gradients.into_iter().map(Some).collect(), norm)
 }
 
 #[test]
@@ -55,15 +48,15 @@ fn five_steps_equal_pytorch() {
     let config = golden_config(&file);
     let norms = numbers(&file["adamw"]["norms_before_clipping"]);
     let lr = file["adamw"]["lr"].as_f64().unwrap();
-    let mut parameters = initial(&golden, Kind::Float);
-    let mut optimizer = AdamW::new(config.clone()).unwrap();
+    let parameters = initial(&golden, Kind::Float);
+    let mut optimizer = AdamW::new(config.clone(), &parameters).unwrap();
     for (step, expected) in norms.into_iter().enumerate() {
-        let norm = set_gradients(&golden, &mut parameters, step, config.max_gradient_norm);
+        let (gradients, norm) = gradients(&golden, step, config.max_gradient_norm);
         assert!((norm - expected).abs() <= 1e-6 + 1e-6 * expected, "norm {norm}");
-        optimizer.step(&mut parameters, lr).unwrap();
-        for (name, parameter) in &parameters {
+        optimizer.step(&parameters, &gradients, lr).unwrap();
+        for Parameter { name, tensor, .. } in &parameters {
             let what = format!("step{step}.parameter.{name}");
-            assert_close(&what, parameter, golden.get(&what), 1e-6, 1e-6);
+            assert_close(&what, tensor, golden.get(&what), 1e-6, 1e-6);
         }
     }
     assert_state(&golden, "final", &optimizer.state(&parameters));
@@ -73,20 +66,20 @@ fn five_steps_equal_pytorch() {
 fn varying_rates_equal_pytorch() {
     let (golden, file) = (Golden::load("adamw"), load_json("adamw"));
     let config = golden_config(&file);
-    let mut parameters = initial(&golden, Kind::Float);
-    let mut optimizer = AdamW::new(config.clone()).unwrap();
+    let parameters = initial(&golden, Kind::Float);
+    let mut optimizer = AdamW::new(config.clone(), &parameters).unwrap();
     for (step, lr) in numbers(&file["adamw"]["varying_lr"]).into_iter().enumerate() {
-        set_gradients(&golden, &mut parameters, step, config.max_gradient_norm);
-        optimizer.step(&mut parameters, lr).unwrap();
+        let (gradients, _) = gradients(&golden, step, config.max_gradient_norm);
+        optimizer.step(&parameters, &gradients, lr).unwrap();
     }
-    for (name, parameter) in &parameters {
+    for Parameter { name, tensor, .. } in &parameters {
         let what = format!("varying_lr.step4.parameter.{name}");
-        assert_close(&what, parameter, golden.get(&what), 1e-6, 1e-6);
+        assert_close(&what, tensor, golden.get(&what), 1e-6, 1e-6);
     }
     assert_state(&golden, "varying_lr.final", &optimizer.state(&parameters));
 }
 
-fn assert_state(golden: &Golden, prefix: &str, state: &Parameters) {
+fn assert_state(golden: &Golden, prefix: &str, state: &NamedTensors) {
     for (name, tensor) in state {
         if name.starts_with("num_updates") {
             assert_eq!(tensor.int64_value(&[]), 5);
@@ -99,54 +92,73 @@ fn assert_state(golden: &Golden, prefix: &str, state: &Parameters) {
 }
 
 /// Runs steps `first..last` at rate 0.01.
-fn run(golden: &Golden, optimizer: &mut AdamW, parameters: &mut Parameters, first: usize, last: usize) {
+fn run(golden: &Golden, optimizer: &mut AdamW, parameters: &[Parameter], first: usize, last: usize) {
     for step in first..last {
-        set_gradients(golden, parameters, step, 1.0);
-        optimizer.step(parameters, 0.01).unwrap();
+        optimizer.step(parameters, &gradients(golden, step, 1.0).0, 0.01).unwrap();
     }
 }
 
-fn copies(parameters: &Parameters) -> Parameters {
-    let copy = |(name, parameter): &(String, Tensor)| {
-        let value = parameter.detach().copy();
-        (name.clone(), value.set_requires_grad(true))
-    };
-    parameters.iter().map(copy).collect()
+fn adamw(parameters: &[Parameter]) -> AdamW {
+    AdamW::new(AdamWConfig::default(), parameters).unwrap()
 }
 
 #[test]
 fn a_resumed_run_is_the_uninterrupted_run() {
     let golden = Golden::load("adamw");
     for kind in [Kind::Float, Kind::BFloat16] {
-        let mut whole = initial(&golden, kind);
-        let mut optimizer = AdamW::new(AdamWConfig::default()).unwrap();
-        run(&golden, &mut optimizer, &mut whole, 0, 5);
+        let whole = initial(&golden, kind);
+        run(&golden, &mut adamw(&whole), &whole, 0, 5);
 
-        let mut parameters = initial(&golden, kind);
-        let mut first = AdamW::new(AdamWConfig::default()).unwrap();
-        run(&golden, &mut first, &mut parameters, 0, 2);
-        let folder = std::env::temp_dir().join(format!("adamw-{}-{kind:?}", std::process::id()));
-        let state = first.state(&parameters);
-        Tensor::write_safetensors(&state, &folder).unwrap();
-        let state = Tensor::read_safetensors(&folder).unwrap();
-        std::fs::remove_file(&folder).unwrap();
+        let parameters = initial(&golden, kind);
+        let mut first = adamw(&parameters);
+        run(&golden, &mut first, &parameters, 0, 2);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("optimizer.safetensors");
+        policy::write_tensors(&file, &first.state(&parameters)).unwrap();
 
-        let mut resumed = copies(&parameters);
-        let mut second = AdamW::new(AdamWConfig::default()).unwrap();
-        second.load_state(state, &resumed).unwrap();
-        run(&golden, &mut second, &mut resumed, 2, 5);
-        for ((name, expected), (_, actual)) in whole.iter().zip(&resumed) {
-            assert_close(name, actual, expected, 0.0, 0.0);
+        let mut second = adamw(&parameters);
+        second.load_state(policy::read_tensors(&file, Device::Cpu).unwrap(), &parameters).unwrap();
+        run(&golden, &mut second, &parameters, 2, 5);
+        for (expected, actual) in whole.iter().zip(&parameters) {
+            assert_close(&actual.name, &actual.tensor, &expected.tensor, 0.0, 0.0);
         }
     }
 }
 
 #[test]
+fn a_state_goes_by_the_parts_that_a_checkpoint_names() {
+    let tensor = Tensor::ones([5, 2], (Kind::BFloat16, Device::Cpu));
+    let part = |name: &str, rows| ParameterPart { name: name.into(), rows };
+    let fused = vec![Parameter { name: "kv".into(), tensor: tensor.copy(), parts: vec![part("k", 2), part("v", 3)] }];
+    let gradient = Tensor::arange(10, (Kind::Float, Device::Cpu)).view([5, 2]);
+    let mut one = adamw(&fused);
+    one.step(&fused, &[Some(gradient.copy())], 0.1).unwrap();
+    let apart = vec![
+        Parameter::whole("k", &fused[0].tensor.narrow(0, 0, 2)),
+        Parameter::whole("v", &fused[0].tensor.narrow(0, 2, 3)),
+    ];
+    let mut other = adamw(&apart);
+    other.load_state(one.state(&fused), &apart).unwrap();
+    let names = |state: NamedTensors| {
+        let mut names: Vec<String> = state.into_iter().map(|(name, _)| name).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(one.state(&fused)), names(other.state(&apart)));
+    one.step(&fused, &[Some(gradient.copy())], 0.1).unwrap();
+    let whole = fused[0].tensor.copy();
+    one.load_state(other.state(&apart), &fused).unwrap();
+    other.step(&apart, &[Some(gradient.narrow(0, 0, 2)), Some(gradient.narrow(0, 2, 3))], 0.1).unwrap();
+    assert_close("kv", &fused[0].tensor, &whole, 0.0, 0.0);
+    assert_eq!(other.state(&apart).len(), 8);
+}
+
+#[test]
 fn a_state_of_another_model_is_refused_and_changes_nothing() {
     let golden = Golden::load("adamw");
-    let mut parameters = initial(&golden, Kind::Float);
-    let mut optimizer = AdamW::new(AdamWConfig::default()).unwrap();
-    run(&golden, &mut optimizer, &mut parameters, 0, 1);
+    let parameters = initial(&golden, Kind::Float);
+    let mut optimizer = adamw(&parameters);
+    run(&golden, &mut optimizer, &parameters, 0, 1);
     let refused = |optimizer: &mut AdamW, change: Change| {
         let mut state = optimizer.state(&parameters);
         change(&mut state);
@@ -170,43 +182,42 @@ fn a_state_of_another_model_is_refused_and_changes_nothing() {
 
 #[test]
 fn bfloat16_weights_move_at_rates_that_bfloat16_cannot_add() {
-    let weight = leaf(&Tensor::ones([64], (Kind::Float, Device::Cpu)));
-    let weight = weight.detach().to_kind(Kind::BFloat16).set_requires_grad(true);
-    let mut parameters = vec![("weight".to_owned(), weight)];
-    let mut optimizer = AdamW::new(AdamWConfig::default()).unwrap();
+    let parameters = vec![Parameter::whole("weight", &Tensor::ones([64], (Kind::BFloat16, Device::Cpu)))];
+    let mut optimizer = adamw(&parameters);
     for _ in 0..100 {
-        parameters[0].1.zero_grad();
-        parameters[0].1.sum(Kind::BFloat16).backward();
-        optimizer.step(&mut parameters, 1e-4).unwrap();
+        let gradient = Tensor::ones([64], (Kind::Float, Device::Cpu));
+        optimizer.step(&parameters, &[Some(gradient)], 1e-4).unwrap();
     }
     // A hundred steps of 1e-4 make 0.01; one alone is below bfloat16's resolution at 1.
-    let moved = parameters[0].1.detach().to_kind(Kind::Float);
+    let moved = parameters[0].tensor.to_kind(Kind::Float);
     assert_close("weight", &moved, &(moved.ones_like() * 0.99), 0.004, 0.0);
-    assert_eq!(parameters[0].1.kind(), Kind::BFloat16);
+    assert_eq!(parameters[0].tensor.kind(), Kind::BFloat16);
 }
 
 #[test]
 fn long_parameters_are_updated_to_their_end() {
-    let length = (1 << 17) + 3;
-    let weight = leaf(&Tensor::ones([length], (Kind::Float, Device::Cpu)));
-    let mut parameters = vec![("weight".to_owned(), weight)];
-    parameters[0].1.sum(Kind::Float).backward();
-    let mut optimizer = AdamW::new(AdamWConfig::default()).unwrap();
-    optimizer.step(&mut parameters, 0.1).unwrap();
-    let expected = Tensor::full([length], 0.9, (Kind::Float, Device::Cpu));
-    assert_close("weight", &parameters[0].1, &expected, 1e-6, 0.0);
+    let ones = Tensor::ones([(1 << 17) + 3], (Kind::Float, Device::Cpu));
+    let parameters = vec![Parameter::whole("weight", &ones.copy())];
+    adamw(&parameters).step(&parameters, &[Some(ones.copy())], 0.1).unwrap();
+    assert_close("weight", &parameters[0].tensor, &(ones * 0.9), 1e-6, 0.0);
 }
 
 #[test]
 fn a_parameter_without_a_gradient_is_left_alone() {
     let golden = Golden::load("adamw");
-    let mut parameters = initial(&golden, Kind::Float);
-    let mut optimizer = AdamW::new(AdamWConfig::default()).unwrap();
-    parameters[0].1.sum(Kind::Float).backward();
-    optimizer.step(&mut parameters, 0.1).unwrap();
-    assert_close("bias", &parameters[1].1, golden.get("initial.bias"), 0.0, 0.0);
-    let names: Vec<String> = optimizer.state(&parameters).into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["num_updates.weight", "exp_avg.weight", "exp_avg_sq.weight"]);
+    let parameters = initial(&golden, Kind::Float);
+    let mut optimizer = adamw(&parameters);
+    let (mut gradients, _) = gradients(&golden, 0, 1.0);
+    gradients[1] = None;
+    optimizer.step(&parameters, &gradients, 0.1).unwrap();
+    assert_close("bias", &parameters[1].tensor, golden.get("initial.bias"), 0.0, 0.0);
+    let counts: Vec<i64> = optimizer
+        .state(&parameters)
+        .iter()
+        .filter(|(name, _)| name.starts_with("num_updates"))
+        .map(|(_, count)| count.int64_value(&[]))
+        .collect();
+    assert_eq!(counts, [1, 0, 1]);
 }
 
 #[test]
@@ -270,7 +281,7 @@ fn configs_refuse_what_they_do_not_know_and_what_makes_no_sense() {
     assert!(toml::from_str::<ScheduleConfig>("decay = \"sawtooth\"").is_err());
     for bad in ["beta1 = 1.0", "eps = -1.0", "weight_decay = nan", "max_gradient_norm = 0.0"] {
         let config: AdamWConfig = toml::from_str(bad).unwrap();
-        assert!(AdamW::new(config).is_err(), "{bad}");
+        assert!(AdamW::new(config, &[]).is_err(), "{bad}");
     }
-    assert!(AdamW::new(AdamWConfig::default()).is_ok());
+    assert!(AdamW::new(AdamWConfig::default(), &[]).is_ok());
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use crate::loss_metrics::numbers;
+use crate::masked_statistics::numbers;
 
 /// Named tensors of one golden file.
 pub struct Golden {
@@ -21,6 +21,12 @@ impl Golden {
         Self { tensors: tensors.into_iter().collect() }
     }
 
+    /// The tensor of that name, where the file has one.
+    pub fn find(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
+    }
+
+    /// The tensor of that name.
     pub fn get(&self, name: &str) -> &Tensor {
         self.tensors.get(name).unwrap_or_else(|| panic!("the golden file has no {name}"))
     }

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::loss_metrics::LossMetrics;
+use crate::loss::LossMetrics;
 use crate::mismatch::{Band, Mismatch};
 
 fn logprobs(probabilities: &[f32]) -> Tensor {

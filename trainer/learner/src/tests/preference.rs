@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::golden::{assert_close, leaf};
-use crate::preference::{PreferenceLossConfig, preference_loss};
+use crate::objective::preference::{PreferenceLossConfig, preference_loss};
 
 fn config(centering_coefficient: f64) -> PreferenceLossConfig {
     PreferenceLossConfig { centering_coefficient }

@@ -1,0 +1,178 @@
+//! The language model's head: of each target its logit, the log-sum-exp of all logits, and the entropy.
+//!
+//! With `z = h Wᵀ / temperature` the logits, `p = softmax(z)` and `t` the target: `logprob = z_t - logsumexp(z)` and
+//! `entropy = logsumexp(z) - Σ p z`. A loss with gradients `g` in the logprob and `e` in the entropy has the gradient
+//! `g (onehot_t - p) - e p (log p + entropy)` in `z`. Everything from the product on is float32.
+
+use std::ops::Range;
+
+use tch::{Device, Kind, Tensor};
+
+use super::Head;
+use crate::linear::float_product;
+use crate::store::{Part, WeightStore};
+
+/// Number of logits that are made probabilities at a time on a CPU, in whole rows: as many as stay in its cache from
+/// one operation to the next.
+const STRETCH: i64 = 1 << 18;
+
+/// Options of a pass through the head.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeadOptions {
+    /// Divisor of the logits, above 0; 1 leaves the model's own distribution.
+    pub temperature: f64,
+    /// Tokens whose logits are in memory at a time, at least 1.
+    pub chunk: i64,
+}
+
+/// Numbers of each target, all `[targets]` float32.
+#[derive(Debug)]
+pub struct LanguageOutput {
+    /// Logit of the target, over the temperature.
+    pub target_logit: Tensor,
+    /// Log of the sum of the exponentials of all logits, over the temperature.
+    pub logsumexp: Tensor,
+    /// Entropy of `softmax(logits / temperature)`, in nats.
+    pub entropy: Tensor,
+}
+
+impl LanguageOutput {
+    /// Log-probability of each target under `softmax(logits / temperature)`, `[targets]` float32.
+    pub fn logprobs(&self) -> Tensor {
+        &self.target_logit - &self.logsumexp
+    }
+}
+
+/// Gradient of a loss in a target's logprob and entropy, each `[targets]` float32.
+#[derive(Debug)]
+pub struct LanguageGradient {
+    /// Gradient in the logprob.
+    pub logprob: Tensor,
+    /// Gradient in the entropy; absent where the loss does not depend on it.
+    pub entropy: Option<Tensor>,
+}
+
+/// The head of one pass over a decoder.
+#[derive(Debug)]
+pub struct LanguageHead {
+    options: HeadOptions,
+    /// `[vocab, hidden]`, in the type of the product.
+    weight: Tensor,
+    /// Sum of the weight's gradient, `[vocab, hidden]` float32.
+    gradient: Option<Tensor>,
+}
+
+impl LanguageHead {
+    /// The head of a decoder whose weights are in `store`.
+    pub fn new(store: &dyn WeightStore, options: HeadOptions) -> Self {
+        let weight = store.head();
+        // A CPU has no product of short types that ends in float32.
+        let weight = if weight.device() == Device::Cpu { weight.to_kind(Kind::Float) } else { weight };
+        Self { options, weight, gradient: None }
+    }
+
+    fn part(store: &dyn WeightStore) -> Part {
+        store.head_part()
+    }
+}
+
+/// The output of targets `[targets]` with these logits, `[targets, vocab]` float32, which become probabilities.
+///
+/// With `m` the largest logit of a row, `Z = Σ exp(z - m)` and `p = exp(z - m) / Z`: `logsumexp = m + log Z` and
+/// `entropy = log Z - Σ p (z - m)`.
+fn softmax(logits: &mut Tensor, targets: &Tensor, temperature: f64) -> LanguageOutput {
+    if temperature != 1.0 {
+        let _ = logits.g_div_scalar_(temperature);
+    }
+    let target_logit = logits.gather(1, &targets.unsqueeze(1), false).squeeze_dim(1);
+    let largest = logits.amax([-1], true); // [targets, 1]
+    let _ = logits.g_sub_(&largest);
+    let exponentials = logits.exp(); // [targets, vocab]
+    let sum = exponentials.sum_dim_intlist(-1, true, Kind::Float); // [targets, 1]
+    let mean = Tensor::linalg_vecdot(&exponentials, logits, -1) / sum.squeeze_dim(1);
+    let _ = exponentials.div_out(logits, &sum);
+    let log_sum = sum.log().squeeze_dim(1);
+    LanguageOutput { target_logit, logsumexp: largest.squeeze_dim(1) + &log_sum, entropy: log_sum - mean }
+}
+
+impl Head for LanguageHead {
+    type Output = LanguageOutput;
+    type Gradient = LanguageGradient;
+    /// Probabilities, `[targets, vocab]` float32, in the memory of the logits.
+    type Saved = Tensor;
+
+    fn chunk(&self) -> i64 {
+        self.options.chunk
+    }
+
+    fn forward(&self, hidden: &Tensor, targets: &Tensor) -> (LanguageOutput, Self::Saved) {
+        let hidden = hidden.to_kind(self.weight.kind());
+        let logits = float_product(&hidden, &self.weight.tr()); // [targets, vocab]
+        let stretch = match logits.device() {
+            Device::Cpu => (STRETCH / logits.size()[1]).max(1),
+            _ => self.options.chunk,
+        };
+        let outputs = super::chunks(logits.size()[0], stretch).map(|range| {
+            softmax(&mut super::rows(&logits, &range), &super::rows(targets, &range), self.options.temperature)
+        });
+        let output = Self::concatenated(outputs.collect());
+        (output, logits)
+    }
+
+    fn backward(
+        &mut self,
+        mut probabilities: Tensor,
+        hidden: &Tensor,
+        targets: &Tensor,
+        gradient: &LanguageGradient,
+    ) -> Tensor {
+        // Of the logits before they were divided by the temperature.
+        let by_logprob = (&gradient.logprob / self.options.temperature).unsqueeze(1); // [targets, 1]
+        let mut by_logits = match &gradient.entropy {
+            None => probabilities.g_mul_(&by_logprob.neg()),
+            Some(by_entropy) => {
+                let by_entropy = (by_entropy / self.options.temperature).unsqueeze(1);
+                // p log p is 0 where p is.
+                let log_probabilities = probabilities.clamp_min(f64::from(f32::MIN_POSITIVE)).log();
+                let entropy = (&probabilities * &log_probabilities).sum_dim_intlist(-1, true, Kind::Float).neg();
+                let slope = (log_probabilities + entropy) * by_entropy + &by_logprob;
+                probabilities * slope.neg()
+            }
+        };
+        let _ = by_logits.scatter_add_(1, &targets.unsqueeze(1), &by_logprob);
+        let by_logits = by_logits.to_kind(self.weight.kind()); // [targets, vocab]
+        let hidden = hidden.to_kind(self.weight.kind());
+        match &mut self.gradient {
+            Some(sum) if self.weight.kind() == Kind::Float => {
+                let _ = sum.addmm_(&by_logits.tr(), &hidden);
+            }
+            Some(sum) => *sum += float_product(&by_logits.tr(), &hidden),
+            None => self.gradient = Some(float_product(&by_logits.tr(), &hidden)),
+        }
+        float_product(&by_logits, &self.weight)
+    }
+
+    fn concatenated(outputs: Vec<LanguageOutput>) -> LanguageOutput {
+        let cat = |of: fn(&LanguageOutput) -> &Tensor| Tensor::cat(&outputs.iter().map(of).collect::<Vec<_>>(), 0);
+        LanguageOutput {
+            target_logit: cat(|output| &output.target_logit),
+            logsumexp: cat(|output| &output.logsumexp),
+            entropy: cat(|output| &output.entropy),
+        }
+    }
+
+    fn part(gradient: &LanguageGradient, range: Range<i64>) -> LanguageGradient {
+        let part = |tensor: &Tensor| super::rows(tensor, &range);
+        LanguageGradient { logprob: part(&gradient.logprob), entropy: gradient.entropy.as_ref().map(part) }
+    }
+
+    fn begin(&mut self, store: &mut dyn WeightStore) {
+        self.gradient = store.take_gradient(Self::part(store));
+    }
+
+    fn end(&mut self, store: &mut dyn WeightStore) {
+        if let Some(gradient) = self.gradient.take() {
+            store.put_gradient(Self::part(store), gradient);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Heads: from hidden states to what a loss is a function of, and from that loss's gradient back.
+//!
+//! A head goes over the targets in chunks, so that what it holds of a target (its logits, say) is never whole in
+//! memory. It keeps no graph: each head knows its own derivative. The loss sees a head's output and answers with its
+//! gradient in that output; where the loss of a target depends on that target alone it is asked chunk by chunk, and
+//! nothing is computed twice.
+
+mod language;
+mod pair;
+mod scalar;
+
+use std::ops::Range;
+
+use tch::{Tensor, no_grad};
+
+pub use self::language::{HeadOptions, LanguageGradient, LanguageHead, LanguageOutput};
+pub use self::pair::HeadPair;
+pub use self::scalar::{ScalarGradient, ScalarHead};
+use crate::store::WeightStore;
+
+/// What a loss needs to see before it can answer with a gradient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossScope {
+    /// A target's loss depends on that target's output alone: the loss is asked chunk by chunk.
+    Token,
+    /// The loss of a target depends on others: it is asked once, and the head computes its chunks again.
+    Batch,
+}
+
+/// A head over hidden states. A new kind of head implements this trait; [`crate::accumulate_gradient`] takes it from
+/// there to every parameter.
+pub trait Head {
+    /// Numbers of each target, without a graph.
+    type Output;
+    /// Gradient of a loss in these numbers.
+    type Gradient;
+    /// What the backward pass of a chunk needs from its forward pass.
+    type Saved;
+
+    /// Number of targets that are in the head at a time, at least 1.
+    fn chunk(&self) -> i64;
+
+    /// Numbers of the targets of one chunk: `hidden` `[targets, hidden]`, `targets` `[targets]` int64.
+    fn forward(&self, hidden: &Tensor, targets: &Tensor) -> (Self::Output, Self::Saved);
+
+    /// Gradient in `hidden` of the targets of one chunk, `[targets, hidden]`; the gradient of the head's own weights is
+    /// gathered in the head.
+    fn backward(&mut self, saved: Self::Saved, hidden: &Tensor, targets: &Tensor, gradient: &Self::Gradient) -> Tensor;
+
+    /// Outputs of consecutive chunks as one.
+    fn concatenated(outputs: Vec<Self::Output>) -> Self::Output;
+
+    /// A chunk's part of a gradient.
+    fn part(gradient: &Self::Gradient, range: Range<i64>) -> Self::Gradient;
+
+    /// Takes what the head needs of a decoder's weights and gradients, before the first chunk.
+    fn begin(&mut self, _store: &mut dyn WeightStore) {}
+
+    /// Gives the decoder's store what belongs to it, after the last chunk.
+    fn end(&mut self, _store: &mut dyn WeightStore) {}
+}
+
+/// Ranges of at most `chunk` targets that follow one another up to `num_targets`.
+fn chunks(num_targets: i64, chunk: i64) -> impl Iterator<Item = Range<i64>> {
+    (0..num_targets).step_by(chunk as usize).map(move |start| start..num_targets.min(start + chunk))
+}
+
+fn rows(tensor: &Tensor, range: &Range<i64>) -> Tensor {
+    tensor.narrow(0, range.start, range.end - range.start)
+}
+
+/// The output of all targets, without gradients: `hidden` `[targets, hidden]`, `targets` `[targets]` int64.
+pub fn head_outputs<H: Head>(head: &H, hidden: &Tensor, targets: &Tensor) -> H::Output {
+    let outputs = chunks(hidden.size()[0], head.chunk())
+        .map(|range| no_grad(|| head.forward(&rows(hidden, &range), &rows(targets, &range)).0));
+    H::concatenated(outputs.collect())
+}
+
+/// The output of all targets and the loss's gradient in `hidden`, `[targets, hidden]`.
+///
+/// `loss` gets a range of the targets and their output, and returns the loss's gradient in it.
+pub(crate) fn head_gradient<H: Head, E>(
+    head: &mut H,
+    hidden: &Tensor,
+    targets: &Tensor,
+    scope: LossScope,
+    mut loss: impl FnMut(Range<i64>, &H::Output) -> Result<H::Gradient, E>,
+) -> Result<(H::Output, Tensor), E> {
+    let num_targets = hidden.size()[0];
+    let mut hidden_gradients = Vec::new();
+    let output = match scope {
+        LossScope::Token => {
+            let mut outputs = Vec::new();
+            for range in chunks(num_targets, head.chunk()) {
+                let (hidden, targets) = (rows(hidden, &range), rows(targets, &range));
+                let (output, saved) = no_grad(|| head.forward(&hidden, &targets));
+                let gradient = loss(range, &output)?;
+                hidden_gradients.push(no_grad(|| head.backward(saved, &hidden, &targets, &gradient)));
+                outputs.push(output);
+            }
+            H::concatenated(outputs)
+        }
+        LossScope::Batch => {
+            let output = head_outputs(head, hidden, targets);
+            let gradient = loss(0..num_targets, &output)?;
+            for range in chunks(num_targets, head.chunk()) {
+                let (hidden, targets) = (rows(hidden, &range), rows(targets, &range));
+                let gradient = H::part(&gradient, range);
+                hidden_gradients.push(no_grad(|| {
+                    let (_, saved) = head.forward(&hidden, &targets);
+                    head.backward(saved, &hidden, &targets, &gradient)
+                }));
+            }
+            output
+        }
+    };
+    Ok((output, Tensor::cat(&hidden_gradients, 0)))
+}

@@ -1,0 +1,89 @@
+//! The seam between a decoder and where its weights are.
+
+use std::fmt::Debug;
+use std::ops::Deref;
+
+use tch::{Device, Kind, Tensor};
+
+use crate::block::BlockWeights;
+use crate::parameters::Parameter;
+
+/// A part of a decoder whose weights are used together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// The embedding; where the head is tied to it, the head as well.
+    Embedding,
+    /// A block, by its layer from 0.
+    Block(usize),
+    /// The norm behind the last block.
+    FinalNorm,
+    /// The language model's head, where it is a matrix of its own.
+    Head,
+}
+
+/// Weights of a block for as long as they are computed with.
+#[derive(Debug)]
+pub enum Lent<'a> {
+    /// They lie in the store as they are needed.
+    Resident(&'a BlockWeights),
+    /// They were gathered for this use.
+    Gathered(BlockWeights),
+}
+
+impl Deref for Lent<'_> {
+    type Target = BlockWeights;
+
+    fn deref(&self) -> &BlockWeights {
+        match self {
+            Self::Resident(weights) => weights,
+            Self::Gathered(weights) => weights,
+        }
+    }
+}
+
+/// Hands out a decoder's weights and takes its gradients.
+///
+/// A new kind of store implements this trait and is passed to [`Decoder::with_store`](crate::Decoder::with_store).
+pub trait WeightStore: Debug + Send {
+    /// The embedding, `[vocab, hidden]`.
+    fn embedding(&self) -> Tensor;
+
+    /// Weights of block `layer`.
+    fn block(&self, layer: usize) -> Lent<'_>;
+
+    /// Weight of the final norm, `[hidden]`.
+    fn final_norm(&self) -> Tensor;
+
+    /// Weight of the language model's head, `[vocab, hidden]`: a matrix of its own, or the embedding where tied.
+    fn head(&self) -> Tensor;
+
+    /// The part's weights are not needed any more in this pass.
+    fn release(&self, part: Part);
+
+    /// Part that the head's gradient belongs to.
+    fn head_part(&self) -> Part;
+
+    /// Adds the whole gradient of a part from one micro-batch, in float32 and in the order of its parameters; any float
+    /// type is taken.
+    fn add_gradients(&mut self, part: Part, gradients: Vec<Tensor>);
+
+    /// Takes the float32 gradient that the one matrix of `Embedding` or `Head` has gathered, to add to it in place and
+    /// hand it back with [`WeightStore::put_gradient`]; `None` where there is none yet.
+    fn take_gradient(&mut self, part: Part) -> Option<Tensor>;
+
+    /// Puts back what [`WeightStore::take_gradient`] took, or a first gradient.
+    fn put_gradient(&mut self, part: Part, gradient: Tensor);
+
+    /// The tensors that training updates, sharing the store's memory, in the order of
+    /// [`WeightStore::gradients`].
+    fn parameters(&self) -> Vec<Parameter>;
+
+    /// Gradients gathered so far, float32, one for each of [`WeightStore::parameters`], sharing the store's memory.
+    fn gradients(&self) -> Vec<Option<Tensor>>;
+
+    /// Drops all gradients and their memory.
+    fn clear_gradients(&mut self);
+
+    /// Device and type of the weights.
+    fn options(&self) -> (Kind, Device);
+}

@@ -1,0 +1,139 @@
+//! One completion under way.
+//!
+//! An active sequence knows its request, its sampled tokens and its limit; it must not know its slot or the other
+//! sequences.
+
+use std::sync::Arc;
+
+use policy::Tokenizer;
+use random::{SampleAddress, SampleNumbers};
+
+use crate::completion::{Completion, FinishReason, RequestId, RolloutRequest};
+use crate::error::RolloutError;
+use crate::sampler::SampledToken;
+use crate::sampling_plan::SamplingPlan;
+use crate::segment::{Segment, Sequence, TokenSource, VersionSpan};
+use crate::stop::{TextTail, final_text};
+
+/// A request and its growing completion.
+#[derive(Debug)]
+pub(crate) struct ActiveSequence {
+    pub(crate) id: RequestId,
+    pub(crate) request: RolloutRequest,
+    /// How to sample, and when to stop.
+    pub(crate) plan: Arc<SamplingPlan>,
+    /// Version of the weights whose keys and values of the prompt are in the cache; `None` while the request waits.
+    pub(crate) prefilled_by: Option<u64>,
+    random: SampleNumbers,
+    /// Most tokens that the completion may have.
+    limit: usize,
+    ids: Vec<u32>,
+    rollout_logprobs: Vec<f32>,
+    raw_logprobs: Vec<f32>,
+    versions: Vec<VersionSpan>,
+    entropy_sum: f64,
+    text: TextTail,
+}
+
+impl ActiveSequence {
+    /// A sequence without sampled tokens, which may sample `limit` of them.
+    pub(crate) fn new(id: RequestId, request: RolloutRequest, plan: Arc<SamplingPlan>, limit: usize) -> Self {
+        let address = SampleAddress { seed: request.params.seed, draw: request.draw, sample: request.sample };
+        Self {
+            id,
+            random: address.numbers(),
+            request,
+            plan,
+            prefilled_by: None,
+            limit,
+            ids: Vec::new(),
+            rollout_logprobs: Vec::new(),
+            raw_logprobs: Vec::new(),
+            versions: Vec::new(),
+            entropy_sum: 0.0,
+            text: TextTail::default(),
+        }
+    }
+
+    /// Tokens in the cache: all but the last, which the next step puts there.
+    pub(crate) fn num_cached(&self) -> usize {
+        self.request.prompt_ids.len() + self.ids.len() - 1
+    }
+
+    /// Tokens of the prompt and of the longest completion.
+    pub(crate) fn most_tokens(&self) -> usize {
+        self.request.prompt_ids.len() + self.limit
+    }
+
+    /// The token that goes through the decoder next: the last one.
+    pub(crate) fn next_input(&self) -> u32 {
+        let last = self.ids.last().or(self.request.prompt_ids.last());
+        *last.expect("prompts are checked not to be empty")
+    }
+
+    /// The random number in `[0, 1)` that decides the next token.
+    pub(crate) fn uniform(&self) -> f64 {
+        self.random.at(self.ids.len() as u64)
+    }
+
+    /// Appends a token that these weights gave. Returns the reason to finish where it was the last.
+    ///
+    /// # Errors
+    /// The logits were not numbers, or the tokenizer refuses the ids.
+    pub(crate) fn push(
+        &mut self,
+        token: SampledToken,
+        policy_version: u64,
+        tokenizer: &Tokenizer,
+    ) -> Result<Option<FinishReason>, RolloutError> {
+        if !(token.raw_logprob.is_finite() && token.rollout_logprob.is_finite()) {
+            return Err(RolloutError::NotFinite { request: self.request.name(), position: self.ids.len() });
+        }
+        self.ids.push(token.id);
+        self.rollout_logprobs.push(token.rollout_logprob);
+        self.raw_logprobs.push(token.raw_logprob);
+        match self.versions.last_mut() {
+            Some(span) if span.policy_version == policy_version => span.num_tokens += 1,
+            _ => self.versions.push(VersionSpan { policy_version, num_tokens: 1 }),
+        }
+        self.entropy_sum += f64::from(token.entropy);
+        let rules = &self.plan.rules;
+        if rules.is_stop_id(token.id) {
+            return Ok(Some(FinishReason::Stop));
+        }
+        if rules.has_strings() {
+            let ends = self.text.ends(&self.ids, rules, tokenizer);
+            if ends.map_err(|source| RolloutError::Decode { request: self.request.name(), source })? {
+                return Ok(Some(FinishReason::StopString));
+            }
+        }
+        Ok((self.ids.len() >= self.limit).then_some(FinishReason::Length))
+    }
+
+    /// The finished completion. Its reason is [`FinishReason::StopString`] where the whole text holds a stop string.
+    ///
+    /// # Errors
+    /// The tokenizer refuses the ids.
+    pub(crate) fn finish(self, reason: FinishReason, tokenizer: &Tokenizer) -> Result<Completion, RolloutError> {
+        let num_text = self.ids.len() - usize::from(reason == FinishReason::Stop);
+        let decoded = final_text(&self.ids[..num_text], &self.plan.rules, tokenizer);
+        let (text, is_cut) = decoded.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
+        let entropy = (self.entropy_sum / self.ids.len() as f64) as f32;
+        let sampled = Segment {
+            ids: self.ids,
+            source: TokenSource::Sampled,
+            rollout_logprobs: self.rollout_logprobs,
+            raw_logprobs: self.raw_logprobs,
+            versions: self.versions,
+        };
+        let segments = vec![Segment::given(TokenSource::Prompt, self.request.prompt_ids), sampled];
+        Ok(Completion {
+            draw: self.request.draw,
+            sample: self.request.sample,
+            sequence: Sequence::new(segments).expect("prompts are not empty, and each token was pushed whole"),
+            text,
+            entropy,
+            finish_reason: if is_cut { FinishReason::StopString } else { reason },
+        })
+    }
+}

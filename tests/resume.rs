@@ -1,0 +1,411 @@
+//! Runs that go on: from whole checkpoints alone, as what they were, one process at a time.
+
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use random::KeyedRng;
+use record::lock::FolderLock;
+use record::metrics::read_metrics;
+use serde_json::Value;
+
+use crate::support::{Bench, run, trainer};
+
+const NO_EVAL: [&str; 4] = ["--set", "eval.at_start=false", "--set", "eval.at_end=false"];
+
+/// A cold start of four steps with checkpoints after the second and the fourth, without evaluations.
+struct ColdStart {
+    bench: Bench,
+}
+
+impl ColdStart {
+    fn new() -> Self {
+        Self { bench: Bench::new() }
+    }
+
+    fn done() -> Self {
+        let cold = Self::new();
+        cold.run(&[], 0);
+        cold
+    }
+
+    fn run(&self, more: &[&str], code: i32) -> Output {
+        let config = self.bench.text("cold-start.toml");
+        let mut arguments = vec!["cold-start", "--config", &config];
+        arguments.extend(NO_EVAL);
+        arguments.extend(more);
+        run(&arguments, code)
+    }
+
+    /// What it says on standard error where it ends with this code.
+    fn says(&self, more: &[&str], code: i32) -> String {
+        String::from_utf8(self.run(more, code).stderr).unwrap()
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.bench.path("runs/cold-start")
+    }
+
+    fn checkpoint(&self, step: u64) -> PathBuf {
+        self.dir().join(format!("checkpoints/step_{step:05}"))
+    }
+
+    fn last(&self) -> PathBuf {
+        std::fs::read_link(self.dir().join("checkpoints/last")).unwrap()
+    }
+
+    /// Names in `checkpoints/`, in order.
+    fn checkpoints(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.dir().join("checkpoints")).unwrap();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+#[track_caller]
+fn assert_says(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "no `{word}` in: {text}");
+    }
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+fn flip_a_byte(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn verify_names_what_is_wrong_with_a_checkpoint() {
+    let cold = ColdStart::done();
+    let (run_dir, last) = (cold.dir(), cold.dir().join("checkpoints/last"));
+    let (run_dir, last) = (run_dir.to_str().unwrap(), last.to_str().unwrap());
+    let whole = json(&run(&["checkpoint", "verify", last, "--json"], 0));
+    assert_eq!((&whole["whole"], &whole["problems"]), (&true.into(), &Value::Array(vec![])));
+    let paths: Vec<&str> =
+        whole["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
+    for file in
+        ["config.json", "model.safetensors", "tokenizer.json", "trainer/optimizer.safetensors", "trainer/state.json"]
+    {
+        assert!(paths.contains(&file), "{file} in {paths:?}");
+    }
+    assert!(whole["files"].as_array().unwrap().iter().all(|file| file["state"] == "whole" && file["bytes"].is_u64()));
+
+    flip_a_byte(&cold.checkpoint(4).join("trainer/optimizer.safetensors"));
+    std::fs::remove_file(cold.checkpoint(2).join("tokenizer.json")).unwrap();
+    let output = run(&["checkpoint", "verify", run_dir, "--json"], 1);
+    let torn = json(&output);
+    assert_eq!(torn["whole"], false);
+    let problems = torn["problems"].to_string();
+    assert_says(&problems, &["step_00004/trainer/optimizer.safetensors", "step_00002/tokenizer.json is missing"]);
+    assert_says(&String::from_utf8(output.stderr).unwrap(), &["2 problems"]);
+    let text = String::from_utf8(run(&["checkpoint", "verify", last], 1).stdout).unwrap();
+    assert_says(&text, &["altered", "whole", "trainer/optimizer.safetensors has another checksum"]);
+
+    std::fs::remove_file(cold.checkpoint(4).join("trainer/manifest.json")).unwrap();
+    let torn = json(&run(&["checkpoint", "verify", last, "--json"], 1));
+    assert_says(&torn["problems"].to_string(), &["trainer/manifest.json is missing"]);
+    for nothing in ["nowhere", cold.bench.text("data").as_str()] {
+        let code = if nothing == "nowhere" { 2 } else { 1 };
+        run(&["checkpoint", "verify", nothing], code);
+    }
+}
+
+#[test]
+fn an_altered_checkpoint_is_named_and_the_one_before_it_used() {
+    let cold = ColdStart::done();
+    let weights = std::fs::read(cold.checkpoint(4).join("model.safetensors")).unwrap();
+    for (step, file) in [(4, "model.safetensors"), (4, "trainer/state.json")] {
+        flip_a_byte(&cold.checkpoint(step).join(file));
+        let said = cold.says(&["--resume"], 0);
+        assert_says(&said, &["step_00004 is not whole", file, "going on from step 2", "altered_step_00004"]);
+        // The two steps came again, and are the same.
+        assert!(std::fs::read(cold.checkpoint(4).join("model.safetensors")).unwrap() == weights);
+        assert_eq!(cold.checkpoints(), ["altered_step_00004", "last", "step_00002", "step_00004"]);
+        assert_eq!(cold.last(), Path::new("step_00004"));
+    }
+    let rows = std::fs::read_to_string(cold.dir().join("metrics.jsonl")).unwrap();
+    assert_eq!(rows.lines().count(), 4);
+
+    // A newer layout, and missing files.
+    let manifest = cold.checkpoint(4).join("trainer/manifest.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, text.replacen("\"schema\": 1", "\"schema\": 9", 1)).unwrap();
+    std::fs::remove_file(cold.checkpoint(2).join("config.json")).unwrap();
+    let config = std::fs::read(cold.dir().join("config.toml")).unwrap();
+    let said = cold.says(&["--resume", "--set", "eval.every=3"], 2);
+    assert_says(&said, &["schema 9", "config.json is missing", "no checkpoint", "--run-dir"]);
+    assert_eq!(std::fs::read(cold.dir().join("config.toml")).unwrap(), config, "nothing is written");
+    assert_eq!(std::fs::read_to_string(cold.dir().join("metrics.jsonl")).unwrap(), rows);
+}
+
+#[test]
+fn a_checkpoint_without_a_manifest_is_gone_on_from_only_when_accepted() {
+    let cold = ColdStart::new();
+    cold.run(&["--set", "update.steps=2"], 0);
+    // As versions before the manifest left a run.
+    std::fs::remove_file(cold.checkpoint(2).join("trainer/manifest.json")).unwrap();
+    std::fs::remove_file(cold.dir().join("manifest.json")).unwrap();
+    let said = cold.says(&["--resume"], 2);
+    assert_says(&said, &["step_00002", "trainer/manifest.json is missing", "--accept-changes"]);
+    let said = cold.says(&["--resume", "--accept-changes"], 0);
+    assert_says(&said, &["step_00002", "no manifest"]);
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(cold.checkpoint(4).join("trainer/manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["run"]["kind"], "cold-start");
+    cold.run(&["--resume"], 0);
+}
+
+#[test]
+fn what_a_kill_leaves_behind_is_cleaned_up() {
+    let cold = ColdStart::done();
+    let checkpoints = cold.dir().join("checkpoints");
+    // Killed between the checkpoint's rename and the link's, in the removal of an old one, and while one was written.
+    std::fs::remove_file(checkpoints.join("last")).unwrap();
+    std::os::unix::fs::symlink("step_00002", checkpoints.join("last")).unwrap();
+    std::os::unix::fs::symlink("step_00004", checkpoints.join(".last.tmp")).unwrap();
+    for torso in [".step_00001.tmp", ".step_00005.tmp", "step_00001"] {
+        std::fs::create_dir_all(checkpoints.join(torso).join("trainer")).unwrap();
+    }
+    cold.run(&["--resume"], 0);
+    assert_eq!(cold.last(), Path::new("step_00004"));
+    assert_eq!(cold.checkpoints(), ["last", "step_00002", "step_00004"]);
+}
+
+#[test]
+fn a_folder_that_is_written_to_is_refused_with_the_writer() {
+    let cold = ColdStart::done();
+    let before = std::fs::read(cold.dir().join("config.toml")).unwrap();
+    let lock = FolderLock::take(&cold.dir()).unwrap();
+    let holder = format!("process {}", std::process::id());
+    for resume in ["--resume", "--resume=auto"] {
+        let said = cold.says(&[resume, "--set", "checkpoint.keep=7"], 2);
+        assert_says(&said, &["runs/cold-start", &holder]);
+    }
+    assert_eq!(std::fs::read(cold.dir().join("config.toml")).unwrap(), before);
+    drop(lock);
+    cold.run(&["--resume", "--set", "checkpoint.keep=7"], 0);
+
+    let recipe = cold.bench.text("recipe.toml");
+    let _lock = FolderLock::take(&cold.bench.path("runs")).unwrap();
+    let said = run(&["recipe", "--config", &recipe, "--resume"], 2).stderr;
+    assert_says(&String::from_utf8(said).unwrap(), &["runs", &holder]);
+}
+
+#[test]
+fn one_command_starts_and_goes_on() {
+    let cold = ColdStart::new();
+    assert_says(&cold.says(&["--resume"], 2), &["runs/cold-start", "without --resume"]);
+    cold.run(&["--resume", "auto", "--set", "update.steps=2"], 0);
+    cold.run(&["--resume=auto"], 0);
+    assert_eq!(cold.last(), Path::new("step_00004"));
+    let rows = std::fs::read_to_string(cold.dir().join("metrics.jsonl")).unwrap();
+    assert_eq!(rows.lines().count(), 4, "{rows}");
+    assert_says(&cold.says(&["--resume=perhaps"], 2), &["perhaps", "auto", "require"]);
+    assert_says(&cold.says(&["--accept-changes"], 2), &["--resume"]);
+}
+
+#[test]
+fn a_model_that_does_not_load_leaves_no_folder() {
+    let cold = ColdStart::done();
+    let model = cold.bench.path("model");
+    std::fs::rename(cold.checkpoint(4), &model).unwrap();
+    let weights = std::fs::read(model.join("model.safetensors")).unwrap();
+    std::fs::write(model.join("model.safetensors"), &weights[..weights.len() / 2]).unwrap();
+    let (config, dir) = (cold.bench.text("reward-model.toml"), cold.bench.text("runs/reward-model"));
+    let set = format!("model.path={:?}", model.display().to_string());
+    let said = run(&["reward-model", "--config", &config, "--set", &set], 1).stderr;
+    assert_says(&String::from_utf8(said).unwrap(), &["model.safetensors"]);
+    assert!(!Path::new(&dir).exists());
+
+    // A folder that is there for something else is left alone.
+    std::fs::create_dir_all(&dir).unwrap();
+    let notes = Path::new(&dir).join("notes.txt");
+    std::fs::write(&notes, "mine").unwrap();
+    std::fs::write(model.join("model.safetensors"), &weights).unwrap();
+    let arguments = ["reward-model", "--config", &config, "--set", &set, "--resume", "auto"];
+    assert_says(&String::from_utf8(run(&arguments, 2).stderr).unwrap(), &["runs/reward-model", "no run"]);
+    std::fs::remove_file(&notes).unwrap();
+
+    // A kill leaves the folder; nothing was trained in it, and so the run may begin as another.
+    run(&arguments, 0);
+}
+
+#[test]
+fn a_run_that_is_no_longer_what_it_was_is_refused_by_name() {
+    let cold = ColdStart::new();
+    let bench = &cold.bench;
+    cold.run(&["--set", "update.steps=2"], 0);
+    let held = |name: &str| std::fs::read(cold.dir().join(name)).unwrap();
+    let before = ["config.toml", "manifest.json", "metrics.jsonl"].map(held);
+    let refused = |set: &str, key: &str| {
+        let said = cold.says(&["--resume", "--set", set], 2);
+        assert_says(&said, &[key, " -> ", "--accept-changes"]);
+        assert_eq!(before, ["config.toml", "manifest.json", "metrics.jsonl"].map(held), "{set}: nothing is written");
+    };
+    refused("run.seed=9", "run.seed: 0 -> 9");
+    refused("run.dtype=bfloat16", "run.dtype");
+    refused("run.num_threads=2", "threads: 1 -> 2");
+    let traces = std::fs::read_to_string(bench.path("data/traces.jsonl")).unwrap();
+    bench.write("data/traces.jsonl", &traces.replacen("the", "The", 1));
+    refused("eval.every=0", "traces.path");
+    bench.write("data/traces.jsonl", &traces);
+
+    // Without effect on what is trained: the folder, when it is evaluated and saved, and for how long.
+    let moved = bench.path("runs/moved");
+    std::fs::rename(cold.dir(), &moved).unwrap();
+    let sets = ["--set", "eval.samples=2", "--set", "checkpoint.keep=7", "--set", "update.steps=3"];
+    let said = cold.says(&[&["--resume", "--run-dir", moved.to_str().unwrap()], &sets[..]].concat(), 0);
+    assert!(!said.contains(" -> "), "{said}");
+
+    // Accepted, and written down with the step.
+    let said = cold
+        .says(&["--resume", "--run-dir", moved.to_str().unwrap(), "--set", "schedule.lr=2e-3", "--accept-changes"], 0);
+    assert_says(&said, &["schedule.lr: 0.001 -> 0.002"]);
+    let manifest: Value = serde_json::from_slice(&std::fs::read(moved.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["run"]["config"]["schedule.lr"], "0.002");
+    assert_eq!(manifest["before"][0]["run"]["config"]["schedule.lr"], "0.001");
+    assert_eq!(manifest["before"][0]["until_step"], 3);
+}
+
+#[test]
+fn a_reference_behind_a_link_is_the_one_that_the_run_began_with() {
+    let cold = ColdStart::done();
+    let (bench, stage) = (&cold.bench, cold.bench.text("stage-1.toml"));
+    let train = |more: &[&str], code: i32| {
+        let mut arguments = vec!["--stage", "1", "--config", &stage];
+        arguments.extend(NO_EVAL);
+        arguments.extend(more);
+        String::from_utf8(run(&arguments, code).stderr).unwrap()
+    };
+    train(&["--set", "update.steps=2"], 0);
+    let config = std::fs::read_to_string(bench.path("runs/stage-1/config.toml")).unwrap();
+    assert_says(&config, &["runs/cold-start/checkpoints/step_00004"]);
+    assert!(!config.contains("checkpoints/last"), "{config}");
+
+    // The cold start is continued meanwhile, and the link moves.
+    cold.run(&["--resume", "--set", "update.steps=6"], 0);
+    assert_eq!(cold.last(), Path::new("step_00006"));
+    assert_says(&train(&["--resume"], 2), &["model.path weights", "step_00004", "step_00006", "--accept-changes"]);
+    let set = format!("model.path={:?}", cold.checkpoint(4).display().to_string());
+    train(&["--resume", "--set", &set], 0);
+
+    // Tasks that were accepted are walked from their beginning.
+    let tasks = bench.path("data/math_train.jsonl");
+    let text = std::fs::read_to_string(&tasks).unwrap();
+    let (_, fewer) = text.split_once('\n').unwrap();
+    std::fs::write(&tasks, fewer).unwrap();
+    let more = ["--resume", "--set", &set, "--set", "update.steps=5"];
+    assert_says(&train(&more, 2), &["data.0.path"]);
+    let said = train(&[&more[..], &["--accept-changes"]].concat(), 0);
+    assert_says(&said, &["data.0.path", "begins again"]);
+}
+
+/// All that a run of four steps leaves: its last checkpoint, metrics without what measures the machine, rollouts, link.
+fn remains(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut remains = Vec::new();
+    for file in ["model.safetensors", "config.json", "trainer/optimizer.safetensors", "trainer/state.json"] {
+        remains.push((file.to_owned(), std::fs::read(dir.join("checkpoints/step_00004").join(file)).unwrap()));
+    }
+    for step in 1..=4 {
+        let file = format!("rollouts/step_{step:05}.parquet");
+        remains.push((file.clone(), std::fs::read(dir.join(file)).unwrap()));
+    }
+    let last = std::fs::read_link(dir.join("checkpoints/last")).unwrap();
+    remains.push(("last".to_owned(), last.into_os_string().into_encoded_bytes()));
+    for metrics in read_metrics(&dir.join("metrics.jsonl")).unwrap() {
+        let of_the_machine = ["time/", "throughput/", "memory/"];
+        let kept = metrics.iter().filter(|(name, _)| !of_the_machine.iter().any(|prefix| name.starts_with(prefix)));
+        let row: Vec<(&str, u64)> = kept.map(|(name, value)| (name, value.to_bits())).collect();
+        remains.push((format!("metrics of step {:?}", metrics.step()), format!("{row:?}").into_bytes()));
+    }
+    remains
+}
+
+#[test]
+fn a_run_killed_at_random_moments_is_the_uninterrupted_run() {
+    let cold = ColdStart::done();
+    let (config, whole, killed) =
+        (cold.bench.text("stage-1.toml"), cold.bench.path("whole"), cold.bench.path("killed"));
+    // A rate that follows the whole length, and groups that are refilled.
+    let sets = ["schedule.decay=linear", "dynamic_sampling.enabled=true", "checkpoint.every=1", "checkpoint.keep=2"];
+    let command = |dir: &Path| {
+        let mut command = trainer();
+        command.args(["--stage", "1", "--config", &config, "--resume", "auto", "--run-dir"]).arg(dir).args(NO_EVAL);
+        for set in sets {
+            command.args(["--set", set]);
+        }
+        command.stderr(Stdio::null());
+        command
+    };
+    let started = Instant::now();
+    assert!(command(&whole).status().unwrap().success());
+    let length = started.elapsed();
+
+    let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let mut random = KeyedRng::new(&[seed.into(), "kills".into()]);
+    for _ in 0..3 {
+        let mut child = command(&killed).spawn().unwrap();
+        let share = 0.3 + 0.6 * (random.next_u64() % 1000) as f64 / 1000.0;
+        std::thread::sleep(length.mul_f64(share));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(command(&killed).status().unwrap().success(), "seed {seed}");
+    let (expected, found) = (remains(&whole), remains(&killed));
+    assert_eq!(expected.len(), found.len(), "seed {seed}");
+    for ((name, expected), (_, found)) in expected.iter().zip(&found) {
+        assert!(expected == found, "{name} differs, with kills of seed {seed}");
+    }
+}
+
+#[test]
+fn a_signal_finishes_the_step_and_saves_it() {
+    let bench = Bench::new();
+    run(&["cold-start", "--config", &bench.text("cold-start.toml")], 0);
+    let modes = [
+        (vec!["cold-start"], "cold-start.toml", "-TERM"),
+        (vec!["--stage", "1"], "stage-1.toml", "-INT"),
+        (vec!["reward-model"], "reward-model.toml", "-TERM"),
+    ];
+    for (mode, file, signal) in modes {
+        let (config, dir) = (bench.text(file), bench.text(&format!("stopped-{}", mode.join(""))));
+        let arguments = |steps: &str| {
+            let mut arguments: Vec<String> = mode.iter().map(|word| (*word).to_owned()).collect();
+            let rest = ["--config", &config, "--run-dir", &dir, "--set", steps, "--set", "checkpoint.every=0"];
+            arguments.extend(rest.map(str::to_owned));
+            if mode != ["reward-model"] {
+                arguments.extend(NO_EVAL.map(str::to_owned));
+            }
+            arguments
+        };
+        let mut child = trainer().args(arguments("update.steps=100000")).stderr(Stdio::null()).spawn().unwrap();
+        let dir = Path::new(&dir);
+        let num_rows = || {
+            let text = std::fs::read_to_string(dir.join("metrics.jsonl")).unwrap_or_default();
+            text.lines().filter(|line| !line.contains("\"step\":0,")).count() as u64
+        };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while num_rows() < 2 && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{mode:?}");
+        // The last step that was recorded is the one that was saved: nothing is lost.
+        let step = num_rows();
+        let saved = std::fs::read_link(dir.join("checkpoints/last")).unwrap();
+        assert_eq!(saved, Path::new(&format!("step_{step:05}")), "{mode:?}");
+        let mut more = arguments(&format!("update.steps={}", step + 1));
+        more.push("--resume".to_owned());
+        run(&more.iter().map(String::as_str).collect::<Vec<_>>(), 0);
+        assert_eq!(num_rows(), step + 1);
+    }
+}

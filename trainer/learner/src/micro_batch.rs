@@ -1,0 +1,150 @@
+//! Trajectories packed for the model.
+
+use std::ops::Range;
+
+use anyhow::Result;
+use policy::Packed;
+use tch::{Device, Kind, Tensor};
+
+use crate::aggregation::{Divisor, Sequences};
+use crate::token_split::split_by_tokens;
+use crate::trajectory::Trajectory;
+
+/// Trajectories that go through the model at once, packed. Tensors are `[targets]` float32, and absent where a
+/// trajectory lacks them.
+#[derive(Debug)]
+pub struct MicroBatch {
+    /// Tokens; the targets are those that the policy sampled.
+    pub packed: Packed,
+    /// Places of the trajectories among the targets.
+    pub sequences: Sequences,
+    /// Logprobs that were recorded while sampling.
+    pub rollout_logprobs: Tensor,
+    /// Advantages.
+    pub advantages: Tensor,
+    /// Logprobs of the old policy.
+    pub old_logprobs: Option<Tensor>,
+    /// Logprobs of the frozen policy.
+    pub reference_logprobs: Option<Tensor>,
+    /// Values before the step's first update.
+    pub old_values: Option<Tensor>,
+    /// Returns that the values should be.
+    pub returns: Option<Tensor>,
+    /// `[targets]` bool, all true: only targets are packed as such.
+    pub mask: Tensor,
+}
+
+impl MicroBatch {
+    /// Packs trajectories end to end.
+    ///
+    /// # Errors
+    /// There is none, or one's numbers do not belong to its targets.
+    pub fn new(trajectories: &[&Trajectory], device: Device) -> Result<Self> {
+        trajectories.iter().try_for_each(|trajectory| trajectory.validate())?;
+        let sequences: Vec<(&[u32], &[Range<usize>])> =
+            trajectories.iter().map(|trajectory| (trajectory.ids.as_slice(), trajectory.targets.as_slice())).collect();
+        let packed = Packed::new(&sequences, device);
+        let ends = packed.target_lengths.iter().scan(0, |end, length| {
+            *end += *length as i64;
+            Some(*end)
+        });
+        let cu_seqlens: Vec<i64> = std::iter::once(0).chain(ends).collect();
+        let tensor = |values: &[f32]| Tensor::from_slice(values).to_device(device);
+        let optional = |of: fn(&Trajectory) -> Option<&Vec<f32>>| {
+            let lists: Option<Vec<&Vec<f32>>> = trajectories.iter().map(|trajectory| of(trajectory)).collect();
+            lists.map(|lists| tensor(&lists.into_iter().flatten().copied().collect::<Vec<_>>()))
+        };
+        let advantages: Vec<f32> = trajectories.iter().flat_map(|trajectory| trajectory.token_advantages()).collect();
+        let logprobs: Vec<f32> =
+            trajectories.iter().flat_map(|trajectory| trajectory.rollout_logprobs.iter().copied()).collect();
+        Ok(Self {
+            sequences: Sequences::from_cu_seqlens(&cu_seqlens)?,
+            rollout_logprobs: tensor(&logprobs),
+            advantages: tensor(&advantages),
+            old_logprobs: optional(|it| it.old_logprobs.as_ref()),
+            reference_logprobs: optional(|it| it.reference_logprobs.as_ref()),
+            old_values: optional(|it| it.old_values.as_ref()),
+            returns: optional(|it| it.returns.as_ref()),
+            mask: Tensor::ones([logprobs.len() as i64], (Kind::Bool, device)),
+            packed,
+        })
+    }
+
+    /// Number of targets of each trajectory.
+    pub fn target_lengths(&self) -> Vec<i64> {
+        self.packed.target_lengths.iter().map(|length| *length as i64).collect()
+    }
+
+    /// The numbers of a tensor `[targets]` by trajectory.
+    pub fn by_trajectory(&self, values: &Tensor) -> Vec<Vec<f32>> {
+        values.split_with_sizes(self.target_lengths(), 0).iter().map(floats).collect()
+    }
+}
+
+fn floats(tensor: &Tensor) -> Vec<f32> {
+    let mut values = vec![0.0; tensor.numel()];
+    tensor.detach().to_kind(Kind::Float).contiguous().copy_data(&mut values, tensor.numel());
+    values
+}
+
+/// Trajectories of one optimizer update, packed, and the counts that its losses are divided by.
+#[derive(Debug)]
+pub struct Minibatch {
+    /// Pieces that go through the model one after the other.
+    pub micro_batches: Vec<MicroBatch>,
+    /// Counts of the whole minibatch.
+    pub divisor: Divisor,
+}
+
+impl Minibatch {
+    /// Packs trajectories in order into pieces of at most `max_tokens` tokens; a longer trajectory goes alone.
+    ///
+    /// # Errors
+    /// As [`MicroBatch::new`].
+    pub fn new<'a>(
+        trajectories: impl IntoIterator<Item = &'a Trajectory>,
+        max_tokens: usize,
+        device: Device,
+    ) -> Result<Self> {
+        let trajectories: Vec<&Trajectory> = trajectories.into_iter().collect();
+        let pieces = split_by_tokens(&trajectories, max_tokens, |trajectory| trajectory.ids.len());
+        let micro_batches =
+            pieces.into_iter().map(|piece| MicroBatch::new(piece, device)).collect::<Result<Vec<_>>>()?;
+        let divisor = Divisor::from_counts(micro_batches.iter().flat_map(MicroBatch::target_lengths));
+        Ok(Self { micro_batches, divisor })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trajectory::Advantages;
+
+    #[test]
+    fn targets_line_up_with_their_numbers() {
+        let trajectory = |ids: &[u32], targets: &[Range<usize>], advantages| Trajectory {
+            ids: ids.to_vec(),
+            targets: targets.to_vec(),
+            rollout_logprobs: vec![-0.5; targets.iter().map(Range::len).sum()],
+            advantages,
+            ..Trajectory::default()
+        };
+        let tool = trajectory(&[5, 6, 7, 8, 3, 2], &[2..3, 5..6], Advantages::Tokens(vec![1.0, 2.0]));
+        let plain = trajectory(&[5, 6, 9], std::slice::from_ref(&(2..3)), Advantages::Sequence(-1.0));
+        let batches = Minibatch::new([&tool, &plain], 100, Device::Cpu).unwrap().micro_batches;
+        assert_eq!(batches.len(), 1);
+        assert_eq!(Vec::<i64>::try_from(&batches[0].packed.targets).unwrap(), [7, 2, 9]);
+        assert_eq!(Vec::<f32>::try_from(&batches[0].advantages).unwrap(), [1.0, 2.0, -1.0]);
+        assert_eq!(Vec::<i64>::try_from(&batches[0].packed.predicting).unwrap(), [1, 4, 7]);
+        assert_eq!(batches[0].by_trajectory(&batches[0].advantages), [vec![1.0, 2.0], vec![-1.0]]);
+        assert!(batches[0].old_logprobs.is_none());
+
+        let unordered = Trajectory { targets: vec![3..4, 2..3], ..tool.clone() };
+        let first = Trajectory { targets: vec![0..1, 2..3], ..tool.clone() };
+        let few = Trajectory { rollout_logprobs: vec![0.0], ..tool.clone() };
+        let many = Trajectory { old_logprobs: Some(vec![0.0; 3]), ..tool };
+        for wrong in [unordered, first, few, many] {
+            assert!(MicroBatch::new(&[&wrong], Device::Cpu).is_err());
+        }
+    }
+}

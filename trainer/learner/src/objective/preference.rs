@@ -1,0 +1,173 @@
+//! The reward model's loss on pairs of completions, of which one was preferred.
+//!
+//! Bradley-Terry: `-log sigmoid(chosen - rejected - margin)`, plus `c (chosen + rejected)^2` that keeps scores around 0
+//! (Eisenstein et al., arXiv 2312.09244), averaged over the minibatch's pairs. Without margins: InstructGPT's loss
+//! (arXiv 2203.02155); with them: Llama 2's (arXiv 2307.09288).
+
+use anyhow::{Result, ensure};
+use policy::{LossScope, Packed, Recompute, RewardModel, accumulate_gradient, outputs};
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor, no_grad};
+
+use crate::masked_statistics::numbers;
+use crate::token_split::split_by_tokens;
+use crate::trainable::{StepOutcome, Trainable};
+
+/// Section `preference`: the reward model's loss.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PreferenceLossConfig {
+    /// Factor of the square of a pair's summed scores. 0 turns centering off; 0.01 in its paper.
+    pub centering_coefficient: f64,
+}
+
+impl Default for PreferenceLossConfig {
+    fn default() -> Self {
+        Self { centering_coefficient: 0.01 }
+    }
+}
+
+impl PreferenceLossConfig {
+    /// Errors where the coefficient is negative or not finite.
+    pub fn validate(&self) -> Result<()> {
+        ensure!(
+            self.centering_coefficient.is_finite() && self.centering_coefficient >= 0.0,
+            "preference.centering_coefficient is {}; set it to 0 or more",
+            self.centering_coefficient
+        );
+        Ok(())
+    }
+}
+
+/// A preference loss and its metrics.
+pub struct PreferenceOutput {
+    /// Scalar float32 with a graph: these pairs' share of the minibatch's loss.
+    pub loss: Tensor,
+    /// Number of pairs whose chosen completion scored higher; a tie does not count.
+    pub num_correct: i64,
+    /// Sum over pairs of chosen minus rejected score.
+    pub score_gap_sum: f64,
+}
+
+/// The loss of scores `[pairs]` of any float type; `margins` `[pairs]` are subtracted from the gap.
+///
+/// `num_pairs` is the number of pairs in the whole minibatch, so that micro-batches add up to its mean.
+pub fn preference_loss(
+    chosen: &Tensor,
+    rejected: &Tensor,
+    margins: Option<&Tensor>,
+    config: &PreferenceLossConfig,
+    num_pairs: i64,
+) -> PreferenceOutput {
+    let chosen = chosen.to_kind(Kind::Float); // [pairs]
+    let rejected = rejected.to_kind(Kind::Float);
+    let gap = &chosen - &rejected;
+    let lead = match margins {
+        Some(margins) => &gap - margins.detach().to_kind(Kind::Float),
+        None => gap.shallow_clone(),
+    };
+    let centering = (&chosen + &rejected).square() * config.centering_coefficient;
+    let loss = (centering - lead.log_sigmoid()).sum(Kind::Float) / num_pairs.max(1) as f64;
+    let counted = Tensor::stack(&[gap.gt(0.0).sum(Kind::Float), gap.detach().sum(Kind::Float)], 0);
+    let counted = numbers(&counted);
+    PreferenceOutput { loss, num_correct: counted[0] as i64, score_gap_sum: counted[1] }
+}
+
+/// Ids of a pair: the conversation with the chosen and with the rejected answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairIds {
+    /// Ids up to the end of the chosen answer.
+    pub chosen: Vec<u32>,
+    /// Ids up to the end of the rejected answer.
+    pub rejected: Vec<u32>,
+}
+
+impl PairIds {
+    fn num_tokens(&self) -> usize {
+        self.chosen.len() + self.rejected.len()
+    }
+}
+
+/// Settings of a reward model's update.
+#[derive(Clone, Debug)]
+pub struct PreferencePlan {
+    /// Most tokens that go through the model at a time; a pair always goes whole.
+    pub micro_batch_tokens: usize,
+    /// Part of the forward pass that the backward pass computes again.
+    pub recompute: Recompute,
+    /// The loss.
+    pub loss: PreferenceLossConfig,
+}
+
+/// Figures of one update.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct PreferenceOutcome {
+    /// Mean loss over the pairs.
+    pub loss: f64,
+    /// Share of the pairs whose chosen answer scores higher.
+    pub accuracy: f64,
+    /// Mean difference of chosen and rejected score.
+    pub score_gap: f64,
+    /// The optimizer's step.
+    pub step: StepOutcome,
+}
+
+/// All chosen sequences, then all rejected ones, packed to be scored at their ends.
+fn packed(pairs: &[&PairIds], model: &RewardModel) -> Packed {
+    let chosen = pairs.iter().map(|pair| pair.chosen.as_slice());
+    let rejected = pairs.iter().map(|pair| pair.rejected.as_slice());
+    Packed::at_ends(&chosen.chain(rejected).collect::<Vec<_>>(), model.decoder.device())
+}
+
+/// Scores of chosen and rejected answers, `[pairs]` each, of the scores of both, `[2 pairs]`.
+fn halves(scores: &Tensor) -> (Tensor, Tensor) {
+    let num_pairs = scores.size()[0] / 2;
+    (scores.narrow(0, 0, num_pairs), scores.narrow(0, num_pairs, num_pairs))
+}
+
+/// One update on a minibatch of pairs; `place` is the update's in the learning rate's schedule.
+///
+/// # Errors
+/// The model is frozen.
+pub fn learn(
+    scorer: &mut Trainable<RewardModel>,
+    pairs: &[&PairIds],
+    plan: &PreferencePlan,
+    place: u64,
+) -> Result<PreferenceOutcome> {
+    let num_pairs = pairs.len() as i64;
+    let (mut loss, mut num_correct, mut gap) = (0.0, 0, 0.0);
+    for piece in split_by_tokens(pairs, plan.micro_batch_tokens, |pair| pair.num_tokens()) {
+        let batch = packed(piece, &scorer.model);
+        let gradient = |_, scores: &Tensor| {
+            let scores = scores.detach().set_requires_grad(true);
+            let (chosen, rejected) = halves(&scores);
+            let output = preference_loss(&chosen, &rejected, None, &plan.loss, num_pairs);
+            output.loss.backward();
+            loss += output.loss.double_value(&[]);
+            num_correct += output.num_correct;
+            gap += output.score_gap_sum;
+            Ok::<_, anyhow::Error>(scores.grad())
+        };
+        let RewardModel { decoder, head, .. } = &mut scorer.model;
+        // A pair's loss depends on two scores.
+        let _ = accumulate_gradient(decoder, head, &batch, plan.recompute, LossScope::Batch, gradient)?;
+    }
+    let step = scorer.apply(place, loss)?;
+    let per_pair = |sum: f64| sum / num_pairs.max(1) as f64;
+    Ok(PreferenceOutcome { loss, accuracy: per_pair(num_correct as f64), score_gap: per_pair(gap), step })
+}
+
+/// Share of the pairs whose chosen answer scores higher.
+pub fn accuracy(model: &RewardModel, pairs: &[PairIds], max_tokens: usize) -> f64 {
+    let all: Vec<&PairIds> = pairs.iter().collect();
+    let correct: f64 = split_by_tokens(&all, max_tokens, |pair| pair.num_tokens())
+        .into_iter()
+        .map(|piece| {
+            let scores = no_grad(|| outputs(&model.decoder, &model.head, &packed(piece, model)));
+            let (chosen, rejected) = halves(&scores);
+            chosen.gt_tensor(&rejected).sum(Kind::Double).double_value(&[])
+        })
+        .sum();
+    correct / pairs.len().max(1) as f64
+}

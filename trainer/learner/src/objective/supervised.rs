@@ -1,0 +1,86 @@
+//! Supervised learning of traces: the mean negative logprob of the targets, over all targets of the minibatch.
+
+use std::convert::Infallible;
+use std::ops::Range;
+
+use anyhow::Result;
+use policy::{
+    HeadOptions, LanguageGradient, LanguageHead, LanguageOutput, LossScope, Packed, Recompute, accumulate_gradient,
+};
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use crate::token_split::split_by_tokens;
+use crate::trainable::{Actor, StepOutcome, Trainable};
+
+/// Sequence that is learned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LearnedSequence {
+    /// Ids of all its tokens.
+    pub ids: Vec<u32>,
+    /// Places of the tokens that are learned; in order and apart from one another.
+    pub targets: Vec<Range<usize>>,
+}
+
+impl LearnedSequence {
+    /// Number of tokens that are learned.
+    pub fn num_targets(&self) -> usize {
+        self.targets.iter().map(Range::len).sum()
+    }
+}
+
+/// Settings of an update.
+#[derive(Clone, Copy, Debug)]
+pub struct SupervisedPlan {
+    /// Most tokens that go through the model at a time.
+    pub micro_batch_tokens: usize,
+    /// Number of tokens whose logits are in memory at a time.
+    pub head_chunk: i64,
+    /// Part of the forward pass that the backward pass computes again.
+    pub recompute: Recompute,
+}
+
+/// Figures of one update.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct SupervisedOutcome {
+    /// Mean negative logprob of the targets.
+    pub loss: f64,
+    /// Mean entropy over the targets, in nats.
+    pub entropy: f64,
+    /// Number of targets.
+    pub num_targets: usize,
+    /// The optimizer's step.
+    pub step: StepOutcome,
+}
+
+/// One update on a minibatch of sequences; `place` is the update's in the learning rate's schedule.
+///
+/// # Errors
+/// The model is frozen.
+pub fn learn(
+    policy: &mut Trainable<Actor>,
+    batch: &[&LearnedSequence],
+    plan: SupervisedPlan,
+    place: u64,
+) -> Result<SupervisedOutcome> {
+    let num_targets: usize = batch.iter().map(|sequence| sequence.num_targets()).sum();
+    let (mut loss, mut entropy) = (0.0, 0.0);
+    let decoder = &mut policy.model.policy.decoder;
+    let mut head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 1.0, chunk: plan.head_chunk });
+    for piece in split_by_tokens(batch, plan.micro_batch_tokens, |sequence| sequence.ids.len()) {
+        let sequences: Vec<(&[u32], &[Range<usize>])> =
+            piece.iter().map(|sequence| (sequence.ids.as_slice(), sequence.targets.as_slice())).collect();
+        let packed = Packed::new(&sequences, decoder.device());
+        let gradient = |_, output: &LanguageOutput| {
+            let mean = |values: &Tensor| values.sum(Kind::Double).double_value(&[]) / num_targets as f64;
+            let logprobs = output.logprobs();
+            loss -= mean(&logprobs);
+            entropy += mean(&output.entropy);
+            let logprob = logprobs.full_like(-1.0 / num_targets as f64);
+            Ok::<_, Infallible>(LanguageGradient { logprob, entropy: None })
+        };
+        accumulate_gradient(decoder, &mut head, &packed, plan.recompute, LossScope::Token, gradient)?;
+    }
+    let step = policy.apply(place, loss)?;
+    Ok(SupervisedOutcome { loss, entropy, num_targets, step })
+}

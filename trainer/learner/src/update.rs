@@ -1,0 +1,211 @@
+//! From groups of trajectories to new weights.
+//!
+//! A step's batch is split into minibatches of whole groups; each is one optimizer update whose gradient is summed over
+//! micro-batches with the counts of the whole minibatch, so that neither the micro-batches nor the head's chunks change
+//! anything. The old policy is the policy as the step began: in the first minibatch that is the policy itself, for
+//! later ones its logprobs are computed before the first update.
+
+use std::ops::Range;
+
+use anyhow::{Context, Result};
+use policy::{
+    Decoder, HeadPair, LanguageGradient, LanguageHead, LanguageOutput, LossScope, accumulate_gradient, outputs,
+};
+use tch::Tensor;
+
+use crate::aggregation::Divisor;
+use crate::critic::{estimate, update_critic, value_gradient, value_inputs};
+use crate::learner::Learner;
+use crate::loss::{LossInputs, policy_loss};
+use crate::micro_batch::{MicroBatch, Minibatch};
+use crate::minibatch::minibatches;
+use crate::mismatch::{Band, Mismatch};
+use crate::trainable::Actor;
+use crate::trajectory::Trajectory;
+use crate::update_outcome::{PolicyTotals, SkippedBatch, UpdateOutcome};
+use crate::update_plan::{OldLogprobs, UpdatePlan};
+
+/// Updates policy and critic on a step's groups; `step` counts from 0 and places the updates in the schedules.
+///
+/// # Errors
+/// The trajectories' numbers do not fit together, or a model is frozen.
+pub fn update(
+    learner: &mut Learner,
+    mut groups: Vec<Vec<Trajectory>>,
+    plan: &UpdatePlan,
+    step: u64,
+) -> Result<UpdateOutcome> {
+    let mut outcome = UpdateOutcome::default();
+    let mut first_step = 0;
+    if let Some(critic) = &plan.critic {
+        outcome.critic = Some(estimate(learner, &mut groups, plan, critic)?);
+        first_step = critic.pretrain_steps;
+    }
+    // While a critic is trained beforehand, the policy stands still.
+    if let Some(step) = step.checked_sub(first_step) {
+        add_logprobs(learner, &mut groups, plan)?;
+        update_policy(learner, &groups, plan, step, &mut outcome)?;
+    }
+    if let Some(critic) = &plan.critic {
+        update_critic(learner, &groups, plan, critic, step, &mut outcome)?;
+    }
+    let counts = [Some(learner.policy.counts), learner.critic.as_ref().map(|critic| critic.counts)];
+    outcome.skipped_in_a_row = counts.iter().flatten().map(|counts| counts.skipped_in_a_row).max().unwrap_or(0);
+    outcome.trajectories = groups.into_iter().flatten().collect();
+    Ok(outcome)
+}
+
+/// Gives the trajectories the logprobs of the old and of the frozen policy that the loss needs and they lack.
+fn add_logprobs(learner: &Learner, groups: &mut [Vec<Trajectory>], plan: &UpdatePlan) -> Result<()> {
+    let decoder = &learner.policy.model.policy.decoder;
+    if plan.loss.kl_coefficient != 0.0 {
+        let reference = learner.reference.as_ref().context("the loss has a KL term, and there is no reference")?;
+        score(reference, groups.iter_mut().flatten(), plan, |trajectory| &mut trajectory.reference_logprobs)?;
+    }
+    match plan.old_logprobs {
+        OldLogprobs::Rollout => {
+            for trajectory in groups.iter_mut().flatten() {
+                let rollout = trajectory.rollout_logprobs.clone();
+                trajectory.old_logprobs.get_or_insert(rollout);
+            }
+            Ok(())
+        }
+        // In the first minibatch the old policy is the policy itself.
+        OldLogprobs::Recompute => {
+            let num_first = minibatches(groups, plan.updates_per_step).first().map_or(0, |piece| piece.len());
+            let later = groups[num_first..].iter_mut().flatten();
+            score(decoder, later, plan, |trajectory| &mut trajectory.old_logprobs)
+        }
+    }
+}
+
+/// Puts a decoder's logprobs where they are absent.
+fn score<'a>(
+    decoder: &Decoder,
+    trajectories: impl Iterator<Item = &'a mut Trajectory>,
+    plan: &UpdatePlan,
+    place: impl Fn(&mut Trajectory) -> &mut Option<Vec<f32>>,
+) -> Result<()> {
+    let mut lacking = Vec::new();
+    for trajectory in trajectories {
+        if place(trajectory).is_none() {
+            lacking.push(trajectory);
+        }
+    }
+    let batch = Minibatch::new(lacking.iter().map(|it| &**it), plan.micro_batch_tokens, decoder.device())?;
+    let head = LanguageHead::new(decoder.store(), plan.head);
+    let scored = batch
+        .micro_batches
+        .iter()
+        .flat_map(|micro_batch| micro_batch.by_trajectory(&outputs(decoder, &head, &micro_batch.packed).logprobs()));
+    for (trajectory, logprobs) in lacking.into_iter().zip(scored) {
+        *place(trajectory) = Some(logprobs);
+    }
+    Ok(())
+}
+
+fn update_policy(
+    learner: &mut Learner,
+    groups: &[Vec<Trajectory>],
+    plan: &UpdatePlan,
+    step: u64,
+    outcome: &mut UpdateOutcome,
+) -> Result<()> {
+    let device = learner.policy.model.policy.decoder.device();
+    let mut totals = PolicyTotals::default();
+    for (place, piece) in minibatches(groups, plan.updates_per_step).into_iter().enumerate() {
+        let batch = Minibatch::new(piece.iter().flatten(), plan.micro_batch_tokens, device)?;
+        let (loss, logprobs) = accumulate(&mut learner.policy.model, &batch, plan, &mut totals)?;
+        outcome.policy_logprobs.extend(logprobs);
+        let applied = learner.policy.apply(step * plan.updates_per_step as u64 + place as u64, loss)?;
+        totals.add_update(loss, &applied);
+        if applied.applied {
+            learner.policy_version += 1;
+        } else {
+            outcome.skipped.push(SkippedBatch { model: "policy".into(), place, trajectories: piece.concat() });
+        }
+    }
+    outcome.policy = Some(totals.finish(learner.policy_version));
+    Ok(())
+}
+
+/// Gathers the gradient of a minibatch; returns its loss, and the logprobs of each trajectory's targets.
+pub(crate) fn accumulate(
+    actor: &mut Actor,
+    batch: &Minibatch,
+    plan: &UpdatePlan,
+    totals: &mut PolicyTotals,
+) -> Result<(f64, Vec<Vec<f32>>)> {
+    let (mut loss, mut logprobs) = (0.0, Vec::new());
+    for micro_batch in &batch.micro_batches {
+        let pass = PolicyPass { batch: micro_batch, divisor: &batch.divisor, plan };
+        let of_targets = pass.run(actor, &mut loss, totals)?;
+        logprobs.extend(micro_batch.by_trajectory(&of_targets));
+    }
+    Ok((loss, logprobs))
+}
+
+/// One micro-batch's way through the policy.
+struct PolicyPass<'a> {
+    batch: &'a MicroBatch,
+    divisor: &'a Divisor,
+    plan: &'a UpdatePlan,
+}
+
+impl PolicyPass<'_> {
+    /// Gathers the gradient and adds to the minibatch's loss; returns the logprobs of the targets, `[targets]`.
+    fn run(&self, actor: &mut Actor, loss: &mut f64, totals: &mut PolicyTotals) -> Result<Tensor> {
+        let Self { batch, divisor, plan } = *self;
+        let inputs = self.inputs();
+        let scope = if plan.loss.is_token_wise() { LossScope::Token } else { LossScope::Batch };
+        let mut policy_gradient = |range: &Range<i64>, output: &LanguageOutput| {
+            let policy_logprobs = output.logprobs().set_requires_grad(true);
+            let inputs = inputs.narrow(range.start, range.end - range.start);
+            let share = policy_loss(&policy_logprobs, &inputs, &plan.loss)?;
+            share.loss.backward();
+            *loss += share.loss.double_value(&[]);
+            let old = inputs.old_logprobs.as_ref().unwrap_or(&policy_logprobs);
+            let rollout = inputs.rollout_logprobs.as_ref().context("the rollout's logprobs")?;
+            totals.add(
+                &share.metrics,
+                &Mismatch::measure(rollout, old, &inputs.mask, Band::default()),
+                &output.entropy,
+            );
+            Ok::<_, anyhow::Error>(LanguageGradient { logprob: policy_logprobs.grad(), entropy: None })
+        };
+        let Actor { policy, value_head } = actor;
+        let mut head = LanguageHead::new(policy.decoder.store(), plan.head);
+        let (Some(value_head), Some(critic)) = (value_head, &plan.critic) else {
+            let gradient = |range: Range<i64>, output: &LanguageOutput| policy_gradient(&range, output);
+            let output =
+                accumulate_gradient(&mut policy.decoder, &mut head, &batch.packed, plan.recompute, scope, gradient)?;
+            return Ok(output.logprobs());
+        };
+        let (mut value_loss, targets) = (0.0, value_inputs(batch, divisor)?);
+        let gradient = |range: Range<i64>, (language, values): &(LanguageOutput, Tensor)| {
+            let (value, gradient) = value_gradient(&range, values, &targets, critic)?;
+            value_loss += critic.coefficient * value.loss.double_value(&[]);
+            Ok::<_, anyhow::Error>((policy_gradient(&range, language)?, gradient * critic.coefficient))
+        };
+        let mut heads = HeadPair(&mut head, value_head);
+        let (output, _) =
+            accumulate_gradient(&mut policy.decoder, &mut heads, &batch.packed, plan.recompute, scope, gradient)?;
+        *loss += value_loss;
+        Ok(output.logprobs())
+    }
+
+    /// What the policy's loss is computed from, beside the policy's own logprobs.
+    fn inputs(&self) -> LossInputs {
+        let Self { batch, divisor, plan } = *self;
+        let shared = |tensor: &Option<Tensor>| tensor.as_ref().map(Tensor::shallow_clone);
+        LossInputs {
+            old_logprobs: shared(&batch.old_logprobs),
+            rollout_logprobs: Some(batch.rollout_logprobs.shallow_clone()),
+            reference_logprobs: shared(&batch.reference_logprobs),
+            advantages: batch.advantages.shallow_clone(),
+            mask: batch.mask.shallow_clone(),
+            weights: plan.loss.aggregation.token_weights(&batch.mask, &batch.sequences, divisor),
+            sequences: batch.sequences.clone(),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Groups under way: requests to the model's thread, verdicts as completions come, groups as they are settled.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use datasets::Draw;
+use rollout::{Completion, RolloutRequest};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use verifiers::Judged;
+
+use super::collector::Collector;
+use super::group::{Group, Sampling, SamplingCost};
+use super::open_group::{Judgeable, OpenGroup};
+use crate::prompt::{PromptFormat, conversation};
+use crate::worker::{Events, ModelCommand, ModelEvent};
+
+/// Draws that are sampled and judged, until each is a group.
+pub(super) struct GroupStream<'a> {
+    collector: &'a Collector,
+    sampling: &'a Sampling,
+    answers: mpsc::UnboundedSender<Result<ModelEvent>>,
+    events: Events,
+    /// Number of steps that the engine may go on after a draw has ended before it is told what replaces it; none where
+    /// nothing replaces draws.
+    lag: Option<u64>,
+    open: HashMap<u64, OpenGroup>,
+    /// Draws whose completions are all there, in the order in which the last one came.
+    complete: VecDeque<u64>,
+    /// Groups that are settled and wait for their turn.
+    ready: HashMap<u64, Group>,
+    verdicts: JoinSet<Judgeable>,
+    settled: JoinSet<Result<(Group, Duration)>>,
+    started: Instant,
+    last_completion: Instant,
+    reward_model: Duration,
+}
+
+/// What a stream waits for.
+enum Happening {
+    Event(ModelEvent),
+    Judged(Box<Judgeable>),
+    Settled(Group, Duration),
+}
+
+impl<'a> GroupStream<'a> {
+    pub(super) fn new(collector: &'a Collector, sampling: &'a Sampling, lag: Option<u64>) -> Self {
+        let (answers, events) = mpsc::unbounded_channel();
+        let started = Instant::now();
+        Self {
+            collector,
+            sampling,
+            answers,
+            events,
+            lag,
+            open: HashMap::new(),
+            complete: VecDeque::new(),
+            ready: HashMap::new(),
+            verdicts: JoinSet::new(),
+            settled: JoinSet::new(),
+            started,
+            last_completion: started,
+            reward_model: Duration::ZERO,
+        }
+    }
+
+    /// Has the completions of these draws sampled.
+    ///
+    /// # Errors
+    /// A prompt cannot be made, or the model's thread is gone.
+    pub(super) fn submit(&mut self, draws: &[Draw]) -> Result<()> {
+        let requests = self.requests(draws)?;
+        self.collector.worker.send(ModelCommand::Submit { requests, lag: self.lag }, &self.answers)
+    }
+
+    /// Has another draw sampled in the place of one whose group came, or leaves the place empty.
+    ///
+    /// # Errors
+    /// As [`GroupStream::submit`].
+    pub(super) fn replace(&mut self, draw: u64, by: Option<&Draw>) -> Result<()> {
+        let requests = self.requests(by.map(std::slice::from_ref).unwrap_or_default())?;
+        self.collector.worker.send(ModelCommand::Replace { draw, requests }, &self.answers)
+    }
+
+    fn requests(&mut self, draws: &[Draw]) -> Result<Vec<RolloutRequest>> {
+        let format = PromptFormat::of_texts(&self.collector.texts, &self.sampling.prompt)?;
+        let num_samples = self.sampling.samples_per_prompt;
+        let mut requests = Vec::with_capacity(draws.len() * num_samples);
+        for draw in draws {
+            let task = &draw.task;
+            let prompt = format.prompt(task.as_ref().into()).with_context(|| format!("task {}", task.id))?;
+            requests.extend((0..num_samples as u64).map(|sample| RolloutRequest {
+                draw: draw.number,
+                sample,
+                label: Some(format!("task {}", task.id)),
+                prompt_ids: prompt.ids.clone(),
+                params: self.sampling.params.clone(),
+            }));
+            let group = OpenGroup {
+                draw: draw.clone(),
+                conversation: conversation(task.as_ref().into(), &self.sampling.prompt).into(),
+                thinking_open: prompt.thinking_open,
+                num_complete: 0,
+                judged: Vec::with_capacity(num_samples),
+            };
+            self.open.insert(draw.number, group);
+        }
+        Ok(requests)
+    }
+
+    /// The next group, in the order in which their last completions came, so that no clock has a say in it; `None`
+    /// where there is none left.
+    ///
+    /// # Errors
+    /// A request was refused, the model's thread failed, the reward section ends the run, or the user interrupted: no
+    /// verdict is waited for then.
+    pub(super) async fn next(&mut self) -> Result<Option<Group>> {
+        loop {
+            if let Some(group) = self.complete.front().and_then(|draw| self.ready.remove(draw)) {
+                self.complete.pop_front();
+                return Ok(Some(group));
+            }
+            if self.open.is_empty() && self.settled.is_empty() {
+                return Ok(None);
+            }
+            let interrupt = self.collector.interrupt.clone();
+            match interrupt.race(self.happening()).await?? {
+                Happening::Event(ModelEvent::Completed(completion)) => self.judge(completion)?,
+                Happening::Event(ModelEvent::Refused { reason, .. }) => bail!(reason),
+                Happening::Event(other) => bail!("the model's thread answered {other:?} to a request for completions"),
+                Happening::Judged(judged) => self.add(*judged)?,
+                Happening::Settled(group, reward_model) => {
+                    self.reward_model += reward_model;
+                    self.ready.insert(group.draw, group);
+                }
+            }
+        }
+    }
+
+    async fn happening(&mut self) -> Result<Happening> {
+        tokio::select! {
+            Some(event) = self.events.recv() => Ok(Happening::Event(event?)),
+            Some(judged) = self.verdicts.join_next() => {
+                Ok(Happening::Judged(Box::new(judged.context("a completion's verdicts")?)))
+            }
+            Some(group) = self.settled.join_next() => {
+                let (group, reward_model) = group.context("a group's rewards")??;
+                Ok(Happening::Settled(group, reward_model))
+            }
+            () = self.collector.worker.gone() => bail!("the model's thread is gone, see the message above"),
+        }
+    }
+
+    /// Has a completion judged.
+    fn judge(&mut self, completion: Completion) -> Result<()> {
+        self.last_completion = Instant::now();
+        let group = self.open.get_mut(&completion.draw).context("a completion of no draw that was asked for")?;
+        group.num_complete += 1;
+        if group.num_complete == self.sampling.samples_per_prompt {
+            self.complete.push_back(completion.draw);
+        }
+        let judged = Judged {
+            conversation: group.conversation.clone(),
+            thinking_open: group.thinking_open,
+            finish_reason: Cow::Borrowed(completion.finish_reason.as_str()),
+            num_prompt_tokens: completion.prompt_ids().len(),
+            num_completion_tokens: completion.sequence.num_sampled(),
+            ..Judged::new(group.draw.task.clone(), completion.text.as_str())
+        };
+        let judge = self.collector.judge.clone();
+        self.verdicts.spawn(async move {
+            let judgement = judge.judge(&judged).await;
+            Judgeable { completion, judged, judgement }
+        });
+        Ok(())
+    }
+
+    /// Puts a judged completion to its group; the last one has the group settled.
+    fn add(&mut self, judged: Judgeable) -> Result<()> {
+        let draw = judged.completion.draw;
+        let group = self.open.get_mut(&draw).context("a verdict of no draw that was asked for")?;
+        group.judged.push(judged);
+        if group.judged.len() < self.sampling.samples_per_prompt {
+            return Ok(());
+        }
+        let Some(mut group) = self.open.remove(&draw) else { return Ok(()) };
+        let (collector, section) = (self.collector.clone(), self.sampling.prompt.clone());
+        self.settled.spawn(async move {
+            group.compare(&collector.judge).await;
+            let scoring = Instant::now();
+            let scores = collector.scores(&group, &section).await?;
+            let seconds = scoring.elapsed();
+            Ok((group.settled(&collector.judge, scores)?, seconds))
+        });
+        Ok(())
+    }
+
+    /// Time and tokens of all that was sampled.
+    ///
+    /// # Errors
+    /// The model's thread is gone.
+    pub(super) async fn cost(self) -> Result<SamplingCost> {
+        let ModelEvent::Stats(stats) = self.collector.worker.ask(ModelCommand::TakeStats).await? else {
+            bail!("the model's thread has no counts of its sampling");
+        };
+        Ok(SamplingCost {
+            rollout_seconds: self.last_completion.duration_since(self.started).as_secs_f64(),
+            verify_seconds: self.last_completion.elapsed().as_secs_f64(),
+            reward_model_seconds: self.reward_model.as_secs_f64(),
+            num_tokens: stats.num_completion_tokens,
+            rows_in_flight: stats.mean_running(),
+        })
+    }
+}

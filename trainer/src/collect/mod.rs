@@ -1,0 +1,18 @@
+//! Draws in, groups of rewarded rollouts out.
+//!
+//! A completion is judged as soon as it is done, and a group is settled as soon as its last completion is judged, while
+//! others are still generated. Nothing waits for the slowest of a round: there are no rounds.
+
+mod collector;
+mod group;
+mod group_stream;
+mod open_group;
+mod refill;
+mod sample;
+mod score;
+
+pub(crate) use self::collector::Collector;
+pub(crate) use self::group::{Batch, Group, Rollout, Sampling};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! Dynamic sampling (DAPO, arXiv 2503.14476) without rounds: a group that teaches nothing is replaced while the others
+//! are still generated.
+//!
+//! A draw is only taken where the groups that teach and those under way are fewer than wanted. So the draws of a step
+//! are the shortest stretch of the walk that holds the wanted number of teaching groups, whichever of them finished
+//! first: the batch does not depend on time. Nor does the place of a replacement among the sequences that decode: it
+//! joins a fixed number of steps after the group that it replaces has ended.
+
+use anyhow::Result;
+use datasets::TaskCursor;
+use learner::advantages::is_flat;
+
+use super::collector::Collector;
+use super::group::{Batch, Group, Sampling};
+use super::group_stream::GroupStream;
+use crate::plan::Refill;
+
+fn teaches(group: &Group, refill: Refill) -> bool {
+    group.rewards().is_some_and(|rewards| !(refill.replaces && is_flat(&rewards)))
+}
+
+impl Collector {
+    /// Samples draws of the walk until there are enough groups to learn from.
+    ///
+    /// # Errors
+    /// As [`Collector::sample_groups`].
+    pub(crate) async fn collect(&self, tasks: &mut TaskCursor, sampling: &Sampling, refill: Refill) -> Result<Batch> {
+        let mut stream = GroupStream::new(self, sampling, refill.replaces.then_some(refill.lag));
+        let mut num_drawn = refill.wanted.min(refill.max_draws);
+        stream.submit(&tasks.next_draws(num_drawn))?;
+        let mut batch = Batch::default();
+        while let Some(group) = stream.next().await? {
+            let teaches = teaches(&group, refill);
+            if refill.replaces {
+                let next = (!teaches && num_drawn < refill.max_draws).then(|| tasks.next_draw());
+                num_drawn += usize::from(next.is_some());
+                stream.replace(group.draw, next.as_ref())?;
+            }
+            if teaches { batch.kept.push(group) } else { batch.left_out.push(group) }
+        }
+        batch.kept.sort_by_key(|group| group.draw);
+        batch.left_out.sort_by_key(|group| group.draw);
+        batch.cost = stream.cost().await?;
+        Ok(batch)
+    }
+}

@@ -1,0 +1,69 @@
+//! Sampling and judging over a small model with random weights.
+use std::sync::Arc;
+
+use datasets::{Draw, Message, Mixture, Source, Task, TaskCursor, TaskKind, TaskVerifier};
+use policy::{CHAT_TEMPLATE, Decoder, ModelConfig, Placement, SPECIAL_TOKENS, Texts, train_tokenizer, write_folder};
+use rollout::{EngineOptions, SamplingParams};
+use verifiers::{RewardConfig, VerifiersConfig};
+
+use super::{Collector, Sampling};
+use crate::config::{PromptSection, SandboxSection};
+use crate::interrupt::Interrupt;
+use crate::judge::Judge;
+use crate::worker::{ModelState, ModelWorker};
+
+/// A collector over a small model with random weights, which judges maths.
+async fn collector() -> Collector {
+    let folder = tempfile::tempdir().unwrap();
+    let config = ModelConfig::from_json(&serde_json::json!({
+        "model_type": "qwen2", "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1,
+        "vocab_size": 272, "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 96,
+    }))
+    .unwrap();
+    let tokenizer = train_tokenizer(["one two three"].into_iter(), 261).unwrap();
+    let decoder = Decoder::random(&config, 0, Placement::CPU);
+    write_folder(folder.path(), &decoder, &tokenizer, CHAT_TEMPLATE, SPECIAL_TOKENS[2]).unwrap();
+    let texts = Arc::new(Texts::load(folder.path()).unwrap());
+    let load = move || Ok((ModelState::load_policy(folder.path(), Placement::CPU, &EngineOptions::default())?, ()));
+    let (worker, ()) = ModelWorker::start(load).await.unwrap();
+    let (verifiers, reward) = (VerifiersConfig::default(), RewardConfig::default());
+    let judge = Judge::start_for(&["math".to_owned()].into(), &verifiers, &reward, &SandboxSection::default()).await;
+    let judge = Arc::new(judge.unwrap());
+    Collector { worker, texts, scorer_texts: None, judge, interrupt: Interrupt::default() }
+}
+
+/// A walk over one task alone, which every draw takes.
+fn one_task() -> TaskCursor {
+    let verifier = TaskVerifier::new("math", "2");
+    let task = Task::new("sum", TaskKind::MATH, vec![Message::user("1 + 1?")], verifier);
+    TaskCursor::new(Mixture::new(vec![Source::new("sums", vec![task], 1.0)]).unwrap(), 1)
+}
+
+async fn completions(collector: &Collector, draws: &[Draw]) -> Vec<Vec<u32>> {
+    let sampling = Sampling {
+        params: Arc::new(SamplingParams { max_new_tokens: 12, seed: 4, ..SamplingParams::default() }),
+        samples_per_prompt: 3,
+        prompt: PromptSection::default(),
+    };
+    let (groups, _) = collector.sample_groups(draws, &sampling).await.unwrap();
+    assert_eq!(
+        groups.iter().map(|group| group.draw).collect::<Vec<_>>(),
+        draws.iter().map(|d| d.number).collect::<Vec<_>>()
+    );
+    let rollouts = groups.iter().flat_map(|group| &group.rollouts);
+    rollouts.map(|rollout| rollout.sequences[0].completion_ids()).collect()
+}
+
+#[tokio::test]
+async fn a_task_that_is_drawn_twice_gets_other_completions_in_one_round_as_in_two() {
+    let collector = collector().await;
+    let draws = one_task().next_draws(2);
+    assert_eq!(draws[0].task, draws[1].task);
+    let together = completions(&collector, &draws).await;
+    let mut apart = completions(&collector, &draws[..1]).await;
+    apart.extend(completions(&collector, &draws[1..]).await);
+    assert_eq!(together, apart, "the round changed a completion");
+    for (at, one) in together.iter().enumerate() {
+        assert!(!together[..at].contains(one), "two samples are one: {one:?}");
+    }
+}

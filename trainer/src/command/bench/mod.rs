@@ -1,0 +1,36 @@
+//! `trainer bench`: measurements, as a table for people and as JSON for programs.
+
+mod batch;
+mod operations;
+mod sandbox;
+mod show;
+mod update;
+mod update_report;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use self::sandbox::SandboxArgs;
+use self::update::UpdateArgs;
+use crate::interrupt::Interrupt;
+
+/// What `trainer bench` measures.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Time the code execution engines beside other ways to run a Python program found here, or soak them.
+    Sandbox(SandboxArgs),
+    /// Time optimizer updates of a model on random tokens, and measure their memory.
+    Update(UpdateArgs),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The arguments make no sense, nothing can be measured, a file cannot be written, a soak was not clean, or the user
+/// interrupts.
+pub(crate) async fn run(command: BenchCommand, interrupt: &Interrupt) -> Result<()> {
+    match command {
+        BenchCommand::Sandbox(args) => sandbox::run(args).await,
+        BenchCommand::Update(args) => tokio::task::block_in_place(|| update::run(&args, interrupt)),
+    }
+}

@@ -1,0 +1,23 @@
+//! `trainer checkpoint`: what can be asked of checkpoints.
+
+mod verify;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// What can be asked of checkpoints.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckpointCommand {
+    /// Hold every file of a checkpoint, or of all of a run's, against the sizes and checksums of its manifest.
+    Verify(verify::VerifyCheckpointArgs),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A folder cannot be read, or a checkpoint is not whole.
+pub(crate) fn run(command: &CheckpointCommand) -> Result<()> {
+    match command {
+        CheckpointCommand::Verify(args) => verify::run(args),
+    }
+}

@@ -1,0 +1,386 @@
+//! What a run is: the configuration, the content of all it reads, libtorch and the device. A run that goes on must be
+//! what it was, or what differs is named. Keys and their effect are in `effect.rs`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use policy::Placement;
+use serde::{Deserialize, Serialize};
+use tch::Device;
+
+use super::effect::is_mathematics;
+use super::inputs::{InputContent, TrainingRun, contents};
+
+/// What stands for a value that is not there.
+const NOT_SET: &str = "not set";
+
+/// What a run is. Two runs of the same identity make the same weights, bit for bit on a CPU.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunIdentity {
+    /// Word for what is trained, and how.
+    kind: String,
+    /// Value of each key of the configuration, but for the keys of `inputs`.
+    config: BTreeMap<String, String>,
+    /// Content of all that the run reads, by the configuration's key.
+    inputs: BTreeMap<String, InputContent>,
+    /// libtorch, the kind of device, and on a CPU the number of threads, by which sums are split.
+    machine: BTreeMap<String, String>,
+}
+
+/// A difference between two identities.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Difference {
+    /// The key.
+    pub name: String,
+    old: String,
+    new: String,
+    /// True where it can change what is trained.
+    pub is_mathematics: bool,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} -> {}", self.name, self.old, self.new)
+    }
+}
+
+impl RunIdentity {
+    /// The identity of a run that is about to start, whose threads are set.
+    ///
+    /// # Errors
+    /// Something that is there cannot be read.
+    pub(crate) fn of<C: TrainingRun>(config: &C, placement: Placement) -> Result<Self> {
+        let (keys, inputs) = contents(config)?;
+        let value = toml::Value::try_from(config).context("the configuration as TOML")?;
+        let mut values = BTreeMap::new();
+        flatten("", &value, &mut values);
+        values.retain(|key, _| !keys.contains(key));
+        let mut machine = BTreeMap::from([("libtorch".to_owned(), libtorch())]);
+        machine.insert("device".to_owned(), if placement.device == Device::Cpu { "cpu" } else { "cuda" }.to_owned());
+        if placement.device == Device::Cpu {
+            machine.insert("threads".to_owned(), tch::get_num_threads().to_string());
+        }
+        Ok(Self { kind: config.kind().to_owned(), config: values, inputs, machine })
+    }
+
+    /// Everything in which a run differs from what it was, the mathematics first.
+    pub(crate) fn differences_from(&self, old: &Self) -> Vec<Difference> {
+        let mut found = Vec::new();
+        let mut compare = |name: &str, old: Option<String>, new: Option<String>, is_mathematics: bool| {
+            if old != new {
+                let word = |value: Option<String>| value.unwrap_or_else(|| NOT_SET.to_owned());
+                found.push(Difference { name: name.to_owned(), old: word(old), new: word(new), is_mathematics });
+            }
+        };
+        compare("the kind of run", Some(old.kind.clone()), Some(self.kind.clone()), true);
+        let decay = self.config.get("schedule.decay").map(String::as_str);
+        for key in keys(&old.config, &self.config) {
+            let is_mathematics = is_mathematics(&self.kind, key, decay);
+            compare(key, old.config.get(key).cloned(), self.config.get(key).cloned(), is_mathematics);
+        }
+        for key in keys(&old.machine, &self.machine) {
+            compare(key, old.machine.get(key).cloned(), self.machine.get(key).cloned(), true);
+        }
+        for key in keys(&old.inputs, &self.inputs) {
+            let (before, now) = (old.inputs.get(key), self.inputs.get(key));
+            if before.map(|input| &input.content) != now.map(|input| &input.content) {
+                let word = |input: &InputContent| format!("{} ({})", input.content, input.path.display());
+                compare(key, before.map(word), now.map(word), is_mathematics(&self.kind, key, decay));
+            }
+        }
+        found.sort_by_key(|difference| !difference.is_mathematics);
+        found
+    }
+}
+
+fn keys<'a, V>(old: &'a BTreeMap<String, V>, new: &'a BTreeMap<String, V>) -> impl Iterator<Item = &'a String> {
+    old.keys().chain(new.keys().filter(|key| !old.contains_key(*key)))
+}
+
+/// The values of a TOML value by their keys, `section.key` and `array.0.key`.
+fn flatten(key: &str, value: &toml::Value, into: &mut BTreeMap<String, String>) {
+    let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
+    match value {
+        toml::Value::Table(table) => table.iter().for_each(|(name, value)| flatten(&below(name), value, into)),
+        toml::Value::Array(items) => {
+            items.iter().enumerate().for_each(|(i, value)| flatten(&below(&i.to_string()), value, into));
+        }
+        toml::Value::String(text) => {
+            into.insert(key.to_owned(), text.clone());
+        }
+        other => {
+            into.insert(key.to_owned(), other.to_string());
+        }
+    }
+}
+
+/// Version of the libtorch that this program was built with, and the size of the library that it found at run time.
+fn libtorch() -> String {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let library = maps
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(5))
+        .find(|path| Path::new(path).file_name().is_some_and(|name| name == "libtorch_cpu.so"));
+    let bytes = library.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |metadata| metadata.len());
+    format!("{} (libtorch_cpu.so of {bytes} bytes)", env!("LIBTORCH_VERSION"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use tch::Kind;
+
+    use super::super::inputs::resolve_links;
+    use super::*;
+    use crate::config::{ReinforceRun, RewardModelRun, Source, SupervisedRun, load};
+
+    /// Files that a run of each kind reads. They are not loaded, only looked at.
+    struct Files {
+        folder: tempfile::TempDir,
+    }
+
+    const MODEL_FILES: [(&str, &str); 5] = [
+        ("config.json", "{\"hidden_size\": 32}"),
+        ("model.safetensors", "weights"),
+        ("tokenizer.json", "{\"vocab\": 1}"),
+        ("tokenizer_config.json", "{\"eos_token\": \"</s>\", \"chat_template\": \"{{ messages }}\"}"),
+        ("generation_config.json", "{\"eos_token_id\": 2}"),
+    ];
+
+    impl Files {
+        fn new() -> Self {
+            let files = Self { folder: tempfile::tempdir().unwrap() };
+            for model in ["step_00002", "step_00004", "scorer"] {
+                MODEL_FILES.iter().for_each(|(name, text)| files.write(&format!("{model}/{name}"), text));
+            }
+            files.write("step_00004/model.safetensors", "weights two steps later");
+            files.link("step_00002");
+            for data in ["tasks.jsonl", "traces.jsonl", "pairs.jsonl", "held_out.jsonl", "judge.py"] {
+                files.write(data, "one\ntwo\n");
+            }
+            files
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            std::fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+            std::fs::write(self.path(name), text).unwrap();
+        }
+
+        /// Points the link `last` at a folder.
+        fn link(&self, target: &str) {
+            let _ = std::fs::remove_file(self.path("last"));
+            std::os::unix::fs::symlink(target, self.path("last")).unwrap();
+        }
+
+        fn identity<C: TrainingRun + serde::de::DeserializeOwned>(&self, text: &str, set: &[&str]) -> RunIdentity {
+            let text = text.replace("DIR", &self.folder.path().display().to_string());
+            self.write("run.toml", &text);
+            let assignments = set.iter().map(|set| (*set).to_owned()).collect();
+            let path = self.path("run.toml");
+            let mut config: C = load(&Source { path: Some(&path), assignments, moved: None }).unwrap();
+            resolve_links(&mut config);
+            RunIdentity::of(&config, Placement { device: Device::Cpu, kind: Kind::Float }).unwrap()
+        }
+
+        fn stage(&self, set: &[&str]) -> RunIdentity {
+            self.identity::<ReinforceRun>(STAGE, set)
+        }
+    }
+
+    const STAGE: &str = r#"
+run = { dir = "DIR/run", seed = 3 }
+model.path = "DIR/last"
+reward_model.path = "DIR/scorer"
+data = [{ path = "DIR/tasks.jsonl" }]
+schedule = { lr = 1e-4, decay = "linear" }
+verifiers.python.judge = { file = "DIR/judge.py" }
+eval.datasets = [{ path = "DIR/held_out.jsonl" }]
+"#;
+
+    const COLD_START: &str = r#"
+run.dir = "DIR/run"
+model.path = "DIR/last"
+traces.path = "DIR/traces.jsonl"
+"#;
+
+    const REWARD_MODEL: &str = r#"
+run.dir = "DIR/run"
+model.path = "DIR/last"
+preferences = { train = "DIR/pairs.jsonl", eval = "DIR/held_out.jsonl" }
+"#;
+
+    /// The names of what differs, and whether it is mathematics.
+    fn names(new: &RunIdentity, old: &RunIdentity) -> Vec<(String, bool)> {
+        new.differences_from(old).into_iter().map(|found| (found.name, found.is_mathematics)).collect()
+    }
+
+    #[test]
+    fn the_same_run_is_the_same() {
+        let files = Files::new();
+        assert_eq!(names(&files.stage(&[]), &files.stage(&[])), []);
+        let json = serde_json::to_value(files.stage(&[])).unwrap();
+        assert_eq!(serde_json::from_value::<RunIdentity>(json).unwrap(), files.stage(&[]));
+    }
+
+    #[test]
+    fn a_changed_key_of_the_mathematics_is_named() {
+        let files = Files::new();
+        let before = files.stage(&[]);
+        for set in [
+            "run.seed=4",
+            "run.dtype=bfloat16",
+            "schedule.lr=2e-4",
+            "schedule.decay=cosine",
+            "schedule.warmup_updates=11",
+            "update.steps=101",
+            "update.updates_per_step=2",
+            "update.micro_batch_tokens=4096",
+            "update.head_chunk=512",
+            "update.recompute=blocks",
+            "optimizer.beta2=0.95",
+            "optimizer.weight_decay=0.5",
+            "optimizer.max_gradient_norm=0.5",
+            "loss.kl_coefficient=0.5",
+            "loss.clip_high=0.5",
+            "rollout.temperature=0.5",
+            "rollout.samples_per_prompt=4",
+            "rollout.max_new_tokens=7",
+            "rollout.engine.max_sequences=7",
+            "dynamic_sampling.enabled=false",
+            "reward.wrong=-1.0",
+            "prompt.system=Think.",
+            "verifiers.deadline_seconds=5.0",
+            "verifiers.math.max_digits=5",
+            "verifiers.python.judge.timeout_seconds=5.0",
+            "sandbox.server.code_bytes=77",
+        ] {
+            let (key, _) = set.split_once('=').unwrap();
+            assert_eq!(names(&files.stage(&[set]), &before), [(key.to_owned(), true)], "{set}");
+        }
+    }
+
+    #[test]
+    fn a_changed_key_without_effect_is_told_apart() {
+        let files = Files::new();
+        let before = files.stage(&[]);
+        for set in [
+            "run.dir=elsewhere",
+            "checkpoint.every=3",
+            "checkpoint.keep=7",
+            "eval.every=3",
+            "eval.samples=3",
+            "verifiers.max_steps_unavailable=9",
+            "verifiers.python.judge.workers=9",
+            "sandbox.client.attempts=9",
+            "sandbox.server.workers=77",
+        ] {
+            let (key, _) = set.split_once('=').unwrap();
+            assert_eq!(names(&files.stage(&[set]), &before), [(key.to_owned(), false)], "{set}");
+        }
+        // What these resolve to is compared.
+        for set in ["run.device=cpu", "run.num_threads=1"] {
+            let differing = names(&files.stage(&[set]), &before);
+            assert!(differing.iter().all(|(_, is_mathematics)| !is_mathematics), "{differing:?}");
+        }
+        let constant = ["schedule.decay=constant", "update.steps=100"];
+        let longer = ["schedule.decay=constant", "update.steps=200"];
+        assert_eq!(names(&files.stage(&longer), &files.stage(&constant)), [("update.steps".to_owned(), false)]);
+    }
+
+    #[test]
+    fn changed_content_is_named_by_its_key() {
+        let template = "{\"eos_token\": \"</s>\", \"chat_template\": \"{{ messages[0] }}\"}";
+        let eos = "{\"eos_token\": \"</t>\", \"chat_template\": \"{{ messages }}\"}";
+        for (file, text, name) in [
+            ("tasks.jsonl", "one\ntwo!\n", "data.0.path"),
+            ("judge.py", "one\ntwo!\n", "verifiers.python.judge.file"),
+            ("step_00002/model.safetensors", "Weights", "model.path weights"),
+            ("step_00002/model-00002-of-00002.safetensors", "more", "model.path weights"),
+            ("step_00002/config.json", "{}", "model.path config.json"),
+            ("step_00002/tokenizer.json", "{}", "model.path tokenizer"),
+            ("step_00002/generation_config.json", "{}", "model.path tokenizer"),
+            ("step_00002/tokenizer_config.json", template, "model.path chat template"),
+            ("step_00002/tokenizer_config.json", eos, "model.path tokenizer"),
+            ("step_00002/chat_template.jinja", "{{ messages }}", "model.path chat template"),
+            ("step_00002/additional_chat_templates/tool_use.jinja", "{{ tools }}", "model.path chat template"),
+            ("scorer/model.safetensors", "Weights", "reward_model.path weights"),
+        ] {
+            let files = Files::new();
+            let before = files.stage(&[]);
+            files.write(file, text);
+            let after = files.stage(&[]);
+            assert_eq!(names(&after, &before), [(name.to_owned(), true)], "{file}");
+            let said = after.differences_from(&before)[0].to_string();
+            assert!(said.contains(" -> ") && said.contains("xxh3-128:"), "{said}");
+        }
+        let files = Files::new();
+        let before = files.stage(&[]);
+        files.write("held_out.jsonl", "another\n");
+        assert_eq!(names(&files.stage(&[]), &before), [("eval.datasets.0.path".to_owned(), false)]);
+    }
+
+    #[test]
+    fn a_moved_link_is_another_reference_and_moved_files_are_the_same() {
+        let files = Files::new();
+        let before = files.stage(&[]);
+        files.link("step_00004");
+        assert_eq!(names(&files.stage(&[]), &before), [("model.path weights".to_owned(), true)]);
+        files.link("step_00002");
+        std::fs::rename(files.path("step_00002"), files.path("moved")).unwrap();
+        files.link("moved");
+        assert_eq!(names(&files.stage(&[]), &before), []);
+        std::fs::remove_dir_all(files.path("moved")).unwrap();
+        let gone = files.stage(&[]).differences_from(&before);
+        assert!(gone.iter().any(|found| found.to_string().contains("-> absent")), "{gone:?}");
+    }
+
+    #[test]
+    fn another_machine_is_named() {
+        let files = Files::new();
+        let before = files.stage(&[]);
+        for name in ["libtorch", "device", "threads"] {
+            let mut other = before.clone();
+            let value = other.machine.get_mut(name).unwrap();
+            value.push_str(" of another kind");
+            assert_eq!(names(&other, &before), [(name.to_owned(), true)]);
+        }
+        assert!(before.machine["libtorch"].starts_with(|first: char| first.is_ascii_digit()), "{before:?}");
+        assert!(!before.machine["libtorch"].contains(" 0 bytes"), "{before:?}");
+    }
+
+    #[test]
+    fn another_kind_of_run_is_named() {
+        let files = Files::new();
+        let cold = files.identity::<SupervisedRun>(COLD_START, &[]);
+        let found = names(&files.stage(&[]), &cold);
+        assert!(found.contains(&("the kind of run".to_owned(), true)), "{found:?}");
+    }
+
+    #[test]
+    fn traces_and_pairs_are_mathematics_and_held_out_pairs_are_not() {
+        let files = Files::new();
+        let cold = || files.identity::<SupervisedRun>(COLD_START, &[]);
+        let scorer = || files.identity::<RewardModelRun>(REWARD_MODEL, &[]);
+        let (cold_before, scorer_before) = (cold(), scorer());
+        for (file, name, of_a_cold_start, is_mathematics) in [
+            ("traces.jsonl", "traces.path", true, true),
+            ("pairs.jsonl", "preferences.train", false, true),
+            ("held_out.jsonl", "preferences.eval", false, false),
+        ] {
+            files.write(file, "three\n");
+            let found = if of_a_cold_start { names(&cold(), &cold_before) } else { names(&scorer(), &scorer_before) };
+            assert_eq!(found, [(name.to_owned(), is_mathematics)], "{file}");
+            files.write(file, "one\ntwo\n");
+        }
+        let checked = ["verifiers.math.max_digits=5", "sandbox.server.code_bytes=77"];
+        let found = names(&files.identity::<SupervisedRun>(COLD_START, &checked), &cold_before);
+        assert!(found.len() == 2 && found.iter().all(|(_, is_mathematics)| !is_mathematics), "{found:?}");
+    }
+}

@@ -1,0 +1,82 @@
+//! The loop of every run: evaluate, step, record, checkpoint. A kind of run says what a step is.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use record::metrics::Metrics;
+use record::names;
+use serde::Serialize;
+
+use crate::failure::Interrupted;
+use crate::interrupt::Interrupt;
+use crate::open_run::OpenRun;
+use crate::plan::Calendar;
+use crate::progress::Progress;
+use crate::worker::ModelWorker;
+
+/// A kind of run.
+pub(crate) trait Stage {
+    /// Place of the run in its data, as a checkpoint keeps it.
+    type Data: Serialize;
+
+    /// Does a step, counted from 1.
+    async fn step(&mut self, run: &OpenRun, step: u64) -> Result<Metrics>;
+
+    /// Measures on held-out data.
+    async fn evaluate(&mut self, run: &OpenRun, step: u64) -> Result<Metrics>;
+
+    /// The place in the data after the steps done.
+    fn data(&self) -> Self::Data;
+
+    /// The thread whose model is checkpointed.
+    fn worker(&self) -> &ModelWorker;
+
+    /// The console's line of a step.
+    fn line(&self, metrics: &Metrics) -> String;
+}
+
+/// Runs every step that is left.
+///
+/// # Errors
+/// A step fails, a record cannot be written, or the user interrupts.
+pub(crate) async fn run_steps(
+    stage: &mut impl Stage,
+    run: &mut OpenRun,
+    calendar: &Calendar,
+    interrupt: &Interrupt,
+    title: &str,
+) -> Result<()> {
+    let steps = calendar.steps;
+    let progress = Progress::new(title, steps);
+    if run.step == 0 && calendar.eval_at_start {
+        let metrics = stage.evaluate(run, 0).await?;
+        run.record(&metrics)?;
+    }
+    let _finishing = interrupt.finish_steps()?;
+    while run.step < steps {
+        let started = Instant::now();
+        let step = run.step + 1;
+        let mut metrics = stage.step(run, step).await?;
+        run.step = step;
+        let is_last = step == steps;
+        if is_due(calendar.eval_every, step) || (is_last && calendar.eval_at_end) {
+            metrics.merge(stage.evaluate(run, step).await?);
+        }
+        metrics.set(names::TIME_STEP, started.elapsed().as_secs_f64());
+        run.record(&metrics)?;
+        let stop = interrupt.is_asked();
+        if is_due(calendar.checkpoint_every, step) || is_last || stop {
+            run.checkpoint(stage.worker(), stage.data(), calendar.checkpoints_kept)?;
+        }
+        progress.step(step, &stage.line(&metrics));
+        if stop && !is_last {
+            return Err(Interrupted.into());
+        }
+    }
+    progress.finish("");
+    Ok(())
+}
+
+fn is_due(every: u64, step: u64) -> bool {
+    every > 0 && step.is_multiple_of(every)
+}

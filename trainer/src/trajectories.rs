@@ -1,0 +1,28 @@
+//! From groups to what the update learns from.
+
+use learner::trajectory::{Advantages, Rewards, Trajectory};
+use rollout::Sequence;
+
+use crate::collect::{Group, Rollout};
+
+/// The trajectories of groups, one for each sequence of each rollout, in their order. `advantages` are those of each
+/// group's rollouts; none where the update makes them from the rewards.
+pub(crate) fn trajectories(groups: &[Group], advantages: Option<&[Vec<f32>]>) -> Vec<Vec<Trajectory>> {
+    let of_group = |(place, group): (usize, &Group)| {
+        let of_rollout = |(sample, rollout): (usize, &Rollout)| {
+            let advantage = advantages.map_or(0.0, |advantages| advantages[place][sample]);
+            let reward = rollout.reward.as_ref().map_or(0.0, |reward| reward.total);
+            let of_sequence = move |sequence: &Sequence| Trajectory {
+                ids: sequence.ids(),
+                targets: sequence.sampled_ranges(),
+                rollout_logprobs: sequence.rollout_logprobs().collect(),
+                advantages: Advantages::Sequence(advantage),
+                rewards: Rewards::Outcome(reward),
+                ..Trajectory::default()
+            };
+            rollout.sequences.iter().map(of_sequence).collect::<Vec<_>>()
+        };
+        group.rollouts.iter().enumerate().flat_map(of_rollout).collect()
+    };
+    groups.iter().enumerate().map(of_group).collect()
+}

@@ -1,0 +1,91 @@
+//! What the model's thread is told, and what it answers.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use learner::objective::preference::{PairIds, PreferenceOutcome};
+use learner::objective::supervised::{LearnedSequence, SupervisedOutcome};
+use learner::trajectory::Trajectory;
+use learner::update_outcome::UpdateOutcome;
+use rollout::{Completion, GenerationStats, RolloutRequest};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+/// Answers to commands, in the order in which they were made.
+pub(crate) type Events = UnboundedReceiver<Result<ModelEvent>>;
+
+/// Where the answers to a command go.
+pub(super) type Answers = UnboundedSender<Result<ModelEvent>>;
+
+/// An order to the model's thread. Commands are executed in their order, between two steps of the engine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum ModelCommand {
+    /// Completes these requests, beside those under way. Answered by a `Completed` or `Refused` for each. With a `lag`,
+    /// the engine goes on for at most so many steps once a draw's last request has ended, and then waits for the draw's
+    /// `Replace`.
+    Submit { requests: Vec<RolloutRequest>, lag: Option<u64> },
+    /// Completes these requests in the place of a draw that has ended, from the step on at which its lag is over; they
+    /// are held to the same lag. None where the place stays empty. Answered as `Submit`.
+    Replace { draw: u64, requests: Vec<RolloutRequest> },
+    /// Drops every request of a draw. Answered by `Done`.
+    Abort { draw: u64 },
+    /// Stops sampling until `Resume`; requests stay as they are. Answered by `Done`.
+    Pause,
+    /// Goes on sampling. Answered by `Done`.
+    Resume,
+    /// Counts and times of the sampling since the last such command. Answered by `Stats`.
+    TakeStats,
+    /// Scores these sequences with the reward model. Answered by `Scored`.
+    Score { sequences: Vec<Vec<u32>> },
+    /// Updates the policy, and its critic, on groups of trajectories; `step` counts from 0. Answered by `Updated`.
+    Update { step: u64, groups: Vec<Vec<Trajectory>> },
+    /// One update of the policy on traces. Answered by `LearnedTraces`.
+    LearnTraces { step: u64, sequences: Vec<LearnedSequence> },
+    /// One update of the reward model on pairs. Answered by `LearnedPairs`.
+    LearnPairs { step: u64, pairs: Vec<PairIds> },
+    /// Asks how often the reward model prefers the chosen answer. Answered by `Compared`.
+    ComparePairs { pairs: Vec<PairIds> },
+    /// Writes every component of what is trained into a folder that is there. Answered by `Saved`.
+    Save { folder: PathBuf },
+    /// Replaces weights, optimizers and counts by those that `Save` wrote. Answered by `Done`.
+    Load { folder: PathBuf },
+    /// Replaces the policy's weights by those of a Hugging Face folder, and says which version they are; requests under
+    /// way go on with them. Answered by `Done`.
+    Swap { folder: PathBuf, policy_version: u64 },
+}
+
+/// An answer of the model's thread.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ModelEvent {
+    /// A request is complete.
+    Completed(Completion),
+    /// A request could not be completed; the others go on.
+    Refused { draw: u64, sample: u64, reason: String },
+    /// Counts and times of sampling.
+    Stats(GenerationStats),
+    /// One score a sequence.
+    Scored(Vec<f32>),
+    /// What an update did.
+    Updated(Box<UpdateOutcome>),
+    /// What an update on traces did.
+    LearnedTraces(SupervisedOutcome),
+    /// What an update on pairs did.
+    LearnedPairs(PreferenceOutcome),
+    /// Share of the pairs whose chosen answer scores higher.
+    Compared { accuracy: f64 },
+    /// The files that were written, by component, relative to the folder.
+    Saved(Vec<SavedComponent>),
+    /// The command is executed, and there is nothing more to say.
+    Done,
+}
+
+/// A component of a checkpoint and its files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SavedComponent {
+    /// Name such as `policy`, `optimizer`, `critic`.
+    pub name: String,
+    /// Folder that the component is read from, within the checkpoint, with `/` between its parts.
+    pub folder: String,
+    /// Paths of its files within the checkpoint.
+    pub files: Vec<String>,
+}

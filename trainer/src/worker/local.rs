@@ -1,0 +1,101 @@
+//! A model on a thread of this process.
+
+use std::sync::mpsc;
+
+use anyhow::{Context, Result};
+use tokio::sync::mpsc as channel;
+use tokio::sync::{oneshot, watch};
+
+use super::command::{Answers, ModelCommand, ModelEvent};
+use super::state::ModelState;
+
+const GONE: &str = "the model's thread is gone: a computation failed, see the message above";
+
+/// A handle to the thread that owns the model. When the last clone is dropped, the thread ends after the command in
+/// hand.
+#[derive(Clone, Debug)]
+pub(crate) struct ModelWorker {
+    commands: mpsc::Sender<(ModelCommand, Answers)>,
+    /// Closed when the thread ends.
+    alive: watch::Receiver<()>,
+}
+
+impl ModelWorker {
+    /// Starts the thread, and loads its state on it; returns also what `load` says of it.
+    ///
+    /// # Errors
+    /// `load` fails, or the thread cannot be started.
+    pub(crate) async fn start<R: Send + 'static>(
+        load: impl FnOnce() -> Result<(ModelState, R)> + Send + 'static,
+    ) -> Result<(Self, R)> {
+        let (commands, inbox) = mpsc::channel();
+        let (loaded, ready) = oneshot::channel();
+        let (lives, alive) = watch::channel(());
+        std::thread::Builder::new().name("model".into()).spawn(move || {
+            let _lives = lives;
+            match load() {
+                Ok((state, result)) => {
+                    let _ = loaded.send(Ok(result));
+                    run(state, &inbox);
+                }
+                Err(error) => {
+                    let _ = loaded.send(Err(error));
+                }
+            }
+        })?;
+        let result = ready.await.context("the model's thread ended while it loaded")??;
+        Ok((Self { commands, alive }, result))
+    }
+
+    /// Waits until the thread is gone, which a computation that panics ends.
+    pub(crate) async fn gone(&self) {
+        let mut alive = self.alive.clone();
+        while alive.changed().await.is_ok() {}
+    }
+
+    /// Gives a command, whose answers go to `answers`.
+    ///
+    /// # Errors
+    /// The thread is gone.
+    pub(crate) fn send(&self, command: ModelCommand, answers: &Answers) -> Result<()> {
+        self.commands.send((command, answers.clone())).ok().context(GONE)
+    }
+
+    /// Gives a command that has one answer, and waits for it.
+    ///
+    /// # Errors
+    /// The command failed, or the thread is gone.
+    pub(crate) async fn ask(&self, command: ModelCommand) -> Result<ModelEvent> {
+        let (answers, mut events) = channel::unbounded_channel();
+        self.send(command, &answers)?;
+        drop(answers);
+        events.recv().await.context(GONE)?
+    }
+
+    /// The same where nothing else can be done meanwhile, off tokio's threads.
+    ///
+    /// # Errors
+    /// As [`ModelWorker::ask`].
+    pub(crate) fn ask_blocking(&self, command: ModelCommand) -> Result<ModelEvent> {
+        let (answers, mut events) = channel::unbounded_channel();
+        self.send(command, &answers)?;
+        drop(answers);
+        events.blocking_recv().context(GONE)?
+    }
+}
+
+/// Executes commands, and decodes while there are none.
+fn run(mut state: ModelState, inbox: &mpsc::Receiver<(ModelCommand, Answers)>) {
+    loop {
+        let next = if state.is_sampling() {
+            inbox.try_recv()
+        } else {
+            inbox.recv().map_err(|_| mpsc::TryRecvError::Disconnected)
+        };
+        match next {
+            Ok((command, answers)) => state.execute(command, &answers),
+            Err(mpsc::TryRecvError::Empty) => state.decode(),
+            Err(mpsc::TryRecvError::Disconnected) => return,
+        }
+    }
+}
