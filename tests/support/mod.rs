@@ -12,6 +12,9 @@ pub(crate) fn trainer() -> Command {
     command
 }
 
+/// Arguments of a run that evaluates nothing.
+pub(crate) const NO_EVAL: [&str; 4] = ["--set", "eval.at_start=false", "--set", "eval.at_end=false"];
+
 /// Runs it and expects an exit code; what it said otherwise is shown.
 pub(crate) fn run(arguments: &[&str], code: i32) -> Output {
     let output = trainer().args(arguments).output().expect("the trainer starts");

@@ -133,6 +133,15 @@ impl OpenRun {
         CheckpointWriter { folder: self.folder.clone(), identity: self.identity.clone(), keep }
     }
 
+    /// Removes all checkpoints but the newest `keep`, as after each checkpoint: a kill may have come before it; 0 keeps
+    /// all.
+    ///
+    /// # Errors
+    /// A checkpoint cannot be removed.
+    pub(crate) fn prune(&self, keep: usize) -> Result<()> {
+        Ok(self.folder.prune_checkpoints(keep)?)
+    }
+
     /// Writes the checkpoint of the step; `data` is the place in the data, `keep` as in [`OpenRun::checkpoints`].
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod cpython;
 mod demo;
 mod handover;
 mod hook;
+mod kills;
 mod libtorch;
 mod packages;
 mod prerequisites;
@@ -40,6 +41,10 @@ Commands:
                         (where cargo-deny is installed), tests
   tidy                  the rules of docs/STYLE.md that a machine can look at; a test runs it too
   hook                  have git look at formatting and tidiness before each commit
+  kills [--runs N] [--seed S] [--json FILE] [--trainer FILE]
+                        setup, then N runs (40) of a micro model, of every kind, in float32 and bfloat16: each is
+                        killed one to three times at random moments, goes on, and must leave what an uninterrupted
+                        run leaves, byte for byte; exits with 1 where one differs. --trainer takes a built one
   real [ARGUMENTS]      setup, then scripts/real_models.py [ARGUMENTS]: parity, tasks and training with real
                         models
 
@@ -64,6 +69,10 @@ fn main() -> ExitCode {
         Some("check") if rest.is_empty() => check::run(&root),
         Some("tidy") if rest.is_empty() => tidy::run(&root),
         Some("hook") if rest.is_empty() => hook::install(&root).map(done),
+        Some("kills") => match kills::Kills::parse(&rest) {
+            Ok(kills) => kills.run(&root),
+            Err(what) => return wrong_usage(&what),
+        },
         Some("real") => real(&root, &rest).map(done),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

@@ -53,7 +53,7 @@ fn packages(arguments: &[String]) -> Vec<&str> {
 }
 
 /// The workspace's manifests as cargo reads them; needs no network.
-fn metadata(root: &Path) -> Result<Value> {
+pub(crate) fn metadata(root: &Path) -> Result<Value> {
     let mut cargo = handover::cargo(root);
     let output =
         cargo.args(["metadata", "--no-deps", "--format-version", "1"]).output().context("cannot start cargo")?;

@@ -150,7 +150,8 @@ impl Recipe {
         let from = self.assignment("model.path", &self.checkpoint_of(COLD_START)?);
         let config: RewardModelRun = self.load(&self.config.reward_model, name, &[from])?;
         let steps = config.update.steps;
-        if self.newest_step(name)? >= Some(steps) {
+        let is_summarised = self.summary.reward_model_seconds.is_some();
+        if is_summarised && self.newest_step(name)? >= Some(steps) {
             self.check_unchanged(name, &config)?;
             eprintln!("{name}: done before");
         } else {

@@ -47,6 +47,7 @@ pub(crate) async fn run_steps(
     title: &str,
 ) -> Result<()> {
     let steps = calendar.steps;
+    run.prune(calendar.checkpoints_kept)?;
     let progress = Progress::new(title, steps);
     if run.step == 0 && calendar.eval_at_start {
         let metrics = stage.evaluate(run, 0).await?;

@@ -13,3 +13,6 @@ mod state;
 pub(crate) use self::command::{Events, ModelCommand, ModelEvent, SavedComponent};
 pub(crate) use self::local::ModelWorker;
 pub(crate) use self::state::{ModelState, Plans};
+
+#[cfg(test)]
+mod tests;

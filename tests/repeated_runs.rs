@@ -1,0 +1,155 @@
+//! The same run again, bit for bit: after kills at random moments, and beside verdicts that come when they come. The
+//! moments of many more kills, in every kind of run, are those of `cargo xtask kills`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Instant, SystemTime};
+
+use random::KeyedRng;
+use record::metrics::{Metrics, read_metrics};
+
+use crate::support::{Bench, NO_EVAL, run, trainer};
+
+/// Number of steps of the runs here.
+const STEPS: u64 = 4;
+
+/// All that a run leaves, by name: its last checkpoint but for the paths in its manifest, rollouts and updates, the
+/// link, and metrics without what measures the machine.
+fn remains(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut remains = Vec::new();
+    for folder in ["checkpoints/step_00004", "rollouts", "updates"] {
+        add_files(dir, &dir.join(folder), &mut remains);
+    }
+    let last = std::fs::read_link(dir.join("checkpoints/last")).unwrap();
+    remains.push(("last".to_owned(), last.into_os_string().into_encoded_bytes()));
+    for metrics in metrics(dir) {
+        let of_the_machine = ["time/", "throughput/", "memory/"];
+        let kept = metrics.iter().filter(|(name, _)| !of_the_machine.iter().any(|prefix| name.starts_with(prefix)));
+        let row: Vec<(&str, u64)> = kept.map(|(name, value)| (name, value.to_bits())).collect();
+        remains.push((format!("metrics of step {:?}", metrics.step()), format!("{row:?}").into_bytes()));
+    }
+    remains.sort();
+    remains
+}
+
+fn metrics(dir: &Path) -> Vec<Metrics> {
+    read_metrics(&dir.join("metrics.jsonl")).unwrap()
+}
+
+fn add_files(dir: &Path, folder: &Path, remains: &mut Vec<(String, Vec<u8>)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.strip_prefix(dir).unwrap().display().to_string();
+        if path.is_dir() {
+            add_files(dir, &path, remains);
+        } else if !name.ends_with("trainer/manifest.json") {
+            remains.push((name, std::fs::read(&path).unwrap()));
+        }
+    }
+}
+
+#[track_caller]
+fn assert_same(one: &Path, other: &Path, why: &str) {
+    let (expected, found) = (remains(one), remains(other));
+    let names = |remains: &[(String, Vec<u8>)]| remains.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&expected), names(&found), "{why}");
+    for ((name, expected), (_, found)) in expected.iter().zip(&found) {
+        assert!(expected == found, "{name} differs, {why}");
+    }
+}
+
+/// A bench whose cold start is done.
+fn after_cold_start() -> Bench {
+    let bench = Bench::new();
+    run(&[&["cold-start", "--config", &bench.text("cold-start.toml")], &NO_EVAL[..]].concat(), 0);
+    bench
+}
+
+/// Kills a stage with these assignments at random moments, and holds its end against that of an uninterrupted one.
+fn kill(num_kills: usize, sets: &[&str]) {
+    let bench = after_cold_start();
+    let config = bench.text("stage-1.toml");
+    // A rate that follows the whole length, and groups that are refilled.
+    let always = ["schedule.decay=linear", "dynamic_sampling.enabled=true", "checkpoint.every=1", "checkpoint.keep=2"];
+    let command = |dir: &Path| -> Command {
+        let mut command = trainer();
+        command.args(["--stage", "1", "--config", &config, "--resume", "auto", "--run-dir"]).arg(dir).args(NO_EVAL);
+        for set in always.iter().chain(sets) {
+            command.args(["--set", set]);
+        }
+        command.stderr(Stdio::null());
+        command
+    };
+    let (whole, killed) = (bench.path("whole"), bench.path("killed"));
+    let started = Instant::now();
+    assert!(command(&whole).status().unwrap().success());
+    let length = started.elapsed();
+
+    let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
+    println!("kills of seed {seed}");
+    let mut random = KeyedRng::new(&[seed.into(), "kills".into()]);
+    for _ in 0..num_kills {
+        let mut child = command(&killed).spawn().unwrap();
+        let share = 0.3 + 0.6 * (random.next_u64() % 1000) as f64 / 1000.0;
+        std::thread::sleep(length.mul_f64(share));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(command(&killed).status().unwrap().success(), "seed {seed}");
+    assert_same(&whole, &killed, &format!("with kills of seed {seed}"));
+}
+
+#[test]
+fn a_run_killed_at_random_moments_is_the_uninterrupted_run() {
+    kill(3, &[]);
+}
+
+#[test]
+fn a_killed_run_in_bfloat16_is_the_uninterrupted_run() {
+    kill(1, &["run.dtype=bfloat16"]);
+}
+
+#[test]
+fn a_killed_run_with_a_critic_is_the_uninterrupted_run() {
+    let ppo = ["algorithm.name=ppo", "advantage={ gae = {} }", "loss.kl_coefficient=0.0"];
+    let critic = ["critic.updates_per_step=2", "critic.schedule.lr=1e-3", "critic.pretrain_steps=1"];
+    kill(1, &[&ppo[..], &critic].concat());
+}
+
+/// A stage whose completions are paid by a command that answers after a delay, given as shell, or at once.
+fn paid_by_a_command(bench: &Bench, name: &str, delay: &str) -> PathBuf {
+    let config = std::fs::read_to_string(bench.path("stage-1.toml"))
+        .unwrap()
+        .replace("format_bonus = 0.1", "judge_truncated = true")
+        .replace("enabled = false", "enabled = true");
+    // The score follows from the completion: half of the groups of two teach nothing.
+    let script = format!(
+        "n=$$; while read -r line; do {delay} rest=${{line#*\\\"completion\\\"}}; \
+         echo \"{{\\\"score\\\": $(( ${{#rest}} % 2 ))}}\"; done"
+    );
+    let term = format!(
+        "[[reward.term]]\nname = \"even\"\nreads = \"verifier:even\"\n\
+         [verifiers.command.even]\nworkers = 3\nbatch = 1\ncommand = [\"sh\", \"-c\", '''{script}''']\n"
+    );
+    bench.write(&format!("{name}.toml"), &format!("{config}{term}"));
+    let dir = bench.path(name);
+    let (config, text) = (bench.text(&format!("{name}.toml")), bench.text(name));
+    run(&[&["--stage", "1", "--config", &config, "--run-dir", &text], &NO_EVAL[..]].concat(), 0);
+    dir
+}
+
+#[test]
+fn verdicts_that_take_their_time_change_no_bit() {
+    let bench = after_cold_start();
+    let quick = paid_by_a_command(&bench, "quick", "");
+    // Up to an eighth of a second by a generator that begins at the process's number: sooner than the lag of the
+    // replacements, and later.
+    let random = "n=$(( (n * 75 + 74) % 65537 )); sleep $(printf 0.%03d $(( n % 125 )));";
+    let slow = paid_by_a_command(&bench, "slow", random);
+    let drawn: Vec<f64> = metrics(&quick).iter().map(|row| row.get("groups/drawn").unwrap()).collect();
+    assert_eq!(drawn.len() as u64, STEPS);
+    assert!(drawn.iter().any(|number| *number > 3.0), "nothing was refilled: {drawn:?}");
+    let kept: f64 = metrics(&quick).iter().map(|row| row.get("groups/kept").unwrap()).sum();
+    assert!(kept > 0.0);
+    assert_same(&quick, &slow, "with slow verdicts");
+}

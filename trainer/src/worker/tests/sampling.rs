@@ -1,0 +1,160 @@
+//! Requests that come, are replaced, dropped, halted, and go on with other weights.
+
+use rollout::{Completion, GenerationStats};
+
+use super::{Sampled, model, order, requests, sampler, stats};
+use crate::worker::{ModelCommand, ModelWorker};
+
+/// When a draw's replacement is given to the worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Replaced {
+    /// As soon as the draw has ended.
+    Early,
+    /// Once the engine has long waited for it.
+    Late,
+}
+
+/// Three draws that are held to a lag; the first to end is replaced by a fourth, the others by nothing. Returns the
+/// completions of all four.
+async fn four_draws(worker: &ModelWorker, lag: u64, replaced: Replaced) -> (Vec<Completion>, GenerationStats) {
+    let mut sampled = Sampled::new(worker);
+    let all = [requests(0, 4), requests(1, 30), requests(2, 30)].concat();
+    sampled.send(ModelCommand::Submit { requests: all, lag: Some(lag) });
+    let mut completions = sampled.completions(2).await;
+    if replaced == Replaced::Late {
+        assert!(sampled.is_silent().await, "the engine went on without the replacement");
+    }
+    sampled.send(ModelCommand::Replace { draw: 0, requests: requests(3, 9) });
+    // The fourth begins after 4 + lag steps and ends before the thirtieth.
+    completions.extend(sampled.completions(2).await);
+    sampled.send(ModelCommand::Replace { draw: 3, requests: Vec::new() });
+    completions.extend(sampled.completions(4).await);
+    for draw in [1, 2] {
+        sampled.send(ModelCommand::Replace { draw, requests: Vec::new() });
+    }
+    (completions, stats(worker).await)
+}
+
+fn steps(stats: GenerationStats) -> [usize; 2] {
+    [stats.num_decode_steps, stats.num_sequence_steps]
+}
+
+#[tokio::test]
+async fn a_replacement_joins_at_the_same_step_whenever_it_comes() {
+    let folder = model(1);
+    let worker = sampler(folder.path()).await;
+    let (early, early_stats) = four_draws(&worker, 6, Replaced::Early).await;
+    let (late, late_stats) = four_draws(&worker, 6, Replaced::Late).await;
+    let draws: Vec<u64> = early.iter().map(|completion| completion.draw).collect();
+    assert_eq!(draws, [0, 0, 3, 3, 1, 1, 2, 2]);
+    assert_eq!(early, late, "tokens or logprobs differ");
+    assert_eq!(steps(early_stats), steps(late_stats));
+    assert_eq!(steps(early_stats), [30, 4 * 2 + 9 * 2 + 30 * 4]);
+
+    // Where the engine runs dry, the replacement comes at once, and later places keep their distance.
+    let mut both = Vec::new();
+    for replaced in [Replaced::Early, Replaced::Late] {
+        let mut sampled = Sampled::new(&worker);
+        let all = [requests(0, 4), requests(1, 6)].concat();
+        sampled.send(ModelCommand::Submit { requests: all, lag: Some(50) });
+        let mut completions = sampled.completions(4).await;
+        for (draw, by) in [(1, 5), (0, 4)] {
+            if replaced == Replaced::Late {
+                assert!(sampled.is_silent().await, "nothing runs");
+            }
+            sampled.send(ModelCommand::Replace { draw, requests: requests(by, 8) });
+        }
+        completions.extend(sampled.completions(4).await);
+        for draw in [4, 5] {
+            sampled.send(ModelCommand::Replace { draw, requests: Vec::new() });
+        }
+        both.push((completions, steps(stats(&worker).await)));
+    }
+    // The second place is due two steps after the first.
+    assert_eq!(both[0].1, [6 + 8 + 2, 4 * 2 + 6 * 2 + 8 * 4]);
+    assert_eq!(both[0], both[1]);
+}
+
+#[tokio::test]
+async fn a_place_that_is_not_there_cannot_be_taken() {
+    let folder = model(1);
+    let worker = sampler(folder.path()).await;
+    let mut sampled = Sampled::new(&worker);
+    sampled.send(ModelCommand::Submit { requests: requests(0, 3), lag: None });
+    sampled.completions(2).await;
+    for draw in [0, 7] {
+        sampled.send(ModelCommand::Replace { draw, requests: requests(1, 3) });
+        let said = sampled.event().await.unwrap_err().to_string();
+        assert!(said.contains(&format!("draw {draw} has no place")), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_aborted_is_neither_answered_nor_waited_for() {
+    let folder = model(1);
+    let worker = sampler(folder.path()).await;
+    order(&worker, ModelCommand::Pause).await;
+    let mut sampled = Sampled::new(&worker);
+    let all = [requests(0, 20), requests(1, 8)].concat();
+    sampled.send(ModelCommand::Submit { requests: all, lag: Some(0) });
+    order(&worker, ModelCommand::Abort { draw: 0 }).await;
+    order(&worker, ModelCommand::Resume).await;
+    let alone = sampled.completions(2).await;
+    assert!(alone.iter().all(|completion| completion.draw == 1));
+    // Draw 1 has ended and nothing replaced it; once it is aborted too, its place holds nothing up.
+    order(&worker, ModelCommand::Abort { draw: 1 }).await;
+    let counts = stats(&worker).await;
+    assert_eq!((counts.num_aborted, counts.num_completions, counts.num_decode_steps), (2, 2, 8));
+    sampled.send(ModelCommand::Submit { requests: requests(1, 8), lag: None });
+    assert_eq!(sampled.completions(2).await, alone);
+}
+
+#[tokio::test]
+async fn a_pause_halts_the_sampling_and_changes_nothing() {
+    let folder = model(1);
+    let worker = sampler(folder.path()).await;
+    let mut sampled = Sampled::new(&worker);
+    sampled.send(ModelCommand::Submit { requests: requests(0, 12), lag: None });
+    let expected = sampled.completions(2).await;
+    stats(&worker).await;
+    order(&worker, ModelCommand::Pause).await;
+    sampled.send(ModelCommand::Submit { requests: requests(0, 12), lag: None });
+    assert!(sampled.is_silent().await);
+    assert_eq!(stats(&worker).await.num_decode_steps, 0);
+    order(&worker, ModelCommand::Resume).await;
+    assert_eq!(sampled.completions(2).await, expected);
+}
+
+#[tokio::test]
+async fn a_swap_gives_other_weights_to_the_requests_under_way() {
+    let (first, second) = (model(1), model(2));
+    let worker = sampler(first.path()).await;
+    let mut completions = Vec::new();
+    for swaps in [false, true] {
+        let mut sampled = Sampled::new(&worker);
+        let all = [requests(0, 4), requests(1, 40)].concat();
+        // Without a lag the engine stands still after the fourth step.
+        sampled.send(ModelCommand::Submit { requests: all, lag: Some(0) });
+        sampled.completions(2).await;
+        if swaps {
+            order(&worker, ModelCommand::Swap { folder: second.path().to_owned(), policy_version: 7 }).await;
+        }
+        sampled.send(ModelCommand::Replace { draw: 0, requests: Vec::new() });
+        completions.push(sampled.completions(2).await);
+        sampled.send(ModelCommand::Replace { draw: 1, requests: Vec::new() });
+    }
+    for (stayed, swapped) in completions[0].iter().zip(&completions[1]) {
+        let versions = |completion: &Completion| -> Vec<(u64, usize)> {
+            let sampled = completion.sequence.segments().last().unwrap();
+            sampled.versions.iter().map(|span| (span.policy_version, span.num_tokens)).collect()
+        };
+        assert_eq!(versions(stayed), [(0, 40)]);
+        assert_eq!(versions(swapped), [(0, 4), (7, 36)]);
+        let (stayed, swapped) = (stayed.completion_ids(), swapped.completion_ids());
+        assert_eq!(stayed[..4], swapped[..4]);
+        assert_ne!(stayed[4..], swapped[4..]);
+    }
+    let older = ModelCommand::Swap { folder: first.path().to_owned(), policy_version: 6 };
+    let said = worker.ask(older).await.unwrap_err().to_string();
+    assert!(said.contains("version 6") && said.contains('7'), "{said}");
+}
