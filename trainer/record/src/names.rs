@@ -137,7 +137,7 @@ vocabulary! {
         "Norm of the gradient over all parameters before it is clipped, averaged over the updates of the step.";
     POLICY_LR = "policy/lr", "rate", "Learning rate",
         "Learning rate of the last update of the step.";
-    CRITIC_LOSS = "critic/loss", "loss", "Critic's loss",
+    CRITIC_LOSS = "critic/loss", "loss", "Loss",
         "Mean value loss of the critic's own updates, in squares of reward.";
     CRITIC_EXPLAINED_VARIANCE = "critic/explained_variance", "share", "Explained variance",
         "Share of the returns' variance that the critic's values explained before the updates; 1 at most.";
@@ -145,11 +145,11 @@ vocabulary! {
         "Mean value of the sampled tokens before the updates.";
     CRITIC_RETURN_MEAN = "critic/return_mean", "reward", "Values and returns",
         "Mean return of the sampled tokens.";
-    CRITIC_CLIP_FRACTION = "critic/clip_fraction", "share", "Critic's clip fraction",
+    CRITIC_CLIP_FRACTION = "critic/clip_fraction", "share", "Clip fraction",
         "Share of sampled tokens whose value loss was clipped.";
-    CRITIC_GRADIENT_NORM = "critic/gradient_norm", "norm", "Critic's gradient norm",
+    CRITIC_GRADIENT_NORM = "critic/gradient_norm", "norm", "Gradient norm",
         "Norm of the critic's gradient before clipping, mean over its updates.";
-    CRITIC_LR = "critic/lr", "rate", "Critic's learning rate",
+    CRITIC_LR = "critic/lr", "rate", "Learning rate",
         "Learning rate of the critic's last update of the step.";
     POLICY_VERSION = "policy/version", "updates", "Updates",
         "Updates of the policy since the run began, skipped ones left out.";

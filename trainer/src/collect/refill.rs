@@ -15,8 +15,9 @@ use super::group::{Batch, Group, Sampling};
 use super::group_stream::GroupStream;
 use crate::plan::Refill;
 
+/// True where a group is learned from. One of a single rollout has nothing to be equal to.
 fn teaches(group: &Group, refill: Refill) -> bool {
-    group.rewards().is_some_and(|rewards| !(refill.replaces && is_flat(&rewards)))
+    group.rewards().is_some_and(|rewards| !(refill.replaces && rewards.len() > 1 && is_flat(&rewards)))
 }
 
 impl Collector {

@@ -3,15 +3,12 @@
 mod batch;
 mod operations;
 mod sandbox;
+mod show;
 mod update;
 mod update_report;
 
-use std::fmt::Display;
-use std::path::Path;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Subcommand;
-use serde::Serialize;
 
 use self::sandbox::SandboxArgs;
 use self::update::UpdateArgs;
@@ -36,14 +33,4 @@ pub(crate) async fn run(command: BenchCommand, interrupt: &Interrupt) -> Result<
         BenchCommand::Sandbox(args) => sandbox::run(args).await,
         BenchCommand::Update(args) => tokio::task::block_in_place(|| update::run(&args, interrupt)),
     }
-}
-
-/// Prints a report, and writes it as JSON where a file is named.
-fn show(report: &(impl Serialize + Display), json: Option<&Path>) -> Result<()> {
-    println!("{report}");
-    if let Some(path) = json {
-        let text = serde_json::to_string_pretty(report)? + "\n";
-        std::fs::write(path, text).with_context(|| path.display().to_string())?;
-    }
-    Ok(())
 }

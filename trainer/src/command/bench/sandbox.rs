@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sandbox_api::EngineKind;
 use sandbox_bench::{BenchOptions, SoakOptions};
 
-use super::show;
+use super::show::show;
 
 /// What `trainer bench sandbox` takes.
 #[derive(Debug, Args)]

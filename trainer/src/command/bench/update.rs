@@ -18,7 +18,7 @@ use policy::{HeadOptions, ModelConfig, Placement, Policy, Recompute, RewardModel
 
 use super::batch::BatchShape;
 use super::operations::{decoder_update, head_update, matrix_rate, wait};
-use super::show;
+use super::show::show;
 use super::update_report::{UpdateReport, UpdateSeconds};
 use crate::config::RunSection;
 use crate::failure::Usage;
