@@ -141,12 +141,18 @@ impl EngineLoop {
         }
     }
 
+    /// Says what takes the place of a draw that has ended. A place that nothing takes is forgotten at once: it would
+    /// outlive its sampling, and be taken for that of a later draw of the same number.
     pub(super) fn replace(&mut self, draw: u64, requests: Vec<RolloutRequest>, answers: &Answers) {
-        match self.ended.iter_mut().find(|((_, ended), _)| *ended == draw) {
-            Some((_, place)) => place.replacement = Some((requests, answers.clone())),
-            None => {
-                let _ = answers.send(Err(anyhow::anyhow!("draw {draw} has no place that could be taken")));
-            }
+        let open = self.ended.iter().find(|((_, ended), place)| *ended == draw && place.replacement.is_none());
+        let Some((&key, _)) = open else {
+            let _ = answers.send(Err(anyhow::anyhow!("draw {draw} has no place that could be taken")));
+            return;
+        };
+        if requests.is_empty() {
+            self.ended.remove(&key);
+        } else if let Some(place) = self.ended.get_mut(&key) {
+            place.replacement = Some((requests, answers.clone()));
         }
     }
 
