@@ -22,7 +22,7 @@ struct ComponentVerifier {
     source: Arc<ComponentSource>,
 }
 
-/// The component, loaded when it is first needed.
+/// The component, which `prepare` loads.
 struct ComponentSource {
     config: ComponentConfig,
     loaded: OnceLock<Result<VerifierComponent, String>>,
@@ -37,10 +37,16 @@ pub(crate) fn register(verifiers: &mut Verifiers, config: &VerifiersConfig) {
 }
 
 impl ComponentSource {
-    fn component(&self) -> Result<&VerifierComponent, String> {
+    fn load(&self) -> Result<(), String> {
         let limits = ComponentLimits { fuel: self.config.fuel, memory_bytes: self.config.memory_mib << 20 };
         let load = |file: &Path| VerifierComponent::load(file, limits).map_err(|error| error.to_string());
-        self.loaded.get_or_init(|| load(&self.config.file)).as_ref().map_err(Clone::clone)
+        self.loaded.get_or_init(|| load(&self.config.file)).as_ref().map(drop).map_err(Clone::clone)
+    }
+
+    /// The component that was loaded. It is not compiled here: compiling spreads over rayon's threads, which are those
+    /// that judge, and one of them would come back here while it waits.
+    fn component(&self) -> Result<&VerifierComponent, String> {
+        self.loaded.get().ok_or("it was not prepared")?.as_ref().map_err(Clone::clone)
     }
 }
 
@@ -97,7 +103,7 @@ impl Verifier for ComponentVerifier {
         let source = self.source.clone();
         Box::pin(async move {
             // A large component is compiled for seconds.
-            let loading = tokio::task::spawn_blocking(move || source.component().map(drop));
+            let loading = tokio::task::spawn_blocking(move || source.load());
             let loaded = loading.await.unwrap_or_else(|error| Err(error.to_string()));
             let key = format!("verifiers.component.{}.file", self.name);
             loaded.map_err(|problem| VerifierError::Config { key, problem })
@@ -193,11 +199,19 @@ mod tests {
     async fn a_range_of_its_own_a_trap_and_a_missing_file_are_told() {
         let (_folder, path) = guest();
         let half = ScoreRange { low: 0.0, high: 0.5 };
-        let judgement = verifiers(&path, 1, half).judge(&judged("4")).await;
-        assert_eq!(judgement.verdicts[0].kind(), VerdictKind::Crashed, "1 lies outside of the range");
+        let crash = async |range, completion: &str| {
+            let verifiers = verifiers(&path, 1, range);
+            verifiers.prepare(["judge"]).await.unwrap();
+            let judgement = verifiers.judge(&judged(completion)).await;
+            judgement.verdicts[0].verdict.as_ref().unwrap_err().to_string()
+        };
+        let said = crash(half, "4").await;
+        assert!(said.contains("between 0 and 0.5"), "1 lies outside of the range: {said}");
         // The guest does not ask for memory, and writes past its end.
-        let judgement = verifiers(&path, 1, ScoreRange::default()).judge(&judged(&"4".repeat(70_000))).await;
-        assert_eq!(judgement.verdicts[0].kind(), VerdictKind::Crashed);
+        let said = crash(ScoreRange::default(), &"4".repeat(70_000)).await;
+        assert!(said.contains("memory"), "{said}");
+        let unprepared = verifiers(&path, 1, half).judge(&judged("4")).await;
+        assert_eq!(unprepared.verdicts[0].kind(), VerdictKind::Crashed);
         let missing = verifiers(Path::new("/no/such.wasm"), 1, half);
         let error = missing.prepare(["judge"]).await.unwrap_err().to_string();
         assert!(error.contains("verifiers.component.judge.file") && error.contains("/no/such.wasm"), "{error}");

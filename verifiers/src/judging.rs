@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use futures::executor::block_on;
 use futures::future::join_all;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -16,6 +15,8 @@ use tokio::time::timeout;
 use crate::{Judged, Judgement, ScoreRange, Verdict, VerdictKind, Verifier, VerifierError, VerifierVerdict, Verifiers};
 
 type Outcome = Result<Verdict, VerifierError>;
+
+const WAITS: &str = "it waits for something, though `only_computes` says that it does not";
 
 impl Verifiers {
     /// Judges a completion by all verifiers of its task at once, apart from those that compare completions: they judge
@@ -108,12 +109,15 @@ async fn within<T: Send + 'static>(
     asking: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, VerifierError> {
     let answered = if verifier.only_computes() {
-        let asking = AssertUnwindSafe(asking).catch_unwind();
         let (sender, receiver) = oneshot::channel();
         rayon::spawn(move || {
-            let _ = sender.send(block_on(asking)); // nobody waits any more after the deadline or an interrupt
+            // Asked once and not waited for. A verifier that computes on rayon's threads has this thread take up
+            // another verdict meanwhile, and one wait within another is a panic that ends the process.
+            let answer = AssertUnwindSafe(asking).catch_unwind().now_or_never();
+            let answer = answer.map_or_else(|| Err(WAITS.to_owned()), |answer| answer.map_err(panicked));
+            let _ = sender.send(answer); // nobody is there any more after the deadline or an interrupt
         });
-        timeout(limit, async { receiver.await.unwrap_or_else(|gone| Err(Box::new(gone))) }).await
+        timeout(limit, async { receiver.await.unwrap_or_else(|_| Err("its thread ended".to_owned())) }).await
     } else {
         // A task of its own, so that one that blocks its thread holds up no deadline; it is aborted with the set.
         let mut task = JoinSet::new();
@@ -121,20 +125,22 @@ async fn within<T: Send + 'static>(
         timeout(limit, async {
             match task.join_next().await {
                 Some(Ok(answer)) => Ok(answer),
-                Some(Err(error)) if error.is_panic() => Err(error.into_panic()),
-                _ => Err(Box::new("its task was ended") as Box<dyn Any + Send>),
+                Some(Err(error)) if error.is_panic() => Err(panicked(error.into_panic())),
+                _ => Err("its task was ended".to_owned()),
             }
         })
         .await
     };
     let name = verifier.name();
-    let words = |panic: Box<dyn Any + Send>| {
-        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        format!("it panicked: {}", text.unwrap_or("see the message above"))
-    };
     answered
         .map_err(|_| VerifierError::timed_out(name, format!("after {} seconds", limit.as_secs_f64())))?
-        .map_err(|panic| VerifierError::crashed(name, words(panic)))
+        .map_err(|problem| VerifierError::crashed(name, problem))
+}
+
+/// What a panic says.
+fn panicked(panic: Box<dyn Any + Send>) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    format!("it panicked: {}", text.unwrap_or("see the message above"))
 }
 
 /// The outcome, apart from a score that the verifier may not give.
@@ -155,6 +161,7 @@ fn in_range(outcome: Outcome, range: ScoreRange, name: &str, task: &str) -> Outc
 #[cfg(test)]
 mod tests {
     use datasets::{Task, TaskKind, TaskVerifier};
+    use rayon::prelude::*;
 
     use super::*;
     use crate::{GroupFuture, VerdictFuture, VerifiersConfig};
@@ -230,6 +237,42 @@ mod tests {
             use VerdictKind::{Crashed, Partial, Passed};
             assert_eq!(found, [Passed, Partial, Crashed, Crashed, Crashed], "computes: {computes}");
         }
+    }
+
+    #[tokio::test]
+    async fn one_that_waits_where_it_only_computes_has_no_verdict() {
+        let found = kinds(vec![Doing { name: "hangs", deed: Deed::Hang, computes: true }]).await;
+        assert_eq!(found, [VerdictKind::Crashed]);
+    }
+
+    /// Spreads its work over rayon's threads, so that the thread that judges takes up other verdicts while it waits.
+    struct Spreading;
+
+    impl Verifier for Spreading {
+        fn name(&self) -> &str {
+            "spreading"
+        }
+
+        fn only_computes(&self) -> bool {
+            true
+        }
+
+        fn verify<'a>(&'a self, _: &'a Judged) -> VerdictFuture<'a> {
+            let slowly = |_| std::thread::sleep(Duration::from_millis(1));
+            Box::pin(async move {
+                (0..16).into_par_iter().for_each(slowly);
+                Ok(Verdict::pass(""))
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn verdicts_within_verdicts_are_verdicts() {
+        let mut registry = Verifiers::default();
+        registry.register(Arc::new(Spreading));
+        let judged = judged(&["spreading"]);
+        let judgements = join_all((0..32).map(|_| registry.judge(&judged))).await;
+        assert!(judgements.iter().all(|judgement| judgement.verdicts[0].kind() == VerdictKind::Passed));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 3)]

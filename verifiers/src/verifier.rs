@@ -28,7 +28,7 @@ pub trait Verifier: Send + Sync {
     }
 
     /// True for a verifier that computes without waiting for a service or a process: it judges on threads for CPU work,
-    /// and the others on an async runtime.
+    /// and the others on an async runtime. Where this is true and `verify` waits all the same, there is no verdict.
     fn only_computes(&self) -> bool {
         false
     }
