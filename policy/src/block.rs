@@ -8,7 +8,7 @@
 use tch::Tensor;
 
 use crate::attention::Attention;
-use crate::config::{Architecture, ModelConfig};
+use crate::config::ModelConfig;
 use crate::linear::rms_norm;
 use crate::placement::Placement;
 use crate::rotary::Rotary;
@@ -29,9 +29,9 @@ pub struct BlockWeights {
     pub input_layernorm: Tensor,
     /// `[(heads + 2 kv_heads) head_dim, hidden]`
     pub qkv_proj: Tensor,
-    /// `[(heads + 2 kv_heads) head_dim]`, of Qwen2.
+    /// `[(heads + 2 kv_heads) head_dim]`, where the family has biases.
     pub qkv_bias: Option<Tensor>,
-    /// Qwen3's norms over each head of q and of k, `[head_dim]` each.
+    /// Norms over each head of q and of k, `[head_dim]` each, where the family has them.
     pub qk_norm: Option<(Tensor, Tensor)>,
     /// `[hidden, heads head_dim]`
     pub o_proj: Tensor,
@@ -46,6 +46,7 @@ pub struct BlockWeights {
 impl BlockWeights {
     /// Weights of a block whose matrices are zero and whose norms are 1.
     pub(crate) fn empty(config: &ModelConfig, placement: Placement) -> Self {
+        let family = config.architecture.family();
         let (hidden, head_dim) = (config.hidden_size, config.head_dim);
         let query = config.num_attention_heads * head_dim;
         let qkv = query + 2 * config.num_key_value_heads * head_dim;
@@ -54,8 +55,8 @@ impl BlockWeights {
         Self {
             input_layernorm: ones(hidden),
             qkv_proj: zeros(&[qkv, hidden]),
-            qkv_bias: (config.architecture == Architecture::Qwen2).then(|| zeros(&[qkv])),
-            qk_norm: (config.architecture == Architecture::Qwen3).then(|| (ones(head_dim), ones(head_dim))),
+            qkv_bias: family.qkv_bias.then(|| zeros(&[qkv])),
+            qk_norm: family.qk_norm.then(|| (ones(head_dim), ones(head_dim))),
             o_proj: zeros(&[hidden, query]),
             post_attention_layernorm: ones(hidden),
             gate_up_proj: zeros(&[2 * config.intermediate_size, hidden]),

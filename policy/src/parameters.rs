@@ -6,7 +6,7 @@
 use tch::Tensor;
 
 use crate::block::BlockWeights;
-use crate::config::{Architecture, ModelConfig};
+use crate::config::ModelConfig;
 use crate::weights::NamedTensors;
 
 /// A parameter as a checkpoint stores it.
@@ -112,6 +112,7 @@ pub(crate) fn block_parameters(config: &ModelConfig, layer: usize, weights: &Blo
 
 /// Every parameter of the model's checkpoint, in file order, without the head where it is tied.
 pub fn parameter_shapes(config: &ModelConfig) -> Vec<ParameterShape> {
+    let family = config.architecture.family();
     let mut shapes = Vec::new();
     let mut add = |name: String, shape: &[i64]| shapes.push(ParameterShape { name, shape: shape.to_vec() });
     let (hidden, intermediate) = (config.hidden_size, config.intermediate_size);
@@ -123,11 +124,11 @@ pub fn parameter_shapes(config: &ModelConfig) -> Vec<ParameterShape> {
         add(name("input_layernorm.weight"), &[hidden]);
         for (part, out) in [("q_proj", query), ("k_proj", key), ("v_proj", key)] {
             add(name(&format!("self_attn.{part}.weight")), &[out, hidden]);
-            if config.architecture == Architecture::Qwen2 {
+            if family.qkv_bias {
                 add(name(&format!("self_attn.{part}.bias")), &[out]);
             }
         }
-        if config.architecture == Architecture::Qwen3 {
+        if family.qk_norm {
             add(name("self_attn.q_norm.weight"), &[config.head_dim]);
             add(name("self_attn.k_norm.weight"), &[config.head_dim]);
         }

@@ -74,17 +74,8 @@ impl ModelConfig {
     pub fn from_json(value: &Value) -> Result<Self, PolicyError> {
         let object = value.as_object().ok_or_else(|| PolicyError::config("(whole file)", "is not an object"))?;
         let mut fields = Fields::new(object);
-        let architecture = match fields.text("model_type")?.as_str() {
-            "qwen2" => Architecture::Qwen2,
-            "qwen3" => Architecture::Qwen3,
-            "llama" => Architecture::Llama,
-            other => {
-                return Err(PolicyError::config(
-                    "model_type",
-                    format!("`{other}` is not supported; supported are qwen2, qwen3 and llama"),
-                ));
-            }
-        };
+        let architecture = Architecture::from_model_type(&fields.text("model_type")?)
+            .map_err(|reason| PolicyError::config("model_type", reason))?;
         let hidden_size = fields.positive("hidden_size")?;
         let num_attention_heads = fields.positive("num_attention_heads")?;
         let num_hidden_layers = fields.positive("num_hidden_layers")?;

@@ -5,7 +5,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::architecture::Architecture;
 use super::model::ModelConfig;
 
 /// What stands on top of the decoder that is saved, by transformers' names.
@@ -48,6 +47,7 @@ impl ModelConfig {
 
     /// Every field of a configuration that no file holds yet.
     fn in_full(&self) -> Map<String, Value> {
+        let family = self.architecture.family();
         let eos_token_id = match self.eos_token_ids.as_slice() {
             [] => Value::Null,
             [one] => Value::from(*one),
@@ -55,7 +55,7 @@ impl ModelConfig {
         };
         let json = json!({
             "architectures": null,
-            "model_type": self.architecture.model_type(),
+            "model_type": family.model_type,
             "vocab_size": self.vocab_size,
             "hidden_size": self.hidden_size,
             "intermediate_size": self.intermediate_size,
@@ -76,22 +76,10 @@ impl ModelConfig {
             "eos_token_id": eos_token_id,
         });
         let Value::Object(mut object) = json else { unreachable!("an object literal") };
-        match self.architecture {
-            Architecture::Qwen2 => {
-                object.insert("use_sliding_window".into(), false.into());
-            }
-            Architecture::Qwen3 => {
-                object.insert("attention_bias".into(), false.into());
-                object.insert("use_sliding_window".into(), false.into());
-            }
-            Architecture::Llama => {
-                object.insert("attention_bias".into(), false.into());
-                object.insert("mlp_bias".into(), false.into());
-            }
+        for switch in family.switches_off {
+            object.insert((*switch).into(), false.into());
         }
-        // Qwen2's configuration in transformers has no such field, and takes it only where it is no quotient.
-        let is_quotient = self.head_dim * self.num_attention_heads == self.hidden_size;
-        if self.architecture != Architecture::Qwen2 || !is_quotient {
+        if family.always_head_dim || self.head_dim * self.num_attention_heads != self.hidden_size {
             object.insert("head_dim".into(), self.head_dim.into());
         }
         object
