@@ -13,7 +13,7 @@ use serde_json::Value;
 const ALLOWED: [(&str, &[&str]); 16] = [
     ("confine", &[]),
     ("datasets", &["random"]),
-    ("learner", &["policy", "random"]),
+    ("learner", &["policy"]),
     ("math-verifier", &[]),
     ("policy", &["random"]),
     ("random", &[]),

@@ -130,16 +130,42 @@ fn an_altered_checkpoint_is_named_and_the_one_before_it_used() {
     let rows = std::fs::read_to_string(cold.dir().join("metrics.jsonl")).unwrap();
     assert_eq!(rows.lines().count(), 4);
 
-    // A newer layout, and missing files.
+    let config = std::fs::read(cold.dir().join("config.toml")).unwrap();
+    let refused = |words: &[&str]| {
+        let said = cold.says(&["--resume", "--set", "eval.every=3"], 2);
+        assert_says(&said, words);
+        assert_eq!(std::fs::read(cold.dir().join("config.toml")).unwrap(), config, "nothing is written");
+        assert_eq!(std::fs::read_to_string(cold.dir().join("metrics.jsonl")).unwrap(), rows);
+        assert_eq!(cold.checkpoints(), ["altered_step_00004", "last", "step_00002", "step_00004"]);
+    };
+    // Of a newer layout, or not to be read: it may be whole, and is not passed over.
     let manifest = cold.checkpoint(4).join("trainer/manifest.json");
     let text = std::fs::read_to_string(&manifest).unwrap();
     std::fs::write(&manifest, text.replacen("\"schema\": 1", "\"schema\": 9", 1)).unwrap();
+    refused(&["step_00004", "schema 9", "cannot be told"]);
+    std::fs::write(&manifest, text).unwrap();
+    let counts = cold.checkpoint(4).join("trainer/counts.json");
+    std::fs::remove_file(&counts).unwrap();
+    std::fs::create_dir(&counts).unwrap();
+    refused(&["step_00004", "trainer/counts.json cannot be read", "cannot be told"]);
+    // Nothing that is whole.
+    std::fs::remove_dir(&counts).unwrap();
     std::fs::remove_file(cold.checkpoint(2).join("config.json")).unwrap();
-    let config = std::fs::read(cold.dir().join("config.toml")).unwrap();
-    let said = cold.says(&["--resume", "--set", "eval.every=3"], 2);
-    assert_says(&said, &["schema 9", "config.json is missing", "no checkpoint", "--run-dir"]);
-    assert_eq!(std::fs::read(cold.dir().join("config.toml")).unwrap(), config, "nothing is written");
-    assert_eq!(std::fs::read_to_string(cold.dir().join("metrics.jsonl")).unwrap(), rows);
+    refused(&["trainer/counts.json is missing", "config.json is missing", "no checkpoint", "--run-dir"]);
+}
+
+#[test]
+fn a_run_without_a_checkpoint_begins_again_only_as_what_it_was() {
+    let cold = ColdStart::new();
+    cold.run(&["--set", "update.steps=2"], 0);
+    std::fs::remove_dir_all(cold.dir().join("checkpoints")).unwrap();
+    let rows = std::fs::read(cold.dir().join("metrics.jsonl")).unwrap();
+    let said = cold.says(&["--resume", "--set", "run.seed=9"], 2);
+    assert_says(&said, &["run.seed: 0 -> 9", "--accept-changes"]);
+    assert_eq!(std::fs::read(cold.dir().join("metrics.jsonl")).unwrap(), rows);
+    let said = cold.says(&["--resume"], 0);
+    assert_says(&said, &["no checkpoint", "begins again", "2 steps are lost"]);
+    assert_eq!(cold.last(), Path::new("step_00004"));
 }
 
 #[test]

@@ -29,6 +29,14 @@ pub enum PolicyError {
         /// Why the value is refused.
         reason: String,
     },
+    /// A sequence without a token was to be scored.
+    #[error("sequence {place} of {count} is empty: a score is read at a sequence's last token")]
+    EmptySequence {
+        /// Place of the sequence among those to score, from 0.
+        place: usize,
+        /// Number of sequences to score.
+        count: usize,
+    },
     /// The tokenizer refused a text or some ids.
     #[error("tokenizer: {0}")]
     Tokenizer(String),

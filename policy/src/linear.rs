@@ -8,7 +8,7 @@ pub(crate) fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Tensor {
 }
 
 /// `a b` in float32, `[n, k]` and `[k, m]` -> `[n, m]`, whatever the two are: neither the product nor its sum is
-/// rounded to a shorter type. On CUDA the two must have the same type.
+/// rounded to a shorter type.
 pub(crate) fn float_product(a: &Tensor, b: &Tensor) -> Tensor {
     match (a.kind(), a.device()) {
         (Kind::Float, _) if b.kind() == Kind::Float => a.mm(b),

@@ -9,7 +9,6 @@ use crate::error::PolicyError;
 use crate::folder::write_model;
 use crate::placement::Placement;
 use crate::texts::Texts;
-use crate::weights::load_into;
 
 /// A decoder, and the texts that turn a conversation into token ids and back.
 #[derive(Debug)]
@@ -35,9 +34,8 @@ impl Policy {
         }
         let config = ModelConfig::from_file(&folder.join("config.json"))?;
         let texts = Arc::new(Texts::load(folder)?);
-        let decoder = Decoder::empty(&config, true, placement);
-        let tied = config.tie_word_embeddings;
-        load_into(folder, &decoder.state(), |name| tied && name == "lm_head.weight")?;
+        let mut decoder = Decoder::empty(&config, true, placement);
+        decoder.load_weights(folder)?;
         Ok(Self { decoder, texts })
     }
 

@@ -5,7 +5,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tch::{Tensor, no_grad};
+use serde_json::Value;
+use tch::{Kind, Tensor};
 
 use crate::config::{ModelClass, ModelConfig};
 use crate::decoder::Decoder;
@@ -16,7 +17,7 @@ use crate::packed::Packed;
 use crate::placement::Placement;
 use crate::texts::Texts;
 use crate::walk::outputs;
-use crate::weights::load_into;
+use crate::weights::{NamedTensors, load_into};
 
 /// A decoder, its scalar head, and the texts that turn a conversation into token ids.
 #[derive(Debug)]
@@ -61,7 +62,10 @@ impl RewardModel {
     pub fn load_any(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
         let path = folder.join("config.json");
         let text = std::fs::read_to_string(&path).map_err(|source| PolicyError::io(&path, source))?;
-        let scores = text.contains("ForSequenceClassification");
+        let config: Value =
+            serde_json::from_str(&text).map_err(|error| PolicyError::malformed(&path, format!("not JSON: {error}")))?;
+        let mut classes = config["architectures"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let scores = classes.any(|class| class.ends_with("ForSequenceClassification"));
         if scores { Self::load(folder, placement) } else { Self::from_policy_folder(folder, placement) }
     }
 
@@ -70,16 +74,21 @@ impl RewardModel {
     /// # Errors
     /// The folder holds no weights of this shape.
     pub fn load_weights(&mut self, folder: &Path) -> Result<(), PolicyError> {
-        let mut targets = self.decoder.state();
-        let score = self.head.parameter();
-        targets.push((score.name, score.tensor));
-        load_into(folder, &targets, |_| false)
+        load_into(folder, &state(&self.decoder, &self.head), |_| false)
     }
 
     /// Scores sequences of token ids, each at its last token: `[sequences]` float32.
-    pub fn score(&self, sequences: &[&[u32]]) -> Tensor {
-        let batch = Packed::at_ends(sequences, self.decoder.device());
-        no_grad(|| outputs(&self.decoder, &self.head, &batch))
+    ///
+    /// # Errors
+    /// A sequence is empty.
+    pub fn score(&self, sequences: &[&[u32]]) -> Result<Tensor, PolicyError> {
+        if let Some(place) = sequences.iter().position(|ids| ids.is_empty()) {
+            return Err(PolicyError::EmptySequence { place, count: sequences.len() });
+        }
+        if sequences.is_empty() {
+            return Ok(Tensor::zeros([0], (Kind::Float, self.decoder.device())));
+        }
+        Ok(outputs(&self.decoder, &self.head, &Packed::at_ends(sequences, self.decoder.device())))
     }
 
     /// Writes the folder in the layout of transformers' sequence classification.
@@ -87,13 +96,18 @@ impl RewardModel {
     /// # Errors
     /// A file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
-        let mut state = self.decoder.state();
-        let score = self.head.parameter();
-        state.push((score.name, score.tensor));
         let class = ModelClass::SequenceClassification { pad_token_id: self.texts.files.pad_token_id() };
-        write_model(folder, self.decoder.config(), class, &state)?;
+        write_model(folder, self.decoder.config(), class, &state(&self.decoder, &self.head))?;
         self.texts.files.write(folder)
     }
+}
+
+/// The weights under the names of a checkpoint, sharing their storage.
+fn state(decoder: &Decoder, head: &ScalarHead) -> NamedTensors {
+    let score = head.parameter();
+    let mut state = decoder.state();
+    state.push((score.name, score.tensor));
+    state
 }
 
 /// The decoder and the scalar head of a folder.
@@ -104,10 +118,7 @@ fn load_scorer(
 ) -> Result<(Decoder, ScalarHead), PolicyError> {
     let decoder = Decoder::empty(config, false, placement);
     let head = ScalarHead::zeros(config.hidden_size, placement.device);
-    let mut targets = decoder.state();
-    let score = head.parameter();
-    targets.push((score.name, score.tensor));
-    load_into(folder, &targets, |name| name == "lm_head.weight")?;
+    load_into(folder, &state(&decoder, &head), |name| name == "lm_head.weight")?;
     Ok((decoder, head))
 }
 

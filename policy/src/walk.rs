@@ -2,8 +2,8 @@
 //!
 //! There are two ways with the same result. Whole: autograd keeps the activations of all blocks. Streamed: the forward
 //! pass keeps each block's input only; the backward pass goes from the last block to the first, computes each again
-//! with a graph, and hands its input's gradient on. Its memory is one block's activations. In both, a part's gradient
-//! goes to the weight store as soon as it is whole, and is summed there in float32.
+//! with a graph, and hands its input's gradient on. Its memory is every block's input and one block's activations. In
+//! both, a part's gradient goes to the weight store as soon as it is whole, and is summed there in float32.
 
 use std::ops::Range;
 
@@ -27,7 +27,7 @@ pub enum Recompute {
     Blocks,
 }
 
-/// A head's outputs of all targets, without a graph.
+/// A head's outputs of all targets, at least one, without a graph.
 pub fn outputs<H: Head>(decoder: &Decoder, head: &H, batch: &Packed) -> H::Output {
     no_grad(|| {
         let hidden = decoder.hidden(&batch.ids, &batch.positions, &mut batch.attention());
@@ -35,7 +35,8 @@ pub fn outputs<H: Head>(decoder: &Decoder, head: &H, batch: &Packed) -> H::Outpu
     })
 }
 
-/// Adds a loss's gradient to that of every parameter of decoder and head; returns the head's outputs of all targets.
+/// Adds a loss's gradient to that of every parameter of decoder and head; returns the head's outputs of all targets, of
+/// which there is at least one.
 ///
 /// `loss` gets a range of the targets and the head's output of them, and returns the loss's gradient in that output:
 /// for the targets of one chunk after another where `scope` says that they are independent, else once for all.
@@ -73,12 +74,10 @@ impl<H: Head> HeadPass<'_, H> {
         loss: impl FnMut(Range<i64>, &H::Output) -> Result<H::Gradient, E>,
     ) -> Result<(H::Output, Tensor), E> {
         let Self { head, batch, scope } = self;
-        let predicting = no_grad(|| hidden.index_select(0, &batch.predicting)); // [targets, hidden]
         head.begin(decoder.store_mut());
-        let (output, gradient) = head_gradient(head, &predicting, &batch.targets, scope, loss)?;
+        let result = head_gradient(head, hidden, batch, scope, loss)?;
         head.end(decoder.store_mut());
-        let by_hidden = no_grad(|| hidden.zeros_like().to_kind(Kind::Float).index_add(0, &batch.predicting, &gradient));
-        Ok((output, by_hidden))
+        Ok(result)
     }
 }
 
@@ -136,7 +135,7 @@ fn streamed<H: Head, E>(
     let hidden = decoder.final_norm_with(&norm, &top);
     let (output, gradient) = pass.run(decoder, &hidden, loss)?;
     let mut gradients = backward(&hidden, &gradient, &[&top, &norm]);
-    drop((hidden, top));
+    drop((hidden, top, x, gradient)); // [tokens, hidden] each, of which the walk through the blocks needs none
     decoder.store_mut().add_gradients(Part::FinalNorm, gradients.split_off(1));
     let mut gradient = gradients.swap_remove(0);
     for (layer, input) in inputs.into_iter().enumerate().rev() {

@@ -149,7 +149,7 @@ fn scores_of_a_bfloat16_reward_model_are_float32() {
     let batch = Packed::at_ends(&sequences, Device::Cpu);
     let ends = hidden(&model.decoder, &batch).index_select(0, &batch.predicting);
     let exact = ends.to_kind(Kind::Double).mm(&values.to_kind(Kind::Double).tr()).squeeze_dim(1);
-    let scores = model.score(&sequences);
+    let scores = model.score(&sequences).unwrap();
     assert_eq!((scores.kind(), model.decoder.kind()), (Kind::Float, Kind::BFloat16));
     assert!(max_difference(&scores, &exact) <= 1e-5 && max_difference(&rounded(&exact), &exact) > 1e-3);
 
@@ -158,7 +158,10 @@ fn scores_of_a_bfloat16_reward_model_are_float32() {
     let again = RewardModel::load(saved.path(), BFLOAT16).unwrap();
     let head = again.head.parameter().tensor;
     assert!(head.kind() == Kind::Float && head.equal(&weight), "the head was saved in its own type");
-    assert!(again.score(&sequences).equal(&scores));
+    assert!(again.score(&sequences).unwrap().equal(&scores));
+    assert_eq!(again.score(&[]).unwrap().size(), [0]);
+    let error = again.score(&[&[1, 2], &[]]).unwrap_err().to_string();
+    assert!(error.starts_with("sequence 1 of 2 is empty"), "{error}");
 }
 
 /// How a gradient is gathered.

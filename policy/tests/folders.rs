@@ -196,6 +196,33 @@ fn of_how_to_generate_only_the_tokens_that_end_a_turn_change() {
 }
 
 #[test]
+fn a_file_of_how_to_generate_that_is_no_object_is_named() {
+    // The token that ends a turn is 2, which the file has to name then.
+    let config = config_text("qwen2").replace(r#""eos_token_id": 2"#, r#""eos_token_id": 1"#);
+    let folder = micro_folder("qwen2", &config);
+    for generation in ["[1]", "7", "null"] {
+        std::fs::write(folder.path().join("generation_config.json"), generation).unwrap();
+        let error = Policy::load(folder.path(), Placement::CPU).unwrap_err().to_string();
+        assert!(error.contains("generation_config.json") && error.contains("no JSON object"), "{error}");
+    }
+}
+
+#[test]
+fn the_classes_of_a_folder_say_whether_it_scores() {
+    let mut config = json_of(&config_text("qwen2"));
+    config["_name_or_path"] = "Qwen2ForSequenceClassification".into();
+    let folder = micro_folder("qwen2", &config.to_string());
+    let scorer = RewardModel::load_any(folder.path(), Placement::CPU).unwrap();
+    assert_eq!(scorer.head.parameter().tensor.abs().max().double_value(&[]), 0.0, "a language model has no head of it");
+    let weight = scorer.head.parameter().tensor;
+    let _ = tch::no_grad(|| weight.shallow_clone().fill_(0.5));
+    let new = tempfile::tempdir().unwrap();
+    scorer.save(new.path()).unwrap();
+    let again = RewardModel::load_any(new.path(), Placement::CPU).unwrap();
+    assert!(again.head.parameter().tensor.equal(&weight));
+}
+
+#[test]
 fn saving_over_shards_leaves_one_model() {
     let folder = micro_folder("qwen2", &config_text("qwen2"));
     let policy = Policy::load(folder.path(), Placement::CPU).unwrap();

@@ -112,7 +112,8 @@ fn both_layouts_of_config_are_one_model() {
 fn packing_changes_nothing() {
     let decoder = load("qwen2").decoder;
     let lengths = [9usize, 1, 24, 23, 5, 9];
-    let ids = Tensor::randint(128, [lengths.iter().sum::<usize>() as i64], (Kind::Int64, Device::Cpu));
+    let num_tokens = lengths.iter().sum::<usize>() as i64;
+    let ids = (Tensor::arange(num_tokens, (Kind::Int64, Device::Cpu)) * 37 + 5).remainder(128);
     let run = |ids: &Tensor, lengths: &[usize]| {
         tch::no_grad(|| decoder.hidden(ids, &positions(lengths), &mut PackedAttention::new(lengths, Device::Cpu)))
     };
@@ -245,7 +246,8 @@ fn check_every_way(name: &str, with_entropy: bool, bound: f64) {
 fn the_head_s_gradient_is_autograd_s() {
     let decoder = load("qwen2").decoder;
     let mut head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 0.7, chunk: 3 });
-    let hidden = Tensor::randn([5, 64], (Kind::Float, Device::Cpu));
+    // Far from regular, and of a normal variable's size.
+    let hidden = (Tensor::arange(5 * 64, (Kind::Float, Device::Cpu)).square() * 0.7).sin().view([5, 64]) * 1.4;
     let targets = Tensor::from_slice(&[3i64, 99, 0, 127, 3]);
     let leaf = hidden.detach().set_requires_grad(true);
     let log_softmax = (decoder.logits(&leaf) / 0.7).log_softmax(-1, Kind::Float);

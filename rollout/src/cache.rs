@@ -168,6 +168,15 @@ impl KvCache {
         self.restart(to, num_tokens);
     }
 
+    /// Zeroes a slot. What is not finite there would reach the slot's next sequence: a masked token's weight is 0, and
+    /// 0 times NaN would be NaN.
+    pub(crate) fn clear(&mut self, slot: usize) {
+        for tensor in self.layers.iter().flatten() {
+            let _ = self.slot_row(tensor, slot, self.capacity).zero_();
+        }
+        self.restart(slot, 0);
+    }
+
     fn slot_row(&self, tensor: &Tensor, slot: usize, num_tokens: usize) -> Tensor {
         tensor.narrow(0, self.index(slot, 0), num_tokens as i64)
     }

@@ -306,7 +306,7 @@ impl Engine {
         let _ = decoder.hidden(&upload(&ids), &upload(&positions), &mut attention);
     }
 
-    /// Samples one token for each sequence: one upload, one pass, one download where all share their parameters.
+    /// Samples one token for each sequence: two uploads, one pass, one download where all share their parameters.
     /// Finished sequences leave their slots.
     fn decode(&mut self, decoder: &Decoder, policy_version: u64) -> Result<Vec<Finished>, RolloutError> {
         let started = Instant::now();
@@ -338,7 +338,10 @@ impl Engine {
             let reason = match sequence.push(token, policy_version, &self.texts.tokenizer) {
                 Ok(None) => continue,
                 Ok(Some(reason)) => Ok(reason),
-                Err(error) => Err(error),
+                Err(error) => {
+                    self.cache.clear(slot);
+                    Err(error)
+                }
             };
             let sequence = self.slots[slot].take().expect("the sequence was there");
             let request = sequence.id;

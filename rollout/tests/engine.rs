@@ -3,8 +3,8 @@
 use policy::{Decoder, ModelConfig, Placement, Policy};
 use proptest::prelude::*;
 use rollout::{
-    Completion, Engine, EngineOptions, GenerationStats, RequestId, RolloutError, RolloutRequest, SamplingParams,
-    VersionSpan,
+    Completion, Engine, EngineOptions, Finished, GenerationStats, RequestId, RolloutError, RolloutRequest,
+    SamplingParams, VersionSpan,
 };
 
 use crate::support::{assert_same, in_order, params, policy, policy_of, request, requests};
@@ -128,6 +128,24 @@ fn a_bad_request_is_its_own_error_and_the_others_go_on() {
     let named = RolloutRequest { label: Some("task sum".to_owned()), ..request(9, 3, vec![], &params()) };
     let message = engine.submit(named).expect_err("a refusal").to_string();
     assert!(message.starts_with("draw 9, sample 3 (task sum): the prompt is empty"), "{message}");
+}
+
+#[test]
+fn a_request_whose_logits_are_not_finite_leaves_its_slot_clean() {
+    // A sequence's activations are not finite from this token on.
+    const BROKEN: u32 = 200;
+    let policy = policy();
+    let embedding = policy.decoder.store().embedding();
+    let _ = tch::no_grad(|| embedding.get(i64::from(BROKEN)).fill_(f64::NAN));
+    let params = SamplingParams { temperature: 0.0, max_new_tokens: 8, ..params() };
+    let good = || request(0, 0, vec![5, 6, 7], &params);
+    let expected = all_at_once(&policy, vec![good()]);
+    let broken = (0..20).chain([BROKEN]).chain(20..30).collect();
+    let mut engine = engine(&policy, &EngineOptions { max_sequences: 1, ..EngineOptions::default() });
+    submit(&mut engine, vec![request(1, 0, broken, &params), good()]);
+    let finished = engine.step(&policy.decoder, 7).expect("a step");
+    assert!(matches!(finished[..], [Finished { result: Err(RolloutError::NotFinite { .. }), .. }]), "{finished:?}");
+    assert_same(&expected, &drain(&mut engine, &policy));
 }
 
 #[test]

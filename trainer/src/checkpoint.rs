@@ -20,7 +20,7 @@ use crate::run::run_manifest::OnChange;
 use crate::worker::SavedComponent;
 
 /// Folder of everything but the model, within a checkpoint.
-const INNER: &str = "trainer";
+const INNER: &str = record::manifest::INNER;
 const STATE: &str = "state";
 const STATE_FILE: &str = "state.json";
 
@@ -29,6 +29,9 @@ const STATE_FILE: &str = "state.json";
 pub(crate) struct Position<D> {
     /// Number of steps done.
     pub step: u64,
+    /// Number of updates in a row that were skipped, up to then.
+    #[serde(default)]
+    pub skipped_in_a_row: u32,
     /// Place of the run in its data.
     pub data: D,
 }
@@ -151,6 +154,13 @@ pub(crate) fn newest_whole(run: &RunFolder, on_change: OnChange) -> Result<Optio
     for (step, path) in all.into_iter().rev() {
         let found = Verification::of(&path);
         let problems = found.problems.join("; ");
+        if found.is_unclear {
+            return Err(Usage::error(format!(
+                "{}: {problems}\nit cannot be told whether this checkpoint is whole, so nothing is gone on from: put \
+                 that right, or move the folder away to go on from the checkpoint before",
+                path.display()
+            )));
+        }
         match found.manifest.filter(|_| problems.is_empty()) {
             Some(manifest) => {
                 let fallback = format!("going on from step {step} instead");
@@ -197,7 +207,7 @@ mod tests {
     use super::*;
 
     fn position(step: u64) -> Position<String> {
-        Position { step, data: "place".to_owned() }
+        Position { step, skipped_in_a_row: 0, data: "place".to_owned() }
     }
 
     /// Writes a component of one file, and says so.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use policy::Placement;
 use record::atomic::{remove_if_there, write_file};
 use record::lock::{FolderLock, LOCK_FILE};
-use record::metrics::{Metrics, MetricsWriter};
+use record::metrics::{Metrics, MetricsWriter, read_metrics};
 use record::run_folder::RunFolder;
 use serde::Serialize;
 
@@ -70,6 +70,8 @@ pub(crate) struct OpenRun {
     pub folder: RunFolder,
     /// Number of steps done.
     pub step: u64,
+    /// Number of updates in a row that were skipped, up to that step's last.
+    pub skipped_in_a_row: u32,
     metrics: MetricsWriter,
     identity: serde_json::Value,
     is_new: bool,
@@ -101,8 +103,15 @@ impl OpenRun {
         let newest = if is_new { None } else { checkpoint::newest_whole(&folder, on_change)? };
         let step = newest.as_ref().map_or(0, |checkpoint| checkpoint.step);
         let manifest = match &newest {
-            // Without a checkpoint the run begins again, as whatever it is now.
-            None => RunManifest::new(identity),
+            // Without a checkpoint the run begins again; with nothing recorded, as whatever it is now.
+            None => match recorded_steps(&folder)? {
+                0 => RunManifest::new(identity),
+                num_steps => {
+                    let manifest = RunManifest::resume(&folder, None, identity, 0, on_change)?;
+                    tracing::warn!("there is no checkpoint: the run begins again, and {num_steps} steps are lost");
+                    manifest
+                }
+            },
             Some(checkpoint) => {
                 let recorded = serde_json::from_value(checkpoint.identity.clone()).ok();
                 RunManifest::resume(&folder, recorded, identity, step, on_change)?
@@ -117,7 +126,9 @@ impl OpenRun {
         let text = toml::to_string(config).context("the configuration as TOML")?;
         write_file(&folder.config(), text.as_bytes())?;
         let metrics = MetricsWriter::open(&folder.metrics())?;
-        Ok((Self { folder, step, metrics, identity, is_new, _lock: lock }, newest))
+        let place = newest.as_ref().map(Checkpoint::position::<serde_json::Value>).transpose()?;
+        let skipped_in_a_row = place.map_or(0, |place| place.skipped_in_a_row);
+        Ok((Self { folder, step, skipped_in_a_row, metrics, identity, is_new, _lock: lock }, newest))
     }
 
     /// Appends the metrics of the step.
@@ -128,9 +139,10 @@ impl OpenRun {
         Ok(self.metrics.append(self.step, metrics)?)
     }
 
-    /// What writes this run's checkpoints, and keeps the newest `keep`; 0 keeps all.
-    pub(crate) fn checkpoints(&self, keep: usize) -> CheckpointWriter {
-        CheckpointWriter { folder: self.folder.clone(), identity: self.identity.clone(), keep }
+    /// Number of newest checkpoints that stay, of `keep` that are wanted; 0 keeps all. None goes while updates are
+    /// skipped: what made them so may be in the newest already.
+    fn kept(&self, keep: usize) -> usize {
+        if self.skipped_in_a_row > 0 { 0 } else { keep }
     }
 
     /// Removes all checkpoints but the newest `keep`, as after each checkpoint: a kill may have come before it; 0 keeps
@@ -139,20 +151,22 @@ impl OpenRun {
     /// # Errors
     /// A checkpoint cannot be removed.
     pub(crate) fn prune(&self, keep: usize) -> Result<()> {
-        Ok(self.folder.prune_checkpoints(keep)?)
+        Ok(self.folder.prune_checkpoints(self.kept(keep))?)
     }
 
-    /// Writes the checkpoint of the step; `data` is the place in the data, `keep` as in [`OpenRun::checkpoints`].
+    /// Writes the checkpoint of the step, and keeps the newest `keep`; 0 keeps all. `data` is the place in the data.
     ///
     /// # Errors
     /// A file cannot be written, or what the model's thread owns is not trainable.
     pub(crate) fn checkpoint<D: Serialize>(&self, worker: &ModelWorker, data: D, keep: usize) -> Result<()> {
-        let position = Position { step: self.step, data };
+        let position = Position { step: self.step, skipped_in_a_row: self.skipped_in_a_row, data };
+        let (folder, identity) = (self.folder.clone(), self.identity.clone());
+        let checkpoints = CheckpointWriter { folder, identity, keep: self.kept(keep) };
         let write = |folder: &Path| match worker.ask_blocking(ModelCommand::Save { folder: folder.to_owned() })? {
             ModelEvent::Saved(components) => Ok(components),
             other => bail!("the model's thread answered {other:?} to a command to save"),
         };
-        tokio::task::block_in_place(|| self.checkpoints(keep).save(&position, write))
+        tokio::task::block_in_place(|| checkpoints.save(&position, write))
     }
 
     /// True where the folder was made for this run, and nothing but what comes before its first step is in it.
@@ -170,6 +184,15 @@ impl Drop for OpenRun {
             tracing::warn!(%error, "the empty run folder {} stays", self.folder.root().display());
         }
     }
+}
+
+/// Number of steps whose metrics are recorded.
+fn recorded_steps(folder: &RunFolder) -> Result<u64> {
+    let path = folder.metrics();
+    if !path.exists() {
+        return Ok(0);
+    }
+    Ok(read_metrics(&path)?.iter().filter_map(Metrics::step).max().unwrap_or(0))
 }
 
 /// True where a folder holds files, and neither the configuration nor the manifest of a run is among them.

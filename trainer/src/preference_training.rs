@@ -21,7 +21,7 @@ use crate::open_run::{Entry, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::at_line;
 use crate::run::inputs::resolve_links;
-use crate::run::run_loop::{Stage, run_steps};
+use crate::run::run_loop::{Stage, StepOutcome, run_steps};
 use crate::skipped_update;
 use crate::worker::{ModelCommand, ModelEvent, ModelState, ModelWorker, Plans};
 
@@ -81,7 +81,7 @@ async fn load(config: &RewardModelRun, placement: Placement, resume_from: Option
 impl Stage for PreferenceTraining {
     type Data = ();
 
-    async fn step(&mut self, run: &OpenRun, step: u64) -> Result<Metrics> {
+    async fn step(&mut self, run: &OpenRun, step: u64) -> Result<StepOutcome> {
         let places = epoch_order(self.train.len(), &self.config, step - 1);
         let pairs: Vec<PairIds> = places.iter().map(|place| self.train[*place].clone()).collect();
         let command = ModelCommand::LearnPairs { step: step - 1, pairs: pairs.clone() };
@@ -90,7 +90,6 @@ impl Stage for PreferenceTraining {
         };
         if !outcome.step.applied {
             skipped_update::write_down(run, step, "reward_model", 0, &skipped_update::rows_of_pairs(&pairs))?;
-            skipped_update::check(outcome.step.skipped_in_a_row)?;
         }
         let mut metrics = Metrics::new();
         metrics.set(names::PREFERENCE_LOSS, outcome.loss);
@@ -98,7 +97,7 @@ impl Stage for PreferenceTraining {
         metrics.set(names::PREFERENCE_SCORE_GAP, outcome.score_gap);
         metrics.set(names::POLICY_GRADIENT_NORM, outcome.step.gradient_norm);
         metrics.set(names::POLICY_LR, outcome.step.lr);
-        Ok(metrics)
+        Ok(StepOutcome { metrics, skipped_in_a_row: outcome.step.skipped_in_a_row })
     }
 
     async fn evaluate(&mut self, _run: &OpenRun, _step: u64) -> Result<Metrics> {

@@ -3,10 +3,9 @@
 
 use std::ops::Range;
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, anyhow};
 use learner::objective::preference::PairIds;
 use learner::objective::supervised::LearnedSequence;
-use learner::trainable::MAX_SKIPPED_IN_A_ROW;
 use learner::trajectory::Trajectory;
 use record::skipped_batch::{TrajectoryRow, write_skipped_batch};
 
@@ -23,18 +22,13 @@ pub(crate) fn write_down(run: &OpenRun, step: u64, model: &str, place: usize, ro
     Ok(())
 }
 
-/// Ends a run whose updates were skipped too often in a row.
-///
-/// # Errors
-/// They were.
-pub(crate) fn check(skipped_in_a_row: u32) -> Result<()> {
-    if skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW {
-        bail!(
-            "{skipped_in_a_row} updates in a row had a loss or gradient that is not finite: the weights of the last \
-             checkpoint are sound, the batches are in the run's folder `skipped`; try a lower schedule.lr"
-        );
-    }
-    Ok(())
+/// The error of a run whose updates were skipped too often in a row.
+pub(crate) fn too_many_skipped(skipped_in_a_row: u32) -> Error {
+    anyhow!(
+        "{skipped_in_a_row} updates in a row had a loss or gradient that is not finite; their batches are in the run's \
+         folder `skipped`. The last checkpoints may hold what the last update that was applied did to the weights: go \
+         back to one before it, and try a lower schedule.lr"
+    )
 }
 
 fn places(ranges: &[Range<usize>]) -> Vec<Range<u32>> {

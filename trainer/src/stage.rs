@@ -72,10 +72,9 @@ pub(crate) async fn run_stage(stage: u8, mut config: ReinforceRun, entry: Entry,
     let judge = Arc::new(judge);
     let services = ServiceWatch::new(config.verifiers.max_steps_unavailable);
     let texts = Arc::new(texts);
-    let collector =
-        Collector { worker, texts: texts.clone(), scorer_texts, judge: judge.clone(), interrupt: interrupt.clone() };
+    let collector = Collector { worker, texts, scorer_texts, judge: judge.clone(), interrupt: interrupt.clone() };
     let calendar = config.calendar();
-    let mut trainer = Trainer { config, collector, texts, tasks, sampling, evaluation, num_prompts_dropped, services };
+    let mut trainer = Trainer { config, collector, tasks, sampling, evaluation, num_prompts_dropped, services };
     let result = run_steps(&mut trainer, &mut run, &calendar, &interrupt, &format!("stage {stage}")).await;
     drop(trainer);
     if let Some(judge) = Arc::into_inner(judge) {
@@ -148,7 +147,7 @@ async fn load(
             state = state.with_scorer(model, score_tokens);
         }
         if let Some(checkpoint) = &resume_from {
-            state.load(checkpoint.folder())?;
+            state.load_beside_policy(checkpoint.folder())?;
         }
         Ok((state, ()))
     })

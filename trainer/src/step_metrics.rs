@@ -70,25 +70,30 @@ pub(crate) fn update_metrics(outcome: &UpdateOutcome) -> Metrics {
     let mut metrics = Metrics::new();
     if let Some(policy) = &outcome.policy {
         let PolicyOutcome { loss_metrics, mismatch, .. } = policy;
-        metrics.set(names::POLICY_LOSS, policy.loss);
-        metrics.set(names::POLICY_ENTROPY, policy.entropy);
-        metrics.set(names::POLICY_GRADIENT_NORM, policy.gradient_norm);
         metrics.set(names::POLICY_LR, policy.lr);
         metrics.set(names::POLICY_VERSION, policy.policy_version as f64);
-        metrics.set(names::POLICY_CLIP_FRACTION, loss_metrics.clip_fraction);
-        metrics.set(names::POLICY_KL_OLD, loss_metrics.approximate_kl);
-        metrics.set(names::POLICY_RATIO_MAX, loss_metrics.ratio_max);
         metrics.set(names::POLICY_SKIPPED_UPDATES, f64::from(policy.num_skipped));
+        // Where every update of the step was skipped there is nothing to say of them.
+        if loss_metrics.num_tokens > 0 {
+            metrics.set(names::POLICY_LOSS, policy.loss);
+            metrics.set(names::POLICY_ENTROPY, policy.entropy);
+            metrics.set(names::POLICY_GRADIENT_NORM, policy.gradient_norm);
+            metrics.set(names::POLICY_CLIP_FRACTION, loss_metrics.clip_fraction);
+            metrics.set(names::POLICY_KL_OLD, loss_metrics.approximate_kl);
+            metrics.set(names::POLICY_RATIO_MAX, loss_metrics.ratio_max);
+        }
         if let Some(kl) = loss_metrics.reference_kl {
             metrics.set(names::POLICY_KL_REFERENCE, kl);
         }
         if let Some(cut) = loss_metrics.correction_cut_fraction {
             metrics.set(names::MISMATCH_CORRECTION_CUT_FRACTION, cut);
         }
-        metrics.set(names::MISMATCH_KL, mismatch.kl);
-        metrics.set(names::MISMATCH_MEAN_ABS, mismatch.mean_abs_difference);
-        metrics.set(names::MISMATCH_MAX_ABS, mismatch.max_abs_difference);
-        metrics.set(names::MISMATCH_OUTSIDE_FRACTION, mismatch.outside_fraction);
+        if mismatch.num_tokens > 0 {
+            metrics.set(names::MISMATCH_KL, mismatch.kl);
+            metrics.set(names::MISMATCH_MEAN_ABS, mismatch.mean_abs_difference);
+            metrics.set(names::MISMATCH_MAX_ABS, mismatch.max_abs_difference);
+            metrics.set(names::MISMATCH_OUTSIDE_FRACTION, mismatch.outside_fraction);
+        }
     }
     if let Some(critic) = &outcome.critic {
         metrics.set(names::CRITIC_VALUE_MEAN, critic.value_mean);

@@ -29,7 +29,7 @@ use crate::open_run::{Entry, INITIAL_MODEL, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{at_line, load_texts};
 use crate::run::inputs::resolve_links;
-use crate::run::run_loop::{Stage, run_steps};
+use crate::run::run_loop::{Stage, StepOutcome, run_steps};
 use crate::skipped_update;
 use crate::trace_tokens::trace_tokens;
 use crate::worker::{ModelCommand, ModelEvent, ModelState, ModelWorker, Plans};
@@ -98,7 +98,7 @@ async fn load(
         let plans = Plans { supervised: Some(plan), ..Plans::default() };
         let mut state = ModelState::of_learner(learner, &EngineOptions::default(), plans)?;
         if let Some(checkpoint) = &resume_from {
-            state.load(checkpoint.folder())?;
+            state.load_beside_policy(checkpoint.folder())?;
         }
         Ok((state, texts))
     })
@@ -108,7 +108,7 @@ async fn load(
 impl Stage for ColdStart {
     type Data = ();
 
-    async fn step(&mut self, run: &OpenRun, step: u64) -> Result<Metrics> {
+    async fn step(&mut self, run: &OpenRun, step: u64) -> Result<StepOutcome> {
         let started = Instant::now();
         let config = &self.config;
         let places = batch(self.traces.len(), config.traces.per_step, config.run.seed, step - 1);
@@ -120,7 +120,6 @@ impl Stage for ColdStart {
         };
         if !outcome.step.applied {
             skipped_update::write_down(run, step, "policy", 0, &skipped_update::rows_of_sequences(&sequences))?;
-            skipped_update::check(outcome.step.skipped_in_a_row)?;
         }
         let mut metrics = Metrics::new();
         metrics.set(names::POLICY_LOSS, outcome.loss);
@@ -133,7 +132,7 @@ impl Stage for ColdStart {
         let seconds = started.elapsed().as_secs_f64();
         metrics.set(names::TIME_UPDATE, seconds);
         metrics.set(names::TRAIN_TOKENS_PER_SECOND, num_tokens as f64 / seconds);
-        Ok(metrics)
+        Ok(StepOutcome { metrics, skipped_in_a_row: outcome.step.skipped_in_a_row })
     }
 
     async fn evaluate(&mut self, run: &OpenRun, step: u64) -> Result<Metrics> {

@@ -1,14 +1,12 @@
 //! A step of stage 1 or 2: tasks, groups, advantages, an update.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 use datasets::{CursorState, TaskCursor};
 use learner::advantages::advantages;
-use learner::trajectory::Trajectory;
+use learner::trajectory::TrajectoryGroup;
 use learner::update_outcome::UpdateOutcome;
-use policy::Texts;
 use record::metrics::Metrics;
 use record::names;
 
@@ -18,7 +16,7 @@ use crate::console::update_line;
 use crate::evaluation::Evaluation;
 use crate::open_run::OpenRun;
 use crate::rollout_rows::StepRecord;
-use crate::run::run_loop::Stage;
+use crate::run::run_loop::{Stage, StepOutcome};
 use crate::service_watch::ServiceWatch;
 use crate::skipped_update;
 use crate::step_metrics::{batch_metrics, update_metrics};
@@ -30,8 +28,6 @@ pub(crate) struct Trainer {
     pub config: ReinforceRun,
     /// Samples and judges; its thread also updates the policy.
     pub collector: Collector,
-    /// Tokenizer and chat template of the policy.
-    pub texts: Arc<Texts>,
     /// Place of the run among the tasks.
     pub tasks: TaskCursor,
     /// Settings of the sampling.
@@ -47,14 +43,14 @@ pub(crate) struct Trainer {
 impl Stage for Trainer {
     type Data = CursorState;
 
-    async fn step(&mut self, run: &OpenRun, step: u64) -> Result<Metrics> {
+    async fn step(&mut self, run: &OpenRun, step: u64) -> Result<StepOutcome> {
         let refill = self.config.refill();
         let batch = self.collector.collect(&mut self.tasks, &self.sampling, refill).await?;
-        let sampled = batch.kept.iter().chain(&batch.left_out).flat_map(Group::sampled);
-        self.services.note(sampled.flat_map(|rollout| &rollout.judgement.verdicts))?;
         let advantages = self.advantages(&batch)?;
         let record = StepRecord { step, batch: &batch, advantages: advantages.as_deref() };
-        record.write_rollouts(run, &self.texts)?;
+        record.write_rollouts(run, &self.collector.texts)?;
+        let sampled = batch.kept.iter().chain(&batch.left_out).flat_map(Group::sampled);
+        self.services.note(sampled.flat_map(|rollout| &rollout.judgement.verdicts))?;
 
         let updating = Instant::now();
         let outcome = self.update(step, trajectories(&batch.kept, advantages.as_deref())).await?;
@@ -63,12 +59,11 @@ impl Stage for Trainer {
             let rows = skipped_update::rows_of_trajectories(&skipped.trajectories);
             skipped_update::write_down(run, step, &skipped.model, skipped.place, &rows)?;
         }
-        skipped_update::check(outcome.skipped_in_a_row)?;
         let mut metrics = batch_metrics(&batch);
         metrics.set(names::PROMPTS_DROPPED, self.num_prompts_dropped as f64);
         metrics.merge(update_metrics(&outcome));
         metrics.set(names::TIME_UPDATE, updating.elapsed().as_secs_f64());
-        Ok(metrics)
+        Ok(StepOutcome { metrics, skipped_in_a_row: outcome.skipped_in_a_row })
     }
 
     async fn evaluate(&mut self, run: &OpenRun, step: u64) -> Result<Metrics> {
@@ -98,7 +93,7 @@ impl Trainer {
         }
     }
 
-    async fn update(&self, step: u64, groups: Vec<Vec<Trajectory>>) -> Result<UpdateOutcome> {
+    async fn update(&self, step: u64, groups: Vec<TrajectoryGroup>) -> Result<UpdateOutcome> {
         if groups.is_empty() {
             tracing::warn!("no group of this step has anything to teach: no update");
             return Ok(UpdateOutcome::default());

@@ -1,13 +1,13 @@
 //! From groups to what the update learns from.
 
-use learner::trajectory::{Advantages, Rewards, Trajectory};
+use learner::trajectory::{Advantages, Rewards, Trajectory, TrajectoryGroup};
 use rollout::Sequence;
 
 use crate::collect::{Group, Rollout};
 
-/// The trajectories of groups, one for each sequence of each rollout, in their order. `advantages` are those of each
-/// group's rollouts; none where the update makes them from the rewards.
-pub(crate) fn trajectories(groups: &[Group], advantages: Option<&[Vec<f32>]>) -> Vec<Vec<Trajectory>> {
+/// The trajectories of groups, one for each sequence of each rollout, in their order; masked rollouts are counted.
+/// `advantages` are those of each group's rollouts; none where the update makes them from the rewards.
+pub(crate) fn trajectories(groups: &[Group], advantages: Option<&[Vec<f32>]>) -> Vec<TrajectoryGroup> {
     let of_group = |(place, group): (usize, &Group)| {
         let of_rollout = |(sample, rollout): (usize, &Rollout)| {
             let advantage = advantages.map_or(0.0, |advantages| advantages[place][sample]);
@@ -22,7 +22,10 @@ pub(crate) fn trajectories(groups: &[Group], advantages: Option<&[Vec<f32>]>) ->
             };
             rollout.sequences.iter().map(of_sequence).collect::<Vec<_>>()
         };
-        group.rollouts.iter().enumerate().flat_map(of_rollout).collect()
+        TrajectoryGroup {
+            trajectories: group.rollouts.iter().enumerate().flat_map(of_rollout).collect(),
+            num_masked: group.masked.iter().map(|rollout| rollout.sequences.len()).sum(),
+        }
     };
     groups.iter().enumerate().map(of_group).collect()
 }

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use crate::options::Options;
 use crate::{handover, setup};
 
 /// Folder of the runs of several seeds, one folder for each seed.
@@ -30,23 +31,14 @@ impl Demo {
     /// Reads the arguments. `Err` says what is wrong with them.
     pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
         let (mut seeds, mut json, mut dir, mut others) = (None, None, None, Vec::new());
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            let (name, attached) = match argument.split_once('=') {
-                Some((name, value)) => (name, Some(value.to_owned())),
-                None => (argument.as_str(), None),
-            };
-            let mut value = || attached.clone().or_else(|| rest.next().cloned()).ok_or(format!("{name} needs a value"));
+        let mut options = Options::new(arguments);
+        while let Some((argument, name)) = options.next() {
             match name {
-                "--seeds" => seeds = Some(number(name, &value()?)?),
-                "--json" => json = Some(PathBuf::from(value()?)),
-                "--run-dir" => dir = Some(value()?),
-                "--seed" => {
-                    let seed = value()?;
-                    number(name, &seed)?;
-                    others.extend([name.to_owned(), seed]);
-                }
-                _ => others.push(argument.clone()),
+                "--seeds" => seeds = Some(options.number()?),
+                "--json" => json = Some(PathBuf::from(options.value()?)),
+                "--run-dir" => dir = Some(options.value()?.to_owned()),
+                "--seed" => others.extend([name.to_owned(), options.number()?.to_string()]),
+                _ => others.push(argument.to_owned()),
             }
         }
         match (seeds, others.first()) {
@@ -72,11 +64,6 @@ impl Demo {
             Self::Seeds { num_seeds, json, dir } => run_seeds(root, num_seeds, json.as_deref(), &dir),
         }
     }
-}
-
-fn number(name: &str, value: &str) -> Result<u64, String> {
-    let number = value.parse::<u64>().ok().filter(|number| i64::try_from(*number).is_ok());
-    number.ok_or(format!("{name} {value:?} is no whole number from 0 to {}", i64::MAX))
 }
 
 fn recipe(root: &Path) -> std::process::Command {

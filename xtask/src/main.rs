@@ -11,6 +11,7 @@ mod handover;
 mod hook;
 mod kills;
 mod libtorch;
+mod options;
 mod packages;
 mod prerequisites;
 mod setup;

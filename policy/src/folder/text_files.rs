@@ -163,9 +163,15 @@ impl TextFiles {
     }
 
     /// Makes `generation_config.json` name these ids, which all end a completion.
+    ///
+    /// # Errors
+    /// The file holds no JSON object.
     pub(crate) fn set_generation_eos_ids(&mut self, folder: &Path, ids: &[u32]) -> Result<(), PolicyError> {
         let mut generation = self.json(folder, GENERATION_CONFIG)?.unwrap_or_else(|| json!({}));
-        generation["eos_token_id"] = json!(ids);
+        let Some(fields) = generation.as_object_mut() else {
+            return Err(PolicyError::malformed(&folder.join(GENERATION_CONFIG), "is no JSON object"));
+        };
+        fields.insert("eos_token_id".to_owned(), json!(ids));
         let text = serde_json::to_string_pretty(&generation).expect("JSON values serialise");
         self.files.retain(|(name, _)| name != GENERATION_CONFIG);
         self.files.push((GENERATION_CONFIG.to_owned(), text.into_bytes()));

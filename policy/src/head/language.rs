@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::Head;
 use crate::linear::float_product;
-use crate::store::{Part, WeightStore};
+use crate::store::WeightStore;
 
 /// Number of logits that are made probabilities at a time on a CPU, in whole rows: as many as stay in its cache from
 /// one operation to the next.
@@ -69,10 +69,6 @@ impl LanguageHead {
         // A CPU has no product of short types that ends in float32.
         let weight = if weight.device() == Device::Cpu { weight.to_kind(Kind::Float) } else { weight };
         Self { options, weight, gradient: None }
-    }
-
-    fn part(store: &dyn WeightStore) -> Part {
-        store.head_part()
     }
 }
 
@@ -167,12 +163,12 @@ impl Head for LanguageHead {
     }
 
     fn begin(&mut self, store: &mut dyn WeightStore) {
-        self.gradient = store.take_gradient(Self::part(store));
+        self.gradient = store.take_gradient(store.head_part());
     }
 
     fn end(&mut self, store: &mut dyn WeightStore) {
         if let Some(gradient) = self.gradient.take() {
-            store.put_gradient(Self::part(store), gradient);
+            store.put_gradient(store.head_part(), gradient);
         }
     }
 }

@@ -11,11 +11,12 @@ mod scalar;
 
 use std::ops::Range;
 
-use tch::{Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 
 pub use self::language::{HeadOptions, LanguageGradient, LanguageHead, LanguageOutput};
 pub use self::pair::HeadPair;
 pub use self::scalar::{ScalarGradient, ScalarHead};
+use crate::packed::Packed;
 use crate::store::WeightStore;
 
 /// What a loss needs to see before it can answer with a gradient.
@@ -69,50 +70,57 @@ fn rows(tensor: &Tensor, range: &Range<i64>) -> Tensor {
     tensor.narrow(0, range.start, range.end - range.start)
 }
 
-/// The output of all targets, without gradients: `hidden` `[targets, hidden]`, `targets` `[targets]` int64.
+/// The output of all targets, at least one, without gradients: `hidden` `[targets, hidden]`, `targets` `[targets]`
+/// int64.
 pub fn head_outputs<H: Head>(head: &H, hidden: &Tensor, targets: &Tensor) -> H::Output {
     let outputs = chunks(hidden.size()[0], head.chunk())
         .map(|range| no_grad(|| head.forward(&rows(hidden, &range), &rows(targets, &range)).0));
     H::concatenated(outputs.collect())
 }
 
-/// The output of all targets and the loss's gradient in `hidden`, `[targets, hidden]`.
+/// The output of all targets of `batch`, and the loss's gradient in `hidden` `[tokens, hidden]`: of the same shape, in
+/// float32.
 ///
 /// `loss` gets a range of the targets and their output, and returns the loss's gradient in it.
 pub(crate) fn head_gradient<H: Head, E>(
     head: &mut H,
     hidden: &Tensor,
-    targets: &Tensor,
+    batch: &Packed,
     scope: LossScope,
     mut loss: impl FnMut(Range<i64>, &H::Output) -> Result<H::Gradient, E>,
 ) -> Result<(H::Output, Tensor), E> {
-    let num_targets = hidden.size()[0];
-    let mut hidden_gradients = Vec::new();
+    let Packed { predicting, targets, .. } = batch;
+    let num_targets = targets.size()[0];
+    let mut by_hidden = Tensor::zeros(hidden.size(), (Kind::Float, hidden.device()));
+    let mut add = |range: Range<i64>, gradient: Tensor| {
+        let _ = by_hidden.index_add_(0, &rows(predicting, &range), &gradient);
+    };
+    let hidden = no_grad(|| hidden.index_select(0, predicting)); // [targets, hidden]
     let output = match scope {
         LossScope::Token => {
             let mut outputs = Vec::new();
             for range in chunks(num_targets, head.chunk()) {
-                let (hidden, targets) = (rows(hidden, &range), rows(targets, &range));
+                let (hidden, targets) = (rows(&hidden, &range), rows(targets, &range));
                 let (output, saved) = no_grad(|| head.forward(&hidden, &targets));
-                let gradient = loss(range, &output)?;
-                hidden_gradients.push(no_grad(|| head.backward(saved, &hidden, &targets, &gradient)));
+                let gradient = loss(range.clone(), &output)?;
+                no_grad(|| add(range, head.backward(saved, &hidden, &targets, &gradient)));
                 outputs.push(output);
             }
             H::concatenated(outputs)
         }
         LossScope::Batch => {
-            let output = head_outputs(head, hidden, targets);
+            let output = head_outputs(head, &hidden, targets);
             let gradient = loss(0..num_targets, &output)?;
             for range in chunks(num_targets, head.chunk()) {
-                let (hidden, targets) = (rows(hidden, &range), rows(targets, &range));
-                let gradient = H::part(&gradient, range);
-                hidden_gradients.push(no_grad(|| {
+                let (hidden, targets) = (rows(&hidden, &range), rows(targets, &range));
+                let gradient = H::part(&gradient, range.clone());
+                no_grad(|| {
                     let (_, saved) = head.forward(&hidden, &targets);
-                    head.backward(saved, &hidden, &targets, &gradient)
-                }));
+                    add(range, head.backward(saved, &hidden, &targets, &gradient));
+                });
             }
             output
         }
     };
-    Ok((output, Tensor::cat(&hidden_gradients, 0)))
+    Ok((output, by_hidden))
 }

@@ -11,6 +11,9 @@ use crate::error::PolicyError;
 use crate::parameters::Parameter;
 use crate::weights::read_tensors;
 
+/// Number of targets whose hidden states are in float32 at a time.
+const CHUNK: i64 = 1024;
+
 /// Name of the weight, as transformers' sequence classification has it.
 const NAME: &str = "score.weight";
 
@@ -78,7 +81,7 @@ impl Head for ScalarHead {
     type Saved = ();
 
     fn chunk(&self) -> i64 {
-        i64::MAX
+        CHUNK
     }
 
     fn forward(&self, hidden: &Tensor, _targets: &Tensor) -> (Tensor, ()) {
@@ -101,5 +104,54 @@ impl Head for ScalarHead {
 
     fn part(gradient: &Tensor, range: Range<i64>) -> Tensor {
         super::rows(gradient, &range)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::head_outputs;
+
+    #[test]
+    fn no_more_than_a_chunk_of_hidden_states_is_float32_at_a_time() {
+        const TARGETS: i64 = 2 * CHUNK + 3;
+        /// Refuses more targets than a chunk.
+        struct Bounded(ScalarHead);
+
+        impl Head for Bounded {
+            type Output = Tensor;
+            type Gradient = Tensor;
+            type Saved = ();
+
+            fn chunk(&self) -> i64 {
+                self.0.chunk()
+            }
+
+            fn forward(&self, hidden: &Tensor, targets: &Tensor) -> (Tensor, ()) {
+                assert!(hidden.size()[0] <= CHUNK, "{:?}", hidden.size());
+                self.0.forward(hidden, targets)
+            }
+
+            fn backward(&mut self, (): (), hidden: &Tensor, targets: &Tensor, gradient: &Tensor) -> Tensor {
+                assert!(hidden.size()[0] <= CHUNK, "{:?}", hidden.size());
+                self.0.backward((), hidden, targets, gradient)
+            }
+
+            fn concatenated(outputs: Vec<Tensor>) -> Tensor {
+                ScalarHead::concatenated(outputs)
+            }
+
+            fn part(gradient: &Tensor, range: Range<i64>) -> Tensor {
+                ScalarHead::part(gradient, range)
+            }
+        }
+
+        let head = ScalarHead::zeros(8, Device::Cpu);
+        let weight = Tensor::arange(8, (Kind::Float, Device::Cpu)).sin().view([1, 8]);
+        no_grad(|| head.weight.shallow_clone().copy_(&weight));
+        let hidden = Tensor::arange(TARGETS * 8, (Kind::Float, Device::Cpu)).cos().view([TARGETS, 8]);
+        let whole = head.values(&hidden);
+        let chunked = head_outputs(&Bounded(head), &hidden, &Tensor::zeros([TARGETS], (Kind::Int64, Device::Cpu)));
+        assert!((chunked - whole).abs().max().double_value(&[]) < 1e-6);
     }
 }

@@ -133,9 +133,9 @@ pub fn advantages(rewards: &[Vec<f32>], config: &AdvantageConfig) -> Result<Vec<
     Ok(scaled.iter().map(|group| group.iter().map(|&advantage| advantage as f32).collect()).collect())
 }
 
-/// True where all rewards of a group are equal, so that the group teaches nothing; so it is for a group of one or none.
-pub fn is_flat<T: PartialEq>(rewards: &[T]) -> bool {
-    rewards.windows(2).all(|pair| pair[0] == pair[1])
+/// True where all values are equal: a group with such rewards teaches nothing. So it is for one value or none.
+pub fn is_flat<T: PartialEq>(values: &[T]) -> bool {
+    values.windows(2).all(|pair| pair[0] == pair[1])
 }
 
 fn mean(values: &[f64]) -> f64 {

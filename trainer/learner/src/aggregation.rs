@@ -12,7 +12,8 @@
 //! | `sequence_mean_counting_empty` | the same; a completion without a trained token counts as a loss of 0 | TRL |
 //! | `constant` | sum over trained tokens / (completions x length) | Dr. GRPO, arXiv 2503.20783 |
 //!
-//! GRPO's paper knows no masked completions; `sequence_mean` leaves a wholly masked one out of the divisor.
+//! GRPO's paper knows no masked completions; `sequence_mean` leaves a wholly masked one out of the divisor, and so does
+//! `token_mean`. A group that is masked whole is dropped before, and counts nowhere.
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -40,7 +41,7 @@ pub enum Aggregation {
 pub struct Divisor {
     /// Tokens with a true mask.
     pub num_tokens: i64,
-    /// Completions.
+    /// Completions, also those that are masked whole and never packed.
     pub num_sequences: i64,
     /// Completions with at least one trained token.
     pub num_trained_sequences: i64,

@@ -15,7 +15,8 @@ use crate::gae::{GaeConfig, gae};
 use crate::learner::Learner;
 use crate::micro_batch::{MicroBatch, Minibatch};
 use crate::minibatch::minibatches;
-use crate::trajectory::{Advantages, Trajectory};
+use crate::trainable::Model;
+use crate::trajectory::{Advantages, Trajectory, TrajectoryGroup, trajectories_of};
 use crate::update_outcome::{CriticOutcome, SkippedBatch, UpdateOutcome};
 use crate::update_plan::{CriticPlan, UpdatePlan};
 use crate::value_loss::{ValueLossInputs, ValueLossMetrics, ValueLossOutput, value_loss};
@@ -24,13 +25,13 @@ use crate::whitening::whitened;
 /// Gives each trajectory its values, returns and advantages.
 pub(crate) fn estimate(
     learner: &Learner,
-    groups: &mut [Vec<Trajectory>],
+    groups: &mut [TrajectoryGroup],
     plan: &UpdatePlan,
     critic: &CriticPlan,
 ) -> Result<CriticOutcome> {
     add_values(learner, groups, plan)?;
     let (mut advantages, mut all_values, mut all_returns) = (Vec::new(), Vec::new(), Vec::new());
-    for trajectory in groups.iter_mut().flatten() {
+    for trajectory in trajectories_of(groups) {
         let rewards = trajectory.token_rewards();
         let values = trajectory.old_values.as_deref().unwrap_or_default();
         advantages.push(gae(&critic.gae, &rewards, values)?.advantages);
@@ -43,7 +44,7 @@ pub(crate) fn estimate(
     if critic.gae.whiten {
         advantages = whitened(&advantages);
     }
-    for (trajectory, advantages) in groups.iter_mut().flatten().zip(advantages) {
+    for (trajectory, advantages) in trajectories_of(groups).zip(advantages) {
         trajectory.advantages = Advantages::Tokens(advantages);
     }
     Ok(CriticOutcome {
@@ -55,9 +56,9 @@ pub(crate) fn estimate(
 }
 
 /// Gives the trajectories the critic's values where they lack them.
-fn add_values(learner: &Learner, groups: &mut [Vec<Trajectory>], plan: &UpdatePlan) -> Result<()> {
+fn add_values(learner: &Learner, groups: &mut [TrajectoryGroup], plan: &UpdatePlan) -> Result<()> {
     let lacking: Vec<&mut Trajectory> =
-        groups.iter_mut().flatten().filter(|trajectory| trajectory.old_values.is_none()).collect();
+        trajectories_of(groups).filter(|trajectory| trajectory.old_values.is_none()).collect();
     let device = learner.policy.model.policy.decoder.device();
     let batch = Minibatch::new(lacking.iter().map(|it| &**it), plan.micro_batch_tokens, device)?;
     let mut values = Vec::with_capacity(lacking.len());
@@ -113,7 +114,7 @@ pub(crate) fn value_gradient(
 /// The updates of a critic with weights of its own.
 pub(crate) fn update_critic(
     learner: &mut Learner,
-    groups: &[Vec<Trajectory>],
+    groups: &[TrajectoryGroup],
     plan: &UpdatePlan,
     critic: &CriticPlan,
     step: u64,
@@ -121,16 +122,18 @@ pub(crate) fn update_critic(
 ) -> Result<()> {
     let Some(trainable) = &mut learner.critic else { return Ok(()) };
     let pieces = minibatches(groups, critic.updates_per_step);
-    let (mut total_loss, mut total_norm, mut lr, mut metrics) = (0.0, 0.0, 0.0, ValueLossMetrics::default());
+    let (mut total_loss, mut total_norm, mut num_applied) = (0.0, 0.0, 0);
+    let (mut lr, mut metrics) = (None, ValueLossMetrics::default());
     for (place, piece) in pieces.iter().enumerate() {
-        let batch = Minibatch::new(piece.iter().flatten(), plan.micro_batch_tokens, trainable.model.decoder.device())?;
-        let mut loss = 0.0;
+        let batch = Minibatch::of_groups(piece, plan.micro_batch_tokens, trainable.model.decoder.device())?;
+        trainable.model.clear_gradients(); // of a minibatch that ended in an error
+        let (mut loss, mut of_batch) = (0.0, ValueLossMetrics::default());
         for micro_batch in &batch.micro_batches {
             let inputs = value_inputs(micro_batch, &batch.divisor)?;
             let gradient = |range: Range<i64>, values: &Tensor| {
                 let (share, gradient) = value_gradient(&range, values, &inputs, critic)?;
                 loss += share.loss.double_value(&[]);
-                metrics.merge(&share.metrics);
+                of_batch.merge(&share.metrics);
                 Ok::<_, anyhow::Error>(gradient)
             };
             let RewardModel { decoder, head, .. } = &mut trainable.model;
@@ -138,17 +141,22 @@ pub(crate) fn update_critic(
                 accumulate_gradient(decoder, head, &micro_batch.packed, plan.recompute, LossScope::Token, gradient)?;
         }
         let applied = trainable.apply(step * critic.updates_per_step as u64 + place as u64, loss)?;
-        (total_loss, total_norm, lr) = (total_loss + loss, total_norm + applied.gradient_norm, applied.lr);
-        if !applied.applied {
-            outcome.skipped.push(SkippedBatch { model: "critic".into(), place, trajectories: piece.concat() });
+        lr = Some(applied.lr);
+        if applied.applied {
+            (total_loss, total_norm) = (total_loss + loss, total_norm + applied.gradient_norm);
+            metrics.merge(&of_batch);
+            num_applied += 1;
+        } else {
+            outcome.skipped.push(SkippedBatch::new("critic", place, piece));
         }
     }
-    let count = pieces.len().max(1) as f64;
     if let Some(figures) = &mut outcome.critic {
-        figures.loss = Some(total_loss / count);
-        figures.gradient_norm = Some(total_norm / count);
-        figures.lr = Some(lr);
-        figures.clip_fraction = Some(metrics.clip_fraction);
+        figures.lr = lr;
+        if num_applied > 0 {
+            figures.loss = Some(total_loss / f64::from(num_applied));
+            figures.gradient_norm = Some(total_norm / f64::from(num_applied));
+            figures.clip_fraction = Some(metrics.clip_fraction);
+        }
     }
     Ok(())
 }

@@ -4,10 +4,12 @@
 //! better than a constant, below 0 for one that is worse. A critic that is off by a constant everywhere has 1: the
 //! value loss shows that.
 
+use crate::advantages::is_flat;
+
 /// The share, for the values and returns of a batch's trained tokens in the same order; computed in float64. `None`
 /// where the returns do not vary, as with fewer than two tokens.
 pub fn explained_variance(values: &[f32], returns: &[f32]) -> Option<f64> {
-    if returns.windows(2).all(|pair| pair[0] == pair[1]) {
+    if is_flat(returns) {
         return None;
     }
     let errors = returns.iter().zip(values).map(|(&target, &value)| f64::from(target) - f64::from(value));

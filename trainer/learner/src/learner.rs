@@ -9,7 +9,8 @@ use crate::trainable::{Actor, Trainable};
 pub struct Learner {
     /// Policy that is trained and sampled from, with the critic's head where the two share a trunk.
     pub policy: Trainable<Actor>,
-    /// Version of the policy: the number of updates that changed it, 0 as it was loaded.
+    /// Version of the policy: 0 as it was loaded, one more with each update that changes it, or the number that came
+    /// with weights from elsewhere.
     pub policy_version: u64,
     /// Critic with weights of its own.
     pub critic: Option<Trainable<RewardModel>>,

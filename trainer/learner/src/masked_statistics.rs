@@ -46,6 +46,12 @@ impl<'a> MaskedStatistics<'a> {
     }
 }
 
+/// Joins a mean over `mine` tokens and one over `theirs` to the mean over both.
+pub(crate) fn pooled(mine: i64, theirs: i64) -> impl Fn(f64, f64) -> f64 {
+    let share = theirs as f64 / (mine + theirs).max(1) as f64;
+    move |my_mean, their_mean| my_mean + share * (their_mean - my_mean)
+}
+
 /// The numbers of a tensor on the host.
 pub(crate) fn numbers(tensor: &Tensor) -> Vec<f64> {
     let tensor = tensor.detach().to_device(tch::Device::Cpu).to_kind(Kind::Double).reshape([-1]);

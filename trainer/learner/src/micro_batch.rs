@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::aggregation::{Divisor, Sequences};
 use crate::token_split::split_by_tokens;
-use crate::trajectory::Trajectory;
+use crate::trajectory::{Trajectory, TrajectoryGroup};
 
 /// Trajectories that go through the model at once, packed. Tensors are `[targets]` float32, and absent where a
 /// trajectory lacks them.
@@ -113,11 +113,22 @@ impl Minibatch {
         let divisor = Divisor::from_counts(micro_batches.iter().flat_map(MicroBatch::target_lengths));
         Ok(Self { micro_batches, divisor })
     }
+
+    /// The same of whole groups; the counts have their masked sequences too.
+    ///
+    /// # Errors
+    /// As [`MicroBatch::new`].
+    pub fn of_groups(groups: &[TrajectoryGroup], max_tokens: usize, device: Device) -> Result<Self> {
+        let mut batch = Self::new(groups.iter().flat_map(|group| &group.trajectories), max_tokens, device)?;
+        batch.divisor.num_sequences += groups.iter().map(|group| group.num_masked as i64).sum::<i64>();
+        Ok(batch)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aggregation::Aggregation;
     use crate::trajectory::Advantages;
 
     #[test]
@@ -146,5 +157,32 @@ mod tests {
         for wrong in [unordered, first, few, many] {
             assert!(MicroBatch::new(&[&wrong], Device::Cpu).is_err());
         }
+        let untaught = trajectory(&[5, 6, 9], std::slice::from_ref(&(2..2)), Advantages::Sequence(1.0));
+        let error = MicroBatch::new(&[&plain, &untaught], Device::Cpu).unwrap_err().to_string();
+        assert!(error.contains("has no targets"), "{error}");
+    }
+
+    #[test]
+    fn masked_sequences_are_counted_and_not_learned_from() {
+        let trajectory = Trajectory {
+            ids: vec![5, 6, 9],
+            targets: std::iter::once(1..3).collect(),
+            rollout_logprobs: vec![-0.5; 2],
+            ..Trajectory::default()
+        };
+        let groups = [
+            TrajectoryGroup { trajectories: vec![trajectory.clone(); 2], num_masked: 3 },
+            TrajectoryGroup::from(vec![trajectory]),
+        ];
+        let batch = Minibatch::of_groups(&groups, 100, Device::Cpu).unwrap();
+        assert_eq!(batch.divisor, Divisor { num_tokens: 6, num_sequences: 6, num_trained_sequences: 3 });
+        let sum = |aggregation: Aggregation| {
+            let micro_batch = &batch.micro_batches[0];
+            let weights = aggregation.token_weights(&micro_batch.mask, &micro_batch.sequences, &batch.divisor);
+            weights.sum(Kind::Double).double_value(&[])
+        };
+        assert!((sum(Aggregation::SequenceMean) - 1.0).abs() < 1e-6);
+        assert!((sum(Aggregation::SequenceMeanCountingEmpty) - 0.5).abs() < 1e-6);
+        assert!((sum(Aggregation::Constant { length: 4 }) - 6.0 / 24.0).abs() < 1e-6);
     }
 }

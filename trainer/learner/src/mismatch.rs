@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::kl::{KlEstimator, log_ratio};
-use crate::masked_statistics::MaskedStatistics;
+use crate::masked_statistics::{MaskedStatistics, pooled};
 
 /// Band of ratios of training to rollout probability that pass as agreement.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,14 +77,9 @@ impl Mismatch {
 
     /// Adds another micro-batch's metrics, weighing means by trained tokens.
     pub fn merge(&mut self, other: &Self) {
-        let total = self.num_tokens + other.num_tokens;
-        if total == 0 {
-            return;
-        }
-        let share = other.num_tokens as f64 / total as f64;
-        let mix = |mine: f64, theirs: f64| mine + share * (theirs - mine);
+        let mix = pooled(self.num_tokens, other.num_tokens);
         *self = Self {
-            num_tokens: total,
+            num_tokens: self.num_tokens + other.num_tokens,
             kl: mix(self.kl, other.kl),
             mean_abs_difference: mix(self.mean_abs_difference, other.mean_abs_difference),
             max_abs_difference: self.max_abs_difference.max(other.max_abs_difference),

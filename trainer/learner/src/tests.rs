@@ -3,6 +3,7 @@
 pub mod golden;
 
 mod advantages;
+mod bf16_faults;
 mod bf16_gradient;
 mod bf16_model;
 mod bf16_objectives;

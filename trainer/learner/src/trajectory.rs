@@ -29,6 +29,28 @@ pub struct Trajectory {
     pub returns: Option<Vec<f32>>,
 }
 
+/// Trajectories of one prompt, which are learned from in one minibatch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrajectoryGroup {
+    /// Sequences that are learned from.
+    pub trajectories: Vec<Trajectory>,
+    /// Number of the prompt's other sequences, which are left out of the update; some aggregations of the loss divide
+    /// by their number too ([`crate::aggregation`]).
+    pub num_masked: usize,
+}
+
+impl From<Vec<Trajectory>> for TrajectoryGroup {
+    /// A group of which nothing is masked.
+    fn from(trajectories: Vec<Trajectory>) -> Self {
+        Self { trajectories, num_masked: 0 }
+    }
+}
+
+/// The trajectories of groups, to change them.
+pub(crate) fn trajectories_of(groups: &mut [TrajectoryGroup]) -> impl Iterator<Item = &mut Trajectory> {
+    groups.iter_mut().flat_map(|group| &mut group.trajectories)
+}
+
 /// Advantages of a trajectory's targets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,11 +111,11 @@ impl Trajectory {
         }
     }
 
-    /// Checks that the numbers belong to the targets.
+    /// Checks that there are targets, and that the numbers belong to them.
     ///
     /// # Errors
-    /// A range lies outside the sequence, begins at its first token (nothing predicts it), overlaps the one before it,
-    /// or a list has another length than there are targets.
+    /// There is no target; a range lies outside the sequence, begins at its first token (nothing predicts it), or
+    /// overlaps the one before it; or a list has another length than there are targets.
     pub fn validate(&self) -> Result<()> {
         let mut end = 1;
         for range in &self.targets {
@@ -114,6 +136,7 @@ impl Trajectory {
             ("returns", self.returns.as_ref()),
         ];
         let num_targets = self.num_targets();
+        ensure!(num_targets > 0, "a trajectory of {} tokens has no targets to learn from", self.ids.len());
         for (name, list) in lists {
             if let Some(list) = list {
                 ensure!(list.len() == num_targets, "{name}: {} numbers for {num_targets} targets", list.len());

@@ -20,10 +20,11 @@ use crate::loss::{LossInputs, policy_loss};
 use crate::micro_batch::{MicroBatch, Minibatch};
 use crate::minibatch::minibatches;
 use crate::mismatch::{Band, Mismatch};
-use crate::trainable::Actor;
-use crate::trajectory::Trajectory;
-use crate::update_outcome::{PolicyTotals, SkippedBatch, UpdateOutcome};
+use crate::trainable::{Actor, Model};
+use crate::trajectory::{Trajectory, TrajectoryGroup, trajectories_of};
+use crate::update_outcome::{PolicyTotals, SkippedBatch, TargetTotals, UpdateOutcome};
 use crate::update_plan::{OldLogprobs, UpdatePlan};
+use crate::value_loss::ValueLossMetrics;
 
 /// Updates policy and critic on a step's groups; `step` counts from 0 and places the updates in the schedules.
 ///
@@ -31,7 +32,7 @@ use crate::update_plan::{OldLogprobs, UpdatePlan};
 /// The trajectories' numbers do not fit together, or a model is frozen.
 pub fn update(
     learner: &mut Learner,
-    mut groups: Vec<Vec<Trajectory>>,
+    mut groups: Vec<TrajectoryGroup>,
     plan: &UpdatePlan,
     step: u64,
 ) -> Result<UpdateOutcome> {
@@ -51,20 +52,20 @@ pub fn update(
     }
     let counts = [Some(learner.policy.counts), learner.critic.as_ref().map(|critic| critic.counts)];
     outcome.skipped_in_a_row = counts.iter().flatten().map(|counts| counts.skipped_in_a_row).max().unwrap_or(0);
-    outcome.trajectories = groups.into_iter().flatten().collect();
+    outcome.trajectories = groups.into_iter().flat_map(|group| group.trajectories).collect();
     Ok(outcome)
 }
 
 /// Gives the trajectories the logprobs of the old and of the frozen policy that the loss needs and they lack.
-fn add_logprobs(learner: &Learner, groups: &mut [Vec<Trajectory>], plan: &UpdatePlan) -> Result<()> {
+fn add_logprobs(learner: &Learner, groups: &mut [TrajectoryGroup], plan: &UpdatePlan) -> Result<()> {
     let decoder = &learner.policy.model.policy.decoder;
     if plan.loss.kl_coefficient != 0.0 {
         let reference = learner.reference.as_ref().context("the loss has a KL term, and there is no reference")?;
-        score(reference, groups.iter_mut().flatten(), plan, |trajectory| &mut trajectory.reference_logprobs)?;
+        score(reference, trajectories_of(groups), plan, |trajectory| &mut trajectory.reference_logprobs)?;
     }
     match plan.old_logprobs {
         OldLogprobs::Rollout => {
-            for trajectory in groups.iter_mut().flatten() {
+            for trajectory in trajectories_of(groups) {
                 let rollout = trajectory.rollout_logprobs.clone();
                 trajectory.old_logprobs.get_or_insert(rollout);
             }
@@ -73,8 +74,7 @@ fn add_logprobs(learner: &Learner, groups: &mut [Vec<Trajectory>], plan: &Update
         // In the first minibatch the old policy is the policy itself.
         OldLogprobs::Recompute => {
             let num_first = minibatches(groups, plan.updates_per_step).first().map_or(0, |piece| piece.len());
-            let later = groups[num_first..].iter_mut().flatten();
-            score(decoder, later, plan, |trajectory| &mut trajectory.old_logprobs)
+            score(decoder, trajectories_of(&mut groups[num_first..]), plan, |trajectory| &mut trajectory.old_logprobs)
         }
     }
 }
@@ -106,7 +106,7 @@ fn score<'a>(
 
 fn update_policy(
     learner: &mut Learner,
-    groups: &[Vec<Trajectory>],
+    groups: &[TrajectoryGroup],
     plan: &UpdatePlan,
     step: u64,
     outcome: &mut UpdateOutcome,
@@ -114,32 +114,49 @@ fn update_policy(
     let device = learner.policy.model.policy.decoder.device();
     let mut totals = PolicyTotals::default();
     for (place, piece) in minibatches(groups, plan.updates_per_step).into_iter().enumerate() {
-        let batch = Minibatch::new(piece.iter().flatten(), plan.micro_batch_tokens, device)?;
-        let (loss, logprobs) = accumulate(&mut learner.policy.model, &batch, plan, &mut totals)?;
+        let batch = Minibatch::of_groups(piece, plan.micro_batch_tokens, device)?;
+        let mut targets = TargetTotals::default();
+        let (loss, logprobs) = accumulate(&mut learner.policy.model, &batch, plan, &mut targets)?;
+        if plan.old_logprobs == OldLogprobs::Rollout && totals.num_applied > 0 {
+            // The old policy's own logprobs are not known, and the policy is not the old one any more.
+            targets.mismatch = Mismatch::default();
+        }
         outcome.policy_logprobs.extend(logprobs);
         let applied = learner.policy.apply(step * plan.updates_per_step as u64 + place as u64, loss)?;
-        totals.add_update(loss, &applied);
+        totals.add_update(&targets, loss, &applied);
         if applied.applied {
             learner.policy_version += 1;
         } else {
-            outcome.skipped.push(SkippedBatch { model: "policy".into(), place, trajectories: piece.concat() });
+            outcome.skipped.push(SkippedBatch::new("policy", place, piece));
         }
+    }
+    let ValueLossMetrics { num_tokens, clip_fraction } = totals.targets.value_metrics;
+    if let Some(critic) = &mut outcome.critic {
+        critic.clip_fraction = (num_tokens > 0).then_some(clip_fraction);
     }
     outcome.policy = Some(totals.finish(learner.policy_version));
     Ok(())
 }
 
-/// Gathers the gradient of a minibatch; returns its loss, and the logprobs of each trajectory's targets.
+/// Gathers the gradient of a minibatch and no other; returns its loss, and the logprobs of each trajectory's targets.
 pub(crate) fn accumulate(
     actor: &mut Actor,
     batch: &Minibatch,
     plan: &UpdatePlan,
-    totals: &mut PolicyTotals,
+    totals: &mut TargetTotals,
 ) -> Result<(f64, Vec<Vec<f32>>)> {
+    actor.clear_gradients(); // of a minibatch that ended in an error
+    let mut head = LanguageHead::new(actor.policy.decoder.store(), plan.head);
     let (mut loss, mut logprobs) = (0.0, Vec::new());
     for micro_batch in &batch.micro_batches {
         let pass = PolicyPass { batch: micro_batch, divisor: &batch.divisor, plan };
-        let of_targets = pass.run(actor, &mut loss, totals)?;
+        let of_targets = pass.run(actor, &mut head, &mut loss, totals)?;
+        let old = match plan.old_logprobs {
+            OldLogprobs::Recompute => micro_batch.old_logprobs.as_ref().unwrap_or(&of_targets),
+            OldLogprobs::Rollout => &of_targets,
+        };
+        let MicroBatch { rollout_logprobs, mask, .. } = micro_batch;
+        totals.mismatch.merge(&Mismatch::measure(rollout_logprobs, old, mask, Band::default()));
         logprobs.extend(micro_batch.by_trajectory(&of_targets));
     }
     Ok((loss, logprobs))
@@ -154,7 +171,13 @@ struct PolicyPass<'a> {
 
 impl PolicyPass<'_> {
     /// Gathers the gradient and adds to the minibatch's loss; returns the logprobs of the targets, `[targets]`.
-    fn run(&self, actor: &mut Actor, loss: &mut f64, totals: &mut PolicyTotals) -> Result<Tensor> {
+    fn run(
+        &self,
+        actor: &mut Actor,
+        head: &mut LanguageHead,
+        loss: &mut f64,
+        totals: &mut TargetTotals,
+    ) -> Result<Tensor> {
         let Self { batch, divisor, plan } = *self;
         let inputs = self.inputs();
         let scope = if plan.loss.is_token_wise() { LossScope::Token } else { LossScope::Batch };
@@ -164,33 +187,30 @@ impl PolicyPass<'_> {
             let share = policy_loss(&policy_logprobs, &inputs, &plan.loss)?;
             share.loss.backward();
             *loss += share.loss.double_value(&[]);
-            let old = inputs.old_logprobs.as_ref().unwrap_or(&policy_logprobs);
-            let rollout = inputs.rollout_logprobs.as_ref().context("the rollout's logprobs")?;
-            totals.add(
-                &share.metrics,
-                &Mismatch::measure(rollout, old, &inputs.mask, Band::default()),
-                &output.entropy,
-            );
+            totals.loss_metrics.merge(&share.metrics);
+            totals.add_entropy(&output.entropy);
             Ok::<_, anyhow::Error>(LanguageGradient { logprob: policy_logprobs.grad(), entropy: None })
         };
         let Actor { policy, value_head } = actor;
-        let mut head = LanguageHead::new(policy.decoder.store(), plan.head);
         let (Some(value_head), Some(critic)) = (value_head, &plan.critic) else {
             let gradient = |range: Range<i64>, output: &LanguageOutput| policy_gradient(&range, output);
             let output =
-                accumulate_gradient(&mut policy.decoder, &mut head, &batch.packed, plan.recompute, scope, gradient)?;
+                accumulate_gradient(&mut policy.decoder, head, &batch.packed, plan.recompute, scope, gradient)?;
             return Ok(output.logprobs());
         };
-        let (mut value_loss, targets) = (0.0, value_inputs(batch, divisor)?);
+        let (mut value_loss, mut value_metrics) = (0.0, ValueLossMetrics::default());
+        let targets = value_inputs(batch, divisor)?;
         let gradient = |range: Range<i64>, (language, values): &(LanguageOutput, Tensor)| {
             let (value, gradient) = value_gradient(&range, values, &targets, critic)?;
             value_loss += critic.coefficient * value.loss.double_value(&[]);
+            value_metrics.merge(&value.metrics);
             Ok::<_, anyhow::Error>((policy_gradient(&range, language)?, gradient * critic.coefficient))
         };
-        let mut heads = HeadPair(&mut head, value_head);
+        let mut heads = HeadPair(head, value_head);
         let (output, _) =
             accumulate_gradient(&mut policy.decoder, &mut heads, &batch.packed, plan.recompute, scope, gradient)?;
         *loss += value_loss;
+        totals.value_metrics.merge(&value_metrics);
         Ok(output.logprobs())
     }
 

@@ -6,7 +6,8 @@ use tch::{Kind, Tensor};
 use crate::loss::LossMetrics;
 use crate::mismatch::Mismatch;
 use crate::trainable::StepOutcome;
-use crate::trajectory::Trajectory;
+use crate::trajectory::{Trajectory, TrajectoryGroup};
+use crate::value_loss::ValueLossMetrics;
 
 /// What the updates of one step did.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -36,7 +37,14 @@ pub struct SkippedBatch {
     pub trajectories: Vec<Trajectory>,
 }
 
-/// Figures of the policy's updates of one step.
+impl SkippedBatch {
+    pub(crate) fn new(model: &str, place: usize, groups: &[TrajectoryGroup]) -> Self {
+        let trajectories = groups.iter().flat_map(|group| group.trajectories.iter().cloned()).collect();
+        Self { model: model.to_owned(), place, trajectories }
+    }
+}
+
+/// Figures of the policy's updates of one step: of those that were applied, 0 where none was.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PolicyOutcome {
     /// Mean loss of the updates.
@@ -45,19 +53,20 @@ pub struct PolicyOutcome {
     pub entropy: f64,
     /// Mean norm of the gradients before clipping.
     pub gradient_norm: f64,
-    /// Learning rate of the last update.
+    /// Learning rate of the last update, applied or not.
     pub lr: f64,
     /// Number of updates that were skipped.
     pub num_skipped: u32,
     /// Version of the policy after the updates.
     pub policy_version: u64,
-    /// Figures of the loss.
+    /// Figures of the loss; of no token where no update was applied.
     pub loss_metrics: LossMetrics,
-    /// Distance of the rollout's probabilities from the old policy's.
+    /// Distance of the rollout's probabilities from the old policy's. Where the rollout's logprobs stand for the old
+    /// policy's, it is measured as long as the policy is still as the step began: in the first minibatch.
     pub mismatch: Mismatch,
 }
 
-/// Figures of the critic in one step.
+/// Figures of the critic in one step; those of updates are absent where none was applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CriticOutcome {
     /// Mean value of the targets before the updates.
@@ -68,7 +77,7 @@ pub struct CriticOutcome {
     pub explained_variance: Option<f64>,
     /// Mean value loss of the critic's own updates; of a shared trunk it is part of the policy's loss.
     pub loss: Option<f64>,
-    /// Share of targets whose value loss was clipped.
+    /// Share of targets whose value loss was clipped, on a shared trunk too.
     pub clip_fraction: Option<f64>,
     /// Mean norm of the critic's own gradients before clipping.
     pub gradient_norm: Option<f64>,
@@ -76,39 +85,70 @@ pub struct CriticOutcome {
     pub lr: Option<f64>,
 }
 
-/// Sums over a step's micro-batches.
+/// Sums over the targets of some micro-batches.
 #[derive(Debug, Default)]
-pub(crate) struct PolicyTotals {
-    sums: PolicyOutcome,
-    num_updates: u32,
+pub(crate) struct TargetTotals {
+    pub(crate) loss_metrics: LossMetrics,
+    pub(crate) mismatch: Mismatch,
+    /// Of the value loss, where the critic shares the policy's trunk.
+    pub(crate) value_metrics: ValueLossMetrics,
+    entropy: f64,
     num_targets: i64,
 }
 
-impl PolicyTotals {
-    /// Adds some targets; `entropy` is `[targets]`.
-    pub(crate) fn add(&mut self, metrics: &LossMetrics, mismatch: &Mismatch, entropy: &Tensor) {
-        self.sums.loss_metrics.merge(metrics);
-        self.sums.mismatch.merge(mismatch);
-        self.sums.entropy += entropy.sum(Kind::Double).double_value(&[]);
+impl TargetTotals {
+    /// Adds the entropies of some targets, `[targets]`.
+    pub(crate) fn add_entropy(&mut self, entropy: &Tensor) {
+        self.entropy += entropy.sum(Kind::Double).double_value(&[]);
         self.num_targets += entropy.numel() as i64;
     }
 
-    pub(crate) fn add_update(&mut self, loss: f64, step: &StepOutcome) {
-        self.sums.loss += loss;
-        self.sums.gradient_norm += step.gradient_norm;
-        self.sums.lr = step.lr;
-        self.sums.num_skipped += u32::from(!step.applied);
-        self.num_updates += 1;
+    fn merge(&mut self, other: &Self) {
+        self.loss_metrics.merge(&other.loss_metrics);
+        self.mismatch.merge(&other.mismatch);
+        self.value_metrics.merge(&other.value_metrics);
+        self.entropy += other.entropy;
+        self.num_targets += other.num_targets;
+    }
+}
+
+/// Sums over a step's minibatches.
+#[derive(Debug, Default)]
+pub(crate) struct PolicyTotals {
+    /// Of the minibatches whose update was applied: of the others hardly a number is finite.
+    pub(crate) targets: TargetTotals,
+    loss: f64,
+    gradient_norm: f64,
+    pub(crate) num_applied: u32,
+    num_skipped: u32,
+    lr: f64,
+}
+
+impl PolicyTotals {
+    /// Adds a minibatch and what its update did.
+    pub(crate) fn add_update(&mut self, targets: &TargetTotals, loss: f64, step: &StepOutcome) {
+        self.lr = step.lr;
+        if !step.applied {
+            self.num_skipped += 1;
+            return;
+        }
+        self.targets.merge(targets);
+        self.loss += loss;
+        self.gradient_norm += step.gradient_norm;
+        self.num_applied += 1;
     }
 
     pub(crate) fn finish(self, policy_version: u64) -> PolicyOutcome {
-        let updates = f64::from(self.num_updates.max(1));
+        let updates = f64::from(self.num_applied.max(1));
         PolicyOutcome {
-            loss: self.sums.loss / updates,
-            entropy: self.sums.entropy / self.num_targets.max(1) as f64,
-            gradient_norm: self.sums.gradient_norm / updates,
+            loss: self.loss / updates,
+            entropy: self.targets.entropy / self.targets.num_targets.max(1) as f64,
+            gradient_norm: self.gradient_norm / updates,
+            lr: self.lr,
+            num_skipped: self.num_skipped,
             policy_version,
-            ..self.sums
+            loss_metrics: self.targets.loss_metrics,
+            mismatch: self.targets.mismatch,
         }
     }
 }

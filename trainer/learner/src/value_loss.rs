@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad};
 
-use crate::masked_statistics::MaskedStatistics;
+use crate::masked_statistics::{MaskedStatistics, pooled};
 
 /// Settings of the critic's loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -95,23 +95,15 @@ pub struct ValueLossMetrics {
     pub num_tokens: i64,
     /// Share of tokens that gave no gradient, as the clip held their value.
     pub clip_fraction: f64,
-    /// Mean squared distance of values from returns, without clip or half.
-    pub mean_squared_error: f64,
 }
 
 impl ValueLossMetrics {
     /// Adds another piece's metrics, weighing means by trained tokens.
     pub fn merge(&mut self, other: &Self) {
-        let total = self.num_tokens + other.num_tokens;
-        if total == 0 {
-            return;
-        }
-        let share = other.num_tokens as f64 / total as f64;
-        let mix = |mine: f64, theirs: f64| mine + share * (theirs - mine);
+        let mix = pooled(self.num_tokens, other.num_tokens);
         *self = Self {
-            num_tokens: total,
+            num_tokens: self.num_tokens + other.num_tokens,
             clip_fraction: mix(self.clip_fraction, other.clip_fraction),
-            mean_squared_error: mix(self.mean_squared_error, other.mean_squared_error),
         };
     }
 }
@@ -140,13 +132,7 @@ pub fn value_loss(values: &Tensor, inputs: &ValueLossInputs, config: &ValueLossC
     };
     let mut statistics = MaskedStatistics::new(&mask);
     let clip_fraction = statistics.mean(&clipped);
-    let mean_squared_error = statistics.mean(&free);
     let loss = (squares * 0.5 * kept(&inputs.weights)).sum(Kind::Float);
     let (num_tokens, means) = statistics.finish();
-    let metrics = ValueLossMetrics {
-        num_tokens,
-        clip_fraction: means[clip_fraction],
-        mean_squared_error: means[mean_squared_error],
-    };
-    Ok(ValueLossOutput { loss, metrics })
+    Ok(ValueLossOutput { loss, metrics: ValueLossMetrics { num_tokens, clip_fraction: means[clip_fraction] } })
 }

@@ -6,6 +6,8 @@
 //! become exactly 0, and so does a single one. Every token weighs the same, so long completions say more about mean and
 //! variance than short ones.
 
+use crate::advantages::is_flat;
+
 /// Added to the variance, under the root.
 pub const WHITENING_EPS: f64 = 1e-8;
 
@@ -13,7 +15,7 @@ pub const WHITENING_EPS: f64 = 1e-8;
 /// float64. Pass one source's completions at a time to whiten per source.
 pub fn whitened(sequences: &[Vec<f32>]) -> Vec<Vec<f32>> {
     let values: Vec<f64> = sequences.iter().flatten().map(|&value| f64::from(value)).collect();
-    if values.windows(2).all(|pair| pair[0] == pair[1]) {
+    if is_flat(&values) {
         return sequences.iter().map(|sequence| vec![0.0; sequence.len()]).collect();
     }
     let num_values = values.len() as f64; // at least 2

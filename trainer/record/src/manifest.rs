@@ -15,6 +15,8 @@ use crate::atomic::write_error;
 use crate::checksum;
 use crate::error::RecordError;
 
+/// Folder within a checkpoint of everything but the model, which other tools do not look at.
+pub const INNER: &str = "trainer";
 /// Path of the manifest within a checkpoint.
 pub const MANIFEST: &str = "trainer/manifest.json";
 /// Version of the manifest's layout, and of that of the files it names.
@@ -110,6 +112,8 @@ pub enum FileState {
     Altered,
     /// Named by the manifest, and not there.
     Missing,
+    /// There, and not to be read: it cannot be told what it is.
+    Unreadable,
     /// There, and not named by the manifest.
     Unlisted,
 }
@@ -132,6 +136,9 @@ pub struct Verification {
     pub manifest: Option<CheckpointManifest>,
     /// True where the folder has no manifest at all: versions before the manifest wrote none.
     pub has_no_manifest: bool,
+    /// True where it cannot be told whether the checkpoint is whole: something cannot be read, or its manifest is of a
+    /// newer layout.
+    pub is_unclear: bool,
     /// Files that the manifest names, then those that it does not.
     pub files: Vec<VerifiedFile>,
     /// What is wrong, in words that name the file; empty for a checkpoint that is whole.
@@ -147,8 +154,9 @@ impl Verification {
                 found.check(checkpoint, &manifest);
                 found.manifest = Some(manifest);
             }
-            Err(problem) => {
+            Err(Unread { problem, is_unclear }) => {
                 found.has_no_manifest = !checkpoint.join(MANIFEST).exists();
+                found.is_unclear = is_unclear;
                 found.problems.push(problem);
             }
         }
@@ -184,7 +192,8 @@ impl Verification {
                 }
                 Err(error) => {
                     self.problems.push(format!("{} cannot be read: {error}", file.path));
-                    (0, FileState::Altered)
+                    self.is_unclear = true;
+                    (0, FileState::Unreadable)
                 }
             };
             self.files.push(VerifiedFile { path: file.path.clone(), bytes, state });
@@ -199,8 +208,25 @@ impl Verification {
                     self.files.push(VerifiedFile { path, bytes, state: FileState::Unlisted });
                 }
             }
-            Err(error) => self.problems.push(error.to_string()),
+            Err(error) => {
+                self.is_unclear = true;
+                self.problems.push(error.to_string());
+            }
         }
+    }
+}
+
+/// Why a manifest was not read.
+struct Unread {
+    /// In words that name the file.
+    problem: String,
+    /// It may be sound all the same.
+    is_unclear: bool,
+}
+
+impl From<String> for Unread {
+    fn from(problem: String) -> Self {
+        Self { problem, is_unclear: false }
     }
 }
 
@@ -209,27 +235,27 @@ fn is_read_with_a_model(path: &str) -> bool {
     [".safetensors", ".json", ".jinja"].iter().any(|ending| path.ends_with(ending))
 }
 
-/// The manifest of a checkpoint; an error is the reason in words that name the file.
-fn read(checkpoint: &Path) -> Result<CheckpointManifest, String> {
+fn read(checkpoint: &Path) -> Result<CheckpointManifest, Unread> {
     let path = checkpoint.join(MANIFEST);
     let bytes = fs::read(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => format!("{MANIFEST} is missing"),
-        _ => format!("{MANIFEST} cannot be read: {error}"),
+        io::ErrorKind::NotFound => format!("{MANIFEST} is missing").into(),
+        _ => Unread { problem: format!("{MANIFEST} cannot be read: {error}"), is_unclear: true },
     })?;
     let mut value: Value =
         serde_json::from_slice(&bytes).map_err(|error| format!("{MANIFEST} is not JSON: {error}"))?;
     let schema = value["schema"].as_u64().ok_or_else(|| format!("{MANIFEST} has no `schema`"))?;
     if schema > SCHEMA {
-        return Err(format!(
+        let problem = format!(
             "{MANIFEST} has schema {schema}, this version reads up to {SCHEMA}: use the version that wrote it, or a \
              newer one"
-        ));
+        );
+        return Err(Unread { problem, is_unclear: true });
     }
     let own = value.as_object_mut().and_then(|object| object.shift_remove("checksum"));
     if own != Some(Value::from(checksum::of_bytes(value.to_string().as_bytes()))) {
-        return Err(format!("{MANIFEST} has another checksum than when it was written"));
+        return Err(format!("{MANIFEST} has another checksum than when it was written").into());
     }
-    serde_json::from_value(value).map_err(|error| format!("{MANIFEST}: {error}"))
+    serde_json::from_value(value).map_err(|error| format!("{MANIFEST}: {error}").into())
 }
 
 /// Paths of all files below a folder, relative to it, in order.

@@ -20,3 +20,10 @@ pub(crate) struct Collector {
     /// Ends the sampling.
     pub interrupt: Interrupt,
 }
+
+impl Collector {
+    /// The same without the reward model's scores, for verdicts alone.
+    pub(crate) fn unscored(&self) -> Self {
+        Self { scorer_texts: None, ..self.clone() }
+    }
+}

@@ -15,9 +15,11 @@ use super::group::{Batch, Group, Sampling};
 use super::group_stream::GroupStream;
 use crate::plan::Refill;
 
-/// True where a group is learned from. One of a single rollout has nothing to be equal to.
-fn teaches(group: &Group, refill: Refill) -> bool {
-    group.rewards().is_some_and(|rewards| !(refill.replaces && rewards.len() > 1 && is_flat(&rewards)))
+/// True where a group is learned from: one whose rewards differ. Where each draw is sampled once there is nothing to
+/// differ from.
+fn teaches(group: &Group, sampling: &Sampling, refill: Refill) -> bool {
+    let is_left_out = refill.replaces && sampling.samples_per_prompt > 1;
+    group.rewards().is_some_and(|rewards| !(is_left_out && is_flat(&rewards)))
 }
 
 impl Collector {
@@ -31,7 +33,7 @@ impl Collector {
         stream.submit(&tasks.next_draws(num_drawn))?;
         let mut batch = Batch::default();
         while let Some(group) = stream.next().await? {
-            let teaches = teaches(&group, refill);
+            let teaches = teaches(&group, sampling, refill);
             if refill.replaces {
                 let next = (!teaches && num_drawn < refill.max_draws).then(|| tasks.next_draw());
                 num_drawn += usize::from(next.is_some());

@@ -10,6 +10,7 @@ use super::{Collector, Sampling};
 use crate::config::{PromptSection, SandboxSection};
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
+use crate::trajectories::trajectories;
 use crate::worker::{ModelState, ModelWorker};
 
 /// A collector over a small model with random weights, which judges maths.
@@ -39,13 +40,16 @@ fn one_task() -> TaskCursor {
     TaskCursor::new(Mixture::new(vec![Source::new("sums", vec![task], 1.0)]).unwrap(), 1)
 }
 
-async fn completions(collector: &Collector, draws: &[Draw]) -> Vec<Vec<u32>> {
-    let sampling = Sampling {
+fn sampling() -> Sampling {
+    Sampling {
         params: Arc::new(SamplingParams { max_new_tokens: 12, seed: 4, ..SamplingParams::default() }),
         samples_per_prompt: 3,
         prompt: PromptSection::default(),
-    };
-    let (groups, _) = collector.sample_groups(draws, &sampling).await.unwrap();
+    }
+}
+
+async fn completions(collector: &Collector, draws: &[Draw]) -> Vec<Vec<u32>> {
+    let (groups, _) = collector.sample_groups(draws, &sampling()).await.unwrap();
     assert_eq!(
         groups.iter().map(|group| group.draw).collect::<Vec<_>>(),
         draws.iter().map(|d| d.number).collect::<Vec<_>>()
@@ -66,4 +70,17 @@ async fn a_task_that_is_drawn_twice_gets_other_completions_in_one_round_as_in_tw
     for (at, one) in together.iter().enumerate() {
         assert!(!together[..at].contains(one), "two samples are one: {one:?}");
     }
+}
+
+#[tokio::test]
+async fn masked_rollouts_are_counted_and_not_learned_from() {
+    let draws = one_task().next_draws(1);
+    let (mut groups, _) = collector().await.sample_groups(&draws, &sampling()).await.unwrap();
+    let whole = trajectories(&groups, None);
+    assert_eq!((whole[0].trajectories.len(), whole[0].num_masked), (3, 0));
+    let masked = groups[0].rollouts.remove(1);
+    groups[0].masked.push(masked);
+    let learned = trajectories(&groups, None);
+    assert_eq!(learned[0].num_masked, 1);
+    assert_eq!(learned[0].trajectories[..], [whole[0].trajectories[0].clone(), whole[0].trajectories[2].clone()]);
 }

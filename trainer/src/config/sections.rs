@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tch::Kind;
 
 use crate::failure::Usage;
+use crate::plan::Calendar;
 
 /// `[run]`: folder, seed and device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -184,6 +185,18 @@ impl Default for CheckpointSection {
 }
 
 impl EvalSection {
+    /// Times of evaluations, and of checkpoints beside them, in a run of `steps`.
+    pub(super) fn calendar(&self, steps: u64, checkpoint: &CheckpointSection) -> Calendar {
+        Calendar {
+            steps,
+            eval_every: self.every,
+            eval_at_start: self.at_start,
+            eval_at_end: self.at_end,
+            checkpoint_every: checkpoint.every,
+            checkpoints_kept: checkpoint.keep,
+        }
+    }
+
     /// Checks the sampling.
     ///
     /// # Errors

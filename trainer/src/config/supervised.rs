@@ -151,14 +151,7 @@ impl SupervisedRun {
 
     /// Times of evaluations and checkpoints.
     pub(crate) fn calendar(&self) -> Calendar {
-        Calendar {
-            steps: self.update.steps,
-            eval_every: self.eval.every,
-            eval_at_start: self.eval.at_start,
-            eval_at_end: self.eval.at_end,
-            checkpoint_every: self.checkpoint.every,
-            checkpoints_kept: self.checkpoint.keep,
-        }
+        self.eval.calendar(self.update.steps, &self.checkpoint)
     }
 
     /// The learning rate of each update of the run.

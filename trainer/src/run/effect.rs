@@ -17,7 +17,7 @@
 //! | `sandbox.url`, `sandbox.token_file`, `sandbox.client.*` | where the server is, and how it is called |
 //! | `sandbox.server.*`, but for what decides a verdict | how the server spreads, admits and shields its work |
 //! | of a cold start: `verifiers.*`, `sandbox.*` | verdicts only evaluate it |
-//! | `update.steps` where `schedule.decay` is `constant` | then no rate depends on how long the run is to be |
+//! | `update.steps` where `schedule.decay` and a critic's are `constant` | no rate follows the length of the run |
 //!
 //! Of `sandbox.server` these decide a verdict: `python`, `packages`, `commands`, `component`, `max_limits`,
 //! `default_engine`, `body_bytes`, `code_bytes`. Deadlines and timeouts of verifiers are mathematics: they decide which
@@ -64,11 +64,11 @@ const WITHOUT_EFFECT: &[&str] = &[
 /// Patterns of further keys without effect in a cold start.
 const WITHOUT_EFFECT_ON_A_COLD_START: &[&str] = &["verifiers", "sandbox"];
 
-/// True where another value of the key can change what is trained, in a run of this kind. `decay` is its
-/// `schedule.decay`.
-pub(super) fn is_mathematics(kind: &str, key: &str, decay: Option<&str>) -> bool {
+/// True where another value of the key can change what is trained, in a run of this kind. `rates_are_constant` says
+/// that no learning rate follows the length of the run.
+pub(super) fn is_mathematics(kind: &str, key: &str, rates_are_constant: bool) -> bool {
     let covered = |patterns: &[&str]| patterns.iter().any(|pattern| covers(pattern, key));
-    let is_length = key == "update.steps" && decay == Some("constant");
+    let is_length = key == "update.steps" && rates_are_constant;
     !(covered(WITHOUT_EFFECT) || is_length || (kind == "cold-start" && covered(WITHOUT_EFFECT_ON_A_COLD_START)))
 }
 
@@ -91,18 +91,18 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_mathematics() {
-        assert!(is_mathematics("stage-1", "critic.learning_rate", None));
+        assert!(is_mathematics("stage-1", "critic.learning_rate", false));
     }
 
     #[test]
     fn the_length_counts_where_the_rate_follows_it() {
-        assert!(!is_mathematics("stage-1", "update.steps", Some("constant")));
-        assert!(is_mathematics("stage-1", "update.steps", Some("cosine")));
+        assert!(!is_mathematics("stage-1", "update.steps", true));
+        assert!(is_mathematics("stage-1", "update.steps", false));
     }
 
     #[test]
     fn verdicts_only_evaluate_a_cold_start() {
         let key = "verifiers.math.max_digits";
-        assert!(is_mathematics("stage-1", key, None) && !is_mathematics("cold-start", key, None));
+        assert!(is_mathematics("stage-1", key, false) && !is_mathematics("cold-start", key, false));
     }
 }

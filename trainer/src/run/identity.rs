@@ -65,6 +65,12 @@ impl RunIdentity {
         Ok(Self { kind: config.kind().to_owned(), config: values, inputs, machine })
     }
 
+    /// True where no learning rate follows the length of the run: neither the policy's nor that of a critic.
+    fn rates_are_constant(&self) -> bool {
+        let decays = ["schedule.decay", "critic.schedule.decay"].map(|key| self.config.get(key));
+        decays[0].is_some() && decays.into_iter().flatten().all(|decay| decay == "constant")
+    }
+
     /// Everything in which a run differs from what it was, the mathematics first.
     pub(crate) fn differences_from(&self, old: &Self) -> Vec<Difference> {
         let mut found = Vec::new();
@@ -75,9 +81,9 @@ impl RunIdentity {
             }
         };
         compare("the kind of run", Some(old.kind.clone()), Some(self.kind.clone()), true);
-        let decay = self.config.get("schedule.decay").map(String::as_str);
+        let rates_are_constant = self.rates_are_constant();
         for key in keys(&old.config, &self.config) {
-            let is_mathematics = is_mathematics(&self.kind, key, decay);
+            let is_mathematics = is_mathematics(&self.kind, key, rates_are_constant);
             compare(key, old.config.get(key).cloned(), self.config.get(key).cloned(), is_mathematics);
         }
         for key in keys(&old.machine, &self.machine) {
@@ -87,7 +93,7 @@ impl RunIdentity {
             let (before, now) = (old.inputs.get(key), self.inputs.get(key));
             if before.map(|input| &input.content) != now.map(|input| &input.content) {
                 let word = |input: &InputContent| format!("{} ({})", input.content, input.path.display());
-                compare(key, before.map(word), now.map(word), is_mathematics(&self.kind, key, decay));
+                compare(key, before.map(word), now.map(word), is_mathematics(&self.kind, key, rates_are_constant));
             }
         }
         found.sort_by_key(|difference| !difference.is_mathematics);
@@ -292,6 +298,10 @@ preferences = { train = "DIR/pairs.jsonl", eval = "DIR/held_out.jsonl" }
         let constant = ["schedule.decay=constant", "update.steps=100"];
         let longer = ["schedule.decay=constant", "update.steps=200"];
         assert_eq!(names(&files.stage(&longer), &files.stage(&constant)), [("update.steps".to_owned(), false)]);
+        // The rate of a critic follows the length of the run too.
+        let critic = ["critic.schedule.decay=linear"];
+        let (longer, before) = (files.stage(&[&longer[..], &critic].concat()), [&constant[..], &critic].concat());
+        assert_eq!(names(&longer, &files.stage(&before)), [("update.steps".to_owned(), true)]);
     }
 
     #[test]

@@ -180,8 +180,9 @@ impl Recipe {
         let mut config = config.clone();
         resolve_links(&mut config);
         let identity = RunIdentity::of(&config, config.section().resolve()?)?;
-        let step = self.newest_step(name)?.unwrap_or(0);
-        RunManifest::resume(&folder, None, identity, step, self.on_change).map(|_| ())
+        let step = folder.latest_checkpoint()?.map_or(0, |(step, _)| step);
+        let manifest = RunManifest::resume(&folder, None, identity, step, self.on_change)?;
+        if self.on_change == OnChange::Accept { manifest.write(&folder) } else { Ok(()) }
     }
 
     /// Step of the newest whole checkpoint of a stage; `None` where it has none.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use learner::trainable::MAX_SKIPPED_IN_A_ROW;
 use record::metrics::Metrics;
 use record::names;
 use serde::Serialize;
@@ -12,7 +13,15 @@ use crate::interrupt::Interrupt;
 use crate::open_run::OpenRun;
 use crate::plan::Calendar;
 use crate::progress::Progress;
+use crate::skipped_update::too_many_skipped;
 use crate::worker::ModelWorker;
+
+/// What a step comes to.
+pub(crate) struct StepOutcome {
+    pub metrics: Metrics,
+    /// Number of updates in a row that were skipped, up to this step's last.
+    pub skipped_in_a_row: u32,
+}
 
 /// A kind of run.
 pub(crate) trait Stage {
@@ -20,7 +29,7 @@ pub(crate) trait Stage {
     type Data: Serialize;
 
     /// Does a step, counted from 1.
-    async fn step(&mut self, run: &OpenRun, step: u64) -> Result<Metrics>;
+    async fn step(&mut self, run: &OpenRun, step: u64) -> Result<StepOutcome>;
 
     /// Measures on held-out data.
     async fn evaluate(&mut self, run: &OpenRun, step: u64) -> Result<Metrics>;
@@ -57,8 +66,13 @@ pub(crate) async fn run_steps(
     while run.step < steps {
         let started = Instant::now();
         let step = run.step + 1;
-        let mut metrics = stage.step(run, step).await?;
+        let StepOutcome { mut metrics, skipped_in_a_row } = stage.step(run, step).await?;
         run.step = step;
+        run.skipped_in_a_row = skipped_in_a_row;
+        if skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW {
+            run.record(&metrics)?;
+            return Err(too_many_skipped(skipped_in_a_row));
+        }
         let is_last = step == steps;
         if is_due(calendar.eval_every, step) || (is_last && calendar.eval_at_end) {
             metrics.merge(stage.evaluate(run, step).await?);

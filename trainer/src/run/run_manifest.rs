@@ -38,7 +38,7 @@ pub(crate) enum OnChange {
     /// What changes the mathematics is an error.
     #[default]
     Refuse,
-    /// OnChange are written down, and the run goes on.
+    /// The changes are written down, and the run goes on.
     Accept,
 }
 

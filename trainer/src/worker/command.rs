@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use learner::objective::preference::{PairIds, PreferenceOutcome};
 use learner::objective::supervised::{LearnedSequence, SupervisedOutcome};
-use learner::trajectory::Trajectory;
+use learner::trajectory::TrajectoryGroup;
 use learner::update_outcome::UpdateOutcome;
 use rollout::{Completion, GenerationStats, RolloutRequest};
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ pub(crate) enum ModelCommand {
     /// Scores these sequences with the reward model. Answered by `Scored`.
     Score { sequences: Vec<Vec<u32>> },
     /// Updates the policy, and its critic, on groups of trajectories; `step` counts from 0. Answered by `Updated`.
-    Update { step: u64, groups: Vec<Vec<Trajectory>> },
+    Update { step: u64, groups: Vec<TrajectoryGroup> },
     /// One update of the policy on traces. Answered by `LearnedTraces`.
     LearnTraces { step: u64, sequences: Vec<LearnedSequence> },
     /// One update of the reward model on pairs. Answered by `LearnedPairs`.

@@ -167,6 +167,9 @@ impl EngineLoop {
         });
         self.lagging.remove(&draw);
         self.ended.retain(|(_, ended), _| *ended != draw);
+        for (requests, _) in self.ended.values_mut().filter_map(|place| place.replacement.as_mut()) {
+            requests.retain(|request| request.draw != draw);
+        }
         ModelEvent::Done
     }
 

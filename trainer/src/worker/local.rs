@@ -1,6 +1,7 @@
 //! A model on a thread of this process.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
 use tokio::sync::mpsc as channel;
@@ -11,13 +12,30 @@ use super::state::ModelState;
 
 const GONE: &str = "the model's thread is gone: a computation failed, see the message above";
 
-/// A handle to the thread that owns the model. When the last clone is dropped, the thread ends after the command in
-/// hand.
+/// A handle to the thread that owns the model.
 #[derive(Clone, Debug)]
 pub(crate) struct ModelWorker {
-    commands: mpsc::Sender<(ModelCommand, Answers)>,
+    thread: Arc<ModelThread>,
     /// Closed when the thread ends.
     alive: watch::Receiver<()>,
+}
+
+/// The thread. Dropped with the last handle, it ends after the command in hand, and is waited for: libtorch does not
+/// bear that the process ends while it computes.
+#[derive(Debug)]
+struct ModelThread {
+    /// There until the thread is to end.
+    commands: Option<mpsc::Sender<(ModelCommand, Answers)>>,
+    handle: Option<JoinHandle<()>>,
+}
+
+impl Drop for ModelThread {
+    fn drop(&mut self) {
+        drop(self.commands.take());
+        if let Some(handle) = self.handle.take() {
+            let _ = handle.join(); // a panic has been told
+        }
+    }
 }
 
 impl ModelWorker {
@@ -31,7 +49,7 @@ impl ModelWorker {
         let (commands, inbox) = mpsc::channel();
         let (loaded, ready) = oneshot::channel();
         let (lives, alive) = watch::channel(());
-        std::thread::Builder::new().name("model".into()).spawn(move || {
+        let handle = std::thread::Builder::new().name("model".into()).spawn(move || {
             let _lives = lives;
             match load() {
                 Ok((state, result)) => {
@@ -44,7 +62,8 @@ impl ModelWorker {
             }
         })?;
         let result = ready.await.context("the model's thread ended while it loaded")??;
-        Ok((Self { commands, alive }, result))
+        let thread = Arc::new(ModelThread { commands: Some(commands), handle: Some(handle) });
+        Ok((Self { thread, alive }, result))
     }
 
     /// Waits until the thread is gone, which a computation that panics ends.
@@ -58,7 +77,8 @@ impl ModelWorker {
     /// # Errors
     /// The thread is gone.
     pub(crate) fn send(&self, command: ModelCommand, answers: &Answers) -> Result<()> {
-        self.commands.send((command, answers.clone())).ok().context(GONE)
+        let commands = self.thread.commands.as_ref().context(GONE)?;
+        commands.send((command, answers.clone())).ok().context(GONE)
     }
 
     /// Gives a command that has one answer, and waits for it.

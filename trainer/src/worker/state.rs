@@ -19,7 +19,7 @@ use super::command::{Answers, ModelCommand, ModelEvent, SavedComponent};
 use super::engine_loop::EngineLoop;
 
 /// Folder of a checkpoint that other tools do not look at.
-const INNER: &str = "trainer";
+const INNER: &str = record::manifest::INNER;
 /// Folder of a critic with weights of its own.
 const CRITIC: &str = "trainer/critic";
 /// Counts of all components.
@@ -110,7 +110,10 @@ impl ModelState {
     pub(super) fn execute(&mut self, command: ModelCommand, answers: &Answers) {
         let answer = match command {
             ModelCommand::Submit { requests, lag } => match self.sampling() {
-                Ok(sampling) => return sampling.submit(requests, lag, answers),
+                Ok(sampling) => {
+                    sampling.release_cache();
+                    return sampling.submit(requests, lag, answers);
+                }
                 Err(error) => Err(error),
             },
             ModelCommand::Replace { draw, requests } => match self.sampling() {
@@ -140,7 +143,8 @@ impl ModelState {
         self.sampling.as_mut().context("there is no policy here to sample from")
     }
 
-    /// Gives the cache's memory back where nothing is sampled: an update needs it.
+    /// Gives the cache's memory back where nothing is sampled: an update needs it, and what is sampled next must not
+    /// depend on how large it was for what was sampled before.
     fn release_cache(&mut self) {
         if let Some(sampling) = &mut self.sampling {
             sampling.release_cache();
@@ -161,12 +165,12 @@ impl ModelState {
         let mut scores = Vec::with_capacity(sequences.len());
         for piece in split_by_tokens(sequences, tokens, Vec::len) {
             let piece: Vec<&[u32]> = piece.iter().map(Vec::as_slice).collect();
-            scores.extend(Vec::<f32>::try_from(model.score(&piece)).context("the reward model's scores")?);
+            scores.extend(Vec::<f32>::try_from(model.score(&piece)?).context("the reward model's scores")?);
         }
         Ok(scores)
     }
 
-    fn update(&mut self, step: u64, groups: Vec<Vec<learner::trajectory::Trajectory>>) -> Result<ModelEvent> {
+    fn update(&mut self, step: u64, groups: Vec<learner::trajectory::TrajectoryGroup>) -> Result<ModelEvent> {
         let plan = self.plans.update.clone().context("this run updates no policy on rollouts")?;
         self.release_cache();
         Ok(ModelEvent::Updated(Box::new(update(self.learner()?, groups, &plan, step)?)))
@@ -189,7 +193,7 @@ impl ModelState {
 
     fn compare_pairs(&mut self, pairs: &[preference::PairIds]) -> Result<ModelEvent> {
         let tokens = self.plans.preference.as_ref().map_or(self.score_tokens, |plan| plan.micro_batch_tokens);
-        Ok(ModelEvent::Compared { accuracy: preference::accuracy(&self.scorer()?.model, pairs, tokens) })
+        Ok(ModelEvent::Compared { accuracy: preference::accuracy(&self.scorer()?.model, pairs, tokens)? })
     }
 
     /// Writes the policy as the folder itself and all else into [`INNER`].
@@ -232,13 +236,22 @@ impl ModelState {
     /// # Errors
     /// The checkpoint lacks a component, or it is another model's.
     pub(crate) fn load(&mut self, folder: &Path) -> Result<()> {
+        if let Some(learner) = &mut self.learner {
+            learner.policy.model.policy.decoder.load_weights(folder)?;
+        }
+        self.load_beside_policy(folder)
+    }
+
+    /// The same for a policy whose weights are the checkpoint's already.
+    ///
+    /// # Errors
+    /// As [`ModelState::load`].
+    pub(crate) fn load_beside_policy(&mut self, folder: &Path) -> Result<()> {
         let path = folder.join(COUNTS);
         let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
         let counts: Counts = serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;
         if let Some(learner) = &mut self.learner {
-            let actor = &mut learner.policy.model;
-            actor.policy.decoder.load_weights(folder)?;
-            if let Some(head) = &mut actor.value_head {
+            if let Some(head) = &mut learner.policy.model.value_head {
                 head.load(&inner_file(folder, "value_head"))?;
             }
             load_optimizer(folder, "optimizer", &mut learner.policy)?;

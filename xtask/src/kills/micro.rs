@@ -227,7 +227,8 @@ keep = 2
 
 const EVAL: &str = r#"
 [eval]
-max_new_tokens = 8
+every = 1
+max_new_tokens = 32
 datasets = [
     { name = "maths", path = "DIR/data/math_eval.jsonl", limit = 3 },
     { name = "code", path = "DIR/data/code_eval.jsonl", limit = 3 },

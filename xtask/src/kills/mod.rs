@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use self::killing::{Attempt, Kill};
 use self::micro::{DTYPES, Subject};
 use self::numbers::Numbers;
+use crate::options::Options;
 use crate::{handover, setup, test};
 
 /// Folder of the runs, a folder for each seed.
@@ -53,18 +54,13 @@ impl Kills {
     /// Reads the arguments. `Err` says what is wrong with them.
     pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
         let mut kills = Self { num_runs: NUM_RUNS, seed: None, json: None, trainer: None };
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            let (name, attached) = match argument.split_once('=') {
-                Some((name, value)) => (name, Some(value.to_owned())),
-                None => (argument.as_str(), None),
-            };
-            let mut value = || attached.clone().or_else(|| rest.next().cloned()).ok_or(format!("{name} needs a value"));
+        let mut options = Options::new(arguments);
+        while let Some((argument, name)) = options.next() {
             match name {
-                "--runs" => kills.num_runs = number(name, &value()?)?,
-                "--seed" => kills.seed = Some(number(name, &value()?)?),
-                "--json" => kills.json = Some(PathBuf::from(value()?)),
-                "--trainer" => kills.trainer = Some(PathBuf::from(value()?)),
+                "--runs" => kills.num_runs = options.number()?,
+                "--seed" => kills.seed = Some(options.number()?),
+                "--json" => kills.json = Some(options.value()?.into()),
+                "--trainer" => kills.trainer = Some(options.value()?.into()),
                 _ => return Err(format!("kills takes no {argument}")),
             }
         }
@@ -248,10 +244,6 @@ fn build(root: &Path) -> Result<PathBuf> {
     let metadata = test::metadata(root)?;
     let target = metadata["target_directory"].as_str().context("cargo metadata has no target_directory")?;
     Ok(Path::new(target).join("release/trainer"))
-}
-
-fn number(name: &str, value: &str) -> Result<u64, String> {
-    value.parse().map_err(|_| format!("{name} {value:?} is no whole number"))
 }
 
 #[cfg(test)]

@@ -54,7 +54,6 @@ pub(super) fn weighted_policy_gradient(
     SurrogateLosses {
         losses: (&bounded * inputs.advantages * inputs.policy_logprobs).neg(),
         clipped: bounded.not_equal_tensor(&ratio),
-        dual_clipped: inputs.mask.zeros_like(),
         ratio,
     }
 }

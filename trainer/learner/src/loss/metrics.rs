@@ -3,6 +3,8 @@
 //! Everything is a plain number, detached from the graph; means are over trained tokens.
 use serde::{Deserialize, Serialize};
 
+use crate::masked_statistics::pooled;
+
 /// Metrics of one or more micro-batches.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LossMetrics {
@@ -10,18 +12,12 @@ pub struct LossMetrics {
     pub num_tokens: i64,
     /// Share of tokens whose ratio was cut by the clip, so that they gave no gradient (CISPO: a bounded one).
     pub clip_fraction: f64,
-    /// Share of tokens whose loss was cut by the dual clip.
-    pub dual_clip_fraction: f64,
     /// Mean of k3 between the old and the current policy, in nats: the movement of this update.
     pub approximate_kl: f64,
-    /// Mean ratio of current to old policy (GSPO: of the sequence's ratio).
-    pub ratio_mean: f64,
-    /// Largest ratio of current to old policy.
+    /// Largest ratio of current to old policy (GSPO: of the sequence's ratio).
     pub ratio_max: f64,
     /// Share of tokens whose rollout correction was capped or dropped; none without a correction.
     pub correction_cut_fraction: Option<f64>,
-    /// Mean weight of the rollout correction; none without a correction.
-    pub correction_weight_mean: Option<f64>,
     /// Mean KL estimate to the reference, in nats; none without reference logprobs.
     pub reference_kl: Option<f64>,
 }
@@ -36,19 +32,14 @@ impl LossMetrics {
             *self = other.clone();
             return;
         }
-        let total = (self.num_tokens + other.num_tokens) as f64;
-        let share = other.num_tokens as f64 / total;
-        let mix = |mine: f64, theirs: f64| mine + share * (theirs - mine);
+        let mix = pooled(self.num_tokens, other.num_tokens);
         let mix_optional = |mine: Option<f64>, theirs: Option<f64>| mine.zip(theirs).map(|(a, b)| mix(a, b));
         *self = Self {
             num_tokens: self.num_tokens + other.num_tokens,
             clip_fraction: mix(self.clip_fraction, other.clip_fraction),
-            dual_clip_fraction: mix(self.dual_clip_fraction, other.dual_clip_fraction),
             approximate_kl: mix(self.approximate_kl, other.approximate_kl),
-            ratio_mean: mix(self.ratio_mean, other.ratio_mean),
             ratio_max: self.ratio_max.max(other.ratio_max),
             correction_cut_fraction: mix_optional(self.correction_cut_fraction, other.correction_cut_fraction),
-            correction_weight_mean: mix_optional(self.correction_weight_mean, other.correction_weight_mean),
             reference_kl: mix_optional(self.reference_kl, other.reference_kl),
         };
     }

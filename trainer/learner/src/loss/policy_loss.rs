@@ -51,20 +51,18 @@ pub fn policy_loss(policy_logprobs: &Tensor, inputs: &LossInputs, config: &Polic
 
     let mut statistics = MaskedStatistics::new(&mask);
     let clip = statistics.mean(&surrogate.clipped);
-    let dual_clip = statistics.mean(&surrogate.dual_clipped);
     let movement = statistics.mean(&KlEstimator::K3.estimate(&old, &policy.detach()));
-    let ratio_mean = statistics.mean(&surrogate.ratio);
     let ratio_max = statistics.max(&surrogate.ratio);
 
     let mut losses = surrogate.losses; // [tokens]
-    let mut correction = None;
+    let mut correction_cut = None;
     if config.rollout_correction != RolloutCorrection::None {
         let rollout = inputs.rollout_logprobs.as_ref().context(
             "the rollout correction needs rollout logprobs; set loss.rollout_correction = \"none\" for data without",
         )?;
         if let Some((weights, cut)) = config.rollout_correction.weights(&old, &kept(rollout)) {
             losses *= &weights;
-            correction = Some((statistics.mean(&cut), statistics.mean(&weights)));
+            correction_cut = Some(statistics.mean(&cut));
         }
     }
     let mut reference_kl = None;
@@ -87,12 +85,9 @@ pub fn policy_loss(policy_logprobs: &Tensor, inputs: &LossInputs, config: &Polic
     let metrics = LossMetrics {
         num_tokens,
         clip_fraction: values[clip],
-        dual_clip_fraction: values[dual_clip],
         approximate_kl: values[movement],
-        ratio_mean: values[ratio_mean],
         ratio_max: values[ratio_max],
-        correction_cut_fraction: correction.map(|(cut, _)| values[cut]),
-        correction_weight_mean: correction.map(|(_, weight)| values[weight]),
+        correction_cut_fraction: correction_cut.map(|cut| values[cut]),
         reference_kl: reference_kl.map(|kl| values[kl]),
     };
     Ok(LossOutput { loss, metrics })

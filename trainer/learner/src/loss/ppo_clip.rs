@@ -55,8 +55,8 @@ impl Surrogate for PpoClip {
         if let Some(bound) = self.dual_clip {
             let ceiling = inputs.advantages * -bound; // [tokens]
             let falls = inputs.advantages.lt(0.0);
-            result.dual_clipped = no_grad(|| falls.logical_and(&result.losses.gt_tensor(&ceiling)));
-            result.losses = ceiling.where_self(&result.dual_clipped, &result.losses);
+            let is_cut = no_grad(|| falls.logical_and(&result.losses.gt_tensor(&ceiling)));
+            result.losses = ceiling.where_self(&is_cut, &result.losses);
         }
         result
     }
@@ -69,7 +69,6 @@ pub(super) fn clipped_surrogate(ratio: &Tensor, inputs: &SurrogateInputs, low: f
     SurrogateLosses {
         losses: free.minimum(&bounded).neg(),
         clipped: no_grad(|| bounded.lt_tensor(&free)),
-        dual_clipped: inputs.mask.zeros_like(),
         ratio: ratio.detach(),
     }
 }

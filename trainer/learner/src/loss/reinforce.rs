@@ -29,11 +29,9 @@ impl Surrogate for Reinforce {
     }
 
     fn evaluate(&self, inputs: &SurrogateInputs) -> SurrogateLosses {
-        let never = inputs.mask.zeros_like();
         SurrogateLosses {
             losses: (inputs.advantages * inputs.policy_logprobs).neg(),
-            clipped: never.shallow_clone(),
-            dual_clipped: never,
+            clipped: inputs.mask.zeros_like(),
             ratio: log_ratio(&inputs.policy_logprobs.detach(), inputs.old_logprobs).exp(),
         }
     }

@@ -52,8 +52,6 @@ pub struct SurrogateLosses {
     pub losses: Tensor,
     /// `[tokens]` bool: the clip took the token's gradient, or bounded it.
     pub clipped: Tensor,
-    /// `[tokens]` bool: the dual clip took the token's gradient.
-    pub dual_clipped: Tensor,
     /// `[tokens]` float32, of the current to the old policy, without a graph.
     pub ratio: Tensor,
 }

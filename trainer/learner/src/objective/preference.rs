@@ -1,17 +1,17 @@
 //! The reward model's loss on pairs of completions, of which one was preferred.
 //!
-//! Bradley-Terry: `-log sigmoid(chosen - rejected - margin)`, plus `c (chosen + rejected)^2` that keeps scores around 0
-//! (Eisenstein et al., arXiv 2312.09244), averaged over the minibatch's pairs. Without margins: InstructGPT's loss
-//! (arXiv 2203.02155); with them: Llama 2's (arXiv 2307.09288).
+//! Bradley-Terry: `-log sigmoid(chosen - rejected)`, InstructGPT's loss (arXiv 2203.02155), plus
+//! `c (chosen + rejected)^2` that keeps scores around 0 (Eisenstein et al., arXiv 2312.09244), averaged over the
+//! minibatch's pairs.
 
 use anyhow::{Result, ensure};
 use policy::{LossScope, Packed, Recompute, RewardModel, accumulate_gradient, outputs};
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor, no_grad};
+use tch::{Kind, Tensor};
 
 use crate::masked_statistics::numbers;
 use crate::token_split::split_by_tokens;
-use crate::trainable::{StepOutcome, Trainable};
+use crate::trainable::{Model, StepOutcome, Trainable};
 
 /// Section `preference`: the reward model's loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,7 +28,8 @@ impl Default for PreferenceLossConfig {
 }
 
 impl PreferenceLossConfig {
-    /// Errors where the coefficient is negative or not finite.
+    /// # Errors
+    /// The coefficient is negative or not finite.
     pub fn validate(&self) -> Result<()> {
         ensure!(
             self.centering_coefficient.is_finite() && self.centering_coefficient >= 0.0,
@@ -49,25 +50,20 @@ pub struct PreferenceOutput {
     pub score_gap_sum: f64,
 }
 
-/// The loss of scores `[pairs]` of any float type; `margins` `[pairs]` are subtracted from the gap.
+/// The loss of scores `[pairs]` of any float type.
 ///
 /// `num_pairs` is the number of pairs in the whole minibatch, so that micro-batches add up to its mean.
 pub fn preference_loss(
     chosen: &Tensor,
     rejected: &Tensor,
-    margins: Option<&Tensor>,
     config: &PreferenceLossConfig,
     num_pairs: i64,
 ) -> PreferenceOutput {
     let chosen = chosen.to_kind(Kind::Float); // [pairs]
     let rejected = rejected.to_kind(Kind::Float);
     let gap = &chosen - &rejected;
-    let lead = match margins {
-        Some(margins) => &gap - margins.detach().to_kind(Kind::Float),
-        None => gap.shallow_clone(),
-    };
     let centering = (&chosen + &rejected).square() * config.centering_coefficient;
-    let loss = (centering - lead.log_sigmoid()).sum(Kind::Float) / num_pairs.max(1) as f64;
+    let loss = (centering - gap.log_sigmoid()).sum(Kind::Float) / num_pairs.max(1) as f64;
     let counted = Tensor::stack(&[gap.gt(0.0).sum(Kind::Float), gap.detach().sum(Kind::Float)], 0);
     let counted = numbers(&counted);
     PreferenceOutput { loss, num_correct: counted[0] as i64, score_gap_sum: counted[1] }
@@ -85,6 +81,15 @@ pub struct PairIds {
 impl PairIds {
     fn num_tokens(&self) -> usize {
         self.chosen.len() + self.rejected.len()
+    }
+
+    /// # Errors
+    /// An answer's conversation has no token, whose score could be read.
+    fn validate(&self) -> Result<()> {
+        for (name, ids) in [("chosen", &self.chosen), ("rejected", &self.rejected)] {
+            ensure!(!ids.is_empty(), "a pair's {name} conversation has no tokens to score");
+        }
+        Ok(())
     }
 }
 
@@ -128,13 +133,15 @@ fn halves(scores: &Tensor) -> (Tensor, Tensor) {
 /// One update on a minibatch of pairs; `place` is the update's in the learning rate's schedule.
 ///
 /// # Errors
-/// The model is frozen.
+/// The model is frozen, or a conversation is empty.
 pub fn learn(
     scorer: &mut Trainable<RewardModel>,
     pairs: &[&PairIds],
     plan: &PreferencePlan,
     place: u64,
 ) -> Result<PreferenceOutcome> {
+    pairs.iter().try_for_each(|pair| pair.validate())?;
+    scorer.model.clear_gradients(); // of a minibatch that ended in an error
     let num_pairs = pairs.len() as i64;
     let (mut loss, mut num_correct, mut gap) = (0.0, 0, 0.0);
     for piece in split_by_tokens(pairs, plan.micro_batch_tokens, |pair| pair.num_tokens()) {
@@ -142,7 +149,7 @@ pub fn learn(
         let gradient = |_, scores: &Tensor| {
             let scores = scores.detach().set_requires_grad(true);
             let (chosen, rejected) = halves(&scores);
-            let output = preference_loss(&chosen, &rejected, None, &plan.loss, num_pairs);
+            let output = preference_loss(&chosen, &rejected, &plan.loss, num_pairs);
             output.loss.backward();
             loss += output.loss.double_value(&[]);
             num_correct += output.num_correct;
@@ -159,15 +166,19 @@ pub fn learn(
 }
 
 /// Share of the pairs whose chosen answer scores higher.
-pub fn accuracy(model: &RewardModel, pairs: &[PairIds], max_tokens: usize) -> f64 {
+///
+/// # Errors
+/// A conversation is empty.
+pub fn accuracy(model: &RewardModel, pairs: &[PairIds], max_tokens: usize) -> Result<f64> {
+    pairs.iter().try_for_each(PairIds::validate)?;
     let all: Vec<&PairIds> = pairs.iter().collect();
     let correct: f64 = split_by_tokens(&all, max_tokens, |pair| pair.num_tokens())
         .into_iter()
         .map(|piece| {
-            let scores = no_grad(|| outputs(&model.decoder, &model.head, &packed(piece, model)));
+            let scores = outputs(&model.decoder, &model.head, &packed(piece, model));
             let (chosen, rejected) = halves(&scores);
             chosen.gt_tensor(&rejected).sum(Kind::Double).double_value(&[])
         })
         .sum();
-    correct / pairs.len().max(1) as f64
+    Ok(correct / pairs.len().max(1) as f64)
 }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::ops::Range;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use policy::{
     HeadOptions, LanguageGradient, LanguageHead, LanguageOutput, LossScope, Packed, Recompute, accumulate_gradient,
 };
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::token_split::split_by_tokens;
-use crate::trainable::{Actor, StepOutcome, Trainable};
+use crate::trainable::{Actor, Model, StepOutcome, Trainable};
 
 /// Sequence that is learned.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,21 @@ impl LearnedSequence {
     /// Number of tokens that are learned.
     pub fn num_targets(&self) -> usize {
         self.targets.iter().map(Range::len).sum()
+    }
+
+    /// # Errors
+    /// A target lies outside the sequence, or none comes after the first token, which nothing predicts.
+    fn validate(&self) -> Result<()> {
+        let num_tokens = self.ids.len();
+        for range in &self.targets {
+            ensure!(
+                range.end <= num_tokens,
+                "targets {range:?} of a sequence of {num_tokens} tokens: they end behind it"
+            );
+        }
+        let has_target = self.targets.iter().any(|range| range.start.max(1) < range.end);
+        ensure!(has_target, "a sequence of {num_tokens} tokens has no targets to learn");
+        Ok(())
     }
 }
 
@@ -56,13 +71,15 @@ pub struct SupervisedOutcome {
 /// One update on a minibatch of sequences; `place` is the update's in the learning rate's schedule.
 ///
 /// # Errors
-/// The model is frozen.
+/// The model is frozen, or a sequence has no targets or too few tokens for them.
 pub fn learn(
     policy: &mut Trainable<Actor>,
     batch: &[&LearnedSequence],
     plan: SupervisedPlan,
     place: u64,
 ) -> Result<SupervisedOutcome> {
+    batch.iter().try_for_each(|sequence| sequence.validate())?;
+    policy.model.clear_gradients(); // of a minibatch that ended in an error
     let num_targets: usize = batch.iter().map(|sequence| sequence.num_targets()).sum();
     let (mut loss, mut entropy) = (0.0, 0.0);
     let decoder = &mut policy.model.policy.decoder;

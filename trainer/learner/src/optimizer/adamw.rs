@@ -13,7 +13,7 @@
 //! then rounded into the parameter; at a rate of 1e-6 bfloat16 weights alone would not move. Biases and norms are not
 //! decayed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail, ensure};
 use policy::{NamedTensors, Parameter};
@@ -49,7 +49,8 @@ impl Default for AdamWConfig {
 }
 
 impl AdamWConfig {
-    /// Errors where a number is outside the range in which the update means something.
+    /// # Errors
+    /// A number is outside the range in which the update means something.
     pub fn validate(&self) -> Result<()> {
         for (name, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
             ensure!((0.0..1.0).contains(&beta), "adamw.{name} is {beta}; set it to 0 or more and below 1");
@@ -103,7 +104,7 @@ impl AdamW {
     /// without a gradient is left alone, and its update count with it. Clip first ([`super::gradient_norm`]).
     ///
     /// # Errors
-    /// These are not the parameters that the optimizer was made for.
+    /// These are not the parameters that the optimizer was made for; nothing is updated then.
     pub fn step(&mut self, parameters: &[Parameter], gradients: &[Option<Tensor>], lr: f64) -> Result<()> {
         ensure!(
             parameters.len() == self.moments.len() && gradients.len() == self.moments.len(),
@@ -112,7 +113,7 @@ impl AdamW {
             parameters.len(),
             gradients.len()
         );
-        for ((parameter, gradient), moments) in parameters.iter().zip(gradients).zip(&mut self.moments) {
+        for ((parameter, gradient), moments) in parameters.iter().zip(gradients).zip(&self.moments) {
             let Some(gradient) = gradient else { continue };
             let Parameter { name, tensor, .. } = parameter;
             ensure!(tensor.is_contiguous(), "AdamW cannot update {name}: its memory is not contiguous");
@@ -123,6 +124,10 @@ impl AdamW {
                 gradient.size(),
                 moments.exp_avg.numel()
             );
+        }
+        for ((parameter, gradient), moments) in parameters.iter().zip(gradients).zip(&mut self.moments) {
+            let Some(gradient) = gradient else { continue };
+            let tensor = &parameter.tensor;
             let decay = match tensor.dim() {
                 0 | 1 => 1.0,
                 _ => 1.0 - lr * self.config.weight_decay,
@@ -151,26 +156,61 @@ impl AdamW {
         tensors
     }
 
-    /// Replaces the whole state by a saved one, given by name.
+    /// Replaces the whole state by a saved one, given by name. It is copied into the memory that the optimizer has, and
+    /// each saved tensor is dropped once it is copied.
     ///
     /// # Errors
-    /// A tensor belongs to no parameter, has another shape, or one of a parameter's is missing. The optimizer is then
-    /// as it was.
+    /// These are not the parameters that the optimizer was made for; a tensor belongs to no parameter, has another
+    /// shape, or one of a parameter's is missing. The optimizer is then as it was.
     pub fn load_state(&mut self, state: NamedTensors, parameters: &[Parameter]) -> Result<()> {
+        ensure!(
+            parameters.len() == self.moments.len(),
+            "AdamW has {} parameters and is given {}",
+            self.moments.len(),
+            parameters.len()
+        );
         let mut saved: BTreeMap<String, Tensor> = state.into_iter().collect();
-        let mut loaded = Vec::with_capacity(parameters.len());
-        for parameter in parameters {
-            loaded.push(Moments::take(&mut saved, parameter)?);
+        let targets = self.state(parameters);
+        check_state(&saved, &targets)?;
+        for (parameter, moments) in parameters.iter().zip(&mut self.moments) {
+            for part in &parameter.parts {
+                let count = &saved[&format!("{NUM_UPDATES}.{}", part.name)];
+                moments.num_updates = count.reshape([1]).int64_value(&[0]);
+            }
         }
-        if let Some(name) = saved.keys().next() {
-            bail!(
-                "the optimizer state has {name}, which belongs to no parameter of this model; resume from the \
-                 checkpoint of the same model, written by this version"
-            );
+        for (name, mut target) in targets {
+            if let Some(source) = saved.remove(&name) {
+                no_grad(|| target.copy_(&source));
+            }
         }
-        self.moments = loaded;
         Ok(())
     }
+}
+
+/// Errors where a saved state has other tensors than the optimizer's own, `targets`.
+fn check_state(saved: &BTreeMap<String, Tensor>, targets: &NamedTensors) -> Result<()> {
+    for (name, target) in targets {
+        let source = saved.get(name).with_context(|| format!("the optimizer state lacks {name}"))?;
+        if target.dim() == 0 {
+            ensure!(source.numel() == 1, "the optimizer state's {name} is not one number");
+            continue;
+        }
+        ensure!(
+            source.size() == target.size(),
+            "the optimizer state's {name} has shape {:?}, the parameter {:?}; resume from the checkpoint of the same \
+             model",
+            source.size(),
+            target.size()
+        );
+    }
+    let known: BTreeSet<&str> = targets.iter().map(|(name, _)| name.as_str()).collect();
+    if let Some(name) = saved.keys().find(|name| !known.contains(name.as_str())) {
+        bail!(
+            "the optimizer state has {name}, which belongs to no parameter of this model; resume from the checkpoint \
+             of the same model, written by this version"
+        );
+    }
+    Ok(())
 }
 
 impl Moments {
@@ -223,32 +263,5 @@ impl Moments {
             }
             start += length;
         }
-    }
-
-    /// Takes the tensors of one parameter out of `saved`.
-    fn take(saved: &mut BTreeMap<String, Tensor>, parameter: &Parameter) -> Result<Self> {
-        let mut moments = Self::new(&parameter.tensor.detach().reshape([-1]));
-        let mut take = |what: &str, name: &str| {
-            saved.remove(&format!("{what}.{name}")).with_context(|| format!("the optimizer state lacks {what}.{name}"))
-        };
-        for part in &parameter.parts {
-            let count = take(NUM_UPDATES, &part.name)?;
-            ensure!(count.numel() == 1, "the optimizer state's {NUM_UPDATES}.{} is not one number", part.name);
-            moments.num_updates = count.reshape([1]).int64_value(&[0]);
-        }
-        for (what, tensor) in moments.tensors() {
-            for (name, mut target) in parameter.split(&tensor.view(parameter.tensor.size().as_slice())) {
-                let source = take(what, &name)?;
-                ensure!(
-                    source.size() == target.size(),
-                    "the optimizer state's {what}.{name} has shape {:?}, the parameter {:?}; resume from the \
-                     checkpoint of the same model",
-                    source.size(),
-                    target.size()
-                );
-                no_grad(|| target.copy_(&source));
-            }
-        }
-        Ok(moments)
     }
 }

@@ -58,7 +58,10 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Errors where a rate is negative or not finite, or `min_lr` exceeds `lr`.
+    /// A schedule of `num_updates` updates.
+    ///
+    /// # Errors
+    /// A rate is negative or not finite, or `min_lr` exceeds `lr`.
     pub fn new(config: ScheduleConfig, num_updates: u64) -> Result<Self> {
         ensure!(config.lr.is_finite() && config.lr >= 0.0, "schedule.lr is {}; set it to 0 or more", config.lr);
         ensure!(

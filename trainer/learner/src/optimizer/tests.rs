@@ -162,8 +162,11 @@ fn a_state_of_another_model_is_refused_and_changes_nothing() {
     let refused = |optimizer: &mut AdamW, change: Change| {
         let mut state = optimizer.state(&parameters);
         change(&mut state);
-        let error = optimizer.load_state(state, &parameters).unwrap_err();
-        assert_eq!(optimizer.state(&parameters).len(), 3 * NAMES.len());
+        let doubled = state.into_iter().map(|(name, tensor)| (name, tensor * 2)).collect();
+        let before: Vec<Tensor> = optimizer.state(&parameters).iter().map(|(_, tensor)| tensor.copy()).collect();
+        let error = optimizer.load_state(doubled, &parameters).unwrap_err();
+        let after = optimizer.state(&parameters);
+        assert!(before.len() == after.len() && before.iter().zip(&after).all(|(one, (_, other))| one.equal(other)));
         error.to_string()
     };
     let extra = refused(&mut optimizer, &|tensors| tensors.push(("exp_avg.other".into(), Tensor::from(0f32))));
@@ -178,6 +181,39 @@ fn a_state_of_another_model_is_refused_and_changes_nothing() {
         }
     });
     assert!(misshapen.contains("exp_avg.weight has shape [5, 6]"), "{misshapen}");
+}
+
+#[test]
+fn a_state_is_loaded_into_the_memory_that_is_there() {
+    let golden = Golden::load("adamw");
+    let parameters = initial(&golden, Kind::BFloat16);
+    let (mut optimizer, mut other) = (adamw(&parameters), adamw(&parameters));
+    run(&golden, &mut optimizer, &parameters, 0, 2);
+    let memory = other.state(&parameters);
+    other.load_state(optimizer.state(&parameters), &parameters).unwrap();
+    for ((name, loaded), (_, saved)) in memory.iter().zip(&optimizer.state(&parameters)) {
+        // The number of updates is no tensor of the optimizer's.
+        assert!(name.starts_with("num_updates") || loaded.equal(saved), "{name} lies elsewhere now");
+    }
+    let error = other.load_state(Vec::new(), &parameters[1..]).unwrap_err().to_string();
+    assert!(error.contains("has 3 parameters and is given 2"), "{error}");
+}
+
+#[test]
+fn a_gradient_of_another_shape_is_refused_before_any_parameter_changes() {
+    let golden = Golden::load("adamw");
+    let parameters = initial(&golden, Kind::Float);
+    let mut optimizer = adamw(&parameters);
+    let (mut gradients, _) = gradients(&golden, 0, 1.0);
+    gradients[2] = Some(Tensor::ones([99], (Kind::Float, Device::Cpu)));
+    let error = optimizer.step(&parameters, &gradients, 0.1).unwrap_err().to_string();
+    assert!(error.contains("cannot update norm"), "{error}");
+    for Parameter { name, tensor, .. } in &parameters {
+        assert_close(name, tensor, golden.get(&format!("initial.{name}")), 0.0, 0.0);
+    }
+    for (name, tensor) in optimizer.state(&parameters) {
+        assert_eq!(tensor.abs().max().double_value(&[]), 0.0, "{name}");
+    }
 }
 
 #[test]

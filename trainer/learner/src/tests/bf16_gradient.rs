@@ -3,12 +3,12 @@
 use policy::Recompute;
 use tch::{Device, Kind, Tensor};
 
-use super::bf16_model::{BFLOAT16, ROUNDING, actor, distance, groups_of, micro_folder, plan};
+use super::bf16_model::{BFLOAT16, ROUNDING, actor, distance, groups_of, micro_folder, plan, trajectories};
 use crate::micro_batch::Minibatch;
 use crate::trainable::{Actor, Model, Trainable};
 use crate::trajectory::Trajectory;
 use crate::update::accumulate;
-use crate::update_outcome::PolicyTotals;
+use crate::update_outcome::TargetTotals;
 use crate::update_plan::UpdatePlan;
 
 type Gradients = Vec<(String, Tensor)>;
@@ -18,8 +18,7 @@ const FLOAT_ROUNDING: f64 = 4e-6;
 
 /// Gradients of a minibatch by the names of the parameters.
 fn gradients(actor: &mut Trainable<Actor>, batch: &Minibatch, plan: &UpdatePlan) -> Gradients {
-    actor.model.clear_gradients();
-    accumulate(&mut actor.model, batch, plan, &mut PolicyTotals::default()).unwrap();
+    accumulate(&mut actor.model, batch, plan, &mut TargetTotals::default()).unwrap();
     let gradients = actor.model.gradients().into_iter().map(Option::unwrap);
     actor.model.parameters().into_iter().map(|parameter| parameter.name).zip(gradients).collect()
 }
@@ -41,10 +40,10 @@ fn a_gradient_is_one_for_every_micro_batch_and_chunk() {
     let folder = micro_folder();
     let groups = groups_of(folder.path(), 0);
     let mut actor = actor(folder.path(), BFLOAT16);
-    let all = minibatch(groups.iter().flatten(), 10_000);
+    let all = minibatch(trajectories(&groups), 10_000);
     let whole = gradients(&mut actor, &all, &plan_of(10_000, Recompute::Nothing));
     for max_tokens in [1, 30, 100, 10_000] {
-        let batch = minibatch(groups.iter().flatten(), max_tokens);
+        let batch = minibatch(trajectories(&groups), max_tokens);
         for chunk in [1, 7, 10_000] {
             let full = gradients(&mut actor, &batch, &plan_of(chunk, Recompute::Nothing));
             let streamed = gradients(&mut actor, &batch, &plan_of(chunk, Recompute::Blocks));
@@ -70,7 +69,7 @@ fn micro_batches_add_up_in_float32() {
     let folder = micro_folder();
     let groups = groups_of(folder.path(), 0);
     let (mut actor, plan) = (actor(folder.path(), BFLOAT16), plan_of(7, Recompute::Blocks));
-    let batch = minibatch(groups.iter().flatten(), 1);
+    let batch = minibatch(trajectories(&groups), 1);
     assert_eq!(batch.micro_batches.len(), 12);
     let together = gradients(&mut actor, &batch, &plan);
     let Minibatch { micro_batches, divisor } = batch;
@@ -96,7 +95,7 @@ fn sixty_four_equal_micro_batches_are_sixty_four_times_one() {
     let folder = micro_folder();
     let mut actor = actor(folder.path(), BFLOAT16);
     let plan = plan_of(7, Recompute::Nothing);
-    let trajectory = groups_of(folder.path(), 0)[1][1].clone();
+    let trajectory = groups_of(folder.path(), 0)[1].trajectories[1].clone();
     let copies = vec![trajectory.clone(); 64];
     let batch = minibatch(&copies, trajectory.ids.len());
     assert_eq!(batch.micro_batches.len(), 64);

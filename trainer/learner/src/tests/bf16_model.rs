@@ -18,7 +18,7 @@ use crate::optimizer::adamw::AdamWConfig;
 use crate::optimizer::schedule::{Schedule, ScheduleConfig};
 use crate::rollout_correction::RolloutCorrection;
 use crate::trainable::{Actor, Model, Trainable};
-use crate::trajectory::{Advantages, Rewards, Trajectory};
+use crate::trajectory::{Advantages, Rewards, Trajectory, TrajectoryGroup};
 use crate::update_plan::{CriticPlan, OldLogprobs, UpdatePlan};
 use crate::value_loss::ValueLossConfig;
 
@@ -107,7 +107,7 @@ fn logprobs_alone(decoder: &Decoder, ids: &[u32], targets: &[Range<usize>]) -> V
 
 /// Four groups of three trajectories, the second of each with a tool's tokens in its middle; `salt` tells batches
 /// apart. The decoder stands for the engine that sampled them.
-pub(super) fn groups(rollout: &Decoder, salt: u32) -> Vec<Vec<Trajectory>> {
+pub(super) fn groups(rollout: &Decoder, salt: u32) -> Vec<TrajectoryGroup> {
     let trajectory = |group: u32, sample: u32| {
         let length = 9 + (group * 5 + sample * 7 + salt) % 11;
         let ids: Vec<u32> = (0..length).map(|at| (at * at + 31 * group + 17 * sample + 7 * salt) % 272).collect();
@@ -123,12 +123,17 @@ pub(super) fn groups(rollout: &Decoder, salt: u32) -> Vec<Vec<Trajectory>> {
             ..Trajectory::default()
         }
     };
-    (0..4).map(|group| (0..3).map(|sample| trajectory(group, sample)).collect()).collect()
+    (0..4).map(|group| (0..3).map(|sample| trajectory(group, sample)).collect::<Vec<_>>().into()).collect()
 }
 
 /// Groups that the model of a folder sampled in float32: what remains is the rounding of training.
-pub(super) fn groups_of(folder: &Path, salt: u32) -> Vec<Vec<Trajectory>> {
+pub(super) fn groups_of(folder: &Path, salt: u32) -> Vec<TrajectoryGroup> {
     groups(&Policy::load(folder, Placement::CPU).unwrap().decoder, salt)
+}
+
+/// The trajectories of groups, in their order.
+pub(super) fn trajectories(groups: &[TrajectoryGroup]) -> impl Iterator<Item = &Trajectory> {
+    groups.iter().flat_map(|group| &group.trajectories)
 }
 
 /// Names and values of a model's weights and its optimizer's state.

@@ -46,8 +46,8 @@ fn a_reward_model_is_one_for_every_way_and_ranks_its_pairs() {
         let plan = PreferencePlan { micro_batch_tokens: 40, recompute, loss: PreferenceLossConfig::default() };
         let losses: Vec<f64> =
             (0..8).map(|place| preference::learn(&mut scorer, &batch, &plan, place).unwrap().loss).collect();
-        let scores: Vec<Tensor> = pairs.iter().map(|pair| scorer.model.score(&[&pair.chosen])).collect();
-        (losses, state(&scorer), scores, preference::accuracy(&scorer.model, &pairs, 40))
+        let scores: Vec<Tensor> = pairs.iter().map(|pair| scorer.model.score(&[&pair.chosen]).unwrap()).collect();
+        (losses, state(&scorer), scores, preference::accuracy(&scorer.model, &pairs, 40).unwrap())
     };
     let (full, of_full, scores, accuracy) = run(Recompute::Nothing);
     let (streamed, of_streamed, ..) = run(Recompute::Blocks);

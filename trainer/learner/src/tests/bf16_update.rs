@@ -4,13 +4,15 @@ use policy::{Decoder, Placement, Policy, Recompute};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::bf16_model::{
-    BFLOAT16, ROUNDING, assert_same_bits, distance, groups, groups_of, learner, micro_folder, plan, state,
+    BFLOAT16, ROUNDING, assert_same_bits, distance, groups, groups_of, learner, micro_folder, plan, state, trajectories,
 };
+use crate::aggregation::Aggregation;
 use crate::learner::Learner;
-use crate::trajectory::Trajectory;
+use crate::loss::PolicyLossConfig;
+use crate::trajectory::{Trajectory, TrajectoryGroup};
 use crate::update::update;
 use crate::update_outcome::UpdateOutcome;
-use crate::update_plan::UpdatePlan;
+use crate::update_plan::{OldLogprobs, UpdatePlan};
 
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 
@@ -48,7 +50,7 @@ fn a_first_minibatch_has_ratios_of_exactly_one() {
     let one = UpdatePlan { updates_per_step: 1, ..plan() };
     let outcome = update(&mut learner, groups_of(folder.path(), 0), &one, 0).unwrap();
     let metrics = outcome.policy.unwrap().loss_metrics;
-    assert_eq!((metrics.ratio_mean, metrics.ratio_max, metrics.approximate_kl), (1.0, 1.0, 0.0));
+    assert_eq!((metrics.ratio_max, metrics.approximate_kl), (1.0, 0.0));
     // The reference has the policy's weights, and is asked in the same packs.
     assert_eq!(metrics.reference_kl, Some(0.0));
     assert_eq!(learner.policy_version, 1);
@@ -120,7 +122,7 @@ fn mismatch_measures_the_rounding_and_grows_with_the_distance_of_the_weights() {
     };
     let mismatch = |rollout: &Decoder| {
         let groups = groups(rollout, 0);
-        let num_targets: usize = groups.iter().flatten().map(Trajectory::num_targets).sum();
+        let num_targets: usize = trajectories(&groups).map(Trajectory::num_targets).sum();
         let outcome = update(&mut learner(folder.path(), BFLOAT16), groups, &plan(), 0).unwrap();
         let mismatch = outcome.policy.unwrap().mismatch;
         assert_eq!(mismatch.num_tokens, num_targets as i64);
@@ -138,4 +140,39 @@ fn mismatch_measures_the_rounding_and_grows_with_the_distance_of_the_weights() {
     assert!(near.kl > 10.0 * wide.kl && far.kl > 5.0 * near.kl, "{near:?} {far:?}");
     assert!(near.mean_abs_difference > 5.0 * wide.mean_abs_difference, "{near:?}");
     assert!(far.outside_fraction > near.outside_fraction, "{near:?} {far:?}");
+}
+
+#[test]
+fn where_the_rollout_stands_for_the_old_policy_the_first_minibatch_measures_the_mismatch() {
+    let folder = micro_folder();
+    let groups = groups_of(folder.path(), 0);
+    let mismatch = |groups: &[TrajectoryGroup], old_logprobs, updates_per_step| {
+        let plan = UpdatePlan { old_logprobs, updates_per_step, ..plan() };
+        let outcome = update(&mut learner(folder.path(), BFLOAT16), groups.to_vec(), &plan, 0).unwrap();
+        outcome.policy.unwrap().mismatch
+    };
+    let first = mismatch(&groups[..2], OldLogprobs::Recompute, 1);
+    assert!(first.kl > 0.0 && first.max_abs_difference > 0.0, "{first:?}");
+    assert_eq!(mismatch(&groups, OldLogprobs::Rollout, 2), first);
+}
+
+#[test]
+fn masked_sequences_count_in_the_mean_that_counts_them() {
+    let folder = micro_folder();
+    let loss = |num_masked, aggregation| {
+        let loss = PolicyLossConfig { aggregation, ..plan().loss };
+        let plan = UpdatePlan { updates_per_step: 1, loss, ..plan() };
+        let groups = groups_of(folder.path(), 0).into_iter().map(|group| TrajectoryGroup { num_masked, ..group });
+        update(&mut learner(folder.path(), BFLOAT16), groups.collect(), &plan, 0).unwrap().policy.unwrap().loss
+    };
+    // Three sequences of a group are learned from.
+    for (aggregation, share) in [
+        (Aggregation::TokenMean, 1.0),
+        (Aggregation::SequenceMean, 1.0),
+        (Aggregation::SequenceMeanCountingEmpty, 0.5),
+        (Aggregation::Constant { length: 20 }, 0.5),
+    ] {
+        let (alone, among_masked) = (loss(0, aggregation), loss(3, aggregation));
+        assert!((among_masked - share * alone).abs() <= 1e-6 * alone.abs(), "{aggregation:?}: {among_masked}, {alone}");
+    }
 }

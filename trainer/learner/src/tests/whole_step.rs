@@ -19,9 +19,9 @@ use crate::optimizer::adamw::AdamWConfig;
 use crate::optimizer::schedule::{Schedule, ScheduleConfig};
 use crate::rollout_correction::RolloutCorrection;
 use crate::trainable::{Actor, Model, Trainable};
-use crate::trajectory::{Advantages, Rewards, Trajectory};
+use crate::trajectory::{Advantages, Rewards, Trajectory, TrajectoryGroup};
 use crate::update::{accumulate, update};
-use crate::update_outcome::PolicyTotals;
+use crate::update_outcome::TargetTotals;
 use crate::update_plan::{CriticPlan, OldLogprobs, UpdatePlan};
 use crate::value_loss::ValueLossConfig;
 
@@ -120,6 +120,10 @@ impl Batch {
     }
 }
 
+fn as_groups(groups: Vec<Vec<Trajectory>>) -> Vec<TrajectoryGroup> {
+    groups.into_iter().map(TrajectoryGroup::from).collect()
+}
+
 /// Cuts of the same work.
 fn cuts() -> Vec<(usize, i64, Recompute)> {
     let mut cuts = Vec::new();
@@ -210,7 +214,7 @@ fn grpo_steps_equal_their_golden_values_however_they_are_cut() {
             let mut model = actor(false);
             let minibatch = Minibatch::new(prepared.iter().flatten(), cut.0, tch::Device::Cpu).unwrap();
             let (gradient_loss, logprobs) =
-                accumulate(&mut model, &minibatch, &plan, &mut PolicyTotals::default()).unwrap();
+                accumulate(&mut model, &minibatch, &plan, &mut TargetTotals::default()).unwrap();
             assert!((gradient_loss - settings["loss"].as_f64().unwrap()).abs() <= 1e-6, "{what}: loss {gradient_loss}");
             let gradients = model.gradients();
             let gradients = parts(&model, |place| gradients[place].as_ref().unwrap().copy());
@@ -243,7 +247,7 @@ fn grpo_steps_equal_their_golden_values_however_they_are_cut() {
             let steps = [(0, ""), (1, "second.")];
             let num_steps = if settings.get("second_loss").is_some() { 2 } else { 1 };
             for (step, prefix) in steps.into_iter().take(num_steps) {
-                let outcome = update(&mut learner, next, &plan, step).unwrap();
+                let outcome = update(&mut learner, as_groups(next), &plan, step).unwrap();
                 let policy = outcome.policy.unwrap();
                 let key = |key: &str| format!("{}{key}", prefix.replace('.', "_"));
                 let expected = |name: &str| settings[key(name)].as_f64().unwrap();
@@ -302,7 +306,7 @@ fn ppo_steps_equal_their_golden_values_however_they_are_cut() {
                 let (adamw, schedule) = optimizer(&settings["critic"]["adamw"]);
                 learner.critic = Some(Trainable::new(critic_model(), &adamw, schedule).unwrap());
             }
-            let outcome = update(&mut learner, groups.clone(), &plan, 0).unwrap();
+            let outcome = update(&mut learner, as_groups(groups.clone()), &plan, 0).unwrap();
             let (policy, critic) = (outcome.policy.unwrap(), outcome.critic.unwrap());
             let close = |what: &str, ours: f64, expected: &Value, rtol: f64| {
                 let expected = expected.as_f64().unwrap();
@@ -314,6 +318,8 @@ fn ppo_steps_equal_their_golden_values_however_they_are_cut() {
             let values = parts(&learner.policy.model, |place| parameters[place].tensor.copy());
             let prefix = if shared { "shared.parameter" } else { "policy.parameter" };
             assert!(compare(&golden, prefix, &values, 2e-6, 0.0) >= 2, "{what}");
+            let clip_fraction = critic.clip_fraction.unwrap();
+            assert!((0.0..=1.0).contains(&clip_fraction), "{what}: {clip_fraction}");
             let Some(trained) = &learner.critic else { continue };
             close(&what, critic.loss.unwrap(), &settings["critic"]["loss"], 1e-5);
             close(&what, critic.gradient_norm.unwrap(), &settings["critic"]["gradient_norm"], 1e-4);
@@ -340,9 +346,9 @@ fn a_critic_s_values_equal_their_golden_values() {
     plan.critic = Some(critic_plan(&load_json("update/ppo")));
     let mut learner = Learner::of(Trainable::frozen(actor(false)));
     learner.critic = Some(Trainable::frozen(critic_model()));
-    let mut groups = batch.trajectories();
+    let mut groups = as_groups(batch.trajectories());
     crate::critic::estimate(&learner, &mut groups, &plan, plan.critic.as_ref().unwrap()).unwrap();
-    for (index, trajectory) in groups.iter().flatten().enumerate() {
+    for (index, trajectory) in groups.iter().flat_map(|group| &group.trajectories).enumerate() {
         let expected = batch.at_targets(golden.get("values"), index);
         let ours = Tensor::from_slice(trajectory.old_values.as_ref().unwrap());
         assert_close("values", &ours, &Tensor::from_slice(&expected), 1e-5, 1e-6);

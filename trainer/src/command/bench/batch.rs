@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use learner::objective::preference::PairIds;
-use learner::trajectory::{Advantages, Trajectory};
+use learner::trajectory::{Advantages, Trajectory, TrajectoryGroup};
 use random::KeyedRng;
 
 /// Shape of a batch: sequences of one length, in groups that share a prompt.
@@ -43,7 +43,7 @@ impl BatchShape {
 
     /// Groups of trajectories with random advantages. Their logprobs, as if recorded while sampling, lie near those of
     /// a model that finds every token alike.
-    pub(super) fn groups(self, vocab_size: u64) -> Vec<Vec<Trajectory>> {
+    pub(super) fn groups(self, vocab_size: u64) -> Vec<TrajectoryGroup> {
         let mut rng = KeyedRng::new(&["bench".into(), "update".into()]);
         let alike = -(vocab_size as f64).ln();
         let ids = self.ids(vocab_size, &mut rng);
@@ -54,7 +54,8 @@ impl BatchShape {
             advantages: Advantages::Sequence((2.0 * rng.uniform() - 1.0) as f32),
             ..Trajectory::default()
         };
-        ids.into_iter().map(|group| group.into_iter().map(&mut trajectory).collect()).collect()
+        let mut group = |ids: Vec<_>| ids.into_iter().map(&mut trajectory).collect::<Vec<_>>().into();
+        ids.into_iter().map(&mut group).collect()
     }
 
     /// The sequences as pairs of a chosen and a rejected one; an odd last one is left out.
@@ -76,7 +77,7 @@ mod tests {
     #[test]
     fn samples_share_a_prompt_and_nothing_else() {
         let shape = BatchShape { sequences: 6, tokens: 40, prompt_tokens: 16, samples: 3 };
-        let groups = shape.groups(1000);
+        let groups: Vec<Vec<Trajectory>> = shape.groups(1000).into_iter().map(|group| group.trajectories).collect();
         assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3]);
         for group in &groups {
             for trajectory in group {

@@ -11,7 +11,7 @@ use learner::objective::preference::{self, PairIds, PreferenceLossConfig, Prefer
 use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use learner::trainable::{Actor, Trainable};
-use learner::trajectory::Trajectory;
+use learner::trajectory::TrajectoryGroup;
 use learner::update::update;
 use learner::update_plan::{OldLogprobs, UpdatePlan};
 use policy::{HeadOptions, ModelConfig, Placement, Policy, Recompute, RewardModel};
@@ -75,7 +75,7 @@ pub(crate) struct UpdateArgs {
 
 /// A model in training, and the batch that it is trained on.
 enum Workload {
-    Policy { learner: Box<Learner>, plan: UpdatePlan, groups: Vec<Vec<Trajectory>> },
+    Policy { learner: Box<Learner>, plan: UpdatePlan, groups: Vec<TrajectoryGroup> },
     RewardModel { scorer: Box<Trainable<RewardModel>>, plan: PreferencePlan, pairs: Vec<PairIds> },
 }
 

@@ -85,6 +85,7 @@ impl Findings {
                 FileState::Whole => "whole",
                 FileState::Altered => "altered",
                 FileState::Missing => "missing",
+                FileState::Unreadable => "unreadable",
                 FileState::Unlisted => "unlisted",
             };
             println!("{word:<9} {bytes:>15} bytes  {path}");

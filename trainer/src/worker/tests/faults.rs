@@ -39,7 +39,6 @@ async fn a_command_that_does_not_apply_is_an_error_and_the_thread_goes_on() {
 }
 
 #[tokio::test]
-#[ignore = "does not end in one of a few runs"]
 async fn a_panic_in_the_thread_is_an_error_and_ends_it() {
     let folder = model(1);
     let worker = {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use learner::trajectory::{Advantages, Rewards, Trajectory};
+use learner::trajectory::{Advantages, Rewards, Trajectory, TrajectoryGroup};
 use learner::update_outcome::UpdateOutcome;
 use policy::Placement;
 use tch::{Device, Kind};
@@ -12,7 +12,7 @@ use super::{Critic, learning, model, order, start};
 use crate::worker::{ModelCommand, ModelEvent, ModelWorker};
 
 /// Four groups of two trajectories; the second of each is the better.
-fn groups(step: u64) -> Vec<Vec<Trajectory>> {
+fn groups(step: u64) -> Vec<TrajectoryGroup> {
     let trajectory = |group: u64, place: u64| {
         let ids: Vec<u32> = (0..12).map(|at| ((step * 31 + group * 17 + place * 5 + at * 3) % 250) as u32).collect();
         Trajectory {
@@ -24,7 +24,8 @@ fn groups(step: u64) -> Vec<Vec<Trajectory>> {
             ..Trajectory::default()
         }
     };
-    (0..4).map(|group| (0..2).map(|place| trajectory(group, place)).collect()).collect()
+    let group = |group| (0..2).map(|place| trajectory(group, place)).collect::<Vec<_>>().into();
+    (0..4).map(group).collect()
 }
 
 async fn update(worker: &ModelWorker, step: u64) -> UpdateOutcome {
