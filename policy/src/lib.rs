@@ -52,6 +52,9 @@ mod train_tokenizer;
 mod walk;
 mod weights;
 
+/// Ranks that train together: environment, store, process groups, mesh, heartbeat, launch.
+pub use dist;
+
 pub use self::attention::{Attention, PackedAttention};
 pub use self::block::BlockWeights;
 pub use self::chat_template::{ChatTemplate, Conversation, DEFAULT_TEMPLATE, Date, RESERVED_ARGUMENTS, Rendered};
