@@ -134,7 +134,9 @@ impl Decoder {
 
     /// The final norm: `[tokens, hidden]` -> `[tokens, hidden]`.
     pub fn final_norm(&self, x: &Tensor) -> Tensor {
-        self.final_norm_with(&self.store.final_norm(), x)
+        let output = self.final_norm_with(&self.store.final_norm(), x);
+        self.store.release(Part::FinalNorm);
+        output
     }
 
     /// The final norm with a weight that the caller holds.
@@ -154,6 +156,8 @@ impl Decoder {
 
     /// Logits of hidden states: `[tokens, hidden]` -> `[tokens, vocab]`, float32 from the product on.
     pub fn logits(&self, hidden: &Tensor) -> Tensor {
-        float_product(hidden, &self.store.head().tr())
+        let logits = float_product(hidden, &self.store.head().tr());
+        self.store.release(self.store.head_part());
+        logits
     }
 }

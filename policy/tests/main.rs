@@ -5,3 +5,4 @@ mod chat_templates;
 mod folders;
 mod golden;
 mod micro_folder;
+mod release;

@@ -43,6 +43,9 @@ impl Deref for Lent<'_> {
 
 /// Hands out a decoder's weights and takes its gradients.
 ///
+/// Each part that is handed out is [released](WeightStore::release) once, when it is not computed with any more; in a
+/// pass that ends in an error it may not be. What was handed out stays as it is for whoever keeps it longer.
+///
 /// A new kind of store implements this trait and is passed to [`Decoder::with_store`](crate::Decoder::with_store).
 pub trait WeightStore: Debug + Send {
     /// The embedding, `[vocab, hidden]`.
@@ -57,7 +60,7 @@ pub trait WeightStore: Debug + Send {
     /// Weight of the language model's head, `[vocab, hidden]`: a matrix of its own, or the embedding where tied.
     fn head(&self) -> Tensor;
 
-    /// The part's weights are not needed any more in this pass.
+    /// The part's weights, as they were handed out last, are not computed with any more.
     fn release(&self, part: Part);
 
     /// Part that the head's gradient belongs to.
