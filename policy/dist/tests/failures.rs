@@ -7,8 +7,9 @@ use dist::{Backend, DistError, Job, ProcessGroup, Reduction};
 use nix::sys::signal::{Signal, raise};
 use tch::{Kind, Tensor};
 
-use crate::ranks::{assert_says, run, succeed};
+use crate::ranks::{run, succeed};
 use crate::role::start;
+use crate::says::assert_says;
 
 /// Time-out of operations.
 const TIMEOUT: Duration = Duration::from_secs(3);

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use dist::{Fingerprint, Job};
 
-use crate::ranks::{assert_says, succeed};
+use crate::ranks::succeed;
 use crate::role::environment;
+use crate::says::assert_says;
 
 /// Time for all ranks to start, on cores that are busy.
 const START: Duration = Duration::from_secs(20);

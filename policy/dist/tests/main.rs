@@ -9,5 +9,6 @@ mod layout;
 mod mesh;
 mod ranks;
 mod role;
+mod says;
 mod standing;
 mod store;

@@ -1,4 +1,6 @@
 //! Several processes of this test binary, each in a role, within a time.
+//!
+//! Test binaries of other crates take this file in beside a module `role` of their own.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -6,6 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use dist::{Launch, Outcome};
+
+use super::role::ENTRY;
 
 /// Longest life of a job in these tests: longer is a hang.
 const BOUND: Duration = Duration::from_secs(50);
@@ -24,7 +28,7 @@ pub(crate) struct Ended {
 pub(crate) fn launch(role: &str, num_ranks: usize, folder: &Path) -> Launch {
     let program = std::env::current_exe().expect("the test binary has a path");
     Launch::new(program, num_ranks)
-        .args(["--exact", "role::a_process_plays_the_role_it_is_given", "--nocapture", "--test-threads=1"])
+        .args(["--exact", ENTRY, "--nocapture", "--test-threads=1"])
         .env(ROLE, role)
         .env("OMP_NUM_THREADS", "1")
         .grace(Duration::from_secs(1))
@@ -51,11 +55,4 @@ pub(crate) fn succeed(role: &str, num_ranks: usize) -> Vec<String> {
     let ended = run(role, num_ranks);
     assert_eq!(ended.outcome.exit_code, 0, "{:?}\n{}", ended.outcome, ended.logs.join("\n---\n"));
     ended.logs
-}
-
-/// Asserts that `log` has each of `texts`.
-pub(crate) fn assert_says(log: &str, texts: &[&str]) {
-    for text in texts {
-        assert!(log.contains(text), "`{text}` is missing in:\n{log}");
-    }
 }

@@ -7,6 +7,9 @@ use dist::{Environment, Fingerprint, Job};
 use crate::ranks::ROLE;
 use crate::{collectives, failures, handshake, launch, mesh, store};
 
+/// Name of the test that a started process runs.
+pub(crate) const ENTRY: &str = "role::a_process_plays_the_role_it_is_given";
+
 /// The entry of a started process; among the other tests, where no role is given, there is nothing to play.
 #[test]
 fn a_process_plays_the_role_it_is_given() {

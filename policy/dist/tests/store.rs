@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use dist::{Address, Environment, Store};
 
-use crate::ranks::{assert_says, succeed};
+use crate::ranks::succeed;
+use crate::says::assert_says;
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 

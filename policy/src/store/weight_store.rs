@@ -6,6 +6,7 @@ use std::ops::Deref;
 use tch::{Device, Kind, Tensor};
 
 use crate::block::BlockWeights;
+use crate::error::PolicyError;
 use crate::parameters::Parameter;
 
 /// A part of a decoder whose weights are used together.
@@ -38,6 +39,22 @@ impl Deref for Lent<'_> {
             Self::Resident(weights) => weights,
             Self::Gathered(weights) => weights,
         }
+    }
+}
+
+/// How many ranks weights are on: `shards` times `replicas`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// Number of pieces that each part is cut into, one a rank.
+    pub shards: usize,
+    /// Number of ranks that hold the same piece.
+    pub replicas: usize,
+}
+
+impl Spread {
+    /// Number of ranks whose gradients are summed.
+    pub fn num_ranks(self) -> usize {
+        self.shards * self.replicas
     }
 }
 
@@ -86,6 +103,21 @@ pub trait WeightStore: Debug + Send {
 
     /// Drops all gradients and their memory.
     fn clear_gradients(&mut self);
+
+    /// Ends the gradients of an update when all of its micro-batches are in: what is summed over ranks only now is
+    /// summed. All ranks of the store call it at once.
+    ///
+    /// # Errors
+    /// An operation between ranks failed, now or since the store was made: what was handed out or gathered since then
+    /// is of no use.
+    fn complete_gradients(&mut self) -> Result<(), PolicyError> {
+        Ok(())
+    }
+
+    /// How many ranks the weights are on.
+    fn spread(&self) -> Spread {
+        Spread { shards: 1, replicas: 1 }
+    }
 
     /// Device and type of the weights.
     fn options(&self) -> (Kind, Device);
