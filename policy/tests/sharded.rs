@@ -128,8 +128,7 @@ pub(crate) fn play_departure() {
         assert_eq!(embedding.size(), whole.store().embedding().size());
         assert_eq!(embedding.abs().max().double_value(&[]), 0.0);
         accumulate(&mut decoder, &batches(0, 2), Recompute::Blocks);
-        for _ in 0..2 {
-            let error = decoder.store_mut().complete_gradients().unwrap_err();
+        for error in [decoder.store_mut().complete_gradients(), decoder.store().verify()].map(Result::unwrap_err) {
             assert!(matches!(error, PolicyError::Ranks(_)), "{error:?}");
             let error = error.to_string();
             assert!(error.contains("`shard`") && error.contains("all_gather"), "{error}");

@@ -5,8 +5,8 @@
 //! micro-batch is summed over ranks at once, and each rank keeps the sum of its piece. Copies of a piece on other ranks
 //! (replicas) are summed once, when an update's micro-batches are in.
 //!
-//! All ranks ask for the same parts in the same order. An operation that fails is remembered and told when the
-//! gradients are [completed](WeightStore::complete_gradients); until then what is handed out is zero.
+//! All ranks ask for the same parts in the same order. An operation that fails is remembered for
+//! [`WeightStore::verify`]; what is handed out from then on is zero.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -239,7 +239,12 @@ impl WeightStore for Sharded {
             let reduced = gradients.try_for_each(|gradient| replica.all_reduce(gradient, Reduction::Sum));
             *failure = reduced.err().map(Arc::new);
         }
-        failure.clone().map_or(Ok(()), |error| Err(PolicyError::Ranks(error)))
+        self.verify()
+    }
+
+    fn verify(&self) -> Result<(), PolicyError> {
+        let failure = self.failure.borrow().clone();
+        failure.map_or(Ok(()), |error| Err(PolicyError::Ranks(error)))
     }
 
     fn spread(&self) -> Spread {

@@ -108,9 +108,17 @@ pub trait WeightStore: Debug + Send {
     /// summed. All ranks of the store call it at once.
     ///
     /// # Errors
-    /// An operation between ranks failed, now or since the store was made: what was handed out or gathered since then
-    /// is of no use.
+    /// As [`WeightStore::verify`].
     fn complete_gradients(&mut self) -> Result<(), PolicyError> {
+        Ok(())
+    }
+
+    /// Holds what was handed out so far to be what it should.
+    ///
+    /// # Errors
+    /// An operation between ranks failed since the store was made: what was handed out or gathered since then is of no
+    /// use, nor is the store.
+    fn verify(&self) -> Result<(), PolicyError> {
         Ok(())
     }
 

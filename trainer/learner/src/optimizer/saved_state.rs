@@ -66,3 +66,95 @@ fn elements(pieces: &[Piece], range: Range<i64>) -> Option<Tensor> {
     }
     (at == range.end && !found.is_empty()).then(|| Tensor::cat(&found, 0))
 }
+
+#[cfg(test)]
+mod tests {
+    use policy::{Parameter, ParameterPart, ParameterPiece};
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::optimizer::adamw::{AdamW, AdamWConfig};
+
+    fn optimizer(parameters: &[Parameter]) -> AdamW {
+        AdamW::new(AdamWConfig::default(), parameters).unwrap()
+    }
+
+    /// Equal bit for bit.
+    fn assert_same(one: &Tensor, other: &Tensor) {
+        assert!(one.equal(other), "{one:?} is not {other:?}");
+    }
+
+    /// A parameter of two parts, cut over `size` ranks: what each rank holds of it.
+    fn cut(whole: &Parameter, size: i64) -> Vec<Vec<Parameter>> {
+        let (numel, shape) = (whole.tensor.numel() as i64, whole.tensor.size());
+        let length = (numel + size - 1) / size;
+        let piece = |rank: i64| {
+            let start = (rank * length).min(numel);
+            let end = (start + length).min(numel);
+            let held = Parameter {
+                name: whole.name.clone(),
+                tensor: whole.tensor.reshape([-1]).narrow(0, start, end - start).copy(),
+                parts: whole.parts.clone(),
+                piece: Some(ParameterPiece { shape: shape.clone(), start, copies: 1 }),
+            };
+            if start < end { vec![held] } else { Vec::new() }
+        };
+        (0..size).map(piece).collect()
+    }
+
+    #[test]
+    fn pieces_on_any_number_of_ranks_are_updated_and_saved_like_the_whole() {
+        let part = |name: &str, rows| ParameterPart { name: name.into(), rows };
+        let tensor = Tensor::arange(10, (Kind::Float, Device::Cpu)).view([5, 2]);
+        let whole = vec![Parameter { parts: vec![part("k", 2), part("v", 3)], ..Parameter::whole("kv", &tensor) }];
+        let gradient = Tensor::arange(10, (Kind::Float, Device::Cpu)).cos().view([5, 2]);
+        let mut one = optimizer(&whole);
+        let ranks_of = |size: i64| -> Vec<(AdamW, Vec<Parameter>)> {
+            cut(&whole[0], size).into_iter().map(|pieces| (optimizer(&pieces), pieces)).collect()
+        };
+        let step = |ranks: &mut Vec<(AdamW, Vec<Parameter>)>| {
+            for (optimizer, pieces) in ranks {
+                let held = |parameter: &Parameter| {
+                    let start = parameter.piece.as_ref().unwrap().start;
+                    Some(gradient.reshape([-1]).narrow(0, start, parameter.tensor.numel() as i64))
+                };
+                let gradients: Vec<_> = pieces.iter().map(held).collect();
+                optimizer.step(pieces, &gradients, 0.1).unwrap();
+            }
+        };
+        let joined = |ranks: &[(AdamW, Vec<Parameter>)]| {
+            let tensors: Vec<Tensor> =
+                ranks.iter().flat_map(|(_, pieces)| pieces).map(|parameter| parameter.tensor.shallow_clone()).collect();
+            Tensor::cat(&tensors, 0).view([5, 2])
+        };
+        let states = |ranks: &[(AdamW, Vec<Parameter>)]| -> NamedTensors {
+            ranks.iter().flat_map(|(optimizer, pieces)| optimizer.state(pieces)).collect()
+        };
+        let mut ranks = ranks_of(3);
+        step(&mut ranks);
+        one.step(&whole, &[Some(gradient.copy())], 0.1).unwrap();
+        assert_same(&joined(&ranks), &tensor); // decayed as the matrix that they are of
+        let names: Vec<String> = ranks[0].0.state(&ranks[0].1).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["num_updates.k[0..4]", "exp_avg.k[0..4]", "exp_avg_sq.k[0..4]"]);
+
+        // From three ranks to one process, to two ranks, to seven, of which two hold nothing, and back.
+        let mut back = optimizer(&whole);
+        back.load_state(states(&ranks), &whole).unwrap();
+        let mut saved = back.state(&whole);
+        for size in [2, 7, 3] {
+            let mut others = ranks_of(size);
+            for (optimizer, pieces) in &mut others {
+                let copied = saved.iter().map(|(name, tensor)| (name.clone(), tensor.copy())).collect();
+                optimizer.load_state(copied, pieces).unwrap();
+            }
+            saved = states(&others);
+            ranks = others;
+        }
+        step(&mut ranks);
+        one.step(&whole, &[Some(gradient.copy())], 0.1).unwrap();
+        assert_same(&joined(&ranks), &tensor);
+        let lacking = saved.into_iter().filter(|(name, _)| name != "exp_avg.v[0..4]").collect();
+        let error = back.load_state(lacking, &whole).unwrap_err().to_string();
+        assert!(error.contains("lacks exp_avg.v"), "{error}");
+    }
+}
