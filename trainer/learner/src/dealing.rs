@@ -42,9 +42,9 @@ impl SequenceCost {
     }
 }
 
-/// The groups of each of `num_ranks` ranks. Every rank gets as many groups as there are, with the trajectories of each
-/// that fell to it, maybe none, so that minibatches begin with the same groups on all. In each of the
-/// `updates_per_step` minibatches the costliest trajectory goes first, to the rank that has the least work.
+/// The groups of each of `num_ranks` ranks, at least 1. Every rank gets as many groups as there are, with the
+/// trajectories of each that fell to it, maybe none, so that minibatches begin with the same groups on all. In each of
+/// the `updates_per_step` minibatches the costliest trajectory goes first, to the rank that has the least work.
 pub fn deal(
     groups: Vec<TrajectoryGroup>,
     updates_per_step: usize,

@@ -31,7 +31,7 @@ pub struct MicroBatch {
     pub old_values: Option<Tensor>,
     /// Returns that the values should be.
     pub returns: Option<Tensor>,
-    /// `[targets]` bool, all true: only targets are packed as such.
+    /// `[targets]` bool, all true: only targets are packed as such. All false in padding.
     pub mask: Tensor,
     /// True where it holds no trajectory, but a token that is not learned from, to take part in what ranks do together.
     pub is_padding: bool,

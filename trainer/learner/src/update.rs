@@ -29,8 +29,11 @@ use crate::value_loss::ValueLossMetrics;
 
 /// Updates policy and critic on a step's groups; `step` counts from 0 and places the updates in the schedules.
 ///
+/// Where the learner has ranks, all of them call this at once, each with the groups that were [dealt](crate::dealing)
+/// to it; figures are those of all ranks, trajectories and skipped batches this rank's.
+///
 /// # Errors
-/// The trajectories' numbers do not fit together, or a model is frozen.
+/// The trajectories' numbers do not fit together, a model is frozen, or an operation between ranks failed.
 pub fn update(
     learner: &mut Learner,
     mut groups: Vec<TrajectoryGroup>,
