@@ -79,7 +79,13 @@ impl ProcessGroup {
         let carrier = match (state.ranks.len(), backend) {
             (1, _) => Carrier::Nothing,
             (size, Backend::Gloo) => {
-                let met = store.gloo(prefix, own, size, timeout);
+                let met = store.gloo(prefix.clone(), own, size, timeout).and_then(|met| {
+                    // One that is done and leaves at once would break the connections of those that still meet.
+                    store.set(&format!("{prefix}met/{rank}"), b"")?;
+                    let all: Vec<String> = state.ranks.iter().map(|member| format!("{prefix}met/{member}")).collect();
+                    store.wait(&all, timeout.saturating_sub(begun.elapsed()))?;
+                    Ok(met)
+                });
                 Carrier::Connected(met.map_err(|error| failed(format!("not all of them came ({error})")))?)
             }
         };
