@@ -10,12 +10,13 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace it may import.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("confine", &[]),
     ("datasets", &["random"]),
+    ("dist", &[]),
     ("learner", &["policy"]),
     ("math-verifier", &[]),
-    ("policy", &["random"]),
+    ("policy", &["dist", "random"]),
     ("random", &[]),
     ("record", &[]),
     ("report", &["record"]),
@@ -47,11 +48,11 @@ const ALLOWED: [(&str, &[&str]); 16] = [
 ];
 
 /// Imports that a crate's tests, examples and benches may have besides.
-const ALLOWED_FOR_TESTS: [(&str, &[&str]); 2] =
-    [("math-verifier", &["random"]), ("sandbox", &["datasets", "verifiers"])];
+const ALLOWED_FOR_TESTS: [(&str, &[&str]); 3] =
+    [("learner", &["dist"]), ("math-verifier", &["random"]), ("sandbox", &["datasets", "verifiers"])];
 
 /// Crates that may depend on libtorch.
-const MAY_USE_TORCH: [&str; 4] = ["learner", "policy", "rollout", "trainer"];
+const MAY_USE_TORCH: [&str; 5] = ["dist", "learner", "policy", "rollout", "trainer"];
 
 /// One dependency as a manifest declares it, normal, build or development.
 #[derive(Debug)]

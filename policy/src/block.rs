@@ -75,6 +75,23 @@ impl BlockWeights {
         tensors
     }
 
+    /// The weights of a block from its tensors, in the order of [`BlockWeights::tensors`] and as many.
+    pub(crate) fn from_tensors(config: &ModelConfig, tensors: Vec<Tensor>) -> Self {
+        let family = config.architecture.family();
+        let mut tensors = tensors.into_iter();
+        let mut next = || tensors.next().expect("as many tensors as a block has");
+        Self {
+            input_layernorm: next(),
+            qkv_proj: next(),
+            qkv_bias: family.qkv_bias.then(&mut next),
+            qk_norm: family.qk_norm.then(|| (next(), next())),
+            o_proj: next(),
+            post_attention_layernorm: next(),
+            gate_up_proj: next(),
+            down_proj: next(),
+        }
+    }
+
     /// The same weights as leaves of a new graph: they share the memory, and a gradient can be asked for each.
     pub(crate) fn leaves(&self) -> Self {
         let leaf = |tensor: &Tensor| tensor.detach().set_requires_grad(true);

@@ -16,7 +16,7 @@ use crate::linear::{float_product, rms_norm};
 use crate::parameters::Parameter;
 use crate::placement::Placement;
 use crate::rotary::{Rotary, RotaryFrequencies};
-use crate::store::{Part, Resident, WeightStore};
+use crate::store::{Part, Resident, WeightStore, part_parameters};
 use crate::weights::{NamedTensors, load_into};
 
 /// A decoder-only transformer of the Qwen2, Qwen3 or Llama family.
@@ -49,8 +49,9 @@ impl Decoder {
     /// Replaces the weights by those of a folder in Hugging Face's layout.
     ///
     /// # Errors
-    /// The folder holds no weights of this shape.
+    /// The folder holds no weights of this shape, or the store has cut them over ranks.
     pub fn load_weights(&mut self, folder: &Path) -> Result<(), PolicyError> {
+        self.require_whole()?;
         let tied = self.config.tie_word_embeddings;
         load_into(folder, &self.state(), |name| tied && name == "lm_head.weight")
     }
@@ -76,9 +77,27 @@ impl Decoder {
     }
 
     /// The decoder's weights under the names of a checkpoint, in the order of [`crate::parameter_shapes`]; each shares
-    /// its storage with the decoder.
+    /// its storage with the decoder. Where the store has cut them over ranks, they are gathered, on all ranks at once.
     pub fn state(&self) -> NamedTensors {
-        self.parameters().iter().flat_map(|parameter| parameter.split(&parameter.tensor)).collect()
+        let blocks = (0..self.num_blocks()).map(Part::Block);
+        let mut parts: Vec<Part> = std::iter::once(Part::Embedding).chain(blocks).collect();
+        parts.push(Part::FinalNorm);
+        parts.extend((self.store.head_part() == Part::Head).then_some(Part::Head));
+        let named = |part| {
+            let parameters = part_parameters(&self.config, self.store.as_ref(), part);
+            self.store.release(part);
+            parameters.into_iter().flat_map(|parameter| parameter.split(&parameter.tensor))
+        };
+        parts.into_iter().flat_map(named).collect()
+    }
+
+    /// # Errors
+    /// The store has cut the weights over ranks: what is written into [`Decoder::state`] would be lost.
+    pub(crate) fn require_whole(&self) -> Result<(), PolicyError> {
+        match self.store.spread().shards {
+            1 => Ok(()),
+            ranks => Err(PolicyError::Cut { ranks, reason: "read them with Sharded::load" }),
+        }
     }
 
     /// The device of weights and activations.
@@ -134,7 +153,9 @@ impl Decoder {
 
     /// The final norm: `[tokens, hidden]` -> `[tokens, hidden]`.
     pub fn final_norm(&self, x: &Tensor) -> Tensor {
-        self.final_norm_with(&self.store.final_norm(), x)
+        let output = self.final_norm_with(&self.store.final_norm(), x);
+        self.store.release(Part::FinalNorm);
+        output
     }
 
     /// The final norm with a weight that the caller holds.
@@ -154,6 +175,8 @@ impl Decoder {
 
     /// Logits of hidden states: `[tokens, hidden]` -> `[tokens, vocab]`, float32 from the product on.
     pub fn logits(&self, hidden: &Tensor) -> Tensor {
-        float_product(hidden, &self.store.head().tr())
+        let logits = float_product(hidden, &self.store.head().tr());
+        self.store.release(self.store.head_part());
+        logits
     }
 }

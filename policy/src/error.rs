@@ -1,6 +1,9 @@
 //! Errors between a folder on disk and a policy in memory.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dist::DistError;
 
 /// An error of this crate. Each names the file or the field, and what to do where that is known.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +53,17 @@ pub enum PolicyError {
         asked: String,
         /// Why the device is refused.
         reason: String,
+    },
+    /// An operation between ranks failed.
+    #[error("{0}")]
+    Ranks(Arc<DistError>),
+    /// Weights that are cut over ranks were to be used as if they were whole.
+    #[error("the weights are cut over {ranks} ranks: {reason}")]
+    Cut {
+        /// Number of ranks.
+        ranks: usize,
+        /// Fault and remedy.
+        reason: &'static str,
     },
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]

@@ -52,6 +52,9 @@ mod train_tokenizer;
 mod walk;
 mod weights;
 
+/// Ranks that train together: environment, store, process groups, mesh, heartbeat, launch.
+pub use dist;
+
 pub use self::attention::{Attention, PackedAttention};
 pub use self::block::BlockWeights;
 pub use self::chat_template::{ChatTemplate, Conversation, DEFAULT_TEMPLATE, Date, RESERVED_ARGUMENTS, Rendered};
@@ -65,12 +68,12 @@ pub use self::head::{
     head_outputs,
 };
 pub use self::packed::Packed;
-pub use self::parameters::{Parameter, ParameterPart, ParameterShape, parameter_shapes};
+pub use self::parameters::{Parameter, ParameterPart, ParameterPiece, ParameterShape, parameter_shapes, part_of_name};
 pub use self::placement::Placement;
 pub use self::policy::Policy;
 pub use self::reward_model::RewardModel;
 pub use self::rotary::Rotary;
-pub use self::store::{Lent, Part, Resident, WeightStore};
+pub use self::store::{Lent, Part, Resident, Sharded, Spread, WeightStore};
 pub use self::texts::{Texts, TurnEnd};
 pub use self::tokenizer::Tokenizer;
 pub use self::train_tokenizer::{CHAT_TEMPLATE, SPECIAL_TOKENS, train_tokenizer};

@@ -3,6 +3,8 @@
 //! [`parameter_shapes`] is arithmetic on a config alone: it allocates nothing, so a 32B model is checked on any
 //! machine.
 
+use std::ops::Range;
+
 use tch::Tensor;
 
 use crate::block::BlockWeights;
@@ -28,6 +30,19 @@ pub struct Parameter {
     pub tensor: Tensor,
     /// Parts that a checkpoint names, one below the other along the first dimension.
     pub parts: Vec<ParameterPart>,
+    /// Where the parameter is cut over ranks: the piece of it that the tensor, which is flat, is here.
+    pub piece: Option<ParameterPiece>,
+}
+
+/// Elements of a parameter that follow one another, counted row by row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParameterPiece {
+    /// Sizes of the whole parameter's dimensions.
+    pub shape: Vec<i64>,
+    /// Place of the piece's first element in the whole.
+    pub start: i64,
+    /// Number of ranks that hold this piece.
+    pub copies: usize,
 }
 
 /// Rows of a parameter under a checkpoint's name for them.
@@ -44,12 +59,22 @@ impl Parameter {
     pub fn whole(name: impl Into<String>, tensor: &Tensor) -> Self {
         let name = name.into();
         let rows = tensor.size().first().copied().unwrap_or(1);
-        Self { parts: vec![ParameterPart { name: name.clone(), rows }], name, tensor: tensor.shallow_clone() }
+        let parts = vec![ParameterPart { name: name.clone(), rows }];
+        Self { parts, name, tensor: tensor.shallow_clone(), piece: None }
+    }
+
+    /// Number of dimensions of the whole parameter.
+    pub fn num_dimensions(&self) -> usize {
+        self.piece.as_ref().map_or_else(|| self.tensor.dim(), |piece| piece.shape.len())
     }
 
     /// Splits a tensor laid out like this parameter (its gradient, a moment) into the parts that a checkpoint names;
-    /// each shares its storage.
+    /// each shares its storage. What a piece holds of a part is flat, and its name ends in the range of the part's
+    /// elements: `NAME[128..640]`.
     pub fn split(&self, tensor: &Tensor) -> NamedTensors {
+        if let Some(piece) = &self.piece {
+            return self.split_piece(piece, tensor);
+        }
         if let [whole] = self.parts.as_slice() {
             return vec![(whole.name.clone(), tensor.shallow_clone())];
         }
@@ -59,6 +84,33 @@ impl Parameter {
             (part.name.clone(), tensor.narrow(0, start - part.rows, part.rows))
         };
         self.parts.iter().map(part).collect()
+    }
+
+    fn split_piece(&self, piece: &ParameterPiece, tensor: &Tensor) -> NamedTensors {
+        let row = piece.shape.iter().skip(1).product::<i64>();
+        let end = piece.start + tensor.numel() as i64;
+        let mut part_start = 0;
+        let held = |part: &ParameterPart| {
+            let (first, behind) = (part_start, part_start + part.rows * row);
+            part_start = behind;
+            let (from, to) = (piece.start.max(first), end.min(behind));
+            let name = || format!("{}[{}..{}]", part.name, from - first, to - first);
+            (from < to).then(|| (name(), tensor.narrow(0, from - piece.start, to - from)))
+        };
+        self.parts.iter().filter_map(held).collect()
+    }
+}
+
+/// The name of a part and, where it is that of a piece as [`Parameter::split`] writes it, the range of its elements.
+pub fn part_of_name(name: &str) -> (&str, Option<Range<i64>>) {
+    let range = |name: &str| {
+        let (part, range) = name.strip_suffix(']')?.rsplit_once('[')?;
+        let (start, end) = range.split_once("..")?;
+        Some((part.len(), start.parse().ok()?..end.parse().ok()?))
+    };
+    match range(name) {
+        Some((length, range)) => (&name[..length], Some(range)),
+        None => (name, None),
     }
 }
 
@@ -87,6 +139,7 @@ pub(crate) fn block_parameters(config: &ModelConfig, layer: usize, weights: &Blo
             .iter()
             .map(|(part, rows)| ParameterPart { name: name(&format!("{module}.{part}.{kind}")), rows: *rows })
             .collect(),
+        piece: None,
     };
     let qkv = [("q_proj", query), ("k_proj", key), ("v_proj", key)];
     let gate_up = [("gate_proj", config.intermediate_size), ("up_proj", config.intermediate_size)];
@@ -143,4 +196,34 @@ pub fn parameter_shapes(config: &ModelConfig) -> Vec<ParameterShape> {
         add("lm_head.weight".into(), &[config.vocab_size, hidden]);
     }
     shapes
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    #[test]
+    fn a_piece_knows_what_it_holds_of_each_part() {
+        let part = |name: &str, rows| ParameterPart { name: name.into(), rows };
+        let values = Tensor::arange(12, (Kind::Int64, Device::Cpu));
+        let piece = |start: i64, end: i64| Parameter {
+            name: "kv".into(),
+            tensor: values.narrow(0, start, end - start),
+            parts: vec![part("k", 2), part("v", 4)],
+            piece: Some(ParameterPiece { shape: vec![6, 2], start, copies: 1 }),
+        };
+        let held = |start, end| -> Vec<(String, Vec<i64>)> {
+            let parameter = piece(start, end);
+            assert_eq!(parameter.num_dimensions(), 2);
+            let parts = parameter.split(&parameter.tensor).into_iter();
+            parts.map(|(name, tensor)| (name, Vec::try_from(tensor).unwrap())).collect()
+        };
+        assert_eq!(held(1, 3), [("k[1..3]".into(), vec![1, 2])]);
+        assert_eq!(held(3, 6), [("k[3..4]".into(), vec![3]), ("v[0..2]".into(), vec![4, 5])]);
+        assert_eq!(held(6, 12), [("v[2..8]".into(), (6..12).collect::<Vec<_>>())]);
+        assert_eq!(part_of_name("a.k[3..4]"), ("a.k", Some(3..4)));
+        assert_eq!([part_of_name("a.k"), part_of_name("a[b]")], [("a.k", None), ("a[b]", None)]);
+    }
 }

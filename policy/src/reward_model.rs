@@ -72,8 +72,9 @@ impl RewardModel {
     /// Replaces the weights by those of a folder that [`RewardModel::save`] wrote.
     ///
     /// # Errors
-    /// The folder holds no weights of this shape.
+    /// The folder holds no weights of this shape, or the store has cut them over ranks.
     pub fn load_weights(&mut self, folder: &Path) -> Result<(), PolicyError> {
+        self.decoder.require_whole()?;
         load_into(folder, &state(&self.decoder, &self.head), |_| false)
     }
 

@@ -105,9 +105,11 @@ fn whole<H: Head, E>(
     let mut gradients = backward(&hidden, &gradient, &leaves).into_iter();
     let by_embedded = gradients.next();
     decoder.store_mut().add_gradients(Part::FinalNorm, gradients.next().into_iter().collect());
+    decoder.store().release(Part::FinalNorm);
     for (layer, weights) in blocks.iter().enumerate() {
         let of_block = gradients.by_ref().take(weights.tensors().len()).collect();
         decoder.store_mut().add_gradients(Part::Block(layer), of_block);
+        decoder.store().release(Part::Block(layer));
     }
     if let Some(by_embedded) = by_embedded {
         add_embedding_gradient(decoder, &batch.ids, &by_embedded);
@@ -137,6 +139,7 @@ fn streamed<H: Head, E>(
     let mut gradients = backward(&hidden, &gradient, &[&top, &norm]);
     drop((hidden, top, x, gradient)); // [tokens, hidden] each, of which the walk through the blocks needs none
     decoder.store_mut().add_gradients(Part::FinalNorm, gradients.split_off(1));
+    decoder.store().release(Part::FinalNorm);
     let mut gradient = gradients.swap_remove(0);
     for (layer, input) in inputs.into_iter().enumerate().rev() {
         let input = input.set_requires_grad(true);
@@ -145,6 +148,7 @@ fn streamed<H: Head, E>(
         let mut leaves = vec![&input];
         leaves.extend(weights.tensors());
         let mut gradients = backward(&block, &gradient, &leaves);
+        drop(weights);
         decoder.store_mut().add_gradients(Part::Block(layer), gradients.split_off(1));
         decoder.store().release(Part::Block(layer));
         gradient = gradients.swap_remove(0);
@@ -163,11 +167,10 @@ fn backward(output: &Tensor, gradient: &Tensor, leaves: &[&Tensor]) -> Vec<Tenso
 /// Adds each token's gradient `[tokens, hidden]` to its row of the embedding's.
 fn add_embedding_gradient(decoder: &mut Decoder, ids: &Tensor, gradient: &Tensor) {
     no_grad(|| {
+        let shape = [decoder.config().vocab_size, decoder.config().hidden_size];
         let store = decoder.store_mut();
-        let mut sum = store.take_gradient(Part::Embedding).unwrap_or_else(|| {
-            let embedding = store.embedding();
-            embedding.zeros_like().to_kind(Kind::Float)
-        });
+        let zeros = || Tensor::zeros(shape, (Kind::Float, gradient.device()));
+        let mut sum = store.take_gradient(Part::Embedding).unwrap_or_else(zeros);
         let _ = sum.index_add_(0, ids, &gradient.to_kind(Kind::Float));
         store.put_gradient(Part::Embedding, sum);
     });

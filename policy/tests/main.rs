@@ -5,3 +5,8 @@ mod chat_templates;
 mod folders;
 mod golden;
 mod micro_folder;
+#[path = "../dist/tests/ranks.rs"]
+mod ranks;
+mod release;
+mod role;
+mod sharded;

@@ -66,6 +66,7 @@ impl LanguageHead {
     /// The head of a decoder whose weights are in `store`.
     pub fn new(store: &dyn WeightStore, options: HeadOptions) -> Self {
         let weight = store.head();
+        store.release(store.head_part()); // the head's own reference keeps it
         // A CPU has no product of short types that ends in float32.
         let weight = if weight.device() == Device::Cpu { weight.to_kind(Kind::Float) } else { weight };
         Self { options, weight, gradient: None }

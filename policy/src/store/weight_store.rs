@@ -6,6 +6,7 @@ use std::ops::Deref;
 use tch::{Device, Kind, Tensor};
 
 use crate::block::BlockWeights;
+use crate::error::PolicyError;
 use crate::parameters::Parameter;
 
 /// A part of a decoder whose weights are used together.
@@ -41,7 +42,26 @@ impl Deref for Lent<'_> {
     }
 }
 
+/// How many ranks weights are on: `shards` times `replicas`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// Number of pieces that each part is cut into, one a rank.
+    pub shards: usize,
+    /// Number of ranks that hold the same piece.
+    pub replicas: usize,
+}
+
+impl Spread {
+    /// Number of ranks whose gradients are summed.
+    pub fn num_ranks(self) -> usize {
+        self.shards * self.replicas
+    }
+}
+
 /// Hands out a decoder's weights and takes its gradients.
+///
+/// Each part that is handed out is [released](WeightStore::release) once, when it is not computed with any more; in a
+/// pass that ends in an error it may not be. What was handed out stays as it is for whoever keeps it longer.
 ///
 /// A new kind of store implements this trait and is passed to [`Decoder::with_store`](crate::Decoder::with_store).
 pub trait WeightStore: Debug + Send {
@@ -57,7 +77,7 @@ pub trait WeightStore: Debug + Send {
     /// Weight of the language model's head, `[vocab, hidden]`: a matrix of its own, or the embedding where tied.
     fn head(&self) -> Tensor;
 
-    /// The part's weights are not needed any more in this pass.
+    /// The part's weights, as they were handed out last, are not computed with any more.
     fn release(&self, part: Part);
 
     /// Part that the head's gradient belongs to.
@@ -83,6 +103,29 @@ pub trait WeightStore: Debug + Send {
 
     /// Drops all gradients and their memory.
     fn clear_gradients(&mut self);
+
+    /// Ends the gradients of an update when all of its micro-batches are in: what is summed over ranks only now is
+    /// summed. All ranks of the store call it at once.
+    ///
+    /// # Errors
+    /// As [`WeightStore::verify`].
+    fn complete_gradients(&mut self) -> Result<(), PolicyError> {
+        Ok(())
+    }
+
+    /// Holds what was handed out so far to be what it should.
+    ///
+    /// # Errors
+    /// An operation between ranks failed since the store was made: what was handed out or gathered since then is of no
+    /// use, nor is the store.
+    fn verify(&self) -> Result<(), PolicyError> {
+        Ok(())
+    }
+
+    /// How many ranks the weights are on.
+    fn spread(&self) -> Spread {
+        Spread { shards: 1, replicas: 1 }
+    }
 
     /// Device and type of the weights.
     fn options(&self) -> (Kind, Device);

@@ -14,13 +14,13 @@ use crate::explained_variance::explained_variance;
 use crate::gae::{GaeConfig, gae};
 use crate::learner::Learner;
 use crate::micro_batch::{MicroBatch, Minibatch};
-use crate::minibatch::minibatches;
+use crate::minibatch::minibatches_on;
 use crate::trainable::Model;
 use crate::trajectory::{Advantages, Trajectory, TrajectoryGroup, trajectories_of};
 use crate::update_outcome::{CriticOutcome, SkippedBatch, UpdateOutcome};
 use crate::update_plan::{CriticPlan, UpdatePlan};
 use crate::value_loss::{ValueLossInputs, ValueLossMetrics, ValueLossOutput, value_loss};
-use crate::whitening::whitened;
+use crate::whitening::whitened_among;
 
 /// Gives each trajectory its values, returns and advantages.
 pub(crate) fn estimate(
@@ -41,8 +41,13 @@ pub(crate) fn estimate(
         all_returns.extend_from_slice(&returns);
         trajectory.returns = Some(returns);
     }
+    if let Some(ranks) = &learner.ranks {
+        (all_values, all_returns) = (ranks.joined(&all_values)?, ranks.joined(&all_returns)?);
+    }
     if critic.gae.whiten {
-        advantages = whitened(&advantages);
+        let own = advantages.concat();
+        let all = learner.ranks.as_ref().map_or(Ok(own.clone()), |ranks| ranks.joined(&own))?;
+        advantages = whitened_among(&advantages, &all);
     }
     for (trajectory, advantages) in trajectories_of(groups).zip(advantages) {
         trajectory.advantages = Advantages::Tokens(advantages);
@@ -61,10 +66,13 @@ fn add_values(learner: &Learner, groups: &mut [TrajectoryGroup], plan: &UpdatePl
         trajectories_of(groups).filter(|trajectory| trajectory.old_values.is_none()).collect();
     let device = learner.policy.model.policy.decoder.device();
     let batch = Minibatch::new(lacking.iter().map(|it| &**it), plan.micro_batch_tokens, device)?;
+    let batch = batch.on(learner.ranks.as_ref(), device)?;
     let mut values = Vec::with_capacity(lacking.len());
     for micro_batch in &batch.micro_batches {
         values.extend(micro_batch.by_trajectory(&values_of(learner, micro_batch)?));
     }
+    let critic = learner.critic.as_ref().map(|critic| &critic.model.decoder);
+    critic.unwrap_or(&learner.policy.model.policy.decoder).store().verify()?;
     for (trajectory, values) in lacking.into_iter().zip(values) {
         trajectory.old_values = Some(values);
     }
@@ -120,12 +128,14 @@ pub(crate) fn update_critic(
     step: u64,
     outcome: &mut UpdateOutcome,
 ) -> Result<()> {
+    let ranks = learner.ranks.as_ref();
     let Some(trainable) = &mut learner.critic else { return Ok(()) };
-    let pieces = minibatches(groups, critic.updates_per_step);
+    let device = trainable.model.decoder.device();
+    let pieces = minibatches_on(groups, critic.updates_per_step, ranks)?;
     let (mut total_loss, mut total_norm, mut num_applied) = (0.0, 0.0, 0);
     let (mut lr, mut metrics) = (None, ValueLossMetrics::default());
     for (place, piece) in pieces.iter().enumerate() {
-        let batch = Minibatch::of_groups(piece, plan.micro_batch_tokens, trainable.model.decoder.device())?;
+        let batch = Minibatch::of_groups(piece, plan.micro_batch_tokens, device)?.on(ranks, device)?;
         trainable.model.clear_gradients(); // of a minibatch that ended in an error
         let (mut loss, mut of_batch) = (0.0, ValueLossMetrics::default());
         for micro_batch in &batch.micro_batches {
@@ -140,16 +150,17 @@ pub(crate) fn update_critic(
             let _ =
                 accumulate_gradient(decoder, head, &micro_batch.packed, plan.recompute, LossScope::Token, gradient)?;
         }
-        let applied = trainable.apply(step * critic.updates_per_step as u64 + place as u64, loss)?;
+        let applied = trainable.apply(step * critic.updates_per_step as u64 + place as u64, loss, ranks)?;
         lr = Some(applied.lr);
         if applied.applied {
-            (total_loss, total_norm) = (total_loss + loss, total_norm + applied.gradient_norm);
+            (total_loss, total_norm) = (total_loss + applied.loss, total_norm + applied.gradient_norm);
             metrics.merge(&of_batch);
             num_applied += 1;
         } else {
             outcome.skipped.push(SkippedBatch::new("critic", place, piece));
         }
     }
+    let metrics = metrics.over(ranks)?;
     if let Some(figures) = &mut outcome.critic {
         figures.lr = lr;
         if num_applied > 0 {

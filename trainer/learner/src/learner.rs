@@ -2,6 +2,7 @@
 
 use policy::{Decoder, RewardModel};
 
+use crate::ranks::Ranks;
 use crate::trainable::{Actor, Trainable};
 
 /// The policy, its critic and its reference: each but the policy only where a run needs it.
@@ -16,11 +17,13 @@ pub struct Learner {
     pub critic: Option<Trainable<RewardModel>>,
     /// Frozen policy of the KL term.
     pub reference: Option<Decoder>,
+    /// The ranks that the update is spread over; a process by itself has none.
+    pub ranks: Option<Ranks>,
 }
 
 impl Learner {
     /// A policy, and no more.
     pub fn of(policy: Trainable<Actor>) -> Self {
-        Self { policy, policy_version: 0, critic: None, reference: None }
+        Self { policy, policy_version: 0, critic: None, reference: None, ranks: None }
     }
 }

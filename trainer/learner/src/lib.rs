@@ -7,6 +7,7 @@
 pub mod advantages;
 pub mod aggregation;
 pub mod critic;
+pub mod dealing;
 pub mod explained_variance;
 pub mod gae;
 pub mod kl;
@@ -18,6 +19,7 @@ pub mod minibatch;
 pub mod mismatch;
 pub mod objective;
 pub mod optimizer;
+pub mod ranks;
 pub mod rollout_correction;
 pub mod token_split;
 pub mod trainable;

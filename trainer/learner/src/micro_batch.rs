@@ -7,6 +7,7 @@ use policy::Packed;
 use tch::{Device, Kind, Tensor};
 
 use crate::aggregation::{Divisor, Sequences};
+use crate::ranks::Ranks;
 use crate::token_split::split_by_tokens;
 use crate::trajectory::{Trajectory, TrajectoryGroup};
 
@@ -30,8 +31,10 @@ pub struct MicroBatch {
     pub old_values: Option<Tensor>,
     /// Returns that the values should be.
     pub returns: Option<Tensor>,
-    /// `[targets]` bool, all true: only targets are packed as such.
+    /// `[targets]` bool, all true: only targets are packed as such. All false in padding.
     pub mask: Tensor,
+    /// True where it holds no trajectory, but a token that is not learned from, to take part in what ranks do together.
+    pub is_padding: bool,
 }
 
 impl MicroBatch {
@@ -67,7 +70,25 @@ impl MicroBatch {
             returns: optional(|it| it.returns.as_ref()),
             mask: Tensor::ones([logprobs.len() as i64], (Kind::Bool, device)),
             packed,
+            is_padding: false,
         })
+    }
+
+    /// Two tokens whose one target is masked, for a rank that has less to walk than another.
+    fn padding(device: Device) -> Result<Self> {
+        let none = Some(vec![0.0]);
+        let blank = Trajectory {
+            ids: vec![0; 2],
+            targets: vec![Range { start: 1, end: 2 }],
+            rollout_logprobs: vec![0.0],
+            old_logprobs: none.clone(),
+            reference_logprobs: none.clone(),
+            old_values: none.clone(),
+            returns: none,
+            ..Trajectory::default()
+        };
+        let packed = Self::new(&[&blank], device)?;
+        Ok(Self { mask: packed.mask.zeros_like(), is_padding: true, ..packed })
     }
 
     /// Number of targets of each trajectory.
@@ -77,6 +98,9 @@ impl MicroBatch {
 
     /// The numbers of a tensor `[targets]` by trajectory.
     pub fn by_trajectory(&self, values: &Tensor) -> Vec<Vec<f32>> {
+        if self.is_padding {
+            return Vec::new();
+        }
         values.split_with_sizes(self.target_lengths(), 0).iter().map(floats).collect()
     }
 }
@@ -122,6 +146,24 @@ impl Minibatch {
         let mut batch = Self::new(groups.iter().flat_map(|group| &group.trajectories), max_tokens, device)?;
         batch.divisor.num_sequences += groups.iter().map(|group| group.num_masked as i64).sum::<i64>();
         Ok(batch)
+    }
+
+    /// The part of a minibatch that is this rank's: counts are those of all ranks, and there are as many micro-batches
+    /// on each. Without other ranks it is the whole.
+    ///
+    /// # Errors
+    /// An operation between the ranks failed.
+    pub fn on(mut self, ranks: Option<&Ranks>, device: Device) -> Result<Self> {
+        let Some(ranks) = ranks else { return Ok(self) };
+        let Divisor { num_tokens, num_sequences, num_trained_sequences } = self.divisor;
+        let counts = [num_tokens, num_sequences, num_trained_sequences].map(|count| count as f64);
+        let [num_tokens, num_sequences, num_trained_sequences] = ranks.sums(counts)?.map(|count| count as i64);
+        self.divisor = Divisor { num_tokens, num_sequences, num_trained_sequences };
+        let num_micro_batches = ranks.largest(self.micro_batches.len())?;
+        while self.micro_batches.len() < num_micro_batches {
+            self.micro_batches.push(MicroBatch::padding(device)?);
+        }
+        Ok(self)
     }
 }
 

@@ -1,5 +1,9 @@
 //! A step's batch in minibatches, one an optimizer update: whole groups, as evenly as they go.
 
+use anyhow::Result;
+
+use crate::ranks::Ranks;
+
 /// Splits groups in their order into at most `count` pieces whose sizes differ by one at most; no piece is empty.
 pub fn minibatches<T>(groups: &[T], count: usize) -> Vec<&[T]> {
     let count = count.min(groups.len());
@@ -11,6 +15,20 @@ pub fn minibatches<T>(groups: &[T], count: usize) -> Vec<&[T]> {
             piece
         })
         .collect()
+}
+
+/// A step's groups on this rank in as many minibatches as on every other: at most `count`, and empty ones at the end
+/// where a rank has fewer groups than another.
+///
+/// # Errors
+/// An operation between the ranks failed.
+pub fn minibatches_on<'a, T>(groups: &'a [T], count: usize, ranks: Option<&Ranks>) -> Result<Vec<&'a [T]>> {
+    let mut pieces = minibatches(groups, count);
+    if let Some(ranks) = ranks {
+        let most = ranks.largest(pieces.len())?;
+        pieces.resize(most, &[]);
+    }
+    Ok(pieces)
 }
 
 #[cfg(test)]

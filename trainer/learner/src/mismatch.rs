@@ -4,11 +4,13 @@
 //! KL(rollout, policy) by k3 (`p/q - 1 - log p/q`), the mean and largest `|p - q|`, and the share of tokens whose `p/q`
 //! leaves a band. All would be 0 if the two engines computed the same.
 
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::kl::{KlEstimator, log_ratio};
 use crate::masked_statistics::{MaskedStatistics, pooled};
+use crate::ranks::Ranks;
 
 /// Band of ratios of training to rollout probability that pass as agreement.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,5 +87,23 @@ impl Mismatch {
             max_abs_difference: self.max_abs_difference.max(other.max_abs_difference),
             outside_fraction: mix(self.outside_fraction, other.outside_fraction),
         };
+    }
+
+    /// The metrics of all ranks.
+    pub(crate) fn over(self, ranks: Option<&Ranks>) -> Result<Self> {
+        let Some(ranks) = ranks else { return Ok(self) };
+        let Self { num_tokens, kl, mean_abs_difference, max_abs_difference, outside_fraction } = self;
+        let own = [num_tokens as f64, kl, mean_abs_difference, max_abs_difference, outside_fraction];
+        let mut all = Self::default();
+        for numbers in ranks.gathered(&own)? {
+            all.merge(&Self {
+                num_tokens: numbers[0] as i64,
+                kl: numbers[1],
+                mean_abs_difference: numbers[2],
+                max_abs_difference: numbers[3],
+                outside_fraction: numbers[4],
+            });
+        }
+        Ok(all)
     }
 }

@@ -14,7 +14,12 @@ mod critic;
 mod estimators;
 mod loss_config;
 mod metrics;
+mod over_ranks;
 mod packed_batch;
 mod policy_loss;
 mod preference;
+mod rank_goldens;
+#[path = "../../../policy/dist/tests/ranks.rs"]
+mod ranks;
+mod role;
 mod whole_step;

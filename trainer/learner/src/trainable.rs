@@ -1,13 +1,14 @@
 //! One optimizer step, for whatever is trained: a policy, a critic, a reward model.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use policy::{Decoder, NamedTensors, Parameter, Policy, RewardModel, ScalarHead};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::optimizer::adamw::{AdamW, AdamWConfig};
-use crate::optimizer::gradient_norm::clip_by_global_norm;
+use crate::optimizer::gradient_norm::{global_norm, scale_to_norm};
 use crate::optimizer::schedule::Schedule;
+use crate::ranks::Ranks;
 
 /// Number of skipped updates in a row after which a run should end: what is not finite once may be a freak, what stays
 /// so is lost.
@@ -23,6 +24,13 @@ pub trait Model {
 
     /// Drops all gradients and their memory.
     fn clear_gradients(&mut self);
+
+    /// Ends the gradients of an update: each is then summed over the ranks, whole or in the piece that is here.
+    ///
+    /// # Errors
+    /// An operation between ranks failed, now or while the gradients were gathered; or the weights are on other ranks
+    /// than the update.
+    fn complete_gradients(&mut self, ranks: Option<&Ranks>) -> Result<()>;
 }
 
 impl Model for Decoder {
@@ -36,6 +44,16 @@ impl Model for Decoder {
 
     fn clear_gradients(&mut self) {
         self.store_mut().clear_gradients();
+    }
+
+    fn complete_gradients(&mut self, ranks: Option<&Ranks>) -> Result<()> {
+        let (of_weights, of_update) = (self.store().spread().num_ranks(), ranks.map_or(1, Ranks::size));
+        ensure!(
+            of_weights == of_update,
+            "the update is spread over {of_update} ranks and the weights over {of_weights}; cut the weights over the \
+             ranks of the update (Sharded)"
+        );
+        Ok(self.store_mut().complete_gradients()?)
     }
 }
 
@@ -51,6 +69,14 @@ impl Model for ScalarHead {
     fn clear_gradients(&mut self) {
         self.clear_gradient();
     }
+
+    /// Every rank has the whole head.
+    fn complete_gradients(&mut self, ranks: Option<&Ranks>) -> Result<()> {
+        if let (Some(ranks), Some(mut gradient)) = (ranks, self.gradient()) {
+            ranks.sum_into(&mut gradient)?;
+        }
+        Ok(())
+    }
 }
 
 impl Model for RewardModel {
@@ -65,6 +91,11 @@ impl Model for RewardModel {
     fn clear_gradients(&mut self) {
         self.decoder.clear_gradients();
         self.head.clear_gradients();
+    }
+
+    fn complete_gradients(&mut self, ranks: Option<&Ranks>) -> Result<()> {
+        self.decoder.complete_gradients(ranks)?;
+        self.head.complete_gradients(ranks)
     }
 }
 
@@ -93,6 +124,11 @@ impl Model for Actor {
     fn clear_gradients(&mut self) {
         self.policy.decoder.clear_gradients();
         self.value_head.iter_mut().for_each(Model::clear_gradients);
+    }
+
+    fn complete_gradients(&mut self, ranks: Option<&Ranks>) -> Result<()> {
+        self.policy.decoder.complete_gradients(ranks)?;
+        self.value_head.iter_mut().try_for_each(|head| head.complete_gradients(ranks))
     }
 }
 
@@ -125,6 +161,8 @@ pub struct UpdateCounts {
 /// What an optimizer step did.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepOutcome {
+    /// Loss of the minibatch, over all ranks.
+    pub loss: f64,
     /// Norm of the gradient before clipping.
     pub gradient_norm: f64,
     /// Learning rate.
@@ -151,15 +189,25 @@ impl<M: Model> Trainable<M> {
     }
 
     /// Updates the model by its gradients, which are clipped and then dropped. `place` is the update's in the learning
-    /// rate's schedule; `loss` is the minibatch's.
+    /// rate's schedule; `loss` is the minibatch's share of this rank. Loss and norm are those of all `ranks`, so that
+    /// all of them update or none.
     ///
     /// # Errors
-    /// The model is frozen.
-    pub fn apply(&mut self, place: u64, loss: f64) -> Result<StepOutcome> {
+    /// The model is frozen, its weights are on other ranks, or an operation between ranks failed.
+    pub fn apply(&mut self, place: u64, loss: f64, ranks: Option<&Ranks>) -> Result<StepOutcome> {
         let training = self.training.as_mut().context("this model is not trainable")?;
+        self.model.complete_gradients(ranks)?;
         let gradients = self.model.gradients();
         let mut defined: Vec<Tensor> = gradients.iter().flatten().map(Tensor::shallow_clone).collect();
-        let gradient_norm = clip_by_global_norm(&mut defined, training.optimizer.config().max_gradient_norm);
+        let (loss, gradient_norm) = match ranks {
+            None => (loss, global_norm(&defined)),
+            Some(ranks) => {
+                let squares = share_of_squares(&self.model.parameters(), &gradients, ranks.size());
+                let [loss, squares] = ranks.sums([loss, squares])?;
+                (loss, squares.sqrt())
+            }
+        };
+        scale_to_norm(&mut defined, gradient_norm, training.optimizer.config().max_gradient_norm);
         let lr = training.schedule.rate(place);
         let applied = gradient_norm.is_finite() && loss.is_finite();
         if applied {
@@ -170,7 +218,7 @@ impl<M: Model> Trainable<M> {
             self.counts.skipped_in_a_row += 1;
         }
         self.model.clear_gradients();
-        Ok(StepOutcome { gradient_norm, lr, applied, skipped_in_a_row: self.counts.skipped_in_a_row })
+        Ok(StepOutcome { loss, gradient_norm, lr, applied, skipped_in_a_row: self.counts.skipped_in_a_row })
     }
 
     /// The optimizer's state for a checkpoint, under a checkpoint's names; empty of a frozen model.
@@ -188,6 +236,15 @@ impl<M: Model> Trainable<M> {
         let training = self.training.as_mut().context("this model is not trainable")?;
         training.optimizer.load_state(state, &parameters)
     }
+}
+
+/// This rank's share of the squares of all gradients: what several of `num_ranks` ranks hold counts once for all.
+fn share_of_squares(parameters: &[Parameter], gradients: &[Option<Tensor>], num_ranks: usize) -> f64 {
+    let share = |(parameter, gradient): (&Parameter, &Option<Tensor>)| {
+        let copies = parameter.piece.as_ref().map_or(num_ranks, |piece| piece.copies);
+        gradient.as_ref().map(|gradient| global_norm(std::slice::from_ref(gradient)).powi(2) / copies as f64)
+    };
+    parameters.iter().zip(gradients).filter_map(share).sum()
 }
 
 #[cfg(test)]
@@ -210,13 +267,13 @@ mod tests {
         let mut head = Trainable::new(head, &AdamWConfig::default(), schedule).unwrap();
         for (value, loss) in [(f64::NAN, 1.0), (1.0, f64::INFINITY)] {
             gradient(&mut head.model, value);
-            assert!(!head.apply(0, loss).unwrap().applied);
+            assert!(!head.apply(0, loss, None).unwrap().applied);
             assert_eq!(head.model.parameter().tensor.abs().max().double_value(&[]), 0.0);
             assert!(head.model.gradient().is_none());
         }
         assert_eq!(head.counts, UpdateCounts { applied: 0, skipped_in_a_row: 2 });
         gradient(&mut head.model, 1.0);
-        let outcome = head.apply(2, 1.0).unwrap();
+        let outcome = head.apply(2, 1.0, None).unwrap();
         assert!(outcome.applied && (outcome.gradient_norm - 2.0).abs() < 1e-6 && outcome.lr == 0.1);
         assert_eq!(head.counts, UpdateCounts { applied: 1, skipped_in_a_row: 0 });
         assert!(head.model.parameter().tensor.max().double_value(&[]) < 0.0);
@@ -225,7 +282,7 @@ mod tests {
     #[test]
     fn a_frozen_model_refuses_updates() {
         let mut head = Trainable::frozen(ScalarHead::zeros(4, Device::Cpu));
-        assert!(head.apply(0, 1.0).is_err() && head.load_optimizer_state(Vec::new()).is_err());
+        assert!(head.apply(0, 1.0, None).is_err() && head.load_optimizer_state(Vec::new()).is_err());
         assert!(head.optimizer_state().is_empty());
     }
 }

@@ -18,8 +18,9 @@ use crate::critic::{estimate, update_critic, value_gradient, value_inputs};
 use crate::learner::Learner;
 use crate::loss::{LossInputs, policy_loss};
 use crate::micro_batch::{MicroBatch, Minibatch};
-use crate::minibatch::minibatches;
+use crate::minibatch::{minibatches, minibatches_on};
 use crate::mismatch::{Band, Mismatch};
+use crate::ranks::Ranks;
 use crate::trainable::{Actor, Model};
 use crate::trajectory::{Trajectory, TrajectoryGroup, trajectories_of};
 use crate::update_outcome::{PolicyTotals, SkippedBatch, TargetTotals, UpdateOutcome};
@@ -28,8 +29,11 @@ use crate::value_loss::ValueLossMetrics;
 
 /// Updates policy and critic on a step's groups; `step` counts from 0 and places the updates in the schedules.
 ///
+/// Where the learner has ranks, all of them call this at once, each with the groups that were [dealt](crate::dealing)
+/// to it; figures are those of all ranks, trajectories and skipped batches this rank's.
+///
 /// # Errors
-/// The trajectories' numbers do not fit together, or a model is frozen.
+/// The trajectories' numbers do not fit together, a model is frozen, or an operation between ranks failed.
 pub fn update(
     learner: &mut Learner,
     mut groups: Vec<TrajectoryGroup>,
@@ -58,10 +62,10 @@ pub fn update(
 
 /// Gives the trajectories the logprobs of the old and of the frozen policy that the loss needs and they lack.
 fn add_logprobs(learner: &Learner, groups: &mut [TrajectoryGroup], plan: &UpdatePlan) -> Result<()> {
-    let decoder = &learner.policy.model.policy.decoder;
+    let (decoder, ranks) = (&learner.policy.model.policy.decoder, learner.ranks.as_ref());
     if plan.loss.kl_coefficient != 0.0 {
         let reference = learner.reference.as_ref().context("the loss has a KL term, and there is no reference")?;
-        score(reference, trajectories_of(groups), plan, |trajectory| &mut trajectory.reference_logprobs)?;
+        score(reference, trajectories_of(groups), plan, ranks, |trajectory| &mut trajectory.reference_logprobs)?;
     }
     match plan.old_logprobs {
         OldLogprobs::Rollout => {
@@ -74,7 +78,8 @@ fn add_logprobs(learner: &Learner, groups: &mut [TrajectoryGroup], plan: &Update
         // In the first minibatch the old policy is the policy itself.
         OldLogprobs::Recompute => {
             let num_first = minibatches(groups, plan.updates_per_step).first().map_or(0, |piece| piece.len());
-            score(decoder, trajectories_of(&mut groups[num_first..]), plan, |trajectory| &mut trajectory.old_logprobs)
+            let later = trajectories_of(&mut groups[num_first..]);
+            score(decoder, later, plan, ranks, |trajectory| &mut trajectory.old_logprobs)
         }
     }
 }
@@ -84,6 +89,7 @@ fn score<'a>(
     decoder: &Decoder,
     trajectories: impl Iterator<Item = &'a mut Trajectory>,
     plan: &UpdatePlan,
+    ranks: Option<&Ranks>,
     place: impl Fn(&mut Trajectory) -> &mut Option<Vec<f32>>,
 ) -> Result<()> {
     let mut lacking = Vec::new();
@@ -92,12 +98,14 @@ fn score<'a>(
             lacking.push(trajectory);
         }
     }
-    let batch = Minibatch::new(lacking.iter().map(|it| &**it), plan.micro_batch_tokens, decoder.device())?;
+    let device = decoder.device();
+    let batch = Minibatch::new(lacking.iter().map(|it| &**it), plan.micro_batch_tokens, device)?.on(ranks, device)?;
     let head = LanguageHead::new(decoder.store(), plan.head);
-    let scored = batch
-        .micro_batches
-        .iter()
-        .flat_map(|micro_batch| micro_batch.by_trajectory(&outputs(decoder, &head, &micro_batch.packed).logprobs()));
+    let mut scored = Vec::with_capacity(lacking.len());
+    for micro_batch in &batch.micro_batches {
+        scored.extend(micro_batch.by_trajectory(&outputs(decoder, &head, &micro_batch.packed).logprobs()));
+    }
+    decoder.store().verify()?;
     for (trajectory, logprobs) in lacking.into_iter().zip(scored) {
         *place(trajectory) = Some(logprobs);
     }
@@ -111,10 +119,10 @@ fn update_policy(
     step: u64,
     outcome: &mut UpdateOutcome,
 ) -> Result<()> {
-    let device = learner.policy.model.policy.decoder.device();
+    let (device, ranks) = (learner.policy.model.policy.decoder.device(), learner.ranks.as_ref());
     let mut totals = PolicyTotals::default();
-    for (place, piece) in minibatches(groups, plan.updates_per_step).into_iter().enumerate() {
-        let batch = Minibatch::of_groups(piece, plan.micro_batch_tokens, device)?;
+    for (place, piece) in minibatches_on(groups, plan.updates_per_step, ranks)?.into_iter().enumerate() {
+        let batch = Minibatch::of_groups(piece, plan.micro_batch_tokens, device)?.on(ranks, device)?;
         let mut targets = TargetTotals::default();
         let (loss, logprobs) = accumulate(&mut learner.policy.model, &batch, plan, &mut targets)?;
         if plan.old_logprobs == OldLogprobs::Rollout && totals.num_applied > 0 {
@@ -122,14 +130,15 @@ fn update_policy(
             targets.mismatch = Mismatch::default();
         }
         outcome.policy_logprobs.extend(logprobs);
-        let applied = learner.policy.apply(step * plan.updates_per_step as u64 + place as u64, loss)?;
-        totals.add_update(&targets, loss, &applied);
+        let applied = learner.policy.apply(step * plan.updates_per_step as u64 + place as u64, loss, ranks)?;
+        totals.add_update(&targets, &applied);
         if applied.applied {
             learner.policy_version += 1;
         } else {
             outcome.skipped.push(SkippedBatch::new("policy", place, piece));
         }
     }
+    let totals = totals.over(ranks)?;
     let ValueLossMetrics { num_tokens, clip_fraction } = totals.targets.value_metrics;
     if let Some(critic) = &mut outcome.critic {
         critic.clip_fraction = (num_tokens > 0).then_some(clip_fraction);
@@ -188,7 +197,9 @@ impl PolicyPass<'_> {
             share.loss.backward();
             *loss += share.loss.double_value(&[]);
             totals.loss_metrics.merge(&share.metrics);
-            totals.add_entropy(&output.entropy);
+            if !batch.is_padding {
+                totals.add_entropy(&output.entropy);
+            }
             Ok::<_, anyhow::Error>(LanguageGradient { logprob: policy_logprobs.grad(), entropy: None })
         };
         let Actor { policy, value_head } = actor;

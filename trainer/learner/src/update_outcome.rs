@@ -1,10 +1,12 @@
 //! What an update did, and the sums over micro-batches that it is made of.
 
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::loss::LossMetrics;
 use crate::mismatch::Mismatch;
+use crate::ranks::Ranks;
 use crate::trainable::StepOutcome;
 use crate::trajectory::{Trajectory, TrajectoryGroup};
 use crate::value_loss::ValueLossMetrics;
@@ -110,6 +112,19 @@ impl TargetTotals {
         self.entropy += other.entropy;
         self.num_targets += other.num_targets;
     }
+
+    /// The sums of all ranks.
+    fn over(self, ranks: Option<&Ranks>) -> Result<Self> {
+        let Some(some) = ranks else { return Ok(self) };
+        let [entropy, num_targets] = some.sums([self.entropy, self.num_targets as f64])?;
+        Ok(Self {
+            loss_metrics: self.loss_metrics.over(ranks)?,
+            mismatch: self.mismatch.over(ranks)?,
+            value_metrics: self.value_metrics.over(ranks)?,
+            entropy,
+            num_targets: num_targets as i64,
+        })
+    }
 }
 
 /// Sums over a step's minibatches.
@@ -126,16 +141,21 @@ pub(crate) struct PolicyTotals {
 
 impl PolicyTotals {
     /// Adds a minibatch and what its update did.
-    pub(crate) fn add_update(&mut self, targets: &TargetTotals, loss: f64, step: &StepOutcome) {
+    pub(crate) fn add_update(&mut self, targets: &TargetTotals, step: &StepOutcome) {
         self.lr = step.lr;
         if !step.applied {
             self.num_skipped += 1;
             return;
         }
         self.targets.merge(targets);
-        self.loss += loss;
+        self.loss += step.loss;
         self.gradient_norm += step.gradient_norm;
         self.num_applied += 1;
+    }
+
+    /// The same with the targets of all ranks, which took part in the same updates.
+    pub(crate) fn over(self, ranks: Option<&Ranks>) -> Result<Self> {
+        Ok(Self { targets: self.targets.over(ranks)?, ..self })
     }
 
     pub(crate) fn finish(self, policy_version: u64) -> PolicyOutcome {

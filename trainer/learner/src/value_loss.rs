@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::masked_statistics::{MaskedStatistics, pooled};
+use crate::ranks::Ranks;
 
 /// Settings of the critic's loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -106,6 +107,16 @@ impl ValueLossMetrics {
             clip_fraction: mix(self.clip_fraction, other.clip_fraction),
         };
     }
+
+    /// The metrics of all ranks.
+    pub(crate) fn over(self, ranks: Option<&Ranks>) -> Result<Self> {
+        let Some(ranks) = ranks else { return Ok(self) };
+        let mut all = Self::default();
+        for numbers in ranks.gathered(&[self.num_tokens as f64, self.clip_fraction])? {
+            all.merge(&Self { num_tokens: numbers[0] as i64, clip_fraction: numbers[1] });
+        }
+        Ok(all)
+    }
 }
 
 /// The share of the minibatch's value loss that these tokens make, for `values` `[tokens]` of the critic being trained,
@@ -124,9 +135,11 @@ pub fn value_loss(values: &Tensor, inputs: &ValueLossInputs, config: &ValueLossC
         Some(clip) => {
             let old = inputs.old_values.as_ref().context("the value loss's clip needs the old values; pass them")?;
             let old = kept(&old.detach());
-            let near = (&values - &old).clamp(-clip, clip) + old;
-            let bounded = (near - &returns).square();
-            (free.maximum(&bounded), no_grad(|| bounded.gt_tensor(&free)))
+            let change = &values - &old;
+            let bounded = (change.clamp(-clip, clip) + old - &returns).square();
+            // Within the clip the two differ by rounding, and have one gradient.
+            let is_held = no_grad(|| change.abs().gt(clip).logical_and(&bounded.gt_tensor(&free)));
+            (free.maximum(&bounded), is_held)
         }
         None => (free.shallow_clone(), mask.zeros_like()),
     };

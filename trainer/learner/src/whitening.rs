@@ -14,7 +14,12 @@ pub const WHITENING_EPS: f64 = 1e-8;
 /// Whitened values in the layout of `sequences`: one inner vector a completion, one number a trained token. Computed in
 /// float64. Pass one source's completions at a time to whiten per source.
 pub fn whitened(sequences: &[Vec<f32>]) -> Vec<Vec<f32>> {
-    let values: Vec<f64> = sequences.iter().flatten().map(|&value| f64::from(value)).collect();
+    whitened_among(sequences, &sequences.concat())
+}
+
+/// The same, where these are some of the completions whose values are `all`: those of other ranks are there too.
+pub fn whitened_among(sequences: &[Vec<f32>], all: &[f32]) -> Vec<Vec<f32>> {
+    let values: Vec<f64> = all.iter().map(|&value| f64::from(value)).collect();
     if is_flat(&values) {
         return sequences.iter().map(|sequence| vec![0.0; sequence.len()]).collect();
     }

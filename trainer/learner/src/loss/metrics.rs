@@ -1,9 +1,12 @@
 //! Metrics of a policy loss, summed over the micro-batches of an update.
 //!
 //! Everything is a plain number, detached from the graph; means are over trained tokens.
+
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::masked_statistics::pooled;
+use crate::ranks::Ranks;
 
 /// Metrics of one or more micro-batches.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,5 +45,26 @@ impl LossMetrics {
             correction_cut_fraction: mix_optional(self.correction_cut_fraction, other.correction_cut_fraction),
             reference_kl: mix_optional(self.reference_kl, other.reference_kl),
         };
+    }
+
+    /// The metrics of all ranks.
+    pub(crate) fn over(self, ranks: Option<&Ranks>) -> Result<Self> {
+        let Some(ranks) = ranks else { return Ok(self) };
+        let optional = |value: Option<f64>| [f64::from(u8::from(value.is_some())), value.unwrap_or(0.0)];
+        let own = [self.num_tokens as f64, self.clip_fraction, self.approximate_kl, self.ratio_max];
+        let own = [&own[..], &optional(self.correction_cut_fraction), &optional(self.reference_kl)].concat();
+        let mut all = Self::default();
+        for numbers in ranks.gathered(&own)? {
+            let optional = |place: usize| (numbers[place] != 0.0).then_some(numbers[place + 1]);
+            all.merge(&Self {
+                num_tokens: numbers[0] as i64,
+                clip_fraction: numbers[1],
+                approximate_kl: numbers[2],
+                ratio_max: numbers[3],
+                correction_cut_fraction: optional(4),
+                reference_kl: optional(6),
+            });
+        }
+        Ok(all)
     }
 }

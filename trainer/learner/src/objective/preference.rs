@@ -160,7 +160,7 @@ pub fn learn(
         // A pair's loss depends on two scores.
         let _ = accumulate_gradient(decoder, head, &batch, plan.recompute, LossScope::Batch, gradient)?;
     }
-    let step = scorer.apply(place, loss)?;
+    let step = scorer.apply(place, loss, None)?;
     let per_pair = |sum: f64| sum / num_pairs.max(1) as f64;
     Ok(PreferenceOutcome { loss, accuracy: per_pair(num_correct as f64), score_gap: per_pair(gap), step })
 }

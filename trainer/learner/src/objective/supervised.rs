@@ -98,6 +98,6 @@ pub fn learn(
         };
         accumulate_gradient(decoder, &mut head, &packed, plan.recompute, LossScope::Token, gradient)?;
     }
-    let step = policy.apply(place, loss)?;
+    let step = policy.apply(place, loss, None)?;
     Ok(SupervisedOutcome { loss, entropy, num_targets, step })
 }

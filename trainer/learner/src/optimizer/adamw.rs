@@ -3,7 +3,7 @@
 //! At a parameter's update `t` (from 1) with gradient `g` and rate `lr`, in float32:
 //!
 //! ```text
-//! w *= 1 - lr * weight_decay                (matrices only: parameters of two dimensions or more)
+//! w *= 1 - lr * weight_decay                (matrices only: whole parameters of two dimensions or more)
 //! m  = beta1 m + (1 - beta1) g
 //! v  = beta2 v + (1 - beta2) g^2
 //! w -= lr / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + eps)
@@ -19,6 +19,8 @@ use anyhow::{Context, Result, bail, ensure};
 use policy::{NamedTensors, Parameter};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
+
+use super::saved_state::fitted;
 
 /// First part of a name in a saved state, before a dot and the parameter's name.
 const NUM_UPDATES: &str = "num_updates";
@@ -128,7 +130,7 @@ impl AdamW {
         for ((parameter, gradient), moments) in parameters.iter().zip(gradients).zip(&mut self.moments) {
             let Some(gradient) = gradient else { continue };
             let tensor = &parameter.tensor;
-            let decay = match tensor.dim() {
+            let decay = match parameter.num_dimensions() {
                 0 | 1 => 1.0,
                 _ => 1.0 - lr * self.config.weight_decay,
             };
@@ -141,12 +143,13 @@ impl AdamW {
 
     /// The state for a checkpoint: of each part that a checkpoint names, `num_updates.NAME` (int64 scalar),
     /// `exp_avg.NAME`, `exp_avg_sq.NAME`, and `master.NAME` of low-precision parameters, in the part's shape. The
-    /// tensors share the optimizer's memory, and do not depend on which parts are stored as one.
+    /// tensors share the optimizer's memory, and do not depend on which parts are stored as one. Of a parameter that is
+    /// cut over ranks there is this rank's piece, flat, under a name that ends in its range ([`Parameter::split`]).
     pub fn state(&self, parameters: &[Parameter]) -> NamedTensors {
         let mut tensors = Vec::new();
         for (parameter, moments) in parameters.iter().zip(&self.moments) {
-            for part in &parameter.parts {
-                tensors.push((format!("{NUM_UPDATES}.{}", part.name), Tensor::from(moments.num_updates)));
+            for (name, _) in parameter.split(&parameter.tensor) {
+                tensors.push((format!("{NUM_UPDATES}.{name}"), Tensor::from(moments.num_updates)));
             }
             for (what, tensor) in moments.tensors() {
                 let parts = parameter.split(&tensor.view(parameter.tensor.size().as_slice()));
@@ -157,7 +160,8 @@ impl AdamW {
     }
 
     /// Replaces the whole state by a saved one, given by name. It is copied into the memory that the optimizer has, and
-    /// each saved tensor is dropped once it is copied.
+    /// each saved tensor is dropped once it is copied. It may be whole or in pieces, of as many ranks as there were: it
+    /// is enough that every element is there.
     ///
     /// # Errors
     /// These are not the parameters that the optimizer was made for; a tensor belongs to no parameter, has another
@@ -169,12 +173,13 @@ impl AdamW {
             self.moments.len(),
             parameters.len()
         );
-        let mut saved: BTreeMap<String, Tensor> = state.into_iter().collect();
         let targets = self.state(parameters);
+        let is_cut = parameters.is_empty() || parameters.iter().any(|parameter| parameter.piece.is_some());
+        let mut saved = fitted(state, &targets, is_cut);
         check_state(&saved, &targets)?;
         for (parameter, moments) in parameters.iter().zip(&mut self.moments) {
-            for part in &parameter.parts {
-                let count = &saved[&format!("{NUM_UPDATES}.{}", part.name)];
+            for (name, _) in parameter.split(&parameter.tensor) {
+                let count = &saved[&format!("{NUM_UPDATES}.{name}")];
                 moments.num_updates = count.reshape([1]).int64_value(&[0]);
             }
         }

@@ -19,17 +19,8 @@ pub fn global_norm(gradients: &[Tensor]) -> f64 {
     norm(&Tensor::stack(&norms, 0)).double_value(&[])
 }
 
-/// Scales `gradients` in place so that their norm is at most `max_norm`; returns the norm they had before.
-///
-/// Where the returned norm is not finite, the gradients are as they were: the caller skips the update and counts it.
-/// Where gradients are sharded over ranks, reduce the norm first and call [`scale_to_norm`].
-pub fn clip_by_global_norm(gradients: &mut [Tensor], max_norm: f64) -> f64 {
-    let norm = global_norm(gradients);
-    scale_to_norm(gradients, norm, max_norm);
-    norm
-}
-
-/// Multiplies `gradients` in place by `min(1, max_norm / (norm + 1e-6))`; leaves them where `norm` is not finite.
+/// Multiplies `gradients`, whose norm with all others is `norm`, in place by `min(1, max_norm / (norm + 1e-6))`; leaves
+/// them where `norm` is not finite: the caller skips the update and counts it.
 pub fn scale_to_norm(gradients: &mut [Tensor], norm: f64, max_norm: f64) {
     let scale = max_norm / (norm + NORM_EPS);
     if !norm.is_finite() || scale >= 1.0 {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::adamw::{AdamW, AdamWConfig};
-use super::gradient_norm::{clip_by_global_norm, global_norm};
+use super::gradient_norm::{global_norm, scale_to_norm};
 use super::schedule::{Decay, Schedule, ScheduleConfig};
 use crate::tests::golden::{Golden, assert_close, load_json};
 
@@ -38,7 +38,7 @@ fn initial(golden: &Golden, kind: Kind) -> Vec<Parameter> {
 /// The stored gradients of a step, clipped, and their norm before.
 fn gradients(golden: &Golden, step: usize, max_norm: f64) -> (Gradients, f64) {
     let mut gradients = NAMES.map(|name| golden.get(&format!("step{step}.gradient.{name}")).copy());
-    let norm = clip_by_global_norm(&mut gradients, max_norm);
+    let norm = clipped(&mut gradients, max_norm);
     (gradients.into_iter().map(Some).collect(), norm)
 }
 
@@ -91,6 +91,13 @@ fn assert_state(golden: &Golden, prefix: &str, state: &NamedTensors) {
     assert_eq!(state.len(), 3 * NAMES.len());
 }
 
+/// Clips gradients that are all there are; returns the norm they had.
+fn clipped(gradients: &mut [Tensor], max_norm: f64) -> f64 {
+    let norm = global_norm(gradients);
+    scale_to_norm(gradients, norm, max_norm);
+    norm
+}
+
 /// Runs steps `first..last` at rate 0.01.
 fn run(golden: &Golden, optimizer: &mut AdamW, parameters: &[Parameter], first: usize, last: usize) {
     for step in first..last {
@@ -129,7 +136,12 @@ fn a_resumed_run_is_the_uninterrupted_run() {
 fn a_state_goes_by_the_parts_that_a_checkpoint_names() {
     let tensor = Tensor::ones([5, 2], (Kind::BFloat16, Device::Cpu));
     let part = |name: &str, rows| ParameterPart { name: name.into(), rows };
-    let fused = vec![Parameter { name: "kv".into(), tensor: tensor.copy(), parts: vec![part("k", 2), part("v", 3)] }];
+    let fused = vec![Parameter {
+        name: "kv".into(),
+        tensor: tensor.copy(),
+        parts: vec![part("k", 2), part("v", 3)],
+        piece: None,
+    }];
     let gradient = Tensor::arange(10, (Kind::Float, Device::Cpu)).view([5, 2]);
     let mut one = adamw(&fused);
     one.step(&fused, &[Some(gradient.copy())], 0.1).unwrap();
@@ -259,14 +271,14 @@ fn a_parameter_without_a_gradient_is_left_alone() {
 #[test]
 fn a_norm_that_is_not_finite_is_reported_and_touches_nothing() {
     let mut broken = [Tensor::from_slice(&[3.0f32, f32::NAN]), Tensor::from_slice(&[4.0f32])];
-    assert!(!clip_by_global_norm(&mut broken, 1.0).is_finite());
+    assert!(!clipped(&mut broken, 1.0).is_finite());
     assert_eq!(broken[1].double_value(&[0]), 4.0);
     assert_eq!(global_norm(&[]), 0.0);
 
     let mut large = [Tensor::from_slice(&[3.0f32]), Tensor::from_slice(&[4.0f32])];
-    assert_eq!(clip_by_global_norm(&mut large, 1.0), 5.0);
+    assert_eq!(clipped(&mut large, 1.0), 5.0);
     assert!((global_norm(&large) - 1.0).abs() < 1e-6);
-    assert_eq!(clip_by_global_norm(&mut large, f64::INFINITY), global_norm(&large));
+    assert_eq!(clipped(&mut large, f64::INFINITY), global_norm(&large));
 }
 
 #[test]

@@ -55,7 +55,13 @@ fn saved_and_loaded(learner: &Learner, start: &Path, folder: &Path) -> Learner {
         critic
     });
     let reference = Policy::load(start, BFLOAT16).unwrap().decoder;
-    Learner { policy, policy_version: learner.policy_version, critic: of_critic, reference: Some(reference) }
+    Learner {
+        policy,
+        policy_version: learner.policy_version,
+        critic: of_critic,
+        reference: Some(reference),
+        ranks: None,
+    }
 }
 
 fn value_head() -> ScalarHead {

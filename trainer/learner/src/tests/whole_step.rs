@@ -45,7 +45,7 @@ fn with_tokenizer(name: &str) -> tempfile::TempDir {
 }
 
 /// Settings of AdamW, and a schedule of the constant rate that the file has.
-fn optimizer(settings: &Value) -> (AdamWConfig, Schedule) {
+pub(super) fn optimizer(settings: &Value) -> (AdamWConfig, Schedule) {
     let number = |value: &Value| value.as_f64().unwrap();
     let config = AdamWConfig {
         beta1: number(&settings["betas"][0]),
@@ -58,7 +58,7 @@ fn optimizer(settings: &Value) -> (AdamWConfig, Schedule) {
     (config, Schedule::new(schedule, 10).unwrap())
 }
 
-fn actor(value_head: bool) -> Actor {
+pub(super) fn actor(value_head: bool) -> Actor {
     let policy = Policy::load(with_tokenizer("models/qwen2").path(), Placement::CPU).unwrap();
     let value_head = value_head.then(|| critic_model().head);
     Actor { policy, value_head }
@@ -69,13 +69,13 @@ fn critic_model() -> RewardModel {
 }
 
 /// A batch of two groups of four completions, with a tool's tokens in the middle of one.
-struct Batch {
+pub(super) struct Batch {
     golden: Golden,
     starts: Vec<usize>,
 }
 
 impl Batch {
-    fn load() -> Self {
+    pub(super) fn load() -> Self {
         let golden = Golden::load("update/batch");
         let starts = Vec::<i64>::try_from(golden.get("cu_seqlens")).unwrap();
         Self { golden, starts: starts.into_iter().map(|start| start as usize).collect() }
@@ -89,7 +89,7 @@ impl Batch {
         range.filter(|place| mask[*place] != 0.0).map(|place| values[place] as f32).collect()
     }
 
-    fn trajectories(&self) -> Vec<Vec<Trajectory>> {
+    pub(super) fn trajectories(&self) -> Vec<Vec<Trajectory>> {
         let ids = Vec::<i64>::try_from(self.golden.get("input_ids")).unwrap();
         let mask = numbers(self.golden.get("mask"));
         let rewards = numbers(self.golden.get("rewards"));
@@ -133,7 +133,7 @@ fn cuts() -> Vec<(usize, i64, Recompute)> {
     cuts
 }
 
-fn plan(loss: PolicyLossConfig, old_logprobs: OldLogprobs, cut: (usize, i64, Recompute)) -> UpdatePlan {
+pub(super) fn plan(loss: PolicyLossConfig, old_logprobs: OldLogprobs, cut: (usize, i64, Recompute)) -> UpdatePlan {
     UpdatePlan {
         updates_per_step: 1,
         micro_batch_tokens: cut.0,
@@ -150,7 +150,7 @@ fn clip(low: f64, high: f64) -> PolicyLossConfig {
 }
 
 /// Advantages, loss and old logprobs of a GRPO case of the golden files.
-fn grpo_case(name: &str) -> (AdvantageConfig, PolicyLossConfig, OldLogprobs) {
+pub(super) fn grpo_case(name: &str) -> (AdvantageConfig, PolicyLossConfig, OldLogprobs) {
     let group_std = AdvantageConfig::default();
     match name {
         "dapo" => (group_std, clip(0.2, 0.28), OldLogprobs::Rollout),
@@ -167,12 +167,12 @@ fn grpo_case(name: &str) -> (AdvantageConfig, PolicyLossConfig, OldLogprobs) {
 }
 
 /// Names and values of a model's parts in a checkpoint.
-fn parts(model: &impl Model, of: impl Fn(usize) -> Tensor) -> NamedTensors {
+pub(super) fn parts(model: &impl Model, of: impl Fn(usize) -> Tensor) -> NamedTensors {
     model.parameters().iter().enumerate().flat_map(|(place, parameter)| parameter.split(&of(place))).collect()
 }
 
 /// Compares what the golden file holds of these parts under `PREFIX.NAME`; returns how many there were.
-fn compare(golden: &Golden, prefix: &str, parts: &NamedTensors, atol: f64, rtol: f64) -> usize {
+pub(super) fn compare(golden: &Golden, prefix: &str, parts: &NamedTensors, atol: f64, rtol: f64) -> usize {
     let mut compared = 0;
     for (name, tensor) in parts {
         if let Some(expected) = golden.find(&format!("{prefix}.{name}")) {

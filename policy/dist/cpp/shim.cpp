@@ -1,0 +1,243 @@
+// The shim over PyTorch's c10d: TCPStore, PrefixStore and Gloo process groups behind a C interface. It knows nothing of
+// ranks' roles, meshes or deadlines but those it is given. A group is a c10d::Backend, so a library for another backend
+// has only to make one.
+
+#include "shim.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <c10/util/Exception.h>
+#include <c10/util/Logging.h>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+struct dist_store {
+  c10::intrusive_ptr<c10d::Store> inner;
+};
+
+struct dist_group {
+  c10::intrusive_ptr<c10d::Backend> inner;
+};
+
+struct dist_work {
+  c10::intrusive_ptr<c10d::Work> inner;
+};
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// Runs `call` and turns what it throws into a status and a message.
+template <typename Call>
+int32_t guarded(char** error, Call&& call) noexcept {
+  try {
+    call();
+    return DIST_DONE;
+  } catch (const c10::DistStoreError& thrown) {
+    *error = strdup(thrown.what_without_backtrace());
+    return DIST_STORE_TIMED_OUT;
+  } catch (const c10::DistNetworkError& thrown) {
+    *error = strdup(thrown.what_without_backtrace());
+    return DIST_NETWORK;
+  } catch (const c10::Error& thrown) {
+    *error = strdup(thrown.what_without_backtrace());
+  } catch (const std::exception& thrown) {
+    *error = strdup(thrown.what());
+  } catch (...) {
+    *error = strdup("an exception that says nothing of itself");
+  }
+  return DIST_FAILED;
+}
+
+std::string string(dist_text text) {
+  return std::string(text.data, text.length);
+}
+
+std::vector<std::string> strings(const dist_text* texts, size_t count) {
+  std::vector<std::string> all;
+  all.reserve(count);
+  for (size_t index = 0; index < count; ++index) {
+    all.push_back(string(texts[index]));
+  }
+  return all;
+}
+
+const at::Tensor& tensor(const void* pointer) {
+  return *static_cast<const at::Tensor*>(pointer);
+}
+
+c10d::ReduceOp reduce_op(int32_t reduction) {
+  switch (reduction) {
+    case 0:
+      return c10d::ReduceOp::SUM;
+    case 1:
+      return c10d::ReduceOp::MAX;
+    case 2:
+      return c10d::ReduceOp::MIN;
+    default:
+      throw std::invalid_argument("no reduction has the number " + std::to_string(reduction));
+  }
+}
+
+} // namespace
+
+void dist_text_free(char* text) {
+  std::free(text);
+}
+
+int32_t dist_store_open(dist_text host, uint16_t port, int32_t is_server, int32_t listen_fd, int64_t timeout_ms,
+                        dist_store** store, char** error) {
+  return guarded(error, [&] {
+    // Without it TORCH_CPP_LOG_LEVEL is not looked at.
+    static const bool is_logging = (c10::initLogging(), true);
+    static_cast<void>(is_logging);
+    c10d::TCPStoreOptions options;
+    options.port = port;
+    options.isServer = is_server != 0;
+    options.waitWorkers = false;
+    options.timeout = milliseconds(timeout_ms);
+    if (listen_fd >= 0) {
+      options.masterListenFd = listen_fd;
+    }
+    *store = new dist_store{c10::make_intrusive<c10d::TCPStore>(string(host), options)};
+  });
+}
+
+int32_t dist_store_prefixed(const dist_store* store, dist_text prefix, dist_store** prefixed, char** error) {
+  return guarded(error, [&] {
+    *prefixed = new dist_store{c10::make_intrusive<c10d::PrefixStore>(string(prefix), store->inner)};
+  });
+}
+
+int32_t dist_store_set(const dist_store* store, dist_text key, const uint8_t* value, size_t length, char** error) {
+  return guarded(error, [&] { store->inner->set(string(key), std::vector<uint8_t>(value, value + length)); });
+}
+
+int32_t dist_store_get(const dist_store* store, dist_text key, int64_t timeout_ms, uint8_t** value, size_t* length,
+                       char** error) {
+  return guarded(error, [&] {
+    c10d::StoreTimeoutGuard timeout(*store->inner, milliseconds(timeout_ms));
+    const std::vector<uint8_t> bytes = store->inner->get(string(key));
+    auto* copy = static_cast<uint8_t*>(std::malloc(bytes.size() + 1));
+    if (copy == nullptr) {
+      throw std::bad_alloc();
+    }
+    std::copy(bytes.begin(), bytes.end(), copy);
+    *value = copy;
+    *length = bytes.size();
+  });
+}
+
+int32_t dist_store_wait(const dist_store* store, const dist_text* keys, size_t num_keys, int64_t timeout_ms,
+                        char** error) {
+  return guarded(error, [&] { store->inner->wait(strings(keys, num_keys), milliseconds(timeout_ms)); });
+}
+
+int32_t dist_store_check(const dist_store* store, const dist_text* keys, size_t num_keys, int32_t* all_there,
+                         char** error) {
+  return guarded(error, [&] { *all_there = store->inner->check(strings(keys, num_keys)) ? 1 : 0; });
+}
+
+int32_t dist_store_add(const dist_store* store, dist_text key, int64_t amount, int64_t* sum, char** error) {
+  return guarded(error, [&] { *sum = store->inner->add(string(key), amount); });
+}
+
+int32_t dist_store_delete(const dist_store* store, dist_text key, int32_t* was_there, char** error) {
+  return guarded(error, [&] { *was_there = store->inner->deleteKey(string(key)) ? 1 : 0; });
+}
+
+void dist_store_free(dist_store* store) {
+  delete store;
+}
+
+void dist_bytes_free(uint8_t* bytes) {
+  std::free(bytes);
+}
+
+int32_t dist_group_gloo(const dist_store* store, int32_t rank, int32_t size, int64_t timeout_ms, dist_group** group,
+                        char** error) {
+  return guarded(error, [&] {
+    c10d::StoreTimeoutGuard timeout(*store->inner, milliseconds(timeout_ms));
+    auto options = c10d::ProcessGroupGloo::Options::create_default(milliseconds(timeout_ms));
+    *group = new dist_group{c10::make_intrusive<c10d::ProcessGroupGloo>(store->inner, rank, size, std::move(options))};
+  });
+}
+
+void dist_group_free(dist_group* group) {
+  delete group;
+}
+
+int32_t dist_group_broadcast(dist_group* group, const void* shared, int32_t root, int64_t timeout_ms,
+                             dist_work** work, char** error) {
+  return guarded(error, [&] {
+    std::vector<at::Tensor> tensors{tensor(shared)};
+    c10d::BroadcastOptions options;
+    options.rootRank = root;
+    options.timeout = milliseconds(timeout_ms);
+    *work = new dist_work{group->inner->broadcast(tensors, options)};
+  });
+}
+
+int32_t dist_group_all_reduce(dist_group* group, const void* reduced, int32_t reduction, int64_t timeout_ms,
+                              dist_work** work, char** error) {
+  return guarded(error, [&] {
+    std::vector<at::Tensor> tensors{tensor(reduced)};
+    c10d::AllreduceOptions options;
+    options.reduceOp = reduce_op(reduction);
+    options.timeout = milliseconds(timeout_ms);
+    *work = new dist_work{group->inner->allreduce(tensors, options)};
+  });
+}
+
+int32_t dist_group_all_gather(dist_group* group, const void* output, const void* input, int64_t timeout_ms,
+                              dist_work** work, char** error) {
+  return guarded(error, [&] {
+    at::Tensor gathered = tensor(output);
+    at::Tensor own = tensor(input);
+    c10d::AllgatherOptions options;
+    options.timeout = milliseconds(timeout_ms);
+    *work = new dist_work{group->inner->_allgather_base(gathered, own, options)};
+  });
+}
+
+int32_t dist_group_all_to_all(dist_group* group, const void* output, const void* input, const int64_t* output_splits,
+                              const int64_t* input_splits, size_t num_splits, int64_t timeout_ms, dist_work** work,
+                              char** error) {
+  return guarded(error, [&] {
+    at::Tensor received = tensor(output);
+    at::Tensor sent = tensor(input);
+    std::vector<int64_t> received_splits(output_splits, output_splits + num_splits);
+    std::vector<int64_t> sent_splits(input_splits, input_splits + num_splits);
+    c10d::AllToAllOptions options;
+    options.timeout = milliseconds(timeout_ms);
+    *work = new dist_work{group->inner->alltoall_base(received, sent, received_splits, sent_splits, options)};
+  });
+}
+
+int32_t dist_group_barrier(dist_group* group, int64_t timeout_ms, dist_work** work, char** error) {
+  return guarded(error, [&] {
+    c10d::BarrierOptions options;
+    options.timeout = milliseconds(timeout_ms);
+    *work = new dist_work{group->inner->barrier(options)};
+  });
+}
+
+int32_t dist_work_wait(dist_work* work, int64_t timeout_ms, char** error) {
+  return guarded(error, [&] {
+    if (!work->inner->wait(milliseconds(timeout_ms))) {
+      throw std::runtime_error("the operation was given up");
+    }
+  });
+}
+
+void dist_work_free(dist_work* work) {
+  delete work;
+}

@@ -1,0 +1,69 @@
+// The C interface of the shim over c10d: stores, process groups, work. src/ffi.rs declares the same.
+//
+// Every call that can fail returns a status, and on one other than DIST_DONE a message in `error`, which dist_text_free
+// releases. No C++ exception leaves a call.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+extern "C" {
+
+enum dist_status : int32_t {
+  DIST_DONE = 0,
+  DIST_STORE_TIMED_OUT = 1, // a key was not set within the time
+  DIST_NETWORK = 2,         // a connection could not be made, or broke
+  DIST_FAILED = 3,          // everything else
+};
+
+struct dist_store; // a c10d::Store
+struct dist_group; // a c10d::Backend
+struct dist_work;  // a c10d::Work
+
+// A string that need not end in 0.
+struct dist_text {
+  const char* data;
+  size_t length;
+};
+
+void dist_text_free(char* text);
+
+// listen_fd: a socket that listens already, or -1. Takes it over where is_server is not 0.
+int32_t dist_store_open(dist_text host, uint16_t port, int32_t is_server, int32_t listen_fd, int64_t timeout_ms,
+                        dist_store** store, char** error);
+int32_t dist_store_prefixed(const dist_store* store, dist_text prefix, dist_store** prefixed, char** error);
+int32_t dist_store_set(const dist_store* store, dist_text key, const uint8_t* value, size_t length, char** error);
+// *value is released by dist_bytes_free.
+int32_t dist_store_get(const dist_store* store, dist_text key, int64_t timeout_ms, uint8_t** value, size_t* length,
+                       char** error);
+int32_t dist_store_wait(const dist_store* store, const dist_text* keys, size_t num_keys, int64_t timeout_ms,
+                        char** error);
+int32_t dist_store_check(const dist_store* store, const dist_text* keys, size_t num_keys, int32_t* all_there,
+                         char** error);
+int32_t dist_store_add(const dist_store* store, dist_text key, int64_t amount, int64_t* sum, char** error);
+int32_t dist_store_delete(const dist_store* store, dist_text key, int32_t* was_there, char** error);
+void dist_store_free(dist_store* store);
+void dist_bytes_free(uint8_t* bytes);
+
+// Blocks until all ranks of the group have come, or for timeout_ms.
+int32_t dist_group_gloo(const dist_store* store, int32_t rank, int32_t size, int64_t timeout_ms, dist_group** group,
+                        char** error);
+void dist_group_free(dist_group* group);
+
+// reduction: 0 sum, 1 maximum, 2 minimum. Tensors are pointers to at::Tensor; work keeps what it needs of them alive.
+int32_t dist_group_broadcast(dist_group* group, const void* tensor, int32_t root, int64_t timeout_ms,
+                             dist_work** work, char** error);
+int32_t dist_group_all_reduce(dist_group* group, const void* tensor, int32_t reduction, int64_t timeout_ms,
+                              dist_work** work, char** error);
+int32_t dist_group_all_gather(dist_group* group, const void* output, const void* input, int64_t timeout_ms,
+                              dist_work** work, char** error);
+int32_t dist_group_all_to_all(dist_group* group, const void* output, const void* input, const int64_t* output_splits,
+                              const int64_t* input_splits, size_t num_splits, int64_t timeout_ms, dist_work** work,
+                              char** error);
+int32_t dist_group_barrier(dist_group* group, int64_t timeout_ms, dist_work** work, char** error);
+
+// Blocks until the work is done, or for timeout_ms.
+int32_t dist_work_wait(dist_work* work, int64_t timeout_ms, char** error);
+void dist_work_free(dist_work* work);
+
+} // extern "C"

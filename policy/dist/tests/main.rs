@@ -1,0 +1,14 @@
+//! The crate seen from outside: pure parts by themselves, and real processes over loopback.
+
+mod collectives;
+mod environment;
+mod failures;
+mod handshake;
+mod launch;
+mod layout;
+mod mesh;
+mod ranks;
+mod role;
+mod says;
+mod standing;
+mod store;

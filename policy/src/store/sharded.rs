@@ -1,0 +1,275 @@
+//! Weights that are cut over ranks: of every part each rank holds one piece, with its gradient.
+//!
+//! A part is gathered each time it is asked for, and belongs to whoever asked: it goes when the decoder, or a head for
+//! its pass, lets it go. While a block is computed with, the next one on the way is gathered. A part's gradient from a
+//! micro-batch is summed over ranks at once, and each rank keeps the sum of its piece. Copies of a piece on other ranks
+//! (replicas) are summed once, when an update's micro-batches are in.
+//!
+//! All ranks ask for the same parts in the same order. An operation that fails is remembered for
+//! [`WeightStore::verify`]; what is handed out from then on is zero.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::sync::Arc;
+
+use dist::{DistError, Handle, ProcessGroup, Reduction};
+use tch::{Device, Kind, Tensor};
+
+use super::flat_part::{FlatPart, part_parameters};
+use super::resident::Resident;
+use super::weight_store::{Lent, Part, Spread, WeightStore};
+use crate::block::BlockWeights;
+use crate::config::ModelConfig;
+use crate::decoder::Decoder;
+use crate::error::PolicyError;
+use crate::parameters::{Parameter, parameter_shapes};
+use crate::placement::Placement;
+use crate::weights::{NamedTensors, load_into};
+
+/// One rank's pieces of a decoder's weights, and of the gradients that an update gathers.
+#[derive(Debug)]
+pub struct Sharded {
+    config: ModelConfig,
+    /// True where there is a language model's head of its own.
+    has_head: bool,
+    options: (Kind, Device),
+    /// Ranks that hold a piece each.
+    shard: ProcessGroup,
+    /// Ranks that hold this rank's piece.
+    replica: Option<ProcessGroup>,
+    /// Embedding, blocks, final norm and head.
+    parts: Vec<FlatPart>,
+    ahead: RefCell<Ahead>,
+    /// The first operation that failed.
+    failure: RefCell<Option<Arc<DistError>>>,
+}
+
+/// The walk through the blocks, and the one that is gathered before it is asked for.
+#[derive(Debug, Default)]
+struct Ahead {
+    last: Option<usize>,
+    under_way: Option<(usize, Handle<Tensor>)>,
+}
+
+impl Ahead {
+    /// The block that will be asked for after `layer` of `num_blocks`: the one above, or below on the way back.
+    fn next(&self, layer: usize, num_blocks: usize) -> Option<usize> {
+        let is_turn = self.last == Some(layer) && layer + 1 == num_blocks;
+        if is_turn || self.last == Some(layer + 1) {
+            return layer.checked_sub(1);
+        }
+        (layer + 1 < num_blocks).then_some(layer + 1)
+    }
+}
+
+impl Sharded {
+    /// The pieces of this rank, of a decoder that has all weights. `shard` are the ranks over which each part is cut,
+    /// `replica` those that hold what this rank holds; the groups are for this store alone.
+    pub fn cut(whole: &Decoder, shard: ProcessGroup, replica: Option<ProcessGroup>) -> Self {
+        let (store, config) = (whole.store(), whole.config());
+        let has_head = store.head_part() == Part::Head;
+        let mut sharded = Self::empty(config, has_head, store.options(), shard, replica);
+        for part in parts(config, has_head) {
+            sharded.push(part_parameters(config, store, part));
+            store.release(part);
+        }
+        sharded
+    }
+
+    /// The same from a folder in Hugging Face's layout: one part is whole in memory at a time. Without `head` there is
+    /// no language model's head of its own.
+    ///
+    /// # Errors
+    /// The folder holds no weights of this shape.
+    pub fn load(
+        folder: &Path,
+        config: &ModelConfig,
+        head: bool,
+        placement: Placement,
+        shard: ProcessGroup,
+        replica: Option<ProcessGroup>,
+    ) -> Result<Self, PolicyError> {
+        let has_head = head && !config.tie_word_embeddings;
+        let mut sharded = Self::empty(config, has_head, placement.options(), shard, replica);
+        let names: Vec<String> = parameter_shapes(config).into_iter().map(|parameter| parameter.name).collect();
+        let known =
+            |name: &str| ["lm_head.weight", "score.weight"].contains(&name) || names.iter().any(|it| it == name);
+        for part in parts(config, has_head) {
+            let parameters = Resident::empty_part(config, part, placement);
+            let named: NamedTensors =
+                parameters.iter().flat_map(|parameter| parameter.split(&parameter.tensor)).collect();
+            load_into(folder, &named, known)?;
+            sharded.push(parameters);
+        }
+        Ok(sharded)
+    }
+
+    fn empty(
+        config: &ModelConfig,
+        has_head: bool,
+        options: (Kind, Device),
+        shard: ProcessGroup,
+        replica: Option<ProcessGroup>,
+    ) -> Self {
+        let (parts, ahead, failure) = (Vec::new(), RefCell::default(), RefCell::default());
+        Self { config: config.clone(), has_head, options, shard, replica, parts, ahead, failure }
+    }
+
+    fn push(&mut self, parameters: Vec<Parameter>) {
+        self.parts.push(FlatPart::cut(parameters, self.shard.rank(), self.shard.size()));
+    }
+
+    /// Place of a part.
+    fn place(&self, part: Part) -> usize {
+        let num_blocks = self.config.num_hidden_layers as usize;
+        match part {
+            Part::Embedding => 0,
+            Part::Block(layer) => 1 + layer,
+            Part::FinalNorm => 1 + num_blocks,
+            Part::Head => 2 + num_blocks,
+        }
+    }
+
+    /// The result of an operation, of which the first failure is kept.
+    fn noted<T>(&self, result: Result<T, DistError>) -> Option<T> {
+        let note = |error| {
+            self.failure.borrow_mut().get_or_insert_with(|| Arc::new(error));
+        };
+        result.map_err(note).ok()
+    }
+
+    fn start(&self, place: usize) -> Option<Handle<Tensor>> {
+        self.noted(self.shard.start_all_gather(self.parts[place].weights()))
+    }
+
+    /// The tensors of a part whose gathering is under way, or zeros where it failed.
+    fn finish(&self, place: usize, gathering: Option<Handle<Tensor>>) -> Vec<Tensor> {
+        let part = &self.parts[place];
+        let all = gathering.and_then(|handle| self.noted(handle.wait()));
+        let zeros = || Tensor::zeros([part.length() * self.shard.size() as i64], self.options);
+        part.tensors(&all.unwrap_or_else(zeros))
+    }
+
+    /// The one tensor of a part.
+    fn tensor(&self, part: Part) -> Tensor {
+        let place = self.place(part);
+        self.finish(place, self.start(place)).swap_remove(0)
+    }
+}
+
+/// The parts of a decoder in their order.
+fn parts(config: &ModelConfig, has_head: bool) -> Vec<Part> {
+    let blocks = (0..config.num_hidden_layers as usize).map(Part::Block);
+    let mut parts: Vec<Part> = std::iter::once(Part::Embedding).chain(blocks).collect();
+    parts.push(Part::FinalNorm);
+    parts.extend(has_head.then_some(Part::Head));
+    parts
+}
+
+impl WeightStore for Sharded {
+    fn embedding(&self) -> Tensor {
+        self.tensor(Part::Embedding)
+    }
+
+    fn block(&self, layer: usize) -> Lent<'_> {
+        let mut ahead = self.ahead.borrow_mut();
+        let place = self.place(Part::Block(layer));
+        let gathering = match ahead.under_way.take() {
+            Some((of, handle)) if of == layer => Some(handle),
+            _ => self.start(place),
+        };
+        let next = ahead.next(layer, self.config.num_hidden_layers as usize);
+        ahead.last = Some(layer);
+        ahead.under_way = next.and_then(|next| Some((next, self.start(self.place(Part::Block(next)))?)));
+        Lent::Gathered(BlockWeights::from_tensors(&self.config, self.finish(place, gathering)))
+    }
+
+    fn final_norm(&self) -> Tensor {
+        self.tensor(Part::FinalNorm)
+    }
+
+    fn head(&self) -> Tensor {
+        self.tensor(self.head_part())
+    }
+
+    /// What was gathered belongs to whoever asked for it.
+    fn release(&self, _part: Part) {}
+
+    fn head_part(&self) -> Part {
+        if self.has_head { Part::Head } else { Part::Embedding }
+    }
+
+    fn add_gradients(&mut self, part: Part, gradients: Vec<Tensor>) {
+        let place = self.place(part);
+        let flat = self.parts[place].flat_gradient(&gradients, self.shard.size());
+        drop(gradients);
+        if let Some(sum) = self.noted(self.shard.reduce_scatter(&flat, Reduction::Sum)) {
+            self.parts[place].add_gradient(sum);
+        }
+    }
+
+    /// None: the sum is in pieces. What is put is added to it.
+    fn take_gradient(&mut self, _part: Part) -> Option<Tensor> {
+        None
+    }
+
+    fn put_gradient(&mut self, part: Part, gradient: Tensor) {
+        self.add_gradients(part, vec![gradient]);
+    }
+
+    /// Pieces: what this rank holds of each parameter of which it holds something.
+    fn parameters(&self) -> Vec<Parameter> {
+        self.ahead.replace(Ahead::default()); // gathered before whoever asks changes the weights
+        let copies = self.spread().replicas;
+        self.parts.iter().flat_map(|part| part.parameters(copies)).collect()
+    }
+
+    fn gradients(&self) -> Vec<Option<Tensor>> {
+        self.parts.iter().flat_map(FlatPart::gradients).collect()
+    }
+
+    fn clear_gradients(&mut self) {
+        self.parts.iter_mut().for_each(|part| *part.gradient_mut() = None);
+    }
+
+    fn complete_gradients(&mut self) -> Result<(), PolicyError> {
+        let failure = self.failure.get_mut();
+        if let (Some(replica), None) = (&self.replica, &failure) {
+            let mut gradients = self.parts.iter_mut().filter_map(|part| part.gradient_mut().as_mut());
+            let reduced = gradients.try_for_each(|gradient| replica.all_reduce(gradient, Reduction::Sum));
+            *failure = reduced.err().map(Arc::new);
+        }
+        self.verify()
+    }
+
+    fn verify(&self) -> Result<(), PolicyError> {
+        let failure = self.failure.borrow().clone();
+        failure.map_or(Ok(()), |error| Err(PolicyError::Ranks(error)))
+    }
+
+    fn spread(&self) -> Spread {
+        Spread { shards: self.shard.size(), replicas: self.replica.as_ref().map_or(1, ProcessGroup::size) }
+    }
+
+    fn options(&self) -> (Kind, Device) {
+        self.options
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_block_is_that_above_and_on_the_way_back_that_below() {
+        let mut ahead = Ahead::default();
+        let mut guesses = Vec::new();
+        for layer in [0, 1, 2, 2, 1, 0, 0, 1, 2, 0] {
+            guesses.push(ahead.next(layer, 3));
+            ahead.last = Some(layer);
+        }
+        let (none, block) = (None, Some::<usize>);
+        assert_eq!(guesses, [block(1), block(2), none, block(1), block(0), none, block(1), block(2), none, block(1)]);
+        assert_eq!(Ahead::default().next(0, 1), None);
+    }
+}
