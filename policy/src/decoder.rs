@@ -79,16 +79,12 @@ impl Decoder {
     /// The decoder's weights under the names of a checkpoint, in the order of [`crate::parameter_shapes`]; each shares
     /// its storage with the decoder. Where the store has cut them over ranks, they are gathered, on all ranks at once.
     pub fn state(&self) -> NamedTensors {
-        let blocks = (0..self.num_blocks()).map(Part::Block);
-        let mut parts: Vec<Part> = std::iter::once(Part::Embedding).chain(blocks).collect();
-        parts.push(Part::FinalNorm);
-        parts.extend((self.store.head_part() == Part::Head).then_some(Part::Head));
         let named = |part| {
             let parameters = part_parameters(&self.config, self.store.as_ref(), part);
             self.store.release(part);
             parameters.into_iter().flat_map(|parameter| parameter.split(&parameter.tensor))
         };
-        parts.into_iter().flat_map(named).collect()
+        Part::all(self.num_blocks(), self.store.head_part() == Part::Head).flat_map(named).collect()
     }
 
     /// # Errors

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use record::atomic::{remove_folder, write_folder};
-use record::manifest::{CheckpointManifest, MANIFEST, ManifestBuilder, Verification};
+use record::manifest::{CheckpointManifest, INNER, MANIFEST, ManifestBuilder, Verification};
 use record::run_folder::RunFolder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -19,8 +19,6 @@ use crate::failure::Usage;
 use crate::run::run_manifest::OnChange;
 use crate::worker::SavedComponent;
 
-/// Folder of everything but the model, within a checkpoint.
-const INNER: &str = record::manifest::INNER;
 const STATE: &str = "state";
 const STATE_FILE: &str = "state.json";
 

@@ -69,7 +69,7 @@ impl Sharded {
         let (store, config) = (whole.store(), whole.config());
         let has_head = store.head_part() == Part::Head;
         let mut sharded = Self::empty(config, has_head, store.options(), shard, replica);
-        for part in parts(config, has_head) {
+        for part in Part::all(config.num_hidden_layers as usize, has_head) {
             sharded.push(part_parameters(config, store, part));
             store.release(part);
         }
@@ -94,7 +94,7 @@ impl Sharded {
         let names: Vec<String> = parameter_shapes(config).into_iter().map(|parameter| parameter.name).collect();
         let known =
             |name: &str| ["lm_head.weight", "score.weight"].contains(&name) || names.iter().any(|it| it == name);
-        for part in parts(config, has_head) {
+        for part in Part::all(config.num_hidden_layers as usize, has_head) {
             let parameters = Resident::empty_part(config, part, placement);
             let named: NamedTensors =
                 parameters.iter().flat_map(|parameter| parameter.split(&parameter.tensor)).collect();
@@ -155,15 +155,6 @@ impl Sharded {
         let place = self.place(part);
         self.finish(place, self.start(place)).swap_remove(0)
     }
-}
-
-/// The parts of a decoder in their order.
-fn parts(config: &ModelConfig, has_head: bool) -> Vec<Part> {
-    let blocks = (0..config.num_hidden_layers as usize).map(Part::Block);
-    let mut parts: Vec<Part> = std::iter::once(Part::Embedding).chain(blocks).collect();
-    parts.push(Part::FinalNorm);
-    parts.extend(has_head.then_some(Part::Head));
-    parts
 }
 
 impl WeightStore for Sharded {

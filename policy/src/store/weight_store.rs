@@ -22,6 +22,14 @@ pub enum Part {
     Head,
 }
 
+impl Part {
+    /// The parts of a decoder of `num_blocks` blocks in their order; `has_head` where the head is one.
+    pub(crate) fn all(num_blocks: usize, has_head: bool) -> impl Iterator<Item = Self> {
+        let last = std::iter::once(Self::FinalNorm).chain(has_head.then_some(Self::Head));
+        std::iter::once(Self::Embedding).chain((0..num_blocks).map(Self::Block)).chain(last)
+    }
+}
+
 /// Weights of a block for as long as they are computed with.
 #[derive(Debug)]
 pub enum Lent<'a> {

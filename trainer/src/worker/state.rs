@@ -11,6 +11,7 @@ use learner::trainable::{Actor, Model, Trainable, UpdateCounts};
 use learner::update::update;
 use learner::update_plan::UpdatePlan;
 use policy::{Placement, Policy, RewardModel, read_tensors, write_tensors};
+use record::manifest::INNER;
 use rollout::{Engine, EngineOptions};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
@@ -18,8 +19,6 @@ use tch::{Device, Tensor};
 use super::command::{Answers, ModelCommand, ModelEvent, SavedComponent};
 use super::engine_loop::EngineLoop;
 
-/// Folder of a checkpoint that other tools do not look at.
-const INNER: &str = record::manifest::INNER;
 /// Folder of a critic with weights of its own.
 const CRITIC: &str = "trainer/critic";
 /// Counts of all components.
