@@ -14,6 +14,7 @@ use crate::call::{Call, disagreement};
 use crate::error::DistError;
 use crate::ffi::{Cause, Failure, RawGroup, RawWork};
 use crate::handle::{Carrier, GroupState, Handle, Issue};
+use crate::meter::Meter;
 use crate::store::Store;
 
 /// Carrier of a group's bytes.
@@ -62,9 +63,10 @@ impl ProcessGroup {
         prefix: String,
         timeout: Duration,
         board: Arc<Board>,
+        meter: Arc<Meter>,
     ) -> Result<Self, DistError> {
         let Members { name, ranks, rank } = members;
-        let state = GroupState { name, ranks, rank, board, carrier: Mutex::new(Carrier::Nothing) };
+        let state = GroupState { name, ranks, rank, board, meter, carrier: Mutex::new(Carrier::Nothing) };
         let begun = Instant::now();
         let failed = |reason: String| DistError::Collective {
             group: state.label(),
@@ -156,6 +158,7 @@ impl ProcessGroup {
                     number: issue.number,
                     is_done: false,
                 });
+                self.state.meter.issued(call.name, call.bytes);
                 let agreed = if self.is_checked { self.agree(call, raw) } else { Ok(None) };
                 match agreed {
                     Ok(None) => start(raw, self.timeout),

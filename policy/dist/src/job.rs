@@ -15,6 +15,7 @@ use crate::group::{Backend, Members, ProcessGroup};
 use crate::handshake::shake_hands;
 use crate::heartbeat::{Heartbeat, Watch};
 use crate::launch::end_with_launcher;
+use crate::meter::Meter;
 use crate::store::Store;
 
 /// A job whose ranks have met and agree.
@@ -23,6 +24,7 @@ pub struct Job {
     environment: Environment,
     store: Store,
     board: Arc<Board>,
+    meter: Arc<Meter>,
     /// Number of groups that were made, by name.
     num_groups: RefCell<HashMap<String, usize>>,
     heartbeat: Heartbeat,
@@ -48,7 +50,8 @@ impl Job {
         }
         let board = Arc::new(Board::default());
         let heartbeat = Heartbeat::start(&store, environment.rank, board.clone())?;
-        Ok(Self { environment: environment.clone(), store, board, num_groups: RefCell::default(), heartbeat })
+        let (meter, num_groups) = (Arc::default(), RefCell::default());
+        Ok(Self { environment: environment.clone(), store, board, meter, num_groups, heartbeat })
     }
 
     /// This process's rank, from 0.
@@ -74,6 +77,11 @@ impl Job {
     /// Where this rank stands, for the trainer to keep up to date.
     pub fn board(&self) -> &Board {
         &self.board
+    }
+
+    /// What the operations of all groups cost this rank.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Makes a group of `ranks`, which all of them do at once and with the same list. Members that make several groups
@@ -105,7 +113,7 @@ impl Job {
         let first = ranks.first().copied().unwrap_or(rank);
         let prefix = format!("group/{name}/{number}/{first}/");
         let members = Members { name: name.to_owned(), ranks, rank };
-        ProcessGroup::meet(members, backend, &self.store, prefix, timeout, self.board.clone())
+        ProcessGroup::meet(members, backend, &self.store, prefix, timeout, self.board.clone(), self.meter.clone())
     }
 
     /// A reader of where all ranks stand.
