@@ -2,9 +2,8 @@
 //!
 //! Puts the parts of this crate in order. Knows nothing of models or data.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::board::Board;
@@ -26,8 +25,9 @@ pub struct Job {
     board: Arc<Board>,
     meter: Arc<Meter>,
     /// Number of groups that were made, by name.
-    num_groups: RefCell<HashMap<String, usize>>,
-    heartbeat: Heartbeat,
+    num_groups: Mutex<HashMap<String, usize>>,
+    /// Beats until the job is dropped.
+    _heartbeat: Heartbeat,
 }
 
 impl Job {
@@ -50,8 +50,8 @@ impl Job {
         }
         let board = Arc::new(Board::default());
         let heartbeat = Heartbeat::start(&store, environment.rank, board.clone())?;
-        let (meter, num_groups) = (Arc::default(), RefCell::default());
-        Ok(Self { environment: environment.clone(), store, board, meter, num_groups, heartbeat })
+        let (meter, num_groups) = (Arc::default(), Mutex::default());
+        Ok(Self { environment: environment.clone(), store, board, meter, num_groups, _heartbeat: heartbeat })
     }
 
     /// This process's rank, from 0.
@@ -104,7 +104,7 @@ impl Job {
             return Err(DistError::Collective { group, operation, number: None, rank, waited: Duration::ZERO, reason });
         }
         let number = {
-            let mut num_groups = self.num_groups.borrow_mut();
+            let mut num_groups = self.num_groups.lock().unwrap_or_else(PoisonError::into_inner);
             let count = num_groups.entry(name.to_owned()).or_insert(0);
             *count += 1;
             *count
@@ -133,13 +133,12 @@ impl Job {
         }
     }
 
-    /// Ends the job on this rank; a rank that hosts the store waits until all others have ended theirs, for
-    /// `timeout` at the longest.
-    pub fn finish(self, timeout: Duration) {
+    /// Ends the job on this rank, for which nothing else may be under way; a rank that hosts the store waits until all
+    /// others have ended theirs, for `timeout` at the longest.
+    pub fn finish(&self, timeout: Duration) {
         let step = self.board.place().step;
         self.board.enter(step, "finished");
         depart(&self.store, &self.environment, "finished", timeout);
-        drop(self.heartbeat);
     }
 }
 

@@ -36,11 +36,15 @@ impl SequenceCost {
         }
     }
 
-    /// The work of a trajectory: a token looks at itself and at all before it.
+    /// The work of a sequence of so many tokens in the blocks: a token looks at itself and at all before it.
+    pub fn tokens(&self, length: usize) -> u128 {
+        let length = length as u128;
+        length * self.token + length * (length + 1) / 2 * self.pair
+    }
+
+    /// The work of a trajectory.
     pub fn trajectory(&self, trajectory: &Trajectory) -> u128 {
-        let length = trajectory.ids.len() as u128;
-        let pairs = length * (length + 1) / 2;
-        length * self.token + pairs * self.pair + trajectory.num_targets() as u128 * self.target
+        self.tokens(trajectory.ids.len()) + trajectory.num_targets() as u128 * self.target
     }
 }
 

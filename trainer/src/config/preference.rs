@@ -8,6 +8,7 @@ use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use policy::Recompute;
 use serde::{Deserialize, Serialize};
 
+use super::parallel::ParallelSection;
 use super::prompt::PromptSection;
 use super::sections::{self, CheckpointSection, ModelSection, RunSection};
 use crate::failure::Usage;
@@ -35,6 +36,8 @@ pub(crate) struct RewardModelRun {
     pub schedule: ScheduleConfig,
     /// Times of checkpoints.
     pub checkpoint: CheckpointSection,
+    /// Sharing of the work among ranks.
+    pub parallel: ParallelSection,
 }
 
 /// `[preferences]`
@@ -94,6 +97,7 @@ impl RewardModelRun {
             return refuse("preferences.per_step, update.steps and update.micro_batch_tokens must be at least 1");
         }
         self.prompt.validate()?;
+        self.parallel.validate()?;
         self.loss.validate().map_err(|error| Usage::error(format!("loss: {error}")))?;
         self.schedule().map(|_| ())
     }
@@ -107,6 +111,7 @@ impl RewardModelRun {
             eval_at_end: true,
             checkpoint_every: self.checkpoint.every,
             checkpoints_kept: self.checkpoint.keep,
+            grace: self.checkpoint.grace(),
         }
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use verifiers::{Reading, RewardConfig, VerifiersConfig};
 
 use super::critic::{Algorithm, AlgorithmSection, CriticSection};
+use super::parallel::ParallelSection;
 use super::prompt::PromptSection;
 use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection, TaskSource};
@@ -56,6 +57,8 @@ pub(crate) struct ReinforceRun {
     pub eval: EvalSection,
     /// Times of checkpoints.
     pub checkpoint: CheckpointSection,
+    /// Sharing of the work among ranks.
+    pub parallel: ParallelSection,
     /// Settings of the verifiers.
     pub verifiers: VerifiersConfig,
     /// Code execution service.
@@ -188,6 +191,7 @@ impl ReinforceRun {
         self.schedule()?;
         self.prompt.validate()?;
         self.eval.validate()?;
+        self.parallel.validate()?;
         let section = |name: &str, error: String| Usage::error(format!("{name}: {error}"));
         self.advantage.validate().map_err(|error| section("advantage", error.to_string()))?;
         self.loss.validate().map_err(|error| section("loss", error.to_string()))?;

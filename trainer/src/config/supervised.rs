@@ -8,6 +8,7 @@ use policy::{Architecture, ModelConfig};
 use serde::{Deserialize, Serialize};
 use verifiers::VerifiersConfig;
 
+use super::parallel::ParallelSection;
 use super::prompt::PromptSection;
 use super::reinforce::UpdateSection;
 use super::sandbox::SandboxSection;
@@ -39,6 +40,8 @@ pub(crate) struct SupervisedRun {
     pub eval: EvalSection,
     /// Times of checkpoints.
     pub checkpoint: CheckpointSection,
+    /// Sharing of the work among ranks.
+    pub parallel: ParallelSection,
     /// Settings of the verifiers.
     pub verifiers: VerifiersConfig,
     /// Code execution service.
@@ -146,6 +149,7 @@ impl SupervisedRun {
         self.verifiers.validate().map_err(|error| Usage::error(format!("verifiers: {error}")))?;
         self.prompt.validate()?;
         self.schedule()?;
+        self.parallel.validate()?;
         self.eval.validate()
     }
 

@@ -1,0 +1,106 @@
+//! A run on several ranks: one decides, the others follow.
+//!
+//! Rank 0 reads the data, asks the verifiers, writes the run's folder, and says what is done next; the other ranks have
+//! a model's thread and nothing else. They meet before anything is loaded ([`meet`]), are told where the run begins
+//! ([`Start`]), and then obey the orders of rank 0's model thread until it ends. What an order is, is not known here.
+
+mod launch;
+mod models;
+mod team;
+mod words;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use policy::dist::Environment;
+
+pub(crate) use self::launch::launch;
+pub(crate) use self::models::Models;
+pub(crate) use self::team::Team;
+pub(crate) use self::words::Start;
+use self::words::Words;
+use crate::config::ParallelSection;
+use crate::failure::Usage;
+use crate::interrupt::Interrupt;
+use crate::run::identity::RunIdentity;
+use crate::worker::{ModelState, follow};
+
+/// Longest stay of rank 0, which hosts the store, after a failure.
+const PARTING: Duration = Duration::from_secs(1);
+
+/// What a launcher told this process; `None` where it runs by itself.
+///
+/// # Errors
+/// A usage error: a variable is missing or contradicts another.
+pub(crate) fn environment() -> Result<Option<Environment>> {
+    let environment = Environment::of_process().map_err(|error| Usage::error(error.to_string()))?;
+    Ok(environment.filter(|environment| environment.world_size > 1))
+}
+
+/// Refuses to run on several ranks what does not share its work.
+///
+/// # Errors
+/// A usage error where a launcher started this process as one of several.
+pub(crate) fn refuse_ranks(command: &str) -> Result<()> {
+    match environment()? {
+        None => Ok(()),
+        Some(environment) => Err(Usage::error(format!(
+            "`trainer {command}` runs in one process, and a launcher started {} (WORLD_SIZE); start it by itself",
+            environment.world_size
+        ))),
+    }
+}
+
+/// Meets the other ranks; `None` where this process runs by itself. All ranks must be the same run.
+///
+/// # Errors
+/// A rank is missing, there twice, or another run; the layout does not fit the number of ranks.
+pub(crate) fn meet(section: &ParallelSection, identity: &RunIdentity, interrupt: &Interrupt) -> Result<Option<Team>> {
+    match environment()? {
+        None => {
+            section.layout().resolve(1).map_err(|error| Usage::error(format!("parallel: {error}")))?;
+            Ok(None)
+        }
+        Some(environment) => Team::meet(&environment, section, identity.fingerprint(), interrupt.clone()).map(Some),
+    }
+}
+
+/// Runs this process's part of a run: `lead` on rank 0 or where there is no team, on any other rank what rank 0 says
+/// once `load` has loaded the models. A signal to stop leaves a step `grace` to be done and saved.
+///
+/// # Errors
+/// The run fails here, or on another rank.
+pub(crate) async fn run_part(
+    team: Option<Team>,
+    grace: Option<Duration>,
+    lead: impl AsyncFnOnce(Option<Team>) -> Result<()>,
+    load: impl FnOnce(&Team, &Start) -> Result<ModelState>,
+) -> Result<()> {
+    let Some(team) = team else { return lead(None).await };
+    let (words, job, timeout) = (team.words()?, team.job(), team.timeout());
+    let result = if team.is_leader() {
+        let result = lead(Some(team)).await;
+        words.end(&result);
+        result
+    } else {
+        tokio::task::block_in_place(|| follow_to_the_end(team, &words, grace, load))
+    };
+    // Of those that failed some may be gone for good.
+    job.finish(if result.is_ok() { timeout } else { PARTING });
+    result
+}
+
+/// A rank that follows.
+fn follow_to_the_end(
+    team: Team,
+    words: &Words,
+    grace: Option<Duration>,
+    load: impl FnOnce(&Team, &Start) -> Result<ModelState>,
+) -> Result<()> {
+    let start = words.await_start(&team)?;
+    let _steps = team.interrupt().finish_steps(grace)?;
+    let loaded = start.see_folder().and_then(|()| load(&team, &start));
+    let state = loaded.map_err(|error| team.fail(error)).context("while the models were loaded")?;
+    follow(state, team)?;
+    words.await_end()
+}
