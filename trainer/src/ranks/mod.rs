@@ -54,14 +54,23 @@ pub(crate) fn refuse_ranks(command: &str) -> Result<()> {
 /// Meets the other ranks; `None` where this process runs by itself. All ranks must be the same run.
 ///
 /// # Errors
-/// A rank is missing, there twice, or another run; the layout does not fit the number of ranks.
-pub(crate) fn meet(section: &ParallelSection, identity: &RunIdentity, interrupt: &Interrupt) -> Result<Option<Team>> {
+/// A rank is missing, there twice, or another run; the layout does not fit the number of ranks; or the user interrupts.
+pub(crate) async fn meet(
+    section: &ParallelSection,
+    identity: &RunIdentity,
+    interrupt: &Interrupt,
+) -> Result<Option<Team>> {
     match environment()? {
         None => {
             section.layout().resolve(1).map_err(|error| Usage::error(format!("parallel: {error}")))?;
             Ok(None)
         }
-        Some(environment) => Team::meet(&environment, section, identity.fingerprint(), interrupt.clone()).map(Some),
+        Some(environment) => {
+            let (section, fingerprint, asked) = (section.clone(), identity.fingerprint(), interrupt.clone());
+            let meeting =
+                tokio::task::spawn_blocking(move || Team::meet(&environment, &section, fingerprint, asked).map(Some));
+            interrupt.race(meeting).await?.context("the meeting of the ranks")?
+        }
     }
 }
 
