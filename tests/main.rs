@@ -7,6 +7,7 @@ mod code_verifiers;
 mod command_line;
 mod end_to_end;
 mod prompts;
+mod ranks;
 mod relocation;
 mod repeated_runs;
 mod resume;

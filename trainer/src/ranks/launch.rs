@@ -39,8 +39,9 @@ pub(crate) async fn launch(num_ranks: usize) -> Result<()> {
         Some(rank) => {
             let code = outcome.exit_code;
             let reason = match code {
-                ..129 => format!("rank {rank} ended first, with exit code {code}"),
-                _ => format!("rank {rank} ended first, by signal {} or with exit code {code}", code - 128),
+                75 | 130 => format!("rank {rank} stopped first, as it was asked to"),
+                129.. => format!("rank {rank} ended first, by signal {}", code - 128),
+                _ => format!("rank {rank} ended first, with exit code {code}"),
             };
             Err(Ended::error(u8::try_from(code).unwrap_or(1), reason))
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use learner::ranks::Ranks;
+use policy::PolicyError;
 use policy::dist::{Axis, Backend, DistError, Environment, Fingerprint, Job, ProcessGroup, Shape, Traffic, Watch};
 
 use super::words::Words;
@@ -161,7 +162,6 @@ impl Team {
             let _ = self.job.store().set(&failure_key(rank), format!("{error:#}").as_bytes());
             return error.context(format!("rank {rank}"));
         }
-        tracing::error!("rank {rank}: {error:#}");
         let table = self.job.survey();
         let mut text = format!("rank {rank}: {error:#}");
         for other in (0..self.size()).filter(|other| *other != rank) {
@@ -177,7 +177,11 @@ fn failure_key(rank: usize) -> String {
     format!("failed/{rank}")
 }
 
-/// True of an exchange with other ranks that failed; the error may stand within another crate's.
+/// True of an exchange with other ranks that failed; a weight store has the error within its own.
 fn is_of_peers(cause: &(dyn std::error::Error + 'static)) -> bool {
-    matches!(cause.downcast_ref(), Some(DistError::Collective { .. } | DistError::Store { .. }))
+    let of_store = cause.downcast_ref().and_then(|error| match error {
+        PolicyError::Ranks(error) => Some(error.as_ref()),
+        _ => None,
+    });
+    matches!(of_store.or(cause.downcast_ref()), Some(DistError::Collective { .. } | DistError::Store { .. }))
 }
