@@ -34,6 +34,8 @@ pub(super) struct EngineLoop {
     waiting: VecDeque<(u64, RolloutRequest)>,
     /// Tickets that were dropped, and the ranks that have them.
     aborted: Vec<(usize, u64)>,
+    /// Number of requests that were dropped before an engine had them.
+    num_aborted: usize,
     is_afresh: bool,
     /// Draws under way that are held to a lag.
     lagging: HashMap<u64, Lagging>,
@@ -77,6 +79,7 @@ impl EngineLoop {
             requests: HashMap::new(),
             waiting: VecDeque::new(),
             aborted: Vec::new(),
+            num_aborted: 0,
             is_afresh: false,
             lagging: HashMap::new(),
             ended: BTreeMap::new(),
@@ -219,7 +222,9 @@ impl EngineLoop {
             }
             stays
         });
+        let num_waiting = self.waiting.len();
         self.waiting.retain(|(_, request)| request.draw != draw);
+        self.num_aborted += num_waiting - self.waiting.len();
         self.lagging.remove(&draw);
         self.ended.retain(|(_, ended), _| *ended != draw);
         for (requests, _) in self.ended.values_mut().filter_map(|place| place.replacement.as_mut()) {
@@ -233,6 +238,11 @@ impl EngineLoop {
             orders[rank].aborted.push(ticket);
         }
         orders
+    }
+
+    /// Number of requests that were dropped before an engine had them, since the last call.
+    pub(super) fn take_aborted(&mut self) -> usize {
+        std::mem::take(&mut self.num_aborted)
     }
 
     pub(super) fn pause(&mut self, paused: bool) {

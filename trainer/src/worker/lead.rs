@@ -92,7 +92,13 @@ impl Lead {
                 Ok(ModelEvent::Done)
             }
             ModelCommand::TakeTraffic if self.team.is_none() => Ok(ModelEvent::Traffic(Vec::new())),
-            shared => self.share(shared),
+            shared => self.share(shared).map(|event| match event {
+                ModelEvent::Stats(mut stats) => {
+                    stats.num_aborted += self.requests.take_aborted();
+                    ModelEvent::Stats(stats)
+                }
+                event => event,
+            }),
         };
         // The receiver is gone once the user interrupted.
         let _ = answers.send(answer);
