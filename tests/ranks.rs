@@ -1,5 +1,5 @@
-//! Runs on several ranks: the same as on one within rounding, the same again bit for bit, and their ends. The moments of
-//! many more kills are those of `cargo xtask kills --ranks`.
+//! Runs on several ranks: the same as on one within rounding, the same again bit for bit, and their ends. The moments
+//! of many more kills are those of `cargo xtask kills --ranks`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Instant, SystemTime};
 
+use random::KeyedRng;
+
 use crate::support::remains::{after_cold_start, assert_same, metrics};
 use crate::support::{Bench, NO_EVAL, run, trainer};
-use random::KeyedRng;
 
 /// Number of steps of the runs here.
 const STEPS: u64 = 4;

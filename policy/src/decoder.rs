@@ -63,8 +63,8 @@ impl Decoder {
     }
 
     /// Replaces the weights by another decoder's, one part after the other, so that where those are cut over ranks one
-    /// part more than the two decoders hold is in memory. All ranks of such a decoder call it at once. Returns the bytes
-    /// that were copied.
+    /// part more than the two decoders hold is in memory. All ranks of such a decoder call it at once. Returns the
+    /// bytes that were copied.
     ///
     /// # Errors
     /// The configurations differ, this decoder's weights are cut over ranks, or an operation between ranks failed.

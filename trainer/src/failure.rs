@@ -1,5 +1,5 @@
-//! Exit codes of a command: 0 done, 1 failed, 2 wrong usage or configuration, 75 stopped and saved, to be started again,
-//! 130 interrupted.
+//! Exit codes of a command: 0 done, 1 failed, 2 wrong usage or configuration, 75 stopped and saved, to be started
+//! again, 130 interrupted.
 
 use std::fmt;
 

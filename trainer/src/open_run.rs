@@ -80,8 +80,8 @@ pub(crate) struct OpenRun {
 }
 
 impl OpenRun {
-    /// Makes or opens the folder of a run, and writes there what the run is, its `identity`; the second value returned is
-    /// the checkpoint to go on from. Nothing is written before a resumed run is known to be what it was.
+    /// Makes or opens the folder of a run, and writes there what the run is, its `identity`; the second value returned
+    /// is the checkpoint to go on from. Nothing is written before a resumed run is known to be what it was.
     ///
     /// # Errors
     /// The folder cannot be entered, no checkpoint is whole, the run is not what it was (usage errors), or the folder

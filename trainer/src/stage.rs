@@ -23,7 +23,7 @@ use crate::judge::Judge;
 use crate::open_run::{Entry, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{PromptCheck, check_answers, load_texts};
-use crate::ranks::{Models, Start, Team, meet, run_part};
+use crate::ranks::{Models, Start, Team, Words, meet, run_part};
 use crate::run::identity::RunIdentity;
 use crate::run::inputs::resolve_links;
 use crate::run::run_loop::run_steps;
@@ -77,7 +77,7 @@ async fn lead(
 
     let (mut run, resume_from) = OpenRun::open(&config, identity, entry)?;
     if let Some(team) = &team {
-        team.words()?.start(&run.start(resume_from.as_ref(), &config.model.path)?)?;
+        Words::of(team)?.start(&run.start(resume_from.as_ref(), &config.model.path)?)?;
     }
     let (worker, position) = load(&config, stage, placement, team, resume_from).await?;
     let tasks = match position {

@@ -28,7 +28,7 @@ use crate::judge::Judge;
 use crate::open_run::{Entry, INITIAL_MODEL, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{at_line, load_texts};
-use crate::ranks::{Models, Start, Team, meet, run_part};
+use crate::ranks::{Models, Start, Team, Words, meet, run_part};
 use crate::run::identity::RunIdentity;
 use crate::run::inputs::resolve_links;
 use crate::run::run_loop::{Stage, StepOutcome, run_steps};
@@ -49,7 +49,8 @@ struct ColdStart {
     num_dropped: usize,
 }
 
-/// Runs a cold start from its configuration to its last checkpoint; on another rank than the first, what that has it do.
+/// Runs a cold start from its configuration to its last checkpoint; on another rank than the first, what that has it
+/// do.
 ///
 /// # Errors
 /// The input is bad, the disk is full, a rank is gone, or the user interrupts.
@@ -92,7 +93,7 @@ async fn lead(
         None => check_texts(&config, &start, &traces, &mut evaluation)?,
     };
     if let Some(team) = &team {
-        team.words()?.start(&run.start(resume_from.as_ref(), &start)?)?;
+        Words::of(team)?.start(&run.start(resume_from.as_ref(), &start)?)?;
     }
     let (worker, texts) = load(&config, placement, team, start, resume_from).await?;
     let collector = Collector { worker, texts, scorer_texts: None, judge, interrupt: interrupt.clone() };

@@ -186,7 +186,8 @@ mod tests {
                 prop_assert_eq!(parts.iter().map(|part| part.num_masked).sum::<usize>(), group.num_masked);
             }
             let outcome = |groups: &Vec<TrajectoryGroup>| {
-                let trajectories: Vec<Trajectory> = groups.iter().flat_map(|group| group.trajectories.clone()).collect();
+                let trajectories: Vec<Trajectory> =
+                    groups.iter().flat_map(|group| group.trajectories.clone()).collect();
                 let policy_logprobs = trajectories.iter().map(|it| vec![it.ids[0] as f32]).collect();
                 UpdateOutcome { trajectories, policy_logprobs, ..UpdateOutcome::default() }
             };

@@ -18,7 +18,7 @@ use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::prompt_check::load_texts;
-use crate::ranks::refuse_ranks;
+use crate::ranks::environment::refuse_ranks;
 use crate::worker::{ModelState, ModelWorker};
 
 /// What `trainer eval` takes.

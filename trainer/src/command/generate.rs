@@ -15,7 +15,7 @@ use crate::config::{PromptSection, RunSection};
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::prompt::{PromptFormat, Question};
-use crate::ranks::refuse_ranks;
+use crate::ranks::environment::refuse_ranks;
 
 /// What `trainer generate` takes.
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::entry_args::EntryArgs;
 use crate::interrupt::Interrupt;
-use crate::ranks::refuse_ranks;
+use crate::ranks::environment::refuse_ranks;
 use crate::run::recipe::Recipe;
 
 /// What `trainer recipe` takes.

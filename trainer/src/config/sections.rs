@@ -11,7 +11,7 @@ use tch::{Device, Kind};
 
 use crate::failure::Usage;
 use crate::plan::Calendar;
-use crate::ranks::environment;
+use crate::ranks::environment::environment;
 
 /// `[run]`: folder, seed and device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,7 +36,8 @@ impl Default for RunSection {
 }
 
 impl RunSection {
-    /// The device and dtype, with libtorch's threads set: of several ranks on a host each takes its share of the cores.
+    /// The device and dtype, with libtorch's threads set: of several ranks on a host each takes its share of the
+    /// cores.
     ///
     /// # Errors
     /// A usage error: the device is not to be had, or not for several ranks, or the dtype is unknown.
@@ -50,8 +51,8 @@ impl RunSection {
         let ranks = environment()?;
         if ranks.is_some() && device != Device::Cpu {
             return Err(Usage::error(
-                "run.device: several ranks share their work on CPUs only; this version has no NCCL. Set it to `cpu`, or \
-                 start one process",
+                "run.device: several ranks share their work on CPUs only, for this version has no NCCL; set it to \
+                 `cpu`, or start one process",
             ));
         }
         let share = ranks.map_or(0, |ranks| (num_cores() / ranks.local_world_size).max(1));

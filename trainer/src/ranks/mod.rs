@@ -4,6 +4,7 @@
 //! a model's thread and nothing else. They meet before anything is loaded ([`meet`]), are told where the run begins
 //! ([`Start`]), and then obey the orders of rank 0's model thread until it ends. What an order is, is not known here.
 
+pub(crate) mod environment;
 mod launch;
 mod models;
 mod team;
@@ -12,13 +13,12 @@ mod words;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use policy::dist::Environment;
 
+use self::environment::environment;
 pub(crate) use self::launch::launch;
 pub(crate) use self::models::Models;
 pub(crate) use self::team::Team;
-pub(crate) use self::words::Start;
-use self::words::Words;
+pub(crate) use self::words::{Start, Words};
 use crate::config::ParallelSection;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
@@ -27,29 +27,6 @@ use crate::worker::{ModelState, follow};
 
 /// Longest stay of rank 0, which hosts the store, after a failure.
 const PARTING: Duration = Duration::from_secs(1);
-
-/// What a launcher told this process; `None` where it runs by itself.
-///
-/// # Errors
-/// A usage error: a variable is missing or contradicts another.
-pub(crate) fn environment() -> Result<Option<Environment>> {
-    let environment = Environment::of_process().map_err(|error| Usage::error(error.to_string()))?;
-    Ok(environment.filter(|environment| environment.world_size > 1))
-}
-
-/// Refuses to run on several ranks what does not share its work.
-///
-/// # Errors
-/// A usage error where a launcher started this process as one of several.
-pub(crate) fn refuse_ranks(command: &str) -> Result<()> {
-    match environment()? {
-        None => Ok(()),
-        Some(environment) => Err(Usage::error(format!(
-            "`trainer {command}` runs in one process, and a launcher started {} (WORLD_SIZE); start it by itself",
-            environment.world_size
-        ))),
-    }
-}
 
 /// Meets the other ranks; `None` where this process runs by itself. All ranks must be the same run.
 ///
@@ -86,7 +63,7 @@ pub(crate) async fn run_part(
     load: impl FnOnce(&Team, &Start) -> Result<ModelState>,
 ) -> Result<()> {
     let Some(team) = team else { return lead(None).await };
-    let (words, job, timeout) = (team.words()?, team.job(), team.timeout());
+    let (words, job, timeout) = (Words::of(&team)?, team.job(), team.timeout());
     let result = if team.is_leader() {
         let result = lead(Some(team)).await;
         words.end(&result);

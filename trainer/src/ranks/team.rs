@@ -7,9 +7,10 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use learner::ranks::Ranks;
 use policy::PolicyError;
-use policy::dist::{Axis, Backend, DistError, Environment, Fingerprint, Job, ProcessGroup, Shape, Traffic, Watch};
+use policy::dist::{
+    Axis, Backend, DistError, Environment, Fingerprint, Job, ProcessGroup, Shape, Store, Traffic, Watch,
+};
 
-use super::words::Words;
 use crate::config::ParallelSection;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
@@ -105,12 +106,9 @@ impl Team {
         self.job.group(name, self.shape.peers(self.rank(), axes), Backend::Gloo, self.timeout)
     }
 
-    /// A connection for rank 0's words.
-    ///
-    /// # Errors
-    /// The store is gone.
-    pub(crate) fn words(&self) -> Result<Words, DistError> {
-        Words::new(self.job.store(), self.timeout)
+    /// The job's store.
+    pub(super) fn store(&self) -> &Store {
+        self.job.store()
     }
 
     /// A reader of where all ranks stand.

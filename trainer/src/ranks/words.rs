@@ -68,8 +68,12 @@ struct End {
 pub(crate) struct Words(Store);
 
 impl Words {
-    pub(super) fn new(store: &Store, timeout: Duration) -> Result<Self, DistError> {
-        Ok(Self(store.client(timeout)?))
+    /// A connection to the store of a team's job.
+    ///
+    /// # Errors
+    /// The store is gone.
+    pub(crate) fn of(team: &Team) -> Result<Self, DistError> {
+        Ok(Self(team.store().client(team.timeout())?))
     }
 
     /// Says where the run begins.

@@ -5,8 +5,8 @@
 //! answered by another backend. A new command is a variant of [`ModelCommand`], its answer one of [`ModelEvent`], and
 //! what it does a line in `state.rs`.
 //!
-//! Where a run has several ranks, each has such a thread. Rank 0's takes the commands, gives every rank its part of each
-//! as an order, its own among them, and makes one event of the answers (`lead.rs`); so all do the same in one order.
+//! Where a run has several ranks, each has such a thread. Rank 0's takes the commands, gives every rank its part of
+//! each as an order, its own among them, and makes one event of the answers (`lead.rs`): all do the same in one order.
 
 mod command;
 mod engine_loop;

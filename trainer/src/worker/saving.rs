@@ -128,7 +128,7 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
-    /// A model with its texts, in a folder within the checkpoint; all ranks of its weights take part, and rank 0 writes.
+    /// A model with its texts, in a folder within the checkpoint; all ranks of its weights take part, rank 0 writes.
     fn model(
         &self,
         name: &str,

@@ -136,8 +136,8 @@ fn halves(scores: &Tensor) -> (Tensor, Tensor) {
     (scores.narrow(0, 0, num_pairs), scores.narrow(0, num_pairs, num_pairs))
 }
 
-/// One update on a minibatch of pairs; `place` is the update's in the learning rate's schedule. Where there are `ranks`,
-/// all of them call it at once, each with its part of the minibatch, maybe none; figures are those of all.
+/// One update on a minibatch of pairs; `place` is the update's in the learning rate's schedule. Where there are
+/// `ranks`, all of them call it at once, each with its part of the minibatch, maybe none; figures are those of all.
 ///
 /// # Errors
 /// The model is frozen, a conversation is empty, or an operation between ranks failed.
