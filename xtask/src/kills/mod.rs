@@ -154,7 +154,8 @@ impl Place<'_> {
             micro::write(&base, dtype)?;
             for subject in Subject::ALL {
                 let is_alone = self.num_ranks == 1 || subject.is_recipe();
-                let dir = base.join(if is_alone { subject.uninterrupted } else { subject.config });
+                let on_ranks = || format!("{}-on-ranks", subject.uninterrupted.replace('/', "-"));
+                let dir = base.join(if is_alone { subject.uninterrupted.to_owned() } else { on_ranks() });
                 let length = match dir.exists() {
                     // The recipe, which comes first, has made it.
                     true => recorded(&dir)?,
