@@ -10,6 +10,7 @@ mod demo;
 mod handover;
 mod hook;
 mod kills;
+mod launchers;
 mod libtorch;
 mod options;
 mod packages;
@@ -47,6 +48,10 @@ Commands:
                         killed one to three times at random moments, goes on, and must leave what an uninterrupted
                         run leaves, byte for byte; exits with 1 where one differs. With --ranks a random one of
                         N ranks is killed or stopped, and all must end. --trainer takes a built one
+  launchers [--torchrun PROGRAM] [--trainer FILE]
+                        setup, then a micro run on four ranks in each way that launchers start ranks, on one host and
+                        on two of network namespaces; each must leave what --nproc leaves, byte for byte. torchrun's
+                        ways need that of an importable PyTorch 2.11. --trainer takes a built one
   real [ARGUMENTS]      setup, then scripts/real_models.py [ARGUMENTS]: parity, tasks and training with real
                         models
 
@@ -76,6 +81,10 @@ fn main() -> ExitCode {
             Err(what) => return wrong_usage(&what),
         },
         Some("real") => real(&root, &rest).map(done),
+        Some("launchers") => match launchers::Launchers::parse(&rest) {
+            Ok(launchers) => launchers.run(&root),
+            Err(what) => return wrong_usage(&what),
+        },
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// Types of weights and activations; each has runs of its own.
-pub(super) const DTYPES: [&str; 2] = ["float32", "bfloat16"];
+pub(crate) const DTYPES: [&str; 2] = ["float32", "bfloat16"];
 
 /// Folders of a recipe's stages, in their order.
 const STAGES: [&str; 4] = ["cold-start", "stage-1", "reward-model", "stage-2"];
 
 /// A kind of run.
 #[derive(Debug)]
-pub(super) struct Subject {
+pub(crate) struct Subject {
     pub name: &'static str,
     /// The trainer's arguments that say what it does.
     pub mode: &'static [&'static str],
@@ -26,7 +26,7 @@ pub(super) struct Subject {
 
 impl Subject {
     /// Every kind. The recipe comes first: the others start from its stages.
-    pub(super) const ALL: &'static [Self] = &[
+    pub(crate) const ALL: &'static [Self] = &[
         Self { name: "recipe", mode: &["recipe"], config: "recipe.toml", uninterrupted: "recipe" },
         Self {
             name: "cold start",
@@ -52,12 +52,12 @@ impl Subject {
     ];
 
     /// True of the recipe, which runs in one process.
-    pub(super) fn is_recipe(&self) -> bool {
+    pub(crate) fn is_recipe(&self) -> bool {
         self.mode == ["recipe"]
     }
 
     /// The folders with checkpoints of such a run in `dir`.
-    pub(super) fn run_dirs(&self, dir: &Path) -> Vec<PathBuf> {
+    pub(crate) fn run_dirs(&self, dir: &Path) -> Vec<PathBuf> {
         match self.mode {
             ["recipe"] => STAGES.iter().map(|stage| dir.join(stage)).collect(),
             _ => vec![dir.to_owned()],
@@ -69,7 +69,7 @@ impl Subject {
 ///
 /// # Errors
 /// The folder or a file cannot be written.
-pub(super) fn write(base: &Path, dtype: &str) -> Result<()> {
+pub(crate) fn write(base: &Path, dtype: &str) -> Result<()> {
     fs::create_dir_all(base).with_context(|| base.display().to_string())?;
     let stage = |from: &str, more: &str| STAGE.replace("FROM", from) + more + EVAL;
     let files = [

@@ -6,9 +6,9 @@
 //! of the trainer no more than its command line and the places of its files.
 
 mod killing;
-mod micro;
+pub(crate) mod micro;
 mod numbers;
-mod remains;
+pub(crate) mod remains;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -237,7 +237,7 @@ impl Place<'_> {
 }
 
 /// Beside a run's folder, where its output goes.
-fn log_of(dir: &Path) -> PathBuf {
+pub(crate) fn log_of(dir: &Path) -> PathBuf {
     dir.with_extension("log")
 }
 
@@ -250,7 +250,7 @@ fn recorded(dir: &Path) -> Result<Duration> {
 }
 
 /// Builds the trainer for release, and returns its path.
-fn build(root: &Path) -> Result<PathBuf> {
+pub(crate) fn build(root: &Path) -> Result<PathBuf> {
     setup::run(root)?;
     eprintln!("building the trainer (release); the first build takes some minutes");
     let mut cargo = handover::cargo(root);

@@ -21,13 +21,13 @@ const FIELDS_LEFT_OUT: [&str; 3] = ["seconds", "reward_model_seconds", "checksum
 const SHOWN: usize = 200;
 
 /// Contents by path within the run's folder; each metric of each row stands by itself.
-pub(super) type Remains = BTreeMap<String, Vec<u8>>;
+pub(crate) type Remains = BTreeMap<String, Vec<u8>>;
 
 /// All that a run has left in its folder.
 ///
 /// # Errors
 /// A file cannot be read, or is not what its name says.
-pub(super) fn of(run: &Path) -> Result<Remains> {
+pub(crate) fn of(run: &Path) -> Result<Remains> {
     let mut remains = Remains::new();
     add(run, run, &mut remains)?;
     Ok(remains)
@@ -99,7 +99,7 @@ fn strip(value: &mut Value) {
 }
 
 /// A line for each thing that is in one alone or not the same in both.
-pub(super) fn differences(whole: &Remains, killed: &Remains) -> Vec<String> {
+pub(crate) fn differences(whole: &Remains, killed: &Remains) -> Vec<String> {
     let mut lines = Vec::new();
     for (name, expected) in whole {
         match killed.get(name) {
@@ -110,7 +110,7 @@ pub(super) fn differences(whole: &Remains, killed: &Remains) -> Vec<String> {
                     true => String::from_utf8_lossy(bytes).into_owned(),
                     false => format!("{} bytes", bytes.len()),
                 };
-                lines.push(format!("{name} differs: {} uninterrupted, {} killed", text(expected), text(found)));
+                lines.push(format!("{name} differs: {} expected, {} found", text(expected), text(found)));
             }
             Some(_) => {}
         }
@@ -159,12 +159,12 @@ mod tests {
         };
         let expected = [
             &format!(
-                "checkpoints/step_00002/trainer/manifest.json differs: {} uninterrupted, {} killed",
+                "checkpoints/step_00002/trainer/manifest.json differs: {} expected, {} found",
                 manifest("0.25"),
                 manifest("0.5")
             ),
-            "checkpoints/step_00002/trainer/optimizer.safetensors differs: 0.25 uninterrupted, 0.5 killed",
-            "metrics.jsonl: row 1: reward/mean differs: 0.25 uninterrupted, 0.5 killed",
+            "checkpoints/step_00002/trainer/optimizer.safetensors differs: 0.25 expected, 0.5 found",
+            "metrics.jsonl: row 1: reward/mean differs: 0.25 expected, 0.5 found",
         ];
         assert_eq!(other, expected);
 
@@ -175,7 +175,7 @@ mod tests {
         fs::remove_file(parent.path().join("slow/config.toml")).unwrap();
         let found = differences(&whole, &of(&parent.path().join("slow")).unwrap());
         let expected = [
-            "checkpoints/last differs: step_00002 uninterrupted, step_00001 killed",
+            "checkpoints/last differs: step_00002 expected, step_00001 found",
             "config.toml is missing",
             "checkpoints/left is left over",
         ];
