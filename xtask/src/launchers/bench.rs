@@ -142,6 +142,8 @@ impl Bench<'_> {
             command.args(["--no-python", "--nnodes", "2", "--nproc-per-node", &OF_A_HOST.to_string()]);
             command.args(["--node-rank", &host.to_string(), "--local-addr", ADDRESSES[host]]);
             command.args(["--rdzv-backend", "c10d", "--rdzv-id", way.folder()]);
+            // torchrun hosts its store where the host's name stands for the endpoint; here both have one name.
+            command.arg(format!("--rdzv-conf=is_host={}", host == 0));
             command.arg(format!("--rdzv-endpoint={}:{}", ADDRESSES[0], way.port()));
             command.arg(&self.trainer).env("GLOO_SOCKET_IFNAME", INTERFACE);
             self.with_ranks(command, way.folder())
