@@ -2,11 +2,11 @@
 # A run on several nodes under Slurm, one task a rank. The arguments are the trainer's:
 #   sbatch deploy/trainer/slurm.sh --stage 1 --config configs/FILE.toml --run-dir /shared/runs/NAME
 # Choose the nodes, the ranks of each and their cores below, or on sbatch's command line, which comes first. The run's
-# folder, the configuration, the model and the data lie on a file system that all nodes share. docs/guide/cluster.md says
-# what the ranks need and what the exit codes mean.
+# folder, the configuration, the model and the data lie on a file system that all nodes share. docs/guide/cluster.md
+# says what the ranks need, when GLOO_SOCKET_IFNAME is to be set, and what the exit codes mean.
 #
-# Five minutes before the time limit Slurm signals every rank: the step is finished and saved, and the job goes back into
-# the queue. sbatch(1): --signal reaches the steps and not this script. Give more time where a step takes longer.
+# Five minutes before the time limit Slurm signals every rank: the step is finished and saved, and the job goes back
+# into the queue. sbatch(1): --signal reaches the steps and not this script. Give more time where a step takes longer.
 #SBATCH --job-name=ponder
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=2
@@ -26,12 +26,20 @@ export MASTER_ADDR=${hosts[0]}
 export MASTER_PORT=${MASTER_PORT:-$((20000 + SLURM_JOB_ID % 10000))}
 # libtorch's threads wait without spinning: the sandbox's programs share the cores with them.
 export OMP_WAIT_POLICY=passive
+# c10d's warnings come with its stack; what they are about stands in the trainer's own errors.
+export TORCH_CPP_LOG_LEVEL=${TORCH_CPP_LOG_LEVEL:-ERROR}
 
-# The first rank to end says nothing of the others: each ends by itself, and those that do not are killed a minute later.
-# srun(1): since Slurm 22.05 a step does not take --cpus-per-task from the job by itself.
+# Slurm may bind a rank to its cores, so it computes with as many threads, whatever the configuration says.
+threads=()
+if [ -n "${SLURM_CPUS_PER_TASK:-}" ] && [[ $* != *run.num_threads=* ]]; then
+    threads=(--set "run.num_threads=$SLURM_CPUS_PER_TASK")
+fi
+
+# Each rank ends by itself; those that have not a minute after the first are killed. srun(1): since Slurm 22.05 a step
+# does not take --cpus-per-task from the job.
 code=0
 srun --kill-on-bad-exit=0 --wait=60 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" \
-    "$trainer" "$@" --resume auto || code=$?
+    "$trainer" "$@" --resume auto "${threads[@]}" || code=$?
 
 # 75: stopped and saved, start me again. The same job runs from the top of this file.
 if [ "$code" -eq 75 ]; then

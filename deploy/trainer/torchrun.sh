@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A run under torchrun, on one host or several; start it on each of them. The arguments are the trainer's:
+# A run under torchrun, on one host or several: start this on each of them. The arguments are the trainer's:
 #   deploy/trainer/torchrun.sh --stage 1 --config configs/FILE.toml --run-dir /shared/runs/NAME
 # On several hosts, with the same values on all:
 #   HOSTS=2 FIRST_HOST=node-a JOB=a-name deploy/trainer/torchrun.sh …
@@ -10,8 +10,8 @@
 #   PORT          port of that store; 29400
 #   JOB           name of the job, another one for every job that meets at one host and port
 #
-# torchrun comes with PyTorch, of any version from 2.0 on: it starts the ranks and computes nothing, so it need not be the
-# libtorch that the trainer links. docs/guide/cluster.md says what it makes of the trainer's exit codes.
+# torchrun comes with PyTorch: it starts the ranks and computes nothing, so it need not be the libtorch that the trainer
+# links. docs/guide/cluster.md says when GLOO_SOCKET_IFNAME is to be set, and what torchrun makes of exit codes.
 set -euo pipefail
 
 trainer=${PONDER_TRAINER:-trainer}
@@ -26,6 +26,8 @@ fi
 
 # libtorch's threads wait without spinning: the sandbox's programs share the cores with them.
 export OMP_WAIT_POLICY=passive
+# c10d's warnings come with its stack; what they are about stands in the trainer's own errors.
+export TORCH_CPP_LOG_LEVEL=${TORCH_CPP_LOG_LEVEL:-ERROR}
 
 exec torchrun "${place[@]}" --no-python --nproc-per-node "${RANKS:-2}" --max-restarts "${RESTARTS:-3}" \
     "$trainer" "$@" --resume auto

@@ -50,7 +50,7 @@ impl Bench<'_> {
         let mut launcher = self.with_ranks(program(), several);
         launcher.args(["--nproc", &NUM_RANKS.to_string()]);
         self.succeed(several, [launcher])?;
-        agree(&self.dir.join(one), &self.dir.join(several)).context("on one rank, and on several of one host")
+        agree(&self.dir.join(one), &self.dir.join(several)).context("several ranks of one host, and one")
     }
 
     /// What a run leaves that `trainer --nproc` does not, and the other way round.

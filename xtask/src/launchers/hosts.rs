@@ -43,8 +43,8 @@ fn tried() -> Result<()> {
 }
 
 impl Hosts {
-    /// Makes two hosts, or says why they cannot be had here. Replaces this process by itself within its namespaces, with
-    /// the same arguments, the first time.
+    /// Makes two hosts, or says why they cannot be had here. The first time, this process is replaced by itself within
+    /// its namespaces, with the same arguments.
     ///
     /// # Errors
     /// The namespaces are there and cannot be set up.

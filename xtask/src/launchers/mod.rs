@@ -23,6 +23,8 @@ use crate::options::Options;
 
 /// Folder of the runs.
 const DIR: &str = "runs/launchers";
+/// Width of the column of the ways.
+const WIDTH: usize = 50;
 
 /// Arguments of `cargo xtask launchers`.
 #[derive(Debug, PartialEq)]
@@ -66,7 +68,8 @@ impl Launchers {
         }
         let bench = Bench { root, trainer, dir };
         bench.prepare()?;
-        let mut are_equal = true;
+        println!("{:<WIDTH$} metrics as on one rank", "trainer --nproc");
+        let (mut are_equal, mut num_tried) = (true, 0);
         for way in Way::ALL {
             let launched = match way {
                 Way::Variables => hosts.clone().map(|hosts| bench.by_variables(hosts)),
@@ -78,6 +81,7 @@ impl Launchers {
                     both.map(|(hosts, torchrun)| bench.torchrun_on_hosts(hosts, torchrun))
                 }
             };
+            num_tried += usize::from(launched.is_ok());
             let verdict = match launched.map(|launched| launched.and_then(|()| bench.differences(way))) {
                 Err(why) => format!("skipped: {why}"),
                 Ok(Ok(differences)) if differences.is_empty() => "equal".to_owned(),
@@ -89,8 +93,9 @@ impl Launchers {
                     )
                 }
             };
-            println!("{:<48} {verdict}", way.name());
+            println!("{:<WIDTH$} {verdict}", way.name());
         }
+        println!("\n{num_tried} of {} ways tried", Way::ALL.len());
         if !are_equal {
             println!("the runs are kept in {}", bench.dir.display());
             return Ok(ExitCode::FAILURE);
