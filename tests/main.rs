@@ -12,6 +12,7 @@ mod relocation;
 mod repeated_runs;
 mod resume;
 mod sandbox;
+mod services;
 mod several_verifiers;
 mod skipped_updates;
 mod support;

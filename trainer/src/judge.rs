@@ -171,6 +171,11 @@ impl Judge {
         self.verifiers.judge(judged).await
     }
 
+    /// Asks those verifiers again whose services were away.
+    pub(crate) async fn judge_again(&self, judged: &Judged, judgement: &mut Judgement) {
+        self.verifiers.judge_again(judged, judgement).await;
+    }
+
     /// Adds the verdicts of those verifiers that compare the completions of a group.
     pub(crate) async fn judge_group(&self, group: &[Judged], judgements: &mut [Judgement]) {
         self.verifiers.judge_group(group, judgements).await;

@@ -15,6 +15,7 @@ mod interrupt;
 mod judge;
 mod memory;
 mod open_run;
+mod patience;
 mod plan;
 mod preference_training;
 mod progress;

@@ -21,6 +21,7 @@ use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::open_run::{Entry, OpenRun};
+use crate::patience::Patience;
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{PromptCheck, check_answers, load_texts};
 use crate::ranks::{Models, Start, Team, Words, meet, run_part};
@@ -98,7 +99,10 @@ async fn lead(
     let judge = Arc::new(judge);
     let services = ServiceWatch::new(config.verifiers.max_steps_unavailable);
     let texts = Arc::new(texts);
-    let collector = Collector { worker, texts, scorer_texts, judge: judge.clone(), interrupt: interrupt.clone() };
+    let patience = Some(Patience::new(config.verifiers.pause_minutes, interrupt.clone()));
+    let (judge_of_run, interrupt_of_run) = (judge.clone(), interrupt.clone());
+    let collector =
+        Collector { worker, texts, scorer_texts, judge: judge_of_run, patience, interrupt: interrupt_of_run };
     let calendar = config.calendar();
     let mut trainer = Trainer { config, collector, tasks, sampling, evaluation, num_prompts_dropped, services };
     let result = run_steps(&mut trainer, &mut run, &calendar, &interrupt, &format!("stage {stage}")).await;

@@ -96,7 +96,8 @@ async fn lead(
         Words::of(team)?.start(&run.start(resume_from.as_ref(), &start)?)?;
     }
     let (worker, texts) = load(&config, placement, team, start, resume_from).await?;
-    let collector = Collector { worker, texts, scorer_texts: None, judge, interrupt: interrupt.clone() };
+    let collector =
+        Collector { worker, texts, scorer_texts: None, judge, patience: None, interrupt: interrupt.clone() };
     let calendar = config.calendar();
     let mut stage = ColdStart { config, collector, evaluation, traces, num_dropped };
     run_steps(&mut stage, &mut run, &calendar, &interrupt, "cold start").await?;

@@ -138,7 +138,7 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     let folder = args.model;
     let load = move || Ok((ModelState::load_policy(&folder, placement, &engine)?, ()));
     let (worker, ()) = ModelWorker::start(load).await?;
-    let collector = Collector { worker, texts, scorer_texts: None, judge: Arc::new(judge), interrupt };
+    let collector = Collector { worker, texts, scorer_texts: None, judge: Arc::new(judge), patience: None, interrupt };
     let summaries = evaluation.summaries(&collector).await?;
     println!("{:<24} {:>6} {:>8} {:>16} {:>8} {:>8}", "dataset", "tasks", "pass@1", "95 % interval", "avg@k", "tokens");
     for summary in &summaries {

@@ -294,6 +294,7 @@ preferences = { train = "DIR/pairs.jsonl", eval = "DIR/held_out.jsonl" }
             "eval.every=3",
             "eval.samples=3",
             "verifiers.max_steps_unavailable=9",
+            "verifiers.pause_minutes=9.0",
             "verifiers.python.judge.workers=9",
             "sandbox.client.attempts=9",
             "sandbox.server.workers=77",
