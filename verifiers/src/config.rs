@@ -23,8 +23,8 @@ pub struct VerifiersConfig {
     pub deadline_seconds: f64,
     /// `[verifiers.deadlines]`: longest wait for a verdict of the verifier NAME, where it has one of its own.
     pub deadlines: BTreeMap<String, f64>,
-    /// Longest time in minutes that a run waits for a service that is away (`unavailable`), asking again and again; then
-    /// it saves and ends. 0 does not wait: the verdict is missing.
+    /// Longest time in minutes that a run waits for a service that is away (`unavailable`), asking again and again;
+    /// then it saves and ends. 0 does not wait: the verdict is missing.
     pub pause_minutes: f64,
     /// Steps in a row after which a run ends whose verifier always found its service away; 0 never ends it.
     pub max_steps_unavailable: u64,

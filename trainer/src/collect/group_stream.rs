@@ -115,8 +115,8 @@ impl<'a> GroupStream<'a> {
     /// where there is none left.
     ///
     /// # Errors
-    /// A request was refused, the model's thread failed, a service stays away ([`ServiceAway`]), the reward section ends
-    /// the run, or the user interrupted: no verdict is waited for then.
+    /// A request was refused, the model's thread failed, a service stays away ([`ServiceAway`]), the reward section
+    /// ends the run, or the user interrupted: no verdict is waited for then.
     pub(super) async fn next(&mut self) -> Result<Option<Group>> {
         loop {
             if let Some(group) = self.complete.front().and_then(|draw| self.ready.remove(draw)) {
