@@ -135,3 +135,34 @@ impl PiecesIndex {
         ranks.map(|rank| rank_file(MODEL, rank, self.num_files))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_is_one_file_or_one_of_each_rank() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let write = |name: &str| std::fs::write(folder.join(name), "").unwrap();
+        let names = || -> Result<Vec<String>, String> {
+            let files = component_files(folder, "optimizer").map_err(|error| error.to_string())?;
+            Ok(files.iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect())
+        };
+        write("critic_optimizer-rank-00000-of-00001.safetensors");
+        write("optimizer-rank-0-of-1.safetensors");
+        let error = names().unwrap_err();
+        assert!(error.contains("neither optimizer.safetensors nor files as optimizer-rank-00000-of-"), "{error}");
+        let two = [rank_file("optimizer", 0, 2), rank_file("optimizer", 1, 2)];
+        write(&two[1]);
+        let error = names().unwrap_err();
+        assert!(error.contains("optimizer-rank-00000-of-00002.safetensors: is missing"), "{error}");
+        write(&two[0]);
+        assert_eq!(names().unwrap(), two);
+        write(&rank_file("optimizer", 0, 3));
+        let error = names().unwrap_err();
+        assert!(error.contains("several numbers of ranks, [2, 3]"), "{error}");
+        write("optimizer.safetensors");
+        assert_eq!(names().unwrap(), ["optimizer.safetensors"]);
+    }
+}

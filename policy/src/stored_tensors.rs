@@ -203,3 +203,109 @@ impl StoredTensors {
         PolicyError::malformed(path, format!("tensor `{name}` is missing{others}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::weights::write_tensors;
+
+    const SHAPE: [i64; 2] = [6, 5];
+
+    /// The values of a tensor of [`SHAPE`].
+    fn values() -> Tensor {
+        Tensor::arange(30, (Kind::Float, Device::Cpu)).sin()
+    }
+
+    /// A file of pieces of the tensor `a`, given by their ranges.
+    fn file(folder: &Path, number: usize, ranges: &[Range<i64>]) -> PathBuf {
+        let path = folder.join(format!("{number}.safetensors"));
+        let piece = |range: &Range<i64>| {
+            let tensor = values().narrow(0, range.start, range.end - range.start);
+            (format!("a[{}..{}]", range.start, range.end), tensor)
+        };
+        write_tensors(&path, &ranges.iter().map(piece).collect::<Vec<_>>()).unwrap();
+        path
+    }
+
+    proptest! {
+        #[test]
+        fn any_range_comes_out_of_any_pieces(
+            cuts in prop::collection::btree_set(1i64..30, 0..8),
+            owners in prop::collection::vec(0usize..3, 9),
+            again in prop::collection::vec((0i64..30, 1i64..30), 0..3),
+            wanted in (0i64..30, 1i64..31),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let bounds: Vec<i64> = [0].into_iter().chain(cuts).chain([30]).collect();
+            let mut ranges = [const { Vec::new() }; 4];
+            for (pair, owner) in bounds.windows(2).zip(owners) {
+                ranges[owner].push(pair[0]..pair[1]);
+            }
+            // What is in a file twice over must not matter, as long as it is the same.
+            ranges[3].extend(again.iter().map(|(start, length)| *start..(start + length).min(30)));
+            ranges[3].sort_by_key(|range| (range.start, range.end));
+            ranges[3].dedup();
+            let paths: Vec<PathBuf> = (0..4).map(|number| file(folder.path(), number, &ranges[number])).collect();
+            let stored = StoredTensors::open(&paths).unwrap();
+            stored.check("a", &SHAPE).unwrap();
+            let start = wanted.0.min(wanted.1 - 1);
+            let target = Tensor::zeros([wanted.1 - start], (Kind::Float, Device::Cpu));
+            stored.copy(&format!("a[{start}..{}]", wanted.1), &target).unwrap();
+            prop_assert!(target.equal(&values().narrow(0, start, wanted.1 - start)));
+            let whole = Tensor::zeros(SHAPE, (Kind::Float, Device::Cpu));
+            stored.copy("a", &whole).unwrap();
+            prop_assert!(whole.equal(&values().view(SHAPE)));
+            let bytes: Vec<u8> = Vec::<f32>::try_from(values()).unwrap().iter().flat_map(|it| it.to_le_bytes()).collect();
+            prop_assert_eq!(stored.all_bytes("a").into_owned(), bytes);
+        }
+
+        #[test]
+        fn a_piece_that_is_lacking_is_told(cuts in prop::collection::btree_set(1i64..30, 1..8), lost in 0usize..8) {
+            let folder = tempfile::tempdir().unwrap();
+            let bounds: Vec<i64> = [0].into_iter().chain(cuts).chain([30]).collect();
+            let mut ranges: Vec<Range<i64>> = bounds.windows(2).map(|pair| pair[0]..pair[1]).collect();
+            let lost = ranges.remove(lost % ranges.len());
+            let stored = StoredTensors::open(&[file(folder.path(), 0, &ranges)]).unwrap();
+            let error = stored.check("a", &SHAPE).unwrap_err().to_string();
+            let said = format!("{}..{} are in no file", lost.start, lost.end);
+            prop_assert!(error.contains("0.safetensors: tensor `a`") && error.contains(&said), "{}", error);
+            let target = Tensor::zeros([lost.end - lost.start], (Kind::Float, Device::Cpu));
+            let error = stored.copy(&format!("a[{}..{}]", lost.start, lost.end), &target).unwrap_err().to_string();
+            prop_assert!(error.contains(&format!("element {}", lost.start)), "{}", error);
+        }
+    }
+
+    #[test]
+    fn a_number_of_pieces_is_one_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let count = |number: usize, name: &str, value: i64| {
+            let path = folder.path().join(format!("{number}.safetensors"));
+            write_tensors(&path, &[(name.to_owned(), Tensor::from(value))]).unwrap();
+            path
+        };
+        let stored = StoredTensors::open(&[count(0, "n.a[0..4]", 7), count(1, "n.a[4..9]", 7)]).unwrap();
+        stored.check("n.a", &[]).unwrap();
+        let target = Tensor::from(0i64);
+        stored.copy("n.a[2..6]", &target).unwrap();
+        assert_eq!(target.int64_value(&[]), 7);
+        let stored = StoredTensors::open(&[count(0, "n.a[0..4]", 7), count(1, "n.a[4..9]", 8)]).unwrap();
+        let error = stored.check("n.a", &[]).unwrap_err().to_string();
+        assert!(error.contains("1.safetensors: tensor `n.a`: has other values than in"), "{error}");
+    }
+
+    #[test]
+    fn a_tensor_of_another_shape_or_name_is_told_with_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("whole.safetensors");
+        write_tensors(&path, &[("a".to_owned(), values().view([5, 6]))]).unwrap();
+        let stored = StoredTensors::open(&[path]).unwrap();
+        let error = stored.check("a", &SHAPE).unwrap_err().to_string();
+        assert!(error.contains("whole.safetensors: tensor `a`: has shape [5, 6]"), "{error}");
+        let error = stored.check("b", &SHAPE).unwrap_err().to_string();
+        assert!(error.contains("whole.safetensors: tensor `b` is missing"), "{error}");
+        assert_eq!(stored.names().collect::<Vec<_>>(), ["a"]);
+    }
+}

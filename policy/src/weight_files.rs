@@ -49,7 +49,7 @@ impl WeightFiles {
             let index = PiecesIndex::read(folder)?;
             return found(index.files().collect(), Layout::Pieces(index));
         }
-        let reason = format!("holds none of {SINGLE}, {INDEX} and {PIECES_INDEX}");
+        let reason = format!("holds neither {SINGLE} nor {INDEX} nor {PIECES_INDEX}");
         Err(PolicyError::malformed(folder, reason))
     }
 

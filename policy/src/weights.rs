@@ -276,4 +276,36 @@ mod tests {
         });
         assert_says(&unnamed, ["model.safetensors.index.json: tensor `b` is missing", "2 of 3"]);
     }
+
+    #[test]
+    fn weights_of_the_past_leave_the_folder_and_other_files_stay() {
+        let (folder, tensors) = shards();
+        let folder = folder.path();
+        std::fs::write(folder.join("model-of-safetensors.txt"), "{}").unwrap();
+        let names = || {
+            let entries = std::fs::read_dir(folder).unwrap();
+            let mut names: Vec<String> = entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        let pieces_of = |num_ranks: usize| {
+            for rank in 0..num_ranks {
+                write_rank_file(folder, "model", rank, num_ranks, &tensors).unwrap();
+            }
+            let whole = shapes(&tensors).into_iter().map(|shape| (shape, Kind::Float)).collect();
+            write_pieces_index(folder, num_ranks, whole).unwrap();
+        };
+        write(folder, &tensors, 800);
+        let two = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model-of-safetensors.txt"];
+        assert_eq!(names(), [&two[..], &["model.safetensors.index.json"]].concat());
+        write(folder, &tensors, 1200);
+        assert_eq!(names(), ["model-of-safetensors.txt", "model.safetensors"]);
+        pieces_of(3);
+        pieces_of(2);
+        let ranks = ["model-rank-00000-of-00002.safetensors", "model-rank-00001-of-00002.safetensors"];
+        assert_eq!(names(), [&["model-of-safetensors.txt"], &ranks[..1], &ranks[1..], &["model.pieces.json"]].concat());
+        load(folder, &zeros(&["a", "b", "c"])).unwrap();
+        write(folder, &tensors, 800);
+        assert_eq!(names(), [&two[..], &["model.safetensors.index.json"]].concat());
+    }
 }

@@ -76,3 +76,72 @@ impl View for WholeTensor<'_> {
         self.shape.iter().product::<usize>() * self.dtype.bitsize() / 8
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::{Kind, Tensor};
+
+    use super::*;
+    use crate::decoder::Decoder;
+    use crate::parameters::NamedTensors;
+    use crate::pieces::MODEL;
+    use crate::placement::Placement;
+    use crate::weights::{load_into, write_pieces_index, write_rank_file};
+
+    fn read(folder: &Path, name: &str) -> Vec<u8> {
+        std::fs::read(folder.join(name)).unwrap()
+    }
+
+    #[test]
+    fn shards_of_pieces_hold_the_weights_in_the_order_of_the_layers() {
+        let text = r#"{"model_type": "qwen2", "vocab_size": 64, "hidden_size": 16, "intermediate_size": 32,
+            "num_hidden_layers": 11, "num_attention_heads": 4, "num_key_value_heads": 2, "hidden_act": "silu",
+            "max_position_embeddings": 64, "tie_word_embeddings": false, "architectures": ["Qwen2ForCausalLM"]}"#;
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for (name, content) in [("config.json", text), ("LICENSE", "terms"), ("README.md", "figures")] {
+            std::fs::write(from.path().join(name), content).unwrap();
+        }
+        let config = ModelConfig::from_file(&from.path().join("config.json")).unwrap();
+        let decoder = Decoder::random(&config, 3, Placement::CPU);
+        // Halves of every tensor, in two files.
+        for rank in 0..2 {
+            let half = |(name, tensor): (String, Tensor)| {
+                let length = tensor.numel() as i64 / 2;
+                let name = format!("{name}[{}..{}]", rank * length, (rank + 1) * length);
+                (name, tensor.reshape([-1]).narrow(0, rank * length, length))
+            };
+            let pieces: NamedTensors = decoder.state().into_iter().map(half).collect();
+            write_rank_file(from.path(), MODEL, rank as usize, 2, &pieces).unwrap();
+        }
+        let shapes = || decoder.shapes().into_iter().map(|shape| (shape, Kind::Float)).collect();
+        write_pieces_index(from.path(), 2, shapes()).unwrap();
+
+        export(from.path(), to.path(), 12_000).unwrap();
+        let index: serde_json::Value =
+            serde_json::from_slice(&read(to.path(), "model.safetensors.index.json")).unwrap();
+        let shard_of = |layer: i32| {
+            let name = format!("model.layers.{layer}.mlp.down_proj.weight");
+            index["weight_map"][name].as_str().unwrap().to_owned()
+        };
+        assert!(shard_of(2) < shard_of(10), "{index}");
+        assert_eq!(read(to.path(), "config.json"), text.as_bytes());
+        assert_eq!(read(to.path(), "LICENSE"), b"terms");
+        assert!(!to.path().join("README.md").exists() && !to.path().join("model.pieces.json").exists());
+        let other = Decoder::random(&config, 4, Placement::CPU);
+        load_into(to.path(), &other.shapes(), &other.held(), |_| false).unwrap();
+        for ((name, ours), (_, expected)) in other.state().iter().zip(decoder.state()) {
+            assert!(ours.equal(&expected), "{name}");
+        }
+
+        // Of whole files the same comes out.
+        let again = tempfile::tempdir().unwrap();
+        export(to.path(), again.path(), 12_000).unwrap();
+        for entry in std::fs::read_dir(to.path()).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(read(again.path(), &name) == read(to.path(), &name), "{name}");
+        }
+        std::fs::remove_file(from.path().join("model-rank-00001-of-00002.safetensors")).unwrap();
+        let error = export_folder(from.path(), again.path()).unwrap_err().to_string();
+        assert!(error.contains("model-rank-00001-of-00002.safetensors: is missing"), "{error}");
+    }
+}
