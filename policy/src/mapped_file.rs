@@ -89,7 +89,7 @@ impl MappedFile {
         let numel = target.numel() as i64;
         let kind = kind_of(tensor.dtype).map_err(|reason| PolicyError::malformed(&self.path, reason))?;
         let bytes = self.bytes(tensor, start..start + numel);
-        let source = if bytes.as_ptr().addr() % kind.elt_size_in_bytes() == 0 {
+        let source = if bytes.as_ptr().addr().is_multiple_of(kind.elt_size_in_bytes()) {
             #[allow(unsafe_code)]
             // SAFETY: the bytes are `numel` elements of `kind` (safetensors has checked the lengths), aligned, and
             // outlive the tensor, which is read once below and dropped here; libtorch never writes to a copy's source.
