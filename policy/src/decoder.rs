@@ -46,8 +46,8 @@ impl Decoder {
         Self::with_store(config, Box::new(Resident::empty(config, head, placement)))
     }
 
-    /// Replaces the weights by those of a folder in Hugging Face's layout, or in the pieces of any number of ranks. Where
-    /// the store has cut them over ranks, each rank reads what it holds.
+    /// Replaces the weights by those of a folder in Hugging Face's layout, or in the pieces of any number of ranks.
+    /// Where the store has cut them over ranks, each rank reads what it holds.
     ///
     /// # Errors
     /// The folder does not hold weights of this shape whole.
@@ -87,8 +87,8 @@ impl Decoder {
         Part::all(self.num_blocks(), self.store.head_part() == Part::Head).flat_map(named).collect()
     }
 
-    /// What this rank holds of the weights, under the names of a checkpoint and sharing the store's memory: all of them,
-    /// or pieces ([`Parameter::split`]).
+    /// What this rank holds of the weights, under the names of a checkpoint and sharing the store's memory: all of
+    /// them, or pieces ([`Parameter::split`]).
     pub(crate) fn held(&self) -> NamedTensors {
         self.parameters().iter().flat_map(|parameter| parameter.split(&parameter.tensor)).collect()
     }

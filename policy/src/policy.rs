@@ -51,8 +51,8 @@ impl Policy {
         self.texts.files.write(folder)
     }
 
-    /// Writes the file of rank `rank` of the `num_ranks` over which the weights are cut: what this rank holds, as it is,
-    /// without an operation between ranks. Every rank writes its file, also one that holds nothing; of replicas, which
+    /// Writes the file of rank `rank` of the `num_ranks` over which the weights are cut: what this rank holds, as it
+    /// is, without an operation between ranks. Every rank writes its file, also one that holds nothing; of replicas, which
     /// hold the same, one does. Returns the file's name, `model-rank-00000-of-00004.safetensors`.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Tensors that lie in several safetensors files: each whole in one of them, or in pieces over them.
 //!
-//! A piece is flat, and its name ends in the range of its elements in the whole: `NAME[128..640]`. How the files came to
-//! be cut does not matter: any range of a tensor is copied out of whatever pieces hold it. Knows no model.
+//! A piece is flat, and its name ends in the range of its elements in the whole: `NAME[128..640]`. How the files came
+//! to be cut does not matter: any range of a tensor is copied out of whatever pieces hold it. Knows no model.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -86,8 +86,8 @@ impl StoredTensors {
         })
     }
 
-    /// Holds a tensor, given by its name and the shape of the whole, to be here with every element, of one dtype, and of
-    /// one value where several files have it.
+    /// Holds a tensor, given by its name and the shape of the whole, to be here with every element, of one dtype, and
+    /// of one value where several files have it.
     ///
     /// # Errors
     /// It is not.
@@ -258,7 +258,8 @@ mod tests {
             let whole = Tensor::zeros(SHAPE, (Kind::Float, Device::Cpu));
             stored.copy("a", &whole).unwrap();
             prop_assert!(whole.equal(&values().view(SHAPE)));
-            let bytes: Vec<u8> = Vec::<f32>::try_from(values()).unwrap().iter().flat_map(|it| it.to_le_bytes()).collect();
+            let floats = Vec::<f32>::try_from(values()).unwrap();
+            let bytes: Vec<u8> = floats.iter().flat_map(|value| value.to_le_bytes()).collect();
             prop_assert_eq!(stored.all_bytes("a").into_owned(), bytes);
         }
 

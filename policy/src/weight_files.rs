@@ -16,11 +16,11 @@ use crate::stored_tensors::StoredTensors;
 pub(crate) struct WeightFiles {
     folder: PathBuf,
     names: Vec<String>,
-    layout: Layout,
+    layout: WeightLayout,
 }
 
 #[derive(Debug)]
-enum Layout {
+enum WeightLayout {
     /// One file holds all.
     Single,
     /// File of each tensor.
@@ -38,16 +38,16 @@ impl WeightFiles {
     pub(crate) fn find(folder: &Path) -> Result<Self, PolicyError> {
         let found = |names, layout| Ok(Self { folder: folder.to_owned(), names, layout });
         if folder.join(SINGLE).exists() {
-            return found(vec![SINGLE.into()], Layout::Single);
+            return found(vec![SINGLE.into()], WeightLayout::Single);
         }
         if folder.join(INDEX).exists() {
             let weight_map = read_weight_map(folder)?;
             let names: BTreeSet<String> = weight_map.values().cloned().collect();
-            return found(names.into_iter().collect(), Layout::Shards(weight_map));
+            return found(names.into_iter().collect(), WeightLayout::Shards(weight_map));
         }
         if folder.join(PIECES_INDEX).exists() {
             let index = PiecesIndex::read(folder)?;
-            return found(index.files().collect(), Layout::Pieces(index));
+            return found(index.files().collect(), WeightLayout::Pieces(index));
         }
         let reason = format!("holds neither {SINGLE} nor {INDEX} nor {PIECES_INDEX}");
         Err(PolicyError::malformed(folder, reason))
@@ -63,14 +63,14 @@ impl WeightFiles {
         let stored = StoredTensors::open(&paths)?;
         for (tensor, dtype, path) in stored.places() {
             let reason = match &self.layout {
-                Layout::Single => continue,
-                Layout::Shards(weight_map) => match weight_map.get(tensor) {
+                WeightLayout::Single => continue,
+                WeightLayout::Shards(weight_map) => match weight_map.get(tensor) {
                     Some(place) if self.folder.join(place) != path => {
                         format!("which {INDEX} puts into {place}; is it a shard of another model?")
                     }
                     _ => continue,
                 },
-                Layout::Pieces(index) => match index.tensors.get(tensor) {
+                WeightLayout::Pieces(index) => match index.tensors.get(tensor) {
                     Some(record) if record.dtype == dtype => continue,
                     Some(record) => format!("as {dtype:?}, {PIECES_INDEX} says {:?}", record.dtype),
                     None => format!("which {PIECES_INDEX} does not name; is it of another model?"),
@@ -80,9 +80,9 @@ impl WeightFiles {
             return Err(PolicyError::malformed(path, reason));
         }
         let promised: Vec<&String> = match &self.layout {
-            Layout::Single => Vec::new(),
-            Layout::Shards(weight_map) => weight_map.keys().collect(),
-            Layout::Pieces(index) => index.tensors.keys().collect(),
+            WeightLayout::Single => Vec::new(),
+            WeightLayout::Shards(weight_map) => weight_map.keys().collect(),
+            WeightLayout::Pieces(index) => index.tensors.keys().collect(),
         };
         let lacking: Vec<&str> = promised.iter().map(|name| name.as_str()).filter(|name| !stored.holds(name)).collect();
         match lacking.first() {
@@ -94,8 +94,8 @@ impl WeightFiles {
     /// The index of pieces; none where every tensor is whole in a file.
     pub(crate) fn pieces_index(&self) -> Option<&PiecesIndex> {
         match &self.layout {
-            Layout::Pieces(index) => Some(index),
-            Layout::Single | Layout::Shards(_) => None,
+            WeightLayout::Pieces(index) => Some(index),
+            WeightLayout::Single | WeightLayout::Shards(_) => None,
         }
     }
 
@@ -103,14 +103,14 @@ impl WeightFiles {
     pub(crate) fn missing(&self, tensor: &str, count: &str) -> PolicyError {
         let nowhere = ", and so in every file; does config.json fit the weights?";
         let (file, said) = match &self.layout {
-            Layout::Single => (SINGLE, String::new()),
-            Layout::Shards(map) => match map.get(tensor) {
+            WeightLayout::Single => (SINGLE, String::new()),
+            WeightLayout::Shards(map) => match map.get(tensor) {
                 Some(file) => {
                     (file.as_str(), format!(", though {INDEX} puts it there; is it a shard of another model?"))
                 }
                 None => (INDEX, nowhere.into()),
             },
-            Layout::Pieces(index) => match index.tensors.get(tensor) {
+            WeightLayout::Pieces(index) => match index.tensors.get(tensor) {
                 Some(_) => (PIECES_INDEX, format!(" in all {} files that it counts", self.names.len())),
                 None => (PIECES_INDEX, nowhere.into()),
             },

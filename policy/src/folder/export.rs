@@ -17,8 +17,9 @@ use crate::stored_tensors::StoredTensors;
 use crate::weight_files::WeightFiles;
 use crate::weights::write_weights;
 
-/// Writes the model of the folder `from` into the folder `to`, which is there: configuration and texts as they are, and
-/// the weights in `model.safetensors`, or in shards of 5 GB at most with their index. One tensor is in memory at a time.
+/// Writes the model of the folder `from` into the folder `to`, which is there: configuration and texts as they are,
+/// and the weights in `model.safetensors`, or in shards of 5 GB at most with their index. One tensor is in memory at a
+/// time.
 ///
 /// # Errors
 /// `from` is no model's folder, something of its weights is missing or contradicts itself, or a file cannot be written.

@@ -72,8 +72,8 @@ pub(crate) fn write_config(
     write_file(&folder.join("config.json"), config.to_file(class, dtype_word(kind)).as_bytes())
 }
 
-/// Writes the file of rank `rank` of `num_ranks` with what it has, `held`, of a model's weights; makes the folder where it
-/// is missing. Returns the file's name.
+/// Writes the file of rank `rank` of `num_ranks` with what it has of a model's weights, `held`; makes the folder where
+/// it is missing. Returns the file's name.
 ///
 /// # Errors
 /// The file cannot be written.

@@ -55,9 +55,8 @@ pub(crate) fn read(
     let is_mine = |tensor: &str| !is_cut || parts.contains(part_of_tensor(tensor));
     if let Some(tensor) = saved.names().find(|tensor| !known.contains(tensor) && is_mine(tensor)) {
         bail!(
-            "{} of {} has {tensor}, which belongs to no parameter of this model; resume from the checkpoint of the same \
-             model, written by this version",
-            name,
+            "{name} of {} has {tensor}, which belongs to no parameter of this model; resume from the checkpoint of the \
+             same model, written by this version",
             folder.display()
         );
     }
