@@ -52,8 +52,8 @@ impl Policy {
     }
 
     /// Writes the file of rank `rank` of the `num_ranks` over which the weights are cut: what this rank holds, as it
-    /// is, without an operation between ranks. Every rank writes its file, also one that holds nothing; of replicas, which
-    /// hold the same, one does. Returns the file's name, `model-rank-00000-of-00004.safetensors`.
+    /// is, without an operation between ranks. Every rank writes its file, also one that holds nothing; of replicas,
+    /// which hold the same, one does. Returns the file's name, `model-rank-00000-of-00004.safetensors`.
     ///
     /// # Errors
     /// The file cannot be written.
