@@ -61,9 +61,15 @@ fn ended(mut command: Command, code: i32) -> String {
     said
 }
 
-/// Weights of a run's last checkpoint.
+/// Weights of a run's last checkpoint, however it is cut.
+#[track_caller]
 fn weights(dir: &Path) -> NamedTensors {
-    read_tensors(&dir.join("checkpoints/last/model.safetensors"), Device::Cpu).unwrap()
+    let parent = tempfile::tempdir().unwrap();
+    let (checkpoint, whole) = (dir.join("checkpoints/last"), parent.path().join("whole"));
+    let mut export = trainer();
+    export.args(["checkpoint", "export"]).args([&checkpoint, &whole]);
+    ended(export, 0);
+    read_tensors(&whole.join("model.safetensors"), Device::Cpu).unwrap()
 }
 
 /// Asserts that a run is another one within rounding: metrics, and each parameter to 1e-5 of its norm.
@@ -114,6 +120,8 @@ fn a_stage_is_the_same_in_every_layout_and_the_same_again_after_a_stop() {
         // A draw may lie within rounding of a boundary; in so few tokens none does.
         let (num_tokens, num_others) = sampled_otherwise(&one, &stage.dir(name));
         assert!(num_tokens > 500 && num_others == 0, "{num_others} of {num_tokens} tokens in {name}");
+        let is_cut = stage.dir(name).join("checkpoints/last/model-rank-00001-of-00002.safetensors").exists();
+        assert_eq!(is_cut, name != "replicas");
         let last = metrics(&stage.dir(name)).pop().unwrap();
         assert!(last.get("dist/bytes_reduced").unwrap() > 0.0 && last.get("dist/world_size").unwrap() >= 2.0);
     }

@@ -9,7 +9,9 @@ use tch::Tensor;
 
 use crate::block::BlockWeights;
 use crate::config::ModelConfig;
-use crate::weights::NamedTensors;
+
+/// Tensors with their names, as a safetensors file holds them.
+pub type NamedTensors = Vec<(String, Tensor)>;
 
 /// A parameter as a checkpoint stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +88,15 @@ impl Parameter {
         self.parts.iter().map(part).collect()
     }
 
+    /// Names and shapes of the parts that a checkpoint names, whole, also where the tensor is a piece.
+    pub fn part_shapes(&self) -> impl Iterator<Item = ParameterShape> {
+        let whole = self.piece.as_ref().map_or_else(|| self.tensor.size(), |piece| piece.shape.clone());
+        self.parts.iter().map(move |part| {
+            let shape = whole.first().map(|_| part.rows).into_iter().chain(whole.iter().skip(1).copied());
+            ParameterShape { name: part.name.clone(), shape: shape.collect() }
+        })
+    }
+
     fn split_piece(&self, piece: &ParameterPiece, tensor: &Tensor) -> NamedTensors {
         let row = piece.shape.iter().skip(1).product::<i64>();
         let end = piece.start + tensor.numel() as i64;
@@ -114,6 +125,12 @@ pub fn part_of_name(name: &str) -> (&str, Option<Range<i64>>) {
     }
 }
 
+/// Name of a language model's head.
+pub(crate) const HEAD: &str = "lm_head.weight";
+
+/// Name of a scalar head, as transformers' sequence classification has it.
+pub(crate) const SCORE: &str = "score.weight";
+
 pub(crate) fn embedding_parameter(tensor: &Tensor) -> Parameter {
     Parameter::whole("model.embed_tokens.weight", tensor)
 }
@@ -123,7 +140,7 @@ pub(crate) fn final_norm_parameter(tensor: &Tensor) -> Parameter {
 }
 
 pub(crate) fn head_parameter(tensor: &Tensor) -> Parameter {
-    Parameter::whole("lm_head.weight", tensor)
+    Parameter::whole(HEAD, tensor)
 }
 
 /// The parameters of block `layer`, in the order of [`BlockWeights::tensors`].
@@ -193,8 +210,15 @@ pub fn parameter_shapes(config: &ModelConfig) -> Vec<ParameterShape> {
     }
     add("model.norm.weight".into(), &[hidden]);
     if !config.tie_word_embeddings {
-        add("lm_head.weight".into(), &[config.vocab_size, hidden]);
+        add(HEAD.into(), &[config.vocab_size, hidden]);
     }
+    shapes
+}
+
+/// The same without the head, unless the model `has_head` of its own.
+pub(crate) fn shapes_of(config: &ModelConfig, has_head: bool) -> Vec<ParameterShape> {
+    let mut shapes = parameter_shapes(config);
+    shapes.retain(|parameter| has_head || parameter.name != HEAD);
     shapes
 }
 

@@ -10,6 +10,9 @@ mod resident;
 mod sharded;
 mod weight_store;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use self::flat_part::part_parameters;
 pub use self::resident::Resident;
 pub use self::sharded::Sharded;

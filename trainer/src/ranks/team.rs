@@ -78,9 +78,12 @@ impl Team {
         &self.interrupt
     }
 
-    /// True where this rank writes what its copies on other ranks have too.
-    pub(crate) fn is_first_copy(&self) -> bool {
-        self.shape.coordinates(self.rank())[Axis::Replica as usize] == 0
+    /// This rank's number among those that write what they have of the weights, and how many these are; none where a
+    /// copy of it writes.
+    pub(crate) fn writer(&self) -> Option<(usize, usize)> {
+        let [replica, shard, context, tensor] = self.shape.coordinates(self.rank());
+        let [shards, tensors] = [Axis::Shard, Axis::Tensor].map(|axis| self.shape.length(axis));
+        (replica == 0 && context == 0).then_some((shard * tensors + tensor, shards * tensors))
     }
 
     /// The ranks that learn from different sequences, in a group for this caller alone.

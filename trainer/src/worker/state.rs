@@ -63,12 +63,13 @@ pub(crate) struct ModelState {
 pub(super) struct Seat {
     pub(super) rank: usize,
     pub(super) num_ranks: usize,
-    /// True where this rank writes what copies on other ranks have too.
-    pub(super) is_first_copy: bool,
+    /// Its number among those that write what they have of the weights, and how many these are; none where a copy of it
+    /// writes.
+    pub(super) writer: Option<(usize, usize)>,
 }
 
 impl Seat {
-    const ALONE: Self = Self { rank: 0, num_ranks: 1, is_first_copy: true };
+    const ALONE: Self = Self { rank: 0, num_ranks: 1, writer: Some((0, 1)) };
 }
 
 /// All weights of the policy on this rank, to sample from.
@@ -139,7 +140,7 @@ impl ModelState {
     /// A rank is gone.
     pub(crate) fn on(mut self, team: Option<&Team>) -> Result<Self> {
         let Some(team) = team else { return Ok(self) };
-        self.seat = Seat { rank: team.rank(), num_ranks: team.size(), is_first_copy: team.is_first_copy() };
+        self.seat = Seat { rank: team.rank(), num_ranks: team.size(), writer: team.writer() };
         if let Some(learner) = &mut self.learner {
             learner.ranks = Some(team.data()?);
         }

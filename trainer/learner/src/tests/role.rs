@@ -49,14 +49,32 @@ impl Seat {
     }
 
     fn group(&self, name: &str, axes: &[Axis]) -> ProcessGroup {
+        self.job.group(name, self.peers(axes), Backend::Gloo, TIMEOUT).unwrap()
+    }
+
+    fn peers(&self, axes: &[Axis]) -> Vec<usize> {
         let layout = Layout { replica: self.replica, shard: self.shard, context: 1, tensor: 1 };
-        let peers = layout.resolve(self.num_ranks()).unwrap().peers(self.rank(), axes);
-        self.job.group(name, peers, Backend::Gloo, TIMEOUT).unwrap()
+        layout.resolve(self.num_ranks()).unwrap().peers(self.rank(), axes)
     }
 
     /// The ranks of an update.
     pub(super) fn ranks(&self) -> Ranks {
         Ranks::new(self.group("data", &[Axis::Replica, Axis::Shard]))
+    }
+
+    /// All ranks, for what else they do together.
+    pub(super) fn everyone(&self) -> ProcessGroup {
+        self.group("everyone", &[Axis::Replica, Axis::Shard])
+    }
+
+    /// Place of this rank among those that hold a piece each, and number of these; `None` where another rank holds what
+    /// this one does, and comes first.
+    pub(super) fn writes(&self) -> Option<(usize, usize)> {
+        let place = |axis| {
+            let peers = self.peers(&[axis]);
+            peers.iter().position(|peer| *peer == self.rank()).map(|place| (place, peers.len()))
+        };
+        place(Axis::Shard).filter(|_| place(Axis::Replica).is_some_and(|(replica, _)| replica == 0))
     }
 
     /// The decoder with its weights cut over the ranks.
