@@ -131,7 +131,7 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     if !args.sandbox.is_empty() {
         sandbox.url = args.sandbox;
     }
-    let judge = Judge::start(&verifiers, &RewardConfig::default(), &sandbox).await?;
+    let judge = Judge::start(&verifiers, &RewardConfig::default(), &sandbox, None).await?;
     let texts = Arc::new(load_texts(&args.model, &prompt)?);
     evaluation.check_prompts(&texts, &engine)?;
     evaluation.check(&judge).await?;

@@ -109,6 +109,11 @@ impl Team {
         self.job.group(name, self.shape.peers(self.rank(), axes), Backend::Gloo, self.timeout)
     }
 
+    /// What the launcher told this process.
+    pub(super) fn environment(&self) -> &Environment {
+        self.job.environment()
+    }
+
     /// The job's store.
     pub(super) fn store(&self) -> &Store {
         self.job.store()

@@ -74,6 +74,7 @@ impl ModelState {
         if let Some(learner) = &mut self.learner {
             learner.policy.model.policy.decoder.load_weights(folder)?;
         }
+        self.resample();
         self.load_beside_policy(folder)
     }
 
