@@ -29,15 +29,15 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder that computes with the weights of a store.
+    /// A decoder that computes with the weights of a store. `config` is that of the whole model, also where the store
+    /// has a share of it: then all ranks that have a share compute the same, each its part, and have the same result.
     pub fn with_store(config: &ModelConfig, store: Box<dyn WeightStore>) -> Self {
         let (_, device) = store.options();
-        Self {
-            config: config.clone(),
-            shape: BlockShape::new(config),
-            frequencies: RotaryFrequencies::new(config, device),
-            store,
-        }
+        let shape = match store.tensor() {
+            None => BlockShape::new(config, None),
+            Some(tensor) => BlockShape::new(&tensor.share().local(), Some(tensor.group().clone())),
+        };
+        Self { config: config.clone(), shape, frequencies: RotaryFrequencies::new(config, device), store }
     }
 
     /// A decoder whose matrices are zero, to be filled from weights or at random. Without `head` it has no language
@@ -79,10 +79,20 @@ impl Decoder {
     /// The decoder's weights under the names of a checkpoint, in the order of [`crate::parameter_shapes`]; each shares
     /// its storage with the decoder. Where the store has cut them over ranks, they are gathered, on all ranks at once.
     pub fn state(&self) -> NamedTensors {
+        let tensor = self.store.tensor();
+        let config = tensor.map_or_else(|| self.config.clone(), |tensor| tensor.share().local());
         let named = |part| {
-            let parameters = part_parameters(&self.config, self.store.as_ref(), part);
+            let parameters = part_parameters(&config, self.store.as_ref(), part);
             self.store.release(part);
-            parameters.into_iter().flat_map(|parameter| parameter.split(&parameter.tensor))
+            let parts = parameters.into_iter().flat_map(|parameter| parameter.split(&parameter.tensor));
+            let whole = |(name, own): (String, Tensor)| match tensor {
+                None => (name, own),
+                Some(tensor) => {
+                    let whole = tensor.whole(&name, &own);
+                    (name, whole)
+                }
+            };
+            parts.map(whole).collect::<Vec<_>>()
         };
         Part::all(self.num_blocks(), self.store.head_part() == Part::Head).flat_map(named).collect()
     }
@@ -90,9 +100,10 @@ impl Decoder {
     /// # Errors
     /// The store has cut the weights over ranks: what is written into [`Decoder::state`] would be lost.
     pub(crate) fn require_whole(&self) -> Result<(), PolicyError> {
-        match self.store.spread().shards {
+        let of_share = self.store.tensor().map_or(1, |tensor| tensor.group().size());
+        match self.store.spread().shards * of_share {
             1 => Ok(()),
-            ranks => Err(PolicyError::Cut { ranks, reason: "read them with Sharded::load" }),
+            ranks => Err(PolicyError::Cut { ranks, reason: "read them with Sharded::load or TensorCut::load" }),
         }
     }
 
@@ -113,7 +124,11 @@ impl Decoder {
 
     /// `ids` `[tokens]` int64 -> `[tokens, hidden]`.
     pub fn embed(&self, ids: &Tensor) -> Tensor {
-        let embedded = Tensor::embedding(&self.store.embedding(), ids, -1, false, false);
+        let table = self.store.embedding();
+        let embedded = match self.store.tensor() {
+            None => Tensor::embedding(&table, ids, -1, false, false),
+            Some(tensor) => tensor.embed(&table, ids),
+        };
         self.store.release(Part::Embedding);
         embedded
     }
@@ -169,7 +184,8 @@ impl Decoder {
         self.final_norm(&x)
     }
 
-    /// Logits of hidden states: `[tokens, hidden]` -> `[tokens, vocab]`, float32 from the product on.
+    /// Logits of hidden states: `[tokens, hidden]` -> `[tokens, vocab]`, float32 from the product on. Where the store has
+    /// a share of the model they are those of its [stretch](crate::TensorShare::vocabulary) of the vocabulary.
     pub fn logits(&self, hidden: &Tensor) -> Tensor {
         let logits = float_product(hidden, &self.store.head().tr());
         self.store.release(self.store.head_part());

@@ -65,6 +65,14 @@ pub enum PolicyError {
         /// Fault and remedy.
         reason: &'static str,
     },
+    /// A layout of ranks does not fit the model.
+    #[error("`{field}` {reason}")]
+    Layout {
+        /// Name of the field in a run's configuration.
+        field: &'static str,
+        /// Fault and remedy.
+        reason: String,
+    },
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),

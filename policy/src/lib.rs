@@ -46,6 +46,8 @@ mod reward_model;
 mod rotary;
 mod shards;
 mod store;
+mod tensor_parallel;
+mod tensor_share;
 mod texts;
 mod tokenizer;
 mod train_tokenizer;
@@ -68,12 +70,16 @@ pub use self::head::{
     head_outputs,
 };
 pub use self::packed::Packed;
-pub use self::parameters::{Parameter, ParameterPart, ParameterPiece, ParameterShape, parameter_shapes, part_of_name};
+pub use self::parameters::{
+    HeldPart, Parameter, ParameterPart, ParameterPiece, ParameterShape, parameter_shapes, part_of_name,
+};
 pub use self::placement::Placement;
 pub use self::policy::Policy;
 pub use self::reward_model::RewardModel;
 pub use self::rotary::Rotary;
-pub use self::store::{Lent, Part, Resident, Sharded, Spread, WeightStore};
+pub use self::store::{Lent, Part, Resident, ShardGroups, Sharded, Spread, TensorCut, WeightStore};
+pub use self::tensor_parallel::TensorParallel;
+pub use self::tensor_share::{PartCut, TensorShare};
 pub use self::texts::{Texts, TurnEnd};
 pub use self::tokenizer::Tokenizer;
 pub use self::train_tokenizer::{CHAT_TEMPLATE, SPECIAL_TOKENS, train_tokenizer};

@@ -8,6 +8,7 @@
 mod language;
 mod pair;
 mod scalar;
+mod split_vocabulary;
 
 use std::ops::Range;
 

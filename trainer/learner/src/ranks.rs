@@ -1,23 +1,39 @@
-//! The ranks that an update is spread over, each with its part of the batch.
+//! The ranks that an update is spread over, each with its part of the batch, and those that compute one model together.
 //!
 //! Sums and gathers numbers; every rank gets the same. Knows no models.
 
-use policy::dist::{DistError, ProcessGroup, Reduction};
+use std::sync::Arc;
+
+use policy::dist::{DistError, GraphGroup, ProcessGroup, Reduction};
 use tch::{Kind, Tensor};
 
 /// The ranks that have different trajectories of one batch; all of them update at once.
 #[derive(Debug)]
 pub struct Ranks {
     group: ProcessGroup,
+    /// Ranks that have the same trajectories, and other shares of the models.
+    tensor: Option<Arc<GraphGroup>>,
 }
 
 impl Ranks {
     /// The ranks of a group, which is for this alone.
     pub fn new(group: ProcessGroup) -> Self {
-        Self { group }
+        Self { group, tensor: None }
     }
 
-    /// Number of ranks.
+    /// The same where each of these ranks is one of a tensor group, over which the models are cut; the group is that of
+    /// the models.
+    #[must_use]
+    pub fn with_tensor(self, tensor: &Arc<GraphGroup>) -> Self {
+        Self { tensor: Some(tensor.clone()), ..self }
+    }
+
+    /// Number of ranks that have the same trajectories, and other shares of the models.
+    pub fn tensor_size(&self) -> usize {
+        self.tensor.as_ref().map_or(1, |tensor| tensor.size())
+    }
+
+    /// Number of ranks that have different trajectories.
     pub fn size(&self) -> usize {
         self.group.size()
     }
@@ -34,6 +50,14 @@ impl Ranks {
             sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
         }
         Ok(sums)
+    }
+
+    /// A loss, which all shares of a model have alike, and the sum of what each has of the squares of a gradient: the
+    /// same bits on each.
+    pub(crate) fn over_shares(&self, [loss, squares]: [f64; 2]) -> Result<[f64; 2], Arc<DistError>> {
+        let Some(tensor) = &self.tensor else { return Ok([loss, squares]) };
+        let [losses, squares] = tensor.sums([loss, squares])?;
+        Ok([losses / tensor.size() as f64, squares])
     }
 
     /// The numbers of each rank, as many on each, in the order of the ranks.

@@ -47,6 +47,13 @@ impl Model for Decoder {
     }
 
     fn complete_gradients(&mut self, ranks: Option<&Ranks>) -> Result<()> {
+        let of_share = self.store().tensor().map_or(1, |tensor| tensor.group().size());
+        let tensor_size = ranks.map_or(1, Ranks::tensor_size);
+        ensure!(
+            of_share == tensor_size,
+            "the update counts with {tensor_size} shares of a model and the weights are one of {of_share}; give its ranks \
+             the tensor group of the weights (Ranks::with_tensor)"
+        );
         let (of_weights, of_update) = (self.store().spread().num_ranks(), ranks.map_or(1, Ranks::size));
         ensure!(
             of_weights == of_update,
@@ -202,8 +209,8 @@ impl<M: Model> Trainable<M> {
         let (loss, gradient_norm) = match ranks {
             None => (loss, global_norm(&defined)),
             Some(ranks) => {
-                let squares = share_of_squares(&self.model.parameters(), &gradients, ranks.size());
-                let [loss, squares] = ranks.sums([loss, squares])?;
+                let squares = share_of_squares(&self.model.parameters(), &gradients, ranks);
+                let [loss, squares] = ranks.over_shares(ranks.sums([loss, squares])?)?;
                 (loss, squares.sqrt())
             }
         };
@@ -238,11 +245,20 @@ impl<M: Model> Trainable<M> {
     }
 }
 
-/// This rank's share of the squares of all gradients: what several of `num_ranks` ranks hold counts once for all.
-fn share_of_squares(parameters: &[Parameter], gradients: &[Option<Tensor>], num_ranks: usize) -> f64 {
+/// This rank's share of the squares of all gradients: what several ranks hold counts once for all.
+fn share_of_squares(parameters: &[Parameter], gradients: &[Option<Tensor>], ranks: &Ranks) -> f64 {
+    let squares = |tensor: &Tensor| global_norm(std::slice::from_ref(tensor)).powi(2);
     let share = |(parameter, gradient): (&Parameter, &Option<Tensor>)| {
-        let copies = parameter.piece.as_ref().map_or(num_ranks, |piece| piece.copies);
-        gradient.as_ref().map(|gradient| global_norm(std::slice::from_ref(gradient)).powi(2) / copies as f64)
+        let copies = parameter.piece.as_ref().map_or(ranks.size(), |piece| piece.copies) as f64;
+        let gradient = gradient.as_ref()?;
+        if ranks.tensor_size() == 1 {
+            return Some(squares(gradient) / copies);
+        }
+        let of_parts = parameter.held(gradient).into_iter().map(|part| {
+            let shares = part.copies.unwrap_or_else(|| ranks.tensor_size());
+            squares(&part.tensor) / (copies * shares as f64)
+        });
+        Some(of_parts.sum())
     };
     parameters.iter().zip(gradients).filter_map(share).sum()
 }

@@ -174,7 +174,7 @@ impl AdamW {
             parameters.len()
         );
         let targets = self.state(parameters);
-        let is_cut = parameters.is_empty() || parameters.iter().any(|parameter| parameter.piece.is_some());
+        let is_cut = parameters.is_empty() || parameters.iter().any(Parameter::is_cut);
         let mut saved = fitted(state, &targets, is_cut);
         check_state(&saved, &targets)?;
         for (parameter, moments) in parameters.iter().zip(&mut self.moments) {

@@ -57,19 +57,19 @@ impl Piece {
 /// The elements in `range`, `[elements]`, of pieces in the order of their starts; `None` where one is lacking.
 fn elements(pieces: &[Piece], range: Range<i64>) -> Option<Tensor> {
     let (mut found, mut at) = (Vec::new(), range.start);
-    for piece in pieces {
-        if piece.start <= at && at < piece.end().min(range.end) {
-            let end = piece.end().min(range.end);
-            found.push(piece.tensor.reshape([-1]).narrow(0, at - piece.start, end - at));
-            at = end;
-        }
+    while at < range.end {
+        let behind = pieces.partition_point(|piece| piece.start <= at); // several may hold the same elements
+        let piece = pieces[..behind].iter().rev().find(|piece| at < piece.end())?;
+        let end = piece.end().min(range.end);
+        found.push(piece.tensor.reshape([-1]).narrow(0, at - piece.start, end - at));
+        at = end;
     }
-    (at == range.end && !found.is_empty()).then(|| Tensor::cat(&found, 0))
+    (!found.is_empty()).then(|| Tensor::cat(&found, 0))
 }
 
 #[cfg(test)]
 mod tests {
-    use policy::{Parameter, ParameterPart, ParameterPiece};
+    use policy::{Parameter, ParameterPart, ParameterPiece, PartCut};
     use tch::{Device, Kind};
 
     use super::*;
@@ -102,9 +102,50 @@ mod tests {
         (0..size).map(piece).collect()
     }
 
+    /// A matrix whose columns are cut over two ranks of a tensor group, and each share over two with other data.
+    fn shares(whole: &Tensor) -> Vec<(AdamW, Vec<Parameter>)> {
+        let (rows, half) = (whole.size()[0], whole.size()[1] / 2);
+        let share = |place: i64| {
+            let cut =
+                PartCut { shape: whole.size(), indices: vec![0..rows, place * half..(place + 1) * half], copies: 1 };
+            let tensor = cut.of(whole).contiguous();
+            Parameter {
+                parts: vec![ParameterPart { name: "o".into(), rows, cut: Some(cut) }],
+                ..Parameter::whole("o", &tensor)
+            }
+        };
+        let all = [0, 1].into_iter().flat_map(|place| cut(&share(place), 2));
+        all.map(|pieces| (optimizer(&pieces), pieces)).collect()
+    }
+
+    #[test]
+    fn shares_of_a_matrix_are_saved_like_the_whole() {
+        let tensor = Tensor::arange(18, (Kind::Float, Device::Cpu)).view([3, 6]);
+        let whole = vec![Parameter::whole("o", &tensor)];
+        let mut one = optimizer(&whole);
+        one.step(&whole, &[Some(tensor.cos())], 0.1).unwrap();
+        let saved = || one.state(&whole).into_iter().map(|(name, tensor)| (name, tensor.copy())).collect();
+        let mut ranks = shares(&tensor);
+        for (optimizer, pieces) in &mut ranks {
+            optimizer.load_state(saved(), pieces).unwrap();
+        }
+        let (first, pieces) = &ranks[0];
+        let names: Vec<String> = first.state(pieces).into_iter().map(|(name, _)| name).collect();
+        assert!(
+            ["exp_avg.o[0..3]", "exp_avg.o[6..8]"].iter().all(|name| names.iter().any(|it| it == name)),
+            "{names:?}"
+        );
+        let mut back = optimizer(&whole);
+        back.load_state(ranks.iter().flat_map(|(optimizer, pieces)| optimizer.state(pieces)).collect(), &whole)
+            .unwrap();
+        for ((name, tensor), (_, expected)) in back.state(&whole).iter().zip(one.state(&whole)) {
+            assert!(tensor.equal(&expected), "{name}");
+        }
+    }
+
     #[test]
     fn pieces_on_any_number_of_ranks_are_updated_and_saved_like_the_whole() {
-        let part = |name: &str, rows| ParameterPart { name: name.into(), rows };
+        let part = |name: &str, rows| ParameterPart { name: name.into(), rows, cut: None };
         let tensor = Tensor::arange(10, (Kind::Float, Device::Cpu)).view([5, 2]);
         let whole = vec![Parameter { parts: vec![part("k", 2), part("v", 3)], ..Parameter::whole("kv", &tensor) }];
         let gradient = Tensor::arange(10, (Kind::Float, Device::Cpu)).cos().view([5, 2]);

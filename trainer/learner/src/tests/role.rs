@@ -1,9 +1,10 @@
 //! What a process does that was started by one of the tests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use dist::{Axis, Backend, Environment, Fingerprint, Job, Layout, ProcessGroup};
-use policy::{Decoder, Sharded};
+use dist::{Axis, Backend, Environment, Fingerprint, GraphGroup, Job, Layout, ProcessGroup};
+use policy::{Decoder, ShardGroups, Sharded, TensorCut, TensorParallel};
 
 use super::ranks::ROLE;
 use super::{over_ranks, rank_goldens};
@@ -19,10 +20,12 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 fn a_process_plays_the_role_it_is_given() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let (play, layout) = role.split_once(' ').expect("a role has a layout");
-    let (replica, shard) = layout.split_once('x').expect("a layout is REPLICAxSHARD");
+    let lengths: Vec<i64> = layout.split('x').map(|length| length.parse().unwrap()).collect();
+    let [replica, shard, tensor] = lengths[..] else { panic!("a layout is REPLICAxSHARDxTENSOR") };
     let environment = Environment::of_process().unwrap().unwrap();
     let job = Job::start(&environment, &Fingerprint::default().with("version", "1"), TIMEOUT).unwrap();
-    let seat = Seat { job, replica: replica.parse().unwrap(), shard: shard.parse().unwrap() };
+    let mut seat = Seat { job, layout: Layout { replica, shard, context: 1, tensor }, shares: None };
+    seat.shares = (tensor > 1).then(|| GraphGroup::new(seat.group("tensor", &[Axis::Tensor])));
     match play {
         "updates" => over_ranks::play(&seat),
         "goldens" => rank_goldens::play(&seat),
@@ -34,34 +37,48 @@ fn a_process_plays_the_role_it_is_given() {
 /// A process in a job with a layout.
 pub(super) struct Seat {
     job: Job,
-    replica: i64,
-    pub(super) shard: i64,
+    pub(super) layout: Layout,
+    /// Ranks that have the other shares of the models.
+    shares: Option<Arc<GraphGroup>>,
 }
 
 impl Seat {
+    /// Place among the ranks with different trajectories.
     pub(super) fn rank(&self) -> usize {
-        self.job.rank()
+        self.job.rank() / self.layout.tensor as usize
     }
 
+    /// Number of ranks with different trajectories.
     pub(super) fn num_ranks(&self) -> usize {
-        self.job.world_size()
+        self.job.world_size() / self.layout.tensor as usize
     }
 
     fn group(&self, name: &str, axes: &[Axis]) -> ProcessGroup {
-        let layout = Layout { replica: self.replica, shard: self.shard, context: 1, tensor: 1 };
-        let peers = layout.resolve(self.num_ranks()).unwrap().peers(self.rank(), axes);
+        let peers = self.layout.resolve(self.job.world_size()).unwrap().peers(self.job.rank(), axes);
         self.job.group(name, peers, Backend::Gloo, TIMEOUT).unwrap()
     }
 
     /// The ranks of an update.
     pub(super) fn ranks(&self) -> Ranks {
-        Ranks::new(self.group("data", &[Axis::Replica, Axis::Shard]))
+        let ranks = Ranks::new(self.group("data", &[Axis::Replica, Axis::Shard]));
+        match &self.shares {
+            None => ranks,
+            Some(shares) => ranks.with_tensor(shares),
+        }
     }
 
     /// The decoder with its weights cut over the ranks.
     pub(super) fn cut(&self, whole: &Decoder) -> Decoder {
-        let replica = (self.replica > 1).then(|| self.group("replica", &[Axis::Replica]));
-        let store = Sharded::cut(whole, self.group("shard", &[Axis::Shard]), replica);
+        let groups = || ShardGroups {
+            replica: (self.layout.replica > 1).then(|| self.group("replica", &[Axis::Replica])),
+            shard: self.group("shard", &[Axis::Shard]),
+        };
+        let Some(shares) = &self.shares else {
+            let ShardGroups { shard, replica } = groups();
+            return Decoder::with_store(whole.config(), Box::new(Sharded::cut(whole, shard, replica)));
+        };
+        let tensor = TensorParallel::new(whole.config(), shares).unwrap();
+        let store = TensorCut::cut(whole, tensor, (self.num_ranks() > 1).then(groups));
         Decoder::with_store(whole.config(), Box::new(store))
     }
 }
