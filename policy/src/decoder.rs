@@ -23,6 +23,7 @@ use crate::weights::{NamedTensors, load_into};
 #[derive(Debug)]
 pub struct Decoder {
     config: ModelConfig,
+    local: ModelConfig,
     shape: BlockShape,
     frequencies: RotaryFrequencies,
     store: Box<dyn WeightStore>,
@@ -33,11 +34,15 @@ impl Decoder {
     /// has a share of it: then all ranks that have a share compute the same, each its part, and have the same result.
     pub fn with_store(config: &ModelConfig, store: Box<dyn WeightStore>) -> Self {
         let (_, device) = store.options();
-        let shape = match store.tensor() {
-            None => BlockShape::new(config, None),
-            Some(tensor) => BlockShape::new(&tensor.share().local(), Some(tensor.group().clone())),
-        };
-        Self { config: config.clone(), shape, frequencies: RotaryFrequencies::new(config, device), store }
+        let tensor = store.tensor();
+        let local = tensor.map_or_else(|| config.clone(), |tensor| tensor.share().local());
+        Self {
+            shape: BlockShape::new(&local, tensor.map(|tensor| tensor.group().clone())),
+            config: config.clone(),
+            local,
+            frequencies: RotaryFrequencies::new(config, device),
+            store,
+        }
     }
 
     /// A decoder whose matrices are zero, to be filled from weights or at random. Without `head` it has no language
@@ -61,6 +66,12 @@ impl Decoder {
         &self.config
     }
 
+    /// The configuration of what is computed here: with fewer heads, rows of the feed-forward and of the vocabulary where
+    /// the store has a share of the model, else that of the whole.
+    pub fn local_config(&self) -> &ModelConfig {
+        &self.local
+    }
+
     /// The store of the decoder's weights.
     pub fn store(&self) -> &dyn WeightStore {
         self.store.as_ref()
@@ -80,9 +91,8 @@ impl Decoder {
     /// its storage with the decoder. Where the store has cut them over ranks, they are gathered, on all ranks at once.
     pub fn state(&self) -> NamedTensors {
         let tensor = self.store.tensor();
-        let config = tensor.map_or_else(|| self.config.clone(), |tensor| tensor.share().local());
         let named = |part| {
-            let parameters = part_parameters(&config, self.store.as_ref(), part);
+            let parameters = part_parameters(&self.local, self.store.as_ref(), part);
             self.store.release(part);
             let parts = parameters.into_iter().flat_map(|parameter| parameter.split(&parameter.tensor));
             let whole = |(name, own): (String, Tensor)| match tensor {

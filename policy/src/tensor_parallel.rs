@@ -47,6 +47,18 @@ impl TensorParallel {
         ((ids - own.start) * &is_own, is_own)
     }
 
+    /// The columns of all ranks side by side, `[rows, vocab]`, of which this rank has `own` `[rows, stretch]`; without a
+    /// graph.
+    pub fn whole_vocabulary(&self, own: &Tensor) -> Tensor {
+        let length = |ids: std::ops::Range<i64>| ids.end - ids.start;
+        let padding = self.share.longest_vocabulary() - own.size()[1];
+        let all = self.group.gathered(&own.constant_pad_nd([0, padding])); // [ranks, rows, longest stretch]
+        let stretches = all.unbind(0).into_iter().enumerate().map(|(rank, columns)| {
+            columns.narrow(1, 0, length(self.share.of_rank(rank).vocabulary())) // without the padding
+        });
+        Tensor::cat(&stretches.collect::<Vec<_>>(), 1)
+    }
+
     /// Rows of an embedding of which this rank has `table` `[stretch, hidden]`, for `ids` `[tokens]` int64 of the whole
     /// vocabulary: `[tokens, hidden]`, without a graph.
     pub(crate) fn embed(&self, table: &Tensor, ids: &Tensor) -> Tensor {

@@ -74,6 +74,15 @@ impl GraphGroup {
         self.noted(gathered).unwrap_or_else(|| Tensor::zeros(shape, (x.kind(), x.device())))
     }
 
+    /// `x` of the group's rank `root`, without a graph: the same bits on each.
+    pub fn broadcast(&self, x: &Tensor, root: usize) -> Tensor {
+        let mut sent = x.detach().copy();
+        match self.noted(self.lock().broadcast(&mut sent, root)) {
+            Some(()) => sent,
+            None => sent.zeros_like(),
+        }
+    }
+
     /// Sums of as many numbers on each rank, the same bits on each.
     ///
     /// # Errors
