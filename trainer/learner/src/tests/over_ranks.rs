@@ -236,6 +236,7 @@ pub(super) fn play(seat: &Seat) {
             for (trajectory, logprobs) in outcome.trajectories.iter().zip(&outcome.policy_logprobs) {
                 assert_eq!(trajectory.num_targets(), logprobs.len(), "{what}");
             }
+            seat.assert_copies_alike(&what, &many.policy.model.policy.decoder);
             for ((name, ours), (_, expected)) in weights(&many).iter().zip(weights(&one)) {
                 let difference = (ours - &expected).norm().double_value(&[]);
                 let size = expected.norm().double_value(&[]);

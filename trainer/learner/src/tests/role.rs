@@ -67,6 +67,19 @@ impl Seat {
         }
     }
 
+    /// Asserts that what several shares of a model hold is the same on all, bit for bit.
+    pub(super) fn assert_copies_alike(&self, what: &str, decoder: &Decoder) {
+        // Pieces may end elsewhere on another share.
+        let Some(shares) = self.shares.as_ref().filter(|_| self.num_ranks() == 1) else { return };
+        let parameters = decoder.parameters();
+        for held in parameters.iter().flat_map(|parameter| parameter.held(&parameter.tensor)) {
+            let copies = held.copies.unwrap_or(shares.size());
+            let of_ranks = if copies > 1 { shares.gathered(&held.tensor) } else { continue };
+            let first_holder = (shares.rank() / copies * copies) as i64;
+            assert!(of_ranks.get(first_holder).equal(&held.tensor), "{what}: {} differs", held.name);
+        }
+    }
+
     /// The decoder with its weights cut over the ranks.
     pub(super) fn cut(&self, whole: &Decoder) -> Decoder {
         let groups = || ShardGroups {
