@@ -12,7 +12,7 @@ use tch::{Kind, Tensor, no_grad};
 
 use crate::block::BlockWeights;
 use crate::decoder::Decoder;
-use crate::head::{Head, LossScope, head_gradient, head_outputs};
+use crate::head::{Head, LossScope, batch_outputs, head_gradient};
 use crate::packed::Packed;
 use crate::store::Part;
 
@@ -31,7 +31,7 @@ pub enum Recompute {
 pub fn outputs<H: Head>(decoder: &Decoder, head: &H, batch: &Packed) -> H::Output {
     no_grad(|| {
         let hidden = decoder.hidden(&batch.ids, &batch.positions, &mut batch.attention());
-        head_outputs(head, &hidden.index_select(0, &batch.predicting), &batch.targets)
+        batch_outputs(head, &hidden.index_select(0, &batch.predicting), batch)
     })
 }
 

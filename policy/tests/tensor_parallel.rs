@@ -1,4 +1,4 @@
-//! Decoders whose matrix products are cut over ranks: real processes, held against one.
+//! Decoders whose matrix products, or whose tokens, are cut over ranks: real processes, held against one.
 
 use std::convert::Infallible;
 use std::ops::Range;
@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use dist::{Axis, Backend, Environment, Fingerprint, GraphGroup, Job, Layout, ProcessGroup};
 use policy::{
-    Decoder, HeadOptions, LanguageGradient, LanguageHead, LanguageOutput, LossScope, ModelConfig, Packed, Parameter,
-    Placement, Policy, PolicyError, Recompute, ShardGroups, TensorCut, TensorParallel, accumulate_gradient, outputs,
+    ContextParallel, Decoder, HeadOptions, LanguageGradient, LanguageHead, LanguageOutput, LossScope, ModelConfig,
+    Packed, Parameter, Placement, Policy, PolicyError, Recompute, ShardGroups, TensorCut, TensorParallel,
+    accumulate_gradient, outputs,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -18,7 +19,14 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 #[test]
 fn decoders_over_tensor_ranks_are_those_of_one_process() {
-    for (layout, num_ranks) in [("1x1", 1), ("2x1", 2), ("4x1", 4), ("2x2", 4)] {
+    for (layout, num_ranks) in [("1x1x1", 1), ("2x1x1", 2), ("4x1x1", 4), ("2x2x1", 4)] {
+        succeed(&format!("tensor {layout}"), num_ranks);
+    }
+}
+
+#[test]
+fn decoders_over_context_ranks_are_those_of_one_process() {
+    for (layout, num_ranks) in [("1x1x2", 2), ("1x1x4", 4), ("2x1x2", 4)] {
         succeed(&format!("tensor {layout}"), num_ranks);
     }
 }
@@ -33,27 +41,35 @@ fn start() -> Job {
     Job::start(&environment, &Fingerprint::default().with("version", "1"), TIMEOUT).unwrap()
 }
 
-/// A job of `tensor` x `shard` ranks.
+/// A process of a job with a layout.
 struct Seat {
     job: Job,
-    tensor: i64,
-    shard: i64,
+    layout: Layout,
+    /// Ranks that have the other stretches of the tokens.
+    context: Option<ContextParallel>,
 }
 
 impl Seat {
+    fn new(tensor: i64, shard: i64, context: i64) -> Self {
+        let layout = Layout { replica: 1, shard, context, tensor };
+        let mut seat = Self { job: start(), layout, context: None };
+        seat.context = (context > 1).then(|| ContextParallel::new(&GraphGroup::new(seat.group(Axis::Context))));
+        seat
+    }
+
     fn group(&self, axis: Axis) -> ProcessGroup {
-        let layout = Layout { replica: 1, shard: self.shard, context: 1, tensor: self.tensor };
-        let peers = layout.resolve(self.job.world_size()).unwrap().peers(self.job.rank(), &[axis]);
+        let peers = self.layout.resolve(self.job.world_size()).unwrap().peers(self.job.rank(), &[axis]);
         self.job.group(axis.name(), peers, Backend::Gloo, TIMEOUT).unwrap()
     }
 
     /// Place among the ranks with other data.
     fn place(&self) -> usize {
-        self.job.rank() / self.tensor as usize
+        self.job.rank() / (self.layout.context * self.layout.tensor) as usize
     }
 
     fn shards(&self) -> Option<ShardGroups> {
-        (self.shard > 1).then(|| ShardGroups { shard: self.group(Axis::Shard), replica: None })
+        let replica = (self.layout.context > 1).then(|| self.group(Axis::Context));
+        (self.layout.shard * self.layout.context > 1).then(|| ShardGroups { shard: self.group(Axis::Shard), replica })
     }
 }
 
@@ -136,13 +152,18 @@ fn check(what: &str, seat: &Seat, mut whole: Decoder, mut decoder: Decoder, reco
         assert!(*name == other && gathered.equal(&expected), "{what}: {name} as it is gathered");
     }
     let mut expected = Vec::new();
-    for place in 0..seat.shard as usize {
-        let outputs = accumulate(&mut whole, &batches(place, seat.shard as usize, vocab_size), recompute, scope);
+    let num_places = seat.layout.shard as usize;
+    for place in 0..num_places {
+        let outputs = accumulate(&mut whole, &batches(place, num_places, vocab_size), recompute, scope);
         if place == seat.place() {
             expected = outputs;
         }
     }
-    let own = batches(seat.place(), seat.shard as usize, vocab_size);
+    let mut own = batches(seat.place(), num_places, vocab_size);
+    if let Some(context) = &seat.context {
+        context.fits(decoder.local_config()).unwrap();
+        own = own.iter().map(|batch| batch.on(context)).collect();
+    }
     let output = accumulate(&mut decoder, &own, recompute, scope);
     let head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 0.7, chunk: 100 });
     for ((batch, output), expected) in own.iter().zip(&output).zip(&expected) {
@@ -152,6 +173,7 @@ fn check(what: &str, seat: &Seat, mut whole: Decoder, mut decoder: Decoder, reco
         }
     }
     decoder.store_mut().complete_gradients().unwrap();
+    seat.context.iter().for_each(|context| context.verify().unwrap());
     let of_whole = |tensors: Vec<Tensor>| -> Vec<(String, Tensor)> {
         whole.parameters().iter().zip(tensors).flat_map(|(parameter, tensor)| parameter.split(&tensor)).collect()
     };
@@ -161,13 +183,13 @@ fn check(what: &str, seat: &Seat, mut whole: Decoder, mut decoder: Decoder, reco
     let num_held = compare(what, &parameters, &weights, &whole.state());
     assert_eq!(compare(what, &parameters, &gradients(&decoder), &of_whole(gradients(&whole))), num_held);
     let num_all: usize = whole.parameters().iter().map(|parameter| parameter.tensor.numel()).sum();
-    let share = (num_held as i64 * seat.tensor * seat.shard) as f64 / num_all as f64;
+    let share = (num_held as i64 * seat.layout.tensor * seat.layout.shard) as f64 / num_all as f64;
     assert!((share - 1.0).abs() < 0.2, "{what}: {num_held} of {num_all} elements");
 }
 
 pub(crate) fn play(layout: &str) {
-    let (tensor, shard) = layout.split_once('x').unwrap();
-    let seat = Seat { job: start(), tensor: tensor.parse().unwrap(), shard: shard.parse().unwrap() };
+    let lengths: Vec<i64> = layout.split('x').map(|length| length.parse().unwrap()).collect();
+    let seat = Seat::new(lengths[0], lengths[1], lengths[2]);
     let group = GraphGroup::new(seat.group(Axis::Tensor));
     use LossScope::{Batch, Token};
     use Recompute::{Blocks, Nothing};
@@ -191,14 +213,15 @@ pub(crate) fn play(layout: &str) {
         let share = TensorParallel::new(&config, &group).unwrap();
         let store = TensorCut::load(folder.path(), &config, true, Placement::CPU, share, seat.shards()).unwrap();
         let mut decoder = Decoder::with_store(&config, Box::new(store));
-        assert_eq!(decoder.load_weights(folder.path()).is_err(), seat.job.world_size() > 1);
+        let is_cut = seat.layout.tensor * seat.layout.shard > 1;
+        assert_eq!(decoder.load_weights(folder.path()).is_err(), is_cut);
         check(name, &seat, whole, decoder, Blocks, Token);
     }
     seat.job.finish(TIMEOUT);
 }
 
 pub(crate) fn play_departure() {
-    let seat = Seat { job: start(), tensor: 2, shard: 1 };
+    let seat = Seat::new(2, 1, 1);
     let group = GraphGroup::new(seat.group(Axis::Tensor));
     let whole = random(&config("qwen3", true));
     let store = TensorCut::cut(&whole, TensorParallel::new(whole.config(), &group).unwrap(), None);

@@ -181,6 +181,14 @@ impl Head for LanguageHead {
         }
     }
 
+    fn mapped(output: &LanguageOutput, map: &dyn Fn(&Tensor) -> Tensor) -> LanguageOutput {
+        LanguageOutput {
+            target_logit: map(&output.target_logit),
+            logsumexp: map(&output.logsumexp),
+            entropy: map(&output.entropy),
+        }
+    }
+
     fn part(gradient: &LanguageGradient, range: Range<i64>) -> LanguageGradient {
         let part = |tensor: &Tensor| super::rows(tensor, &range);
         LanguageGradient { logprob: part(&gradient.logprob), entropy: gradient.entropy.as_ref().map(part) }

@@ -80,8 +80,8 @@ impl TensorCut {
 
     fn of(tensor: TensorParallel, parts: Parts) -> Self {
         let inner: Box<dyn WeightStore> = match parts.kept {
-            Kept::Resident(store) => Box::new(store),
-            Kept::Sharded(store) => Box::new(store),
+            Kept::Resident(store) => store,
+            Kept::Sharded(store) => store,
         };
         Self { tensor, local: parts.local, inner }
     }
@@ -135,17 +135,17 @@ struct Parts {
 }
 
 enum Kept {
-    Resident(Resident),
-    Sharded(Sharded),
+    Resident(Box<Resident>),
+    Sharded(Box<Sharded>),
 }
 
 impl Parts {
     fn new(tensor: &TensorParallel, has_head: bool, placement: Placement, shards: Option<ShardGroups>) -> Self {
         let local = tensor.share().local();
         let kept = match shards {
-            None => Kept::Resident(Resident::empty(&local, has_head, placement)),
+            None => Kept::Resident(Box::new(Resident::empty(&local, has_head, placement))),
             Some(ShardGroups { shard, replica }) => {
-                Kept::Sharded(Sharded::empty(&local, has_head, placement.options(), shard, replica))
+                Kept::Sharded(Box::new(Sharded::empty(&local, has_head, placement.options(), shard, replica)))
             }
         };
         Self { local, placement, kept }
@@ -154,7 +154,7 @@ impl Parts {
     /// Takes this rank's share of a whole part; parts come in their order.
     fn fill(&mut self, tensor: &TensorParallel, part: Part, whole: &[Parameter]) {
         let own = match &self.kept {
-            Kept::Resident(store) => part_parameters(&self.local, store, part),
+            Kept::Resident(store) => part_parameters(&self.local, store.as_ref(), part),
             Kept::Sharded(_) => Resident::empty_part(&self.local, part, self.placement),
         };
         for (own, whole) in own.iter().zip(whole) {

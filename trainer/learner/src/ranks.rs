@@ -1,10 +1,13 @@
-//! The ranks that an update is spread over, each with its part of the batch, and those that compute one model together.
+//! The ranks that an update is spread over, each with its part of the batch, and those that compute one model, or walk
+//! through one micro-batch, together.
 //!
 //! Sums and gathers numbers; every rank gets the same. Knows no models.
 
 use std::sync::Arc;
 
+use anyhow::Result;
 use policy::dist::{DistError, GraphGroup, ProcessGroup, Reduction};
+use policy::{ContextParallel, Decoder, Packed};
 use tch::{Kind, Tensor};
 
 /// The ranks that have different trajectories of one batch; all of them update at once.
@@ -13,12 +16,21 @@ pub struct Ranks {
     group: ProcessGroup,
     /// Ranks that have the same trajectories, and other shares of the models.
     tensor: Option<Arc<GraphGroup>>,
+    /// Ranks that have the same trajectories, and other stretches of each micro-batch's tokens.
+    context: Option<Context>,
+}
+
+/// Ranks that have stretches of the same tokens.
+#[derive(Debug)]
+struct Context {
+    stretches: ContextParallel,
+    group: ProcessGroup,
 }
 
 impl Ranks {
     /// The ranks of a group, which is for this alone.
     pub fn new(group: ProcessGroup) -> Self {
-        Self { group, tensor: None }
+        Self { group, tensor: None, context: None }
     }
 
     /// The same where each of these ranks is one of a tensor group, over which the models are cut; the group is that of
@@ -26,6 +38,43 @@ impl Ranks {
     #[must_use]
     pub fn with_tensor(self, tensor: &Arc<GraphGroup>) -> Self {
         Self { tensor: Some(tensor.clone()), ..self }
+    }
+
+    /// The same where each of these ranks is one of several that walk through its micro-batches together, each with a
+    /// stretch of the tokens. To the weights these ranks are replicas. `group` has the same ranks, and is for sums of
+    /// gradients alone.
+    #[must_use]
+    pub fn with_context(self, stretches: ContextParallel, group: ProcessGroup) -> Self {
+        Self { context: Some(Context { stretches, group }), ..self }
+    }
+
+    /// Number of ranks that have the same trajectories, and other stretches of their tokens.
+    pub fn context_size(&self) -> usize {
+        self.context.as_ref().map_or(1, |context| context.group.size())
+    }
+
+    /// Leaves of a batch this rank's stretch, where others have stretches of it.
+    pub(crate) fn take_stretch(&self, packed: &mut Packed) {
+        if let Some(context) = &self.context {
+            *packed = packed.on(&context.stretches);
+        }
+    }
+
+    /// Holds a decoder that the update walks through to be one that the ranks can.
+    ///
+    /// # Errors
+    /// Its heads cannot be shared by the ranks that have stretches.
+    pub(crate) fn fits(&self, decoder: &Decoder) -> Result<()> {
+        let fits = |context: &Context| context.stretches.fits(decoder.local_config());
+        Ok(self.context.as_ref().map_or(Ok(()), fits)?)
+    }
+
+    /// Holds what was computed in stretches so far to be what it should.
+    ///
+    /// # Errors
+    /// An operation between the ranks failed.
+    pub(crate) fn verify(&self) -> Result<()> {
+        Ok(self.context.as_ref().map_or(Ok(()), |context| context.stretches.verify())?)
     }
 
     /// Number of ranks that have the same trajectories, and other shares of the models.
@@ -38,9 +87,12 @@ impl Ranks {
         self.group.size()
     }
 
-    /// Overwrites a tensor, of one shape on all ranks, with the sum of theirs.
-    pub(crate) fn sum_into(&self, tensor: &mut Tensor) -> Result<(), DistError> {
-        self.group.all_reduce(tensor, Reduction::Sum)
+    /// Overwrites a gradient, of one shape on all ranks, with the sum of what comes of all trajectories and stretches.
+    pub(crate) fn sum_gradient(&self, gradient: &mut Tensor) -> Result<(), DistError> {
+        if let Some(context) = &self.context {
+            context.group.all_reduce(gradient, Reduction::Sum)?;
+        }
+        self.group.all_reduce(gradient, Reduction::Sum)
     }
 
     /// Sums of as many numbers on each rank; not finite where one is not.

@@ -54,7 +54,8 @@ impl Model for Decoder {
             "the update counts with {tensor_size} shares of a model and the weights are one of {of_share}; give its ranks \
              the tensor group of the weights (Ranks::with_tensor)"
         );
-        let (of_weights, of_update) = (self.store().spread().num_ranks(), ranks.map_or(1, Ranks::size));
+        let of_weights = self.store().spread().num_ranks();
+        let of_update = ranks.map_or(1, |ranks| ranks.size() * ranks.context_size());
         ensure!(
             of_weights == of_update,
             "the update is spread over {of_update} ranks and the weights over {of_weights}; cut the weights over the \
@@ -80,7 +81,7 @@ impl Model for ScalarHead {
     /// Every rank has the whole head.
     fn complete_gradients(&mut self, ranks: Option<&Ranks>) -> Result<()> {
         if let (Some(ranks), Some(mut gradient)) = (ranks, self.gradient()) {
-            ranks.sum_into(&mut gradient)?;
+            ranks.sum_gradient(&mut gradient)?;
         }
         Ok(())
     }
@@ -204,6 +205,7 @@ impl<M: Model> Trainable<M> {
     pub fn apply(&mut self, place: u64, loss: f64, ranks: Option<&Ranks>) -> Result<StepOutcome> {
         let training = self.training.as_mut().context("this model is not trainable")?;
         self.model.complete_gradients(ranks)?;
+        ranks.map_or(Ok(()), Ranks::verify)?;
         let gradients = self.model.gradients();
         let mut defined: Vec<Tensor> = gradients.iter().flatten().map(Tensor::shallow_clone).collect();
         let (loss, gradient_norm) = match ranks {
@@ -249,7 +251,9 @@ impl<M: Model> Trainable<M> {
 fn share_of_squares(parameters: &[Parameter], gradients: &[Option<Tensor>], ranks: &Ranks) -> f64 {
     let squares = |tensor: &Tensor| global_norm(std::slice::from_ref(tensor)).powi(2);
     let share = |(parameter, gradient): (&Parameter, &Option<Tensor>)| {
-        let copies = parameter.piece.as_ref().map_or(ranks.size(), |piece| piece.copies) as f64;
+        // The squares are summed over ranks with different trajectories alone.
+        let of_piece = parameter.piece.as_ref().map(|piece| piece.copies / ranks.context_size());
+        let copies = of_piece.unwrap_or_else(|| ranks.size()) as f64;
         let gradient = gradient.as_ref()?;
         if ranks.tensor_size() == 1 {
             return Some(squares(gradient) / copies);

@@ -21,52 +21,72 @@ use crate::update_plan::{CriticPlan, UpdatePlan};
 
 #[test]
 fn one_rank_is_a_process_by_itself() {
-    succeed("updates 1x1x1", 1);
+    succeed("updates 1x1x1x1", 1);
 }
 
 #[test]
 fn two_replicas_are_one_process() {
-    succeed("updates 2x1x1", 2);
+    succeed("updates 2x1x1x1", 2);
 }
 
 #[test]
 fn two_shards_are_one_process() {
-    succeed("updates 1x2x1", 2);
+    succeed("updates 1x2x1x1", 2);
 }
 
 #[test]
 fn four_replicas_are_one_process() {
-    succeed("updates 4x1x1", 4);
+    succeed("updates 4x1x1x1", 4);
 }
 
 #[test]
 fn four_shards_are_one_process() {
-    succeed("updates 1x4x1", 4);
+    succeed("updates 1x4x1x1", 4);
 }
 
 #[test]
 fn two_by_two_ranks_are_one_process() {
-    succeed("updates 2x2x1", 4);
+    succeed("updates 2x2x1x1", 4);
 }
 
 #[test]
 fn two_shares_of_a_model_are_one_process() {
-    succeed("updates 1x1x2", 2);
+    succeed("updates 1x1x1x2", 2);
 }
 
 #[test]
 fn four_shares_of_a_model_with_two_key_value_heads_are_one_process() {
-    succeed("updates 1x1x4", 4);
+    succeed("updates 1x1x1x4", 4);
 }
 
 #[test]
 fn two_shards_of_two_shares_are_one_process() {
-    succeed("updates 1x2x2", 4);
+    succeed("updates 1x2x1x2", 4);
 }
 
 #[test]
 fn two_replicas_of_two_shares_are_one_process() {
-    succeed("updates 2x1x2", 4);
+    succeed("updates 2x1x1x2", 4);
+}
+
+#[test]
+fn two_stretches_of_every_micro_batch_are_one_process() {
+    succeed("updates 1x1x2x1", 2);
+}
+
+#[test]
+fn four_stretches_of_every_micro_batch_are_one_process() {
+    succeed("updates 1x1x4x1", 4);
+}
+
+#[test]
+fn two_shards_of_two_stretches_are_one_process() {
+    succeed("updates 1x2x2x1", 4);
+}
+
+#[test]
+fn two_shares_of_two_stretches_are_one_process() {
+    succeed("updates 1x1x2x2", 4);
 }
 
 /// What is trained beside the policy.
@@ -252,9 +272,10 @@ fn check_refusals(seat: &Seat, folder: &std::path::Path) {
     let mut whole = learner(folder, Critic::None, |decoder| decoder);
     whole.ranks = Some(seat.ranks());
     let error = whole.policy.apply(0, 0.0, whole.ranks.as_ref());
-    assert_eq!(error.is_err(), seat.num_ranks() > 1 || seat.layout.tensor > 1);
+    let layout = seat.layout;
+    assert_eq!(error.is_err(), seat.num_ranks() > 1 || layout.context * layout.tensor > 1);
     if let Err(error) = error {
-        let words = if seat.layout.tensor > 1 { "Ranks::with_tensor" } else { "cut the weights over the ranks" };
+        let words = if layout.tensor > 1 { "Ranks::with_tensor" } else { "cut the weights over the ranks" };
         assert!(error.to_string().contains(words), "{error}");
     }
 }

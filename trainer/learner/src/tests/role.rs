@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dist::{Axis, Backend, Environment, Fingerprint, GraphGroup, Job, Layout, ProcessGroup};
-use policy::{Decoder, ShardGroups, Sharded, TensorCut, TensorParallel};
+use policy::{ContextParallel, Decoder, ShardGroups, Sharded, TensorCut, TensorParallel};
 
 use super::ranks::ROLE;
 use super::{over_ranks, rank_goldens};
@@ -21,10 +21,10 @@ fn a_process_plays_the_role_it_is_given() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let (play, layout) = role.split_once(' ').expect("a role has a layout");
     let lengths: Vec<i64> = layout.split('x').map(|length| length.parse().unwrap()).collect();
-    let [replica, shard, tensor] = lengths[..] else { panic!("a layout is REPLICAxSHARDxTENSOR") };
+    let [replica, shard, context, tensor] = lengths[..] else { panic!("a layout is REPLICAxSHARDxCONTEXTxTENSOR") };
     let environment = Environment::of_process().unwrap().unwrap();
     let job = Job::start(&environment, &Fingerprint::default().with("version", "1"), TIMEOUT).unwrap();
-    let mut seat = Seat { job, layout: Layout { replica, shard, context: 1, tensor }, shares: None };
+    let mut seat = Seat { job, layout: Layout { replica, shard, context, tensor }, shares: None };
     seat.shares = (tensor > 1).then(|| GraphGroup::new(seat.group("tensor", &[Axis::Tensor])));
     match play {
         "updates" => over_ranks::play(&seat),
@@ -45,12 +45,12 @@ pub(super) struct Seat {
 impl Seat {
     /// Place among the ranks with different trajectories.
     pub(super) fn rank(&self) -> usize {
-        self.job.rank() / self.layout.tensor as usize
+        self.job.rank() / (self.layout.context * self.layout.tensor) as usize
     }
 
     /// Number of ranks with different trajectories.
     pub(super) fn num_ranks(&self) -> usize {
-        self.job.world_size() / self.layout.tensor as usize
+        self.job.world_size() / (self.layout.context * self.layout.tensor) as usize
     }
 
     fn group(&self, name: &str, axes: &[Axis]) -> ProcessGroup {
@@ -61,16 +61,21 @@ impl Seat {
     /// The ranks of an update.
     pub(super) fn ranks(&self) -> Ranks {
         let ranks = Ranks::new(self.group("data", &[Axis::Replica, Axis::Shard]));
-        match &self.shares {
+        let ranks = match &self.shares {
             None => ranks,
             Some(shares) => ranks.with_tensor(shares),
+        };
+        if self.layout.context == 1 {
+            return ranks;
         }
+        let stretches = ContextParallel::new(&GraphGroup::new(self.group("context", &[Axis::Context])));
+        ranks.with_context(stretches, self.group("gradients", &[Axis::Context]))
     }
 
     /// Asserts that what several shares of a model hold is the same on all, bit for bit.
     pub(super) fn assert_copies_alike(&self, what: &str, decoder: &Decoder) {
         // Pieces may end elsewhere on another share.
-        let Some(shares) = self.shares.as_ref().filter(|_| self.num_ranks() == 1) else { return };
+        let Some(shares) = self.shares.as_ref().filter(|_| self.layout.shard == 1) else { return };
         let parameters = decoder.parameters();
         for held in parameters.iter().flat_map(|parameter| parameter.held(&parameter.tensor)) {
             let copies = held.copies.unwrap_or(shares.size());
@@ -83,7 +88,8 @@ impl Seat {
     /// The decoder with its weights cut over the ranks.
     pub(super) fn cut(&self, whole: &Decoder) -> Decoder {
         let groups = || ShardGroups {
-            replica: (self.layout.replica > 1).then(|| self.group("replica", &[Axis::Replica])),
+            replica: (self.layout.replica * self.layout.context > 1)
+                .then(|| self.group("replica", &[Axis::Replica, Axis::Context])),
             shard: self.group("shard", &[Axis::Shard]),
         };
         let Some(shares) = &self.shares else {
@@ -91,7 +97,7 @@ impl Seat {
             return Decoder::with_store(whole.config(), Box::new(Sharded::cut(whole, shard, replica)));
         };
         let tensor = TensorParallel::new(whole.config(), shares).unwrap();
-        let store = TensorCut::cut(whole, tensor, (self.num_ranks() > 1).then(groups));
+        let store = TensorCut::cut(whole, tensor, (self.num_ranks() * self.layout.context as usize > 1).then(groups));
         Decoder::with_store(whole.config(), Box::new(store))
     }
 }
