@@ -3,13 +3,13 @@
 //! All but attention is computed token by token, so a rank does that for its stretch alone. For attention, rows of
 //! tokens are exchanged for heads: every rank then has all tokens of its share of the heads, attends as one process
 //! does, and the result goes back the same way (Ulysses, arXiv 2309.14509). Where there are fewer key-value heads than
-//! ranks, a head is sent to all that need it. Weights are whole on every rank, and their gradients have to be summed over
-//! the ranks: a store does that for which these ranks are replicas.
+//! ranks, a head is sent to all that need it. Weights are whole on every rank, and their gradients have to be summed
+//! over the ranks: a store does that for which these ranks are replicas.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use dist::GraphGroup;
+use dist::{GraphGroup, Reduction};
 use tch::Tensor;
 
 use crate::config::ModelConfig;
@@ -32,8 +32,8 @@ impl ContextParallel {
         self.group.size()
     }
 
-    /// Holds the heads of a decoder, as it [computes them here](crate::Decoder::local_config), to be such that the ranks
-    /// can share them.
+    /// Holds the heads of a decoder, as it [computes them here](crate::Decoder::local_config), to be such that the
+    /// ranks can share them.
     ///
     /// # Errors
     /// They do not divide.
@@ -51,6 +51,11 @@ impl ContextParallel {
             fitting.join(", ")
         );
         Err(PolicyError::Layout { field: "parallel.context", reason })
+    }
+
+    /// Sum of all ranks' tensors, without a graph: the same bits on each.
+    pub fn summed(&self, tensor: &Tensor) -> Tensor {
+        self.group.reduced(tensor, Reduction::Sum)
     }
 
     /// Holds everything that was computed with these ranks so far to be what it should.
@@ -143,13 +148,13 @@ impl Stretch {
             2,
         ); // [length, ranks, heads of all three, head_dim]
         let sent = sent.transpose(0, 1).reshape([self.size() * self.length(), sizes.iter().sum(), head_dim]);
-        let received = self.group.exchange(&sent).narrow(0, 0, self.num_tokens); // [tokens, heads of all three, head_dim]
+        let received = self.group.exchange(&sent).narrow(0, 0, self.num_tokens);
         let mut parts = received.split_with_sizes(sizes, 1).into_iter();
         std::array::from_fn(|_| parts.next().expect("as many parts as sizes"))
     }
 
-    /// From all tokens with this rank's share of the heads, `[tokens, heads / ranks, head_dim]`, to the stretch's tokens
-    /// with all heads, `[length, heads, head_dim]`.
+    /// From all tokens with this rank's share of the heads, `[tokens, heads / ranks, head_dim]`, to the stretch's
+    /// tokens with all heads, `[length, heads, head_dim]`.
     pub(crate) fn to_tokens(&self, attended: &Tensor) -> Tensor {
         let (own_heads, head_dim) = (attended.size()[1], attended.size()[2]);
         let padding = self.size() * self.length() - self.num_tokens;

@@ -66,8 +66,8 @@ impl Decoder {
         &self.config
     }
 
-    /// The configuration of what is computed here: with fewer heads, rows of the feed-forward and of the vocabulary where
-    /// the store has a share of the model, else that of the whole.
+    /// The configuration of what is computed here: with fewer heads, rows of the feed-forward and of the vocabulary
+    /// where the store has a share of the model, else that of the whole.
     pub fn local_config(&self) -> &ModelConfig {
         &self.local
     }
@@ -194,8 +194,8 @@ impl Decoder {
         self.final_norm(&x)
     }
 
-    /// Logits of hidden states: `[tokens, hidden]` -> `[tokens, vocab]`, float32 from the product on. Where the store has
-    /// a share of the model they are those of its [stretch](crate::TensorShare::vocabulary) of the vocabulary.
+    /// Logits of hidden states: `[tokens, hidden]` -> `[tokens, vocab]`, float32 from the product on. Where the store
+    /// has a share of the model they are those of its [stretch](crate::TensorShare::vocabulary) of the vocabulary.
     pub fn logits(&self, hidden: &Tensor) -> Tensor {
         let logits = float_product(hidden, &self.store.head().tr());
         self.store.release(self.store.head_part());

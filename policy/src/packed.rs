@@ -13,8 +13,8 @@ type Targets = Vec<(usize, u32)>;
 /// Packed sequences. The *targets* are the tokens that a head is asked about: those that a policy sampled, not its
 /// prompt's nor a tool's.
 ///
-/// Where ranks have a stretch of the tokens each ([`Packed::on`]), the tensors are those of this rank's stretch, and the
-/// lengths those of the whole sequences.
+/// Where ranks have a stretch of the tokens each ([`Packed::on`]), the tensors are those of this rank's stretch, and
+/// the lengths those of the whole sequences.
 #[derive(Debug)]
 pub struct Packed {
     /// `[tokens]` int64: the token ids.
@@ -83,8 +83,8 @@ impl Packed {
     }
 
     /// This rank's stretch of the batch, which all of the ranks have whole before. They have stretches of one length,
-    /// the last with padding, and are asked for outputs and gradients at once: each gets the outputs of all targets, and
-    /// the gradient that comes from its stretch. What failed between them, [`ContextParallel::verify`] says.
+    /// the last with padding, and are asked for outputs and gradients at once: each gets the outputs of all targets,
+    /// and the gradient that comes from its stretch. What failed between them, [`ContextParallel::verify`] says.
     #[must_use]
     pub fn on(&self, context: &ContextParallel) -> Self {
         let predicting = Vec::<i64>::try_from(&self.predicting).expect("a flat int64 tensor");

@@ -4,9 +4,10 @@
 //! second's result is added up, and on the way back what each has of the gradient in the first's input. Token ids
 //! outside of a rank's stretch of the vocabulary are another's. Knows no weights.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use dist::GraphGroup;
+use dist::{GraphGroup, Reduction};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::config::ModelConfig;
@@ -47,10 +48,10 @@ impl TensorParallel {
         ((ids - own.start) * &is_own, is_own)
     }
 
-    /// The columns of all ranks side by side, `[rows, vocab]`, of which this rank has `own` `[rows, stretch]`; without a
-    /// graph.
+    /// The columns of all ranks side by side, `[rows, vocab]`, of which this rank has `own` `[rows, stretch]`; without
+    /// a graph.
     pub fn whole_vocabulary(&self, own: &Tensor) -> Tensor {
-        let length = |ids: std::ops::Range<i64>| ids.end - ids.start;
+        let length = |ids: Range<i64>| ids.end - ids.start;
         let padding = self.share.longest_vocabulary() - own.size()[1];
         let all = self.group.gathered(&own.constant_pad_nd([0, padding])); // [ranks, rows, longest stretch]
         let stretches = all.unbind(0).into_iter().enumerate().map(|(rank, columns)| {
@@ -65,7 +66,7 @@ impl TensorParallel {
         no_grad(|| {
             let (ids, is_own) = self.own_ids(ids);
             let own = Tensor::embedding(table, &ids, -1, false, false) * is_own.unsqueeze(1);
-            self.group.reduced(&own, dist::Reduction::Sum)
+            self.group.reduced(&own, Reduction::Sum)
         })
     }
 
@@ -88,7 +89,7 @@ impl TensorParallel {
 
     /// Sum of all ranks' tensors in float32, without a graph.
     pub(crate) fn summed(&self, tensor: &Tensor) -> Tensor {
-        self.group.reduced(&tensor.to_kind(Kind::Float), dist::Reduction::Sum)
+        self.group.reduced(&tensor.to_kind(Kind::Float), Reduction::Sum)
     }
 
     /// # Errors

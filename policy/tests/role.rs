@@ -15,6 +15,7 @@ fn a_process_plays_the_role_it_is_given() {
         Some(("tensor", layout)) => tensor_parallel::play(layout),
         _ if role == "a rank leaves" => sharded::play_departure(),
         _ if role == "a tensor rank leaves" => tensor_parallel::play_departure(),
+        _ if role == "a context rank leaves" => tensor_parallel::play_departure_of_a_stretch(),
         _ => panic!("no role `{role}`"),
     }
 }

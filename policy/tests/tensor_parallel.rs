@@ -34,6 +34,7 @@ fn decoders_over_context_ranks_are_those_of_one_process() {
 #[test]
 fn the_error_of_a_tensor_rank_that_is_left_alone_names_the_operation() {
     succeed("a tensor rank leaves", 2);
+    succeed("a context rank leaves", 2);
 }
 
 fn start() -> Job {
@@ -217,7 +218,33 @@ pub(crate) fn play(layout: &str) {
         assert_eq!(decoder.load_weights(folder.path()).is_err(), is_cut);
         check(name, &seat, whole, decoder, Blocks, Token);
     }
+    if let Some(context) = &seat.context {
+        let json = serde_json::json!({
+            "model_type": "qwen2", "vocab_size": 64, "hidden_size": 12, "intermediate_size": 8, "num_hidden_layers": 1,
+            "num_attention_heads": 3, "num_key_value_heads": 3, "max_position_embeddings": 64,
+        });
+        let error = context.fits(&ModelConfig::from_json(&json).unwrap()).unwrap_err().to_string();
+        assert!(error.contains("`parallel.context` is") && error.contains("choose one of 1, 3"), "{error}");
+    }
     seat.job.finish(TIMEOUT);
+}
+
+/// A rank that is left with its stretch of the tokens ends its pass, and says why it is of no use.
+pub(crate) fn play_departure_of_a_stretch() {
+    let seat = Seat::new(1, 1, 2);
+    let context = seat.context.as_ref().unwrap();
+    let mut decoder = random(&config("qwen2", false));
+    let own: Vec<Packed> = batches(0, 1, 131).iter().map(|batch| batch.on(context)).collect();
+    if seat.job.rank() == 0 {
+        let output = accumulate(&mut decoder, &own[..1], Recompute::Blocks, LossScope::Token);
+        assert_eq!(output[0].logprobs().size(), [7]);
+        let error = context.verify().unwrap_err();
+        assert!(matches!(error, PolicyError::Ranks(_)), "{error:?}");
+        assert!(error.to_string().contains("`context`") && error.to_string().contains("all_to_all"), "{error}");
+    }
+    let Seat { job, context, .. } = seat;
+    drop((context, own));
+    job.finish(TIMEOUT);
 }
 
 pub(crate) fn play_departure() {

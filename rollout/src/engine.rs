@@ -169,8 +169,8 @@ impl Engine {
     /// without gradients. Returns the requests that it finished; none where the engine is idle.
     ///
     /// `policy_version` is the caller's number of the weights, which changes whenever they do. Where several ranks have
-    /// shares of the decoder, the engines of all take the same requests in the same order and step at once, and have the
-    /// same completions.
+    /// shares of the decoder, the engines of all take the same requests in the same order and step at once, and have
+    /// the same completions.
     ///
     /// # Errors
     /// The decoder is another model, or another share of it, than the engine's sequences run on; nothing has changed

@@ -72,8 +72,8 @@ pub enum RolloutError {
     )]
     OtherModel,
     /// An operation between the ranks that have shares of the model failed: no rank of them can go on.
-    #[error("{0}")]
-    Ranks(#[source] policy::PolicyError),
+    #[error(transparent)]
+    Ranks(policy::PolicyError),
     /// The caller asked to stop. Completions delivered before stay valid.
     #[error("generation was cancelled with {num_unfinished} completions unfinished")]
     Cancelled {

@@ -1,10 +1,10 @@
 //! Tokens from logits whose vocabulary is split over ranks: each rank has those of its stretch, and all get the same.
 //!
-//! Without a filter nothing of the vocabulary's length is sent. The stretches stand side by side as the vocabulary does:
-//! each rank adds up its mass, and the one in whose stretch a row's uniform number falls finds the token there, so that
-//! a number means the token that it means to one process, but for rounding at a token's edge. Greedy takes the likeliest
-//! of the ranks' likeliest. A filter looks at all tokens together, so for one the logits are gathered. What the first
-//! rank makes of all this is then every rank's, whatever their rounding.
+//! Without a filter nothing of the vocabulary's length is sent. The stretches stand side by side as the vocabulary
+//! does: each rank adds up its mass, and the one in whose stretch a row's uniform number falls finds the token there,
+//! so that a number means the token that it means to one process, but for rounding at a token's edge. Greedy takes the
+//! likeliest of the ranks' likeliest. A filter looks at all tokens together, so for one the logits are gathered. What
+//! the first rank makes of all this is then every rank's, whatever their rounding.
 
 use policy::TensorParallel;
 use policy::dist::Reduction;

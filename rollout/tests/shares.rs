@@ -4,8 +4,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use dist::{Backend, Environment, Fingerprint, GraphGroup, Job};
-use policy::{Decoder, ModelConfig, Placement, Policy, TensorCut, TensorParallel};
+use policy::{Decoder, ModelConfig, PackedAttention, Placement, Policy, TensorCut, TensorParallel};
+use random::SampleAddress;
 use rollout::{Completion, Engine, EngineOptions, RolloutError, RolloutRequest, SamplingParams, generate};
+use tch::{Device, Kind, Tensor};
 
 use crate::ranks::succeed;
 use crate::support::{assert_same, in_order, params, policy_of_config, request, requests};
@@ -94,9 +96,41 @@ pub(crate) fn play(model_type: &str) {
         let of_ranks = all.all_gather_bytes(&bits(&ours)).unwrap();
         assert!(of_ranks.iter().all(|bits| *bits == of_ranks[0]), "{what}: not the same on all ranks");
     }
+    check_draws(&whole, &policy);
     check_other_shares(&whole, &policy);
     drop(all);
     job.finish(TIMEOUT);
+}
+
+/// Many draws of one token: the id of one process, but where the number falls on an edge between two tokens.
+fn check_draws(whole: &Policy, share: &Policy) {
+    const EDGE: f64 = 1e-5;
+    let prompt = [5u32, 9, 40];
+    let one = SamplingParams { max_new_tokens: 1, temperature: 1.5, ..params() };
+    let requests: Vec<RolloutRequest> = (0..500).map(|draw| request(draw, 0, prompt.to_vec(), &one)).collect();
+    let options = EngineOptions { max_sequences: 100, ..EngineOptions::default() };
+    let expected = completions(whole, requests.clone(), &options);
+    let ours = completions(share, requests, &options);
+    let cumulative = tch::no_grad(|| {
+        let ids = Tensor::from_slice(&prompt.map(i64::from));
+        let positions = Tensor::from_slice(&[0i64, 1, 2]);
+        let mut attention = PackedAttention::new(&[3], Device::Cpu);
+        let hidden = whole.decoder.hidden(&ids, &positions, &mut attention).narrow(0, 2, 1);
+        (whole.decoder.logits(&hidden) / one.temperature).softmax(-1, Kind::Double).get(0).cumsum(0, Kind::Double)
+    });
+    let mut num_others = 0;
+    for (expected, ours) in expected.iter().zip(&ours) {
+        let (expected_id, id) = (expected.sequence.ids()[3], ours.sequence.ids()[3]);
+        let address = SampleAddress { seed: one.seed, draw: ours.draw, sample: 0 };
+        let uniform = address.numbers().at(0);
+        let edge = (&cumulative - uniform).abs().min().double_value(&[]);
+        assert!(id == expected_id || edge <= EDGE, "draw {}: {id}, not {expected_id}, {edge} off", ours.draw);
+        num_others += usize::from(id != expected_id);
+    }
+    assert!(num_others < 10, "{num_others} of 500 draws are others");
+    let distinct: std::collections::BTreeSet<u32> =
+        ours.iter().map(|completion| completion.sequence.ids()[3]).collect();
+    assert!(distinct.len() > 20, "too few tokens to tell");
 }
 
 /// A share is another model than the whole to an engine under way, and not to an idle one.

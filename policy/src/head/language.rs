@@ -117,7 +117,9 @@ impl Head for LanguageHead {
         let hidden = hidden.to_kind(self.weight.kind());
         let mut logits = float_product(&hidden, &self.weight.tr()); // [targets, vocab]
         if let Some(tensor) = &self.tensor {
-            return (split_vocabulary::softmax(&mut logits, targets, self.options.temperature, tensor), logits);
+            let numbers = split_vocabulary::softmax(&mut logits, targets, self.options.temperature, tensor);
+            let [target_logit, logsumexp, entropy] = numbers;
+            return (LanguageOutput { target_logit, logsumexp, entropy }, logits);
         }
         let stretch = match logits.device() {
             Device::Cpu => (STRETCH / logits.size()[1]).max(1),

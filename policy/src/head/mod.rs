@@ -96,9 +96,9 @@ pub(crate) fn batch_outputs<H: Head>(head: &H, hidden: &Tensor, batch: &Packed) 
 /// The output of all targets of `batch`, and the loss's gradient in `hidden` `[tokens, hidden]`: of the same shape, in
 /// float32.
 ///
-/// `loss` gets a range of the targets and their output, and returns the loss's gradient in it. Where ranks have a stretch
-/// of the batch each, it is asked once for the targets of all, and the gradient is that in the hidden states of this
-/// rank's.
+/// `loss` gets a range of the targets and their output, and returns the loss's gradient in it. Where ranks have a
+/// stretch of the batch each, it is asked once for the targets of all, and the gradient is that in the hidden states of
+/// this rank's.
 pub(crate) fn head_gradient<H: Head, E>(
     head: &mut H,
     hidden: &Tensor,

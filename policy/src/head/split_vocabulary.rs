@@ -5,17 +5,16 @@
 use dist::Reduction;
 use tch::{Kind, Tensor};
 
-use super::language::LanguageOutput;
 use crate::tensor_parallel::TensorParallel;
 
-/// The output of targets `[targets]` with these logits, `[targets, stretch]` float32, which become probabilities of the
-/// whole vocabulary's distribution. The formulas are those of one process (`language.rs`).
+/// Logit, log-sum-exp and entropy of targets `[targets]` with these logits, `[targets, stretch]` float32, which become
+/// probabilities of the whole vocabulary's distribution. The formulas are those of one process (`language.rs`).
 pub(super) fn softmax(
     logits: &mut Tensor,
     targets: &Tensor,
     temperature: f64,
     tensor: &TensorParallel,
-) -> LanguageOutput {
+) -> [Tensor; 3] {
     if temperature != 1.0 {
         let _ = logits.g_div_scalar_(temperature);
     }
@@ -30,5 +29,5 @@ pub(super) fn softmax(
     let (sum, mean, target) = (sums.get(0), sums.get(1) / sums.get(0), sums.get(2));
     let _ = exponentials.div_out(logits, &sum.unsqueeze(1));
     let (largest, log_sum) = (largest.squeeze_dim(1), sum.log());
-    LanguageOutput { target_logit: target + &largest, logsumexp: largest + &log_sum, entropy: log_sum - mean }
+    [target + &largest, largest + &log_sum, log_sum - mean]
 }

@@ -148,8 +148,8 @@ impl Minibatch {
         Ok(batch)
     }
 
-    /// The part of a minibatch that is this rank's, of whole trajectories or a stretch of their tokens: counts are those of all ranks, and there are as many micro-batches
-    /// on each. Without other ranks it is the whole.
+    /// The part of a minibatch that is this rank's, of whole trajectories or a stretch of their tokens: counts are
+    /// those of all ranks, and there are as many micro-batches on each. Without other ranks it is the whole.
     ///
     /// # Errors
     /// An operation between the ranks failed.

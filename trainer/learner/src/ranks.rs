@@ -17,14 +17,7 @@ pub struct Ranks {
     /// Ranks that have the same trajectories, and other shares of the models.
     tensor: Option<Arc<GraphGroup>>,
     /// Ranks that have the same trajectories, and other stretches of each micro-batch's tokens.
-    context: Option<Context>,
-}
-
-/// Ranks that have stretches of the same tokens.
-#[derive(Debug)]
-struct Context {
-    stretches: ContextParallel,
-    group: ProcessGroup,
+    context: Option<ContextParallel>,
 }
 
 impl Ranks {
@@ -41,22 +34,21 @@ impl Ranks {
     }
 
     /// The same where each of these ranks is one of several that walk through its micro-batches together, each with a
-    /// stretch of the tokens. To the weights these ranks are replicas. `group` has the same ranks, and is for sums of
-    /// gradients alone.
+    /// stretch of the tokens. To the weights these ranks are replicas.
     #[must_use]
-    pub fn with_context(self, stretches: ContextParallel, group: ProcessGroup) -> Self {
-        Self { context: Some(Context { stretches, group }), ..self }
+    pub fn with_context(self, context: ContextParallel) -> Self {
+        Self { context: Some(context), ..self }
     }
 
     /// Number of ranks that have the same trajectories, and other stretches of their tokens.
     pub fn context_size(&self) -> usize {
-        self.context.as_ref().map_or(1, |context| context.group.size())
+        self.context.as_ref().map_or(1, ContextParallel::size)
     }
 
     /// Leaves of a batch this rank's stretch, where others have stretches of it.
     pub(crate) fn take_stretch(&self, packed: &mut Packed) {
         if let Some(context) = &self.context {
-            *packed = packed.on(&context.stretches);
+            *packed = packed.on(context);
         }
     }
 
@@ -65,8 +57,7 @@ impl Ranks {
     /// # Errors
     /// Its heads cannot be shared by the ranks that have stretches.
     pub(crate) fn fits(&self, decoder: &Decoder) -> Result<()> {
-        let fits = |context: &Context| context.stretches.fits(decoder.local_config());
-        Ok(self.context.as_ref().map_or(Ok(()), fits)?)
+        Ok(self.context.as_ref().map_or(Ok(()), |context| context.fits(decoder.local_config()))?)
     }
 
     /// Holds what was computed in stretches so far to be what it should.
@@ -74,7 +65,7 @@ impl Ranks {
     /// # Errors
     /// An operation between the ranks failed.
     pub(crate) fn verify(&self) -> Result<()> {
-        Ok(self.context.as_ref().map_or(Ok(()), |context| context.stretches.verify())?)
+        Ok(self.context.as_ref().map_or(Ok(()), ContextParallel::verify)?)
     }
 
     /// Number of ranks that have the same trajectories, and other shares of the models.
@@ -88,11 +79,12 @@ impl Ranks {
     }
 
     /// Overwrites a gradient, of one shape on all ranks, with the sum of what comes of all trajectories and stretches.
-    pub(crate) fn sum_gradient(&self, gradient: &mut Tensor) -> Result<(), DistError> {
+    pub(crate) fn sum_gradient(&self, gradient: &mut Tensor) -> Result<()> {
         if let Some(context) = &self.context {
-            context.group.all_reduce(gradient, Reduction::Sum)?;
+            gradient.copy_(&context.summed(gradient));
+            context.verify()?;
         }
-        self.group.all_reduce(gradient, Reduction::Sum)
+        Ok(self.group.all_reduce(gradient, Reduction::Sum)?)
     }
 
     /// Sums of as many numbers on each rank; not finite where one is not.

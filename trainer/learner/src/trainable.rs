@@ -51,8 +51,8 @@ impl Model for Decoder {
         let tensor_size = ranks.map_or(1, Ranks::tensor_size);
         ensure!(
             of_share == tensor_size,
-            "the update counts with {tensor_size} shares of a model and the weights are one of {of_share}; give its ranks \
-             the tensor group of the weights (Ranks::with_tensor)"
+            "the update counts with {tensor_size} shares of a model and the weights are one of {of_share}; give its \
+             ranks the tensor group of the weights (Ranks::with_tensor)"
         );
         let of_weights = self.store().spread().num_ranks();
         let of_update = ranks.map_or(1, |ranks| ranks.size() * ranks.context_size());

@@ -10,6 +10,8 @@ use super::ranks::succeed;
 use super::role::Seat;
 use crate::dealing::{SequenceCost, deal};
 use crate::learner::Learner;
+use crate::loss::PolicyLossKind;
+use crate::loss::gspo::Gspo;
 use crate::micro_batch::Minibatch;
 use crate::optimizer::adamw::AdamWConfig;
 use crate::optimizer::schedule::{Schedule, ScheduleConfig};
@@ -230,7 +232,10 @@ pub(super) fn play(seat: &Seat) {
     for (folder, critic, recompute) in cases {
         let model = if folder == tied { "tied qwen3" } else { "qwen2" };
         let what = format!("{model} {critic:?} {recompute:?} rank {}", seat.rank());
-        let plan = plan_of(critic, recompute);
+        let mut plan = plan_of(critic, recompute);
+        if folder == tied {
+            plan.loss.kind = PolicyLossKind::Gspo(Gspo::default()); // a token's loss depends on others
+        }
         let mut one = learner(folder, critic, |decoder| decoder);
         let mut many = learner(folder, critic, |decoder| seat.cut(&decoder));
         many.ranks = Some(seat.ranks());

@@ -69,7 +69,7 @@ impl Seat {
             return ranks;
         }
         let stretches = ContextParallel::new(&GraphGroup::new(self.group("context", &[Axis::Context])));
-        ranks.with_context(stretches, self.group("gradients", &[Axis::Context]))
+        ranks.with_context(stretches)
     }
 
     /// Asserts that what several shares of a model hold is the same on all, bit for bit.
