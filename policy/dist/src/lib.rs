@@ -10,6 +10,7 @@
 //!   [`Watch`]).
 //! - [`Mesh`] and [`Layout`]: the groups of the axes replica, shard, context and tensor.
 //! - [`ProcessGroup`]: broadcast, all-reduce, all-gather, reduce-scatter, all-to-all, barrier, and bytes of any length.
+//! - [`GraphGroup`]: some of these as functions with gradients, part of an autograd graph.
 //! - [`Launch`]: several ranks on one host.
 //!
 //! # Example

@@ -31,6 +31,23 @@ pub struct ShardGroups {
 }
 
 /// One rank's share of a decoder's weights.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use std::time::Duration;
+///
+/// use policy::dist::{Axis, Backend, GraphGroup, Job, Mesh};
+/// use policy::{Decoder, ModelConfig, Placement, TensorCut, TensorParallel};
+///
+/// fn decoder(job: &Job, mesh: &Mesh, folder: &Path) -> Result<Decoder, Box<dyn std::error::Error>> {
+///     let config = ModelConfig::from_file(&folder.join("config.json"))?;
+///     let ranks = mesh.shape().peers(job.rank(), &[Axis::Tensor]);
+///     let group = GraphGroup::new(job.group("tensor", ranks, Backend::Gloo, Duration::from_secs(60))?);
+///     let tensor = TensorParallel::new(&config, &group)?; // refuses heads that the ranks cannot share
+///     let store = TensorCut::load(folder, &config, true, Placement::CPU, tensor, None)?;
+///     Ok(Decoder::with_store(&config, Box::new(store)))
+/// }
+/// ```
 #[derive(Debug)]
 pub struct TensorCut {
     tensor: TensorParallel,
