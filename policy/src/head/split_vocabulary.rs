@@ -9,12 +9,7 @@ use crate::tensor_parallel::TensorParallel;
 
 /// Logit, log-sum-exp and entropy of targets `[targets]` with these logits, `[targets, stretch]` float32, which become
 /// probabilities of the whole vocabulary's distribution. The formulas are those of one process (`language.rs`).
-pub(super) fn softmax(
-    logits: &mut Tensor,
-    targets: &Tensor,
-    temperature: f64,
-    tensor: &TensorParallel,
-) -> [Tensor; 3] {
+pub(super) fn softmax(logits: &mut Tensor, targets: &Tensor, temperature: f64, tensor: &TensorParallel) -> [Tensor; 3] {
     if temperature != 1.0 {
         let _ = logits.g_div_scalar_(temperature);
     }
