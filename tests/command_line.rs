@@ -36,6 +36,7 @@ fn help() {
         snapshot(&format!("help_{command}"), &stdout(&[command, "--help"]));
     }
     snapshot("help_checkpoint-verify", &stdout(&["checkpoint", "verify", "--help"]));
+    snapshot("help_checkpoint-export", &stdout(&["checkpoint", "export", "--help"]));
     snapshot("help_bench-update", &stdout(&["bench", "update", "--help"]));
     snapshot("help_verifier-check", &stdout(&["verifier", "check", "--help"]));
 }

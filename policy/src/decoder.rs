@@ -13,11 +13,11 @@ use crate::block::{BlockShape, BlockWeights};
 use crate::config::ModelConfig;
 use crate::error::PolicyError;
 use crate::linear::{float_product, rms_norm};
-use crate::parameters::Parameter;
+use crate::parameters::{HEAD, NamedTensors, Parameter, ParameterShape, shapes_of};
 use crate::placement::Placement;
 use crate::rotary::{Rotary, RotaryFrequencies};
 use crate::store::{Part, Resident, WeightStore, part_parameters};
-use crate::weights::{NamedTensors, load_into};
+use crate::weights::load_into;
 
 /// A decoder-only transformer of the Qwen2, Qwen3 or Llama family.
 #[derive(Debug)]
@@ -51,14 +51,14 @@ impl Decoder {
         Self::with_store(config, Box::new(Resident::empty(config, head, placement)))
     }
 
-    /// Replaces the weights by those of a folder in Hugging Face's layout.
+    /// Replaces the weights by those of a folder in Hugging Face's layout, or in the pieces of any number of ranks.
+    /// Where the store has cut them over ranks, each rank reads what it holds.
     ///
     /// # Errors
-    /// The folder holds no weights of this shape, or the store has cut them over ranks.
+    /// The folder does not hold weights of this shape whole.
     pub fn load_weights(&mut self, folder: &Path) -> Result<(), PolicyError> {
-        self.require_whole()?;
         let tied = self.config.tie_word_embeddings;
-        load_into(folder, &self.state(), |name| tied && name == "lm_head.weight")
+        load_into(folder, &self.shapes(), &self.held(), |name| tied && name == HEAD)
     }
 
     /// The configuration that the decoder was built from.
@@ -107,14 +107,15 @@ impl Decoder {
         Part::all(self.num_blocks(), self.store.head_part() == Part::Head).flat_map(named).collect()
     }
 
-    /// # Errors
-    /// The store has cut the weights over ranks: what is written into [`Decoder::state`] would be lost.
-    pub(crate) fn require_whole(&self) -> Result<(), PolicyError> {
-        let of_share = self.store.tensor().map_or(1, |tensor| tensor.group().size());
-        match self.store.spread().shards * of_share {
-            1 => Ok(()),
-            ranks => Err(PolicyError::Cut { ranks, reason: "read them with Sharded::load or TensorCut::load" }),
-        }
+    /// What this rank holds of the weights, under the names of a checkpoint and sharing the store's memory: all of
+    /// them, or pieces ([`Parameter::split`]).
+    pub(crate) fn held(&self) -> NamedTensors {
+        self.parameters().iter().flat_map(|parameter| parameter.split(&parameter.tensor)).collect()
+    }
+
+    /// Names and shapes of all weights, wherever they are.
+    pub(crate) fn shapes(&self) -> Vec<ParameterShape> {
+        shapes_of(&self.config, self.store.head_part() == Part::Head)
     }
 
     /// The device of weights and activations.

@@ -57,14 +57,6 @@ pub enum PolicyError {
     /// An operation between ranks failed.
     #[error("{0}")]
     Ranks(Arc<DistError>),
-    /// Weights that are cut over ranks were to be used as if they were whole.
-    #[error("the weights are cut over {ranks} ranks: {reason}")]
-    Cut {
-        /// Number of ranks.
-        ranks: usize,
-        /// Fault and remedy.
-        reason: &'static str,
-    },
     /// A layout of ranks does not fit the model.
     #[error("`{field}` {reason}")]
     Layout {

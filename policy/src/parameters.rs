@@ -10,7 +10,9 @@ use tch::Tensor;
 use crate::block::BlockWeights;
 use crate::config::ModelConfig;
 use crate::tensor_share::PartCut;
-use crate::weights::NamedTensors;
+
+/// Tensors with their names, as a safetensors file holds them.
+pub type NamedTensors = Vec<(String, Tensor)>;
 
 /// A parameter as a checkpoint stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +111,18 @@ impl Parameter {
         self.parts.iter().map(part).collect()
     }
 
+    /// Names and shapes of the parts that a checkpoint names, whole, also where the tensor holds less.
+    pub fn part_shapes(&self) -> impl Iterator<Item = ParameterShape> {
+        let here = self.piece.as_ref().map_or_else(|| self.tensor.size(), |piece| piece.shape.clone());
+        self.parts.iter().map(move |part| {
+            let rows = || here.first().map(|_| part.rows).into_iter().chain(here.iter().skip(1).copied()).collect();
+            ParameterShape {
+                name: part.name.clone(),
+                shape: part.cut.as_ref().map_or_else(rows, |cut| cut.shape.clone()),
+            }
+        })
+    }
+
     /// What a tensor laid out like this parameter holds of each part of which it holds something, flat.
     pub fn held(&self, tensor: &Tensor) -> Vec<HeldPart> {
         let shape = self.piece.as_ref().map_or_else(|| tensor.size(), |piece| piece.shape.clone());
@@ -159,6 +173,12 @@ pub fn part_of_name(name: &str) -> (&str, Option<Range<i64>>) {
     }
 }
 
+/// Name of a language model's head.
+pub(crate) const HEAD: &str = "lm_head.weight";
+
+/// Name of a scalar head, as transformers' sequence classification has it.
+pub(crate) const SCORE: &str = "score.weight";
+
 pub(crate) fn embedding_parameter(tensor: &Tensor) -> Parameter {
     Parameter::whole("model.embed_tokens.weight", tensor)
 }
@@ -168,7 +188,7 @@ pub(crate) fn final_norm_parameter(tensor: &Tensor) -> Parameter {
 }
 
 pub(crate) fn head_parameter(tensor: &Tensor) -> Parameter {
-    Parameter::whole("lm_head.weight", tensor)
+    Parameter::whole(HEAD, tensor)
 }
 
 /// The parameters of block `layer`, in the order of [`BlockWeights::tensors`].
@@ -242,8 +262,15 @@ pub fn parameter_shapes(config: &ModelConfig) -> Vec<ParameterShape> {
     }
     add("model.norm.weight".into(), &[hidden]);
     if !config.tie_word_embeddings {
-        add("lm_head.weight".into(), &[config.vocab_size, hidden]);
+        add(HEAD.into(), &[config.vocab_size, hidden]);
     }
+    shapes
+}
+
+/// The same without the head, unless the model `has_head` of its own.
+pub(crate) fn shapes_of(config: &ModelConfig, has_head: bool) -> Vec<ParameterShape> {
+    let mut shapes = parameter_shapes(config);
+    shapes.retain(|parameter| has_head || parameter.name != HEAD);
     shapes
 }
 

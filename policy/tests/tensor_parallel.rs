@@ -219,8 +219,7 @@ pub(crate) fn play(layout: &str) {
         let share = TensorParallel::new(&config, &group).unwrap();
         let store = TensorCut::load(folder.path(), &config, true, Placement::CPU, share, seat.shards()).unwrap();
         let mut decoder = Decoder::with_store(&config, Box::new(store));
-        let is_cut = seat.layout.tensor * seat.layout.shard > 1;
-        assert_eq!(decoder.load_weights(folder.path()).is_err(), is_cut);
+        decoder.load_weights(folder.path()).unwrap();
         check(name, &seat, whole, decoder, Blocks, Token);
     }
     check_bfloat16(&seat, &group);

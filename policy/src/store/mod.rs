@@ -12,6 +12,9 @@ mod sharded;
 mod tensor_cut;
 mod weight_store;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use self::flat_part::part_parameters;
 pub use self::resident::Resident;
 pub use self::sharded::Sharded;

@@ -16,10 +16,10 @@ use super::weight_store::{Lent, Part, Spread, WeightStore};
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
-use crate::parameters::{Parameter, parameter_shapes};
+use crate::parameters::{HEAD, NamedTensors, Parameter, SCORE, shapes_of};
 use crate::placement::Placement;
 use crate::tensor_parallel::TensorParallel;
-use crate::weights::{NamedTensors, load_into};
+use crate::weights::load_into;
 
 /// The groups of weights that are cut over other ranks as well, each of which has another part of the data.
 #[derive(Debug)]
@@ -68,11 +68,11 @@ impl TensorCut {
         Self::of(tensor, parts)
     }
 
-    /// The same from a folder in Hugging Face's layout: one part is whole in memory at a time. Without `head` there is
-    /// no language model's head of its own.
+    /// The same from a folder in Hugging Face's layout, or in the pieces of any number of ranks; of its files each rank
+    /// reads what it holds. Without `head` there is no language model's head of its own.
     ///
     /// # Errors
-    /// The folder holds no weights of this shape.
+    /// The folder does not hold weights of this shape whole.
     pub fn load(
         folder: &Path,
         config: &ModelConfig,
@@ -82,17 +82,16 @@ impl TensorCut {
         shards: Option<ShardGroups>,
     ) -> Result<Self, PolicyError> {
         let has_head = head && !config.tie_word_embeddings;
-        let names: Vec<String> = parameter_shapes(config).into_iter().map(|parameter| parameter.name).collect();
-        let known =
-            |name: &str| ["lm_head.weight", "score.weight"].contains(&name) || names.iter().any(|it| it == name);
         let mut parts = Parts::new(&tensor, has_head, placement, shards);
-        for part in Part::all(config.num_hidden_layers as usize, has_head) {
-            let whole = Resident::empty_part(config, part, placement);
-            let named: NamedTensors = whole.iter().flat_map(|parameter| parameter.split(&parameter.tensor)).collect();
-            load_into(folder, &named, known)?;
-            parts.fill(&tensor, part, &whole);
+        if let Kept::Sharded(store) = &mut parts.kept {
+            for part in Part::all(config.num_hidden_layers as usize, has_head) {
+                store.push(Resident::empty_part(&parts.local, part, placement));
+            }
         }
-        Ok(Self::of(tensor, parts))
+        let store = Self::of(tensor, parts);
+        let held: NamedTensors = store.parameters().iter().flat_map(|held| held.split(&held.tensor)).collect();
+        load_into(folder, &shapes_of(config, has_head), &held, |name| [HEAD, SCORE].contains(&name))?;
+        Ok(store)
     }
 
     fn of(tensor: TensorParallel, parts: Parts) -> Self {

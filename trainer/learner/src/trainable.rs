@@ -1,5 +1,7 @@
 //! One optimizer step, for whatever is trained: a policy, a critic, a reward model.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use policy::{Decoder, NamedTensors, Parameter, Policy, RewardModel, ScalarHead};
 use serde::{Deserialize, Serialize};
@@ -7,6 +9,7 @@ use tch::Tensor;
 
 use crate::optimizer::adamw::{AdamW, AdamWConfig};
 use crate::optimizer::gradient_norm::{global_norm, scale_to_norm};
+use crate::optimizer::saved_state;
 use crate::optimizer::schedule::Schedule;
 use crate::ranks::Ranks;
 
@@ -236,7 +239,28 @@ impl<M: Model> Trainable<M> {
         self.training.as_ref().map_or(Vec::new(), state)
     }
 
-    /// Replaces the optimizer's state by a saved one.
+    /// Writes the optimizer's state as the component `name` of a checkpoint, into `NAME.safetensors`; where the model's
+    /// parameters are cut over `num_ranks` ranks, each writes what it holds into a file of its own,
+    /// `NAME-rank-00000-of-00004.safetensors`, and of replicas, which hold the same, one does. Returns the file's name.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save_optimizer(&self, folder: &Path, name: &str, rank: usize, num_ranks: usize) -> Result<String> {
+        saved_state::write(folder, name, rank, num_ranks, &self.optimizer_state())
+    }
+
+    /// Replaces the optimizer's state by that of the component `name` of a checkpoint, which any number of ranks may
+    /// have written; each rank reads what it holds, bit for bit.
+    ///
+    /// # Errors
+    /// The model is frozen, a file is missing, or the state is not this model's or not whole. The optimizer is then as
+    /// it was.
+    pub fn load_optimizer(&mut self, folder: &Path, name: &str) -> Result<()> {
+        ensure!(self.training.is_some(), "this model is not trainable");
+        self.load_optimizer_state(saved_state::read(folder, name, &self.optimizer_state(), &self.model.parameters())?)
+    }
+
+    /// Replaces the optimizer's state by one under the names of [`Trainable::optimizer_state`].
     ///
     /// # Errors
     /// The model is frozen, or the state is not this model's.

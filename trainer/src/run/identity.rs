@@ -313,6 +313,8 @@ preferences = { train = "DIR/pairs.jsonl", eval = "DIR/held_out.jsonl" }
             ("judge.py", "one\ntwo!\n", "verifiers.python.judge.file"),
             ("step_00002/model.safetensors", "Weights", "model.path weights"),
             ("step_00002/model-00002-of-00002.safetensors", "more", "model.path weights"),
+            ("step_00002/model-rank-00000-of-00002.safetensors", "more", "model.path weights"),
+            ("step_00002/model.pieces.json", "{}", "model.path weights"),
             ("step_00002/config.json", "{}", "model.path config.json"),
             ("step_00002/tokenizer.json", "{}", "model.path tokenizer"),
             ("step_00002/generation_config.json", "{}", "model.path tokenizer"),

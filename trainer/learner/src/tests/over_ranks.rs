@@ -1,6 +1,6 @@
 //! Updates over ranks, held against those of one process that has the whole batch.
 
-use policy::{Decoder, NamedTensors, Placement, Policy, Recompute, RewardModel, ScalarHead};
+use policy::{Decoder, NamedTensors, Placement, Policy, Recompute, RewardModel, ScalarHead, part_of_name};
 use serde_json::Value;
 use tch::Tensor;
 use tempfile::TempDir;
@@ -268,8 +268,56 @@ pub(super) fn play(seat: &Seat) {
                 assert!(difference <= 1e-5 * size, "{what}: {name} differs by {difference} of {size}");
             }
         }
+        if critic == Critic::OnTheTrunk {
+            check_saved(seat, folder, &many.policy);
+        }
     }
     check_refusals(seat, untied);
+}
+
+/// What the ranks save is what one process loads, and what they load themselves, bit for bit.
+fn check_saved(seat: &Seat, start: &std::path::Path, many: &Trainable<Actor>) {
+    let everyone = seat.everyone();
+    let mine = tempfile::tempdir().unwrap();
+    let paths = everyone.all_gather_bytes(mine.path().to_str().unwrap().as_bytes()).unwrap();
+    let folder = std::path::PathBuf::from(String::from_utf8(paths[0].clone()).unwrap());
+    if let Some((rank, num_ranks)) = seat.writes() {
+        many.model.policy.save_pieces(&folder, rank, num_ranks).unwrap();
+        many.save_optimizer(&folder, "optimizer", rank, num_ranks).unwrap();
+    }
+    everyone.barrier().unwrap();
+    if everyone.rank() == 0 {
+        let num_ranks = (seat.layout.shard * seat.layout.tensor) as usize;
+        many.model.policy.save_pieces_index(&folder, num_ranks).unwrap();
+    }
+    everyone.barrier().unwrap();
+    let loaded = |placed: &dyn Fn(Decoder) -> Decoder| {
+        let mut actor = learner(start, Critic::OnTheTrunk, placed).policy;
+        actor.model.policy.decoder.load_weights(&folder).unwrap();
+        actor.load_optimizer(&folder, "optimizer").unwrap();
+        actor
+    };
+    let (again, alone) = (loaded(&|decoder| seat.cut(&decoder)), loaded(&|decoder| decoder));
+    let expected = many.model.policy.decoder.state();
+    for decoder in [&again.model.policy.decoder, &alone.model.policy.decoder] {
+        for ((name, ours), (_, expected)) in decoder.state().iter().zip(&expected) {
+            assert!(ours.equal(expected), "{name} is another");
+        }
+    }
+    let whole = alone.optimizer_state();
+    let saved = many.optimizer_state();
+    assert!(saved.len() > 3 && saved.iter().any(|(name, _)| name == "exp_avg.score.weight"));
+    for ((name, saved), (again_name, again)) in saved.iter().zip(again.optimizer_state()) {
+        assert!(*name == again_name && saved.equal(&again), "{name} is another");
+        let (part, range) = part_of_name(name);
+        let (_, whole) = whole.iter().find(|(name, _)| name == part).unwrap();
+        let expected = match range.filter(|_| saved.dim() > 0) {
+            Some(range) => whole.reshape([-1]).narrow(0, range.start, range.end - range.start),
+            None => whole.shallow_clone(),
+        };
+        assert!(saved.equal(&expected), "{name} is another in one process");
+    }
+    everyone.barrier().unwrap();
 }
 
 /// Weights on other ranks than the update's are refused.

@@ -54,8 +54,11 @@ impl Seat {
     }
 
     fn group(&self, name: &str, axes: &[Axis]) -> ProcessGroup {
-        let peers = self.layout.resolve(self.job.world_size()).unwrap().peers(self.job.rank(), axes);
-        self.job.group(name, peers, Backend::Gloo, TIMEOUT).unwrap()
+        self.job.group(name, self.peers(axes), Backend::Gloo, TIMEOUT).unwrap()
+    }
+
+    fn peers(&self, axes: &[Axis]) -> Vec<usize> {
+        self.layout.resolve(self.job.world_size()).unwrap().peers(self.job.rank(), axes)
     }
 
     /// The ranks of an update.
@@ -83,6 +86,20 @@ impl Seat {
             let first_holder = (shares.rank() / copies * copies) as i64;
             assert!(of_ranks.get(first_holder).equal(&held.tensor), "{what}: {} differs", held.name);
         }
+    }
+
+    /// All ranks, for what else they do together.
+    pub(super) fn everyone(&self) -> ProcessGroup {
+        self.group("everyone", &Axis::ALL)
+    }
+
+    /// Place of this rank among those that hold a piece each, and number of these; `None` where another rank holds what
+    /// this one does, and comes first.
+    pub(super) fn writes(&self) -> Option<(usize, usize)> {
+        let shape = self.layout.resolve(self.job.world_size()).unwrap();
+        let [replica, shard, context, tensor] = shape.coordinates(self.job.rank());
+        let (shards, shares) = (shape.length(Axis::Shard), shape.length(Axis::Tensor));
+        (replica == 0 && context == 0).then_some((shard * shares + tensor, shards * shares))
     }
 
     /// The decoder with its weights cut over the ranks.
