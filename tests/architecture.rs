@@ -48,8 +48,12 @@ const ALLOWED: [(&str, &[&str]); 17] = [
 ];
 
 /// Imports that a crate's tests, examples and benches may have besides.
-const ALLOWED_FOR_TESTS: [(&str, &[&str]); 3] =
-    [("learner", &["dist"]), ("math-verifier", &["random"]), ("sandbox", &["datasets", "verifiers"])];
+const ALLOWED_FOR_TESTS: [(&str, &[&str]); 4] = [
+    ("learner", &["dist"]),
+    ("math-verifier", &["random"]),
+    ("rollout", &["dist"]),
+    ("sandbox", &["datasets", "verifiers"]),
+];
 
 /// Crates that may depend on libtorch.
 const MAY_USE_TORCH: [&str; 5] = ["dist", "learner", "policy", "rollout", "trainer"];

@@ -23,18 +23,23 @@ use crate::weights::load_into;
 #[derive(Debug)]
 pub struct Decoder {
     config: ModelConfig,
+    local: ModelConfig,
     shape: BlockShape,
     frequencies: RotaryFrequencies,
     store: Box<dyn WeightStore>,
 }
 
 impl Decoder {
-    /// A decoder that computes with the weights of a store.
+    /// A decoder that computes with the weights of a store. `config` is that of the whole model, also where the store
+    /// has a share of it: then all ranks that have a share compute the same, each its part, and have the same result.
     pub fn with_store(config: &ModelConfig, store: Box<dyn WeightStore>) -> Self {
         let (_, device) = store.options();
+        let tensor = store.tensor();
+        let local = tensor.map_or_else(|| config.clone(), |tensor| tensor.share().local());
         Self {
+            shape: BlockShape::new(&local, tensor.map(|tensor| tensor.group().clone())),
             config: config.clone(),
-            shape: BlockShape::new(config),
+            local,
             frequencies: RotaryFrequencies::new(config, device),
             store,
         }
@@ -93,6 +98,12 @@ impl Decoder {
         &self.config
     }
 
+    /// The configuration of what is computed here: with fewer heads, rows of the feed-forward and of the vocabulary
+    /// where the store has a share of the model, else that of the whole.
+    pub fn local_config(&self) -> &ModelConfig {
+        &self.local
+    }
+
     /// The store of the decoder's weights.
     pub fn store(&self) -> &dyn WeightStore {
         self.store.as_ref()
@@ -111,10 +122,19 @@ impl Decoder {
     /// The decoder's weights under the names of a checkpoint, in the order of [`crate::parameter_shapes`]; each shares
     /// its storage with the decoder. Where the store has cut them over ranks, they are gathered, on all ranks at once.
     pub fn state(&self) -> NamedTensors {
+        let tensor = self.store.tensor();
         let named = |part| {
-            let parameters = part_parameters(&self.config, self.store.as_ref(), part);
+            let parameters = part_parameters(&self.local, self.store.as_ref(), part);
             self.store.release(part);
-            parameters.into_iter().flat_map(|parameter| parameter.split(&parameter.tensor))
+            let parts = parameters.into_iter().flat_map(|parameter| parameter.split(&parameter.tensor));
+            let whole = |(name, own): (String, Tensor)| match tensor {
+                None => (name, own),
+                Some(tensor) => {
+                    let whole = tensor.whole(&name, &own);
+                    (name, whole)
+                }
+            };
+            parts.map(whole).collect::<Vec<_>>()
         };
         Part::all(self.num_blocks(), self.store.head_part() == Part::Head).flat_map(named).collect()
     }
@@ -147,7 +167,11 @@ impl Decoder {
 
     /// `ids` `[tokens]` int64 -> `[tokens, hidden]`.
     pub fn embed(&self, ids: &Tensor) -> Tensor {
-        let embedded = Tensor::embedding(&self.store.embedding(), ids, -1, false, false);
+        let table = self.store.embedding();
+        let embedded = match self.store.tensor() {
+            None => Tensor::embedding(&table, ids, -1, false, false),
+            Some(tensor) => tensor.embed(&table, ids),
+        };
         self.store.release(Part::Embedding);
         embedded
     }
@@ -203,7 +227,8 @@ impl Decoder {
         self.final_norm(&x)
     }
 
-    /// Logits of hidden states: `[tokens, hidden]` -> `[tokens, vocab]`, float32 from the product on.
+    /// Logits of hidden states: `[tokens, hidden]` -> `[tokens, vocab]`, float32 from the product on. Where the store
+    /// has a share of the model they are those of its [stretch](crate::TensorShare::vocabulary) of the vocabulary.
     pub fn logits(&self, hidden: &Tensor) -> Tensor {
         let logits = float_product(hidden, &self.store.head().tr());
         self.store.release(self.store.head_part());

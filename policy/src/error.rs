@@ -57,6 +57,14 @@ pub enum PolicyError {
     /// An operation between ranks failed.
     #[error("{0}")]
     Ranks(Arc<DistError>),
+    /// A layout of ranks does not fit the model.
+    #[error("`{field}` {reason}")]
+    Layout {
+        /// Name of the field in a run's configuration.
+        field: &'static str,
+        /// Fault and remedy.
+        reason: String,
+    },
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),

@@ -31,6 +31,7 @@ mod attention;
 mod block;
 mod chat_template;
 mod config;
+mod context_parallel;
 mod decoder;
 mod device;
 mod error;
@@ -49,6 +50,8 @@ mod rotary;
 mod shards;
 mod store;
 mod stored_tensors;
+mod tensor_parallel;
+mod tensor_share;
 mod texts;
 mod tokenizer;
 mod train_tokenizer;
@@ -63,6 +66,7 @@ pub use self::attention::{Attention, PackedAttention};
 pub use self::block::BlockWeights;
 pub use self::chat_template::{ChatTemplate, Conversation, DEFAULT_TEMPLATE, Date, RESERVED_ARGUMENTS, Rendered};
 pub use self::config::{Architecture, ModelConfig, RopeScaling};
+pub use self::context_parallel::ContextParallel;
 pub use self::decoder::Decoder;
 pub use self::device::resolve_device;
 pub use self::error::PolicyError;
@@ -73,15 +77,17 @@ pub use self::head::{
 };
 pub use self::packed::Packed;
 pub use self::parameters::{
-    NamedTensors, Parameter, ParameterPart, ParameterPiece, ParameterShape, parameter_shapes, part_of_name,
+    HeldPart, NamedTensors, Parameter, ParameterPart, ParameterPiece, ParameterShape, parameter_shapes, part_of_name,
 };
 pub use self::pieces::{component_files, rank_file};
 pub use self::placement::Placement;
 pub use self::policy::Policy;
 pub use self::reward_model::RewardModel;
 pub use self::rotary::Rotary;
-pub use self::store::{Lent, Part, Resident, Sharded, Spread, WeightStore};
+pub use self::store::{Lent, Part, Resident, ShardGroups, Sharded, Spread, TensorCut, WeightStore};
 pub use self::stored_tensors::StoredTensors;
+pub use self::tensor_parallel::TensorParallel;
+pub use self::tensor_share::{PartCut, TensorShare};
 pub use self::texts::{Texts, TurnEnd};
 pub use self::tokenizer::Tokenizer;
 pub use self::train_tokenizer::{CHAT_TEMPLATE, SPECIAL_TOKENS, train_tokenizer};

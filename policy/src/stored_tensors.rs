@@ -96,7 +96,8 @@ impl StoredTensors {
         let Some(first) = pieces.first() else { return Err(self.lacking(name)) };
         let numel: i64 = shape.iter().product();
         let mut covered = 0;
-        for (at, piece) in pieces.iter().enumerate() {
+        let mut open: Vec<&StoredPiece> = Vec::new(); // that hold elements from the next piece on
+        for piece in pieces {
             let fault = |reason: String| Err(self.fault(piece, name, reason));
             let (tensor, Range { start, end }) = (self.tensor(piece), piece.elements.clone());
             if !piece.is_cut && tensor.shape != shape {
@@ -112,7 +113,8 @@ impl StoredTensors {
                 let (other, dtype) = (self.file(first).path().display(), self.tensor(first).dtype);
                 return fault(format!("is {:?}, and {dtype:?} in {other}", tensor.dtype));
             }
-            for other in pieces[..at].iter().filter(|other| other.elements.end > start) {
+            open.retain(|other| other.elements.end > start);
+            for other in &open {
                 let shared = start..end.min(other.elements.end);
                 if self.bytes(piece, &shared) != self.bytes(other, &shared) {
                     return fault(format!(
@@ -124,6 +126,7 @@ impl StoredTensors {
                 }
             }
             covered = covered.max(end);
+            open.push(piece);
         }
         if covered < numel {
             let last = pieces.iter().max_by_key(|piece| piece.elements.end).unwrap_or(first);
@@ -144,13 +147,13 @@ impl StoredTensors {
         let wanted = range.filter(|_| target.dim() > 0).unwrap_or(0..target.numel() as i64);
         let flat = target.f_view([-1])?;
         let mut at = wanted.start;
-        for piece in pieces.iter().filter(|piece| piece.elements.end > wanted.start) {
+        while at < wanted.end {
+            let behind = pieces.partition_point(|piece| piece.elements.start <= at);
+            let Some(piece) = pieces[..behind].iter().rev().find(|piece| at < piece.elements.end) else { break };
             let end = piece.elements.end.min(wanted.end);
-            if piece.elements.start <= at && at < end {
-                let part = flat.f_narrow(0, at - wanted.start, end - at)?;
-                self.file(piece).copy(self.tensor(piece), at - piece.elements.start, &part)?;
-                at = end;
-            }
+            let part = flat.f_narrow(0, at - wanted.start, end - at)?;
+            self.file(piece).copy(self.tensor(piece), at - piece.elements.start, &part)?;
+            at = end;
         }
         match pieces.first() {
             _ if at == wanted.end => Ok(()),

@@ -46,7 +46,7 @@ pub(crate) struct TrainingRunArgs {
     pub run_dir: Option<PathBuf>,
     #[command(flatten)]
     pub entry: EntryArgs,
-    /// Starts so many ranks of this command on this host, which share the work as [parallel] says; on several hosts a
+    /// Starts so many ranks of this command on this host, which share the work as `[parallel]` says; on several hosts a
     /// launcher starts them.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub nproc: Option<u16>,

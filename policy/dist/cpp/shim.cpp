@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -15,6 +16,8 @@
 
 #include <c10/util/Exception.h>
 #include <c10/util/Logging.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -86,6 +89,29 @@ c10d::ReduceOp reduce_op(int32_t reduction) {
       throw std::invalid_argument("no reduction has the number " + std::to_string(reduction));
   }
 }
+
+// The node of a value that was computed outside of the graph.
+struct MappedBackward final : public torch::autograd::Node {
+  explicit MappedBackward(dist_gradient_map map) : map(map) {}
+
+  ~MappedBackward() override {
+    map.release(map.context);
+  }
+
+  torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override {
+    if (!gradients[0].defined()) {
+      return {at::Tensor()};
+    }
+    auto* gradient = new at::Tensor(gradients[0]);
+    const std::unique_ptr<at::Tensor> mapped(static_cast<at::Tensor*>(map.apply(map.context, gradient)));
+    if (mapped == nullptr) {
+      throw std::runtime_error("the gradient of an operation between ranks could not be made");
+    }
+    return {*mapped};
+  }
+
+  dist_gradient_map map;
+};
 
 } // namespace
 
@@ -240,4 +266,16 @@ int32_t dist_work_wait(dist_work* work, int64_t timeout_ms, char** error) {
 
 void dist_work_free(dist_work* work) {
   delete work;
+}
+
+int32_t dist_graph_mapped(const void* input, const void* value, dist_gradient_map map, void** output, char** error) {
+  return guarded(error, [&] {
+    const std::shared_ptr<MappedBackward> node(new MappedBackward(map), torch::autograd::deleteNode);
+    auto mapped = std::make_unique<at::Tensor>(tensor(value).detach());
+    if (at::GradMode::is_enabled() && tensor(input).requires_grad()) {
+      node->set_next_edges(torch::autograd::collect_next_edges(tensor(input)));
+      torch::autograd::set_history(*mapped, node);
+    }
+    *output = mapped.release();
+  });
 }

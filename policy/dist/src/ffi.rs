@@ -64,7 +64,7 @@ impl Text {
     }
 }
 
-type Error = *mut *mut c_char;
+pub(crate) type Error = *mut *mut c_char;
 
 unsafe extern "C" {
     fn dist_text_free(text: *mut c_char);
@@ -158,7 +158,7 @@ unsafe extern "C" {
 }
 
 /// Runs a call of the shim with a place for its message, and makes a [`Failure`] of its status.
-fn checked(call: impl FnOnce(Error) -> i32) -> Result<(), Failure> {
+pub(crate) fn checked(call: impl FnOnce(Error) -> i32) -> Result<(), Failure> {
     let mut message: *mut c_char = null_mut();
     let status = call(&raw mut message);
     let text = if message.is_null() {

@@ -3,6 +3,7 @@
 mod collectives;
 mod environment;
 mod failures;
+mod graph;
 mod handshake;
 mod launch;
 mod layout;

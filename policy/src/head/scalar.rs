@@ -99,6 +99,10 @@ impl Head for ScalarHead {
         Tensor::cat(&outputs, 0)
     }
 
+    fn mapped(output: &Tensor, map: &dyn Fn(&Tensor) -> Tensor) -> Tensor {
+        map(output)
+    }
+
     fn part(gradient: &Tensor, range: Range<i64>) -> Tensor {
         super::rows(gradient, &range)
     }
@@ -136,6 +140,10 @@ mod tests {
 
             fn concatenated(outputs: Vec<Tensor>) -> Tensor {
                 ScalarHead::concatenated(outputs)
+            }
+
+            fn mapped(output: &Tensor, map: &dyn Fn(&Tensor) -> Tensor) -> Tensor {
+                ScalarHead::mapped(output, map)
             }
 
             fn part(gradient: &Tensor, range: Range<i64>) -> Tensor {

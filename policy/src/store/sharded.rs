@@ -100,7 +100,7 @@ impl Sharded {
         Ok(sharded)
     }
 
-    fn empty(
+    pub(super) fn empty(
         config: &ModelConfig,
         has_head: bool,
         options: (Kind, Device),
@@ -111,7 +111,8 @@ impl Sharded {
         Self { config: config.clone(), has_head, options, shard, replica, parts, ahead, failure }
     }
 
-    fn push(&mut self, parameters: Vec<Parameter>) {
+    /// Adds this rank's piece of the next part.
+    pub(super) fn push(&mut self, parameters: Vec<Parameter>) {
         self.parts.push(FlatPart::cut(parameters, self.shard.rank(), self.shard.size()));
     }
 

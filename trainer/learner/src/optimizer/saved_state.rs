@@ -43,14 +43,15 @@ pub(crate) fn read(
     for (target_name, target) in targets {
         let tensor = part_of_name(target_name).0;
         let shape = shapes.get(part_of_tensor(tensor)).filter(|_| target.dim() > 0);
-        saved.check(tensor, shape.map_or(&[], Vec::as_slice))?;
+        if known.insert(tensor) {
+            saved.check(tensor, shape.map_or(&[], Vec::as_slice))?;
+        }
         let read = Tensor::zeros(target.size(), (target.kind(), Device::Cpu));
         saved.copy(target_name, &read)?;
         state.push((target_name.clone(), read));
-        known.insert(tensor);
     }
     // Of parameters that are cut, other ranks may hold all of a part.
-    let is_cut = parameters.is_empty() || parameters.iter().any(|parameter| parameter.piece.is_some());
+    let is_cut = parameters.is_empty() || parameters.iter().any(Parameter::is_cut);
     let parts: BTreeSet<&str> = known.iter().map(|tensor| part_of_tensor(tensor)).collect();
     let is_mine = |tensor: &str| !is_cut || parts.contains(part_of_tensor(tensor));
     if let Some(tensor) = saved.names().find(|tensor| !known.contains(tensor) && is_mine(tensor)) {
@@ -70,7 +71,7 @@ fn part_of_tensor(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use policy::{ParameterPart, ParameterPiece};
+    use policy::{ParameterPart, ParameterPiece, PartCut};
     use tch::Kind;
     use tempfile::TempDir;
 
@@ -114,7 +115,7 @@ mod tests {
 
     /// A matrix of two parts, and a vector.
     fn whole(kind: Kind) -> Vec<Parameter> {
-        let part = |name: &str, rows| ParameterPart { name: name.into(), rows };
+        let part = |name: &str, rows| ParameterPart { name: name.into(), rows, cut: None };
         let tensor = |shape: &[i64]| Tensor::arange(shape.iter().product::<i64>(), (kind, Device::Cpu)).view(shape);
         let fused = Parameter { parts: vec![part("k", 2), part("v", 3)], ..Parameter::whole("kv", &tensor(&[5, 2])) };
         vec![fused, Parameter::whole("norm", &tensor(&[3]))]
@@ -186,6 +187,39 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A matrix whose columns are cut over two ranks of a tensor group, and each share over two with other data.
+    fn shares(whole: &Tensor) -> Vec<Rank> {
+        let (rows, half) = (whole.size()[0], whole.size()[1] / 2);
+        let piece = |place: i64, shard: i64| {
+            let cut =
+                PartCut { shape: whole.size(), indices: vec![0..rows, place * half..(place + 1) * half], copies: 1 };
+            let length = (rows * half + 1) / 2;
+            let start = shard * length;
+            let tensor = cut.of(whole).reshape([-1]).narrow(0, start, length.min(rows * half - start)).copy();
+            Rank::new(vec![Parameter {
+                parts: vec![ParameterPart { name: "o".into(), rows, cut: Some(cut) }],
+                piece: Some(ParameterPiece { shape: vec![rows, half], start, copies: 1 }),
+                ..Parameter::whole("o", &tensor)
+            }])
+        };
+        [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().map(|(place, shard)| piece(place, shard)).collect()
+    }
+
+    #[test]
+    fn shares_of_a_matrix_are_saved_like_the_whole() {
+        let tensor = Tensor::arange(18, (Kind::Float, Device::Cpu)).view([3, 6]);
+        let one = || Rank::new(vec![Parameter::whole("o", &tensor.copy())]);
+        let (mut whole, mut back) = (one(), one());
+        whole.step(&[tensor.cos()]);
+        let folder = saved(std::slice::from_ref(&whole));
+        let mut ranks = shares(&tensor);
+        ranks.iter_mut().for_each(|rank| rank.load(folder.path()).unwrap());
+        let names: Vec<String> = ranks[0].state().into_iter().map(|(name, _)| name).collect();
+        assert!(["exp_avg.o[0..3]", "exp_avg.o[6..8]"].iter().all(|name| names.iter().any(|it| it == name)));
+        back.load(saved(&ranks).path()).unwrap();
+        assert_same("four shares", &whole.state(), &back.state());
     }
 
     #[test]
