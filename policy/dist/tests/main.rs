@@ -3,6 +3,7 @@
 mod collectives;
 mod environment;
 mod failures;
+mod fake;
 mod handshake;
 mod launch;
 mod layout;

@@ -16,6 +16,7 @@ mod loss_config;
 mod metrics;
 mod over_ranks;
 mod packed_batch;
+mod planned_memory;
 mod policy_loss;
 mod preference;
 mod rank_goldens;

@@ -6,7 +6,7 @@ use dist::{Axis, Backend, Environment, Fingerprint, Job, Layout, ProcessGroup};
 use policy::{Decoder, Sharded};
 
 use super::ranks::ROLE;
-use super::{over_ranks, rank_goldens};
+use super::{over_ranks, planned_memory, rank_goldens};
 use crate::ranks::Ranks;
 
 /// Name of the test that a started process runs.
@@ -18,6 +18,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[test]
 fn a_process_plays_the_role_it_is_given() {
     let Ok(role) = std::env::var(ROLE) else { return };
+    if let Some(rank) = role.strip_prefix("memory ") {
+        return planned_memory::play(rank);
+    }
     let (play, layout) = role.split_once(' ').expect("a role has a layout");
     let (replica, shard) = layout.split_once('x').expect("a layout is REPLICAxSHARD");
     let environment = Environment::of_process().unwrap().unwrap();

@@ -1,0 +1,105 @@
+//! What is known of a run on a cluster, as tables for people and as JSON for programs.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::axes::Axes;
+use crate::bytes::gib;
+use crate::memory::Memory;
+use crate::rates::Rates;
+use crate::seconds::Seconds;
+
+/// Layout, memory and seconds of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Lengths of the axes.
+    pub layout: Axes,
+    /// GPUs of each host.
+    pub gpus_per_host: u64,
+    /// Bytes of each GPU.
+    pub gpu_memory_bytes: u64,
+    /// Bytes of one GPU by part.
+    pub memory_bytes: Memory,
+    /// Seconds of one step by part.
+    pub seconds_per_step: Seconds,
+    /// True where the memory is enough.
+    pub fits: bool,
+    /// What would make it fit, where it does not.
+    pub remedies: Vec<String>,
+    /// Rates that the seconds follow from.
+    pub rates: Rates,
+}
+
+/// A layout in words, with the number of hosts and engines.
+pub fn layout_words(axes: &Axes, per_host: u64) -> String {
+    let gpus = axes.num_ranks();
+    let engines = axes.num_engines();
+    let hosts = gpus.div_ceil(per_host);
+    format!("{axes} = {gpus} GPUs on {}; {} of {} GPUs", count(hosts, "host"), count(engines, "engine"), axes.tensor)
+}
+
+fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// A row of the table of memory: a part, and its bytes in an update and while sampling.
+fn rows(memory: &Memory) -> Vec<(&'static str, u64, u64)> {
+    let both = |name, bytes| (name, bytes, bytes);
+    let rows = vec![
+        both("weights", memory.weights),
+        both("optimizer", memory.optimizer),
+        both("reference", memory.reference),
+        both("critic with its optimizer", memory.critic),
+        both("reward model", memory.reward_model),
+        both("sampling weights", memory.sampling_weights),
+        ("gradients", memory.gradients, 0),
+        ("activations", memory.activations, memory.sampling_activations),
+        ("moved: gathered, reduced", memory.moved, memory.sampling_moved),
+        ("cache", 0, memory.cache),
+        both("slack", memory.slack),
+    ];
+    rows.into_iter().filter(|(_, update, sampling)| update + sampling > 0).collect()
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "layout  {}", layout_words(&self.layout, self.gpus_per_host))?;
+        writeln!(f)?;
+        let samples = self.memory_bytes.sampling > 0;
+        let cell = |bytes: u64| if bytes == 0 { "-".to_owned() } else { gib(bytes) };
+        let second = |text: &str| if samples { format!("{text:>10}") } else { String::new() };
+        writeln!(f, "{:<28}{:>10}{}", "GiB of one GPU", "update", second("sampling"))?;
+        for (name, update, sampling) in rows(&self.memory_bytes) {
+            writeln!(f, "{name:<28}{:>10}{}", cell(update), second(&cell(sampling)))?;
+        }
+        let Memory { update, sampling, .. } = self.memory_bytes;
+        writeln!(f, "{:<28}{:>10}{}", "in all", gib(update), second(&gib(sampling)))?;
+        let verdict = if self.fits { "fits" } else { "does not fit" };
+        writeln!(f, "{verdict} {} GiB", gib(self.gpu_memory_bytes))?;
+        for remedy in &self.remedies {
+            writeln!(f, "  would fit {remedy}")?;
+        }
+        writeln!(f)?;
+        writeln!(f, "{:<28}{:>10}", "seconds of a step", "")?;
+        let Seconds { sampling, scoring, update, moving, total } = self.seconds_per_step;
+        for (name, seconds) in [
+            ("sampling", sampling),
+            ("scoring", scoring),
+            ("update", update),
+            ("moving weights", moving),
+            ("in all", total),
+        ] {
+            writeln!(f, "{name:<28}{:>10}", seconds_words(seconds))?;
+        }
+        Ok(())
+    }
+}
+
+fn seconds_words(seconds: f64) -> String {
+    match seconds {
+        0.0 => "-".into(),
+        small if small < 9.95 => format!("{small:.2}"),
+        large => format!("{large:.0}"),
+    }
+}
