@@ -6,8 +6,9 @@
 //! - `logits`: the head is over its first chunk. States at the top, their gradient in float32; two of `[chunk, vocab]` in
 //!   float32, or one and a 16-bit one; the sum of the head's gradient in float32, beside the product that is added to it.
 //! - `head`: the head is through. Its gradient is laid flat, then reduced over ranks: twice its size in float32.
-//! - `backward`: the graph of one block, or of all. A block keeps its norms' outputs, queries, keys and values before and
-//!   after they are rotated, what attention gave, and five of the feed-forward's width; two more while it goes back.
+//! - `feed-forward`, `backward`: the graph of one block, or of all, and the gradients of the uppermost weights. A block
+//!   keeps its norms' outputs, queries, keys and values before and after they are rotated, what attention gave, and four of
+//!   the feed-forward's width; two more while the way back begins, and two fewer once it is through with it.
 //! - `reduce`: a block's gradient as it came, in float32, and flat; or flat and as it was received.
 //! - `embedding`: the embedding's gradient, as the head's.
 //!
@@ -102,14 +103,18 @@ pub(crate) fn moments(model: &ModelSizes, axes: &Axes, work: &Work) -> Vec<Momen
             all.push(Moment { name: "head", activations: at_head, moved });
         }
     }
-    let back = 2 * model.intermediate.div_ceil(tensor) * w * tokens + state * 2 * FLOAT;
-    let graph = if work.recomputes { inputs + tokens * kept } else { inputs };
-    let blocks = gathered(held_blocks * block);
+    // Of the graph's end, its two gradients; of the feed-forward, two of its width more than it kept, then two fewer.
+    let width = model.intermediate.div_ceil(tensor);
+    let graph = if work.recomputes { inputs + tokens * kept } else { inputs } + state * 2 * FLOAT;
+    let blocks = head_weight + gathered(held_blocks * block);
+    let down = w * model.hidden * width;
+    let widths = 2 * width * w * tokens;
+    all.push(Moment { name: "feed-forward", activations: graph + widths, moved: blocks + down });
+    all.push(Moment { name: "backward", activations: graph - widths, moved: blocks + 3 * down });
     let came = if work.recomputes { w * block } else { w * block * model.blocks };
-    all.push(Moment { name: "backward", activations: graph + back, moved: head_weight + blocks + came });
     let left = if work.recomputes { inputs + state * (w + FLOAT) } else { state * (w + FLOAT) };
     let others = came - w * block;
-    let moved = head_weight + blocks + others + reduced(block, w);
+    let moved = blocks + others + reduced(block, w);
     all.push(Moment { name: "reduce", activations: left, moved });
     let moved = head_weight + if is_spread { reduced(model.embedding(tensor), FLOAT) } else { 0 };
     all.push(Moment { name: "embedding", activations: state * (w + FLOAT), moved });
