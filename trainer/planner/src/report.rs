@@ -17,18 +17,18 @@ pub struct Report {
     pub layout: Axes,
     /// GPUs of each host.
     pub gpus_per_host: u64,
-    /// Bytes of each GPU.
-    pub gpu_memory_bytes: u64,
+    /// Bytes of each GPU; none where it is not said.
+    pub gpu_memory_bytes: Option<u64>,
     /// Bytes of one GPU by part.
     pub memory_bytes: Memory,
-    /// Seconds of one step by part.
-    pub seconds_per_step: Seconds,
-    /// True where the memory is enough.
-    pub fits: bool,
+    /// Seconds of one step by part, where there is a cluster.
+    pub seconds_per_step: Option<Seconds>,
+    /// True where the memory is enough; none where nobody says how much there is.
+    pub fits: Option<bool>,
     /// What would make it fit, where it does not.
     pub remedies: Vec<String>,
-    /// Rates that the seconds follow from.
-    pub rates: Rates,
+    /// Rates that the seconds follow from, and what is assumed of the run.
+    pub assumptions: Rates,
 }
 
 /// A layout in words, with the number of hosts and engines.
@@ -75,14 +75,15 @@ impl fmt::Display for Report {
         }
         let Memory { update, sampling, .. } = self.memory_bytes;
         writeln!(f, "{:<28}{:>10}{}", "in all", gib(update), second(&gib(sampling)))?;
-        let verdict = if self.fits { "fits" } else { "does not fit" };
-        writeln!(f, "{verdict} {} GiB", gib(self.gpu_memory_bytes))?;
+        if let (Some(fits), Some(bytes)) = (self.fits, self.gpu_memory_bytes) {
+            let verdict = if fits { "fits" } else { "does not fit" };
+            writeln!(f, "{verdict} {} GiB", gib(bytes))?;
+        }
         for remedy in &self.remedies {
             writeln!(f, "  would fit {remedy}")?;
         }
-        writeln!(f)?;
-        writeln!(f, "{:<28}{:>10}", "seconds of a step", "")?;
-        let Seconds { sampling, scoring, update, moving, total } = self.seconds_per_step;
+        let Some(Seconds { sampling, scoring, update, moving, total }) = self.seconds_per_step else { return Ok(()) };
+        writeln!(f, "\nseconds of a step")?;
         for (name, seconds) in [
             ("sampling", sampling),
             ("scoring", scoring),

@@ -2,6 +2,7 @@
 
 mod critic;
 mod file;
+mod parallel;
 mod preference;
 mod prompt;
 mod recipe;
@@ -13,6 +14,7 @@ mod supervised;
 
 pub(crate) use self::critic::{Algorithm, CriticStart};
 pub(crate) use self::file::{Source, load};
+pub(crate) use self::parallel::ParallelSection;
 pub(crate) use self::preference::RewardModelRun;
 pub(crate) use self::prompt::{Overlong, PromptSection};
 pub(crate) use self::recipe::{RecipeConfig, SummaryColumns};

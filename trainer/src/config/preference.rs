@@ -8,6 +8,7 @@ use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use policy::Recompute;
 use serde::{Deserialize, Serialize};
 
+use super::parallel::ParallelSection;
 use super::prompt::PromptSection;
 use super::sections::{self, CheckpointSection, ModelSection, RunSection};
 use crate::failure::Usage;
@@ -29,6 +30,8 @@ pub(crate) struct RewardModelRun {
     pub loss: PreferenceLossConfig,
     /// Batches of pairs to train on.
     pub update: PreferenceUpdate,
+    /// Ranks that share the work.
+    pub parallel: ParallelSection,
     /// AdamW.
     pub optimizer: AdamWConfig,
     /// Learning rate over the updates.
@@ -93,6 +96,7 @@ impl RewardModelRun {
         if self.preferences.per_step == 0 || self.update.steps == 0 || self.update.micro_batch_tokens == 0 {
             return refuse("preferences.per_step, update.steps and update.micro_batch_tokens must be at least 1");
         }
+        self.parallel.validate()?;
         self.prompt.validate()?;
         self.loss.validate().map_err(|error| Usage::error(format!("loss: {error}")))?;
         self.schedule().map(|_| ())

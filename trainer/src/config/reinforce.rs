@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use verifiers::{Reading, RewardConfig, VerifiersConfig};
 
 use super::critic::{Algorithm, AlgorithmSection, CriticSection};
+use super::parallel::ParallelSection;
 use super::prompt::PromptSection;
 use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection, TaskSource};
@@ -48,6 +49,8 @@ pub(crate) struct ReinforceRun {
     pub reward_model: ModelSection,
     /// Computation of the update.
     pub update: UpdateSection,
+    /// Ranks that share the work.
+    pub parallel: ParallelSection,
     /// AdamW.
     pub optimizer: AdamWConfig,
     /// Learning rate over the updates.
@@ -186,6 +189,7 @@ impl ReinforceRun {
             return refuse("dynamic_sampling.max_rounds: must be at least 1");
         }
         self.schedule()?;
+        self.parallel.validate()?;
         self.prompt.validate()?;
         self.eval.validate()?;
         let section = |name: &str, error: String| Usage::error(format!("{name}: {error}"));

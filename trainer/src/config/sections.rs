@@ -34,17 +34,25 @@ impl Default for RunSection {
 }
 
 impl RunSection {
+    /// The dtype.
+    ///
+    /// # Errors
+    /// A usage error: it is unknown.
+    pub(crate) fn kind(&self) -> Result<Kind> {
+        match self.dtype.as_str() {
+            "float32" => Ok(Kind::Float),
+            "bfloat16" => Ok(Kind::BFloat16),
+            other => Err(Usage::error(format!("run.dtype: `{other}` is neither float32 nor bfloat16"))),
+        }
+    }
+
     /// The device and dtype, with libtorch's threads set.
     ///
     /// # Errors
     /// A usage error: the device is not to be had, or the dtype is unknown.
     pub(crate) fn resolve(&self) -> Result<Placement> {
         let device = policy::resolve_device(&self.device).map_err(|error| Usage::error(error.to_string()))?;
-        let kind = match self.dtype.as_str() {
-            "float32" => Kind::Float,
-            "bfloat16" => Kind::BFloat16,
-            other => return Err(Usage::error(format!("run.dtype: `{other}` is neither float32 nor bfloat16"))),
-        };
+        let kind = self.kind()?;
         if self.num_threads > 0 {
             tch::set_num_threads(self.num_threads as i32);
         }

@@ -8,6 +8,7 @@ use policy::{Architecture, ModelConfig};
 use serde::{Deserialize, Serialize};
 use verifiers::VerifiersConfig;
 
+use super::parallel::ParallelSection;
 use super::prompt::PromptSection;
 use super::reinforce::UpdateSection;
 use super::sandbox::SandboxSection;
@@ -31,6 +32,8 @@ pub(crate) struct SupervisedRun {
     pub traces: Traces,
     /// Computation of the update; `steps` counts batches of traces.
     pub update: UpdateSection,
+    /// Ranks that share the work.
+    pub parallel: ParallelSection,
     /// AdamW.
     pub optimizer: AdamWConfig,
     /// Learning rate over the updates.
@@ -144,6 +147,7 @@ impl SupervisedRun {
             return refuse("update.updates_per_step: a cold start makes one update of each batch");
         }
         self.verifiers.validate().map_err(|error| Usage::error(format!("verifiers: {error}")))?;
+        self.parallel.validate()?;
         self.prompt.validate()?;
         self.schedule()?;
         self.eval.validate()
