@@ -36,6 +36,6 @@ pub use self::memory::{ALLOCATOR_SHARE, LIBRARIES, Memory, memory};
 pub use self::model::ModelSizes;
 pub use self::proposal::{Cluster, propose, remedies};
 pub use self::rates::{Measured, Rates};
-pub use self::report::{Report, layout_words};
+pub use self::report::{Report, SamplingLayout};
 pub use self::seconds::{Seconds, step_seconds, update_seconds};
 pub use self::work::{Completions, Critic, HeadWork, Place, Work};

@@ -128,17 +128,19 @@ pub fn memory(model: &ModelSizes, axes: &Axes, work: &Work) -> Memory {
 /// Sequences that one engine runs at once.
 pub(crate) fn in_flight(axes: &Axes, work: &Work, completions: &Completions) -> u64 {
     let of_engine = work.sequences.div_ceil(axes.num_engines());
-    let by_cache = completions.cache_tokens / slot(work);
-    of_engine.min(completions.max_sequences).min(by_cache).max(1)
+    of_engine.min(slots(work.longest, completions)).max(1)
 }
 
-fn slot(work: &Work) -> u64 {
-    work.longest.next_multiple_of(CACHE_STEP)
+/// Sequences of so many tokens that the cache of one engine has room for.
+fn slots(longest: u64, completions: &Completions) -> u64 {
+    completions.max_sequences.min(completions.cache_tokens / longest.next_multiple_of(CACHE_STEP))
 }
 
-/// Tokens of the cache of one engine, once its slots are as long as the longest sequence.
+/// Tokens of the cache of one engine, once its slots are as long as the longest sequence of a step or an evaluation.
 fn cached_tokens(axes: &Axes, work: &Work, completions: &Completions) -> u64 {
-    in_flight(axes, work, completions) * slot(work)
+    let evaluated = completions.longest_evaluated.next_multiple_of(CACHE_STEP);
+    let in_step = in_flight(axes, work, completions) * work.longest.next_multiple_of(CACHE_STEP);
+    in_step.max(if evaluated == 0 { 0 } else { slots(evaluated, completions) * evaluated })
 }
 
 /// The larger of a prefill's states and of what the sampler makes of the logits.
@@ -161,6 +163,7 @@ mod tests {
         samples: 16,
         new_tokens: 15_360,
         max_rounds: 1,
+        longest_evaluated: 0,
         max_sequences: 16,
         cache_tokens: 1 << 20,
         prefill_tokens: 4096,
@@ -189,6 +192,17 @@ mod tests {
         assert!(needed.activations > 64 * 16_384 * 5120 * 2);
         let total = needed.held() + needed.gradients + needed.activations + needed.moved + needed.slack;
         assert_eq!(needed.update, total);
+    }
+
+    #[test]
+    fn the_cache_holds_an_evaluation_too() {
+        let axes = Axes { replicate: 1, shard: 2, context: 1, tensor: 8 };
+        let cache = |longest_evaluated, cache_tokens| {
+            let completions = Completions { longest_evaluated, cache_tokens, ..SAMPLES };
+            memory(&QWEN_32B, &axes, &Work { completions: Some(completions), ..work() }).cache
+        };
+        assert_eq!(cache(32_768, 1 << 20), 2 * cache(0, 1 << 20));
+        assert_eq!(cache(32_768, 1 << 18), cache(0, 1 << 18)); // half as many, twice as long
     }
 
     #[test]

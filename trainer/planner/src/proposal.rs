@@ -55,8 +55,8 @@ pub fn propose(model: &ModelSizes, work: &Work, cluster: &Cluster, rates: &Rates
     fitting.map(|axes| (seconds(&axes), axes)).min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, axes)| axes)
 }
 
-/// What would make a run fit that does not with `axes`: a phrase each, the smallest change first; none where nothing that
-/// is known here would.
+/// What would make a run fit that does not with `axes`: a phrase each, the smallest change first and what this
+/// version does not do last; none where nothing would.
 pub fn remedies(model: &ModelSizes, axes: &Axes, work: &Work, cluster: &Cluster, rates: &Rates) -> Vec<String> {
     let mut remedies = Vec::new();
     let holds = |axes: &Axes, work: &Work| cluster.holds(&memory(model, axes, work));
@@ -89,18 +89,18 @@ pub fn remedies(model: &ModelSizes, axes: &Axes, work: &Work, cluster: &Cluster,
     {
         remedies.push(format!("with update.micro_batch_tokens = {tokens}"));
     }
+    let larger = std::iter::successors(Some(cluster.gpus.next_power_of_two().max(2)), |gpus| Some(gpus * 2));
+    let larger = larger.take_while(|gpus| *gpus <= MOST_GPUS).filter(|gpus| *gpus > cluster.gpus);
+    let more = |gpus: u64| propose(model, work, &Cluster { gpus, ..*cluster }, rates).map(|axes| (gpus, axes));
+    if let Some((gpus, axes)) = larger.into_iter().find_map(more) {
+        remedies.push(format!("from {gpus} GPUs on ({axes})"));
+    }
     let needed = memory(model, axes, work);
     if needed.largest - needed.optimizer <= cluster.gpu_memory {
         remedies.push(format!(
             "with optimizer state on the host, {} GiB a GPU, which this version keeps on the GPU",
             gib(needed.optimizer)
         ));
-    }
-    let larger = std::iter::successors(Some(cluster.gpus.next_power_of_two().max(2)), |gpus| Some(gpus * 2));
-    let larger = larger.take_while(|gpus| *gpus <= MOST_GPUS).filter(|gpus| *gpus > cluster.gpus);
-    let more = |gpus: u64| propose(model, work, &Cluster { gpus, ..*cluster }, rates).map(|axes| (gpus, axes));
-    if let Some((gpus, axes)) = larger.into_iter().find_map(more) {
-        remedies.push(format!("from {gpus} GPUs on ({axes})"));
     }
     remedies
 }

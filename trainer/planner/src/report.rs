@@ -10,11 +10,22 @@ use crate::memory::Memory;
 use crate::rates::Rates;
 use crate::seconds::Seconds;
 
+/// Engines that sample.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct SamplingLayout {
+    /// Number of engines.
+    pub engines: u64,
+    /// GPUs of each, over which its copy of the weights is cut.
+    pub gpus: u64,
+}
+
 /// Layout, memory and seconds of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// Lengths of the axes.
     pub layout: Axes,
+    /// The engines, where something is sampled.
+    pub sampling_layout: Option<SamplingLayout>,
     /// GPUs of each host.
     pub gpus_per_host: u64,
     /// Bytes of each GPU; none where it is not said.
@@ -31,12 +42,11 @@ pub struct Report {
     pub assumptions: Rates,
 }
 
-/// A layout in words, with the number of hosts and engines.
-pub fn layout_words(axes: &Axes, per_host: u64) -> String {
-    let gpus = axes.num_ranks();
-    let engines = axes.num_engines();
-    let hosts = gpus.div_ceil(per_host);
-    format!("{axes} = {gpus} GPUs on {}; {} of {} GPUs", count(hosts, "host"), count(engines, "engine"), axes.tensor)
+impl SamplingLayout {
+    /// The engines of a layout: every `tensor` ranks sample with one copy of the weights.
+    pub fn of(axes: &Axes) -> Self {
+        Self { engines: axes.num_engines(), gpus: axes.tensor }
+    }
 }
 
 fn count(number: u64, noun: &str) -> String {
@@ -64,7 +74,12 @@ fn rows(memory: &Memory) -> Vec<(&'static str, u64, u64)> {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "layout  {}", layout_words(&self.layout, self.gpus_per_host))?;
+        let ranks = self.layout.num_ranks();
+        let hosts = count(ranks.div_ceil(self.gpus_per_host), "host");
+        writeln!(f, "training layout  {} = {} on {hosts}", self.layout, count(ranks, "GPU"))?;
+        if let Some(SamplingLayout { engines, gpus }) = self.sampling_layout {
+            writeln!(f, "sampling layout  {} of {}", count(engines, "engine"), count(gpus, "GPU"))?;
+        }
         writeln!(f)?;
         let samples = self.memory_bytes.sampling > 0;
         let cell = |bytes: u64| if bytes == 0 { "-".to_owned() } else { gib(bytes) };

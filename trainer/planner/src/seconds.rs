@@ -332,6 +332,7 @@ mod tests {
             samples: 16,
             new_tokens: 16_384,
             max_rounds: 1,
+            longest_evaluated: 0,
             max_sequences: 16,
             cache_tokens: 1 << 30,
             prefill_tokens: 4096,

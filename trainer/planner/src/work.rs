@@ -32,6 +32,8 @@ pub struct Completions {
     pub new_tokens: u64,
     /// Most draws of a step, as a multiple of its prompts; 1 where groups are not replaced.
     pub max_rounds: u64,
+    /// Tokens of the longest sequence that an evaluation samples, its prompt too; 0 where there is none.
+    pub longest_evaluated: u64,
     /// Most completions in flight in one engine.
     pub max_sequences: u64,
     /// Most tokens in the cache of one engine.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use planner::{
-    Axes, Cluster, ModelSizes, Place, Rates, Report, Work, gib, memory, parse_bytes, propose, remedies, step_seconds,
+    Axes, Cluster, ModelSizes, Place, Rates, Report, SamplingLayout, Work, gib, memory, parse_bytes, propose, remedies,
+    step_seconds,
 };
 use policy::Placement;
 use policy::dist::{Axis, DistError, Layout};
@@ -129,6 +130,7 @@ fn report(args: &CheckArgs, configured: &Configured, model: &ModelSizes, work: &
     let fits = gpu_memory.map(|bytes| memory_bytes.largest <= bytes);
     Ok(Report {
         layout: axes,
+        sampling_layout: work.completions.map(|_| SamplingLayout::of(&axes)),
         gpus_per_host: args.gpus_per_host,
         gpu_memory_bytes: gpu_memory,
         memory_bytes,
@@ -208,29 +210,36 @@ fn refusal(args: &CheckArgs, report: &Report) -> Option<anyhow::Error> {
     Some(Usage::error(format!("{file}: needs {needed} GiB on a GPU of {there} GiB; {remedy}")))
 }
 
-/// What the seconds rest on, in lines.
+/// What the seconds rest on, a line each.
 fn assumptions(rates: &Rates, work: &Work) -> String {
-    let tera = |value: f64| value / 1e12;
-    let giga = |value: f64| value / 1e9;
-    let mut text = format!(
-        "assumed: {:.0} TFLOP/s, {:.0} % of them in an update and {:.0} % in sampling; memory {:.2} TB/s, {:.0} % of it; \
-         links {:.0} GB/s within\na host and {:.0} GB/s between hosts, {:.0} us an operation; {:.0} launches of {:.1} us \
-         a block and token",
-        tera(rates.operations_per_second),
-        100.0 * rates.update_utilisation,
-        100.0 * rates.sampling_utilisation,
-        tera(rates.memory_bytes_per_second),
-        100.0 * rates.memory_utilisation,
-        giga(rates.within_host_bytes_per_second),
-        giga(rates.between_hosts_bytes_per_second),
-        1e6 * rates.link_seconds,
-        rates.launches_per_block,
-        1e6 * rates.launch_seconds,
-    );
-    text += &format!("; sequences {:.0} % of the longest", 100.0 * rates.mean_completion);
+    let percent = |share: f64| 100.0 * share;
+    let mut lines = vec![
+        format!(
+            "products     {:.4} TFLOP/s, {:.0} % of it in an update, {:.0} % in sampling",
+            rates.operations_per_second / 1e12,
+            percent(rates.update_utilisation),
+            percent(rates.sampling_utilisation)
+        ),
+        format!(
+            "memory       {:.4} TB/s, {:.0} % of it",
+            rates.memory_bytes_per_second / 1e12,
+            percent(rates.memory_utilisation)
+        ),
+        format!(
+            "links        {:.4} GB/s within a host, {:.4} GB/s between hosts, {:.0} us an operation",
+            rates.within_host_bytes_per_second / 1e9,
+            rates.between_hosts_bytes_per_second / 1e9,
+            1e6 * rates.link_seconds
+        ),
+        format!(
+            "launches     {} of a block for a sampled token, {:.1} us each",
+            rates.launches_per_block,
+            1e6 * rates.launch_seconds
+        ),
+        format!("lengths      {:.0} % of the longest on average", percent(rates.mean_completion)),
+    ];
     if let Some(completions) = work.completions {
-        let draws = rates.draws_per_group.min(completions.max_rounds as f64);
-        text += &format!(" on average; {draws} draws a group");
+        lines.push(format!("draws        {} a group", rates.draws_per_group.min(completions.max_rounds as f64)));
     }
-    text + "\n"
+    format!("assumed\n{}\n", lines.join("\n"))
 }

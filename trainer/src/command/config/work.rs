@@ -60,12 +60,21 @@ fn of_stage(stage: u8, config: &ReinforceRun, known: &Known<'_>, base: Work) -> 
     let prompt_tokens = known.prompt_tokens()?;
     let new_tokens = (rollout.max_new_tokens as u64).min(known.positions() - prompt_tokens);
     let longest = prompt_tokens + new_tokens;
-    if longest > engine.cache_tokens as u64 {
-        return Err(Usage::error(format!(
-            "rollout.engine.cache_tokens: is {}, and a prompt of {prompt_tokens} tokens with {new_tokens} new ones \
-             takes {longest}; set it higher, or --prompt-tokens lower",
-            engine.cache_tokens
-        )));
+    let evaluated_tokens = match (config.eval.datasets.is_empty(), config.eval.max_new_tokens as u64) {
+        (true, _) => 0,
+        (false, 0) => new_tokens,
+        (false, tokens) => tokens.min(known.positions() - prompt_tokens),
+    };
+    let longest_evaluated = if evaluated_tokens == 0 { 0 } else { prompt_tokens + evaluated_tokens };
+    for (key, tokens) in [("rollout", new_tokens), ("eval", evaluated_tokens)] {
+        if prompt_tokens + tokens > engine.cache_tokens as u64 {
+            return Err(Usage::error(format!(
+                "rollout.engine.cache_tokens: is {}, and a prompt of {prompt_tokens} tokens with {tokens} new ones \
+                 ({key}.max_new_tokens) takes {}; set it higher, or --prompt-tokens lower",
+                engine.cache_tokens,
+                prompt_tokens + tokens
+            )));
+        }
     }
     let updates = update.updates_per_step as u64;
     let max_rounds = if config.dynamic_sampling.enabled { config.dynamic_sampling.max_rounds as u64 } else { 1 };
@@ -87,6 +96,7 @@ fn of_stage(stage: u8, config: &ReinforceRun, known: &Known<'_>, base: Work) -> 
             samples: rollout.samples_per_prompt as u64,
             new_tokens,
             max_rounds,
+            longest_evaluated,
             max_sequences: engine.max_sequences as u64,
             cache_tokens: engine.cache_tokens as u64,
             prefill_tokens: engine.prefill_tokens as u64,
