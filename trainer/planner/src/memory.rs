@@ -12,7 +12,7 @@
 //! | sampling weights | `w` of the whole weights over `tensor`, where they are cut | always |
 //! | gradients | `4 P`, from the first micro-batch to the optimizer's step | in an update |
 //! | activations, moved | see `moments.rs` | in an update |
-//! | cache | `2 layers key heads head_dim w` a token, in slots of the longest sequence; one layer twice as it grows | while sampling |
+//! | cache | `2 w` layers x key heads x head_dim a token, in slots of the longest; a layer twice | in sampling |
 //!
 //! The sampling weights are filled block by block: beside both layouts there are two blocks and no more. Moments and
 //! master are allocated with the model; gradients are dropped after each update, and the cache before it.

@@ -3,12 +3,12 @@
 //! `t` tokens go through the model at a time, `w` bytes a number. Of the blocks that are computed again, each input
 //! stays (`t h w` a block). The walk's moments, in its order; which is the largest depends on the sizes:
 //!
-//! - `logits`: the head is over its first chunk. States at the top, their gradient in float32; two of `[chunk, vocab]` in
-//!   float32, or one and a 16-bit one; the sum of the head's gradient in float32, beside the product that is added to it.
+//! - `logits`: the head is over its first chunk. States at the top, their gradient in float32; two of `[chunk, vocab]`
+//!   in float32; the sum of the head's gradient in float32, beside the product that is added to it.
 //! - `head`: the head is through. Its gradient is laid flat, then reduced over ranks: twice its size in float32.
 //! - `feed-forward`, `backward`: the graph of one block, or of all, and the gradients of the uppermost weights. A block
-//!   keeps its norms' outputs, queries, keys and values before and after they are rotated, what attention gave, and four of
-//!   the feed-forward's width; two more while the way back begins, and two fewer once it is through with it.
+//!   keeps its norms' outputs, queries, keys and values before and after they are rotated, what attention gave, and
+//!   four of the feed-forward's width; two more while the way back begins, two fewer once it is through with it.
 //! - `reduce`: a block's gradient as it came, in float32, and flat; or flat and as it was received.
 //! - `embedding`: the embedding's gradient, as the head's.
 //!

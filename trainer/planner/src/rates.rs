@@ -1,7 +1,7 @@
 //! Rates of a machine, and what is assumed of a run that no configuration says.
 //!
-//! The defaults are of an H100 or H200: what its maker states, times a share of it that training and sampling reach. They
-//! are assumptions, and printed as such; [`Rates::measured`] has those of a machine at hand.
+//! The defaults are of an H100 or H200: what its maker states, times a share of it that training and sampling reach.
+//! They are assumptions, and printed as such; [`Rates::measured`] has those of a machine at hand.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,9 @@ pub struct Rates {
     pub memory_bytes_per_second: f64,
     /// Share of these where weights and cache are read for a token.
     pub memory_utilisation: f64,
+    /// Times that a number which a block keeps goes through memory in one pass; 0 where `update_utilisation` is a share
+    /// of all that passes do, as by default. 6: on a CPU, as measured.
+    pub state_accesses: f64,
     /// Bytes a second into one GPU from those of its host. 450e9 by the data sheet, 360e9 as measured between two.
     pub within_host_bytes_per_second: f64,
     /// Bytes a second into one GPU from other hosts. 40e9: eight tenths of an adapter of 400 Gb/s for each.
@@ -44,6 +47,7 @@ impl Default for Rates {
             sampling_utilisation: 0.4,
             memory_bytes_per_second: 3.35e12,
             memory_utilisation: 0.6,
+            state_accesses: 0.0,
             within_host_bytes_per_second: 360e9,
             between_hosts_bytes_per_second: 40e9,
             link_seconds: 20e-6,
@@ -81,6 +85,7 @@ impl Rates {
             sampling_utilisation: 1.0,
             memory_bytes_per_second: measured.copied_bytes_per_second * share,
             memory_utilisation: 1.0,
+            state_accesses: 6.0,
             within_host_bytes_per_second: measured.exchanged_bytes_per_second * share,
             between_hosts_bytes_per_second: measured.exchanged_bytes_per_second * share,
             link_seconds: measured.exchange_seconds,
@@ -105,6 +110,7 @@ impl Rates {
             ("mean_completion", self.mean_completion),
         ];
         let from_zero = [
+            ("state_accesses", self.state_accesses),
             ("link_seconds", self.link_seconds),
             ("launch_seconds", self.launch_seconds),
             ("launches_per_block", self.launches_per_block),

@@ -4,25 +4,33 @@
 //!   slots as wide as the longest sequence, and to compute `2 P n` operations; beside it the launches, and two
 //!   reductions a block over the tensor axis. There are as many such steps as an engine's tokens over `n`, and as the
 //!   longest completion has tokens at least: at the end few sequences are left. Each prompt is computed once.
-//! - **Scoring.** Forward passes of the old policy, the reference, the critic and the reward model over the sequences that
-//!   need them.
+//! - **Scoring.** Forward passes of the old policy, the reference, the critic and the reward model over the sequences
+//!   that need them.
 //! - **Update.** A forward pass, twice as much for the way back, and a third pass through the blocks where they are
 //!   computed again. A causal token attends to half of its sequence.
+//!   Norms, activations and softmaxes go through memory, where a rate says how often. So do gradients and the optimizer's
+//!   numbers: AdamW touches 25 float32 of a weight, norm and clipping 3, and each micro-batch's gradient 4.
 //! - **Moving.** The whole weights to those who sample, where they are cut.
 //!
 //! Between ranks, of each micro-batch: a cut block is gathered for each of its passes while the one before computes, so
 //! that only what computing does not cover counts; its gradient, float32, is reduced in the open. Replicas sum their
-//! pieces once an update. The tensor axis reduces a block's states twice a pass, the context axis passes keys and values
-//! round. An axis whose group lies within a host has the host's links. Verdicts, which overlap with sampling, are not
-//! counted, nor evaluations and checkpoints.
+//! pieces once an update. The tensor axis reduces a block's states twice a pass, the context axis passes keys and
+//! values round. An axis whose group lies within a host has the host's links. Verdicts, which overlap with sampling,
+//! are not counted, nor evaluations and checkpoints.
 
 use serde::Serialize;
 
 use crate::axes::Axes;
 use crate::memory::in_flight;
 use crate::model::ModelSizes;
+use crate::moments::kept_by_block;
 use crate::rates::Rates;
 use crate::work::{Completions, HeadWork, Work};
+
+/// Bytes of memory that the optimizer's step moves for each of a rank's numbers: see the list above.
+const STEP_BYTES: f64 = 28.0 * 4.0;
+/// Bytes that a micro-batch's gradient moves for each number: written, read, and added to a sum.
+const GRADIENT_BYTES: f64 = 4.0 * 4.0;
 
 /// Seconds of one step by part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -122,6 +130,21 @@ impl Step<'_> {
         operations / ranks / (self.rates.operations_per_second * self.rates.update_utilisation)
     }
 
+    /// Seconds in which the states of `passes` passes over so many sequences go through memory.
+    fn states(&self, model: &ModelSizes, sequences: f64, passes: f64, has_head: bool) -> f64 {
+        let Axes { context, tensor, .. } = *self.axes;
+        let tokens = sequences * self.mean_tokens / (self.axes.num_data() * context) as f64;
+        let blocks = (model.blocks * kept_by_block(model, tensor, self.work)) as f64;
+        let targets = (1.0 - self.work.prompt_tokens as f64 / self.mean_tokens).max(0.0);
+        let is_language = has_head && self.work.head != HeadWork::Scalar;
+        let logits = if is_language { targets * 4.0 * model.vocab.div_ceil(tensor) as f64 } else { 0.0 };
+        tokens * (passes * blocks + logits) * self.rates.state_accesses / self.memory_rate()
+    }
+
+    fn memory_rate(&self) -> f64 {
+        self.rates.memory_bytes_per_second * self.rates.memory_utilisation
+    }
+
     /// Passes of micro-batches through the blocks on one rank, for so many sequences of all.
     fn num_micro_batches(&self, sequences: f64) -> f64 {
         let of_rank = sequences / self.axes.num_data() as f64 * self.mean_tokens;
@@ -168,7 +191,7 @@ impl Step<'_> {
         let tensor = axes.tensor;
         let read = self.w() * (model.piece(tensor, 1, true) - model.embedding(tensor)) as f64;
         let cached = running * work.longest as f64 * self.w() * model.cached_token(tensor) as f64;
-        let reading = (read + cached) / (rates.memory_bytes_per_second * rates.memory_utilisation);
+        let reading = (read + cached) / self.memory_rate();
         let attention = model.pair_operations() * work.longest as f64;
         let operations = running * (model.token_operations() + model.target_operations() + attention) / tensor as f64;
         let computing = operations / (rates.operations_per_second * rates.sampling_utilisation);
@@ -194,7 +217,8 @@ impl Step<'_> {
                 return 0.0;
             }
             let (blocks, head) = self.forward(model, sequences);
-            let computing = self.computed(blocks + if has_head { head } else { 0.0 });
+            let computing = self.computed(blocks + if has_head { head } else { 0.0 })
+                + self.states(model, sequences, 1.0, has_head);
             self.blocks(model, 1.0, 1.0, computing, self.num_micro_batches(sequences))
         };
         let old = sequences * work.scored_updates as f64 / work.updates as f64;
@@ -213,14 +237,14 @@ impl Step<'_> {
 
     /// Seconds of so many updates that go over a step's sequences once.
     fn updates(&self, updates: u64, has_head: bool) -> f64 {
-        let Self { model, axes, work, rates, .. } = self;
+        let Self { model, axes, work, .. } = self;
         let Axes { replicate, shard, tensor, .. } = **axes;
         let sequences = work.sequences as f64 / updates as f64;
         let (blocks, head) = self.forward(model, sequences);
         let head = if has_head { head } else { 0.0 };
         let passes = if work.recomputes { 4.0 } else { 3.0 };
         let micro_batches = self.num_micro_batches(sequences);
-        let computing = self.computed(passes * blocks + 3.0 * head);
+        let computing = self.computed(passes * blocks + 3.0 * head) + self.states(model, sequences, passes, has_head);
         // A pass back is one more of reductions and exchanges; a block is gathered once for each walk.
         let mut seconds = self.blocks(model, passes - 1.0, 2.0, computing, micro_batches);
         let spread = from_others(shard);
@@ -235,9 +259,7 @@ impl Step<'_> {
         if replicate > 1 {
             seconds += 2.0 * from_others(replicate) * 4.0 * piece / self.links.replicate;
         }
-        // Gradient, moments and weights are read, and all but the gradient written; a master goes with its weight.
-        let optimizer = 7.0 * 4.0 + if work.number_bytes == 4 { 0.0 } else { self.w() };
-        seconds += piece * optimizer / (rates.memory_bytes_per_second * rates.memory_utilisation);
+        seconds += (piece * STEP_BYTES + micro_batches * parts as f64 * GRADIENT_BYTES) / self.memory_rate();
         updates as f64 * seconds
     }
 

@@ -15,15 +15,15 @@ use tch::{Cuda, Device};
 
 use super::kind::{Configured, has_layout};
 use super::measured::measure;
+use super::outline::RunOutline;
 use super::sizes::{model_config, sizes};
-use super::summary::Summary;
 use super::work::{Known, work};
 use crate::config::{Source, load};
 use crate::failure::Usage;
 
 /// What `trainer config check` takes.
 #[derive(Debug, Args)]
-pub(crate) struct CheckArgs {
+pub(crate) struct ConfigCheckArgs {
     /// A run's TOML file, of any kind but a recipe.
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -62,7 +62,7 @@ pub(crate) struct CheckArgs {
 /// Everything that is printed.
 #[derive(Serialize)]
 struct Checked {
-    run: Summary,
+    run: RunOutline,
     #[serde(flatten)]
     report: Report,
 }
@@ -71,7 +71,7 @@ struct Checked {
 ///
 /// # Errors
 /// A usage error: something is invalid, or the run does not fit.
-pub(super) fn run(args: &CheckArgs) -> Result<()> {
+pub(super) fn run(args: &ConfigCheckArgs) -> Result<()> {
     let configured = Configured::load(&args.file, &args.set, args.stage)?;
     let (config, origin) = model_config(&configured, args.model_config.as_deref())?;
     let place = place(&configured.run().device, args.gpus.is_some())?;
@@ -79,12 +79,12 @@ pub(super) fn run(args: &CheckArgs) -> Result<()> {
     let known = Known { model: &config, sizes: model, place, prompt_tokens: args.prompt_tokens };
     let work = work(&configured, &known)?;
     let report = report(args, &configured, &model, &work)?;
-    let summary = Summary::new(&configured, &args.file.display().to_string(), origin, &model, &work);
+    let outline = RunOutline::new(&configured, &args.file.display().to_string(), origin, &model, &work);
     let refusal = refusal(args, &report);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&Checked { run: summary, report })?);
+        println!("{}", serde_json::to_string_pretty(&Checked { run: outline, report })?);
     } else {
-        print!("{summary}\n{report}");
+        print!("{outline}\n{report}");
         if report.seconds_per_step.is_some() {
             print!("\n{}", assumptions(&report.assumptions, &work));
         }
@@ -103,7 +103,7 @@ fn place(device: &str, has_gpus: bool) -> Result<Place> {
     }
 }
 
-fn report(args: &CheckArgs, configured: &Configured, model: &ModelSizes, work: &Work) -> Result<Report> {
+fn report(args: &ConfigCheckArgs, configured: &Configured, model: &ModelSizes, work: &Work) -> Result<Report> {
     let gpu_memory = args.gpu_memory.or(args.gpus.map(|_| 80 * planner::GIB));
     let cluster = args.gpus.zip(gpu_memory).map(|(gpus, gpu_memory)| Cluster {
         gpus,
@@ -165,7 +165,7 @@ fn resolved(layout: Layout, gpus: Option<u64>) -> Result<Axes> {
     })
 }
 
-fn rates(args: &CheckArgs, work: &Work) -> Result<Rates> {
+fn rates(args: &ConfigCheckArgs, work: &Work) -> Result<Rates> {
     if let Some(path) = &args.rates {
         return read_rates(path);
     }
@@ -196,7 +196,7 @@ fn read_rates(path: &Path) -> Result<Rates> {
 }
 
 /// The error of a run that does not fit.
-fn refusal(args: &CheckArgs, report: &Report) -> Option<anyhow::Error> {
+fn refusal(args: &ConfigCheckArgs, report: &Report) -> Option<anyhow::Error> {
     if report.fits != Some(false) {
         return None;
     }
@@ -221,9 +221,10 @@ fn assumptions(rates: &Rates, work: &Work) -> String {
             percent(rates.sampling_utilisation)
         ),
         format!(
-            "memory       {:.4} TB/s, {:.0} % of it",
+            "memory       {:.4} TB/s, {:.0} % of it; states through it {} times a pass",
             rates.memory_bytes_per_second / 1e12,
-            percent(rates.memory_utilisation)
+            percent(rates.memory_utilisation),
+            rates.state_accesses
         ),
         format!(
             "links        {:.4} GB/s within a host, {:.4} GB/s between hosts, {:.0} us an operation",

@@ -3,8 +3,8 @@
 mod check;
 mod kind;
 mod measured;
+mod outline;
 mod sizes;
-mod summary;
 mod work;
 
 use anyhow::Result;
@@ -15,7 +15,7 @@ use clap::Subcommand;
 pub(crate) enum ConfigCommand {
     /// Validate a run's file, and say what the run will do: its steps, its memory by part and, on so many GPUs, its
     /// layout and the seconds of a step by part. Ends with 2 where the file is invalid or the run does not fit.
-    Check(check::CheckArgs),
+    Check(check::ConfigCheckArgs),
 }
 
 /// Runs the command.

@@ -10,7 +10,7 @@ use crate::plan::Calendar;
 
 /// Counts of a run.
 #[derive(Debug, Serialize)]
-pub(super) struct Summary {
+pub(super) struct RunOutline {
     kind: String,
     file: String,
     model: String,
@@ -19,7 +19,7 @@ pub(super) struct Summary {
     steps: u64,
     /// Absent where nothing is sampled.
     #[serde(skip_serializing_if = "Option::is_none")]
-    sampling: Option<Sampling>,
+    sampling: Option<SampledBatch>,
     sequences_per_step: u64,
     tokens_per_sequence_at_most: u64,
     tokens_per_step_at_most: u64,
@@ -36,7 +36,7 @@ pub(super) struct Summary {
 }
 
 #[derive(Debug, Serialize)]
-struct Sampling {
+struct SampledBatch {
     prompts_per_step: u64,
     samples_per_prompt: u64,
     draws_per_step_at_most: u64,
@@ -44,11 +44,11 @@ struct Sampling {
     new_tokens_at_most: u64,
 }
 
-impl Summary {
+impl RunOutline {
     /// The counts of a run whose model was found in `model`.
     pub(super) fn new(configured: &Configured, file: &str, model: String, sizes: &ModelSizes, work: &Work) -> Self {
         let (calendar, has_evaluations) = calendar(configured);
-        let sampling = work.completions.map(|completions| Sampling {
+        let sampling = work.completions.map(|completions| SampledBatch {
             prompts_per_step: work.sequences / completions.samples,
             samples_per_prompt: completions.samples,
             draws_per_step_at_most: work.sequences / completions.samples * completions.max_rounds,
@@ -110,7 +110,7 @@ fn checkpoint_bytes(sizes: &ModelSizes, work: &Work) -> u64 {
     models * sizes.num_parameters() * (work.number_bytes + of_optimizer)
 }
 
-impl fmt::Display for Summary {
+impl fmt::Display for RunOutline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} of {} is valid", self.kind, self.file)?;
         let billions = self.parameters as f64 / 1e9;
@@ -118,7 +118,7 @@ impl fmt::Display for Summary {
         writeln!(f, "model        {}: {size} parameters, {}", self.model, self.dtype)?;
         match &self.sampling {
             Some(it) => {
-                let Sampling { prompts_per_step: prompts, samples_per_prompt: samples, .. } = it;
+                let SampledBatch { prompts_per_step: prompts, samples_per_prompt: samples, .. } = it;
                 writeln!(
                     f,
                     "steps        {}, of {prompts} prompts x {samples} samples = {} sequences",
