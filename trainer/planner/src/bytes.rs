@@ -29,10 +29,37 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     if bytes >= 1.0 && bytes < u64::MAX as f64 { Ok(bytes as u64) } else { Err(wrong()) }
 }
 
-/// Bytes in gibibytes, with a digit behind the point, two below 1 GiB.
-pub fn gib(bytes: u64) -> String {
-    let value = bytes as f64 / GIB as f64;
-    if bytes == 0 || value >= 0.95 { format!("{value:.1}") } else { format!("{value:.2}") }
+/// A unit of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Mib,
+    Gib,
+}
+
+impl Unit {
+    /// The unit in which so many bytes are a number to read.
+    pub(crate) fn of(bytes: u64) -> Self {
+        if bytes < GIB { Self::Mib } else { Self::Gib }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Mib => "MiB",
+            Self::Gib => "GiB",
+        }
+    }
+
+    /// Bytes in this unit, with a digit behind the point, two below 1.
+    pub(crate) fn number(self, bytes: u64) -> String {
+        let value = bytes as f64 / if self == Self::Mib { 1_048_576.0 } else { GIB as f64 };
+        if bytes == 0 || value >= 0.95 { format!("{value:.1}") } else { format!("{value:.2}") }
+    }
+}
+
+/// Bytes in words: `80.0 GiB`, `12.5 MiB`.
+pub fn bytes_words(bytes: u64) -> String {
+    let unit = Unit::of(bytes);
+    format!("{} {}", unit.number(bytes), unit.name())
 }
 
 #[cfg(test)]
@@ -48,6 +75,7 @@ mod tests {
         for wrong in ["", "GiB", "-1GiB", "80 gigs", "1e3", "0", "0.0001", "99999999999TiB", "1.2.3GiB"] {
             assert!(parse_bytes(wrong).unwrap_err().contains("80GiB"), "{wrong}");
         }
-        assert_eq!([gib(80 * GIB), gib(0), gib(GIB / 8)], ["80.0", "0.0", "0.12"].map(String::from));
+        assert_eq!([bytes_words(80 * GIB), bytes_words(GIB / 8)], ["80.0 GiB", "128.0 MiB"].map(String::from));
+        assert_eq!([Unit::Gib.number(0), Unit::Gib.number(GIB / 8)], ["0.0", "0.12"].map(String::from));
     }
 }

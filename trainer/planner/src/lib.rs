@@ -31,7 +31,7 @@ mod seconds;
 mod work;
 
 pub use self::axes::Axes;
-pub use self::bytes::{GIB, gib, parse_bytes};
+pub use self::bytes::{GIB, bytes_words, parse_bytes};
 pub use self::memory::{ALLOCATOR_SHARE, LIBRARIES, Memory, memory};
 pub use self::model::ModelSizes;
 pub use self::proposal::{Cluster, propose, remedies};

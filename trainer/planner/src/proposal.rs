@@ -1,7 +1,7 @@
 //! Layouts that fit a cluster: the fastest one, and what would make a layout fit that does not.
 
 use crate::axes::Axes;
-use crate::bytes::gib;
+use crate::bytes::bytes_words;
 use crate::memory::{Memory, memory};
 use crate::model::ModelSizes;
 use crate::rates::Rates;
@@ -98,8 +98,8 @@ pub fn remedies(model: &ModelSizes, axes: &Axes, work: &Work, cluster: &Cluster,
     let needed = memory(model, axes, work);
     if needed.largest - needed.optimizer <= cluster.gpu_memory {
         remedies.push(format!(
-            "with optimizer state on the host, {} GiB a GPU, which this version keeps on the GPU",
-            gib(needed.optimizer)
+            "with optimizer state on the host, {} a GPU, which this version keeps on the GPU",
+            bytes_words(needed.optimizer)
         ));
     }
     remedies

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::axes::Axes;
-use crate::bytes::gib;
+use crate::bytes::{Unit, bytes_words};
 use crate::memory::Memory;
 use crate::rates::Rates;
 use crate::seconds::Seconds;
@@ -82,17 +82,18 @@ impl fmt::Display for Report {
         }
         writeln!(f)?;
         let samples = self.memory_bytes.sampling > 0;
-        let cell = |bytes: u64| if bytes == 0 { "-".to_owned() } else { gib(bytes) };
+        let unit = Unit::of(self.memory_bytes.largest);
+        let cell = |bytes: u64| if bytes == 0 { "-".to_owned() } else { unit.number(bytes) };
         let second = |text: &str| if samples { format!("{text:>10}") } else { String::new() };
-        writeln!(f, "{:<28}{:>10}{}", "GiB of one GPU", "update", second("sampling"))?;
+        writeln!(f, "{:<28}{:>10}{}", format!("{} of one GPU", unit.name()), "update", second("sampling"))?;
         for (name, update, sampling) in rows(&self.memory_bytes) {
             writeln!(f, "{name:<28}{:>10}{}", cell(update), second(&cell(sampling)))?;
         }
         let Memory { update, sampling, .. } = self.memory_bytes;
-        writeln!(f, "{:<28}{:>10}{}", "in all", gib(update), second(&gib(sampling)))?;
+        writeln!(f, "{:<28}{:>10}{}", "in all", cell(update), second(&cell(sampling)))?;
         if let (Some(fits), Some(bytes)) = (self.fits, self.gpu_memory_bytes) {
             let verdict = if fits { "fits" } else { "does not fit" };
-            writeln!(f, "{verdict} {} GiB", gib(bytes))?;
+            writeln!(f, "{verdict} {}", bytes_words(bytes))?;
         }
         for remedy in &self.remedies {
             writeln!(f, "  would fit {remedy}")?;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use planner::{
-    Axes, Cluster, ModelSizes, Place, Rates, Report, SamplingLayout, Work, gib, memory, parse_bytes, propose, remedies,
-    step_seconds,
+    Axes, Cluster, ModelSizes, Place, Rates, Report, SamplingLayout, Work, bytes_words, memory, parse_bytes, propose,
+    remedies, step_seconds,
 };
 use policy::Placement;
 use policy::dist::{Axis, DistError, Layout};
@@ -200,47 +200,79 @@ fn refusal(args: &ConfigCheckArgs, report: &Report) -> Option<anyhow::Error> {
     if report.fits != Some(false) {
         return None;
     }
-    let needed = gib(report.memory_bytes.largest);
-    let there = gib(report.gpu_memory_bytes.unwrap_or(0));
+    let needed = bytes_words(report.memory_bytes.largest);
+    let there = bytes_words(report.gpu_memory_bytes.unwrap_or(0));
     let remedy = match report.remedies.first() {
         Some(remedy) => format!("it would fit {remedy}"),
         None => "use a smaller model, fewer tokens or larger GPUs".into(),
     };
     let file = args.file.display();
-    Some(Usage::error(format!("{file}: needs {needed} GiB on a GPU of {there} GiB; {remedy}")))
+    Some(Usage::error(format!("{file}: needs {needed} on a GPU of {there}; {remedy}")))
 }
 
 /// What the seconds rest on, a line each.
 fn assumptions(rates: &Rates, work: &Work) -> String {
-    let percent = |share: f64| 100.0 * share;
+    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    let states = match rates.state_accesses {
+        0.0 => String::new(),
+        accesses => format!("; states through it {accesses} times a pass"),
+    };
     let mut lines = vec![
         format!(
-            "products     {:.4} TFLOP/s, {:.0} % of it in an update, {:.0} % in sampling",
-            rates.operations_per_second / 1e12,
+            "products     {} TFLOP/s, {} of it in an update, {} in sampling",
+            digits(rates.operations_per_second / 1e12),
             percent(rates.update_utilisation),
             percent(rates.sampling_utilisation)
         ),
         format!(
-            "memory       {:.4} TB/s, {:.0} % of it; states through it {} times a pass",
-            rates.memory_bytes_per_second / 1e12,
-            percent(rates.memory_utilisation),
-            rates.state_accesses
+            "memory       {} TB/s, {} of it{states}",
+            digits(rates.memory_bytes_per_second / 1e12),
+            percent(rates.memory_utilisation)
         ),
         format!(
-            "links        {:.4} GB/s within a host, {:.4} GB/s between hosts, {:.0} us an operation",
-            rates.within_host_bytes_per_second / 1e9,
-            rates.between_hosts_bytes_per_second / 1e9,
-            1e6 * rates.link_seconds
+            "links        {} GB/s within a host, {} GB/s between hosts, {} us an operation",
+            digits(rates.within_host_bytes_per_second / 1e9),
+            digits(rates.between_hosts_bytes_per_second / 1e9),
+            digits(1e6 * rates.link_seconds)
         ),
         format!(
-            "launches     {} of a block for a sampled token, {:.1} us each",
+            "launches     {} of a block for a sampled token, {} us each",
             rates.launches_per_block,
-            1e6 * rates.launch_seconds
+            digits(1e6 * rates.launch_seconds)
         ),
-        format!("lengths      {:.0} % of the longest on average", percent(rates.mean_completion)),
+        format!("lengths      {} of the longest on average", percent(rates.mean_completion)),
     ];
     if let Some(completions) = work.completions {
         lines.push(format!("draws        {} a group", rates.draws_per_group.min(completions.max_rounds as f64)));
     }
     format!("assumed\n{}\n", lines.join("\n"))
+}
+
+/// A number of three digits, from which zeros behind the point are dropped.
+fn digits(value: f64) -> String {
+    let behind = (2 - value.abs().max(1e-9).log10().floor() as i32).clamp(0, 9) as usize;
+    let text = format!("{value:.behind$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits() {
+        assert_eq!([989.0, 3.35, 0.18143, 12_345.0, 5.0, 0.0].map(digits), ["989", "3.35", "0.181", "12345", "5", "0"]);
+    }
+
+    #[test]
+    fn without_gpus_a_layout_takes_as_few_ranks_as_it_can() {
+        let layout = |replica, shard, tensor| Layout { replica, shard, context: 1, tensor };
+        assert_eq!(resolved(layout(1, -1, 8), None).unwrap(), Axes { tensor: 8, ..Axes::ONE });
+        assert_eq!(
+            resolved(layout(2, -1, 4), Some(16)).unwrap(),
+            Axes { replicate: 2, shard: 2, context: 1, tensor: 4 }
+        );
+        let refused = resolved(layout(-1, 3, 1), Some(8)).unwrap_err().to_string();
+        assert!(refused.starts_with("parallel.replicate: ") && !refused.contains("WORLD_SIZE"), "{refused}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use planner::{ModelSizes, Work, gib};
+use planner::{ModelSizes, Work, bytes_words};
 use serde::Serialize;
 
 use super::kind::Configured;
@@ -165,9 +165,9 @@ impl fmt::Display for RunOutline {
         };
         writeln!(
             f,
-            "checkpoints  {}, of which {kept} stay, of {} GiB each",
+            "checkpoints  {}, of which {kept} stay, of {} each",
             self.checkpoints,
-            gib(self.checkpoint_bytes)
+            bytes_words(self.checkpoint_bytes)
         )?;
         self.notes.iter().try_for_each(|note| writeln!(f, "note         {note}"))
     }
