@@ -8,8 +8,8 @@
 //!   that need them.
 //! - **Update.** A forward pass, twice as much for the way back, and a third pass through the blocks where they are
 //!   computed again. A causal token attends to half of its sequence.
-//!   Norms, activations and softmaxes go through memory, where a rate says how often. So do gradients and the optimizer's
-//!   numbers: AdamW touches 25 float32 of a weight, norm and clipping 3, and each micro-batch's gradient 4.
+//!   Norms, activations and softmaxes go through memory, where a rate says how often. So do gradients and the
+//!   optimizer's numbers: AdamW touches 25 float32 of a weight, norm and clipping 3, a micro-batch's gradient 4.
 //! - **Moving.** The whole weights to those who sample, where they are cut.
 //!
 //! Between ranks, of each micro-batch: a cut block is gathered for each of its passes while the one before computes, so

@@ -33,7 +33,8 @@ pub(crate) struct ConfigCheckArgs {
     /// Stage of the file [default: 2 where it names a reward model, else 1].
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2))]
     stage: Option<u8>,
-    /// Number of GPUs: lays them out as [parallel] says, or as a step takes least time where the file says nothing.
+    /// Number of GPUs: lays them out as the file's section `parallel` says, or so that a step takes least time where it
+    /// has none.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=65536))]
     gpus: Option<u64>,
     /// Memory of each GPU [default: 80GiB, with --gpus].
