@@ -8,6 +8,7 @@ mod command_line;
 mod end_to_end;
 mod presets;
 mod prompts;
+mod ranks;
 mod relocation;
 mod repeated_runs;
 mod resume;

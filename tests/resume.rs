@@ -338,11 +338,11 @@ fn a_signal_finishes_the_step_and_saves_it() {
     let bench = Bench::new();
     run(&["cold-start", "--config", &bench.text("cold-start.toml")], 0);
     let modes = [
-        (vec!["cold-start"], "cold-start.toml", "-TERM"),
-        (vec!["--stage", "1"], "stage-1.toml", "-INT"),
-        (vec!["reward-model"], "reward-model.toml", "-TERM"),
+        (vec!["cold-start"], "cold-start.toml", "-TERM", 75),
+        (vec!["--stage", "1"], "stage-1.toml", "-INT", 130),
+        (vec!["reward-model"], "reward-model.toml", "-USR1", 75),
     ];
-    for (mode, file, signal) in modes {
+    for (mode, file, signal, code) in modes {
         let (config, dir) = (bench.text(file), bench.text(&format!("stopped-{}", mode.join(""))));
         let arguments = |steps: &str| {
             let mut arguments: Vec<String> = mode.iter().map(|word| (*word).to_owned()).collect();
@@ -365,7 +365,7 @@ fn a_signal_finishes_the_step_and_saves_it() {
         }
         let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
         assert!(sent.success());
-        assert_eq!(child.wait().unwrap().code(), Some(130), "{mode:?}");
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{mode:?}");
         // The last step that was recorded is the one that was saved: nothing is lost.
         let step = num_rows();
         let saved = std::fs::read_link(dir.join("checkpoints/last")).unwrap();

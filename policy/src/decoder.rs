@@ -56,6 +56,35 @@ impl Decoder {
         load_into(folder, &self.state(), |name| tied && name == "lm_head.weight")
     }
 
+    /// A decoder of this one's configuration and placement whose weights, all on this device, are zero until they are
+    /// [copied](Decoder::copy_weights).
+    pub fn blank(&self) -> Self {
+        Self::empty(&self.config, self.store.head_part() == Part::Head, self.placement())
+    }
+
+    /// Replaces the weights by another decoder's, one part after the other, so that where those are cut over ranks one
+    /// part more than the two decoders hold is in memory. All ranks of such a decoder call it at once. Returns the
+    /// bytes that were copied.
+    ///
+    /// # Errors
+    /// The configurations differ, this decoder's weights are cut over ranks, or an operation between ranks failed.
+    pub fn copy_weights(&mut self, from: &Self) -> Result<u64, PolicyError> {
+        self.require_whole()?;
+        let mut bytes = 0;
+        for part in Part::all(self.num_blocks(), self.store.head_part() == Part::Head) {
+            let theirs = part_parameters(&from.config, from.store.as_ref(), part);
+            let ours = part_parameters(&self.config, self.store.as_ref(), part);
+            for (mut to, from) in ours.into_iter().zip(&theirs) {
+                bytes += (to.tensor.numel() * to.tensor.kind().elt_size_in_bytes()) as u64;
+                tch::no_grad(|| to.tensor.f_copy_(&from.tensor))?;
+            }
+            from.store.release(part);
+            self.store.release(part);
+        }
+        from.store.verify()?;
+        Ok(bytes)
+    }
+
     /// The configuration that the decoder was built from.
     pub fn config(&self) -> &ModelConfig {
         &self.config

@@ -137,6 +137,21 @@ pub struct GenerationStats {
 }
 
 impl GenerationStats {
+    /// Adds those of an engine that ran at the same time: counts add up, and steps and times are those of whoever had
+    /// most.
+    pub fn merge(&mut self, other: &Self) {
+        self.num_completions += other.num_completions;
+        self.num_aborted += other.num_aborted;
+        self.num_prompt_tokens += other.num_prompt_tokens;
+        self.num_prefill_tokens += other.num_prefill_tokens;
+        self.num_completion_tokens += other.num_completion_tokens;
+        self.num_prefills += other.num_prefills;
+        self.num_sequence_steps += other.num_sequence_steps;
+        self.num_decode_steps = self.num_decode_steps.max(other.num_decode_steps);
+        self.prefill_seconds = self.prefill_seconds.max(other.prefill_seconds);
+        self.decode_seconds = self.decode_seconds.max(other.decode_seconds);
+    }
+
     /// Completion tokens a second over prefill and decoding; 0 before anything ran.
     pub fn tokens_per_second(&self) -> f64 {
         let seconds = self.prefill_seconds + self.decode_seconds;

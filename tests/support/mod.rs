@@ -1,5 +1,7 @@
 //! Shared by the end-to-end tests: the binary, small data, and configurations that run in seconds.
 
+pub(crate) mod remains;
+
 use std::path::PathBuf;
 use std::process::{Command, Output};
 

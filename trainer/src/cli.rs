@@ -47,9 +47,25 @@ pub(crate) struct TrainingRunArgs {
     pub run_dir: Option<PathBuf>,
     #[command(flatten)]
     pub entry: EntryArgs,
+    /// Starts so many ranks of this command on this host, which share the work as [parallel] says; on several hosts a
+    /// launcher starts them.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub nproc: Option<u16>,
     /// Prints the resolved configuration, with every default and override, and ends.
     #[arg(long)]
     pub print_config: bool,
+}
+
+impl Cli {
+    /// Number of ranks to start, where there are to be several: this process then does nothing else.
+    pub(crate) fn num_ranks(&self) -> Option<usize> {
+        let run = match &self.command {
+            None => &self.run,
+            Some(Command::ColdStart(run) | Command::RewardModel(run)) => run,
+            Some(_) => return None,
+        };
+        run.nproc.filter(|ranks| *ranks > 1 && !run.print_config).map(usize::from)
+    }
 }
 
 /// What the trainer does besides the two stages.

@@ -1,4 +1,5 @@
-//! Exit codes of a command: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
+//! Exit codes of a command: 0 done, 1 failed, 2 wrong usage or configuration, 75 stopped and saved, to be started
+//! again, 130 interrupted.
 
 use std::fmt;
 
@@ -33,13 +34,64 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
+/// End of a run that was asked by SIGTERM or SIGUSR1 to make room, and has saved its last step.
+#[derive(Debug)]
+pub(crate) struct Saved;
+
+impl fmt::Display for Saved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("stopped, and saved; the same command with --resume auto goes on")
+    }
+}
+
+impl std::error::Error for Saved {}
+
+/// End with the exit code of another process.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    exit_code: u8,
+    reason: String,
+}
+
+impl Ended {
+    /// An error that ends with `exit_code`.
+    pub(crate) fn error(exit_code: u8, reason: String) -> anyhow::Error {
+        anyhow::Error::new(Self { exit_code, reason })
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Ended {}
+
 /// The exit code of an error.
 pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.is::<Interrupted>() {
+    if let Some(ended) = error.downcast_ref::<Ended>() {
+        ended.exit_code
+    } else if error.is::<Interrupted>() {
         130
+    } else if error.is::<Saved>() {
+        // EX_TEMPFAIL of sysexits.h: try again.
+        75
     } else if error.is::<Usage>() {
         2
     } else {
         1
+    }
+}
+
+/// Writes an error where torchrun looks for that of a worker (`TORCHELASTIC_ERROR_FILE`), in its own layout
+/// (`torch/distributed/elastic/multiprocessing/errors/error_handler.py`).
+pub(crate) fn write_error_file(error: &anyhow::Error) {
+    let Some(path) = std::env::var_os("TORCHELASTIC_ERROR_FILE").filter(|path| !path.is_empty()) else { return };
+    let seconds = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_secs());
+    let extra = serde_json::json!({"timestamp": seconds.to_string(), "exit_code": exit_code(error)});
+    let message = serde_json::json!({"message": {"message": format!("{error:#}"), "extraInfo": extra}});
+    if let Err(error) = std::fs::write(&path, message.to_string()) {
+        tracing::warn!("TORCHELASTIC_ERROR_FILE={}: {error}", path.display());
     }
 }

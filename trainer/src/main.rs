@@ -20,6 +20,8 @@ mod preference_training;
 mod progress;
 mod prompt;
 mod prompt_check;
+mod rank_metrics;
+mod ranks;
 mod rollout_rows;
 mod run;
 mod service_watch;
@@ -42,8 +44,9 @@ use serde::de::DeserializeOwned;
 
 use self::cli::{Cli, Command, TrainingRunArgs};
 use self::config::{Source, load};
-use self::failure::{Usage, exit_code};
+use self::failure::{Usage, exit_code, write_error_file};
 use self::interrupt::Interrupt;
+use self::ranks::launch;
 
 fn main() -> ExitCode {
     sandbox::run_worker_if_asked();
@@ -68,12 +71,16 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
+            write_error_file(&error);
             ExitCode::from(exit_code(&error))
         }
     }
 }
 
 async fn run(cli: Cli) -> Result<()> {
+    if let Some(num_ranks) = cli.num_ranks() {
+        return launch(num_ranks).await;
+    }
     let interrupt = Interrupt::listen()?;
     match (cli.stage, cli.command) {
         (Some(stage), _) => match configuration(&cli.run)? {

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use policy::Placement;
 use record::atomic::{remove_if_there, write_file};
 use record::lock::{FolderLock, LOCK_FILE};
 use record::metrics::{Metrics, MetricsWriter, read_metrics};
@@ -13,6 +12,7 @@ use serde::Serialize;
 
 use crate::checkpoint::{self, Checkpoint, CheckpointWriter, Position};
 use crate::failure::Usage;
+use crate::ranks::Start;
 use crate::run::identity::RunIdentity;
 use crate::run::inputs::TrainingRun;
 use crate::run::run_manifest::{OnChange, RunManifest};
@@ -80,18 +80,17 @@ pub(crate) struct OpenRun {
 }
 
 impl OpenRun {
-    /// Makes or opens the run's folder and writes there what the run is; the second value returned is the checkpoint to
-    /// go on from. Nothing is written before a resumed run is known to be what it was.
+    /// Makes or opens the folder of a run, and writes there what the run is, its `identity`; the second value returned
+    /// is the checkpoint to go on from. Nothing is written before a resumed run is known to be what it was.
     ///
     /// # Errors
     /// The folder cannot be entered, no checkpoint is whole, the run is not what it was (usage errors), or the folder
     /// cannot be written.
     pub(crate) fn open<C: TrainingRun>(
         config: &C,
-        placement: Placement,
+        identity: RunIdentity,
         entry: Entry,
     ) -> Result<(Self, Option<Checkpoint>)> {
-        let identity = RunIdentity::of(config, placement)?;
         let (folder, lock, is_new) = entry.open(&config.section().dir)?;
         if !is_new && is_foreign(&folder) {
             return Err(Usage::error(format!(
@@ -129,6 +128,15 @@ impl OpenRun {
         let place = newest.as_ref().map(Checkpoint::position::<serde_json::Value>).transpose()?;
         let skipped_in_a_row = place.map_or(0, |place| place.skipped_in_a_row);
         Ok((Self { folder, step, skipped_in_a_row, metrics, identity, is_new, _lock: lock }, newest))
+    }
+
+    /// Where the run begins, for other ranks.
+    ///
+    /// # Errors
+    /// What was written into the folder cannot be read.
+    pub(crate) fn start(&self, resume_from: Option<&Checkpoint>, model: &Path) -> Result<Start> {
+        let resume_from = resume_from.map(|checkpoint| checkpoint.folder().to_owned());
+        Start::new(resume_from, model.to_owned(), self.folder.manifest())
     }
 
     /// Appends the metrics of the step.

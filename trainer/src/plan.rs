@@ -1,5 +1,7 @@
 //! Settings of a run as its loop takes them: resolved from the configuration, which is no longer seen there.
 
+use std::time::Duration;
+
 /// Times of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Calendar {
@@ -15,6 +17,8 @@ pub(crate) struct Calendar {
     pub checkpoint_every: u64,
     /// Number of newest checkpoints that are kept; 0 keeps all.
     pub checkpoints_kept: usize,
+    /// Longest time from a signal to stop until the step is done and saved; none for as long as it takes.
+    pub grace: Option<Duration>,
 }
 
 impl Calendar {

@@ -20,6 +20,8 @@ use crate::interrupt::Interrupt;
 use crate::open_run::{Entry, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::at_line;
+use crate::ranks::{Models, Start, Team, Words, meet, run_part};
+use crate::run::identity::RunIdentity;
 use crate::run::inputs::resolve_links;
 use crate::run::run_loop::{Stage, StepOutcome, run_steps};
 use crate::skipped_update;
@@ -33,14 +35,34 @@ struct PreferenceTraining {
     eval: Vec<PairIds>,
 }
 
-/// Trains a reward model from its configuration to its last checkpoint.
+/// Trains a reward model from its configuration to its last checkpoint; on another rank than the first, what that has
+/// it do.
 ///
 /// # Errors
-/// The input is bad, the disk is full, or the user interrupts.
+/// The input is bad, the disk is full, a rank is gone, or the user interrupts.
 pub(crate) async fn train_reward_model(mut config: RewardModelRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate()?;
     resolve_links(&mut config);
     let placement = config.run.resolve()?;
+    let identity = RunIdentity::of(&config, placement)?;
+    let team = meet(&config.parallel, &identity, &interrupt).await?;
+    let (grace, followed) = (config.calendar().grace, config.clone());
+    let load = |team: &Team, start: &Start| {
+        state(&followed, Models { team: Some(team), placement }, start.resume_from.as_deref())
+    };
+    let lead = async |team| lead(config, placement, identity, team, entry, interrupt).await;
+    run_part(team, grace, lead, load).await
+}
+
+/// Trains a reward model on the rank that decides.
+async fn lead(
+    config: RewardModelRun,
+    placement: Placement,
+    identity: RunIdentity,
+    team: Option<Team>,
+    entry: Entry,
+    interrupt: Interrupt,
+) -> Result<()> {
     let texts = Texts::load(config.model.path()?)?;
     let format = PromptFormat::of_texts(&texts, &config.prompt)?;
     let read = |path: &Path| -> Result<Vec<PairIds>> {
@@ -50,32 +72,36 @@ pub(crate) async fn train_reward_model(mut config: RewardModelRun, entry: Entry,
         pairs.par_iter().map(ids).collect()
     };
     let (train, eval) = (read(&config.preferences.train)?, read(&config.preferences.eval)?);
-    let (mut run, resume_from) = OpenRun::open(&config, placement, entry)?;
-    let worker = load(&config, placement, resume_from).await?;
+    let (mut run, resume_from) = OpenRun::open(&config, identity, entry)?;
+    if let Some(team) = &team {
+        Words::of(team)?.start(&run.start(resume_from.as_ref(), &config.model.path)?)?;
+    }
+    let of_thread = config.clone();
+    let (worker, ()) = ModelWorker::start_on(team, move |team| {
+        let resume_from = resume_from.as_ref().map(Checkpoint::folder);
+        Ok((state(&of_thread, Models { team, placement }, resume_from)?, ()))
+    })
+    .await?;
     let calendar = config.calendar();
     let mut stage = PreferenceTraining { config, worker, train, eval };
     run_steps(&mut stage, &mut run, &calendar, &interrupt, "reward model").await
 }
 
-/// Starts the model's thread with the reward model.
-async fn load(config: &RewardModelRun, placement: Placement, resume_from: Option<Checkpoint>) -> Result<ModelWorker> {
-    let (schedule, config) = (config.schedule()?, config.clone());
-    let (worker, ()) = ModelWorker::start(move || {
-        let model = RewardModel::from_policy_folder(&config.model.path, placement)?;
-        let scorer = Trainable::new(model, &config.optimizer, schedule)?;
-        let plan = PreferencePlan {
-            micro_batch_tokens: config.update.micro_batch_tokens,
-            recompute: config.update.recompute,
-            loss: config.loss.clone(),
-        };
-        let mut state = ModelState::of_reward_model(scorer, Plans { preference: Some(plan), ..Plans::default() });
-        if let Some(checkpoint) = &resume_from {
-            state.load(checkpoint.folder())?;
-        }
-        Ok((state, ()))
-    })
-    .await?;
-    Ok(worker)
+/// What the model's thread of a rank owns, as the run begins or goes on.
+fn state(config: &RewardModelRun, models: Models<'_>, resume_from: Option<&Path>) -> Result<ModelState> {
+    let model = models.placed(RewardModel::from_policy_folder(&config.model.path, models.placement)?)?;
+    let scorer = Trainable::new(model, &config.optimizer, config.schedule()?)?;
+    let plan = PreferencePlan {
+        micro_batch_tokens: config.update.micro_batch_tokens,
+        recompute: config.update.recompute,
+        loss: config.loss.clone(),
+    };
+    let plans = Plans { preference: Some(plan), ..Plans::default() };
+    let mut state = ModelState::of_reward_model(scorer, plans).on(models.team)?;
+    if let Some(checkpoint) = resume_from {
+        state.load(checkpoint)?;
+    }
+    Ok(state)
 }
 
 impl Stage for PreferenceTraining {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use datasets::{CursorState, Mixture, Source, Task, TaskCursor, read_tasks};
 use learner::learner::Learner;
 use learner::trainable::{Actor, Trainable};
-use policy::{Placement, Policy, RewardModel, ScalarHead, Texts};
+use policy::{Placement, RewardModel, ScalarHead, Texts};
 use random::KeyedRng;
 use rollout::SamplingParams;
 
@@ -23,6 +23,8 @@ use crate::judge::Judge;
 use crate::open_run::{Entry, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{PromptCheck, check_answers, load_texts};
+use crate::ranks::{Models, Start, Team, Words, meet, run_part};
+use crate::run::identity::RunIdentity;
 use crate::run::inputs::resolve_links;
 use crate::run::run_loop::run_steps;
 use crate::run::run_manifest::OnChange;
@@ -30,15 +32,36 @@ use crate::service_watch::ServiceWatch;
 use crate::train::Trainer;
 use crate::worker::{ModelState, ModelWorker, Plans};
 
-/// Runs a stage to its last checkpoint.
+/// Runs a stage to its last checkpoint; on another rank than the first, what that has it do.
 ///
 /// # Errors
-/// The input is bad, the disk is full, or the user interrupts.
+/// The input is bad, the disk is full, a rank is gone, or the user interrupts.
 pub(crate) async fn run_stage(stage: u8, mut config: ReinforceRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate(stage)?;
     resolve_links(&mut config);
-    config.notes().iter().for_each(|note| tracing::warn!("{note}"));
     let placement = config.run.resolve()?;
+    let identity = RunIdentity::of(&config, placement)?;
+    let team = meet(&config.parallel, &identity, &interrupt).await?;
+    let (grace, followed) = (config.calendar().grace, config.clone());
+    let load = |team: &Team, start: &Start| {
+        let models = Models { team: Some(team), placement };
+        state(&followed, stage, models, start.resume_from.as_deref())
+    };
+    let lead = async |team| lead(stage, config, placement, identity, team, entry, interrupt).await;
+    run_part(team, grace, lead, load).await
+}
+
+/// Runs a stage on the rank that decides.
+async fn lead(
+    stage: u8,
+    config: ReinforceRun,
+    placement: Placement,
+    identity: RunIdentity,
+    team: Option<Team>,
+    entry: Entry,
+    interrupt: Interrupt,
+) -> Result<()> {
+    config.notes().iter().for_each(|note| tracing::warn!("{note}"));
     let (rollout, seed) = (&config.rollout, config.run.seed);
     let texts = load_texts(config.model.path()?, &config.prompt)?;
     let check = PromptCheck::new(&texts, &config.prompt, &rollout.engine, rollout.max_new_tokens)?;
@@ -52,8 +75,11 @@ pub(crate) async fn run_stage(stage: u8, mut config: ReinforceRun, entry: Entry,
     let num_prompts_dropped = num_prompts_dropped + evaluation.check_prompts(&texts, &rollout.engine)?;
     evaluation.check(&judge).await?;
 
-    let (mut run, resume_from) = OpenRun::open(&config, placement, entry)?;
-    let (worker, position) = load(&config, stage, placement, resume_from).await?;
+    let (mut run, resume_from) = OpenRun::open(&config, identity, entry)?;
+    if let Some(team) = &team {
+        Words::of(team)?.start(&run.start(resume_from.as_ref(), &config.model.path)?)?;
+    }
+    let (worker, position) = load(&config, stage, placement, team, resume_from).await?;
     let tasks = match position {
         Some(position) => resumed_tasks(mixture, CursorState { seed, ..position.data }, entry.on_change())?,
         None => TaskCursor::new(mixture, seed),
@@ -134,31 +160,38 @@ async fn load(
     config: &ReinforceRun,
     stage: u8,
     placement: Placement,
+    team: Option<Team>,
     resume_from: Option<Checkpoint>,
 ) -> Result<(ModelWorker, Option<Position<CursorState>>)> {
     let position = resume_from.as_ref().map(Checkpoint::position).transpose()?;
-    let (config, score_tokens) = (config.clone(), config.update.micro_batch_tokens);
-    let (worker, ()) = ModelWorker::start(move || {
-        let learner = learner(&config, placement, resume_from.as_ref().map(Checkpoint::folder))?;
-        let plans = Plans { update: Some(config.update_plan()), ..Plans::default() };
-        let mut state = ModelState::of_learner(learner, &config.rollout.engine, plans)?;
-        if stage == 2 {
-            let model = RewardModel::load(&config.reward_model.path, placement).context("reward_model.path")?;
-            state = state.with_scorer(model, score_tokens);
-        }
-        if let Some(checkpoint) = &resume_from {
-            state.load_beside_policy(checkpoint.folder())?;
-        }
-        Ok((state, ()))
+    let config = config.clone();
+    let (worker, ()) = ModelWorker::start_on(team, move |team| {
+        Ok((state(&config, stage, Models { team, placement }, resume_from.as_ref().map(Checkpoint::folder))?, ()))
     })
     .await?;
     Ok((worker, position))
 }
 
+/// What the model's thread of a rank owns, as the run begins or goes on.
+fn state(config: &ReinforceRun, stage: u8, models: Models<'_>, resume_from: Option<&Path>) -> Result<ModelState> {
+    let learner = learner(config, models, resume_from)?;
+    let plans = Plans { update: Some(config.update_plan()), ..Plans::default() };
+    let mut state = ModelState::of_learner(learner, &config.rollout.engine, plans)?;
+    if stage == 2 {
+        let model = RewardModel::load(&config.reward_model.path, models.placement).context("reward_model.path")?;
+        state = state.with_scorer(models.placed(model)?, config.update.micro_batch_tokens);
+    }
+    let mut state = state.on(models.team)?;
+    if let Some(checkpoint) = resume_from {
+        state.load_beside_policy(checkpoint)?;
+    }
+    Ok(state)
+}
+
 /// Policy, critic and reference as the run begins; the policy is loaded from `resume_from` where that is there.
-fn learner(config: &ReinforceRun, placement: Placement, resume_from: Option<&Path>) -> Result<Learner> {
-    let start = &config.model.path;
-    let policy = Policy::load(resume_from.unwrap_or(start), placement)?;
+fn learner(config: &ReinforceRun, models: Models<'_>, resume_from: Option<&Path>) -> Result<Learner> {
+    let (start, placement) = (&config.model.path, models.placement);
+    let policy = models.policy(resume_from.unwrap_or(start))?;
     let hidden_size = policy.decoder.config().hidden_size;
     let critic = config.critic();
     let shared = critic.as_ref().is_some_and(|critic| critic.shared_trunk);
@@ -167,7 +200,7 @@ fn learner(config: &ReinforceRun, placement: Placement, resume_from: Option<&Pat
     let actor = Actor { policy, value_head };
     let mut learner = Learner::of(Trainable::new(actor, &config.optimizer, config.schedule()?)?);
     if config.loss.kl_coefficient != 0.0 {
-        learner.reference = Some(Policy::load(start, placement).context("the reference")?.decoder);
+        learner.reference = Some(models.policy(start).context("the reference")?.decoder);
     }
     if let Some(critic) = critic.filter(|_| !shared) {
         let model = match critic.start {
@@ -185,6 +218,7 @@ fn learner(config: &ReinforceRun, placement: Placement, resume_from: Option<&Pat
             );
             return Err(Usage::error(problem));
         }
+        let model = models.placed(model)?;
         learner.critic = Some(Trainable::new(model, &critic.optimizer, config.critic_schedule(&critic)?)?);
     }
     Ok(learner)

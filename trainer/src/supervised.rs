@@ -10,7 +10,7 @@ use datasets::{Trace, read_traces};
 use learner::learner::Learner;
 use learner::objective::supervised::{LearnedSequence, SupervisedPlan};
 use learner::trainable::{Actor, Trainable};
-use policy::{CHAT_TEMPLATE, Decoder, Placement, Policy, SPECIAL_TOKENS, Texts};
+use policy::{CHAT_TEMPLATE, Decoder, Placement, SPECIAL_TOKENS, Texts};
 use rayon::prelude::*;
 use record::metrics::Metrics;
 use record::names;
@@ -28,6 +28,8 @@ use crate::judge::Judge;
 use crate::open_run::{Entry, INITIAL_MODEL, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{at_line, load_texts};
+use crate::ranks::{Models, Start, Team, Words, meet, run_part};
+use crate::run::identity::RunIdentity;
 use crate::run::inputs::resolve_links;
 use crate::run::run_loop::{Stage, StepOutcome, run_steps};
 use crate::skipped_update;
@@ -47,14 +49,35 @@ struct ColdStart {
     num_dropped: usize,
 }
 
-/// Runs a cold start from its configuration to its last checkpoint.
+/// Runs a cold start from its configuration to its last checkpoint; on another rank than the first, what that has it
+/// do.
 ///
 /// # Errors
-/// The input is bad, the disk is full, or the user interrupts.
+/// The input is bad, the disk is full, a rank is gone, or the user interrupts.
 pub(crate) async fn cold_start(mut config: SupervisedRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate()?;
     resolve_links(&mut config);
     let placement = config.run.resolve()?;
+    let identity = RunIdentity::of(&config, placement)?;
+    let team = meet(&config.parallel, &identity, &interrupt).await?;
+    let (grace, followed) = (config.calendar().grace, config.clone());
+    let load = |team: &Team, start: &Start| {
+        let models = Models { team: Some(team), placement };
+        Ok(state(&followed, models, &start.model, start.resume_from.as_deref())?.0)
+    };
+    let lead = async |team| lead(config, placement, identity, team, entry, interrupt).await;
+    run_part(team, grace, lead, load).await
+}
+
+/// Runs a cold start on the rank that decides.
+async fn lead(
+    config: SupervisedRun,
+    placement: Placement,
+    identity: RunIdentity,
+    team: Option<Team>,
+    entry: Entry,
+    interrupt: Interrupt,
+) -> Result<()> {
     let traces = read_traces(&config.traces.path)?;
     let mut evaluation = Evaluation::new(&config.eval, &config.prompt, EVAL_TOKENS, config.run.seed)?;
     let judge = Arc::new(Judge::start(&config.verifiers, &RewardConfig::default(), &config.sandbox).await?);
@@ -62,14 +85,17 @@ pub(crate) async fn cold_start(mut config: SupervisedRun, entry: Entry, interrup
     // Of a model that is there the texts are checked before the run's folder is made.
     let is_there = entry.is_new(&config.run.dir) && config.new_model.is_none();
     let checked = is_there.then(|| check_texts(&config, &config.model.path, &traces, &mut evaluation)).transpose()?;
-    let (mut run, resume_from) = OpenRun::open(&config, placement, entry)?;
+    let (mut run, resume_from) = OpenRun::open(&config, identity, entry)?;
 
     let start = start_folder(&config, &traces, resume_from.as_ref().map(Checkpoint::folder))?;
     let (traces, num_dropped) = match checked {
         Some(checked) => checked,
         None => check_texts(&config, &start, &traces, &mut evaluation)?,
     };
-    let (worker, texts) = load(&config, placement, start, resume_from).await?;
+    if let Some(team) = &team {
+        Words::of(team)?.start(&run.start(resume_from.as_ref(), &start)?)?;
+    }
+    let (worker, texts) = load(&config, placement, team, start, resume_from).await?;
     let collector = Collector { worker, texts, scorer_texts: None, judge, interrupt: interrupt.clone() };
     let calendar = config.calendar();
     let mut stage = ColdStart { config, collector, evaluation, traces, num_dropped };
@@ -82,27 +108,38 @@ pub(crate) async fn cold_start(mut config: SupervisedRun, entry: Entry, interrup
 async fn load(
     config: &SupervisedRun,
     placement: Placement,
+    team: Option<Team>,
     start: PathBuf,
     resume_from: Option<Checkpoint>,
 ) -> Result<(ModelWorker, Arc<Texts>)> {
-    let (adamw, schedule, update) = (config.optimizer.clone(), config.schedule()?, config.update.clone());
-    ModelWorker::start(move || {
-        let actor = Actor { policy: Policy::load(&start, placement)?, value_head: None };
-        let texts = actor.policy.texts.clone();
-        let learner = Learner::of(Trainable::new(actor, &adamw, schedule)?);
-        let plan = SupervisedPlan {
-            micro_batch_tokens: update.micro_batch_tokens,
-            head_chunk: update.head_chunk,
-            recompute: update.recompute,
-        };
-        let plans = Plans { supervised: Some(plan), ..Plans::default() };
-        let mut state = ModelState::of_learner(learner, &EngineOptions::default(), plans)?;
-        if let Some(checkpoint) = &resume_from {
-            state.load_beside_policy(checkpoint.folder())?;
-        }
-        Ok((state, texts))
+    let config = config.clone();
+    ModelWorker::start_on(team, move |team| {
+        state(&config, Models { team, placement }, &start, resume_from.as_ref().map(Checkpoint::folder))
     })
     .await
+}
+
+/// What the model's thread of a rank owns, with the policy of the folder `start`; and the policy's texts.
+fn state(
+    config: &SupervisedRun,
+    models: Models<'_>,
+    start: &Path,
+    resume_from: Option<&Path>,
+) -> Result<(ModelState, Arc<Texts>)> {
+    let actor = Actor { policy: models.policy(start)?, value_head: None };
+    let texts = actor.policy.texts.clone();
+    let learner = Learner::of(Trainable::new(actor, &config.optimizer, config.schedule()?)?);
+    let plan = SupervisedPlan {
+        micro_batch_tokens: config.update.micro_batch_tokens,
+        head_chunk: config.update.head_chunk,
+        recompute: config.update.recompute,
+    };
+    let plans = Plans { supervised: Some(plan), ..Plans::default() };
+    let mut state = ModelState::of_learner(learner, &EngineOptions::default(), plans)?.on(models.team)?;
+    if let Some(checkpoint) = resume_from {
+        state.load_beside_policy(checkpoint)?;
+    }
+    Ok((state, texts))
 }
 
 impl Stage for ColdStart {

@@ -14,8 +14,10 @@ use crate::{handover, setup};
 
 /// Folder of the runs of several seeds, one folder for each seed.
 const SEEDS_DIR: &str = "runs/demo-seeds";
-/// The trainer's exit code after Ctrl-C or SIGTERM.
+/// The exit code of the trainer where it was stopped.
 const INTERRUPTED: i32 = 130;
+/// The same after SIGTERM to a run that has saved its step.
+const SAVED: i32 = 75;
 const SUITES: [&str; 3] = ["maths", "code", "instruction"];
 
 /// Arguments of `cargo xtask demo`.
@@ -84,7 +86,9 @@ fn run_seeds(root: &Path, num_seeds: u64, json: Option<&Path>, dir: &Path) -> Re
         let status = handover::wait_for(&mut recipe)?;
         if !status.success() {
             match status.code() {
-                Some(INTERRUPTED) | None => eprintln!("seed {seed} was interrupted; the same command goes on with it"),
+                Some(SAVED | INTERRUPTED) | None => {
+                    eprintln!("seed {seed} was interrupted; the same command goes on with it")
+                }
                 Some(code) => eprintln!("seed {seed} ended with {code}; its message stands above"),
             }
             return Ok(handover::exit_code(status));

@@ -42,10 +42,11 @@ Commands:
                         (where cargo-deny is installed), tests
   tidy                  the rules of docs/STYLE.md that a machine can look at; a test runs it too
   hook                  have git look at formatting and tidiness before each commit
-  kills [--runs N] [--seed S] [--json FILE] [--trainer FILE]
+  kills [--runs N] [--seed S] [--ranks N] [--json FILE] [--trainer FILE]
                         setup, then N runs (40) of a micro model, of every kind, in float32 and bfloat16: each is
                         killed one to three times at random moments, goes on, and must leave what an uninterrupted
-                        run leaves, byte for byte; exits with 1 where one differs. --trainer takes a built one
+                        run leaves, byte for byte; exits with 1 where one differs. With --ranks a random one of
+                        N ranks is killed or stopped, and all must end. --trainer takes a built one
   real [ARGUMENTS]      setup, then scripts/real_models.py [ARGUMENTS]: parity, tasks and training with real
                         models
 

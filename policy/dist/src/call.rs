@@ -2,6 +2,8 @@
 //!
 //! Knows bytes of one length, which the group gathers; not how.
 
+use tch::Tensor;
+
 /// Bytes of a call's words that are compared.
 const WORDS: usize = 192;
 
@@ -14,11 +16,19 @@ pub(crate) struct Call {
     pub(crate) alike: String,
     /// Rows to and from each rank, where the operation has them: what one sends another must expect.
     pub(crate) splits: Option<(Vec<i64>, Vec<i64>)>,
+    /// Bytes of the tensors that it moves here, for the meter.
+    pub(crate) bytes: u64,
 }
 
 impl Call {
     pub(crate) fn new(name: &'static str, alike: String) -> Self {
-        Self { name, alike, splits: None }
+        Self { name, alike, splits: None, bytes: 0 }
+    }
+
+    /// The same of a tensor that is moved.
+    pub(crate) fn moving(self, tensor: &Tensor) -> Self {
+        let bytes = tensor.numel() * tensor.kind().elt_size_in_bytes();
+        Self { bytes: bytes as u64, ..self }
     }
 
     /// The call in bytes, of one length for all calls in a group of `size` ranks.

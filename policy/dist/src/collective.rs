@@ -38,7 +38,7 @@ impl ProcessGroup {
         let sent = self.prepared(NAME, || tensor.detach().f_contiguous())?;
         let bytes = self.prepared(NAME, || bytes(&sent))?;
         let start = |raw: &RawGroup, timeout| raw.broadcast(&bytes, root, timeout);
-        let call = Call::new(NAME, format!("of {} from {root}", in_words(&tensor)));
+        let call = Call::new(NAME, format!("of {} from {root}", in_words(&tensor))).moving(&tensor);
         self.issue(&call, start, move || written_back(tensor, &sent))
     }
 
@@ -66,7 +66,7 @@ impl ProcessGroup {
         let divisor = (reduction == Reduction::Avg).then_some(self.size() as i64);
         let start = |raw: &RawGroup, timeout| raw.all_reduce(&sent, reduction.raw(), timeout);
         let reduced = sent.shallow_clone();
-        let call = Call::new(NAME, format!("{reduction:?} of {}", in_words(&tensor)));
+        let call = Call::new(NAME, format!("{reduction:?} of {}", in_words(&tensor))).moving(&tensor);
         self.issue(&call, start, move || {
             let mut reduced = reduced;
             if let Some(divisor) = divisor {
@@ -103,7 +103,7 @@ impl ProcessGroup {
             return Ok(self.nothing_to_send(NAME, output));
         }
         let (to, from) = self.prepared(NAME, || Ok((bytes(&output)?, bytes(&input.detach())?)))?;
-        let call = Call::new(NAME, format!("of {}", in_words(input)));
+        let call = Call::new(NAME, format!("of {}", in_words(input))).moving(&output);
         self.issue(&call, |raw, timeout| raw.all_gather(&to, &from, timeout), move || Ok(output))
     }
 
@@ -152,7 +152,7 @@ impl ProcessGroup {
         let (to, from) = self.prepared(NAME, || Ok((bytes(&received)?, bytes(&input.detach())?)))?;
         let splits = vec![to.numel() as i64 / size; self.size()];
         let start = |raw: &RawGroup, timeout| raw.all_to_all(&to, &from, &splits, &splits, timeout);
-        let call = Call::new(NAME, format!("{reduction:?} of {}", in_words(input)));
+        let call = Call::new(NAME, format!("{reduction:?} of {}", in_words(input))).moving(input);
         self.issue(&call, start, move || no_grad(|| reduced(&received, reduction)))
     }
 
@@ -213,7 +213,7 @@ impl ProcessGroup {
         let start = |raw: &RawGroup, timeout| raw.all_to_all(&to, &from, &to_splits, &from_splits, timeout);
         let alike = format!("of rows {row:?} {:?}", input.kind());
         let splits = Some((input_splits.to_vec(), output_splits.to_vec()));
-        self.issue(&Call { splits, ..Call::new(NAME, alike) }, start, move || Ok(output))
+        self.issue(&Call { splits, ..Call::new(NAME, alike).moving(&output) }, start, move || Ok(output))
     }
 
     /// Returns once all ranks have come.

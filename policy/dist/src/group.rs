@@ -14,6 +14,7 @@ use crate::call::{Call, disagreement};
 use crate::error::DistError;
 use crate::ffi::{Cause, Failure, RawGroup, RawWork};
 use crate::handle::{Carrier, GroupState, Handle, Issue};
+use crate::meter::Meter;
 use crate::store::Store;
 
 /// Carrier of a group's bytes.
@@ -69,6 +70,7 @@ impl ProcessGroup {
         prefix: String,
         timeout: Duration,
         board: Arc<Board>,
+        meter: Arc<Meter>,
     ) -> Result<Self, DistError> {
         let (rank, ranks) = (members.rank, members.ranks.clone());
         Self::new(members, timeout, board, |own, size, begun| match backend {
@@ -95,7 +97,7 @@ impl ProcessGroup {
         connect: impl FnOnce(usize, usize, Instant) -> Result<RawGroup, String>,
     ) -> Result<Self, DistError> {
         let Members { name, ranks, rank } = members;
-        let state = GroupState { name, ranks, rank, board, carrier: Mutex::new(Carrier::Nothing) };
+        let state = GroupState { name, ranks, rank, board, meter, carrier: Mutex::new(Carrier::Nothing) };
         let begun = Instant::now();
         let failed = |reason: String| DistError::Collective {
             group: state.label(),
@@ -189,6 +191,7 @@ impl ProcessGroup {
                     number: issue.number,
                     is_done: false,
                 });
+                self.state.meter.issued(call.name, call.bytes);
                 let agreed = if self.is_checked { self.agree(call, raw) } else { Ok(None) };
                 match agreed {
                     Ok(None) => start(raw, self.timeout),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::board::Board;
 use crate::error::DistError;
 use crate::ffi::{Failure, RawGroup, RawWork};
+use crate::meter::Meter;
 use crate::store::first_line;
 
 /// Time beyond a deadline in which the backend is expected to report by itself, in better words, that it has passed.
@@ -26,6 +27,8 @@ pub(crate) struct GroupState {
     pub(crate) rank: usize,
     /// Where operations are noted for the heartbeat.
     pub(crate) board: Arc<Board>,
+    /// Where bytes and waiting are counted.
+    pub(crate) meter: Arc<Meter>,
     /// What carries its operations.
     pub(crate) carrier: Mutex<Carrier>,
 }
@@ -140,7 +143,9 @@ impl<T> Handle<T> {
     pub fn wait(self) -> Result<T, DistError> {
         if let Some(work) = self.work {
             let left = self.issue.timeout.saturating_sub(self.issue.begun.elapsed());
+            let waiting = Instant::now();
             let done = work.wait(left + PATIENCE);
+            self.issue.group.meter.waited(waiting.elapsed());
             // A work holds the connections open.
             drop(work);
             done.map_err(|failure| self.issue.failed(&failure))?;

@@ -2,9 +2,8 @@
 //!
 //! Puts the parts of this crate in order. Knows nothing of models or data.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::board::Board;
@@ -15,6 +14,7 @@ use crate::group::{Backend, Members, ProcessGroup};
 use crate::handshake::shake_hands;
 use crate::heartbeat::{Heartbeat, Watch};
 use crate::launch::end_with_launcher;
+use crate::meter::Meter;
 use crate::store::Store;
 
 /// A job whose ranks have met and agree.
@@ -23,9 +23,11 @@ pub struct Job {
     environment: Environment,
     store: Store,
     board: Arc<Board>,
+    meter: Arc<Meter>,
     /// Number of groups that were made, by name.
-    num_groups: RefCell<HashMap<String, usize>>,
-    heartbeat: Heartbeat,
+    num_groups: Mutex<HashMap<String, usize>>,
+    /// Beats until the job is dropped.
+    _heartbeat: Heartbeat,
 }
 
 impl Job {
@@ -48,7 +50,8 @@ impl Job {
         }
         let board = Arc::new(Board::default());
         let heartbeat = Heartbeat::start(&store, environment.rank, board.clone())?;
-        Ok(Self { environment: environment.clone(), store, board, num_groups: RefCell::default(), heartbeat })
+        let (meter, num_groups) = (Arc::default(), Mutex::default());
+        Ok(Self { environment: environment.clone(), store, board, meter, num_groups, _heartbeat: heartbeat })
     }
 
     /// This process's rank, from 0.
@@ -76,6 +79,11 @@ impl Job {
         &self.board
     }
 
+    /// What the operations of all groups cost this rank.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
     /// Makes a group of `ranks`, which all of them do at once and with the same list. Members that make several groups
     /// make them in the same order.
     ///
@@ -96,7 +104,7 @@ impl Job {
             return Err(DistError::Collective { group, operation, number: None, rank, waited: Duration::ZERO, reason });
         }
         let number = {
-            let mut num_groups = self.num_groups.borrow_mut();
+            let mut num_groups = self.num_groups.lock().unwrap_or_else(PoisonError::into_inner);
             let count = num_groups.entry(name.to_owned()).or_insert(0);
             *count += 1;
             *count
@@ -105,7 +113,7 @@ impl Job {
         let first = ranks.first().copied().unwrap_or(rank);
         let prefix = format!("group/{name}/{number}/{first}/");
         let members = Members { name: name.to_owned(), ranks, rank };
-        ProcessGroup::meet(members, backend, &self.store, prefix, timeout, self.board.clone())
+        ProcessGroup::meet(members, backend, &self.store, prefix, timeout, self.board.clone(), self.meter.clone())
     }
 
     /// A reader of where all ranks stand.
@@ -125,13 +133,12 @@ impl Job {
         }
     }
 
-    /// Ends the job on this rank; a rank that hosts the store waits until all others have ended theirs, for
-    /// `timeout` at the longest.
-    pub fn finish(self, timeout: Duration) {
+    /// Ends the job on this rank, for which nothing else may be under way; a rank that hosts the store waits until all
+    /// others have ended theirs, for `timeout` at the longest.
+    pub fn finish(&self, timeout: Duration) {
         let step = self.board.place().step;
         self.board.enter(step, "finished");
         depart(&self.store, &self.environment, "finished", timeout);
-        drop(self.heartbeat);
     }
 }
 

@@ -6,9 +6,10 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::{ExitStatusExt, parent_id};
+use std::os::unix::process::{CommandExt, ExitStatusExt, parent_id};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,7 @@ pub struct Launch {
     envs: Vec<(OsString, OsString)>,
     grace: Duration,
     logs: Option<PathBuf>,
+    signals: Option<Receiver<i32>>,
 }
 
 /// How a launch ended.
@@ -48,7 +50,8 @@ impl Launch {
     /// `num_ranks` processes of `program`.
     pub fn new(program: impl Into<PathBuf>, num_ranks: usize) -> Self {
         let (args, envs) = (Vec::new(), Vec::new());
-        Self { program: program.into(), num_ranks, args, envs, grace: Duration::from_secs(10), logs: None }
+        let grace = Duration::from_secs(10);
+        Self { program: program.into(), num_ranks, args, envs, grace, logs: None, signals: None }
     }
 
     /// Gives every rank these arguments.
@@ -79,6 +82,14 @@ impl Launch {
         self
     }
 
+    /// Hands every rank the signals that come through a channel, by their numbers. Each rank then has a process group
+    /// of its own, so that what a terminal sends to the launcher's reaches the ranks once, through the launcher.
+    #[must_use]
+    pub fn relay(mut self, signals: Receiver<i32>) -> Self {
+        self.signals = Some(signals);
+        self
+    }
+
     /// Starts all ranks and returns when all have ended.
     ///
     /// Rank 0 has the socket of the store as its standard input, listening from before any rank starts, so no other
@@ -104,7 +115,7 @@ impl Launch {
             let what = || format!("rank {rank} cannot be started from {}", self.program.display());
             ranks.children.push(child.map_err(|error| failed(&what(), error))?);
         }
-        ranks.watch()
+        ranks.watch(self.signals.as_ref())
     }
 
     fn command(&self, rank: usize, port: u16) -> Result<Command, DistError> {
@@ -132,6 +143,9 @@ impl Launch {
             let log = File::create(&path).map_err(failed)?;
             command.stderr(log.try_clone().map_err(failed)?).stdout(log);
         }
+        if self.signals.is_some() {
+            command.process_group(0);
+        }
         command.envs(self.envs.iter().map(|(name, value)| (name, value)));
         Ok(command)
     }
@@ -146,7 +160,7 @@ struct Ranks {
 
 impl Ranks {
     /// Returns when all have ended; ends the others once one has failed.
-    fn watch(mut self) -> Result<Outcome, DistError> {
+    fn watch(mut self, signals: Option<&Receiver<i32>>) -> Result<Outcome, DistError> {
         let mut first_failed: Option<(usize, Instant)> = None;
         let mut is_killed = false;
         loop {
@@ -167,6 +181,9 @@ impl Ranks {
                 let first_failed = first_failed.map(|(rank, _)| rank);
                 let exit_code = first_failed.map_or(0, |rank| exit_codes[rank]);
                 return Ok(Outcome { exit_code, first_failed, exit_codes });
+            }
+            for signal in signals.into_iter().flat_map(Receiver::try_iter) {
+                self.signal(Signal::try_from(signal).unwrap_or(Signal::SIGTERM));
             }
             if !is_killed && first_failed.is_some_and(|(_, at)| at.elapsed() >= self.grace) {
                 self.signal(Signal::SIGKILL);

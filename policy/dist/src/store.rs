@@ -3,10 +3,9 @@
 //! Each [`Store`] is one connection with a thread of its own, so that a server which stops answering costs the caller
 //! its deadline and no more. Knows keys and bytes, not what they mean.
 
-use std::cell::Cell;
 use std::io;
-use std::marker::PhantomData;
 use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,7 +26,7 @@ type Request = Box<dyn FnOnce(&RawStore) + Send>;
 
 /// A connection to the store of a job, every key under the job's prefix.
 ///
-/// One thread uses it at a time; [`Store::client`] connects anew for another thread. Values stay until they are deleted
+/// Calls of several threads wait for one another; [`Store::client`] connects anew. Values stay until they are deleted
 /// or the host of the store ends.
 #[derive(Debug)]
 pub struct Store {
@@ -36,8 +35,7 @@ pub struct Store {
     prefix: String,
     timeout: Duration,
     /// True once the server has let a deadline pass: the connection's thread still waits for it.
-    is_silent: Cell<bool>,
-    one_thread: PhantomData<Cell<()>>,
+    is_silent: AtomicBool,
 }
 
 impl Store {
@@ -194,8 +192,8 @@ impl Store {
                 return Err(failed(reason.into()));
             }
         }
-        let is_silent = Cell::new(false);
-        Ok(Self { requests, address, prefix, timeout, is_silent, one_thread: PhantomData })
+        let is_silent = AtomicBool::new(false);
+        Ok(Self { requests, address, prefix, timeout, is_silent })
     }
 
     /// Has the connection's thread do something, for as long as the deadline and its grace.
@@ -211,7 +209,7 @@ impl Store {
             DistError::Store { address, operation: operation.clone(), waited, reason }
         };
         let silent = "the store does not answer; look whether rank 0, which hosts it, is stopped or out of reach";
-        if self.is_silent.get() {
+        if self.is_silent.load(Ordering::Relaxed) {
             return Err(failed(silent.into()));
         }
         let (answer, answered) = mpsc::channel();
@@ -226,7 +224,7 @@ impl Store {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(failure)) => Err(failed(why_not_done(&failure))),
             Err(RecvTimeoutError::Timeout) => {
-                self.is_silent.set(true);
+                self.is_silent.store(true, Ordering::Relaxed);
                 Err(failed(silent.into()))
             }
             Err(RecvTimeoutError::Disconnected) => Err(failed("the connection's thread has ended".into())),

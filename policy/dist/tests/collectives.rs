@@ -245,6 +245,13 @@ pub(crate) fn play_bytes() {
         let uneven = |rank: usize| content(rank, if rank == 0 { length } else { length / 3 });
         let all = group.all_gather_bytes(&uneven(group.rank())).unwrap();
         assert!(all == [uneven(0), uneven(1)], "{length} from all");
+        for root in 0..2 {
+            let parts = if group.rank() == root { vec![uneven(0), uneven(1)] } else { Vec::new() };
+            assert!(group.scatter_bytes(&parts, root).unwrap() == uneven(group.rank()), "{length} cut by {root}");
+            let all = group.gather_bytes(&uneven(group.rank()), root).unwrap();
+            let expected = if group.rank() == root { vec![uneven(0), uneven(1)] } else { Vec::new() };
+            assert!(all == expected, "{length} on {root}");
+        }
     }
     drop(group);
     job.finish(TIMEOUT);

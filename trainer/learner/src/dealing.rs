@@ -4,10 +4,12 @@
 
 use std::cmp::Reverse;
 
+use anyhow::{Context, Result, ensure};
 use policy::ModelConfig;
 
 use crate::minibatch::minibatches;
 use crate::trajectory::{Trajectory, TrajectoryGroup};
+use crate::update_outcome::UpdateOutcome;
 
 /// Work of a sequence, in multiplications of one forward pass.
 #[derive(Clone, Copy, Debug)]
@@ -34,51 +36,94 @@ impl SequenceCost {
         }
     }
 
-    /// The work of a trajectory: a token looks at itself and at all before it.
+    /// The work of a sequence of so many tokens in the blocks: a token looks at itself and at all before it.
+    pub fn tokens(&self, length: usize) -> u128 {
+        let length = length as u128;
+        length * self.token + length * (length + 1) / 2 * self.pair
+    }
+
+    /// The work of a trajectory.
     pub fn trajectory(&self, trajectory: &Trajectory) -> u128 {
-        let length = trajectory.ids.len() as u128;
-        let pairs = length * (length + 1) / 2;
-        length * self.token + pairs * self.pair + trajectory.num_targets() as u128 * self.target
+        self.tokens(trajectory.ids.len()) + trajectory.num_targets() as u128 * self.target
     }
 }
 
-/// The groups of each of `num_ranks` ranks, at least 1. Every rank gets as many groups as there are, with the
-/// trajectories of each that fell to it, maybe none, so that minibatches begin with the same groups on all. In each of
-/// the `updates_per_step` minibatches the costliest trajectory goes first, to the rank that has the least work.
-pub fn deal(
-    groups: Vec<TrajectoryGroup>,
-    updates_per_step: usize,
+/// Which rank has which trajectory of a step's batch.
+#[derive(Clone, Debug)]
+pub struct Deal {
+    /// The rank of each trajectory, by group.
+    owners: Vec<Vec<usize>>,
     num_ranks: usize,
-    cost: SequenceCost,
-) -> Vec<Vec<TrajectoryGroup>> {
-    let mut owners: Vec<Vec<usize>> = groups.iter().map(|group| vec![0; group.trajectories.len()]).collect();
-    let mut first = 0;
-    for piece in minibatches(&groups, updates_per_step) {
-        let mut costs: Vec<(u128, usize, usize)> = Vec::new();
-        for (place, group) in piece.iter().enumerate() {
-            let of_group = group.trajectories.iter().enumerate();
-            costs.extend(of_group.map(|(index, trajectory)| (cost.trajectory(trajectory), first + place, index)));
+}
+
+impl Deal {
+    /// Deals trajectories to `num_ranks` ranks, at least 1: in each of the `updates_per_step` minibatches by
+    /// [`balance`].
+    pub fn new(groups: &[TrajectoryGroup], updates_per_step: usize, num_ranks: usize, cost: SequenceCost) -> Self {
+        let mut owners = Vec::with_capacity(groups.len());
+        for piece in minibatches(groups, updates_per_step) {
+            let costs: Vec<u128> =
+                piece.iter().flat_map(|group| &group.trajectories).map(|it| cost.trajectory(it)).collect();
+            let mut dealt = balance(&costs, num_ranks).into_iter();
+            owners.extend(piece.iter().map(|group| dealt.by_ref().take(group.trajectories.len()).collect()));
         }
-        costs.sort_by_key(|(cost, _, _)| Reverse(*cost)); // equal ones stay in their order
-        let mut loads = vec![0; num_ranks];
-        for (cost, group, index) in costs {
-            let least = (0..num_ranks).min_by_key(|rank| loads[*rank]).unwrap_or(0);
-            loads[least] += cost;
-            owners[group][index] = least;
-        }
-        first += piece.len();
+        Self { owners, num_ranks }
     }
-    let mut dealt: Vec<Vec<TrajectoryGroup>> = vec![Vec::with_capacity(groups.len()); num_ranks];
-    for (group, owners) in groups.into_iter().zip(owners) {
-        for (rank, groups) in dealt.iter_mut().enumerate() {
-            let num_masked = if rank == 0 { group.num_masked } else { 0 };
-            groups.push(TrajectoryGroup { trajectories: Vec::new(), num_masked });
+
+    /// The groups of each rank. Every rank gets as many groups as there are, with the trajectories of each that fell to
+    /// it, maybe none, so that minibatches begin with the same groups on all.
+    pub fn split(&self, groups: Vec<TrajectoryGroup>) -> Vec<Vec<TrajectoryGroup>> {
+        let mut dealt: Vec<Vec<TrajectoryGroup>> = vec![Vec::with_capacity(groups.len()); self.num_ranks];
+        for (group, owners) in groups.into_iter().zip(&self.owners) {
+            for (rank, groups) in dealt.iter_mut().enumerate() {
+                let num_masked = if rank == 0 { group.num_masked } else { 0 };
+                groups.push(TrajectoryGroup { trajectories: Vec::new(), num_masked });
+            }
+            for (trajectory, owner) in group.trajectories.into_iter().zip(owners) {
+                dealt[*owner].last_mut().expect("each rank has the group").trajectories.push(trajectory);
+            }
         }
-        for (trajectory, owner) in group.trajectories.into_iter().zip(owners) {
-            dealt[owner].last_mut().expect("each rank has the group").trajectories.push(trajectory);
-        }
+        dealt
     }
-    dealt
+
+    /// What all ranks say of one update, in the order of the ranks, as one: the figures are the same on all, and each
+    /// trajectory comes back to its place.
+    ///
+    /// # Errors
+    /// There is not one outcome a rank, or one is not of this deal.
+    pub fn join(&self, outcomes: Vec<UpdateOutcome>) -> Result<UpdateOutcome> {
+        let mut outcomes = outcomes.into_iter();
+        let mut all = outcomes.next().context("no rank says what an update did")?;
+        let mut trajectories = vec![std::mem::take(&mut all.trajectories).into_iter()];
+        let mut logprobs = vec![std::mem::take(&mut all.policy_logprobs).into_iter()];
+        for outcome in outcomes {
+            trajectories.push(outcome.trajectories.into_iter());
+            logprobs.push(outcome.policy_logprobs.into_iter());
+            for (skipped, more) in all.skipped.iter_mut().zip(outcome.skipped) {
+                skipped.trajectories.extend(more.trajectories);
+            }
+        }
+        ensure!(trajectories.len() == self.num_ranks, "{} of {} ranks answered", trajectories.len(), self.num_ranks);
+        for owner in self.owners.iter().flatten() {
+            let trajectory = trajectories[*owner].next();
+            all.trajectories.push(trajectory.with_context(|| format!("rank {owner} lacks a trajectory"))?);
+            all.policy_logprobs.extend(logprobs[*owner].next());
+        }
+        Ok(all)
+    }
+}
+
+/// The rank of each item: the costliest goes first, to the rank that has the least work, the lowest of several.
+pub fn balance(costs: &[u128], num_ranks: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..costs.len()).collect();
+    order.sort_by_key(|item| Reverse(costs[*item])); // equal ones stay in their order
+    let (mut loads, mut owners) = (vec![0; num_ranks], vec![0; costs.len()]);
+    for item in order {
+        let least = (0..num_ranks).min_by_key(|rank| loads[*rank]).unwrap_or(0);
+        loads[least] += costs[item];
+        owners[item] = least;
+    }
+    owners
 }
 
 #[cfg(test)]
@@ -108,8 +153,9 @@ mod tests {
         assert_eq!(cost.trajectory(&trajectory(4, 0)), 4 * 1152 + 10 * 32 + 3 * 80);
         // One sequence of 20 tokens is more work than two of 10, and has a rank of its own.
         let pairs = SequenceCost { token: 1, pair: 1, target: 0 };
-        let groups = vec![[5, 20, 10, 10].map(|length| trajectory(length, length as u32)).to_vec().into()];
-        let dealt = deal(groups, 1, 2, pairs);
+        let groups: Vec<TrajectoryGroup> =
+            vec![[5, 20, 10, 10].map(|length| trajectory(length, length as u32)).to_vec().into()];
+        let dealt = Deal::new(&groups, 1, 2, pairs).split(groups);
         let lengths = |rank: usize| dealt[rank][0].trajectories.iter().map(|it| it.ids.len()).collect::<Vec<_>>();
         assert_eq!((lengths(0), lengths(1)), (vec![20], vec![5, 10, 10]));
     }
@@ -130,7 +176,8 @@ mod tests {
                     num_masked: lengths.len(),
                 })
                 .collect();
-            let dealt = deal(groups.clone(), updates, num_ranks, COST);
+            let deal = Deal::new(&groups, updates, num_ranks, COST);
+            let dealt = deal.split(groups.clone());
             for (place, group) in groups.iter().enumerate() {
                 let parts: Vec<&TrajectoryGroup> = dealt.iter().map(|rank| &rank[place]).collect();
                 let mut all: Vec<Trajectory> = parts.iter().flat_map(|part| part.trajectories.clone()).collect();
@@ -138,6 +185,17 @@ mod tests {
                 prop_assert_eq!(&all, &group.trajectories);
                 prop_assert_eq!(parts.iter().map(|part| part.num_masked).sum::<usize>(), group.num_masked);
             }
+            let outcome = |groups: &Vec<TrajectoryGroup>| {
+                let trajectories: Vec<Trajectory> =
+                    groups.iter().flat_map(|group| group.trajectories.clone()).collect();
+                let policy_logprobs = trajectories.iter().map(|it| vec![it.ids[0] as f32]).collect();
+                UpdateOutcome { trajectories, policy_logprobs, ..UpdateOutcome::default() }
+            };
+            let joined = deal.join(dealt.iter().map(outcome).collect()).unwrap();
+            let all: Vec<Trajectory> = groups.iter().flat_map(|group| group.trajectories.clone()).collect();
+            prop_assert_eq!(&joined.trajectories, &all);
+            let marks: Vec<Vec<f32>> = all.iter().map(|it| vec![it.ids[0] as f32]).collect();
+            prop_assert_eq!(joined.policy_logprobs, marks);
             let mut first = 0;
             for piece in minibatches(&groups, updates) {
                 let of_rank = |rank: &Vec<TrajectoryGroup>| -> u128 {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::ranks::Ranks;
+use crate::ranks::{Ranks, as_many_on};
 
 /// Splits groups in their order into at most `count` pieces whose sizes differ by one at most; no piece is empty.
 pub fn minibatches<T>(groups: &[T], count: usize) -> Vec<&[T]> {
@@ -23,12 +23,7 @@ pub fn minibatches<T>(groups: &[T], count: usize) -> Vec<&[T]> {
 /// # Errors
 /// An operation between the ranks failed.
 pub fn minibatches_on<'a, T>(groups: &'a [T], count: usize, ranks: Option<&Ranks>) -> Result<Vec<&'a [T]>> {
-    let mut pieces = minibatches(groups, count);
-    if let Some(ranks) = ranks {
-        let most = ranks.largest(pieces.len())?;
-        pieces.resize(most, &[]);
-    }
-    Ok(pieces)
+    Ok(as_many_on(ranks, minibatches(groups, count))?)
 }
 
 #[cfg(test)]

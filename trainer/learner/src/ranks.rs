@@ -56,3 +56,16 @@ impl Ranks {
         Ok(self.gathered(&[count as f64])?.into_iter().flatten().fold(0.0, f64::max) as usize)
     }
 }
+
+/// The pieces of this rank, as many as every other has: empty ones follow where a rank has fewer. Ranks that compute
+/// together walk as often as one another, so an empty piece stands for a pass that counts for nothing.
+///
+/// # Errors
+/// An operation between the ranks failed.
+pub fn as_many_on<'a, T>(ranks: Option<&Ranks>, mut pieces: Vec<&'a [T]>) -> Result<Vec<&'a [T]>, DistError> {
+    if let Some(ranks) = ranks {
+        let most = ranks.largest(pieces.len())?;
+        pieces.resize(most, &[]);
+    }
+    Ok(pieces)
+}

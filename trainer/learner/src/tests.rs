@@ -14,6 +14,7 @@ mod critic;
 mod estimators;
 mod loss_config;
 mod metrics;
+mod objectives_over_ranks;
 mod over_ranks;
 mod packed_batch;
 mod planned_memory;

@@ -14,7 +14,10 @@
 //! | activations, moved | see `moments.rs` | in an update |
 //! | cache | `2 w` layers x key heads x head_dim a token, in slots of the longest; a layer twice | in sampling |
 //!
-//! The sampling weights are filled block by block: beside both layouts there are two blocks and no more. Moments and
+//! A policy is loaded part by part; a critic and a reward model are whole (over `tensor`) before they are cut, which is
+//! the moment `loading`.
+//!
+//! The sampling weights are filled part by part: beside both layouts there are two blocks, or the embedding. Moments and
 //! master are allocated with the model; gradients are dropped after each update, and the cache before it.
 
 use serde::Serialize;
@@ -39,7 +42,7 @@ const CACHE_STEP: u64 = 32;
 const SAMPLED: u64 = 4;
 
 /// Bytes of one GPU by part. `update` and `sampling` are what is there at the worst moment of each; `largest` is the
-/// larger of the two.
+/// largest of all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)] // the parts are those of the table above
 pub struct Memory {
@@ -59,6 +62,8 @@ pub struct Memory {
     pub slack: u64,
     pub update: u64,
     pub sampling: u64,
+    /// What is there while a critic or a reward model is loaded; 0 where there is none, or nothing is cut.
+    pub loading: u64,
     pub largest: u64,
     /// The moment of the update's walk in which most is held.
     #[serde(skip)]
@@ -97,13 +102,14 @@ pub fn memory(model: &ModelSizes, axes: &Axes, work: &Work) -> Memory {
         slack: 0,
         update: 0,
         sampling: 0,
+        loading: 0,
         largest: 0,
         moment,
     };
     if let Some(completions) = &work.completions {
         if axes.is_cut() {
             memory.sampling_weights = w * model.piece(tensor, 1, true);
-            memory.sampling_moved = 2 * w * model.block(tensor);
+            memory.sampling_moved = w * (2 * model.block(tensor)).max(model.embedding(tensor));
         }
         let tokens = cached_tokens(axes, work, completions);
         let layer = w * model.cached_token(tensor) / model.blocks;
@@ -115,13 +121,17 @@ pub fn memory(model: &ModelSizes, axes: &Axes, work: &Work) -> Memory {
         Some(_) => memory.held() + memory.cache + memory.sampling_activations + memory.sampling_moved,
         None => 0,
     };
+    let loaded_whole = [work.reward_model, work.critic.map(|_| *model)];
+    let loaded = loaded_whole.iter().flatten().map(|sizes| w * sizes.piece(tensor, 1, false)).max();
+    let loading = loaded.filter(|_| axes.num_ranks() > 1).map_or(0, |whole| memory.held() + whole);
     memory.slack = match work.place {
         Place::Cpu => 0,
-        Place::Gpu => LIBRARIES + (update.max(sampling) as f64 * ALLOCATOR_SHARE) as u64,
+        Place::Gpu => LIBRARIES + (update.max(sampling).max(loading) as f64 * ALLOCATOR_SHARE) as u64,
     };
     memory.update = update + memory.slack;
     memory.sampling = if sampling > 0 { sampling + memory.slack } else { 0 };
-    memory.largest = memory.update.max(memory.sampling);
+    memory.loading = if loading > 0 { loading + memory.slack } else { 0 };
+    memory.largest = memory.update.max(memory.sampling).max(memory.loading);
     memory
 }
 
@@ -214,6 +224,8 @@ mod tests {
         let with = memory(&QWEN_32B, &axes, &with);
         assert_eq!(with.reference, plain.weights);
         assert_eq!(with.critic, 14 * QWEN_32B.piece(1, 16, false));
+        // Loaded whole before it is cut.
+        assert!(with.loading > 2 * QWEN_32B.piece(1, 1, false) + with.held() && plain.loading == 0);
         assert_eq!(with.held() - plain.held(), with.reference + with.critic + with.reward_model);
     }
 

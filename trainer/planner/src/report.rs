@@ -91,6 +91,10 @@ impl fmt::Display for Report {
         }
         let Memory { update, sampling, .. } = self.memory_bytes;
         writeln!(f, "{:<28}{:>10}{}", "in all", cell(update), second(&cell(sampling)))?;
+        if self.memory_bytes.loading > update.max(sampling) {
+            let loading = unit.number(self.memory_bytes.loading);
+            writeln!(f, "{:<28}{loading:>10}", "while loading another model")?;
+        }
         if let (Some(fits), Some(bytes)) = (self.fits, self.gpu_memory_bytes) {
             let verdict = if fits { "fits" } else { "does not fit" };
             writeln!(f, "{verdict} {}", bytes_words(bytes))?;

@@ -181,6 +181,24 @@ vocabulary! {
         "Completion tokens by the time in which they were generated.";
     TRAIN_TOKENS_PER_SECOND = "throughput/train_tokens_per_second", "tokens/s", "Tokens per second",
         "Tokens of the batch by the time of the update.";
+    DIST_WORLD_SIZE = "dist/world_size", "ranks", OTHER,
+        "Ranks of the job; absent in a process by itself, as all of `dist`.";
+    DIST_BYTES_GATHERED = "dist/bytes_gathered", "bytes", "Bytes between ranks",
+        "Bytes that all-gathers gave a rank in the step, of the rank that got most.";
+    DIST_BYTES_REDUCED = "dist/bytes_reduced", "bytes", "Bytes between ranks",
+        "Bytes of the tensors that a rank gave to all-reduces and reduce-scatters, of the rank that gave most.";
+    DIST_BYTES_EXCHANGED = "dist/bytes_exchanged", "bytes", "Bytes between ranks",
+        "Bytes of a rank's other exchanges: orders, requests, completions; of the rank that had most.";
+    DIST_SECONDS_WAITED = "dist/seconds_waited", "seconds", "Waiting for ranks",
+        "Time in which a rank did nothing but wait for an exchange, the mean over the ranks.";
+    DIST_SECONDS_WAITED_MAX = "dist/seconds_waited_max", "seconds", "Waiting for ranks",
+        "The same of the rank that waited longest.";
+    DIST_SLOWEST_RANK = "dist/slowest_rank", "rank", OTHER,
+        "The rank that waited least, for which the others did.";
+    DIST_RESHARD_SECONDS = "dist/reshard_seconds", "seconds", "Waiting for ranks",
+        "Time in which weights were moved from where they are trained to where they are sampled from.";
+    DIST_RESHARD_BYTES = "dist/reshard_bytes", "bytes", "Bytes between ranks",
+        "Bytes of the weights that were moved so, on each rank.";
     MEMORY_PEAK_MIB = "memory/peak_mib", "MiB", "Memory",
         "Largest resident size of the process so far.";
     PREFERENCE_SCORE_GAP = "preference/score_gap", "score", OTHER,

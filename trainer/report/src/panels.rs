@@ -83,6 +83,8 @@ const PANELS: &[Panel] = &[
     panel("Speed", "Step time by part", "time/*", Seconds, FromZero, Stacked),
     panel("Speed", "Tokens per second", "throughput/*_tokens_per_second", Count, FromZero, Shared),
     panel("Speed", "Rows in flight", "*", Count, FromZero, Shared),
+    panel("Speed", "Waiting for ranks", "dist/*", Seconds, FromZero, Shared),
+    panel("Speed", "Bytes between ranks", "dist/*", Count, FromZero, Mixed),
     panel("Speed", "Memory", "memory/*", Count, FromZero, Mixed),
 ];
 

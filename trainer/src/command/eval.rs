@@ -18,6 +18,7 @@ use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::prompt_check::load_texts;
+use crate::ranks::environment::refuse_ranks;
 use crate::worker::{ModelState, ModelWorker};
 
 /// What `trainer eval` takes.
@@ -96,6 +97,7 @@ struct EvalConfig {
 /// # Errors
 /// The input is bad, the model does not load, or the user interrupts.
 pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
+    refuse_ranks("eval")?;
     let section = EvalSection {
         datasets: args
             .data

@@ -15,6 +15,7 @@ use crate::config::{PromptSection, RunSection};
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::prompt::{PromptFormat, Question};
+use crate::ranks::environment::refuse_ranks;
 
 /// What `trainer generate` takes.
 #[derive(Debug, Args)]
@@ -89,6 +90,7 @@ struct OutputLine<'a> {
 /// # Errors
 /// The input is bad (the error names file and line), the model does not load, or the user interrupts.
 pub(crate) fn run(args: &GenerateArgs, interrupt: &Interrupt) -> Result<()> {
+    refuse_ranks("generate")?;
     let params = SamplingParams {
         temperature: args.temperature,
         top_p: args.top_p,

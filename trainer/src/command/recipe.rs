@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::entry_args::EntryArgs;
 use crate::interrupt::Interrupt;
+use crate::ranks::environment::refuse_ranks;
 use crate::run::recipe::Recipe;
 
 /// What `trainer recipe` takes.
@@ -31,6 +32,7 @@ pub(crate) struct RecipeArgs {
 /// # Errors
 /// The folder holds another run, a stage fails, or the user interrupts.
 pub(crate) async fn run(args: &RecipeArgs, interrupt: Interrupt) -> Result<()> {
+    refuse_ranks("recipe")?;
     let mut recipe = Recipe::open(&args.config, args.run_dir.as_deref(), args.seed, args.entry.entry(), interrupt)?;
     recipe.run().await?;
     let report = report::write_report(recipe.dir())?;

@@ -1,24 +1,24 @@
-//! `[parallel]`: how the ranks that train together share the work.
+//! `[parallel]`: how the ranks of a job share the work.
+use std::time::Duration;
 
-use anyhow::Result;
 use policy::dist::Layout;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Usage;
 
-/// `[parallel]`: lengths of the axes on which the ranks are laid out; -1 on one of them takes what is left.
+/// Lengths of the axes along which ranks share the work; one of them may be -1, which takes the ranks that are left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ParallelSection {
-    /// Copies of the whole model, each with its part of the data.
+    /// Number of copies of the weights; each copy's ranks have other sequences.
     pub replicate: i64,
-    /// Pieces of every weight, each rank with its part of the data.
+    /// Number of ranks that a copy's weights, gradients and optimizer state are cut over.
     pub shard: i64,
-    /// Parts of every sequence.
+    /// Number of ranks that a sequence is cut over.
     pub context: i64,
-    /// Parts of every matrix product.
+    /// Number of ranks that a matrix product is cut over.
     pub tensor: i64,
-    /// Longest wait for another rank, in seconds.
+    /// Longest wait of a rank for another, in seconds.
     pub timeout_seconds: u64,
 }
 
@@ -29,51 +29,37 @@ impl Default for ParallelSection {
 }
 
 impl ParallelSection {
-    /// Checks each value by itself; whether they fit the number of ranks is seen when they have met.
+    /// The lengths of the axes.
+    pub(crate) fn layout(&self) -> Layout {
+        Layout { replica: self.replicate, shard: self.shard, context: self.context, tensor: self.tensor }
+    }
+
+    /// Longest wait of a rank for another.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds)
+    }
+
+    /// Checks each value by itself; what they make together is known once the ranks are.
     ///
     /// # Errors
     /// A usage error that names the key.
-    pub(crate) fn validate(&self) -> Result<()> {
+    pub(crate) fn validate(&self) -> Result<(), anyhow::Error> {
         let lengths =
             [("replicate", self.replicate), ("shard", self.shard), ("context", self.context), ("tensor", self.tensor)];
-        if let Some((name, length)) = lengths.iter().find(|(_, length)| *length < 1 && *length != -1) {
-            return Err(Usage::error(format!(
-                "parallel.{name}: is {length}; give a number from 1, or -1 for what is left"
-            )));
+        for (name, length) in lengths {
+            if length < 1 && length != -1 {
+                let problem = "give a number of ranks from 1, or -1 for those that are left";
+                return Err(Usage::error(format!("parallel.{name}: is {length}; {problem}")));
+            }
         }
-        let filled: Vec<&str> = lengths.iter().filter(|(_, length)| *length == -1).map(|(name, _)| *name).collect();
-        if let [first, second, ..] = filled[..] {
-            return Err(Usage::error(format!(
-                "parallel.{second}: is -1, and so is `{first}`; one of them at most takes what is left"
-            )));
+        if lengths.iter().filter(|(_, length)| *length == -1).count() > 1 {
+            return Err(Usage::error(
+                "parallel: more than one length is -1; one at most takes the ranks that are left",
+            ));
         }
         if self.timeout_seconds == 0 {
             return Err(Usage::error("parallel.timeout_seconds: must be at least 1"));
         }
         Ok(())
-    }
-
-    /// The lengths as process groups take them.
-    pub(crate) fn layout(&self) -> Layout {
-        Layout { replica: self.replicate, shard: self.shard, context: self.context, tensor: self.tensor }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_length_takes_what_is_left_and_each_means_something() {
-        let section = ParallelSection::default();
-        assert!(section.validate().is_ok());
-        assert_eq!(section.layout().resolve(6).unwrap().num_ranks(), 6);
-        let refused = |section: ParallelSection| section.validate().unwrap_err().to_string();
-        let both = ParallelSection { tensor: -1, ..ParallelSection::default() };
-        assert!(refused(both).contains("parallel.tensor: is -1, and so is `shard`"));
-        let none = ParallelSection { context: 0, ..ParallelSection::default() };
-        assert!(refused(none).contains("parallel.context: is 0"));
-        let hasty = ParallelSection { timeout_seconds: 0, ..ParallelSection::default() };
-        assert!(refused(hasty).contains("parallel.timeout_seconds"));
     }
 }

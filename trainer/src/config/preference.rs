@@ -38,6 +38,8 @@ pub(crate) struct RewardModelRun {
     pub schedule: ScheduleConfig,
     /// Times of checkpoints.
     pub checkpoint: CheckpointSection,
+    /// Sharing of the work among ranks.
+    pub parallel: ParallelSection,
 }
 
 /// `[preferences]`
@@ -98,6 +100,7 @@ impl RewardModelRun {
         }
         self.parallel.validate()?;
         self.prompt.validate()?;
+        self.parallel.validate()?;
         self.loss.validate().map_err(|error| Usage::error(format!("loss: {error}")))?;
         self.schedule().map(|_| ())
     }
@@ -111,6 +114,7 @@ impl RewardModelRun {
             eval_at_end: true,
             checkpoint_every: self.checkpoint.every,
             checkpoints_kept: self.checkpoint.keep,
+            grace: self.checkpoint.grace(),
         }
     }
 

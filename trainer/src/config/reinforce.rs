@@ -59,6 +59,8 @@ pub(crate) struct ReinforceRun {
     pub eval: EvalSection,
     /// Times of checkpoints.
     pub checkpoint: CheckpointSection,
+    /// Sharing of the work among ranks.
+    pub parallel: ParallelSection,
     /// Settings of the verifiers.
     pub verifiers: VerifiersConfig,
     /// Code execution service.
@@ -192,6 +194,7 @@ impl ReinforceRun {
         self.parallel.validate()?;
         self.prompt.validate()?;
         self.eval.validate()?;
+        self.parallel.validate()?;
         let section = |name: &str, error: String| Usage::error(format!("{name}: {error}"));
         self.advantage.validate().map_err(|error| section("advantage", error.to_string()))?;
         self.loss.validate().map_err(|error| section("loss", error.to_string()))?;

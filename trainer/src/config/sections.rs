@@ -1,15 +1,17 @@
 //! Sections that several kinds of run share.
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use policy::Placement;
 use serde::{Deserialize, Serialize};
-use tch::Kind;
+use tch::{Device, Kind};
 
 use crate::failure::Usage;
 use crate::plan::Calendar;
+use crate::ranks::environment::environment;
 
 /// `[run]`: folder, seed and device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,18 +48,33 @@ impl RunSection {
         }
     }
 
-    /// The device and dtype, with libtorch's threads set.
+    /// The device and dtype, with libtorch's threads set: of several ranks on a host each takes its share of the
+    /// cores.
     ///
     /// # Errors
-    /// A usage error: the device is not to be had, or the dtype is unknown.
+    /// A usage error: the device is not to be had, or not for several ranks, or the dtype is unknown.
     pub(crate) fn resolve(&self) -> Result<Placement> {
         let device = policy::resolve_device(&self.device).map_err(|error| Usage::error(error.to_string()))?;
         let kind = self.kind()?;
-        if self.num_threads > 0 {
-            tch::set_num_threads(self.num_threads as i32);
+        let ranks = environment()?;
+        if ranks.is_some() && device != Device::Cpu {
+            return Err(Usage::error(
+                "run.device: several ranks share their work on CPUs only, for this version has no NCCL; set it to \
+                 `cpu`, or start one process",
+            ));
+        }
+        let share = ranks.map_or(0, |ranks| (num_cores() / ranks.local_world_size).max(1));
+        let num_threads = if self.num_threads > 0 { self.num_threads } else { share };
+        if num_threads > 0 {
+            tch::set_num_threads(num_threads as i32);
         }
         Ok(Placement { device, kind })
     }
+}
+
+/// Number of cores that this process may use.
+fn num_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// `[model]`: a model to start from.
@@ -184,11 +201,21 @@ pub(crate) struct CheckpointSection {
     pub every: u64,
     /// Number of newest checkpoints that are kept; 0 keeps all.
     pub keep: usize,
+    /// Longest time in seconds from a signal to stop until the step is done and saved; past it the process ends at
+    /// once, and the step is lost. 0 waits for as long as it takes.
+    pub grace_seconds: u64,
 }
 
 impl Default for CheckpointSection {
     fn default() -> Self {
-        Self { every: 10, keep: 2 }
+        Self { every: 10, keep: 2, grace_seconds: 0 }
+    }
+}
+
+impl CheckpointSection {
+    /// Longest time from a signal to stop until the step is done and saved; none for as long as it takes.
+    pub(super) fn grace(&self) -> Option<Duration> {
+        (self.grace_seconds > 0).then(|| Duration::from_secs(self.grace_seconds))
     }
 }
 
@@ -202,6 +229,7 @@ impl EvalSection {
             eval_at_end: self.at_end,
             checkpoint_every: checkpoint.every,
             checkpoints_kept: checkpoint.keep,
+            grace: checkpoint.grace(),
         }
     }
 

@@ -42,6 +42,8 @@ pub(crate) struct SupervisedRun {
     pub eval: EvalSection,
     /// Times of checkpoints.
     pub checkpoint: CheckpointSection,
+    /// Sharing of the work among ranks.
+    pub parallel: ParallelSection,
     /// Settings of the verifiers.
     pub verifiers: VerifiersConfig,
     /// Code execution service.
@@ -150,6 +152,7 @@ impl SupervisedRun {
         self.parallel.validate()?;
         self.prompt.validate()?;
         self.schedule()?;
+        self.parallel.validate()?;
         self.eval.validate()
     }
 

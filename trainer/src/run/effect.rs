@@ -10,6 +10,7 @@
 //! | `run.device`, `run.num_threads` | what they resolve to is compared instead: `device`, `threads` |
 //! | paths of data, models and plug-ins | their content is compared instead |
 //! | `checkpoint.*` | when the run is saved, and how many checkpoints stay |
+//! | `parallel.*` | a job must go on with the ranks that there are; sums are rounded otherwise then |
 //! | `eval.*`, `update.eval_every`, `preferences.eval` | evaluations train nothing, with random numbers of their own |
 //! | `verifiers.max_steps_unavailable` | when a run gives up |
 //! | `verifiers.*.*.workers`, `verifiers.*.*.batch` of plug-ins | how calls are spread over processes |
@@ -29,6 +30,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     "run.device",
     "run.num_threads",
     "checkpoint",
+    "parallel",
     "eval",
     "update.eval_every",
     "preferences.eval",

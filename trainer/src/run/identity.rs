@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use policy::Placement;
+use policy::dist::Fingerprint;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
@@ -63,6 +64,16 @@ impl RunIdentity {
             machine.insert("threads".to_owned(), tch::get_num_threads().to_string());
         }
         Ok(Self { kind: config.kind().to_owned(), config: values, inputs, machine })
+    }
+
+    /// What all ranks of a job must agree on: that they are this run, by this version of the program.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        let mut entries = vec![("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
+        entries.push(("the kind of run".to_owned(), self.kind.clone()));
+        entries.extend(self.config.iter().map(|(key, value)| (key.clone(), value.clone())));
+        entries.extend(self.inputs.iter().map(|(key, input)| (key.clone(), input.content.clone())));
+        entries.extend(self.machine.iter().map(|(key, value)| (key.clone(), value.clone())));
+        entries.into_iter().fold(Fingerprint::default(), |all, (name, value)| all.with(&name, value))
     }
 
     /// True where no learning rate follows the length of the run: neither the policy's nor that of a critic.

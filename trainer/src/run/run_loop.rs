@@ -8,11 +8,11 @@ use record::metrics::Metrics;
 use record::names;
 use serde::Serialize;
 
-use crate::failure::Interrupted;
 use crate::interrupt::Interrupt;
 use crate::open_run::OpenRun;
 use crate::plan::Calendar;
 use crate::progress::Progress;
+use crate::rank_metrics::rank_metrics;
 use crate::skipped_update::too_many_skipped;
 use crate::worker::ModelWorker;
 
@@ -62,11 +62,12 @@ pub(crate) async fn run_steps(
         let metrics = stage.evaluate(run, 0).await?;
         run.record(&metrics)?;
     }
-    let _finishing = interrupt.finish_steps()?;
+    let _finishing = interrupt.finish_steps(calendar.grace)?;
     while run.step < steps {
         let started = Instant::now();
         let step = run.step + 1;
         let StepOutcome { mut metrics, skipped_in_a_row } = stage.step(run, step).await?;
+        metrics.merge(rank_metrics(stage.worker()).await?);
         run.step = step;
         run.skipped_in_a_row = skipped_in_a_row;
         if skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW {
@@ -79,13 +80,13 @@ pub(crate) async fn run_steps(
         }
         metrics.set(names::TIME_STEP, started.elapsed().as_secs_f64());
         run.record(&metrics)?;
-        let stop = interrupt.is_asked();
-        if is_due(calendar.checkpoint_every, step) || is_last || stop {
+        let asked = interrupt.asked();
+        if is_due(calendar.checkpoint_every, step) || is_last || asked.is_some() {
             run.checkpoint(stage.worker(), stage.data(), calendar.checkpoints_kept)?;
         }
         progress.step(step, &stage.line(&metrics));
-        if stop && !is_last {
-            return Err(Interrupted.into());
+        if let Some(asked) = asked.filter(|_| !is_last) {
+            return Err(asked.end());
         }
     }
     progress.finish("");

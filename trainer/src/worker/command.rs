@@ -7,6 +7,7 @@ use learner::objective::preference::{PairIds, PreferenceOutcome};
 use learner::objective::supervised::{LearnedSequence, SupervisedOutcome};
 use learner::trajectory::TrajectoryGroup;
 use learner::update_outcome::UpdateOutcome;
+use policy::dist::Traffic;
 use rollout::{Completion, GenerationStats, RolloutRequest};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -35,6 +36,8 @@ pub(crate) enum ModelCommand {
     Resume,
     /// Counts and times of the sampling since the last such command. Answered by `Stats`.
     TakeStats,
+    /// Bytes and times of the exchanges between ranks since the last such command. Answered by `Traffic`.
+    TakeTraffic,
     /// Scores these sequences with the reward model. Answered by `Scored`.
     Score { sequences: Vec<Vec<u32>> },
     /// Updates the policy, and its critic, on groups of trajectories; `step` counts from 0. Answered by `Updated`.
@@ -54,6 +57,31 @@ pub(crate) enum ModelCommand {
     Swap { folder: PathBuf, policy_version: u64 },
 }
 
+impl ModelCommand {
+    /// Word for what is done meanwhile.
+    pub(super) fn phase(&self) -> &'static str {
+        match self {
+            Self::Submit { .. } | Self::Replace { .. } | Self::Abort { .. } | Self::Pause | Self::Resume => "sampling",
+            Self::TakeStats | Self::TakeTraffic => "counting",
+            Self::Score { .. } => "scoring",
+            Self::Update { .. } | Self::LearnTraces { .. } | Self::LearnPairs { .. } => "update",
+            Self::ComparePairs { .. } => "evaluation",
+            Self::Save { .. } => "saving",
+            Self::Load { .. } | Self::Swap { .. } => "loading",
+        }
+    }
+
+    /// Step of the run, from 1, where the command has one.
+    pub(super) fn step(&self) -> Option<u64> {
+        match self {
+            Self::Update { step, .. } | Self::LearnTraces { step, .. } | Self::LearnPairs { step, .. } => {
+                Some(step + 1)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// An answer of the model's thread.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ModelEvent {
@@ -63,6 +91,8 @@ pub(crate) enum ModelEvent {
     Refused { draw: u64, sample: u64, reason: String },
     /// Counts and times of sampling.
     Stats(GenerationStats),
+    /// Bytes and times of each rank, in their order; empty in a process by itself.
+    Traffic(Vec<RankTraffic>),
     /// One score a sequence.
     Scored(Vec<f32>),
     /// What an update did.
@@ -77,6 +107,17 @@ pub(crate) enum ModelEvent {
     Saved(Vec<SavedComponent>),
     /// The command is executed, and there is nothing more to say.
     Done,
+}
+
+/// What the exchanges with other ranks cost a rank.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RankTraffic {
+    /// Bytes and waiting of all exchanges.
+    pub all: Traffic,
+    /// Seconds in which weights were moved from where they are trained to where they are sampled from.
+    pub reshard_seconds: f64,
+    /// Bytes of these weights.
+    pub reshard_bytes: u64,
 }
 
 /// A component of a checkpoint and its files.

@@ -1,23 +1,42 @@
-//! The engine, where its completions go, and when new requests join.
+//! The requests under way: which rank's engine has each, where its completion goes, and when new ones join.
 //!
 //! How sequences share a step decides the last bits of their logprobs, so a run that is to be repeated must not let
 //! clocks decide it. What replaces a draw depends on verdicts, which take as long as they take; so a replacement joins
-//! a fixed number of steps after the draw has ended, its lag. Verdicts that come sooner wait, and the engine waits for
-//! those that come later. Steps are counted; time is not looked at.
+//! a fixed number of steps after the draw has ended, its lag. Verdicts that come sooner wait, and the engines wait for
+//! those that come later. Steps are counted; time is not looked at. Where there are several ranks, all engines do as
+//! many steps between two exchanges, and requests go to the rank that has fewest: so that decides nothing either.
+//!
+//! No engine is known here: only what each is to do next, and what came of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use policy::Decoder;
-use rollout::{Engine, GenerationStats, RequestId, RolloutError, RolloutRequest};
+use rollout::RolloutRequest;
 
 use super::command::{Answers, ModelEvent};
+use super::rank_engine::{DecodeOrder, Decoded};
 
-/// The engine with its requests.
+/// Steps of all engines between two exchanges of several ranks.
+const STEPS_OF_RANKS: u64 = 4;
+
+/// Requests under way.
 pub(super) struct EngineLoop {
-    engine: Engine,
     /// Number of steps so far.
     clock: u64,
-    requests: HashMap<RequestId, Requested>,
+    /// Steps of an order.
+    num_steps: u64,
+    /// Most requests that a rank has before others wait; as many as its engine runs at once.
+    room: usize,
+    /// Number of requests that each rank's engine has.
+    loads: Vec<usize>,
+    next_ticket: u64,
+    requests: HashMap<u64, Requested>,
+    /// Tickets that no engine has yet, with their requests.
+    waiting: VecDeque<(u64, RolloutRequest)>,
+    /// Tickets that were dropped, and the ranks that have them.
+    aborted: Vec<(usize, u64)>,
+    /// Number of requests that were dropped before an engine had them.
+    num_aborted: usize,
+    is_afresh: bool,
     /// Draws under way that are held to a lag.
     lagging: HashMap<u64, Lagging>,
     /// Draws that have ended, by the step before which each is replaced and in their order.
@@ -29,6 +48,8 @@ struct Requested {
     draw: u64,
     sample: u64,
     answers: Answers,
+    /// The rank whose engine has it; none while it waits.
+    rank: Option<usize>,
 }
 
 /// A draw that is held to a lag.
@@ -45,11 +66,21 @@ struct Place {
 }
 
 impl EngineLoop {
-    pub(super) fn new(engine: Engine) -> Self {
+    /// The requests of `num_ranks` engines, each of which runs `max_sequences` at once.
+    pub(super) fn new(num_ranks: usize, max_sequences: usize) -> Self {
+        let is_alone = num_ranks == 1;
         Self {
-            engine,
             clock: 0,
+            num_steps: if is_alone { 1 } else { STEPS_OF_RANKS },
+            // An engine by itself keeps its own queue.
+            room: if is_alone { usize::MAX } else { max_sequences },
+            loads: vec![0; num_ranks],
+            next_ticket: 0,
             requests: HashMap::new(),
+            waiting: VecDeque::new(),
+            aborted: Vec::new(),
+            num_aborted: 0,
+            is_afresh: false,
             lagging: HashMap::new(),
             ended: BTreeMap::new(),
             paused: false,
@@ -60,19 +91,19 @@ impl EngineLoop {
     pub(super) fn can_decode(&self) -> bool {
         let due = self.due();
         let waits = self.ended.iter().any(|((step, _), place)| *step <= due && place.replacement.is_none());
-        !self.paused && !waits && (!self.engine.is_idle() || !self.ended.is_empty())
+        !self.paused && !waits && (!self.requests.is_empty() || !self.ended.is_empty())
     }
 
-    /// Step whose places are to be filled now: the next one, or the first with a place where the engine is idle.
+    /// Step whose places are to be filled now: the next one, or the first with a place where the engines are idle.
     fn due(&self) -> u64 {
         match self.ended.keys().next() {
-            Some((step, _)) if self.engine.is_idle() => self.clock.max(*step),
+            Some((step, _)) if self.requests.is_empty() => self.clock.max(*step),
             _ => self.clock,
         }
     }
 
-    /// Fills the places that are due, and does a step.
-    pub(super) fn decode(&mut self, decoder: &Decoder, policy_version: u64) {
+    /// Fills the places that are due; returns what each rank's engine is to do next.
+    pub(super) fn next_orders(&mut self) -> Vec<DecodeOrder> {
         self.clock = self.due();
         while let Some(entry) = self.ended.first_entry().filter(|entry| entry.key().0 <= self.clock) {
             let Place { lag, replacement } = entry.remove();
@@ -80,22 +111,45 @@ impl EngineLoop {
                 self.submit(requests, Some(lag), &answers);
             }
         }
-        if self.engine.is_idle() {
-            return;
-        }
-        let finished = self.engine.step(decoder, policy_version);
-        self.clock += 1;
-        match finished {
-            Ok(finished) => {
-                for finished in finished {
-                    let Some(requested) = self.requests.remove(&finished.request) else { continue };
-                    let event = finished.result.map_or_else(|error| requested.refused(&error), ModelEvent::Completed);
-                    // The receiver is gone once the user interrupted.
-                    let _ = requested.answers.send(Ok(event));
-                    self.end(requested.draw);
-                }
+        let blank = DecodeOrder { is_afresh: self.is_afresh, num_steps: self.num_steps, ..DecodeOrder::default() };
+        self.is_afresh = false;
+        let mut orders = self.with_aborted(vec![blank; self.loads.len()]);
+        // The samples of a draw go to one rank, which computes their prompt once.
+        let mut last: Option<(u64, usize)> = None;
+        while let Some((_, request)) = self.waiting.front() {
+            let rank = match last {
+                Some((draw, rank)) if draw == request.draw => rank,
+                _ => (0..self.loads.len()).min_by_key(|rank| self.loads[*rank]).unwrap_or(0),
+            };
+            let is_begun = last.is_some_and(|(draw, _)| draw == request.draw);
+            if !is_begun && self.loads[rank] >= self.room {
+                break;
             }
-            Err(error) => self.fail(&error),
+            last = Some((request.draw, rank));
+            self.loads[rank] += 1;
+            if let Some((ticket, request)) = self.waiting.pop_front() {
+                if let Some(requested) = self.requests.get_mut(&ticket) {
+                    requested.rank = Some(rank);
+                }
+                orders[rank].requests.push((ticket, request));
+            }
+        }
+        self.clock += self.num_steps;
+        orders
+    }
+
+    /// Hands on what the engines did, in the order of the ranks.
+    pub(super) fn take(&mut self, decoded: Vec<Decoded>) {
+        for (rank, decoded) in decoded.into_iter().enumerate() {
+            for (ticket, result) in decoded {
+                let Some(requested) = self.requests.remove(&ticket) else { continue };
+                self.loads[rank] -= 1;
+                let Requested { draw, sample, answers, .. } = requested;
+                let refused = |reason| ModelEvent::Refused { draw, sample, reason };
+                // The receiver is gone once the user interrupted.
+                let _ = answers.send(Ok(result.map_or_else(refused, ModelEvent::Completed)));
+                self.end(draw);
+            }
         }
     }
 
@@ -110,15 +164,22 @@ impl EngineLoop {
         }
     }
 
-    /// Without a cache nothing can run: every request learns why.
-    fn fail(&mut self, error: &RolloutError) {
-        let reason = error.to_string();
-        for (id, requested) in self.requests.drain() {
-            self.engine.abort(id);
+    /// Without an engine nothing can run: every request learns why.
+    pub(super) fn fail(&mut self, error: &anyhow::Error) {
+        let reason = format!("{error:#}");
+        for (ticket, requested) in self.requests.drain() {
+            self.aborted.extend(requested.rank.map(|rank| (rank, ticket)));
             let _ = requested.answers.send(Err(anyhow::anyhow!(reason.clone())));
         }
+        self.loads.fill(0);
+        self.waiting.clear();
         self.lagging.clear();
         self.ended.clear();
+    }
+
+    /// Has the engines begin anew with what is submitted next, unless sequences run.
+    pub(super) fn begin_afresh(&mut self) {
+        self.is_afresh = true;
     }
 
     pub(super) fn submit(&mut self, requests: Vec<RolloutRequest>, lag: Option<u64>, answers: &Answers) {
@@ -128,16 +189,10 @@ impl EngineLoop {
             }
         }
         for request in requests {
-            let requested = Requested { draw: request.draw, sample: request.sample, answers: answers.clone() };
-            match self.engine.submit(request) {
-                Ok(id) => {
-                    self.requests.insert(id, requested);
-                }
-                Err(error) => {
-                    let _ = answers.send(Ok(requested.refused(&error)));
-                    self.end(requested.draw);
-                }
-            }
+            let (draw, sample, ticket) = (request.draw, request.sample, self.next_ticket);
+            self.next_ticket += 1;
+            self.requests.insert(ticket, Requested { draw, sample, answers: answers.clone(), rank: None });
+            self.waiting.push_back((ticket, request));
         }
     }
 
@@ -156,40 +211,41 @@ impl EngineLoop {
         }
     }
 
-    pub(super) fn abort(&mut self, draw: u64) -> ModelEvent {
-        let engine = &mut self.engine;
-        self.requests.retain(|id, requested| {
+    /// Drops a draw's requests; returns what the engines are to drop, which do no step for it.
+    pub(super) fn abort(&mut self, draw: u64) -> Vec<DecodeOrder> {
+        let (aborted, loads) = (&mut self.aborted, &mut self.loads);
+        self.requests.retain(|ticket, requested| {
             let stays = requested.draw != draw;
-            if !stays {
-                engine.abort(*id);
+            if let (false, Some(rank)) = (stays, requested.rank) {
+                loads[rank] -= 1;
+                aborted.push((rank, *ticket));
             }
             stays
         });
+        let num_waiting = self.waiting.len();
+        self.waiting.retain(|(_, request)| request.draw != draw);
+        self.num_aborted += num_waiting - self.waiting.len();
         self.lagging.remove(&draw);
         self.ended.retain(|(_, ended), _| *ended != draw);
         for (requests, _) in self.ended.values_mut().filter_map(|place| place.replacement.as_mut()) {
             requests.retain(|request| request.draw != draw);
         }
-        ModelEvent::Done
+        self.with_aborted(vec![DecodeOrder::default(); self.loads.len()])
     }
 
-    pub(super) fn pause(&mut self, paused: bool) -> ModelEvent {
+    fn with_aborted(&mut self, mut orders: Vec<DecodeOrder>) -> Vec<DecodeOrder> {
+        for (rank, ticket) in self.aborted.drain(..) {
+            orders[rank].aborted.push(ticket);
+        }
+        orders
+    }
+
+    /// Number of requests that were dropped before an engine had them, since the last call.
+    pub(super) fn take_aborted(&mut self) -> usize {
+        std::mem::take(&mut self.num_aborted)
+    }
+
+    pub(super) fn pause(&mut self, paused: bool) {
         self.paused = paused;
-        ModelEvent::Done
-    }
-
-    /// Gives the cache's memory back, unless a sequence runs.
-    pub(super) fn release_cache(&mut self) {
-        self.engine.release_cache();
-    }
-
-    pub(super) fn take_stats(&mut self) -> GenerationStats {
-        self.engine.take_stats()
-    }
-}
-
-impl Requested {
-    fn refused(&self, error: &RolloutError) -> ModelEvent {
-        ModelEvent::Refused { draw: self.draw, sample: self.sample, reason: error.to_string() }
     }
 }

@@ -8,7 +8,9 @@ use tokio::sync::mpsc as channel;
 use tokio::sync::{oneshot, watch};
 
 use super::command::{Answers, ModelCommand, ModelEvent};
+use super::lead::{Lead, REST};
 use super::state::ModelState;
+use crate::ranks::Team;
 
 const GONE: &str = "the model's thread is gone: a computation failed, see the message above";
 
@@ -46,17 +48,32 @@ impl ModelWorker {
     pub(crate) async fn start<R: Send + 'static>(
         load: impl FnOnce() -> Result<(ModelState, R)> + Send + 'static,
     ) -> Result<(Self, R)> {
+        Self::start_on(None, |_| load()).await
+    }
+
+    /// The same on rank 0 of a team, whose other ranks do their parts of what this thread is told.
+    ///
+    /// # Errors
+    /// As [`ModelWorker::start`].
+    pub(crate) async fn start_on<R: Send + 'static>(
+        team: Option<Team>,
+        load: impl FnOnce(Option<&Team>) -> Result<(ModelState, R)> + Send + 'static,
+    ) -> Result<(Self, R)> {
         let (commands, inbox) = mpsc::channel();
         let (loaded, ready) = oneshot::channel();
         let (lives, alive) = watch::channel(());
         let handle = std::thread::Builder::new().name("model".into()).spawn(move || {
             let _lives = lives;
-            match load() {
+            match load(team.as_ref()) {
                 Ok((state, result)) => {
                     let _ = loaded.send(Ok(result));
-                    run(state, &inbox);
+                    run(Lead::new(state, team), &inbox);
                 }
                 Err(error) => {
+                    let error = match &team {
+                        None => error,
+                        Some(team) => team.fail(error),
+                    };
                     let _ = loaded.send(Err(error));
                 }
             }
@@ -105,17 +122,24 @@ impl ModelWorker {
 }
 
 /// Executes commands, and decodes while there are none.
-fn run(mut state: ModelState, inbox: &mpsc::Receiver<(ModelCommand, Answers)>) {
+fn run(mut lead: Lead, inbox: &mpsc::Receiver<(ModelCommand, Answers)>) {
     loop {
-        let next = if state.is_sampling() {
+        let is_sampling = lead.is_sampling();
+        let next = if is_sampling {
             inbox.try_recv()
+        } else if lead.has_followers() {
+            inbox.recv_timeout(REST).map_err(|error| match error {
+                mpsc::RecvTimeoutError::Timeout => mpsc::TryRecvError::Empty,
+                mpsc::RecvTimeoutError::Disconnected => mpsc::TryRecvError::Disconnected,
+            })
         } else {
             inbox.recv().map_err(|_| mpsc::TryRecvError::Disconnected)
         };
         match next {
-            Ok((command, answers)) => state.execute(command, &answers),
-            Err(mpsc::TryRecvError::Empty) => state.decode(),
-            Err(mpsc::TryRecvError::Disconnected) => return,
+            Ok((command, answers)) => lead.execute(command, &answers),
+            Err(mpsc::TryRecvError::Empty) if is_sampling => lead.decode(),
+            Err(mpsc::TryRecvError::Empty) => lead.rest(),
+            Err(mpsc::TryRecvError::Disconnected) => return lead.end(),
         }
     }
 }

@@ -1,28 +1,28 @@
-//! What the model's thread owns, and what each command does with it.
+//! What a model's thread owns on each rank, and what the rank's part of each command does with it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use learner::learner::Learner;
 use learner::objective::preference::{self, PreferencePlan};
 use learner::objective::supervised::{self, SupervisedPlan};
+use learner::ranks::{Ranks, as_many_on};
 use learner::token_split::split_by_tokens;
-use learner::trainable::{Actor, Model, Trainable, UpdateCounts};
+use learner::trainable::{Actor, Trainable};
 use learner::update::update;
 use learner::update_plan::UpdatePlan;
-use policy::{Placement, Policy, RewardModel, read_tensors, write_tensors};
-use record::manifest::INNER;
+use policy::{Decoder, Placement, Policy, RewardModel};
 use rollout::{Engine, EngineOptions};
-use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
 
-use super::command::{Answers, ModelCommand, ModelEvent, SavedComponent};
-use super::engine_loop::EngineLoop;
+use super::command::{ModelCommand, ModelEvent};
+use super::order::{Answer, Order};
+use super::rank_engine::{DecodeOrder, Decoded, RankEngine};
+use super::sharing::Sharing;
+use crate::ranks::Team;
 
-/// Folder of a critic with weights of its own.
-const CRITIC: &str = "trainer/critic";
-/// Counts of all components.
-const COUNTS: &str = "trainer/counts.json";
+const NO_POLICY: &str = "there is no policy here";
+const NO_REWARD_MODEL: &str = "there is no reward model here";
 
 /// Most tokens that a reward model scores at a time where a run does not say.
 const SCORE_TOKENS: usize = 8192;
@@ -41,22 +41,45 @@ pub(crate) struct Plans {
 /// State of the model's thread.
 pub(crate) struct ModelState {
     /// Policy with its critic and reference; absent where a reward model is trained.
-    learner: Option<Learner>,
+    pub(super) learner: Option<Learner>,
     /// Reward model, frozen in stage 2.
-    scorer: Option<Trainable<RewardModel>>,
+    pub(super) scorer: Option<Trainable<RewardModel>>,
     /// Most tokens that the reward model scores at a time.
     score_tokens: usize,
     plans: Plans,
-    sampling: Option<EngineLoop>,
+    engine: Option<RankEngine>,
+    /// Most sequences that the engine runs at once.
+    max_sequences: usize,
+    /// What is sampled from, where the weights that are trained are cut over ranks.
+    sampled: Option<SampledWeights>,
+    /// This rank among those that share the work.
+    pub(super) seat: Seat,
+    /// The ranks that share the scoring and the learning of a reward model.
+    scoring: Option<Ranks>,
 }
 
-/// Counts of a checkpoint.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Counts {
-    policy_version: u64,
-    policy: Option<UpdateCounts>,
-    critic: Option<UpdateCounts>,
-    reward_model: Option<UpdateCounts>,
+/// A rank's place among those that share the work.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seat {
+    pub(super) rank: usize,
+    pub(super) num_ranks: usize,
+    /// True where this rank writes what copies on other ranks have too.
+    pub(super) is_first_copy: bool,
+}
+
+impl Seat {
+    const ALONE: Self = Self { rank: 0, num_ranks: 1, is_first_copy: true };
+}
+
+/// All weights of the policy on this rank, to sample from.
+#[derive(Debug)]
+struct SampledWeights {
+    decoder: Decoder,
+    /// Version of the policy that they are; none before they were copied.
+    version: Option<u64>,
+    /// What copying them cost since it was last asked.
+    seconds: f64,
+    bytes: u64,
 }
 
 impl ModelState {
@@ -67,9 +90,26 @@ impl ModelState {
     pub(crate) fn of_learner(learner: Learner, engine: &EngineOptions, plans: Plans) -> Result<Self> {
         let policy = &learner.policy.model.policy;
         let decoder = &policy.decoder;
-        let engine = Engine::new(decoder.config(), decoder.placement(), engine, policy.texts.clone())?;
-        let sampling = Some(EngineLoop::new(engine));
-        Ok(Self { learner: Some(learner), scorer: None, score_tokens: SCORE_TOKENS, plans, sampling })
+        let max_sequences = engine.max_sequences;
+        let engine = RankEngine::new(Engine::new(decoder.config(), decoder.placement(), engine, policy.texts.clone())?);
+        let is_cut = decoder.store().spread().shards > 1;
+        let blank = || SampledWeights { decoder: decoder.blank(), version: None, seconds: 0.0, bytes: 0 };
+        let (engine, sampled) = (Some(engine), is_cut.then(blank));
+        Ok(Self { learner: Some(learner), engine, max_sequences, sampled, ..Self::of_plans(plans) })
+    }
+
+    fn of_plans(plans: Plans) -> Self {
+        Self {
+            learner: None,
+            scorer: None,
+            score_tokens: SCORE_TOKENS,
+            plans,
+            engine: None,
+            max_sequences: 0,
+            sampled: None,
+            seat: Seat::ALONE,
+            scoring: None,
+        }
     }
 
     /// A policy that is only sampled from.
@@ -83,7 +123,7 @@ impl ModelState {
 
     /// A reward model that learns.
     pub(crate) fn of_reward_model(scorer: Trainable<RewardModel>, plans: Plans) -> Self {
-        Self { learner: None, scorer: Some(scorer), score_tokens: SCORE_TOKENS, plans, sampling: None }
+        Self { scorer: Some(scorer), ..Self::of_plans(plans) }
     }
 
     /// The same with a frozen reward model beside the policy, which scores at most `tokens` at a time.
@@ -93,36 +133,70 @@ impl ModelState {
         self
     }
 
-    /// True where the engine can go on by itself.
-    pub(super) fn is_sampling(&self) -> bool {
-        self.sampling.as_ref().is_some_and(EngineLoop::can_decode)
+    /// The same on a rank of a team, whose models are cut over its ranks.
+    ///
+    /// # Errors
+    /// A rank is gone.
+    pub(crate) fn on(mut self, team: Option<&Team>) -> Result<Self> {
+        let Some(team) = team else { return Ok(self) };
+        self.seat = Seat { rank: team.rank(), num_ranks: team.size(), is_first_copy: team.is_first_copy() };
+        if let Some(learner) = &mut self.learner {
+            learner.ranks = Some(team.data()?);
+        }
+        self.scoring = self.scorer.as_ref().map(|_| team.data()).transpose()?;
+        Ok(self)
     }
 
-    /// One step of the engine.
-    pub(super) fn decode(&mut self) {
-        if let (Some(sampling), Some(learner)) = (&mut self.sampling, &self.learner) {
-            sampling.decode(&learner.policy.model.policy.decoder, learner.policy_version);
+    /// How commands are shared among ranks.
+    pub(super) fn sharing(&self) -> Result<Sharing<'_>> {
+        let of_policy = self.learner.as_ref().map(|learner| learner.policy.model.policy.decoder.config());
+        let config = of_policy.or_else(|| self.scorer.as_ref().map(|scorer| scorer.model.decoder.config()));
+        let updates_per_step = self.plans.update.as_ref().map_or(1, |plan| plan.updates_per_step);
+        let config = config.context("there is no model here")?;
+        Ok(Sharing { num_ranks: self.seat.num_ranks, updates_per_step, config })
+    }
+
+    /// Most sequences that the engine runs at once; 0 where nothing is sampled.
+    pub(super) fn max_sequences(&self) -> usize {
+        self.max_sequences
+    }
+
+    /// Does what it is told.
+    ///
+    /// # Errors
+    /// It cannot; where ranks do it together, it may be another's fault.
+    pub(super) fn obey(&mut self, order: Order) -> Result<Answer> {
+        match order {
+            Order::Decode(order) => self.decode(order).map(Answer::Decoded),
+            Order::Command(command) => Ok(Answer::Event(Box::new(self.part(command)?))),
+            Order::Rest | Order::End => Ok(Answer::Nothing),
         }
     }
 
-    /// Executes a command and answers it.
-    pub(super) fn execute(&mut self, command: ModelCommand, answers: &Answers) {
-        let answer = match command {
-            ModelCommand::Submit { requests, lag } => match self.sampling() {
-                Ok(sampling) => {
-                    sampling.release_cache();
-                    return sampling.submit(requests, lag, answers);
+    /// Some steps of the engine, under the weights as they are now.
+    fn decode(&mut self, order: DecodeOrder) -> Result<Decoded> {
+        let engine = self.engine.as_mut().context(NO_POLICY)?;
+        let learner = self.learner.as_ref().context(NO_POLICY)?;
+        let (trained, version) = (&learner.policy.model.policy.decoder, learner.policy_version);
+        let decoder = match &mut self.sampled {
+            None => trained,
+            Some(sampled) => {
+                if sampled.version != Some(version) {
+                    let started = Instant::now();
+                    sampled.bytes += sampled.decoder.copy_weights(trained)?;
+                    sampled.seconds += started.elapsed().as_secs_f64();
+                    sampled.version = Some(version);
                 }
-                Err(error) => Err(error),
-            },
-            ModelCommand::Replace { draw, requests } => match self.sampling() {
-                Ok(sampling) => return sampling.replace(draw, requests, answers),
-                Err(error) => Err(error),
-            },
-            ModelCommand::Abort { draw } => self.sampling().map(|sampling| sampling.abort(draw)),
-            ModelCommand::Pause => self.sampling().map(|sampling| sampling.pause(true)),
-            ModelCommand::Resume => self.sampling().map(|sampling| sampling.pause(false)),
-            ModelCommand::TakeStats => self.sampling().map(|sampling| ModelEvent::Stats(sampling.take_stats())),
+                &sampled.decoder
+            }
+        };
+        engine.decode(order, decoder, version)
+    }
+
+    /// This rank's part of a command.
+    fn part(&mut self, command: ModelCommand) -> Result<ModelEvent> {
+        match command {
+            ModelCommand::TakeStats => Ok(ModelEvent::Stats(self.engine.as_mut().context(NO_POLICY)?.take_stats())),
             ModelCommand::Score { sequences } => self.score(&sequences).map(ModelEvent::Scored),
             ModelCommand::Update { step, groups } => self.update(step, groups),
             ModelCommand::LearnTraces { step, sequences } => self.learn_traces(step, &sequences),
@@ -133,39 +207,42 @@ impl ModelState {
             ModelCommand::Swap { folder, policy_version } => {
                 self.swap(&folder, policy_version).map(|()| ModelEvent::Done)
             }
-        };
-        // The receiver is gone once the user interrupted.
-        let _ = answers.send(answer);
+            other => bail!("no rank has a part of its own in {other:?}"),
+        }
     }
 
-    fn sampling(&mut self) -> Result<&mut EngineLoop> {
-        self.sampling.as_mut().context("there is no policy here to sample from")
+    /// What moving weights cost since the last call: seconds and bytes.
+    pub(super) fn take_resharding(&mut self) -> (f64, u64) {
+        let take =
+            |sampled: &mut SampledWeights| (std::mem::take(&mut sampled.seconds), std::mem::take(&mut sampled.bytes));
+        self.sampled.as_mut().map_or((0.0, 0), take)
     }
 
     /// Gives the cache's memory back where nothing is sampled: an update needs it, and what is sampled next must not
     /// depend on how large it was for what was sampled before.
     fn release_cache(&mut self) {
-        if let Some(sampling) = &mut self.sampling {
-            sampling.release_cache();
+        if let Some(engine) = &mut self.engine {
+            engine.release_cache();
         }
     }
 
     fn learner(&mut self) -> Result<&mut Learner> {
-        self.learner.as_mut().context("there is no policy here")
+        self.learner.as_mut().context(NO_POLICY)
     }
 
-    fn scorer(&mut self) -> Result<&mut Trainable<RewardModel>> {
-        self.scorer.as_mut().context("there is no reward model here")
-    }
-
-    fn score(&mut self, sequences: &[Vec<u32>]) -> Result<Vec<f32>> {
+    fn score(&self, sequences: &[Vec<u32>]) -> Result<Vec<f32>> {
         let tokens = self.score_tokens;
-        let model = &self.scorer()?.model;
+        let model = &self.scorer.as_ref().context(NO_REWARD_MODEL)?.model;
         let mut scores = Vec::with_capacity(sequences.len());
-        for piece in split_by_tokens(sequences, tokens, Vec::len) {
+        for piece in as_many_on(self.scoring.as_ref(), split_by_tokens(sequences, tokens, Vec::len))? {
+            if piece.is_empty() {
+                let _ = model.score(&[&[0]])?; // beside ranks that have more
+                continue;
+            }
             let piece: Vec<&[u32]> = piece.iter().map(Vec::as_slice).collect();
             scores.extend(Vec::<f32>::try_from(model.score(&piece)?).context("the reward model's scores")?);
         }
+        model.decoder.store().verify()?;
         Ok(scores)
     }
 
@@ -179,94 +256,24 @@ impl ModelState {
         let plan = self.plans.supervised.context("this run learns no traces")?;
         self.release_cache();
         let learner = self.learner()?;
-        let outcome = supervised::learn(&mut learner.policy, &sequences.iter().collect::<Vec<_>>(), plan, step)?;
+        let sequences: Vec<_> = sequences.iter().collect();
+        let outcome = supervised::learn(&mut learner.policy, &sequences, plan, step, learner.ranks.as_ref())?;
         learner.policy_version += u64::from(outcome.step.applied);
         Ok(ModelEvent::LearnedTraces(outcome))
     }
 
     fn learn_pairs(&mut self, step: u64, pairs: &[preference::PairIds]) -> Result<ModelEvent> {
         let plan = self.plans.preference.clone().context("this run learns no preferences")?;
-        let outcome = preference::learn(self.scorer()?, &pairs.iter().collect::<Vec<_>>(), &plan, step)?;
+        let scorer = self.scorer.as_mut().context(NO_REWARD_MODEL)?;
+        let pairs: Vec<_> = pairs.iter().collect();
+        let outcome = preference::learn(scorer, &pairs, &plan, step, self.scoring.as_ref())?;
         Ok(ModelEvent::LearnedPairs(outcome))
     }
 
     fn compare_pairs(&mut self, pairs: &[preference::PairIds]) -> Result<ModelEvent> {
         let tokens = self.plans.preference.as_ref().map_or(self.score_tokens, |plan| plan.micro_batch_tokens);
-        Ok(ModelEvent::Compared { accuracy: preference::accuracy(&self.scorer()?.model, pairs, tokens)? })
-    }
-
-    /// Writes the policy as the folder itself and all else into [`INNER`].
-    fn save(&mut self, folder: &Path) -> Result<Vec<SavedComponent>> {
-        let inner = folder.join(INNER);
-        std::fs::create_dir_all(&inner).with_context(|| inner.display().to_string())?;
-        let mut counts = Counts::default();
-        let mut saved = Vec::new();
-        if let Some(learner) = &self.learner {
-            let actor = &learner.policy.model;
-            actor.policy.save(folder)?;
-            saved.push(component(folder, "policy", "")?);
-            saved.push(write_optimizer(folder, "optimizer", &learner.policy)?);
-            if let Some(head) = &actor.value_head {
-                let parameter = head.parameter();
-                saved.push(write_inner(folder, "value_head", &[(parameter.name, parameter.tensor)])?);
-            }
-            if let Some(critic) = &learner.critic {
-                critic.model.save(&folder.join(CRITIC))?;
-                saved.push(component(folder, "critic", CRITIC)?);
-                saved.push(write_optimizer(folder, "critic_optimizer", critic)?);
-                counts.critic = Some(critic.counts);
-            }
-            counts.policy = Some(learner.policy.counts);
-            counts.policy_version = learner.policy_version;
-        } else if let Some(scorer) = &self.scorer {
-            scorer.model.save(folder)?;
-            saved.push(component(folder, "reward_model", "")?);
-            saved.push(write_optimizer(folder, "optimizer", scorer)?);
-            counts.reward_model = Some(scorer.counts);
-        }
-        let path = folder.join(COUNTS);
-        std::fs::write(&path, serde_json::to_vec_pretty(&counts)?).with_context(|| path.display().to_string())?;
-        saved.push(SavedComponent { name: "counts".into(), folder: INNER.into(), files: vec![COUNTS.into()] });
-        Ok(saved)
-    }
-
-    /// Replaces weights, optimizers and counts by those of a checkpoint.
-    ///
-    /// # Errors
-    /// The checkpoint lacks a component, or it is another model's.
-    pub(crate) fn load(&mut self, folder: &Path) -> Result<()> {
-        if let Some(learner) = &mut self.learner {
-            learner.policy.model.policy.decoder.load_weights(folder)?;
-        }
-        self.load_beside_policy(folder)
-    }
-
-    /// The same for a policy whose weights are the checkpoint's already.
-    ///
-    /// # Errors
-    /// As [`ModelState::load`].
-    pub(crate) fn load_beside_policy(&mut self, folder: &Path) -> Result<()> {
-        let path = folder.join(COUNTS);
-        let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
-        let counts: Counts = serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;
-        if let Some(learner) = &mut self.learner {
-            if let Some(head) = &mut learner.policy.model.value_head {
-                head.load(&inner_file(folder, "value_head"))?;
-            }
-            load_optimizer(folder, "optimizer", &mut learner.policy)?;
-            learner.policy.counts = counts.policy.context("the checkpoint has no counts of a policy")?;
-            learner.policy_version = counts.policy_version;
-            if let Some(critic) = &mut learner.critic {
-                critic.model.load_weights(&folder.join(CRITIC))?;
-                load_optimizer(folder, "critic_optimizer", critic)?;
-                critic.counts = counts.critic.context("the checkpoint has no counts of a critic")?;
-            }
-        } else if let Some(scorer) = &mut self.scorer {
-            scorer.model.load_weights(folder)?;
-            load_optimizer(folder, "optimizer", scorer)?;
-            scorer.counts = counts.reward_model.context("the checkpoint has no counts of a reward model")?;
-        }
-        Ok(())
+        let model = &self.scorer.as_ref().context(NO_REWARD_MODEL)?.model;
+        Ok(ModelEvent::Compared { accuracy: preference::accuracy(model, pairs, tokens, self.scoring.as_ref())? })
     }
 
     fn swap(&mut self, folder: &Path, policy_version: u64) -> Result<()> {
@@ -278,42 +285,14 @@ impl ModelState {
         );
         learner.policy.model.policy.decoder.load_weights(folder)?;
         learner.policy_version = policy_version;
+        self.resample();
         Ok(())
     }
-}
 
-/// The component whose files are all that lie in a folder within the checkpoint, folders inside apart.
-fn component(checkpoint: &Path, name: &str, folder: &str) -> Result<SavedComponent> {
-    let path = checkpoint.join(folder);
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(&path).with_context(|| path.display().to_string())? {
-        let entry = entry.with_context(|| path.display().to_string())?;
-        if entry.path().is_file() {
-            let file = entry.file_name().to_string_lossy().into_owned();
-            files.push(if folder.is_empty() { file } else { format!("{folder}/{file}") });
+    /// Has the weights that are sampled from copied anew, whatever their version.
+    pub(super) fn resample(&mut self) {
+        if let Some(sampled) = &mut self.sampled {
+            sampled.version = None;
         }
     }
-    files.sort();
-    Ok(SavedComponent { name: name.into(), folder: folder.into(), files })
-}
-
-/// File of the component `name`, which has one.
-fn inner_file(checkpoint: &Path, name: &str) -> PathBuf {
-    checkpoint.join(INNER).join(format!("{name}.safetensors"))
-}
-
-fn write_inner(checkpoint: &Path, name: &str, tensors: &[(String, Tensor)]) -> Result<SavedComponent> {
-    write_tensors(&inner_file(checkpoint, name), tensors)?;
-    let files = vec![format!("{INNER}/{name}.safetensors")];
-    Ok(SavedComponent { name: name.into(), folder: INNER.into(), files })
-}
-
-fn write_optimizer<M: Model>(checkpoint: &Path, name: &str, model: &Trainable<M>) -> Result<SavedComponent> {
-    write_inner(checkpoint, name, &model.optimizer_state())
-}
-
-fn load_optimizer<M: Model>(checkpoint: &Path, name: &str, model: &mut Trainable<M>) -> Result<()> {
-    let path = inner_file(checkpoint, name);
-    let tensors = read_tensors(&path, Device::Cpu)?;
-    model.load_optimizer_state(tensors).with_context(|| path.display().to_string())
 }

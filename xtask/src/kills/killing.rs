@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use super::numbers::Numbers;
@@ -36,6 +38,19 @@ pub(super) struct Kill {
     steps: Vec<Option<u64>>,
     /// The state of the link after a kill at [`Moment::Renamed`]; absent otherwise.
     link: Option<Link>,
+    /// The rank that was struck, and by what; none of a run that is one process.
+    rank: Option<(u64, Strike)>,
+    /// Time from the kill to the end of the last process.
+    pub ended_within: Duration,
+}
+
+/// What is done to a rank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Strike {
+    /// It ends at once.
+    Kill,
+    /// It does nothing any more, and its connections stay.
+    Stop,
 }
 
 /// The link `last` after a kill between a checkpoint's renaming and the link's.
@@ -63,7 +78,15 @@ impl fmt::Display for Kill {
             (Moment::Renamed, _) => "before the link",
         };
         let steps: Vec<String> = self.steps.iter().flatten().map(u64::to_string).collect();
+        match self.rank {
+            None => {}
+            Some((rank, Strike::Kill)) => write!(formatter, "rank {rank} ")?,
+            Some((rank, Strike::Stop)) => write!(formatter, "rank {rank} stopped ")?,
+        }
         write!(formatter, "{moment} at {:.2} s", self.after.as_secs_f64())?;
+        if self.rank.is_some() {
+            write!(formatter, " (all ended within {:.1} s)", self.ended_within.as_secs_f64())?;
+        }
         if steps.is_empty() { Ok(()) } else { write!(formatter, " after step {}", steps.join("+")) }
     }
 }
@@ -76,21 +99,37 @@ impl Kill {
             Moment::Renamed => "renamed",
         };
         let link = self.link.map(|link| if link == Link::Behind { "behind" } else { "put_back" });
-        json!({"moment": moment, "seconds": self.after.as_secs_f64(), "steps": self.steps, "link": link})
+        let strike = self.rank.map(|(_, strike)| if strike == Strike::Kill { "kill" } else { "stop" });
+        json!({
+            "moment": moment, "seconds": self.after.as_secs_f64(), "steps": self.steps, "link": link,
+            "rank": self.rank.map(|(rank, _)| rank), "strike": strike,
+            "ended_within_seconds": self.ended_within.as_secs_f64(),
+        })
     }
 }
 
 /// Kills a process that was just started, at a random moment of about `length`, and leaves the state of such a kill.
-/// `runs` are the folders that it writes checkpoints into.
+/// `runs` are the folders that it writes checkpoints into. Of a launcher of `num_ranks` a random rank is struck, and
+/// all must end by themselves.
 ///
 /// # Errors
 /// The process cannot be waited for, or the link not be put back.
-pub(super) fn attempt(mut child: Child, runs: &[PathBuf], length: Duration, numbers: &mut Numbers) -> Result<Attempt> {
+pub(super) fn attempt(
+    mut child: Child,
+    runs: &[PathBuf],
+    length: Duration,
+    num_ranks: u64,
+    numbers: &mut Numbers,
+) -> Result<Attempt> {
     let moment = match numbers.below(4) {
         0 | 1 => Moment::Anywhere,
         2 => Moment::Saving,
         _ => Moment::Renamed,
     };
+    let rank = (num_ranks > 1).then(|| {
+        let strike = if numbers.below(4) == 0 { Strike::Stop } else { Strike::Kill };
+        (numbers.below(num_ranks), strike)
+    });
     let started = Instant::now();
     // A checkpoint is waited for from some earlier time on.
     let share = numbers.share() * if moment == Moment::Anywhere { 0.95 } else { 0.6 };
@@ -114,14 +153,58 @@ pub(super) fn attempt(mut child: Child, runs: &[PathBuf], length: Duration, numb
         std::thread::sleep(LOOK);
     }
     let after = started.elapsed();
-    child.kill().context("cannot kill the trainer")?;
-    let status = child.wait().context("cannot wait for the trainer")?;
-    if status.code().is_some() {
+    let struck = Instant::now();
+    match rank {
+        None => child.kill().context("cannot kill the trainer")?,
+        Some((rank, strike)) => match process_of(&child, rank) {
+            Some(process) => {
+                let signal = if strike == Strike::Kill { Signal::SIGKILL } else { Signal::SIGSTOP };
+                kill(process, signal).context("cannot strike a rank")?;
+            }
+            None => child.kill().context("cannot kill the launcher")?, // it has started no such rank yet
+        },
+    }
+    let status = waited(&mut child)?;
+    let was_killed = if rank.is_some() { !status.success() } else { status.code().is_none() };
+    if !was_killed {
         return Ok(Attempt::Ended(status)); // it was faster
     }
+    let ended_within = struck.elapsed();
     let run = newer(runs, &before.unwrap_or_default()).filter(|_| moment == Moment::Renamed);
     let link = run.map(leave_behind).transpose()?;
-    Ok(Attempt::Killed(Kill { moment, after, steps: steps(runs), link }))
+    Ok(Attempt::Killed(Kill { moment, after, steps: steps(runs), link, rank, ended_within }))
+}
+
+/// Longest time from a kill to the end of all processes: the ranks' own time-out, the looking around of the survivors,
+/// and the launcher's grace for a rank that is stopped.
+const ALL_END_WITHIN: Duration = Duration::from_secs(30);
+
+/// Waits for a process that must end.
+fn waited(child: &mut Child) -> Result<ExitStatus> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().context("cannot wait for the trainer")? {
+            return Ok(status);
+        }
+        if begun.elapsed() > ALL_END_WITHIN {
+            child.kill().context("cannot kill the trainer")?;
+            bail!("the ranks do not end within {} s of a kill", ALL_END_WITHIN.as_secs());
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// The process of a rank that a launcher has started.
+fn process_of(launcher: &Child, rank: u64) -> Option<Pid> {
+    let wanted = format!("RANK={rank}");
+    let tasks = fs::read_dir(format!("/proc/{}/task", launcher.id())).ok()?;
+    let of_task = |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).unwrap_or_default();
+    let children: String = tasks.filter_map(Result::ok).map(of_task).collect();
+    let is_it = |process: &&str| {
+        let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+    };
+    children.split_whitespace().find(is_it)?.parse().ok().map(Pid::from_raw)
 }
 
 /// True while a checkpoint is written: it has its temporary name.
@@ -192,7 +275,7 @@ mod tests {
             let parent = tempfile::tempdir().unwrap();
             let runs = [parent.path().join("none"), parent.path().join("run")];
             let child = saving(&runs[1]);
-            let killed = attempt(child, &runs, Duration::from_millis(200), &mut Numbers::new(seed)).unwrap();
+            let killed = attempt(child, &runs, Duration::from_millis(200), 1, &mut Numbers::new(seed)).unwrap();
             let Attempt::Killed(kill) = killed else { panic!("the run ended by itself") };
             assert_eq!(kill.steps[0], None);
             match kill.moment {
@@ -210,7 +293,7 @@ mod tests {
     #[test]
     fn a_run_that_ends_by_itself_is_not_killed() {
         let child = Command::new("true").spawn().unwrap();
-        let ended = attempt(child, &[], Duration::from_secs(60), &mut Numbers::new(1)).unwrap();
+        let ended = attempt(child, &[], Duration::from_secs(60), 1, &mut Numbers::new(1)).unwrap();
         assert!(matches!(ended, Attempt::Ended(status) if status.success()));
     }
 }

@@ -51,6 +51,11 @@ impl Subject {
         },
     ];
 
+    /// True of the recipe, which runs in one process.
+    pub(super) fn is_recipe(&self) -> bool {
+        self.mode == ["recipe"]
+    }
+
     /// The folders with checkpoints of such a run in `dir`.
     pub(super) fn run_dirs(&self, dir: &Path) -> Vec<PathBuf> {
         match self.mode {

@@ -1,6 +1,7 @@
 //! `kills`: runs of a micro model are killed at random moments, go on, and must end as runs that nobody interrupted.
 //!
-//! Every kind of run is among them, in float32 and bfloat16. What is compared is all that a run leaves, byte for byte:
+//! Every kind of run is among them, in float32 and bfloat16; with `--ranks` a random rank of several is killed or
+//! stopped, and the others must end by themselves. What is compared is all that a run leaves, byte for byte:
 //! weights, optimizers, counts, records, links; of metrics and summaries, what does not measure the machine. Must know
 //! of the trainer no more than its command line and the places of its files.
 
@@ -36,6 +37,8 @@ const MAX_ATTEMPTS: u32 = 8;
 pub(crate) struct Kills {
     num_runs: u64,
     seed: Option<u64>,
+    /// Number of ranks of a run; one is a process by itself.
+    num_ranks: u64,
     json: Option<PathBuf>,
     /// A trainer that is built already.
     trainer: Option<PathBuf>,
@@ -53,11 +56,12 @@ struct KilledRun {
 impl Kills {
     /// Reads the arguments. `Err` says what is wrong with them.
     pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
-        let mut kills = Self { num_runs: NUM_RUNS, seed: None, json: None, trainer: None };
+        let mut kills = Self { num_runs: NUM_RUNS, seed: None, num_ranks: 1, json: None, trainer: None };
         let mut options = Options::new(arguments);
         while let Some((argument, name)) = options.next() {
             match name {
                 "--runs" => kills.num_runs = options.number()?,
+                "--ranks" => kills.num_ranks = options.number()?,
                 "--seed" => kills.seed = Some(options.number()?),
                 "--json" => kills.json = Some(options.value()?.into()),
                 "--trainer" => kills.trainer = Some(options.value()?.into()),
@@ -66,6 +70,9 @@ impl Kills {
         }
         if kills.num_runs == 0 {
             return Err("--runs 0 kills nothing; name how many".to_owned());
+        }
+        if kills.num_ranks == 0 {
+            return Err("--ranks 0 runs nothing; name how many".to_owned());
         }
         Ok(kills)
     }
@@ -85,7 +92,7 @@ impl Kills {
             std::fs::remove_dir_all(&dir).with_context(|| dir.display().to_string())?;
         }
         eprintln!("kills of seed {seed}, in {}", dir.display());
-        let place = Place { root, trainer, dir };
+        let place = Place { root, trainer, dir, num_ranks: self.num_ranks };
         let lengths = place.uninterrupted()?;
         let mut numbers = Numbers::new(seed);
         let mut runs = Vec::new();
@@ -127,6 +134,7 @@ struct Place<'a> {
     root: &'a Path,
     trainer: PathBuf,
     dir: PathBuf,
+    num_ranks: u64,
 }
 
 /// A kind of run in one dtype, whose uninterrupted run is there.
@@ -145,7 +153,9 @@ impl Place<'_> {
             let base = self.dir.join(dtype);
             micro::write(&base, dtype)?;
             for subject in Subject::ALL {
-                let dir = base.join(subject.uninterrupted);
+                let is_alone = self.num_ranks == 1 || subject.is_recipe();
+                let on_ranks = || format!("{}-on-ranks", subject.uninterrupted.replace('/', "-"));
+                let dir = base.join(if is_alone { subject.uninterrupted.to_owned() } else { on_ranks() });
                 let length = match dir.exists() {
                     // The recipe, which comes first, has made it.
                     true => recorded(&dir)?,
@@ -158,7 +168,9 @@ impl Place<'_> {
                     }
                 };
                 eprintln!("uninterrupted: {} in {dtype}, {:.1} s", subject.name, length.as_secs_f64());
-                all.push(Whole { subject, dtype, dir, length });
+                if is_alone == (self.num_ranks == 1) {
+                    all.push(Whole { subject, dtype, dir, length });
+                }
             }
         }
         Ok(all)
@@ -176,7 +188,7 @@ impl Place<'_> {
         let mut length = whole.length;
         while (kills.len() as u64) < num_kills && failure.is_none() {
             let child = self.command(whole.subject, whole.dtype, &dir)?.spawn().context("cannot start the trainer")?;
-            match killing::attempt(child, &whole.subject.run_dirs(&dir), length, numbers)? {
+            match killing::attempt(child, &whole.subject.run_dirs(&dir), length, self.num_ranks, numbers)? {
                 Attempt::Killed(kill) => {
                     length = length.saturating_sub(kill.after.mul_f64(0.5)).max(whole.length.mul_f64(0.3));
                     kills.push(kill);
@@ -215,6 +227,9 @@ impl Place<'_> {
         command.env("OMP_NUM_THREADS", "1").env_remove("RUST_LOG");
         command.args(subject.mode).arg("--config").arg(self.dir.join(dtype).join(subject.config));
         command.args(["--resume", "auto", "--run-dir"]).arg(dir);
+        if self.num_ranks > 1 && !subject.is_recipe() {
+            command.args(["--nproc", &self.num_ranks.to_string(), "--set", "parallel.timeout_seconds=5"]);
+        }
         let error = log.try_clone().with_context(|| path.display().to_string())?;
         command.stdin(std::process::Stdio::null()).stdout(log).stderr(error);
         Ok(command)
@@ -253,12 +268,14 @@ mod tests {
     #[test]
     fn the_arguments_are_numbers_and_files() {
         let parse = |text: &str| Kills::parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
-        assert_eq!(parse("").unwrap(), Kills { num_runs: 40, seed: None, json: None, trainer: None });
-        let all = parse("--runs 3 --seed=9 --json out.json --trainer t").unwrap();
-        let expected = Kills { num_runs: 3, seed: Some(9), json: Some("out.json".into()), trainer: Some("t".into()) };
+        assert_eq!(parse("").unwrap(), Kills { num_runs: 40, seed: None, num_ranks: 1, json: None, trainer: None });
+        let all = parse("--runs 3 --seed=9 --ranks 2 --json out.json --trainer t").unwrap();
+        let (json, trainer) = (Some("out.json".into()), Some("t".into()));
+        let expected = Kills { num_runs: 3, seed: Some(9), num_ranks: 2, json, trainer };
         assert_eq!(all, expected);
         for (text, expected) in [
             ("--runs 0", "kills nothing"),
+            ("--ranks 0", "runs nothing"),
             ("--runs few", "no whole number"),
             ("--seed", "--seed needs a value"),
             ("--resume", "takes no --resume"),

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// First parts of the names of metrics that measure the machine.
-const OF_THE_MACHINE: [&str; 3] = ["time/", "throughput/", "memory/"];
+const OF_THE_MACHINE: [&str; 4] = ["time/", "throughput/", "memory/", "dist/"];
 /// Files that are not compared.
 const LEFT_OUT: [&str; 2] = [".lock", "report.html"];
 /// Fields of JSON files that measure the machine, or cover the folder's path.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::masked_statistics::numbers;
+use crate::ranks::{Ranks, as_many_on};
 use crate::token_split::split_by_tokens;
 use crate::trainable::{Model, StepOutcome, Trainable};
 
@@ -83,6 +84,11 @@ impl PairIds {
         self.chosen.len() + self.rejected.len()
     }
 
+    /// What a rank goes through that has fewer pairs than another.
+    fn blank() -> Self {
+        Self { chosen: vec![0], rejected: vec![0] }
+    }
+
     /// # Errors
     /// An answer's conversation has no token, whose score could be read.
     fn validate(&self) -> Result<()> {
@@ -130,23 +136,33 @@ fn halves(scores: &Tensor) -> (Tensor, Tensor) {
     (scores.narrow(0, 0, num_pairs), scores.narrow(0, num_pairs, num_pairs))
 }
 
-/// One update on a minibatch of pairs; `place` is the update's in the learning rate's schedule.
+/// One update on a minibatch of pairs; `place` is the update's in the learning rate's schedule. Where there are
+/// `ranks`, all of them call it at once, each with its part of the minibatch, maybe none; figures are those of all.
 ///
 /// # Errors
-/// The model is frozen, or a conversation is empty.
+/// The model is frozen, a conversation is empty, or an operation between ranks failed.
 pub fn learn(
     scorer: &mut Trainable<RewardModel>,
     pairs: &[&PairIds],
     plan: &PreferencePlan,
     place: u64,
+    ranks: Option<&Ranks>,
 ) -> Result<PreferenceOutcome> {
     pairs.iter().try_for_each(|pair| pair.validate())?;
     scorer.model.clear_gradients(); // of a minibatch that ended in an error
-    let num_pairs = pairs.len() as i64;
+    let num_pairs = match ranks {
+        None => pairs.len() as i64,
+        Some(ranks) => ranks.sums([pairs.len() as f64])?[0] as i64,
+    };
     let (mut loss, mut num_correct, mut gap) = (0.0, 0, 0.0);
-    for piece in split_by_tokens(pairs, plan.micro_batch_tokens, |pair| pair.num_tokens()) {
-        let batch = packed(piece, &scorer.model);
+    let blank = &PairIds::blank();
+    for piece in as_many_on(ranks, split_by_tokens(pairs, plan.micro_batch_tokens, |pair| pair.num_tokens()))? {
+        let is_padding = piece.is_empty();
+        let batch = packed(if is_padding { std::slice::from_ref(&blank) } else { piece }, &scorer.model);
         let gradient = |_, scores: &Tensor| {
+            if is_padding {
+                return Ok(scores.zeros_like());
+            }
             let scores = scores.detach().set_requires_grad(true);
             let (chosen, rejected) = halves(&scores);
             let output = preference_loss(&chosen, &rejected, &plan.loss, num_pairs);
@@ -160,25 +176,36 @@ pub fn learn(
         // A pair's loss depends on two scores.
         let _ = accumulate_gradient(decoder, head, &batch, plan.recompute, LossScope::Batch, gradient)?;
     }
-    let step = scorer.apply(place, loss, None)?;
+    let step = scorer.apply(place, loss, ranks)?;
+    let mut sums = [num_correct as f64, gap];
+    if let Some(ranks) = ranks {
+        sums = ranks.sums(sums)?;
+    }
     let per_pair = |sum: f64| sum / num_pairs.max(1) as f64;
-    Ok(PreferenceOutcome { loss, accuracy: per_pair(num_correct as f64), score_gap: per_pair(gap), step })
+    let [accuracy, score_gap] = sums.map(per_pair);
+    Ok(PreferenceOutcome { loss: step.loss, accuracy, score_gap, step })
 }
 
-/// Share of the pairs whose chosen answer scores higher.
+/// Share of the pairs whose chosen answer scores higher; of the pairs of all `ranks`, which call it at once.
 ///
 /// # Errors
-/// A conversation is empty.
-pub fn accuracy(model: &RewardModel, pairs: &[PairIds], max_tokens: usize) -> Result<f64> {
+/// A conversation is empty, or an operation between ranks failed.
+pub fn accuracy(model: &RewardModel, pairs: &[PairIds], max_tokens: usize, ranks: Option<&Ranks>) -> Result<f64> {
     pairs.iter().try_for_each(PairIds::validate)?;
     let all: Vec<&PairIds> = pairs.iter().collect();
-    let correct: f64 = split_by_tokens(&all, max_tokens, |pair| pair.num_tokens())
-        .into_iter()
-        .map(|piece| {
-            let scores = outputs(&model.decoder, &model.head, &packed(piece, model));
-            let (chosen, rejected) = halves(&scores);
-            chosen.gt_tensor(&rejected).sum(Kind::Double).double_value(&[])
-        })
-        .sum();
-    Ok(correct / pairs.len().max(1) as f64)
+    let blank = &PairIds::blank();
+    let mut sums = [0.0, pairs.len() as f64];
+    for piece in as_many_on(ranks, split_by_tokens(&all, max_tokens, |pair| pair.num_tokens()))? {
+        let is_padding = piece.is_empty();
+        let batch = packed(if is_padding { std::slice::from_ref(&blank) } else { piece }, model);
+        let (chosen, rejected) = halves(&outputs(&model.decoder, &model.head, &batch));
+        if !is_padding {
+            sums[0] += chosen.gt_tensor(&rejected).sum(Kind::Double).double_value(&[]);
+        }
+    }
+    model.decoder.store().verify()?;
+    if let Some(ranks) = ranks {
+        sums = ranks.sums(sums)?;
+    }
+    Ok(sums[0] / sums[1].max(1.0))
 }

@@ -10,6 +10,7 @@ use policy::{
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use crate::ranks::{Ranks, as_many_on};
 use crate::token_split::split_by_tokens;
 use crate::trainable::{Actor, Model, StepOutcome, Trainable};
 
@@ -68,36 +69,45 @@ pub struct SupervisedOutcome {
     pub step: StepOutcome,
 }
 
-/// One update on a minibatch of sequences; `place` is the update's in the learning rate's schedule.
+/// One update on a minibatch of sequences; `place` is the update's in the learning rate's schedule. Where there are
+/// `ranks`, all of them call it at once, each with its part of the minibatch, maybe none; figures are those of all.
 ///
 /// # Errors
-/// The model is frozen, or a sequence has no targets or too few tokens for them.
+/// The model is frozen, a sequence has no targets or too few tokens for them, or an operation between ranks failed.
 pub fn learn(
     policy: &mut Trainable<Actor>,
     batch: &[&LearnedSequence],
     plan: SupervisedPlan,
     place: u64,
+    ranks: Option<&Ranks>,
 ) -> Result<SupervisedOutcome> {
     batch.iter().try_for_each(|sequence| sequence.validate())?;
     policy.model.clear_gradients(); // of a minibatch that ended in an error
-    let num_targets: usize = batch.iter().map(|sequence| sequence.num_targets()).sum();
+    let own: usize = batch.iter().map(|sequence| sequence.num_targets()).sum();
+    let num_targets = ranks.map_or(Ok(own), |ranks| ranks.sums([own as f64]).map(|[all]| all as usize))?;
     let (mut loss, mut entropy) = (0.0, 0.0);
     let decoder = &mut policy.model.policy.decoder;
     let mut head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 1.0, chunk: plan.head_chunk });
-    for piece in split_by_tokens(batch, plan.micro_batch_tokens, |sequence| sequence.ids.len()) {
+    let blank = LearnedSequence { ids: vec![0; 2], targets: vec![Range { start: 1, end: 2 }] };
+    for piece in as_many_on(ranks, split_by_tokens(batch, plan.micro_batch_tokens, |sequence| sequence.ids.len()))? {
+        let (piece, share) = match piece {
+            [] => (&[&blank][..], 0.0),
+            piece => (piece, 1.0 / num_targets as f64),
+        };
         let sequences: Vec<(&[u32], &[Range<usize>])> =
             piece.iter().map(|sequence| (sequence.ids.as_slice(), sequence.targets.as_slice())).collect();
         let packed = Packed::new(&sequences, decoder.device());
         let gradient = |_, output: &LanguageOutput| {
-            let mean = |values: &Tensor| values.sum(Kind::Double).double_value(&[]) / num_targets as f64;
+            let mean = |values: &Tensor| values.sum(Kind::Double).double_value(&[]) * share;
             let logprobs = output.logprobs();
             loss -= mean(&logprobs);
             entropy += mean(&output.entropy);
-            let logprob = logprobs.full_like(-1.0 / num_targets as f64);
+            let logprob = logprobs.full_like(-share);
             Ok::<_, Infallible>(LanguageGradient { logprob, entropy: None })
         };
         accumulate_gradient(decoder, &mut head, &packed, plan.recompute, LossScope::Token, gradient)?;
     }
-    let step = policy.apply(place, loss, None)?;
-    Ok(SupervisedOutcome { loss, entropy, num_targets, step })
+    let step = policy.apply(place, loss, ranks)?;
+    let entropy = ranks.map_or(Ok(entropy), |ranks| ranks.sums([entropy]).map(|[all]| all))?;
+    Ok(SupervisedOutcome { loss: step.loss, entropy, num_targets, step })
 }

@@ -76,7 +76,7 @@ fn gradients_that_an_error_left_reach_no_update() {
     let (mut clean, mut soiled) = (actor(folder.path(), BFLOAT16), actor(folder.path(), BFLOAT16));
     leave_gradients(&mut soiled);
     for policy in [&mut clean, &mut soiled] {
-        supervised::learn(policy, &[&trace], SUPERVISED, 0).unwrap();
+        supervised::learn(policy, &[&trace], SUPERVISED, 0, None).unwrap();
     }
     assert_same_bits(&state(&clean), &state(&soiled));
 
@@ -85,7 +85,7 @@ fn gradients_that_an_error_left_reach_no_update() {
     leave_decoder_gradients(&mut soiled.model.decoder);
     leave_head_gradient(&mut soiled.model.head);
     for scorer in [&mut clean, &mut soiled] {
-        preference::learn(scorer, &[&pair], &preference_plan(), 0).unwrap();
+        preference::learn(scorer, &[&pair], &preference_plan(), 0, None).unwrap();
     }
     assert_same_bits(&state(&clean), &state(&soiled));
 }
@@ -145,7 +145,7 @@ fn sequences_without_anything_to_learn_are_refused_and_named() {
     let mut policy = actor(folder.path(), BFLOAT16);
     let learn = |policy: &mut Trainable<Actor>, ids: Vec<u32>, target: std::ops::Range<usize>| {
         let trace = LearnedSequence { ids, targets: vec![target] };
-        supervised::learn(policy, &[&trace], SUPERVISED, 0).map(drop).map_err(|error| error.to_string())
+        supervised::learn(policy, &[&trace], SUPERVISED, 0, None).map(drop).map_err(|error| error.to_string())
     };
     let none = "a sequence of 3 tokens has no targets to learn";
     assert_eq!(learn(&mut policy, vec![1, 2, 3], 2..2).unwrap_err(), none);
@@ -156,7 +156,7 @@ fn sequences_without_anything_to_learn_are_refused_and_named() {
 
     let mut scorer = critic(folder.path());
     let pair = PairIds { chosen: vec![1, 2], rejected: Vec::new() };
-    let error = preference::learn(&mut scorer, &[&pair], &preference_plan(), 0).unwrap_err().to_string();
+    let error = preference::learn(&mut scorer, &[&pair], &preference_plan(), 0, None).unwrap_err().to_string();
     assert!(error.contains("rejected conversation has no tokens"), "{error}");
-    assert!(preference::accuracy(&scorer.model, &[pair], 40).is_err());
+    assert!(preference::accuracy(&scorer.model, &[pair], 40, None).is_err());
 }

@@ -22,7 +22,7 @@ fn a_cold_start_is_one_for_every_chunk_and_way_and_learns() {
         let mut policy = actor(folder.path(), BFLOAT16);
         let plan = SupervisedPlan { micro_batch_tokens: 30, head_chunk, recompute };
         let losses: Vec<f64> =
-            (0..5).map(|place| supervised::learn(&mut policy, &batch, plan, place).unwrap().loss).collect();
+            (0..5).map(|place| supervised::learn(&mut policy, &batch, plan, place, None).unwrap().loss).collect();
         (losses, state(&policy))
     };
     let (full, of_full) = run(Recompute::Nothing, 8);
@@ -45,9 +45,9 @@ fn a_reward_model_is_one_for_every_way_and_ranks_its_pairs() {
         let mut scorer = critic(folder.path());
         let plan = PreferencePlan { micro_batch_tokens: 40, recompute, loss: PreferenceLossConfig::default() };
         let losses: Vec<f64> =
-            (0..8).map(|place| preference::learn(&mut scorer, &batch, &plan, place).unwrap().loss).collect();
+            (0..8).map(|place| preference::learn(&mut scorer, &batch, &plan, place, None).unwrap().loss).collect();
         let scores: Vec<Tensor> = pairs.iter().map(|pair| scorer.model.score(&[&pair.chosen]).unwrap()).collect();
-        (losses, state(&scorer), scores, preference::accuracy(&scorer.model, &pairs, 40).unwrap())
+        (losses, state(&scorer), scores, preference::accuracy(&scorer.model, &pairs, 40, None).unwrap())
     };
     let (full, of_full, scores, accuracy) = run(Recompute::Nothing);
     let (streamed, of_streamed, ..) = run(Recompute::Blocks);

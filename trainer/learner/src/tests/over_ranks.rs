@@ -7,7 +7,7 @@ use tch::Tensor;
 use super::bf16_model::{critic_plan, groups_of, micro_folder, plan};
 use super::ranks::succeed;
 use super::role::Seat;
-use crate::dealing::{SequenceCost, deal};
+use crate::dealing::{Deal, SequenceCost};
 use crate::learner::Learner;
 use crate::micro_batch::Minibatch;
 use crate::optimizer::adamw::AdamWConfig;
@@ -50,14 +50,14 @@ fn two_by_two_ranks_are_one_process() {
 
 /// What is trained beside the policy.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Critic {
+pub(super) enum Critic {
     None,
     Own,
     OnTheTrunk,
 }
 
 /// A learner of the models of a folder; `placed` says where a decoder's weights are.
-fn learner(folder: &std::path::Path, critic: Critic, placed: impl Fn(Decoder) -> Decoder) -> Learner {
+pub(super) fn learner(folder: &std::path::Path, critic: Critic, placed: impl Fn(Decoder) -> Decoder) -> Learner {
     // The first step of a parameter is g / (|g| + eps): with a small eps, rounding in a gradient near 0 moves it.
     let adamw = AdamWConfig { eps: 1e-5, ..AdamWConfig::default() };
     let schedule = || {
@@ -131,12 +131,12 @@ fn weights(learner: &Learner) -> NamedTensors {
     weights
 }
 
-fn json(figures: &impl serde::Serialize) -> Value {
+pub(super) fn json(figures: &impl serde::Serialize) -> Value {
     serde_json::to_value(figures).unwrap()
 }
 
 /// Asserts that the numbers of two JSON values agree to 1e-5, and all else is the same.
-fn assert_agree(what: &str, one: &Value, other: &Value) {
+pub(super) fn assert_agree(what: &str, one: &Value, other: &Value) {
     match (one, other) {
         (Value::Number(a), Value::Number(b)) => {
             let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
@@ -187,7 +187,10 @@ pub(super) fn play(seat: &Seat) {
         let mut many = learner(folder, critic, |decoder| seat.cut(&decoder));
         many.ranks = Some(seat.ranks());
         let cost = SequenceCost::of(one.policy.model.policy.decoder.config());
-        let mine = |groups| deal(groups, plan.updates_per_step, seat.num_ranks(), cost).swap_remove(seat.rank());
+        let mine = |groups: Vec<TrajectoryGroup>| {
+            let deal = Deal::new(&groups, plan.updates_per_step, seat.num_ranks(), cost);
+            deal.split(groups).swap_remove(seat.rank())
+        };
         if critic == Critic::None {
             let whole = held_in_an_update(&mut one, &groups(folder, 0), &plan);
             let held = held_in_an_update(&mut many, &mine(groups(folder, 0)), &plan);
@@ -206,14 +209,19 @@ pub(super) fn play(seat: &Seat) {
             for (trajectory, logprobs) in outcome.trajectories.iter().zip(&outcome.policy_logprobs) {
                 assert_eq!(trajectory.num_targets(), logprobs.len(), "{what}");
             }
-            for ((name, ours), (_, expected)) in weights(&many).iter().zip(weights(&one)) {
-                let difference = (ours - &expected).norm().double_value(&[]);
-                let size = expected.norm().double_value(&[]);
-                assert!(difference <= 1e-5 * size, "{what}: {name} differs by {difference} of {size}");
-            }
+            assert_same_weights(&what, &many, &one);
         }
     }
     check_refusals(seat, folder);
+}
+
+/// Asserts that each weight of what is trained agrees to 1e-5 of its norm.
+pub(super) fn assert_same_weights(what: &str, many: &Learner, one: &Learner) {
+    for ((name, ours), (_, expected)) in weights(many).iter().zip(weights(one)) {
+        let difference = (ours - &expected).norm().double_value(&[]);
+        let size = expected.norm().double_value(&[]);
+        assert!(difference <= 1e-5 * size, "{what}: {name} differs by {difference} of {size}");
+    }
 }
 
 /// Weights on other ranks than the update's are refused.

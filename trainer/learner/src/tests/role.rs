@@ -6,7 +6,7 @@ use dist::{Axis, Backend, Environment, Fingerprint, Job, Layout, ProcessGroup};
 use policy::{Decoder, Sharded};
 
 use super::ranks::ROLE;
-use super::{over_ranks, planned_memory, rank_goldens};
+use super::{objectives_over_ranks, over_ranks, planned_memory, rank_goldens};
 use crate::ranks::Ranks;
 
 /// Name of the test that a started process runs.
@@ -28,6 +28,7 @@ fn a_process_plays_the_role_it_is_given() {
     let seat = Seat { job, replica: replica.parse().unwrap(), shard: shard.parse().unwrap() };
     match play {
         "updates" => over_ranks::play(&seat),
+        "objectives" => objectives_over_ranks::play(&seat),
         "goldens" => rank_goldens::play(&seat),
         _ => panic!("no role `{role}`"),
     }

@@ -120,7 +120,7 @@ impl Workload {
                 update(learner, groups.clone(), plan, 0)?;
             }
             Self::RewardModel { scorer, plan, pairs } => {
-                preference::learn(scorer, &pairs.iter().collect::<Vec<_>>(), plan, 0)?;
+                preference::learn(scorer, &pairs.iter().collect::<Vec<_>>(), plan, 0, None)?;
             }
         }
         wait(placement.device);

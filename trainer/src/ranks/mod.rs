@@ -1,0 +1,92 @@
+//! A run on several ranks: one decides, the others follow.
+//!
+//! Rank 0 reads the data, asks the verifiers, writes the run's folder, and says what is done next; the other ranks have
+//! a model's thread and nothing else. They meet before anything is loaded ([`meet`]), are told where the run begins
+//! ([`Start`]), and then obey the orders of rank 0's model thread until it ends. What an order is, is not known here.
+
+pub(crate) mod environment;
+mod launch;
+mod models;
+mod team;
+mod words;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use self::environment::environment;
+pub(crate) use self::launch::launch;
+pub(crate) use self::models::Models;
+pub(crate) use self::team::Team;
+pub(crate) use self::words::{Start, Words};
+use crate::config::ParallelSection;
+use crate::failure::Usage;
+use crate::interrupt::Interrupt;
+use crate::run::identity::RunIdentity;
+use crate::worker::{ModelState, follow};
+
+/// Longest stay of rank 0, which hosts the store, after a failure.
+const PARTING: Duration = Duration::from_secs(1);
+
+/// Meets the other ranks; `None` where this process runs by itself. All ranks must be the same run.
+///
+/// # Errors
+/// A rank is missing, there twice, or another run; the layout does not fit the number of ranks; or the user interrupts.
+pub(crate) async fn meet(
+    section: &ParallelSection,
+    identity: &RunIdentity,
+    interrupt: &Interrupt,
+) -> Result<Option<Team>> {
+    match environment()? {
+        None => {
+            section.layout().resolve(1).map_err(|error| Usage::error(format!("parallel: {error}")))?;
+            Ok(None)
+        }
+        Some(environment) => {
+            let (section, fingerprint, asked) = (section.clone(), identity.fingerprint(), interrupt.clone());
+            let meeting =
+                tokio::task::spawn_blocking(move || Team::meet(&environment, &section, fingerprint, asked).map(Some));
+            interrupt.race(meeting).await?.context("the meeting of the ranks")?
+        }
+    }
+}
+
+/// Runs this process's part of a run: `lead` on rank 0 or where there is no team, on any other rank what rank 0 says
+/// once `load` has loaded the models. A signal to stop leaves a step `grace` to be done and saved.
+///
+/// # Errors
+/// The run fails here, or on another rank.
+pub(crate) async fn run_part(
+    team: Option<Team>,
+    grace: Option<Duration>,
+    lead: impl AsyncFnOnce(Option<Team>) -> Result<()>,
+    load: impl FnOnce(&Team, &Start) -> Result<ModelState>,
+) -> Result<()> {
+    let Some(team) = team else { return lead(None).await };
+    let (words, job, timeout) = (Words::of(&team)?, team.job(), team.timeout());
+    let result = if team.is_leader() {
+        let result = lead(Some(team)).await;
+        words.end(&result);
+        result
+    } else {
+        tokio::task::block_in_place(|| follow_to_the_end(team, &words, grace, load))
+    };
+    // Of those that failed some may be gone for good.
+    job.finish(if result.is_ok() { timeout } else { PARTING });
+    result
+}
+
+/// A rank that follows.
+fn follow_to_the_end(
+    team: Team,
+    words: &Words,
+    grace: Option<Duration>,
+    load: impl FnOnce(&Team, &Start) -> Result<ModelState>,
+) -> Result<()> {
+    let start = words.await_start(&team)?;
+    let _steps = team.interrupt().finish_steps(grace)?;
+    let loaded = start.see_folder().and_then(|()| load(&team, &start));
+    let state = loaded.map_err(|error| team.fail(error)).context("while the models were loaded")?;
+    follow(state, team)?;
+    words.await_end()
+}

@@ -1,0 +1,185 @@
+//! The ranks of a run as one of them sees them: who there is, what they exchange, and the words where one fails.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use learner::ranks::Ranks;
+use policy::PolicyError;
+use policy::dist::{
+    Axis, Backend, DistError, Environment, Fingerprint, Job, ProcessGroup, Shape, Store, Traffic, Watch,
+};
+
+use crate::config::ParallelSection;
+use crate::failure::Usage;
+use crate::interrupt::Interrupt;
+
+/// Ranks that have met and are the same run.
+#[derive(Debug)]
+pub(crate) struct Team {
+    job: Arc<Job>,
+    shape: Shape,
+    /// All ranks, for orders and replies.
+    orders: ProcessGroup,
+    timeout: Duration,
+    interrupt: Interrupt,
+    /// Step that the ranks are at, counted from 1.
+    step: Cell<u64>,
+}
+
+impl Team {
+    /// Meets the other ranks.
+    ///
+    /// # Errors
+    /// As [`super::meet`].
+    pub(super) fn meet(
+        environment: &Environment,
+        section: &ParallelSection,
+        fingerprint: Fingerprint,
+        interrupt: Interrupt,
+    ) -> Result<Self> {
+        let timeout = section.timeout();
+        let shape = section.layout().resolve(environment.world_size);
+        let shape = shape.map_err(|error| Usage::error(format!("parallel: {error}")))?;
+        let job = Arc::new(Job::start(environment, &fingerprint, timeout)?);
+        let all = shape.peers(job.rank(), &Axis::ALL);
+        let orders = job.group("orders", all, Backend::Gloo, timeout)?;
+        Ok(Self { job, shape, orders, timeout, interrupt, step: Cell::new(0) })
+    }
+
+    /// The job, which outlives what its ranks do together.
+    pub(super) fn job(&self) -> Arc<Job> {
+        self.job.clone()
+    }
+
+    /// This process's rank, from 0.
+    pub(crate) fn rank(&self) -> usize {
+        self.job.rank()
+    }
+
+    /// Number of ranks.
+    pub(crate) fn size(&self) -> usize {
+        self.job.world_size()
+    }
+
+    /// True on the rank that decides.
+    pub(crate) fn is_leader(&self) -> bool {
+        self.rank() == 0
+    }
+
+    /// Longest wait for another rank.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// What the user asked of this process.
+    pub(crate) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    /// True where this rank writes what its copies on other ranks have too.
+    pub(crate) fn is_first_copy(&self) -> bool {
+        self.shape.coordinates(self.rank())[Axis::Replica as usize] == 0
+    }
+
+    /// The ranks that learn from different sequences, in a group for this caller alone.
+    ///
+    /// # Errors
+    /// Not all came within the time-out.
+    pub(crate) fn data(&self) -> Result<Ranks, DistError> {
+        Ok(Ranks::new(self.group("data", &[Axis::Replica, Axis::Shard])?))
+    }
+
+    /// The groups of a weight store: the ranks that have a piece each, and where there are several copies the ranks
+    /// that have this rank's piece.
+    ///
+    /// # Errors
+    /// Not all came within the time-out.
+    pub(crate) fn of_weights(&self) -> Result<(ProcessGroup, Option<ProcessGroup>), DistError> {
+        let shard = self.group("shard", &[Axis::Shard])?;
+        let replica = self.group("replica", &[Axis::Replica])?;
+        Ok((shard, (replica.size() > 1).then_some(replica)))
+    }
+
+    fn group(&self, name: &str, axes: &[Axis]) -> Result<ProcessGroup, DistError> {
+        self.job.group(name, self.shape.peers(self.rank(), axes), Backend::Gloo, self.timeout)
+    }
+
+    /// The job's store.
+    pub(super) fn store(&self) -> &Store {
+        self.job.store()
+    }
+
+    /// A reader of where all ranks stand.
+    pub(super) fn watch(&self) -> Result<Watch, DistError> {
+        self.job.watch()
+    }
+
+    /// Says what this rank does now, for whoever looks for one that hangs. `step` is kept where there is none.
+    pub(crate) fn enter(&self, step: Option<u64>, phase: &str) {
+        self.step.set(step.unwrap_or(self.step.get()));
+        self.job.board().enter(self.step.get(), phase);
+    }
+
+    /// Bytes and waiting since the last call.
+    pub(crate) fn take_traffic(&self) -> Traffic {
+        self.job.meter().take()
+    }
+
+    /// Gives each rank its order, in the order of the ranks; rank 0's own stays here and may be empty.
+    ///
+    /// # Errors
+    /// A rank is gone.
+    pub(crate) fn send(&self, orders: &[Vec<u8>]) -> Result<(), DistError> {
+        self.orders.scatter_bytes(orders, 0).map(drop)
+    }
+
+    /// The next order of rank 0.
+    ///
+    /// # Errors
+    /// Rank 0 is gone.
+    pub(crate) fn receive(&self) -> Result<Vec<u8>, DistError> {
+        self.orders.scatter_bytes(&[], 0)
+    }
+
+    /// The replies of all ranks, on rank 0; on others nothing.
+    ///
+    /// # Errors
+    /// A rank is gone.
+    pub(crate) fn gather(&self, reply: &[u8]) -> Result<Vec<Vec<u8>>, DistError> {
+        self.orders.gather_bytes(reply, 0)
+    }
+
+    /// The words of a failure on this rank. What failed here is told to the others; where an exchange failed, whoever
+    /// failed first is named, and where all ranks stand is said.
+    pub(crate) fn fail(&self, error: anyhow::Error) -> anyhow::Error {
+        let rank = self.rank();
+        let is_ours = !error.chain().any(is_of_peers);
+        if is_ours {
+            let _ = self.job.store().set(&failure_key(rank), format!("{error:#}").as_bytes());
+            return error.context(format!("rank {rank}"));
+        }
+        let table = self.job.survey();
+        let mut text = format!("rank {rank}: {error:#}");
+        for other in (0..self.size()).filter(|other| *other != rank) {
+            if let Ok(Some(reason)) = self.job.store().try_get(&failure_key(other)) {
+                text.push_str(&format!("\nrank {other} failed: {}", String::from_utf8_lossy(&reason)));
+            }
+        }
+        anyhow!("{text}\n{}", table.trim_end())
+    }
+}
+
+fn failure_key(rank: usize) -> String {
+    format!("failed/{rank}")
+}
+
+/// True of an exchange with other ranks that failed; a weight store has the error within its own.
+fn is_of_peers(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let of_store = cause.downcast_ref().and_then(|error| match error {
+        PolicyError::Ranks(error) => Some(error.as_ref()),
+        _ => None,
+    });
+    matches!(of_store.or(cause.downcast_ref()), Some(DistError::Collective { .. } | DistError::Store { .. }))
+}

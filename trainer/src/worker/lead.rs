@@ -1,0 +1,206 @@
+//! The model's thread of the rank that decides: commands to orders for every rank, and their answers to events.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+
+use super::command::{Answers, ModelCommand, ModelEvent, RankTraffic};
+use super::engine_loop::EngineLoop;
+use super::order::{Answer, Order, Reply, decoded, encoded};
+use super::rank_engine::DecodeOrder;
+use super::state::ModelState;
+use crate::ranks::Team;
+
+/// Longest time without an order, so that a rank that waits for one knows that there is somebody to give it.
+pub(super) const REST: Duration = Duration::from_secs(1);
+
+/// What the thread owns.
+pub(super) struct Lead {
+    state: ModelState,
+    requests: EngineLoop,
+    team: Option<Team>,
+    /// Why the ranks do nothing together any more.
+    failure: Option<String>,
+}
+
+impl Lead {
+    pub(super) fn new(state: ModelState, team: Option<Team>) -> Self {
+        let requests = EngineLoop::new(state.seat.num_ranks, state.max_sequences());
+        Self { state, requests, team, failure: None }
+    }
+
+    /// True where there are other ranks, which want to be told that there is nothing to do.
+    pub(super) fn has_followers(&self) -> bool {
+        self.team.is_some() && self.failure.is_none()
+    }
+
+    /// True where the engines can go on by themselves.
+    pub(super) fn is_sampling(&self) -> bool {
+        self.requests.can_decode()
+    }
+
+    /// Some steps of the engines.
+    pub(super) fn decode(&mut self) {
+        let orders = self.requests.next_orders();
+        if let Err(error) = self.decode_with(orders) {
+            self.requests.fail(&error);
+        }
+    }
+
+    fn decode_with(&mut self, orders: Vec<DecodeOrder>) -> Result<()> {
+        let answers = self.together(orders.into_iter().map(Order::Decode).collect())?;
+        let decoded = answers.into_iter().map(Answer::decoded).collect::<Result<Vec<_>>>()?;
+        self.requests.take(decoded);
+        Ok(())
+    }
+
+    /// Tells the other ranks that there is nothing to do.
+    pub(super) fn rest(&mut self) {
+        if let Err(error) = self.together((0..self.state.seat.num_ranks).map(|_| Order::Rest).collect()) {
+            self.requests.fail(&error);
+        }
+    }
+
+    /// Executes a command and answers it.
+    pub(super) fn execute(&mut self, command: ModelCommand, answers: &Answers) {
+        let can_sample = self.state.max_sequences() > 0;
+        let is_sampling = matches!(
+            command,
+            ModelCommand::Submit { .. }
+                | ModelCommand::Replace { .. }
+                | ModelCommand::Abort { .. }
+                | ModelCommand::Pause
+                | ModelCommand::Resume
+        );
+        let answer = match command {
+            _ if is_sampling && !can_sample => Err(anyhow!("there is no policy here to sample from")),
+            ModelCommand::Submit { requests, lag } => {
+                self.requests.begin_afresh();
+                return self.requests.submit(requests, lag, answers);
+            }
+            ModelCommand::Replace { draw, requests } => return self.requests.replace(draw, requests, answers),
+            ModelCommand::Abort { draw } => {
+                let orders = self.requests.abort(draw);
+                self.decode_with(orders).map(|()| ModelEvent::Done)
+            }
+            ModelCommand::Pause => {
+                self.requests.pause(true);
+                Ok(ModelEvent::Done)
+            }
+            ModelCommand::Resume => {
+                self.requests.pause(false);
+                Ok(ModelEvent::Done)
+            }
+            ModelCommand::TakeTraffic if self.team.is_none() => Ok(ModelEvent::Traffic(Vec::new())),
+            shared => self.share(shared).map(|event| match event {
+                ModelEvent::Stats(mut stats) => {
+                    stats.num_aborted += self.requests.take_aborted();
+                    ModelEvent::Stats(stats)
+                }
+                event => event,
+            }),
+        };
+        // The receiver is gone once the user interrupted.
+        let _ = answers.send(answer);
+    }
+
+    /// Executes a command in which every rank has a part.
+    fn share(&mut self, command: ModelCommand) -> Result<ModelEvent> {
+        if self.team.is_none() {
+            let answer = self.state.obey(Order::Command(command))?;
+            return answer.event();
+        }
+        let mut parts = self.state.sharing()?.share_out(command);
+        let orders = std::mem::take(&mut parts.parts).into_iter().map(Order::Command).collect();
+        let answers = self.together(orders)?;
+        parts.join(answers.into_iter().map(Answer::event).collect::<Result<_>>()?)
+    }
+
+    /// Gives each rank its order, obeys this rank's own, and returns what came of all, in the order of the ranks.
+    fn together(&mut self, mut orders: Vec<Order>) -> Result<Vec<Answer>> {
+        let Some(team) = &self.team else {
+            return orders.into_iter().map(|order| self.state.obey(order)).collect();
+        };
+        if let Some(failure) = &self.failure {
+            return Err(anyhow!("the ranks have parted: {failure}"));
+        }
+        let result = obey_with(team, &mut self.state, &mut orders);
+        result.map_err(|error| {
+            let error = team.fail(error);
+            self.failure = Some(format!("{error:#}"));
+            error
+        })
+    }
+
+    /// Ends the other ranks.
+    pub(super) fn end(self) {
+        let Some(team) = self.team else { return };
+        if self.failure.is_some() {
+            return;
+        }
+        let end = (0..team.size()).map(|_| encoded(&Order::End)).collect::<Result<Vec<_>>>();
+        if let Err(error) = end.and_then(|orders| Ok(team.send(&orders)?)) {
+            tracing::error!("{:#}", team.fail(error));
+        }
+    }
+}
+
+/// Sends the orders, obeys rank 0's own, and gathers the replies.
+fn obey_with(team: &Team, state: &mut ModelState, orders: &mut Vec<Order>) -> Result<Vec<Answer>> {
+    let own = orders.remove(0);
+    let mut parts = vec![Vec::new()];
+    for order in orders.drain(..) {
+        parts.push(encoded(&order)?);
+    }
+    team.send(&parts)?;
+    let answer = obeyed(team, state, own)?;
+    let mut answers = vec![answer];
+    for reply in team.gather(&[])?.into_iter().skip(1) {
+        let Reply { answer, asked } = decoded(&reply)?;
+        if let Some(asked) = asked {
+            team.interrupt().ask_of_rank(asked);
+        }
+        answers.push(answer);
+    }
+    Ok(answers)
+}
+
+/// Obeys an order, having said so.
+fn obeyed(team: &Team, state: &mut ModelState, order: Order) -> Result<Answer> {
+    team.enter(order.step(), order.phase());
+    match order {
+        Order::Command(ModelCommand::TakeTraffic) => {
+            let (reshard_seconds, reshard_bytes) = state.take_resharding();
+            let traffic = RankTraffic { all: team.take_traffic(), reshard_seconds, reshard_bytes };
+            Ok(Answer::Event(Box::new(ModelEvent::Traffic(vec![traffic]))))
+        }
+        order => state.obey(order),
+    }
+}
+
+/// Obeys the orders of rank 0 until it says that there are no more.
+///
+/// # Errors
+/// An order cannot be obeyed here, or another rank failed.
+pub(crate) fn follow(mut state: ModelState, team: Team) -> Result<()> {
+    loop {
+        match next_order(&mut state, &team) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => return Err(team.fail(error)),
+        }
+    }
+    Ok(())
+}
+
+/// Obeys the next order; false where it is the last.
+fn next_order(state: &mut ModelState, team: &Team) -> Result<bool> {
+    let order: Order = decoded(&team.receive()?)?;
+    if matches!(order, Order::End) {
+        return Ok(false);
+    }
+    let answer = obeyed(team, state, order)?;
+    let reply = Reply { answer, asked: team.interrupt().asked() };
+    team.gather(&encoded(&reply)?).context("the reply to rank 0")?;
+    Ok(true)
+}

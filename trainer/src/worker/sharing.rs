@@ -1,0 +1,161 @@
+//! A command in parts, one a rank, and the ranks' events as one.
+
+use anyhow::{Context, Result};
+use learner::dealing::{Deal, SequenceCost, balance};
+use learner::update_outcome::UpdateOutcome;
+use policy::ModelConfig;
+use rollout::GenerationStats;
+
+use super::command::{ModelCommand, ModelEvent, SavedComponent};
+
+/// How the work of a command is cut.
+pub(super) struct Sharing<'a> {
+    pub(super) num_ranks: usize,
+    /// Number of minibatches of an update.
+    pub(super) updates_per_step: usize,
+    /// The model whose sequences cost what they cost.
+    pub(super) config: &'a ModelConfig,
+}
+
+/// The parts of a command, and what puts the events together.
+pub(super) struct Parts {
+    pub(super) parts: Vec<ModelCommand>,
+    join: Join,
+}
+
+/// What the ranks' events come to.
+enum Join {
+    /// All say the same of what they did together.
+    Same,
+    /// Each says what it counted.
+    Stats,
+    /// Each lists the files that it wrote.
+    Saved,
+    /// Each says what its trajectories came to.
+    Updated(Deal),
+    /// Each has the scores of the sequences that it owns.
+    Scored(Vec<usize>),
+    /// Each has something to say of itself.
+    Listed,
+}
+
+impl Sharing<'_> {
+    /// Cuts a command: sequences go to the ranks by their cost.
+    pub(super) fn share_out(&self, command: ModelCommand) -> Parts {
+        let num_ranks = self.num_ranks;
+        match command {
+            ModelCommand::Update { step, groups } => {
+                let deal = Deal::new(&groups, self.updates_per_step, num_ranks, SequenceCost::of(self.config));
+                let parts = deal.split(groups).into_iter().map(|groups| ModelCommand::Update { step, groups });
+                Parts { parts: parts.collect(), join: Join::Updated(deal) }
+            }
+            ModelCommand::Score { sequences } => {
+                let owners = self.owners(&sequences, Vec::len);
+                let parts = dealt(sequences, &owners, num_ranks).map(|sequences| ModelCommand::Score { sequences });
+                Parts { parts: parts.collect(), join: Join::Scored(owners) }
+            }
+            ModelCommand::LearnTraces { step, sequences } => {
+                let owners = self.owners(&sequences, |sequence| sequence.ids.len());
+                let parts = dealt(sequences, &owners, num_ranks);
+                let parts = parts.map(|sequences| ModelCommand::LearnTraces { step, sequences }).collect();
+                Parts { parts, join: Join::Same }
+            }
+            ModelCommand::LearnPairs { step, pairs } => {
+                let owners = self.owners(&pairs, |pair| pair.chosen.len() + pair.rejected.len());
+                let parts = dealt(pairs, &owners, num_ranks).map(|pairs| ModelCommand::LearnPairs { step, pairs });
+                Parts { parts: parts.collect(), join: Join::Same }
+            }
+            ModelCommand::ComparePairs { pairs } => {
+                let owners = self.owners(&pairs, |pair| pair.chosen.len() + pair.rejected.len());
+                let parts = dealt(pairs, &owners, num_ranks).map(|pairs| ModelCommand::ComparePairs { pairs });
+                Parts { parts: parts.collect(), join: Join::Same }
+            }
+            whole => {
+                let join = match whole {
+                    ModelCommand::TakeStats => Join::Stats,
+                    ModelCommand::Save { .. } => Join::Saved,
+                    ModelCommand::TakeTraffic => Join::Listed,
+                    _ => Join::Same,
+                };
+                Parts { parts: vec![whole; num_ranks], join }
+            }
+        }
+    }
+
+    fn owners<T>(&self, items: &[T], length: impl Fn(&T) -> usize) -> Vec<usize> {
+        let cost = SequenceCost::of(self.config);
+        balance(&items.iter().map(|item| cost.tokens(length(item))).collect::<Vec<_>>(), self.num_ranks)
+    }
+}
+
+/// The items of each rank, in their order.
+fn dealt<T>(items: Vec<T>, owners: &[usize], num_ranks: usize) -> impl Iterator<Item = Vec<T>> {
+    let mut dealt: Vec<Vec<T>> = (0..num_ranks).map(|_| Vec::new()).collect();
+    for (item, owner) in items.into_iter().zip(owners) {
+        dealt[*owner].push(item);
+    }
+    dealt.into_iter()
+}
+
+impl Parts {
+    /// The events of all ranks, in their order, as the one that answers the command.
+    ///
+    /// # Errors
+    /// A rank said something else than was asked.
+    pub(super) fn join(self, events: Vec<ModelEvent>) -> Result<ModelEvent> {
+        match self.join {
+            Join::Same => events.into_iter().next().context("no rank answered"),
+            Join::Stats => {
+                let mut all = GenerationStats::default();
+                for event in events {
+                    let ModelEvent::Stats(stats) = event else { return Err(unasked(&event)) };
+                    all.merge(&stats);
+                }
+                Ok(ModelEvent::Stats(all))
+            }
+            Join::Saved => {
+                let mut all: Vec<SavedComponent> = Vec::new();
+                for event in events {
+                    let ModelEvent::Saved(components) = event else { return Err(unasked(&event)) };
+                    for component in components {
+                        match all.iter_mut().find(|known| known.name == component.name) {
+                            Some(known) => known.files.extend(component.files),
+                            None => all.push(component),
+                        }
+                    }
+                }
+                Ok(ModelEvent::Saved(all))
+            }
+            Join::Updated(deal) => {
+                let outcome = |event| match event {
+                    ModelEvent::Updated(outcome) => Ok(*outcome),
+                    other => Err(unasked(&other)),
+                };
+                let outcomes = events.into_iter().map(outcome).collect::<Result<Vec<UpdateOutcome>>>()?;
+                Ok(ModelEvent::Updated(Box::new(deal.join(outcomes)?)))
+            }
+            Join::Scored(owners) => {
+                let mut scores = Vec::with_capacity(events.len());
+                for event in events {
+                    let ModelEvent::Scored(of_rank) = event else { return Err(unasked(&event)) };
+                    scores.push(of_rank.into_iter());
+                }
+                let of_owner =
+                    |owner: &usize| scores[*owner].next().with_context(|| format!("rank {owner} lacks a score"));
+                Ok(ModelEvent::Scored(owners.iter().map(of_owner).collect::<Result<_>>()?))
+            }
+            Join::Listed => {
+                let mut all = Vec::with_capacity(events.len());
+                for event in events {
+                    let ModelEvent::Traffic(of_rank) = event else { return Err(unasked(&event)) };
+                    all.extend(of_rank);
+                }
+                Ok(ModelEvent::Traffic(all))
+            }
+        }
+    }
+}
+
+fn unasked(event: &ModelEvent) -> anyhow::Error {
+    anyhow::anyhow!("a rank answered {event:?}, which was not asked")
+}
