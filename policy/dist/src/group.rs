@@ -73,7 +73,7 @@ impl ProcessGroup {
         meter: Arc<Meter>,
     ) -> Result<Self, DistError> {
         let (rank, ranks) = (members.rank, members.ranks.clone());
-        Self::new(members, timeout, board, |own, size, begun| match backend {
+        Self::new(members, timeout, (board, meter), |own, size, begun| match backend {
             Backend::Gloo => {
                 let met = store.gloo(prefix.clone(), own, size, timeout).and_then(|met| {
                     // One that is done and leaves at once would break the connections of those that still meet.
@@ -93,7 +93,7 @@ impl ProcessGroup {
     fn new(
         members: Members,
         timeout: Duration,
-        board: Arc<Board>,
+        (board, meter): (Arc<Board>, Arc<Meter>),
         connect: impl FnOnce(usize, usize, Instant) -> Result<RawGroup, String>,
     ) -> Result<Self, DistError> {
         let Members { name, ranks, rank } = members;
@@ -123,7 +123,7 @@ impl ProcessGroup {
     /// `rank` is not below `size`.
     pub fn fake(name: &str, rank: usize, size: usize) -> Result<Self, DistError> {
         let members = Members { name: name.to_owned(), ranks: (0..size).collect(), rank };
-        Self::new(members, FAKE_TIMEOUT, Arc::default(), |own, size, _| {
+        Self::new(members, FAKE_TIMEOUT, Default::default(), |own, size, _| {
             RawGroup::fake(own, size).map_err(|failure| failure.message)
         })
     }

@@ -30,8 +30,6 @@ pub(crate) struct RewardModelRun {
     pub loss: PreferenceLossConfig,
     /// Batches of pairs to train on.
     pub update: PreferenceUpdate,
-    /// Ranks that share the work.
-    pub parallel: ParallelSection,
     /// AdamW.
     pub optimizer: AdamWConfig,
     /// Learning rate over the updates.
@@ -98,7 +96,6 @@ impl RewardModelRun {
         if self.preferences.per_step == 0 || self.update.steps == 0 || self.update.micro_batch_tokens == 0 {
             return refuse("preferences.per_step, update.steps and update.micro_batch_tokens must be at least 1");
         }
-        self.parallel.validate()?;
         self.prompt.validate()?;
         self.parallel.validate()?;
         self.loss.validate().map_err(|error| Usage::error(format!("loss: {error}")))?;

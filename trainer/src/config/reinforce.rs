@@ -49,8 +49,6 @@ pub(crate) struct ReinforceRun {
     pub reward_model: ModelSection,
     /// Computation of the update.
     pub update: UpdateSection,
-    /// Ranks that share the work.
-    pub parallel: ParallelSection,
     /// AdamW.
     pub optimizer: AdamWConfig,
     /// Learning rate over the updates.
@@ -191,7 +189,6 @@ impl ReinforceRun {
             return refuse("dynamic_sampling.max_rounds: must be at least 1");
         }
         self.schedule()?;
-        self.parallel.validate()?;
         self.prompt.validate()?;
         self.eval.validate()?;
         self.parallel.validate()?;

@@ -32,8 +32,6 @@ pub(crate) struct SupervisedRun {
     pub traces: Traces,
     /// Computation of the update; `steps` counts batches of traces.
     pub update: UpdateSection,
-    /// Ranks that share the work.
-    pub parallel: ParallelSection,
     /// AdamW.
     pub optimizer: AdamWConfig,
     /// Learning rate over the updates.
@@ -149,7 +147,6 @@ impl SupervisedRun {
             return refuse("update.updates_per_step: a cold start makes one update of each batch");
         }
         self.verifiers.validate().map_err(|error| Usage::error(format!("verifiers: {error}")))?;
-        self.parallel.validate()?;
         self.prompt.validate()?;
         self.schedule()?;
         self.parallel.validate()?;
