@@ -62,6 +62,7 @@ mod tests {
             eval_at_end: true,
             checkpoint_every: every,
             checkpoints_kept: 2,
+            grace: None,
         };
         let counts =
             |steps, every| (calendar(steps, every).num_evaluations(), calendar(steps, every).num_checkpoints());

@@ -17,8 +17,8 @@
 //! A policy is loaded part by part; a critic and a reward model are whole (over `tensor`) before they are cut, which is
 //! the moment `loading`.
 //!
-//! The sampling weights are filled part by part: beside both layouts there are two blocks, or the embedding. Moments and
-//! master are allocated with the model; gradients are dropped after each update, and the cache before it.
+//! The sampling weights are filled part by part: beside both layouts there are two blocks, or the embedding. Moments
+//! and master are allocated with the model; gradients are dropped after each update, and the cache before it.
 
 use serde::Serialize;
 
