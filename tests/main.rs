@@ -6,6 +6,7 @@ mod bad_input;
 mod code_verifiers;
 mod command_line;
 mod end_to_end;
+mod presets;
 mod prompts;
 mod ranks;
 mod relocation;

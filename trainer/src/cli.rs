@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::command::bench::BenchCommand;
 use crate::command::checkpoint::CheckpointCommand;
+use crate::command::config::ConfigCommand;
 use crate::command::eval::EvalArgs;
 use crate::command::generate::GenerateArgs;
 use crate::command::recipe::RecipeArgs;
@@ -94,6 +95,9 @@ pub(crate) enum Command {
         /// The run's folder, or a recipe's.
         run: PathBuf,
     },
+    /// Look at configurations.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Look at checkpoints.
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),

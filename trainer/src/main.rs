@@ -115,6 +115,7 @@ async fn run(cli: Cli) -> Result<()> {
         (None, Some(Command::Checkpoint(command))) => {
             tokio::task::block_in_place(|| command::checkpoint::run(&command))
         }
+        (None, Some(Command::Config(command))) => tokio::task::block_in_place(|| command::config::run(&command)),
         (None, Some(Command::Sandbox(command))) => command::sandbox::run(command, &interrupt).await,
         (None, Some(Command::Bench(command))) => command::bench::run(command, &interrupt).await,
     }

@@ -18,6 +18,7 @@
 #include <c10/util/Logging.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/distributed/c10d/FakeProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -113,6 +114,34 @@ struct MappedBackward final : public torch::autograd::Node {
   dist_gradient_map map;
 };
 
+// One rank of a group whose other ranks do not exist. c10d's own leaves what an all-to-all receives as it was in memory;
+// here every other rank sends what this one keeps for itself, as in its all-gather, so that sums are finite.
+class FakeGroup : public c10d::FakeProcessGroup {
+ public:
+  FakeGroup(int rank, int size) : c10d::FakeProcessGroup(rank, size, c10::make_intrusive<Options>()) {}
+
+  c10::intrusive_ptr<c10d::Work> alltoall_base(at::Tensor& output, at::Tensor& input,
+                                               std::vector<int64_t>& output_splits, std::vector<int64_t>& input_splits,
+                                               const c10d::AllToAllOptions& options) override {
+    int64_t own_start = 0;
+    for (int rank = 0; rank < getRank(); ++rank) {
+      own_start += input_splits.at(rank);
+    }
+    const at::Tensor own = input.narrow(0, own_start, input_splits.at(getRank()));
+    int64_t start = 0;
+    for (const int64_t split : output_splits) {
+      at::Tensor part = output.narrow(0, start, split);
+      if (split == own.size(0)) {
+        part.copy_(own);
+      } else {
+        part.zero_();
+      }
+      start += split;
+    }
+    return c10d::FakeProcessGroup::alltoall_base(output, input, output_splits, input_splits, options);
+  }
+};
+
 } // namespace
 
 void dist_text_free(char* text) {
@@ -195,6 +224,10 @@ int32_t dist_group_gloo(const dist_store* store, int32_t rank, int32_t size, int
     auto options = c10d::ProcessGroupGloo::Options::create_default(milliseconds(timeout_ms));
     *group = new dist_group{c10::make_intrusive<c10d::ProcessGroupGloo>(store->inner, rank, size, std::move(options))};
   });
+}
+
+int32_t dist_group_fake(int32_t rank, int32_t size, dist_group** group, char** error) {
+  return guarded(error, [&] { *group = new dist_group{c10::make_intrusive<FakeGroup>(rank, size)}; });
 }
 
 void dist_group_free(dist_group* group) {

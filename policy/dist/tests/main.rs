@@ -3,6 +3,7 @@
 mod collectives;
 mod environment;
 mod failures;
+mod fake;
 mod graph;
 mod handshake;
 mod launch;
