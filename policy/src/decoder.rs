@@ -61,10 +61,10 @@ impl Decoder {
         load_into(folder, &self.shapes(), &self.held(), |name| tied && name == HEAD)
     }
 
-    /// A decoder of this one's configuration and placement whose weights, all on this device, are zero until they are
-    /// [copied](Decoder::copy_weights).
+    /// A decoder of this one's configuration and placement whose weights, of which only shares of a tensor group are on
+    /// other ranks, are zero until they are [copied](Decoder::copy_weights).
     pub fn blank(&self) -> Self {
-        Self::empty(&self.config, self.store.head_part() == Part::Head, self.placement())
+        Self::with_store(&self.config, self.store.blank())
     }
 
     /// Replaces the weights by another decoder's, one part after the other, so that where those are cut over ranks one
@@ -80,8 +80,8 @@ impl Decoder {
         assert_eq!(self.store.spread().shards, 1, "what is copied into gathered weights is lost");
         let mut bytes = 0;
         for part in Part::all(self.num_blocks(), self.store.head_part() == Part::Head) {
-            let theirs = part_parameters(&from.config, from.store.as_ref(), part);
-            let ours = part_parameters(&self.config, self.store.as_ref(), part);
+            let theirs = part_parameters(&from.local, from.store.as_ref(), part);
+            let ours = part_parameters(&self.local, self.store.as_ref(), part);
             for (mut to, from) in ours.into_iter().zip(&theirs) {
                 bytes += (to.tensor.numel() * to.tensor.kind().elt_size_in_bytes()) as u64;
                 tch::no_grad(|| to.tensor.f_copy_(&from.tensor))?;

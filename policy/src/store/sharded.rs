@@ -239,6 +239,11 @@ impl WeightStore for Sharded {
         Spread { shards: self.shard.size(), replicas: self.replica.as_ref().map_or(1, ProcessGroup::size) }
     }
 
+    fn blank(&self) -> Box<dyn WeightStore> {
+        let (kind, device) = self.options();
+        Box::new(Resident::empty(&self.config, self.has_head, Placement { device, kind }))
+    }
+
     fn options(&self) -> (Kind, Device) {
         self.options
     }

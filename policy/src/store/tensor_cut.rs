@@ -252,6 +252,11 @@ impl WeightStore for TensorCut {
         self.tensor.verify()
     }
 
+    fn blank(&self) -> Box<dyn WeightStore> {
+        let (tensor, local) = (self.tensor.clone(), self.local.clone());
+        Box::new(Self { tensor, local, inner: self.inner.blank() })
+    }
+
     fn spread(&self) -> Spread {
         self.inner.spread()
     }

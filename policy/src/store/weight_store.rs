@@ -131,6 +131,10 @@ pub trait WeightStore: Debug + Send {
         Ok(())
     }
 
+    /// A store of the same weights, zero and not cut into pieces, to be computed with and not to be trained; of shares
+    /// of a tensor group it has the same.
+    fn blank(&self) -> Box<dyn WeightStore>;
+
     /// How many ranks the weights are on.
     fn spread(&self) -> Spread {
         Spread { shards: 1, replicas: 1 }

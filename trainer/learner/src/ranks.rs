@@ -56,7 +56,7 @@ impl Ranks {
     ///
     /// # Errors
     /// Its heads cannot be shared by the ranks that have stretches.
-    pub(crate) fn fits(&self, decoder: &Decoder) -> Result<()> {
+    pub fn fits(&self, decoder: &Decoder) -> Result<()> {
         Ok(self.context.as_ref().map_or(Ok(()), |context| context.fits(decoder.local_config()))?)
     }
 

@@ -10,7 +10,8 @@ use record::manifest::INNER;
 use serde::{Deserialize, Serialize};
 
 use super::command::SavedComponent;
-use super::state::{ModelState, Seat};
+use super::seat::Seat;
+use super::state::ModelState;
 
 /// Folder of a critic with weights of its own.
 const CRITIC: &str = "trainer/critic";
@@ -150,7 +151,7 @@ impl Files<'_> {
     /// rank has. Rank 0 adds what is no tensor.
     fn model(&self, name: &str, folder: &str, model: &impl InPieces) -> Result<Option<SavedComponent>> {
         let path = self.checkpoint.join(folder);
-        match self.seat.writer {
+        match self.seat.writer() {
             None => Ok(None),
             Some((_, 1)) => {
                 model.save(&path)?;
@@ -168,9 +169,11 @@ impl Files<'_> {
                 }
                 model.save_pieces_index(&path, num_ranks)?;
                 let mut all = self.all_in(name, folder)?;
-                // The others name theirs.
-                let is_of_other = |listed: &String| listed.contains("-rank-") && *listed != within(folder, &file);
-                all.files.retain(|listed| !is_of_other(listed));
+                // The others write theirs meanwhile, under temporary names at first, and name them.
+                let own = within(folder, &file);
+                let is_of_other =
+                    |listed: &str| listed.contains("-rank-") || listed.starts_with(&within(folder, ".tmp"));
+                all.files.retain(|listed| *listed == own || !is_of_other(listed));
                 Ok(Some(all))
             }
         }
@@ -178,7 +181,7 @@ impl Files<'_> {
 
     /// What a rank has of an optimizer's state; nothing where a copy of it writes.
     fn optimizer<M: Model>(&self, name: &str, model: &Trainable<M>) -> Result<Option<SavedComponent>> {
-        let Some((rank, num_ranks)) = self.seat.writer else { return Ok(None) };
+        let Some((rank, num_ranks)) = self.seat.writer() else { return Ok(None) };
         let file = model.save_optimizer(&self.checkpoint.join(INNER), name, rank, num_ranks)?;
         self.inner(name, &file).map(Some)
     }
