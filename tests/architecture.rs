@@ -10,12 +10,13 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace it may import.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("confine", &[]),
     ("datasets", &["random"]),
     ("dist", &[]),
     ("learner", &["policy"]),
     ("math-verifier", &[]),
+    ("planner", &[]),
     ("policy", &["dist", "random"]),
     ("random", &[]),
     ("record", &[]),
@@ -31,6 +32,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "datasets",
             "learner",
             "math-verifier",
+            "planner",
             "policy",
             "random",
             "record",
@@ -48,8 +50,12 @@ const ALLOWED: [(&str, &[&str]); 17] = [
 ];
 
 /// Imports that a crate's tests, examples and benches may have besides.
-const ALLOWED_FOR_TESTS: [(&str, &[&str]); 3] =
-    [("learner", &["dist"]), ("math-verifier", &["random"]), ("sandbox", &["datasets", "verifiers"])];
+const ALLOWED_FOR_TESTS: [(&str, &[&str]); 4] = [
+    ("learner", &["dist", "planner"]),
+    ("math-verifier", &["random"]),
+    ("rollout", &["dist"]),
+    ("sandbox", &["datasets", "verifiers"]),
+];
 
 /// Crates that may depend on libtorch.
 const MAY_USE_TORCH: [&str; 5] = ["dist", "learner", "policy", "rollout", "trainer"];

@@ -28,6 +28,7 @@ fn help() {
         "verify",
         "verify-math",
         "report",
+        "config",
         "checkpoint",
         "sandbox",
         "bench",
@@ -35,7 +36,9 @@ fn help() {
     for command in commands {
         snapshot(&format!("help_{command}"), &stdout(&[command, "--help"]));
     }
+    snapshot("help_config-check", &stdout(&["config", "check", "--help"]));
     snapshot("help_checkpoint-verify", &stdout(&["checkpoint", "verify", "--help"]));
+    snapshot("help_checkpoint-export", &stdout(&["checkpoint", "export", "--help"]));
     snapshot("help_bench-update", &stdout(&["bench", "update", "--help"]));
     snapshot("help_verifier-check", &stdout(&["verifier", "check", "--help"]));
 }

@@ -61,9 +61,15 @@ fn ended(mut command: Command, code: i32) -> String {
     said
 }
 
-/// Weights of a run's last checkpoint.
+/// Weights of a run's last checkpoint, however it is cut.
+#[track_caller]
 fn weights(dir: &Path) -> NamedTensors {
-    read_tensors(&dir.join("checkpoints/last/model.safetensors"), Device::Cpu).unwrap()
+    let parent = tempfile::tempdir().unwrap();
+    let (checkpoint, whole) = (dir.join("checkpoints/last"), parent.path().join("whole"));
+    let mut export = trainer();
+    export.args(["checkpoint", "export"]).args([&checkpoint, &whole]);
+    ended(export, 0);
+    read_tensors(&whole.join("model.safetensors"), Device::Cpu).unwrap()
 }
 
 /// Asserts that a run is another one within rounding: metrics, and each parameter to 1e-5 of its norm.
@@ -108,14 +114,24 @@ fn a_stage_is_the_same_in_every_layout_and_the_same_again_after_a_stop() {
         ("shards", &["--nproc", "2"][..]),
         ("replicas", &["--nproc", "2", "--set", "parallel.replicate=2"]),
         ("four", &["--nproc", "4", "--set", "parallel.replicate=2"]),
+        ("tensor", &["--nproc", "2", "--set", "parallel.tensor=2"]),
+        ("tensor-shards", &["--nproc", "4", "--set", "parallel.tensor=2"]),
+        ("context", &["--nproc", "2", "--set", "parallel.context=2"]),
     ] {
         stage.run(name, more, 0);
         assert_agree(&one, &stage.dir(name));
         // A draw may lie within rounding of a boundary; in so few tokens none does.
         let (num_tokens, num_others) = sampled_otherwise(&one, &stage.dir(name));
         assert!(num_tokens > 500 && num_others == 0, "{num_others} of {num_tokens} tokens in {name}");
+        let is_whole = stage.dir(name).join("checkpoints/last/model.safetensors").exists();
+        assert_eq!(is_whole, ["replicas", "context"].contains(&name), "{name}");
         let last = metrics(&stage.dir(name)).pop().unwrap();
         assert!(last.get("dist/bytes_reduced").unwrap() > 0.0 && last.get("dist/world_size").unwrap() >= 2.0);
+        // What was saved in this layout, one rank goes on with.
+        let (done, longer) = (stage.dir(name), format!("{name}-longer"));
+        assert!(Command::new("cp").arg("-a").args([&done, &stage.dir(&longer)]).status().unwrap().success());
+        stage.run(&longer, &["--accept-changes", "--set", "update.steps=6"], 0);
+        assert_eq!(metrics(&stage.dir(&longer)).len() as u64, STEPS + 1);
     }
     // A signal on any rank: all stop at the step's end, and the same command goes on as if nothing had been.
     let ranks = ["--nproc", "2"];
@@ -185,6 +201,8 @@ fn what_ranks_cannot_run_is_said_on_every_rank() {
     let two = |more: &[&str], code| stage.run("refused", &[&["--nproc", "2"], more].concat(), code);
     let said = two(&["--set", "parallel.shard=3"], 2);
     assert!(said.contains("parallel: layout field `shard`") && said.contains("there are 2 ranks"), "{said}");
+    let said = stage.run("refused", &["--set", "parallel.tensor=4", "--nproc", "4"], 2);
+    assert!(said.contains("parallel.tensor") && said.contains("heads"), "{said}");
     let said = stage.run("refused", &["--set", "parallel.tensor=2"], 2);
     assert!(said.contains("parallel: layout field"), "{said}");
     let said = two(&["--set", "parallel.shard=0"], 2);

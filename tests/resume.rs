@@ -1,11 +1,15 @@
 //! Runs that go on: from whole checkpoints alone, as what they were, one process at a time.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
+use policy::{NamedTensors, Placement, Policy};
 use record::lock::FolderLock;
+use record::manifest::ManifestBuilder;
 use serde_json::Value;
+use tch::Tensor;
 
 use crate::support::{Bench, NO_EVAL, run, trainer};
 
@@ -112,6 +116,53 @@ fn verify_names_what_is_wrong_with_a_checkpoint() {
         let code = if nothing == "nowhere" { 2 } else { 1 };
         run(&["checkpoint", "verify", nothing], code);
     }
+}
+
+#[test]
+fn a_checkpoint_is_exported_whole_or_not_at_all() {
+    let cold = ColdStart::done();
+    let (last, out) = (cold.dir().join("checkpoints/last"), cold.bench.path("export"));
+    let export = |from: &Path, to: &Path, code: i32| {
+        let output = run(&["checkpoint", "export", from.to_str().unwrap(), to.to_str().unwrap()], code);
+        [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap()).concat()
+    };
+    let files = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let read = |path: PathBuf| (path.file_name().unwrap().to_owned(), std::fs::read(path).unwrap());
+        entries.filter(|path| path.is_file()).map(read).collect::<BTreeMap<_, _>>()
+    };
+    assert_says(&export(&last, &out, 0), &["the model of step 4"]);
+    assert!(files(&out) == files(&last) && !out.join("trainer").exists());
+    assert_says(&export(&last, &out, 2), &["export is there already"]);
+    assert_says(&export(&cold.dir(), &cold.bench.path("other"), 2), &["is a run", "checkpoints/last"]);
+    assert_says(&export(&last, &last.join("hf/model"), 2), &["lies within the checkpoint"]);
+
+    // The same checkpoint as two ranks would have written it.
+    let pieces = cold.bench.path("pieces");
+    let policy = Policy::load(&last, Placement::CPU).unwrap();
+    for rank in 0..2 {
+        let half = |(name, tensor): (String, Tensor)| {
+            let (flat, length) = (tensor.reshape([-1]), tensor.numel() as i64 / 2);
+            (format!("{name}[{}..{}]", rank * length, rank * length + length), flat.narrow(0, rank * length, length))
+        };
+        let mine: NamedTensors = policy.decoder.state().into_iter().map(half).collect();
+        std::fs::create_dir_all(&pieces).unwrap();
+        policy::write_rank_file(&pieces, "model", rank as usize, 2, &mine).unwrap();
+    }
+    policy.save_pieces_index(&pieces, 2).unwrap();
+    let mut manifest = ManifestBuilder::new(&pieces);
+    let names: Vec<String> = files(&pieces).into_keys().map(|name| name.into_string().unwrap()).collect();
+    manifest.component("policy", "", &names).unwrap();
+    manifest.write(4, Value::Null).unwrap();
+    let again = cold.bench.path("again");
+    export(&pieces, &again, 0);
+    assert!(files(&again) == files(&out));
+
+    flip_a_byte(&pieces.join("model-rank-00001-of-00002.safetensors"));
+    let torn = cold.bench.path("torn");
+    let said = export(&pieces, &torn, 1);
+    assert_says(&said, &["is not whole", "model-rank-00001-of-00002.safetensors has another checksum"]);
+    assert!(!torn.exists());
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 use tch::{Device, Tensor};
 
+use crate::context_parallel::Stretch;
+
 /// Attends over the tokens of one forward pass, and over whatever the implementation remembers of earlier ones.
 pub trait Attention {
     /// Attends with `query` `[tokens, heads, head_dim]` to `key` and `value` `[tokens, kv_heads, head_dim]`, the rotary
@@ -25,6 +27,8 @@ pub struct PackedAttention {
     blocks: Vec<LengthBlock>,
     /// `[tokens]`: place of each packed token among the blocks' rows laid end to end; absent where it is the identity.
     order: Option<Tensor>,
+    /// The stretch of the tokens that this rank has, where ranks share them.
+    stretch: Option<Stretch>,
 }
 
 /// Sequences of similar lengths, one a row.
@@ -49,7 +53,7 @@ impl PackedAttention {
         let num_tokens = lengths.iter().sum();
         if lengths.windows(2).all(|pair| pair[0] == pair[1]) && !lengths.is_empty() {
             let block = LengthBlock { rows: lengths.len() as i64, length: lengths[0] as i64, tokens: None };
-            return Self { blocks: vec![block], order: None };
+            return Self { blocks: vec![block], order: None, stretch: None };
         }
         let mut by_length: Vec<usize> = (0..lengths.len()).filter(|&i| lengths[i] > 0).collect();
         by_length.sort_by_key(|&i| std::cmp::Reverse(lengths[i]));
@@ -75,24 +79,16 @@ impl PackedAttention {
             let tokens = Some(Tensor::from_slice(&tokens).to_device(device));
             blocks.push(LengthBlock { rows: rows as i64, length: length as i64, tokens });
         }
-        Self { blocks, order: Some(Tensor::from_slice(&order).to_device(device)) }
+        Self { blocks, order: Some(Tensor::from_slice(&order).to_device(device)), stretch: None }
     }
-}
 
-impl LengthBlock {
-    /// `[tokens, heads, head_dim]` -> `[rows, heads, length, head_dim]`.
-    fn gather(&self, x: &Tensor) -> Tensor {
-        let (heads, head_dim) = (x.size()[1], x.size()[2]);
-        let x = match &self.tokens {
-            Some(tokens) => x.index_select(0, tokens),
-            None => x.shallow_clone(),
-        };
-        x.view([self.rows, self.length, heads, head_dim]).transpose(1, 2)
+    /// The same of ranks that have a stretch of the tokens each.
+    pub(crate) fn over(self, stretch: Option<Stretch>) -> Self {
+        Self { stretch, ..self }
     }
-}
 
-impl Attention for PackedAttention {
-    fn attend(&mut self, _layer: usize, query: &Tensor, key: &Tensor, value: &Tensor) -> Tensor {
+    /// Attention over all tokens.
+    fn attend_all(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> Tensor {
         let (heads, head_dim) = (query.size()[1], query.size()[2]);
         let grouped = heads != key.size()[1];
         let attended = self.blocks.iter().map(|block| {
@@ -113,6 +109,30 @@ impl Attention for PackedAttention {
         match &self.order {
             None => attended.into_iter().next().expect("one block of equal lengths"),
             Some(order) => Tensor::cat(&attended, 0).index_select(0, order), // [tokens, heads, head_dim]
+        }
+    }
+}
+
+impl LengthBlock {
+    /// `[tokens, heads, head_dim]` -> `[rows, heads, length, head_dim]`.
+    fn gather(&self, x: &Tensor) -> Tensor {
+        let (heads, head_dim) = (x.size()[1], x.size()[2]);
+        let x = match &self.tokens {
+            Some(tokens) => x.index_select(0, tokens),
+            None => x.shallow_clone(),
+        };
+        x.view([self.rows, self.length, heads, head_dim]).transpose(1, 2)
+    }
+}
+
+impl Attention for PackedAttention {
+    fn attend(&mut self, _layer: usize, query: &Tensor, key: &Tensor, value: &Tensor) -> Tensor {
+        match &self.stretch {
+            None => self.attend_all(query, key, value),
+            Some(stretch) => {
+                let [query, key, value] = stretch.to_heads(query, key, value);
+                stretch.to_tokens(&self.attend_all(&query, &key, &value))
+            }
         }
     }
 }

@@ -5,6 +5,9 @@
 //! matrix product, gate and up another; the names that Hugging Face gives the parts are rows of these (see
 //! `parameters.rs`).
 
+use std::sync::Arc;
+
+use dist::GraphGroup;
 use tch::Tensor;
 
 use crate::attention::Attention;
@@ -13,9 +16,11 @@ use crate::linear::rms_norm;
 use crate::placement::Placement;
 use crate::rotary::Rotary;
 
-/// Sizes of a block, the same for every block of a model.
+/// Sizes of a block, the same for every block of a model: of the whole, or of one rank's share.
 #[derive(Clone, Debug)]
 pub(crate) struct BlockShape {
+    /// Ranks that have the other shares.
+    ranks: Option<Arc<GraphGroup>>,
     num_heads: i64,
     num_kv_heads: i64,
     head_dim: i64,
@@ -109,8 +114,10 @@ impl BlockWeights {
 }
 
 impl BlockShape {
-    pub(crate) fn new(config: &ModelConfig) -> Self {
+    /// `config` is that of the share where there are `ranks` that have the others.
+    pub(crate) fn new(config: &ModelConfig, ranks: Option<Arc<GraphGroup>>) -> Self {
         Self {
+            ranks,
             num_heads: config.num_attention_heads,
             num_kv_heads: config.num_key_value_heads,
             head_dim: config.head_dim,
@@ -127,10 +134,26 @@ impl BlockShape {
         rotary: &Rotary,
         attention: &mut dyn Attention,
     ) -> Tensor {
-        let normed = rms_norm(x, &weights.input_layernorm, self.rms_norm_eps);
-        let x = x + self.attend(weights, layer, &normed, rotary, attention);
-        let normed = rms_norm(&x, &weights.post_attention_layernorm, self.rms_norm_eps);
-        &x + feed_forward(weights, &normed)
+        let normed = self.to_shares(rms_norm(x, &weights.input_layernorm, self.rms_norm_eps));
+        let x = x + self.of_shares(self.attend(weights, layer, &normed, rotary, attention));
+        let normed = self.to_shares(rms_norm(&x, &weights.post_attention_layernorm, self.rms_norm_eps));
+        &x + self.of_shares(feed_forward(weights, &normed))
+    }
+
+    /// What every rank's share is computed from, `[tokens, hidden]`.
+    fn to_shares(&self, x: Tensor) -> Tensor {
+        match &self.ranks {
+            None => x,
+            Some(ranks) => ranks.spread(&x),
+        }
+    }
+
+    /// The sum of what every rank's share gives, `[tokens, hidden]`.
+    fn of_shares(&self, x: Tensor) -> Tensor {
+        match &self.ranks {
+            None => x,
+            Some(ranks) => ranks.sum(&x),
+        }
     }
 
     fn attend(

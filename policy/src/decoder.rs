@@ -13,28 +13,33 @@ use crate::block::{BlockShape, BlockWeights};
 use crate::config::ModelConfig;
 use crate::error::PolicyError;
 use crate::linear::{float_product, rms_norm};
-use crate::parameters::Parameter;
+use crate::parameters::{HEAD, NamedTensors, Parameter, ParameterShape, shapes_of};
 use crate::placement::Placement;
 use crate::rotary::{Rotary, RotaryFrequencies};
 use crate::store::{Part, Resident, WeightStore, part_parameters};
-use crate::weights::{NamedTensors, load_into};
+use crate::weights::load_into;
 
 /// A decoder-only transformer of the Qwen2, Qwen3 or Llama family.
 #[derive(Debug)]
 pub struct Decoder {
     config: ModelConfig,
+    local: ModelConfig,
     shape: BlockShape,
     frequencies: RotaryFrequencies,
     store: Box<dyn WeightStore>,
 }
 
 impl Decoder {
-    /// A decoder that computes with the weights of a store.
+    /// A decoder that computes with the weights of a store. `config` is that of the whole model, also where the store
+    /// has a share of it: then all ranks that have a share compute the same, each its part, and have the same result.
     pub fn with_store(config: &ModelConfig, store: Box<dyn WeightStore>) -> Self {
         let (_, device) = store.options();
+        let tensor = store.tensor();
+        let local = tensor.map_or_else(|| config.clone(), |tensor| tensor.share().local());
         Self {
+            shape: BlockShape::new(&local, tensor.map(|tensor| tensor.group().clone())),
             config: config.clone(),
-            shape: BlockShape::new(config),
+            local,
             frequencies: RotaryFrequencies::new(config, device),
             store,
         }
@@ -46,20 +51,20 @@ impl Decoder {
         Self::with_store(config, Box::new(Resident::empty(config, head, placement)))
     }
 
-    /// Replaces the weights by those of a folder in Hugging Face's layout.
+    /// Replaces the weights by those of a folder in Hugging Face's layout, or in the pieces of any number of ranks.
+    /// Where the store has cut them over ranks, each rank reads what it holds.
     ///
     /// # Errors
-    /// The folder holds no weights of this shape, or the store has cut them over ranks.
+    /// The folder does not hold weights of this shape whole.
     pub fn load_weights(&mut self, folder: &Path) -> Result<(), PolicyError> {
-        self.require_whole()?;
         let tied = self.config.tie_word_embeddings;
-        load_into(folder, &self.state(), |name| tied && name == "lm_head.weight")
+        load_into(folder, &self.shapes(), &self.held(), |name| tied && name == HEAD)
     }
 
-    /// A decoder of this one's configuration and placement whose weights, all on this device, are zero until they are
-    /// [copied](Decoder::copy_weights).
+    /// A decoder of this one's configuration and placement whose weights, of which only shares of a tensor group are on
+    /// other ranks, are zero until they are [copied](Decoder::copy_weights).
     pub fn blank(&self) -> Self {
-        Self::empty(&self.config, self.store.head_part() == Part::Head, self.placement())
+        Self::with_store(&self.config, self.store.blank())
     }
 
     /// Replaces the weights by another decoder's, one part after the other, so that where those are cut over ranks one
@@ -67,13 +72,16 @@ impl Decoder {
     /// bytes that were copied.
     ///
     /// # Errors
-    /// The configurations differ, this decoder's weights are cut over ranks, or an operation between ranks failed.
+    /// The shapes differ, or an operation between ranks failed.
+    ///
+    /// # Panics
+    /// This decoder's weights are cut over ranks.
     pub fn copy_weights(&mut self, from: &Self) -> Result<u64, PolicyError> {
-        self.require_whole()?;
+        assert_eq!(self.store.spread().shards, 1, "what is copied into gathered weights is lost");
         let mut bytes = 0;
         for part in Part::all(self.num_blocks(), self.store.head_part() == Part::Head) {
-            let theirs = part_parameters(&from.config, from.store.as_ref(), part);
-            let ours = part_parameters(&self.config, self.store.as_ref(), part);
+            let theirs = part_parameters(&from.local, from.store.as_ref(), part);
+            let ours = part_parameters(&self.local, self.store.as_ref(), part);
             for (mut to, from) in ours.into_iter().zip(&theirs) {
                 bytes += (to.tensor.numel() * to.tensor.kind().elt_size_in_bytes()) as u64;
                 tch::no_grad(|| to.tensor.f_copy_(&from.tensor))?;
@@ -88,6 +96,12 @@ impl Decoder {
     /// The configuration that the decoder was built from.
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// The configuration of what is computed here: with fewer heads, rows of the feed-forward and of the vocabulary
+    /// where the store has a share of the model, else that of the whole.
+    pub fn local_config(&self) -> &ModelConfig {
+        &self.local
     }
 
     /// The store of the decoder's weights.
@@ -108,21 +122,32 @@ impl Decoder {
     /// The decoder's weights under the names of a checkpoint, in the order of [`crate::parameter_shapes`]; each shares
     /// its storage with the decoder. Where the store has cut them over ranks, they are gathered, on all ranks at once.
     pub fn state(&self) -> NamedTensors {
+        let tensor = self.store.tensor();
         let named = |part| {
-            let parameters = part_parameters(&self.config, self.store.as_ref(), part);
+            let parameters = part_parameters(&self.local, self.store.as_ref(), part);
             self.store.release(part);
-            parameters.into_iter().flat_map(|parameter| parameter.split(&parameter.tensor))
+            let parts = parameters.into_iter().flat_map(|parameter| parameter.split(&parameter.tensor));
+            let whole = |(name, own): (String, Tensor)| match tensor {
+                None => (name, own),
+                Some(tensor) => {
+                    let whole = tensor.whole(&name, &own);
+                    (name, whole)
+                }
+            };
+            parts.map(whole).collect::<Vec<_>>()
         };
         Part::all(self.num_blocks(), self.store.head_part() == Part::Head).flat_map(named).collect()
     }
 
-    /// # Errors
-    /// The store has cut the weights over ranks: what is written into [`Decoder::state`] would be lost.
-    pub(crate) fn require_whole(&self) -> Result<(), PolicyError> {
-        match self.store.spread().shards {
-            1 => Ok(()),
-            ranks => Err(PolicyError::Cut { ranks, reason: "read them with Sharded::load" }),
-        }
+    /// What this rank holds of the weights, under the names of a checkpoint and sharing the store's memory: all of
+    /// them, or pieces ([`Parameter::split`]).
+    pub(crate) fn held(&self) -> NamedTensors {
+        self.parameters().iter().flat_map(|parameter| parameter.split(&parameter.tensor)).collect()
+    }
+
+    /// Names and shapes of all weights, wherever they are.
+    pub(crate) fn shapes(&self) -> Vec<ParameterShape> {
+        shapes_of(&self.config, self.store.head_part() == Part::Head)
     }
 
     /// The device of weights and activations.
@@ -142,7 +167,11 @@ impl Decoder {
 
     /// `ids` `[tokens]` int64 -> `[tokens, hidden]`.
     pub fn embed(&self, ids: &Tensor) -> Tensor {
-        let embedded = Tensor::embedding(&self.store.embedding(), ids, -1, false, false);
+        let table = self.store.embedding();
+        let embedded = match self.store.tensor() {
+            None => Tensor::embedding(&table, ids, -1, false, false),
+            Some(tensor) => tensor.embed(&table, ids),
+        };
         self.store.release(Part::Embedding);
         embedded
     }
@@ -198,7 +227,8 @@ impl Decoder {
         self.final_norm(&x)
     }
 
-    /// Logits of hidden states: `[tokens, hidden]` -> `[tokens, vocab]`, float32 from the product on.
+    /// Logits of hidden states: `[tokens, hidden]` -> `[tokens, vocab]`, float32 from the product on. Where the store
+    /// has a share of the model they are those of its [stretch](crate::TensorShare::vocabulary) of the vocabulary.
     pub fn logits(&self, hidden: &Tensor) -> Tensor {
         let logits = float_product(hidden, &self.store.head().tr());
         self.store.release(self.store.head_part());

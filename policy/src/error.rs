@@ -57,13 +57,13 @@ pub enum PolicyError {
     /// An operation between ranks failed.
     #[error("{0}")]
     Ranks(Arc<DistError>),
-    /// Weights that are cut over ranks were to be used as if they were whole.
-    #[error("the weights are cut over {ranks} ranks: {reason}")]
-    Cut {
-        /// Number of ranks.
-        ranks: usize,
+    /// A layout of ranks does not fit the model.
+    #[error("`{field}` {reason}")]
+    Layout {
+        /// Name of the field in a run's configuration.
+        field: &'static str,
         /// Fault and remedy.
-        reason: &'static str,
+        reason: String,
     },
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]

@@ -31,6 +31,7 @@ mod attention;
 mod block;
 mod chat_template;
 mod config;
+mod context_parallel;
 mod decoder;
 mod device;
 mod error;
@@ -38,18 +39,24 @@ mod folder;
 mod head;
 mod init;
 mod linear;
+mod mapped_file;
 mod packed;
 mod parameters;
+mod pieces;
 mod placement;
 mod policy;
 mod reward_model;
 mod rotary;
 mod shards;
 mod store;
+mod stored_tensors;
+mod tensor_parallel;
+mod tensor_share;
 mod texts;
 mod tokenizer;
 mod train_tokenizer;
 mod walk;
+mod weight_files;
 mod weights;
 
 /// Ranks that train together: environment, store, process groups, mesh, heartbeat, launch.
@@ -59,23 +66,30 @@ pub use self::attention::{Attention, PackedAttention};
 pub use self::block::BlockWeights;
 pub use self::chat_template::{ChatTemplate, Conversation, DEFAULT_TEMPLATE, Date, RESERVED_ARGUMENTS, Rendered};
 pub use self::config::{Architecture, ModelConfig, RopeScaling};
+pub use self::context_parallel::ContextParallel;
 pub use self::decoder::Decoder;
 pub use self::device::resolve_device;
 pub use self::error::PolicyError;
-pub use self::folder::write_folder;
+pub use self::folder::{export_folder, write_folder};
 pub use self::head::{
     Head, HeadOptions, HeadPair, LanguageGradient, LanguageHead, LanguageOutput, LossScope, ScalarGradient, ScalarHead,
     head_outputs,
 };
 pub use self::packed::Packed;
-pub use self::parameters::{Parameter, ParameterPart, ParameterPiece, ParameterShape, parameter_shapes, part_of_name};
+pub use self::parameters::{
+    HeldPart, NamedTensors, Parameter, ParameterPart, ParameterPiece, ParameterShape, parameter_shapes, part_of_name,
+};
+pub use self::pieces::{component_files, rank_file};
 pub use self::placement::Placement;
 pub use self::policy::Policy;
 pub use self::reward_model::RewardModel;
 pub use self::rotary::Rotary;
-pub use self::store::{Lent, Part, Resident, Sharded, Spread, WeightStore};
+pub use self::store::{Lent, Part, Resident, ShardGroups, Sharded, Spread, TensorCut, WeightStore};
+pub use self::stored_tensors::StoredTensors;
+pub use self::tensor_parallel::TensorParallel;
+pub use self::tensor_share::{PartCut, TensorShare};
 pub use self::texts::{Texts, TurnEnd};
 pub use self::tokenizer::Tokenizer;
 pub use self::train_tokenizer::{CHAT_TEMPLATE, SPECIAL_TOKENS, train_tokenizer};
 pub use self::walk::{Recompute, accumulate_gradient, outputs};
-pub use self::weights::{NamedTensors, read_tensors, write_tensors};
+pub use self::weights::{read_tensors, write_rank_file, write_tensors};

@@ -5,12 +5,16 @@ use std::ops::Range;
 use tch::{Device, Tensor};
 
 use crate::attention::PackedAttention;
+use crate::context_parallel::{ContextParallel, Stretch};
 
 /// Place that the head reads and id of each target of a sequence.
 type Targets = Vec<(usize, u32)>;
 
 /// Packed sequences. The *targets* are the tokens that a head is asked about: those that a policy sampled, not its
 /// prompt's nor a tool's.
+///
+/// Where ranks have a stretch of the tokens each ([`Packed::on`]), the tensors are those of this rank's stretch, and
+/// the lengths those of the whole sequences.
 #[derive(Debug)]
 pub struct Packed {
     /// `[tokens]` int64: the token ids.
@@ -25,6 +29,8 @@ pub struct Packed {
     pub targets: Tensor,
     /// Targets of each sequence.
     pub target_lengths: Vec<usize>,
+    /// The stretch that the tensors are; `None` where they are all.
+    pub(crate) stretch: Option<Stretch>,
 }
 
 impl Packed {
@@ -72,11 +78,32 @@ impl Packed {
             predicting: tensor(&predicting),
             targets: tensor(&targets),
             target_lengths,
+            stretch: None,
+        }
+    }
+
+    /// This rank's stretch of the batch, which all of the ranks have whole before. They have stretches of one length,
+    /// the last with padding, and are asked for outputs and gradients at once: each gets the outputs of all targets,
+    /// and the gradient that comes from its stretch. What failed between them, [`ContextParallel::verify`] says.
+    #[must_use]
+    pub fn on(&self, context: &ContextParallel) -> Self {
+        let predicting = Vec::<i64>::try_from(&self.predicting).expect("a flat int64 tensor");
+        let stretch = Stretch::new(context, self.ids.size()[0], &predicting);
+        let targets = stretch.targets();
+        let own = |tensor: &Tensor| tensor.narrow(0, targets.start, targets.end - targets.start);
+        Self {
+            ids: stretch.of(&self.ids),
+            positions: stretch.of(&self.positions),
+            lengths: self.lengths.clone(),
+            predicting: own(&self.predicting) - stretch.start(),
+            targets: own(&self.targets),
+            target_lengths: self.target_lengths.clone(),
+            stretch: Some(stretch),
         }
     }
 
     /// Attention within each of these sequences.
     pub fn attention(&self) -> PackedAttention {
-        PackedAttention::new(&self.lengths, self.ids.device())
+        PackedAttention::new(&self.lengths, self.ids.device()).over(self.stretch.clone())
     }
 }

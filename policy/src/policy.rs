@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::config::{ModelClass, ModelConfig};
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
-use crate::folder::write_model;
+use crate::folder::{write_config, write_model, write_pieces};
 use crate::placement::Placement;
 use crate::texts::Texts;
+use crate::weights::write_pieces_index;
 
 /// A decoder, and the texts that turn a conversation into token ids and back.
 #[derive(Debug)]
@@ -20,8 +21,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Loads a folder: `config.json`, `model.safetensors` (or shards and their index), `tokenizer.json`, and a chat
-    /// template in `tokenizer_config.json` or `chat_template.jinja`.
+    /// Loads a folder: `config.json`, `model.safetensors` (or shards or the pieces of ranks, with their index),
+    /// `tokenizer.json`, and a chat template in `tokenizer_config.json` or `chat_template.jinja`.
     ///
     /// # Errors
     /// A file is missing, truncated or unusable, or the tokenizer's vocabulary does not fit the model's.
@@ -48,5 +49,29 @@ impl Policy {
     pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
         write_model(folder, self.decoder.config(), ModelClass::CausalLm, &self.decoder.state())?;
         self.texts.files.write(folder)
+    }
+
+    /// Writes the file of rank `rank` of the `num_ranks` over which the weights are cut: what this rank holds, as it
+    /// is, without an operation between ranks. Every rank writes its file, also one that holds nothing; of replicas,
+    /// which hold the same, one does. Returns the file's name, `model-rank-00000-of-00004.safetensors`.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save_pieces(&self, folder: &Path, rank: usize, num_ranks: usize) -> Result<String, PolicyError> {
+        write_pieces(folder, rank, num_ranks, &self.decoder.held())
+    }
+
+    /// Completes the folder when all `num_ranks` ranks have written their files: one rank writes configuration and
+    /// texts and, last, `model.pieces.json`, which makes it a folder that [`Policy::load`] takes. Transformers reads it
+    /// after [`export_folder`](crate::export_folder).
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn save_pieces_index(&self, folder: &Path, num_ranks: usize) -> Result<(), PolicyError> {
+        let kind = self.decoder.kind();
+        write_config(folder, self.decoder.config(), ModelClass::CausalLm, kind)?;
+        self.texts.files.write(folder)?;
+        let tensors = self.decoder.shapes().into_iter().map(|shape| (shape, kind)).collect();
+        write_pieces_index(folder, num_ranks, tensors)
     }
 }

@@ -11,13 +11,14 @@ use tch::{Kind, Tensor};
 use crate::config::{ModelClass, ModelConfig};
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
-use crate::folder::write_model;
+use crate::folder::{write_config, write_model, write_pieces};
 use crate::head::ScalarHead;
 use crate::packed::Packed;
+use crate::parameters::{HEAD, NamedTensors};
 use crate::placement::Placement;
 use crate::texts::Texts;
 use crate::walk::outputs;
-use crate::weights::{NamedTensors, load_into};
+use crate::weights::{load_into, write_pieces_index};
 
 /// A decoder, its scalar head, and the texts that turn a conversation into token ids.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl RewardModel {
         let config = ModelConfig::from_file(&folder.join("config.json"))?;
         let texts = Arc::new(Texts::load(folder)?);
         let decoder = Decoder::empty(&config, false, placement);
-        load_into(folder, &decoder.state(), |name| name == "lm_head.weight")?;
+        load_into(folder, &decoder.shapes(), &decoder.held(), |name| name == HEAD)?;
         let head = ScalarHead::zeros(config.hidden_size, placement.device);
         Ok(Self { decoder, head, texts })
     }
@@ -69,13 +70,13 @@ impl RewardModel {
         if scores { Self::load(folder, placement) } else { Self::from_policy_folder(folder, placement) }
     }
 
-    /// Replaces the weights by those of a folder that [`RewardModel::save`] wrote.
+    /// Replaces the weights by those of a folder that [`RewardModel::save`] wrote, or the ranks of one with
+    /// [`RewardModel::save_pieces`]. Where the decoder's are cut over ranks, each rank reads what it holds.
     ///
     /// # Errors
-    /// The folder holds no weights of this shape, or the store has cut them over ranks.
+    /// The folder does not hold weights of this shape whole.
     pub fn load_weights(&mut self, folder: &Path) -> Result<(), PolicyError> {
-        self.decoder.require_whole()?;
-        load_into(folder, &state(&self.decoder, &self.head), |_| false)
+        load_both(folder, &self.decoder, &self.head, |_| false)
     }
 
     /// Scores sequences of token ids, each at its last token: `[sequences]` float32.
@@ -97,18 +98,55 @@ impl RewardModel {
     /// # Errors
     /// A file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
-        let class = ModelClass::SequenceClassification { pad_token_id: self.texts.files.pad_token_id() };
-        write_model(folder, self.decoder.config(), class, &state(&self.decoder, &self.head))?;
+        write_model(folder, self.decoder.config(), self.class(), &with_head(self.decoder.state(), &self.head))?;
         self.texts.files.write(folder)
+    }
+
+    /// Writes the file of rank `rank` of the `num_ranks` over which the decoder's weights are cut, as
+    /// [`Policy::save_pieces`](crate::Policy::save_pieces) does; rank 0 writes the head. Returns the file's name.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save_pieces(&self, folder: &Path, rank: usize, num_ranks: usize) -> Result<String, PolicyError> {
+        write_pieces(folder, rank, num_ranks, &with_head(self.decoder.held(), &self.head))
+    }
+
+    /// Completes the folder when all `num_ranks` ranks have written their files, as
+    /// [`Policy::save_pieces_index`](crate::Policy::save_pieces_index) does.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn save_pieces_index(&self, folder: &Path, num_ranks: usize) -> Result<(), PolicyError> {
+        let kind = self.decoder.kind();
+        let mut tensors: Vec<_> = self.decoder.shapes().into_iter().map(|shape| (shape, kind)).collect();
+        let head = self.head.parameter();
+        tensors.extend(head.part_shapes().map(|shape| (shape, head.tensor.kind())));
+        write_config(folder, self.decoder.config(), self.class(), kind)?;
+        self.texts.files.write(folder)?;
+        write_pieces_index(folder, num_ranks, tensors)
+    }
+
+    fn class(&self) -> ModelClass {
+        ModelClass::SequenceClassification { pad_token_id: self.texts.files.pad_token_id() }
     }
 }
 
-/// The weights under the names of a checkpoint, sharing their storage.
-fn state(decoder: &Decoder, head: &ScalarHead) -> NamedTensors {
+/// Weights of a decoder with those of its head, sharing their storage.
+fn with_head(mut weights: NamedTensors, head: &ScalarHead) -> NamedTensors {
     let score = head.parameter();
-    let mut state = decoder.state();
-    state.push((score.name, score.tensor));
-    state
+    weights.push((score.name, score.tensor));
+    weights
+}
+
+/// Loads what is here of a decoder's weights, and its head.
+fn load_both(
+    folder: &Path,
+    decoder: &Decoder,
+    head: &ScalarHead,
+    ignore: impl Fn(&str) -> bool,
+) -> Result<(), PolicyError> {
+    let shapes: Vec<_> = decoder.shapes().into_iter().chain(head.parameter().part_shapes()).collect();
+    load_into(folder, &shapes, &with_head(decoder.held(), head), ignore)
 }
 
 /// The decoder and the scalar head of a folder.
@@ -119,7 +157,7 @@ fn load_scorer(
 ) -> Result<(Decoder, ScalarHead), PolicyError> {
     let decoder = Decoder::empty(config, false, placement);
     let head = ScalarHead::zeros(config.hidden_size, placement.device);
-    load_into(folder, &state(&decoder, &head), |name| name == "lm_head.weight")?;
+    load_both(folder, &decoder, &head, |name| name == HEAD)?;
     Ok((decoder, head))
 }
 

@@ -1,4 +1,4 @@
-//! The files that hold a model's weights: one, or shards and the index that says which tensor lies where.
+//! Whole tensors in one file, or in shards and the index that says which tensor lies where.
 //!
 //! Names and index are Hugging Face's (`huggingface_hub`, `serialization/_base.py`). This file must not know what a
 //! tensor holds, only its name and its size.
@@ -12,8 +12,8 @@ use serde::Serialize;
 use crate::error::PolicyError;
 
 /// The one file of weights that are not sharded.
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+pub(crate) const SINGLE: &str = "model.safetensors";
+pub(crate) const INDEX: &str = "model.safetensors.index.json";
 
 /// Largest number of bytes of tensors in a shard that holds more than one: 5 GB, huggingface_hub's default.
 pub(crate) const MAX_SHARD_BYTES: u64 = 5_000_000_000;
@@ -26,90 +26,40 @@ pub(crate) struct TensorSize {
     pub(crate) bytes: u64,
 }
 
-/// The files of a folder's weights, and what the index says of them.
-#[derive(Debug)]
-pub(crate) struct WeightFiles {
-    names: Vec<String>,
-    /// File of each tensor; none where one file holds all.
-    weight_map: Option<BTreeMap<String, String>>,
-}
-
-impl WeightFiles {
-    /// Finds `model.safetensors`, or else the shards that `model.safetensors.index.json` names: transformers looks in
-    /// this order too.
-    ///
-    /// # Errors
-    /// There is neither, the index is malformed, or a shard is not there.
-    pub(crate) fn find(folder: &Path) -> Result<Self, PolicyError> {
-        if folder.join(SINGLE).exists() {
-            return Ok(Self { names: vec![SINGLE.into()], weight_map: None });
-        }
-        let path = folder.join(INDEX);
-        if !path.exists() {
-            return Err(PolicyError::malformed(folder, format!("holds neither {SINGLE} nor {INDEX}")));
-        }
-        let malformed = |reason: String| PolicyError::malformed(&path, reason);
-        let text = std::fs::read_to_string(&path).map_err(|source| PolicyError::io(&path, source))?;
-        let json: serde_json::Value =
-            serde_json::from_str(&text).map_err(|error| malformed(format!("not JSON: {error}")))?;
-        let map = json["weight_map"].as_object().ok_or_else(|| malformed("lacks `weight_map`".into()))?;
-        let mut weight_map = BTreeMap::new();
-        for (tensor, file) in map {
-            let Some(file) = file.as_str().filter(|file| !file.contains('/')) else {
-                return Err(malformed(format!("names {file} for tensor `{tensor}`, which is not a file beside it")));
-            };
-            weight_map.insert(tensor.clone(), file.to_owned());
-        }
-        let names: BTreeSet<&String> = weight_map.values().collect();
-        for name in &names {
-            if !folder.join(name).exists() {
-                let held: Vec<_> =
-                    weight_map.iter().filter(|(_, file)| file == name).map(|(tensor, _)| tensor).collect();
-                let reason = format!(
-                    "is missing: by {INDEX} it holds tensor `{}` and {} more; was the folder copied whole?",
-                    held[0],
-                    held.len() - 1
-                );
-                return Err(PolicyError::malformed(&folder.join(name), reason));
-            }
-        }
-        if names.is_empty() {
-            return Err(malformed("names no tensor".into()));
-        }
-        Ok(Self { names: names.into_iter().cloned().collect(), weight_map: Some(weight_map) })
-    }
-
-    /// The files' names in the folder, in their order.
-    pub(crate) fn names(&self) -> &[String] {
-        &self.names
-    }
-
-    /// Holds a tensor that a file has against the index.
-    ///
-    /// # Errors
-    /// The index puts the tensor into another file.
-    pub(crate) fn check_place(&self, tensor: &str, file: &str) -> Result<(), String> {
-        match self.weight_map.as_ref().map(|map| map.get(tensor)) {
-            Some(Some(place)) if place != file => Err(format!(
-                "holds tensor `{tensor}`, which {INDEX} puts into {place}; is it a shard of another model?"
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    /// The error for a tensor that no file holds; `count` says how many such there are.
-    pub(crate) fn missing(&self, folder: &Path, tensor: &str, count: &str) -> PolicyError {
-        let (file, said) = match &self.weight_map {
-            None => (SINGLE, String::new()),
-            Some(map) => match map.get(tensor) {
-                Some(file) => {
-                    (file.as_str(), format!(", though {INDEX} puts it there; is it a shard of another model?"))
-                }
-                None => (INDEX, ", and so in every shard; does config.json fit the weights?".into()),
-            },
+/// File of each tensor, as the index says; each is there.
+///
+/// # Errors
+/// The index is malformed, or a shard is not there.
+pub(crate) fn read_weight_map(folder: &Path) -> Result<BTreeMap<String, String>, PolicyError> {
+    let path = folder.join(INDEX);
+    let malformed = |reason: String| PolicyError::malformed(&path, reason);
+    let text = std::fs::read_to_string(&path).map_err(|source| PolicyError::io(&path, source))?;
+    let json: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| malformed(format!("not JSON: {error}")))?;
+    let map = json["weight_map"].as_object().ok_or_else(|| malformed("lacks `weight_map`".into()))?;
+    let mut weight_map = BTreeMap::new();
+    for (tensor, file) in map {
+        let Some(file) = file.as_str().filter(|file| !file.contains('/')) else {
+            return Err(malformed(format!("names {file} for tensor `{tensor}`, which is not a file beside it")));
         };
-        PolicyError::malformed(&folder.join(file), format!("tensor `{tensor}` is missing{said} ({count})"))
+        weight_map.insert(tensor.clone(), file.to_owned());
     }
+    let names: BTreeSet<&String> = weight_map.values().collect();
+    for name in &names {
+        if !folder.join(name).exists() {
+            let held: Vec<_> = weight_map.iter().filter(|(_, file)| file == name).map(|(tensor, _)| tensor).collect();
+            let reason = format!(
+                "is missing: by {INDEX} it holds tensor `{}` and {} more; was the folder copied whole?",
+                held[0],
+                held.len() - 1
+            );
+            return Err(PolicyError::malformed(&folder.join(name), reason));
+        }
+    }
+    if names.is_empty() {
+        return Err(malformed("names no tensor".into()));
+    }
+    Ok(weight_map)
 }
 
 /// Files for tensors of these sizes, in their order: the name of each with its range of tensors. A file holds
@@ -133,40 +83,26 @@ pub(crate) fn split(tensors: &[TensorSize], max_bytes: u64) -> Vec<(String, Rang
     ranges.into_iter().enumerate().map(|(i, range)| (name(i), range)).collect()
 }
 
-/// Writes the index of the files that [`split`] named, where they are several, and removes what other weights of the
-/// folder's past would be read beside them.
+/// Writes the index of the files that [`split`] named.
 ///
 /// # Errors
-/// A file cannot be written or removed.
-pub(crate) fn finish(
+/// The file cannot be written.
+pub(crate) fn write_index(
     folder: &Path,
     tensors: &[TensorSize],
     files: &[(String, Range<usize>)],
 ) -> Result<(), PolicyError> {
     let index = folder.join(INDEX);
-    if files.len() > 1 {
-        let places = files.iter().flat_map(|(file, range)| tensors[range.clone()].iter().map(move |t| (&t.name, file)));
-        let text = serde_json::to_string_pretty(&Index {
-            metadata: Metadata {
-                total_parameters: tensors.iter().map(|tensor| tensor.num_values).sum(),
-                total_size: tensors.iter().map(|tensor| tensor.bytes).sum(),
-            },
-            weight_map: places.map(|(tensor, file)| (tensor.as_str(), file.as_str())).collect(),
-        });
-        let text = text.expect("names and numbers serialise") + "\n";
-        std::fs::write(&index, text).map_err(|source| PolicyError::io(&index, source))?;
-    } else {
-        remove(&index)?;
-    }
-    let entries = std::fs::read_dir(folder).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
-    for entry in entries.map_err(|source| PolicyError::io(folder, source))? {
-        let name = entry.file_name();
-        let is_old = |name: &str| (name == SINGLE || is_shard(name)) && files.iter().all(|(file, _)| file != name);
-        if name.to_str().is_some_and(is_old) {
-            remove(&entry.path())?;
-        }
-    }
-    Ok(())
+    let places = files.iter().flat_map(|(file, range)| tensors[range.clone()].iter().map(move |t| (&t.name, file)));
+    let text = serde_json::to_string_pretty(&Index {
+        metadata: Metadata {
+            total_parameters: tensors.iter().map(|tensor| tensor.num_values).sum(),
+            total_size: tensors.iter().map(|tensor| tensor.bytes).sum(),
+        },
+        weight_map: places.map(|(tensor, file)| (tensor.as_str(), file.as_str())).collect(),
+    });
+    let text = text.expect("names and numbers serialise") + "\n";
+    std::fs::write(&index, text).map_err(|source| PolicyError::io(&index, source))
 }
 
 #[derive(Serialize)]
@@ -182,18 +118,11 @@ struct Metadata {
 }
 
 /// True for `model-00001-of-00002.safetensors`, with any five digits.
-fn is_shard(name: &str) -> bool {
+pub(crate) fn is_shard(name: &str) -> bool {
     let numbers = name.strip_prefix("model-").and_then(|name| name.strip_suffix(".safetensors"));
     let parts = numbers.and_then(|numbers| numbers.split_once("-of-"));
     let is_number = |part: &str| part.len() == 5 && part.bytes().all(|byte| byte.is_ascii_digit());
     parts.is_some_and(|(number, count)| is_number(number) && is_number(count))
-}
-
-fn remove(path: &Path) -> Result<(), PolicyError> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(PolicyError::io(path, error)),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -219,51 +148,10 @@ mod tests {
     }
 
     #[test]
-    fn weights_of_the_past_leave_the_folder_and_other_files_stay() {
+    fn the_index_says_where_each_tensor_lies() {
         let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str| std::fs::write(folder.path().join(name), "{}").unwrap();
-        let names = || {
-            let entries = std::fs::read_dir(folder.path()).unwrap();
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<BTreeSet<_>>()
-        };
         let tensors = sizes(&[60, 60, 60]);
-        write("model-of-safetensors.txt");
-        for (limit, expected) in [
-            (
-                100,
-                vec![
-                    "model-00001-of-00003.safetensors",
-                    "model-00002-of-00003.safetensors",
-                    "model-00003-of-00003.safetensors",
-                    "model-of-safetensors.txt",
-                    INDEX,
-                ],
-            ),
-            (
-                120,
-                vec![
-                    "model-00001-of-00002.safetensors",
-                    "model-00002-of-00002.safetensors",
-                    "model-of-safetensors.txt",
-                    INDEX,
-                ],
-            ),
-            (180, vec!["model-of-safetensors.txt", SINGLE]),
-            (
-                120,
-                vec![
-                    "model-00001-of-00002.safetensors",
-                    "model-00002-of-00002.safetensors",
-                    "model-of-safetensors.txt",
-                    INDEX,
-                ],
-            ),
-        ] {
-            let files = split(&tensors, limit);
-            files.iter().for_each(|(name, _)| write(name));
-            finish(folder.path(), &tensors, &files).unwrap();
-            assert_eq!(names(), expected.into_iter().map(str::to_owned).collect());
-        }
+        write_index(folder.path(), &tensors, &split(&tensors, 120)).unwrap();
         let index: serde_json::Value =
             serde_json::from_slice(&std::fs::read(folder.path().join(INDEX)).unwrap()).unwrap();
         assert_eq!(
@@ -284,7 +172,7 @@ mod tests {
         let error_of = |index: &str| {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join(INDEX), index).unwrap();
-            WeightFiles::find(folder.path()).unwrap_err().to_string()
+            read_weight_map(folder.path()).unwrap_err().to_string()
         };
         for (index, reason) in [
             ("{", "not JSON"),

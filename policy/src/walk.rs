@@ -12,7 +12,7 @@ use tch::{Kind, Tensor, no_grad};
 
 use crate::block::BlockWeights;
 use crate::decoder::Decoder;
-use crate::head::{Head, LossScope, head_gradient, head_outputs};
+use crate::head::{Head, LossScope, batch_outputs, head_gradient};
 use crate::packed::Packed;
 use crate::store::Part;
 
@@ -31,7 +31,7 @@ pub enum Recompute {
 pub fn outputs<H: Head>(decoder: &Decoder, head: &H, batch: &Packed) -> H::Output {
     no_grad(|| {
         let hidden = decoder.hidden(&batch.ids, &batch.positions, &mut batch.attention());
-        head_outputs(head, &hidden.index_select(0, &batch.predicting), &batch.targets)
+        batch_outputs(head, &hidden.index_select(0, &batch.predicting), batch)
     })
 }
 
@@ -167,11 +167,19 @@ fn backward(output: &Tensor, gradient: &Tensor, leaves: &[&Tensor]) -> Vec<Tenso
 /// Adds each token's gradient `[tokens, hidden]` to its row of the embedding's.
 fn add_embedding_gradient(decoder: &mut Decoder, ids: &Tensor, gradient: &Tensor) {
     no_grad(|| {
-        let shape = [decoder.config().vocab_size, decoder.config().hidden_size];
+        let hidden_size = decoder.config().hidden_size;
+        let gradient = gradient.to_kind(Kind::Float);
+        let (num_rows, ids, gradient) = match decoder.store().tensor() {
+            None => (decoder.config().vocab_size, ids.shallow_clone(), gradient),
+            Some(tensor) => {
+                let (own, is_own) = tensor.own_ids(ids);
+                (tensor.share().local().vocab_size, own, gradient * is_own.unsqueeze(1))
+            }
+        };
         let store = decoder.store_mut();
-        let zeros = || Tensor::zeros(shape, (Kind::Float, gradient.device()));
+        let zeros = || Tensor::zeros([num_rows, hidden_size], (Kind::Float, gradient.device()));
         let mut sum = store.take_gradient(Part::Embedding).unwrap_or_else(zeros);
-        let _ = sum.index_add_(0, ids, &gradient.to_kind(Kind::Float));
+        let _ = sum.index_add_(0, &ids, &gradient);
         store.put_gradient(Part::Embedding, sum);
     });
 }

@@ -1,68 +1,134 @@
-//! safetensors files: memory-mapped for reading, each tensor copied once, straight to where it belongs.
+//! A model's weights between memory and the files of a folder: each tensor, or what this rank holds of it, is copied
+//! once, straight to where it belongs.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::path::Path;
 
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, View};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::PolicyError;
-use crate::shards::{TensorSize, WeightFiles, finish, split};
+use crate::mapped_file::{MappedFile, dtype_of, kind_of};
+use crate::parameters::{NamedTensors, ParameterShape, part_of_name};
+use crate::pieces::{PIECES_INDEX, PiecesIndex, TensorRecord, rank_file};
+use crate::shards::{INDEX, TensorSize, split, write_index};
+use crate::weight_files::{WeightFiles, remove_other_weights};
 
-/// Tensors with their names, as a safetensors file holds them.
-pub type NamedTensors = Vec<(String, Tensor)>;
-
-/// Copies the tensors of a file, or of a sharded checkpoint's files, into `targets` by name, converting dtypes.
+/// Copies weights of a folder into `targets` by name, converting dtypes. The files may hold tensors whole or in the
+/// pieces of any number of ranks; a target whose name ends in a range takes these elements. `shapes` are all tensors of
+/// the model, also those of which no target is here.
 ///
 /// # Errors
-/// A file is missing, truncated or no safetensors; a target is missing in the files, or has another shape there; the
-/// files hold a tensor that is no target's (but for those that `ignore` accepts).
+/// A file is missing, truncated or no safetensors; the files lack something of one of `shapes`, or have another shape;
+/// they hold a tensor that is none of them (but for those that `ignore` accepts). Nothing is copied then.
 pub(crate) fn load_into(
     folder: &Path,
+    shapes: &[ParameterShape],
     targets: &[(String, Tensor)],
     ignore: impl Fn(&str) -> bool,
 ) -> Result<(), PolicyError> {
-    let mut wanted: BTreeMap<&str, &Tensor> = targets.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
     let files = WeightFiles::find(folder)?;
-    for file in files.names() {
-        visit(&folder.join(file), |name, view| {
-            files.check_place(name, file)?;
-            match wanted.remove(name) {
-                Some(target) => copy_into(target, view).map_err(|reason| format!("tensor `{name}`: {reason}")),
-                None if ignore(name) => Ok(()),
-                None => Err(format!("tensor `{name}` is not one of this model's; does config.json fit the weights?")),
+    let stored = files.open()?;
+    let known: BTreeMap<&str, &[i64]> =
+        shapes.iter().map(|whole| (whole.name.as_str(), whole.shape.as_slice())).collect();
+    let unknown = |path: &Path, name: &str| {
+        let reason = format!("tensor `{name}` is not one of this model's; does config.json fit the weights?");
+        PolicyError::malformed(path, reason)
+    };
+    for (name, TensorRecord { shape, .. }) in files.pieces_index().into_iter().flat_map(|index| &index.tensors) {
+        let path = folder.join(PIECES_INDEX);
+        match known.get(name.as_str()) {
+            Some(asked) if asked == shape => {}
+            Some(asked) => {
+                let reason = format!("tensor `{name}`: has shape {shape:?}, the model asks for {asked:?}");
+                return Err(PolicyError::malformed(&path, reason));
             }
-        })?;
+            None if ignore(name) => {}
+            None => return Err(unknown(&path, name)),
+        }
     }
-    match wanted.keys().next() {
-        None => Ok(()),
-        Some(name) => Err(files.missing(folder, name, &format!("{} of {} are", wanted.len(), targets.len()))),
+    for (name, _, path) in stored.places() {
+        if !known.contains_key(name) && !ignore(name) {
+            return Err(unknown(path, name));
+        }
     }
+    let missing: Vec<&str> = known.keys().copied().filter(|name| !stored.holds(name)).collect();
+    if let Some(name) = missing.first() {
+        return Err(files.missing(name, &format!("{} of {} are", missing.len(), shapes.len())));
+    }
+    known.iter().try_for_each(|(name, shape)| stored.check(name, shape))?;
+    targets.iter().try_for_each(|(name, target)| stored.copy(name, target))
 }
 
 /// Writes a folder's weights to `model.safetensors`, or, past `max_shard_bytes`, to shards and their index; removes the
-/// weights that the folder held before.
+/// weights that the folder held before. One tensor's bytes are in memory at a time, beside what `tensors` hold.
 ///
 /// # Errors
 /// A file cannot be written whole, or an old one cannot be removed.
-pub(crate) fn write_weights(
+pub(crate) fn write_weights<V: View>(
     folder: &Path,
-    tensors: &[(String, Tensor)],
+    tensors: Vec<(String, V)>,
     max_shard_bytes: u64,
 ) -> Result<(), PolicyError> {
-    let size = |(name, tensor): &(String, Tensor)| {
-        let num_values = tensor.numel() as u64;
-        TensorSize { name: name.clone(), num_values, bytes: num_values * tensor.kind().elt_size_in_bytes() as u64 }
+    let size = |(name, tensor): &(String, V)| TensorSize {
+        name: name.clone(),
+        num_values: tensor.shape().iter().map(|size| *size as u64).product(),
+        bytes: tensor.data_len() as u64,
     };
     let sizes: Vec<TensorSize> = tensors.iter().map(size).collect();
     let files = split(&sizes, max_shard_bytes);
+    let mut tensors = tensors.into_iter();
     for (name, range) in &files {
-        write_tensors(&folder.join(name), &tensors[range.clone()])?;
+        write_file(&folder.join(name), tensors.by_ref().take(range.len()))?;
     }
-    finish(folder, &sizes, &files)
+    let mut kept: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
+    if files.len() > 1 {
+        write_index(folder, &sizes, &files)?;
+        kept.push(INDEX.into());
+    }
+    remove_other_weights(folder, &kept)
+}
+
+/// Writes the file of rank `rank` of `num_ranks`, all of which call this with what each of them holds: pieces, which
+/// stand in the file of the rank that has them, and tensors that every rank has whole, which rank 0 writes. Of ranks
+/// that hold the same pieces one calls this. Returns the file's name ([`rank_file`]).
+///
+/// # Errors
+/// The file cannot be written whole.
+pub fn write_rank_file(
+    folder: &Path,
+    stem: &str,
+    rank: usize,
+    num_ranks: usize,
+    tensors: &[(String, Tensor)],
+) -> Result<String, PolicyError> {
+    let name = rank_file(stem, rank, num_ranks);
+    let path = folder.join(&name);
+    let mine = tensors.iter().filter(|(name, _)| rank == 0 || part_of_name(name).1.is_some());
+    write_file(&path, stored(&path, mine)?)?;
+    Ok(name)
+}
+
+/// Writes the index of a model's files of pieces, when all ranks have written theirs; `tensors` are the whole ones.
+/// Removes the weights that the folder held before.
+///
+/// # Errors
+/// The file cannot be written, or an old one cannot be removed.
+pub(crate) fn write_pieces_index(
+    folder: &Path,
+    num_ranks: usize,
+    tensors: Vec<(ParameterShape, Kind)>,
+) -> Result<(), PolicyError> {
+    let mut records = BTreeMap::new();
+    for (ParameterShape { name, shape }, kind) in tensors {
+        let dtype = dtype_of(kind).map_err(|reason| PolicyError::malformed(&folder.join(PIECES_INDEX), reason))?;
+        records.insert(name, TensorRecord { dtype, shape });
+    }
+    let index = PiecesIndex { num_files: num_ranks, tensors: records };
+    index.write(folder)?;
+    let kept: Vec<String> = index.files().chain([PIECES_INDEX.into()]).collect();
+    remove_other_weights(folder, &kept)
 }
 
 /// Reads a whole file into tensors on `device`, in the order of their names.
@@ -70,15 +136,14 @@ pub(crate) fn write_weights(
 /// # Errors
 /// The file is missing, truncated or no safetensors.
 pub fn read_tensors(path: &Path, device: Device) -> Result<NamedTensors, PolicyError> {
+    let file = MappedFile::open(path)?;
     let mut tensors = NamedTensors::new();
-    visit(path, |name, view| {
-        let shape: Vec<i64> = view.shape().iter().map(|size| *size as i64).collect();
-        let target = Tensor::zeros(shape, (kind_of(view.dtype())?, device));
-        copy_into(&target, view)?;
-        tensors.push((name.to_owned(), target));
-        Ok(())
-    })?;
-    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+    for tensor in file.tensors() {
+        let kind = kind_of(tensor.dtype).map_err(|reason| PolicyError::malformed(path, reason))?;
+        let target = Tensor::zeros(tensor.shape.as_slice(), (kind, device));
+        file.copy(tensor, 0, &target)?;
+        tensors.push((tensor.name.clone(), target));
+    }
     Ok(tensors)
 }
 
@@ -88,25 +153,39 @@ pub fn read_tensors(path: &Path, device: Device) -> Result<NamedTensors, PolicyE
 /// # Errors
 /// The file cannot be written whole.
 pub fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), PolicyError> {
-    let mut stored = Vec::with_capacity(tensors.len());
-    for (name, tensor) in tensors {
-        let dtype = dtype_of(tensor.kind()).map_err(|reason| PolicyError::malformed(path, reason))?;
-        let shape = tensor.size().iter().map(|size| *size as usize).collect();
-        stored.push((name, Stored { tensor, dtype, shape }));
-    }
+    write_file(path, stored(path, tensors)?)
+}
+
+fn write_file<V: View>(path: &Path, tensors: impl IntoIterator<Item = (String, V)>) -> Result<(), PolicyError> {
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    safetensors::serialize_to_file(stored, Some(metadata), path)
+    safetensors::serialize_to_file(tensors, Some(metadata), path)
         .map_err(|error| PolicyError::malformed(path, format!("could not be written (is the disk full?): {error}")))
 }
 
+/// Tensors as the safetensors writer takes them; `path` is for the error.
+///
+/// # Errors
+/// A dtype is not supported.
+pub(crate) fn stored<'a>(
+    path: &Path,
+    tensors: impl IntoIterator<Item = &'a (String, Tensor)>,
+) -> Result<Vec<(String, Stored<'a>)>, PolicyError> {
+    let store = |(name, tensor): &'a (String, Tensor)| {
+        let dtype = dtype_of(tensor.kind()).map_err(|reason| PolicyError::malformed(path, reason))?;
+        let shape = tensor.size().iter().map(|size| *size as usize).collect();
+        Ok((name.clone(), Stored { tensor, dtype, shape }))
+    };
+    tensors.into_iter().map(store).collect()
+}
+
 /// A tensor as the safetensors writer takes it.
-struct Stored<'a> {
+pub(crate) struct Stored<'a> {
     tensor: &'a Tensor,
     dtype: Dtype,
     shape: Vec<usize>,
 }
 
-impl safetensors::View for Stored<'_> {
+impl View for Stored<'_> {
     fn dtype(&self) -> Dtype {
         self.dtype
     }
@@ -127,79 +206,6 @@ impl safetensors::View for Stored<'_> {
     }
 }
 
-/// Maps a file and calls `show` with each tensor in it; the text of its error becomes the file's.
-fn visit(path: &Path, mut show: impl FnMut(&str, &TensorView<'_>) -> Result<(), String>) -> Result<(), PolicyError> {
-    let file = File::open(path).map_err(|source| PolicyError::io(path, source))?;
-    #[allow(unsafe_code)]
-    // SAFETY: the map is read only while this function runs. As with every reader of a mapped file, another process
-    // that truncates it meanwhile would end this one; checkpoints are renamed into place, never rewritten.
-    let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|source| PolicyError::io(path, source))?;
-    let tensors = SafeTensors::deserialize(&map).map_err(|error| {
-        PolicyError::malformed(path, format!("is no whole safetensors file ({error}); is it truncated?"))
-    })?;
-    for (name, view) in tensors.iter() {
-        show(name, &view).map_err(|reason| PolicyError::malformed(path, reason))?;
-    }
-    Ok(())
-}
-
-/// Copies a tensor of a file, converting its dtype.
-///
-/// # Errors
-/// The shapes differ, or the dtype is not supported.
-fn copy_into(target: &Tensor, view: &TensorView<'_>) -> Result<(), String> {
-    let shape: Vec<i64> = view.shape().iter().map(|size| *size as i64).collect();
-    if shape != target.size() {
-        return Err(format!("has shape {shape:?}, the config asks for {:?}", target.size()));
-    }
-    let kind = kind_of(view.dtype())?;
-    let data = view.data();
-    let source = if data.as_ptr().addr() % kind.elt_size_in_bytes() == 0 {
-        #[allow(unsafe_code)]
-        // SAFETY: the bytes are `shape` elements of `kind` (safetensors has checked the length), aligned, and outlive
-        // the tensor, which is read once below and dropped here; libtorch never writes to a copy's source.
-        unsafe {
-            Tensor::from_blob(data.as_ptr(), &shape, &strides(&shape), kind, Device::Cpu)
-        }
-    } else {
-        Tensor::from_data_size(data, &shape, kind)
-    };
-    tch::no_grad(|| target.shallow_clone().f_copy_(&source)).map_err(|error| error.to_string())
-}
-
-/// Strides of a contiguous tensor, in elements.
-fn strides(shape: &[i64]) -> Vec<i64> {
-    let mut strides = vec![1; shape.len()];
-    for i in (1..shape.len()).rev() {
-        strides[i - 1] = strides[i] * shape[i];
-    }
-    strides
-}
-
-fn kind_of(dtype: Dtype) -> Result<Kind, String> {
-    Ok(match dtype {
-        Dtype::F32 => Kind::Float,
-        Dtype::F64 => Kind::Double,
-        Dtype::F16 => Kind::Half,
-        Dtype::BF16 => Kind::BFloat16,
-        Dtype::I64 => Kind::Int64,
-        Dtype::I32 => Kind::Int,
-        other => return Err(format!("dtype {other:?} is not supported")),
-    })
-}
-
-fn dtype_of(kind: Kind) -> Result<Dtype, String> {
-    Ok(match kind {
-        Kind::Float => Dtype::F32,
-        Kind::Double => Dtype::F64,
-        Kind::Half => Dtype::F16,
-        Kind::BFloat16 => Dtype::BF16,
-        Kind::Int64 => Dtype::I64,
-        Kind::Int => Dtype::I32,
-        other => return Err(format!("dtype {other:?} is not supported")),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,8 +218,20 @@ mod tests {
             .enumerate()
             .map(|(i, name)| ((*name).to_owned(), Tensor::full([10, 10], i as f64 + 1.0, (Kind::Float, Device::Cpu))))
             .collect();
-        write_weights(folder.path(), &tensors, 500).unwrap();
+        write(folder.path(), &tensors, 500);
         (folder, tensors)
+    }
+
+    fn write(folder: &Path, tensors: &[(String, Tensor)], max_shard_bytes: u64) {
+        write_weights(folder, stored(folder, tensors).unwrap(), max_shard_bytes).unwrap();
+    }
+
+    fn shapes(tensors: &[(String, Tensor)]) -> Vec<ParameterShape> {
+        tensors.iter().map(|(name, tensor)| ParameterShape { name: name.clone(), shape: tensor.size() }).collect()
+    }
+
+    fn load(folder: &Path, targets: &NamedTensors) -> Result<(), PolicyError> {
+        load_into(folder, &shapes(targets), targets, |_| false)
     }
 
     fn zeros(names: &[&str]) -> NamedTensors {
@@ -226,11 +244,11 @@ mod tests {
         let (folder, tensors) = shards();
         assert!(folder.path().join("model-00003-of-00003.safetensors").exists());
         let targets = zeros(&["a", "b", "c"]);
-        load_into(folder.path(), &targets, |_| false).unwrap();
+        load(folder.path(), &targets).unwrap();
         assert!(tensors.iter().zip(&targets).all(|((_, a), (_, b))| a.equal(b)));
-        write_weights(folder.path(), &tensors[..2], 800).unwrap();
+        write(folder.path(), &tensors[..2], 800);
         assert!(folder.path().join("model.safetensors").exists());
-        load_into(folder.path(), &zeros(&["a", "b"]), |_| false).unwrap();
+        load(folder.path(), &zeros(&["a", "b"])).unwrap();
     }
 
     #[test]
@@ -238,7 +256,7 @@ mod tests {
         let error_after = |change: &dyn Fn(&Path)| {
             let (folder, _) = shards();
             change(folder.path());
-            load_into(folder.path(), &zeros(&["a", "b", "c"]), |_| false).unwrap_err().to_string()
+            load(folder.path(), &zeros(&["a", "b", "c"])).unwrap_err().to_string()
         };
         let shard = |folder: &Path, number: u8| folder.join(format!("model-0000{number}-of-00003.safetensors"));
         let assert_says = |error: &str, words: [&str; 2]| {
@@ -257,5 +275,37 @@ mod tests {
             std::fs::write(folder.join("model.safetensors.index.json"), map).unwrap();
         });
         assert_says(&unnamed, ["model.safetensors.index.json: tensor `b` is missing", "2 of 3"]);
+    }
+
+    #[test]
+    fn weights_of_the_past_leave_the_folder_and_other_files_stay() {
+        let (folder, tensors) = shards();
+        let folder = folder.path();
+        std::fs::write(folder.join("model-of-safetensors.txt"), "{}").unwrap();
+        let names = || {
+            let entries = std::fs::read_dir(folder).unwrap();
+            let mut names: Vec<String> = entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        let pieces_of = |num_ranks: usize| {
+            for rank in 0..num_ranks {
+                write_rank_file(folder, "model", rank, num_ranks, &tensors).unwrap();
+            }
+            let whole = shapes(&tensors).into_iter().map(|shape| (shape, Kind::Float)).collect();
+            write_pieces_index(folder, num_ranks, whole).unwrap();
+        };
+        write(folder, &tensors, 800);
+        let two = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model-of-safetensors.txt"];
+        assert_eq!(names(), [&two[..], &["model.safetensors.index.json"]].concat());
+        write(folder, &tensors, 1200);
+        assert_eq!(names(), ["model-of-safetensors.txt", "model.safetensors"]);
+        pieces_of(3);
+        pieces_of(2);
+        let ranks = ["model-rank-00000-of-00002.safetensors", "model-rank-00001-of-00002.safetensors"];
+        assert_eq!(names(), [&["model-of-safetensors.txt"], &ranks[..1], &ranks[1..], &["model.pieces.json"]].concat());
+        load(folder, &zeros(&["a", "b", "c"])).unwrap();
+        write(folder, &tensors, 800);
+        assert_eq!(names(), [&two[..], &["model.safetensors.index.json"]].concat());
     }
 }

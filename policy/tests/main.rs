@@ -10,3 +10,4 @@ mod ranks;
 mod release;
 mod role;
 mod sharded;
+mod tensor_parallel;

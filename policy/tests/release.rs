@@ -69,6 +69,10 @@ impl WeightStore for Watched {
         self.decoder.store().head_part()
     }
 
+    fn blank(&self) -> Box<dyn WeightStore> {
+        self.decoder.store().blank()
+    }
+
     fn add_gradients(&mut self, part: Part, gradients: Vec<Tensor>) {
         self.decoder.store_mut().add_gradients(part, gradients);
     }

@@ -2,12 +2,13 @@
 
 use std::convert::Infallible;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dist::{Axis, Backend, Environment, Fingerprint, Job, Layout, ProcessGroup};
 use policy::{
     Decoder, HeadOptions, LanguageGradient, LanguageHead, LossScope, ModelConfig, Packed, ParameterPiece, Placement,
-    Policy, PolicyError, Recompute, Sharded, Spread, accumulate_gradient,
+    Policy, PolicyError, Recompute, RewardModel, Sharded, Spread, accumulate_gradient, export_folder,
 };
 use tch::{Device, Tensor};
 
@@ -78,6 +79,7 @@ pub(crate) fn play(layout: &str) {
         let config = ModelConfig::from_file(&golden(name).join("config.json")).unwrap();
         let mut whole = load();
         let (shards, replicas) = groups(&job, replica, shard);
+        let seat = (shards.rank(), replicas.as_ref().map_or(0, ProcessGroup::rank));
         let store = match recompute {
             Nothing => Sharded::cut(&whole, shards, replicas),
             Blocks => Sharded::load(folder.path(), &config, true, Placement::CPU, shards, replicas).unwrap(),
@@ -85,7 +87,6 @@ pub(crate) fn play(layout: &str) {
         let mut decoder = Decoder::with_store(&config, Box::new(store));
         let spread = Spread { shards: shard as usize, replicas: replica as usize };
         assert_eq!(decoder.store().spread(), spread);
-        assert_eq!(decoder.load_weights(folder.path()).is_err(), shard > 1, "{name}: a cut store refuses");
         for ((name, gathered), (_, expected)) in decoder.state().iter().zip(load().state()) {
             assert!(gathered.equal(&expected), "{name}: the gathered weights are the whole ones");
         }
@@ -114,8 +115,72 @@ pub(crate) fn play(layout: &str) {
         assert!((share - 1.0).abs() < 0.02, "{name}: {num_held} of {num_all} elements");
         decoder.store_mut().clear_gradients();
         assert!(decoder.store().gradients().iter().all(Option::is_none));
+        check_folders(&job, seat, Policy { decoder, ..Policy::load(folder.path(), Placement::CPU).unwrap() });
     }
     job.finish(TIMEOUT);
+}
+
+/// Has ranks read a folder that one process wrote and write one that one process reads: `seat` is this rank's place
+/// among the shards and among the replicas.
+fn check_folders(job: &Job, seat: (usize, usize), mut policy: Policy) {
+    let all = job.group("all", (0..job.world_size()).collect(), Backend::Gloo, TIMEOUT).unwrap();
+    let mine = tempfile::tempdir().unwrap();
+    let paths = all.all_gather_bytes(mine.path().to_str().unwrap().as_bytes()).unwrap();
+    let shared = PathBuf::from(String::from_utf8(paths[0].clone()).unwrap());
+    let (whole, pieces, scorer) = (shared.join("whole"), shared.join("pieces"), shared.join("scorer"));
+    let num_shards = policy.decoder.store().spread().shards;
+    let config = policy.decoder.config().clone();
+    let assert_same = |ours: &Decoder, other: &Decoder| {
+        for ((name, ours), (_, other)) in ours.state().iter().zip(other.state()) {
+            assert!(ours.equal(&other), "{name} is another");
+        }
+    };
+    if job.rank() == 0 {
+        let decoder = Decoder::random(&config, 5, Placement::CPU);
+        Policy { decoder, texts: policy.texts.clone() }.save(&whole).unwrap();
+    }
+    all.barrier().unwrap();
+    policy.decoder.load_weights(&whole).unwrap();
+    let expected = Policy::load(&whole, Placement::CPU).unwrap();
+    assert_same(&policy.decoder, &expected.decoder);
+
+    // The folder of a scalar head over a cut trunk is that of the ranks, whose first writes the head.
+    let mut model = RewardModel::load_any(&whole, Placement::CPU).unwrap();
+    let _ = tch::no_grad(|| model.head.parameter().tensor.fill_(0.25));
+    let (shards, replicas) = groups(job, (job.world_size() / num_shards) as i64, num_shards as i64);
+    model.decoder = Decoder::with_store(&config, Box::new(Sharded::cut(&model.decoder, shards, replicas)));
+    if seat.1 == 0 {
+        policy.save_pieces(&pieces, seat.0, num_shards).unwrap();
+        model.save_pieces(&scorer, seat.0, num_shards).unwrap();
+    }
+    all.barrier().unwrap();
+    assert!(Policy::load(&pieces, Placement::CPU).is_err(), "without its index a folder is none");
+    all.barrier().unwrap();
+    if job.rank() == 0 {
+        policy.save_pieces_index(&pieces, num_shards).unwrap();
+        model.save_pieces_index(&scorer, num_shards).unwrap();
+    }
+    all.barrier().unwrap();
+    assert_same(&Policy::load(&pieces, Placement::CPU).unwrap().decoder, &expected.decoder);
+    let loaded = RewardModel::load_any(&scorer, Placement::CPU).unwrap();
+    assert_same(&loaded.decoder, &RewardModel::load_any(&whole, Placement::CPU).unwrap().decoder);
+    assert!(loaded.head.parameter().tensor.equal(&model.head.parameter().tensor));
+    let _ = tch::no_grad(|| model.head.parameter().tensor.fill_(0.0));
+    model.load_weights(&scorer).unwrap();
+    assert!(loaded.head.parameter().tensor.equal(&model.head.parameter().tensor));
+    assert_same(&model.decoder, &loaded.decoder);
+
+    // Whole again, by way of files alone.
+    if job.rank() == 0 {
+        let export = shared.join("export");
+        std::fs::create_dir(&export).unwrap();
+        export_folder(&pieces, &export).unwrap();
+        let read = |folder: &Path, name: &str| std::fs::read(folder.join(name)).unwrap();
+        for name in ["config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"] {
+            assert!(read(&export, name) == read(&whole, name), "{name} is another");
+        }
+    }
+    all.barrier().unwrap();
 }
 
 pub(crate) fn play_departure() {

@@ -39,6 +39,8 @@ pub struct Finished {
 #[derive(Debug)]
 pub struct Engine {
     config: ModelConfig,
+    /// Configuration of what the decoder computes here, which the cache is made for.
+    local: ModelConfig,
     placement: Placement,
     options: EngineOptions,
     texts: Arc<Texts>,
@@ -67,6 +69,7 @@ impl Engine {
         Ok(Self {
             cache: KvCache::new(config, placement, options.cache_tokens),
             config: config.clone(),
+            local: config.clone(),
             placement,
             options: options.clone(),
             texts,
@@ -157,7 +160,7 @@ impl Engine {
         let is_free = self.num_running() == 0;
         if is_free {
             self.slots.clear();
-            self.cache = KvCache::new(&self.config, self.placement, self.options.cache_tokens);
+            self.cache = KvCache::new(&self.local, self.placement, self.options.cache_tokens);
         }
         is_free
     }
@@ -165,14 +168,24 @@ impl Engine {
     /// Begins waiting requests where there is room, and gives each running sequence one token from these weights,
     /// without gradients. Returns the requests that it finished; none where the engine is idle.
     ///
-    /// `policy_version` is the caller's number of the weights, which changes whenever they do.
+    /// `policy_version` is the caller's number of the weights, which changes whenever they do. Where several ranks have
+    /// shares of the decoder, the engines of all take the same requests in the same order and step at once, and have
+    /// the same completions.
     ///
     /// # Errors
-    /// The decoder is another model than the engine was made for; nothing has changed then. The cache cannot be
-    /// allocated; the engine has dropped all requests then.
+    /// The decoder is another model, or another share of it, than the engine's sequences run on; nothing has changed
+    /// then. The cache cannot be allocated, or an operation between ranks failed; the engine has dropped all requests
+    /// then.
     pub fn step(&mut self, decoder: &Decoder, policy_version: u64) -> Result<Vec<Finished>, RolloutError> {
         if *decoder.config() != self.config || decoder.placement() != self.placement {
             return Err(RolloutError::OtherModel);
+        }
+        if *decoder.local_config() != self.local {
+            if self.num_running() > 0 {
+                return Err(RolloutError::OtherModel);
+            }
+            self.local = decoder.local_config().clone();
+            self.release_cache();
         }
         if self.is_idle() {
             return Ok(Vec::new());
@@ -328,7 +341,8 @@ impl Engine {
         let mut attention = CachedAttention::decode(&mut self.cache, inputs.get(2), longest);
         let hidden = decoder.hidden(&inputs.get(0), &inputs.get(1), &mut attention); // [sequences, hidden]
         let plans: Vec<_> = self.running().map(|sequence| &sequence.plan).collect();
-        let tokens = draw_tokens(&plans, &decoder.logits(&hidden), &uniforms);
+        let tokens = draw_tokens(&plans, &decoder.logits(&hidden), &uniforms, decoder.store().tensor());
+        decoder.store().verify().map_err(RolloutError::Ranks)?;
         self.stats.num_decode_steps += 1;
         self.stats.num_sequence_steps += num_sequences;
         self.stats.num_completion_tokens += tokens.len();

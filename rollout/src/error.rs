@@ -67,10 +67,13 @@ pub enum RolloutError {
     },
     /// A step was asked of another model than the engine was made for.
     #[error(
-        "the engine was made for another model: its configuration, device or dtype differs; \
+        "the engine was made for another model: its configuration, its share of it, device or dtype differs; \
          make an engine for this one"
     )]
     OtherModel,
+    /// An operation between the ranks that have shares of the model failed: no rank of them can go on.
+    #[error(transparent)]
+    Ranks(policy::PolicyError),
     /// The caller asked to stop. Completions delivered before stay valid.
     #[error("generation was cancelled with {num_unfinished} completions unfinished")]
     Cancelled {

@@ -57,6 +57,7 @@ mod request_name;
 mod sampler;
 mod sampling_plan;
 mod segment;
+mod split_sampler;
 mod stop;
 
 pub use self::completion::{Completion, FinishReason, GenerationStats, RequestId, RolloutRequest};

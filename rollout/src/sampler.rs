@@ -13,7 +13,7 @@ use crate::params::SamplingParams;
 /// Draws one token for each row of logits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sampler {
-    temperature: f64,
+    pub(crate) temperature: f64,
     top_k: i64,
     top_p: f64,
     min_p: f64,
@@ -32,6 +32,20 @@ pub struct SampledToken {
     pub entropy: f32,
 }
 
+impl SampledToken {
+    /// Tokens from rows of id, rollout logprob, raw logprob and entropy, `[rows, 4]` float64.
+    pub(crate) fn of_rows(rows: &Tensor) -> Vec<Self> {
+        let rows = Vec::<f64>::try_from(rows.contiguous().view(-1)).expect("a contiguous float64 tensor");
+        let token = |row: &[f64]| Self {
+            id: row[0] as u32,
+            rollout_logprob: row[1] as f32,
+            raw_logprob: row[2] as f32,
+            entropy: row[3] as f32,
+        };
+        rows.chunks_exact(4).map(token).collect()
+    }
+}
+
 impl Sampler {
     /// A sampler with these parameters, which the caller has validated.
     pub fn new(params: &SamplingParams) -> Self {
@@ -47,18 +61,11 @@ impl Sampler {
     ///
     /// Logits that are not numbers give tokens whose `raw_logprob` is not finite.
     pub fn sample(&self, logits: &Tensor, uniforms: &Tensor) -> Vec<SampledToken> {
-        let drawn = Vec::<f64>::try_from(self.draw(logits, uniforms).view(-1)).expect("a contiguous float64 tensor");
-        let token = |row: &[f64]| SampledToken {
-            id: row[0] as u32,
-            rollout_logprob: row[1] as f32,
-            raw_logprob: row[2] as f32,
-            entropy: row[3] as f32,
-        };
-        drawn.chunks_exact(4).map(token).collect()
+        SampledToken::of_rows(&self.draw(logits, uniforms))
     }
 
     /// Id, rollout logprob, raw logprob and entropy in one tensor `[rows, 4]` float64: one transfer to the host.
-    fn draw(&self, logits: &Tensor, uniforms: &Tensor) -> Tensor {
+    pub(crate) fn draw(&self, logits: &Tensor, uniforms: &Tensor) -> Tensor {
         let raw = logits.log_softmax(-1, Kind::Float); // [rows, vocab]
         if self.temperature == 0.0 {
             let ids = logits.argmax(-1, true); // [rows, 1]
@@ -86,7 +93,8 @@ impl Sampler {
         Tensor::cat(&[ids.to_kind(Kind::Double), rollout_logprobs, raw_logprobs, entropy.to_kind(Kind::Double)], 1)
     }
 
-    fn has_filter(&self) -> bool {
+    /// True where some tokens may be dropped.
+    pub(crate) fn has_filter(&self) -> bool {
         self.top_k > 0 || self.top_p < 1.0 || self.min_p > 0.0
     }
 

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use policy::TensorParallel;
 use tch::Tensor;
 
 use crate::error::RolloutError;
@@ -47,18 +48,28 @@ impl SamplingPlans {
 }
 
 /// Draws a token for each row of `logits` `[rows, vocab]` float32, by the row's plan and with its number of `uniforms`
-/// `[rows]` float64.
-pub(crate) fn draw_tokens(plans: &[&Arc<SamplingPlan>], logits: &Tensor, uniforms: &Tensor) -> Vec<SampledToken> {
+/// `[rows]` float64. Where the vocabulary is split over ranks, the logits are those of this rank's stretch.
+pub(crate) fn draw_tokens(
+    plans: &[&Arc<SamplingPlan>],
+    logits: &Tensor,
+    uniforms: &Tensor,
+    tensor: Option<&TensorParallel>,
+) -> Vec<SampledToken> {
+    let sample = |sampler: &Sampler, logits: &Tensor, uniforms: &Tensor| match tensor {
+        None => sampler.sample(logits, uniforms),
+        Some(tensor) => sampler.sample_split(logits, uniforms, tensor),
+    };
     let Some(first) = plans.first() else { return Vec::new() };
     if plans.iter().all(|plan| Arc::ptr_eq(plan, first)) {
-        return first.sampler.sample(logits, uniforms);
+        return sample(&first.sampler, logits, uniforms);
     }
     let mut tokens: Vec<Option<SampledToken>> = vec![None; plans.len()];
     while let Some(next) = tokens.iter().position(Option::is_none) {
         let rows: Vec<usize> = (next..plans.len()).filter(|&row| Arc::ptr_eq(plans[row], plans[next])).collect();
         let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
         let index = Tensor::from_slice(&index).to_device(logits.device());
-        let sampled = plans[next].sampler.sample(&logits.index_select(0, &index), &uniforms.index_select(0, &index));
+        let (logits, uniforms) = (logits.index_select(0, &index), uniforms.index_select(0, &index));
+        let sampled = sample(&plans[next].sampler, &logits, &uniforms);
         for (row, token) in rows.into_iter().zip(sampled) {
             tokens[row] = Some(token);
         }

@@ -3,4 +3,8 @@
 mod bf16;
 mod engine;
 mod generate;
+#[path = "../../policy/dist/tests/ranks.rs"]
+mod ranks;
+mod role;
+mod shares;
 mod support;

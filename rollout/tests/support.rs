@@ -19,12 +19,20 @@ pub(crate) fn policy_of(seed: u64) -> Policy {
 
 /// The same with the weights of a seed in this place and dtype.
 pub(crate) fn policy_on(seed: u64, placement: Placement) -> Policy {
+    policy_of_config(&serde_json::json!({}), seed, placement)
+}
+
+/// The same with other fields in its configuration.
+pub(crate) fn policy_of_config(others: &serde_json::Value, seed: u64, placement: Placement) -> Policy {
     tch::set_num_threads(1); // matrices too small to share, and tests already run side by side
-    let json = serde_json::json!({
+    let mut json = serde_json::json!({
         "model_type": "qwen2", "hidden_size": 48, "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 272,
         "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": MAX_POSITIONS,
         "rms_norm_eps": 1e-6, "rope_theta": 1e4, "initializer_range": 0.3, "eos_token_id": 2,
     });
+    for (field, value) in others.as_object().expect("fields") {
+        json[field] = value.clone();
+    }
     let config = ModelConfig::from_json(&json).expect("a config");
     let decoder = Decoder::random(&config, seed, Placement::CPU);
     let tokenizer = policy::train_tokenizer(["one two three"].into_iter(), 261).expect("a tokenizer");

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::command::bench::BenchCommand;
 use crate::command::checkpoint::CheckpointCommand;
+use crate::command::config::ConfigCommand;
 use crate::command::eval::EvalArgs;
 use crate::command::generate::GenerateArgs;
 use crate::command::recipe::RecipeArgs;
@@ -46,7 +47,7 @@ pub(crate) struct TrainingRunArgs {
     pub run_dir: Option<PathBuf>,
     #[command(flatten)]
     pub entry: EntryArgs,
-    /// Starts so many ranks of this command on this host, which share the work as [parallel] says; on several hosts a
+    /// Starts so many ranks of this command on this host, which share the work as `[parallel]` says; on several hosts a
     /// launcher starts them.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub nproc: Option<u16>,
@@ -94,6 +95,9 @@ pub(crate) enum Command {
         /// The run's folder, or a recipe's.
         run: PathBuf,
     },
+    /// Look at configurations.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Look at checkpoints.
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),

@@ -158,7 +158,7 @@ impl Evaluation {
     async fn summary(&self, HeldOut { name, tasks, .. }: &HeldOut, collector: &Collector) -> Result<EvalSummary> {
         let started = Instant::now();
         let draws: Vec<Draw> = (0..).zip(tasks).map(|(number, task)| Draw { number, task: task.clone() }).collect();
-        let sampled = collector.unscored().sample_groups(&draws, &self.sampling_of(name)).await;
+        let sampled = collector.for_evaluation().sample_groups(&draws, &self.sampling_of(name)).await;
         let (groups, _) = sampled.with_context(|| format!("evaluation on {name}"))?;
         let records: Vec<EvalRecord> = groups
             .iter()

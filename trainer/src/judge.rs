@@ -17,6 +17,7 @@ use crate::component_verifier;
 use crate::config::SandboxSection;
 use crate::failure::Usage;
 use crate::prompt_check::at_line;
+use crate::ranks::HostServers;
 
 /// The name under which a reward model's score that is no number is counted.
 const REWARD_MODEL: &str = "reward_model";
@@ -43,7 +44,8 @@ pub(crate) enum Payment {
 }
 
 impl Judge {
-    /// Builds the verifiers, and starts a code execution server inside this process unless the section names some.
+    /// Builds the verifiers, and starts a code execution server inside this process unless the section names some;
+    /// those of other `hosts` are asked too.
     ///
     /// # Errors
     /// The server cannot start, or a server's address is unusable; a section names a verifier that there is not.
@@ -51,11 +53,14 @@ impl Judge {
         verifiers: &VerifiersConfig,
         reward: &RewardConfig,
         sandbox: &SandboxSection,
+        hosts: Option<HostServers>,
     ) -> Result<Self> {
         let (urls, token, server) = if sandbox.url.is_empty() {
-            let (server, token) = start_server(&sandbox.server).await.context("the code execution server")?;
-            tracing::info!(url = server.url(), "code execution server");
-            (vec![server.url()], Some(token), Some(server))
+            let (urls, token) = hosts.map_or((Vec::new(), None), |hosts| (hosts.urls, Some(hosts.token)));
+            let (server, token) = start_server(&sandbox.server, token).await.context("the code execution server")?;
+            let urls = [vec![server.url()], urls].concat();
+            tracing::info!(?urls, "code execution servers");
+            (urls, Some(token), Some(server))
         } else {
             (sandbox.url.clone(), sandbox.token()?, None)
         };
@@ -74,7 +79,7 @@ impl Judge {
     ) -> Result<Self> {
         let alone = Self::with_service(verifiers, reward, sandbox, vec![NOWHERE.to_owned()], None, None)?;
         let waits = |name: &String| alone.verifiers.get(name).is_ok_and(|verifier| !verifier.only_computes());
-        if names.iter().any(waits) { Self::start(verifiers, reward, sandbox).await } else { Ok(alone) }
+        if names.iter().any(waits) { Self::start(verifiers, reward, sandbox, None).await } else { Ok(alone) }
     }
 
     fn with_service(
@@ -171,6 +176,11 @@ impl Judge {
         self.verifiers.judge(judged).await
     }
 
+    /// Asks those verifiers again whose services were away.
+    pub(crate) async fn judge_again(&self, judged: &Judged, judgement: &mut Judgement) {
+        self.verifiers.judge_again(judged, judgement).await;
+    }
+
     /// Adds the verdicts of those verifiers that compare the completions of a group.
     pub(crate) async fn judge_group(&self, group: &[Judged], judgements: &mut [Judgement]) {
         self.verifiers.judge_group(group, judgements).await;
@@ -227,9 +237,9 @@ impl Judge {
     }
 }
 
-/// Starts the embedded server with the configured token, or else a random one.
-async fn start_server(config: &ServerConfig) -> Result<(ServerHandle, Secret), SandboxError> {
-    let token = match config.resolve_token()? {
+/// Starts the embedded server with the configured token, or else the one given, or a random one.
+async fn start_server(config: &ServerConfig, token: Option<Secret>) -> Result<(ServerHandle, Secret), SandboxError> {
+    let token = match config.resolve_token()?.or(token) {
         Some(token) => token,
         None => Secret::random()?,
     };

@@ -15,6 +15,7 @@ mod interrupt;
 mod judge;
 mod memory;
 mod open_run;
+mod patience;
 mod plan;
 mod preference_training;
 mod progress;
@@ -114,6 +115,7 @@ async fn run(cli: Cli) -> Result<()> {
         (None, Some(Command::Checkpoint(command))) => {
             tokio::task::block_in_place(|| command::checkpoint::run(&command))
         }
+        (None, Some(Command::Config(command))) => tokio::task::block_in_place(|| command::config::run(&command)),
         (None, Some(Command::Sandbox(command))) => command::sandbox::run(command, &interrupt).await,
         (None, Some(Command::Bench(command))) => command::bench::run(command, &interrupt).await,
     }

@@ -177,6 +177,17 @@ impl OpenRun {
         tokio::task::block_in_place(|| checkpoints.save(&position, write))
     }
 
+    /// The same, unless the step has its checkpoint, or none is done.
+    ///
+    /// # Errors
+    /// As [`OpenRun::checkpoint`].
+    pub(crate) fn checkpoint_once<D: Serialize>(&self, worker: &ModelWorker, data: D, keep: usize) -> Result<()> {
+        if self.step == 0 || self.folder.checkpoint(self.step).exists() {
+            return Ok(());
+        }
+        self.checkpoint(worker, data, keep)
+    }
+
     /// True where the folder was made for this run, and nothing but what comes before its first step is in it.
     fn is_unused(&self) -> bool {
         let is_empty = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0);

@@ -51,7 +51,7 @@ pub(crate) async fn train_reward_model(mut config: RewardModelRun, entry: Entry,
         state(&followed, Models { team: Some(team), placement }, start.resume_from.as_deref())
     };
     let lead = async |team| lead(config, placement, identity, team, entry, interrupt).await;
-    run_part(team, grace, lead, load).await
+    run_part(team, grace, None, lead, load).await
 }
 
 /// Trains a reward model on the rank that decides.

@@ -21,9 +21,10 @@ use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::open_run::{Entry, OpenRun};
+use crate::patience::Patience;
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{PromptCheck, check_answers, load_texts};
-use crate::ranks::{Models, Start, Team, Words, meet, run_part};
+use crate::ranks::{HostServers, Models, Start, Team, Words, meet, run_part};
 use crate::run::identity::RunIdentity;
 use crate::run::inputs::resolve_links;
 use crate::run::run_loop::run_steps;
@@ -48,7 +49,7 @@ pub(crate) async fn run_stage(stage: u8, mut config: ReinforceRun, entry: Entry,
         state(&followed, stage, models, start.resume_from.as_deref())
     };
     let lead = async |team| lead(stage, config, placement, identity, team, entry, interrupt).await;
-    run_part(team, grace, lead, load).await
+    run_part(team, grace, Some(&followed.sandbox), lead, load).await
 }
 
 /// Runs a stage on the rank that decides.
@@ -70,7 +71,8 @@ async fn lead(
         .transpose()?;
     let scorer = scorer_texts.as_ref().map(|texts| PromptFormat::of_texts(texts, &config.prompt)).transpose()?;
     let mut evaluation = Evaluation::new(&config.eval, &config.prompt, rollout.max_new_tokens, seed)?;
-    let judge = Judge::start(&config.verifiers, &config.reward, &config.sandbox).await?;
+    let hosts = HostServers::await_all(team.as_ref(), &config.sandbox)?;
+    let judge = Judge::start(&config.verifiers, &config.reward, &config.sandbox, hosts).await?;
     let (mixture, num_prompts_dropped) = mixture(&config, &check, scorer.as_ref(), &judge).await?;
     let num_prompts_dropped = num_prompts_dropped + evaluation.check_prompts(&texts, &rollout.engine)?;
     evaluation.check(&judge).await?;
@@ -98,7 +100,10 @@ async fn lead(
     let judge = Arc::new(judge);
     let services = ServiceWatch::new(config.verifiers.max_steps_unavailable);
     let texts = Arc::new(texts);
-    let collector = Collector { worker, texts, scorer_texts, judge: judge.clone(), interrupt: interrupt.clone() };
+    let patience = Some(Patience::new(config.verifiers.pause_minutes, interrupt.clone()));
+    let (judge_of_run, interrupt_of_run) = (judge.clone(), interrupt.clone());
+    let collector =
+        Collector { worker, texts, scorer_texts, judge: judge_of_run, patience, interrupt: interrupt_of_run };
     let calendar = config.calendar();
     let mut trainer = Trainer { config, collector, tasks, sampling, evaluation, num_prompts_dropped, services };
     let result = run_steps(&mut trainer, &mut run, &calendar, &interrupt, &format!("stage {stage}")).await;

@@ -28,7 +28,7 @@ use crate::judge::Judge;
 use crate::open_run::{Entry, INITIAL_MODEL, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{at_line, load_texts};
-use crate::ranks::{Models, Start, Team, Words, meet, run_part};
+use crate::ranks::{HostServers, Models, Start, Team, Words, meet, run_part};
 use crate::run::identity::RunIdentity;
 use crate::run::inputs::resolve_links;
 use crate::run::run_loop::{Stage, StepOutcome, run_steps};
@@ -66,7 +66,7 @@ pub(crate) async fn cold_start(mut config: SupervisedRun, entry: Entry, interrup
         Ok(state(&followed, models, &start.model, start.resume_from.as_deref())?.0)
     };
     let lead = async |team| lead(config, placement, identity, team, entry, interrupt).await;
-    run_part(team, grace, lead, load).await
+    run_part(team, grace, Some(&followed.sandbox), lead, load).await
 }
 
 /// Runs a cold start on the rank that decides.
@@ -80,7 +80,9 @@ async fn lead(
 ) -> Result<()> {
     let traces = read_traces(&config.traces.path)?;
     let mut evaluation = Evaluation::new(&config.eval, &config.prompt, EVAL_TOKENS, config.run.seed)?;
-    let judge = Arc::new(Judge::start(&config.verifiers, &RewardConfig::default(), &config.sandbox).await?);
+    let hosts = HostServers::await_all(team.as_ref(), &config.sandbox)?;
+    let judge = Judge::start(&config.verifiers, &RewardConfig::default(), &config.sandbox, hosts).await?;
+    let judge = Arc::new(judge);
     evaluation.check(&judge).await?;
     // Of a model that is there the texts are checked before the run's folder is made.
     let is_there = entry.is_new(&config.run.dir) && config.new_model.is_none();
@@ -96,7 +98,8 @@ async fn lead(
         Words::of(team)?.start(&run.start(resume_from.as_ref(), &start)?)?;
     }
     let (worker, texts) = load(&config, placement, team, start, resume_from).await?;
-    let collector = Collector { worker, texts, scorer_texts: None, judge, interrupt: interrupt.clone() };
+    let collector =
+        Collector { worker, texts, scorer_texts: None, judge, patience: None, interrupt: interrupt.clone() };
     let calendar = config.calendar();
     let mut stage = ColdStart { config, collector, evaluation, traces, num_dropped };
     run_steps(&mut stage, &mut run, &calendar, &interrupt, "cold start").await?;

@@ -23,6 +23,9 @@ pub struct VerifiersConfig {
     pub deadline_seconds: f64,
     /// `[verifiers.deadlines]`: longest wait for a verdict of the verifier NAME, where it has one of its own.
     pub deadlines: BTreeMap<String, f64>,
+    /// Longest time in minutes that a run waits for a service that is away (`unavailable`), asking again and again;
+    /// then it saves and ends. 0 does not wait: the verdict is missing.
+    pub pause_minutes: f64,
     /// Steps in a row after which a run ends whose verifier always found its service away; 0 never ends it.
     pub max_steps_unavailable: u64,
     /// `[verifiers.math]`: final answers of mathematics.
@@ -46,6 +49,7 @@ impl Default for VerifiersConfig {
         Self {
             deadline_seconds: DEFAULT_SECONDS,
             deadlines: BTreeMap::new(),
+            pause_minutes: 30.0,
             max_steps_unavailable: 3,
             math: MathConfig::default(),
             code: CodeConfig::default(),
@@ -79,6 +83,9 @@ impl VerifiersConfig {
             if !(seconds > 0.0 && seconds <= 86_400.0) {
                 return error(key, "must be above 0 and at most 86400 seconds");
             }
+        }
+        if !(self.pause_minutes >= 0.0 && self.pause_minutes.is_finite()) {
+            return error("verifiers.pause_minutes".into(), "must be a number of minutes from 0");
         }
         for (name, command) in &self.command {
             command.validate().map_err(|(key, problem)| refused(format!("verifiers.command.{name}.{key}"), problem))?;

@@ -27,6 +27,16 @@ impl Verifiers {
         Judgement { verdicts: join_all(verdicts).await }
     }
 
+    /// Asks those verifiers of [`judge`](Self::judge) again whose services were away, for the same completion.
+    pub async fn judge_again(&self, judged: &Judged, judgement: &mut Judgement) {
+        let asked = (0..judged.task.verifiers.len()).filter(|index| !self.compares(judged, *index));
+        let missing = asked.zip(&mut judgement.verdicts).filter(|(_, said)| said.kind() == VerdictKind::Unavailable);
+        let again = missing.map(|(index, said)| async move {
+            *said = self.ask(Judged { verifier_index: index, ..judged.clone() }).await;
+        });
+        join_all(again).await;
+    }
+
     /// Adds the verdicts of the verifiers that compare completions, if the task names any. `group` are all completions
     /// of the task, `judgements` what the other verifiers said, in the same order.
     pub async fn judge_group(&self, group: &[Judged], judgements: &mut [Judgement]) {

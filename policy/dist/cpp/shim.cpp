@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -15,6 +16,9 @@
 
 #include <c10/util/Exception.h>
 #include <c10/util/Logging.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/distributed/c10d/FakeProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -86,6 +90,57 @@ c10d::ReduceOp reduce_op(int32_t reduction) {
       throw std::invalid_argument("no reduction has the number " + std::to_string(reduction));
   }
 }
+
+// The node of a value that was computed outside of the graph.
+struct MappedBackward final : public torch::autograd::Node {
+  explicit MappedBackward(dist_gradient_map map) : map(map) {}
+
+  ~MappedBackward() override {
+    map.release(map.context);
+  }
+
+  torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override {
+    if (!gradients[0].defined()) {
+      return {at::Tensor()};
+    }
+    auto* gradient = new at::Tensor(gradients[0]);
+    const std::unique_ptr<at::Tensor> mapped(static_cast<at::Tensor*>(map.apply(map.context, gradient)));
+    if (mapped == nullptr) {
+      throw std::runtime_error("the gradient of an operation between ranks could not be made");
+    }
+    return {*mapped};
+  }
+
+  dist_gradient_map map;
+};
+
+// One rank of a group whose other ranks do not exist. c10d's own leaves what an all-to-all receives as it was in memory;
+// here every other rank sends what this one keeps for itself, as in its all-gather, so that sums are finite.
+class FakeGroup : public c10d::FakeProcessGroup {
+ public:
+  FakeGroup(int rank, int size) : c10d::FakeProcessGroup(rank, size, c10::make_intrusive<Options>()) {}
+
+  c10::intrusive_ptr<c10d::Work> alltoall_base(at::Tensor& output, at::Tensor& input,
+                                               std::vector<int64_t>& output_splits, std::vector<int64_t>& input_splits,
+                                               const c10d::AllToAllOptions& options) override {
+    int64_t own_start = 0;
+    for (int rank = 0; rank < getRank(); ++rank) {
+      own_start += input_splits.at(rank);
+    }
+    const at::Tensor own = input.narrow(0, own_start, input_splits.at(getRank()));
+    int64_t start = 0;
+    for (const int64_t split : output_splits) {
+      at::Tensor part = output.narrow(0, start, split);
+      if (split == own.size(0)) {
+        part.copy_(own);
+      } else {
+        part.zero_();
+      }
+      start += split;
+    }
+    return c10d::FakeProcessGroup::alltoall_base(output, input, output_splits, input_splits, options);
+  }
+};
 
 } // namespace
 
@@ -171,6 +226,10 @@ int32_t dist_group_gloo(const dist_store* store, int32_t rank, int32_t size, int
   });
 }
 
+int32_t dist_group_fake(int32_t rank, int32_t size, dist_group** group, char** error) {
+  return guarded(error, [&] { *group = new dist_group{c10::make_intrusive<FakeGroup>(rank, size)}; });
+}
+
 void dist_group_free(dist_group* group) {
   delete group;
 }
@@ -240,4 +299,16 @@ int32_t dist_work_wait(dist_work* work, int64_t timeout_ms, char** error) {
 
 void dist_work_free(dist_work* work) {
   delete work;
+}
+
+int32_t dist_graph_mapped(const void* input, const void* value, dist_gradient_map map, void** output, char** error) {
+  return guarded(error, [&] {
+    const std::shared_ptr<MappedBackward> node(new MappedBackward(map), torch::autograd::deleteNode);
+    auto mapped = std::make_unique<at::Tensor>(tensor(value).detach());
+    if (at::GradMode::is_enabled() && tensor(input).requires_grad()) {
+      node->set_next_edges(torch::autograd::collect_next_edges(tensor(input)));
+      torch::autograd::set_history(*mapped, node);
+    }
+    *output = mapped.release();
+  });
 }

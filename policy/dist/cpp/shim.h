@@ -48,6 +48,9 @@ void dist_bytes_free(uint8_t* bytes);
 // Blocks until all ranks of the group have come, or for timeout_ms.
 int32_t dist_group_gloo(const dist_store* store, int32_t rank, int32_t size, int64_t timeout_ms, dist_group** group,
                         char** error);
+// One rank of a group whose other ranks do not exist: every operation is done at once, and what would come from the others
+// is this rank's own.
+int32_t dist_group_fake(int32_t rank, int32_t size, dist_group** group, char** error);
 void dist_group_free(dist_group* group);
 
 // reduction: 0 sum, 1 maximum, 2 minimum. Tensors are pointers to at::Tensor; work keeps what it needs of them alive.
@@ -65,5 +68,18 @@ int32_t dist_group_barrier(dist_group* group, int64_t timeout_ms, dist_work** wo
 // Blocks until the work is done, or for timeout_ms.
 int32_t dist_work_wait(dist_work* work, int64_t timeout_ms, char** error);
 void dist_work_free(dist_work* work);
+
+// Makes the gradient of an input of that of a value. `apply` takes its tensor over and gives one that is the caller's,
+// or null where it failed; it may be called on another thread, and by one at a time. `release` ends `context`.
+struct dist_gradient_map {
+  void* context;
+  void* (*apply)(void* context, void* gradient);
+  void (*release)(void* context);
+};
+
+// *output: a tensor of its own with the elements of `value`, whose gradient `map` turns into that of `input`. Without a
+// graph (`input` needs no gradient, or gradients are off) it is `value` alone. Takes `map` over. Tensors are pointers to
+// at::Tensor.
+int32_t dist_graph_mapped(const void* input, const void* value, dist_gradient_map map, void** output, char** error);
 
 } // extern "C"

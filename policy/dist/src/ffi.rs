@@ -64,7 +64,7 @@ impl Text {
     }
 }
 
-type Error = *mut *mut c_char;
+pub(crate) type Error = *mut *mut c_char;
 
 unsafe extern "C" {
     fn dist_text_free(text: *mut c_char);
@@ -115,6 +115,7 @@ unsafe extern "C" {
         group: *mut *mut GroupBox,
         error: Error,
     ) -> i32;
+    fn dist_group_fake(rank: i32, size: i32, group: *mut *mut GroupBox, error: Error) -> i32;
     fn dist_group_free(group: *mut GroupBox);
     fn dist_group_broadcast(
         group: *mut GroupBox,
@@ -158,7 +159,7 @@ unsafe extern "C" {
 }
 
 /// Runs a call of the shim with a place for its message, and makes a [`Failure`] of its status.
-fn checked(call: impl FnOnce(Error) -> i32) -> Result<(), Failure> {
+pub(crate) fn checked(call: impl FnOnce(Error) -> i32) -> Result<(), Failure> {
     let mut message: *mut c_char = null_mut();
     let status = call(&raw mut message);
     let text = if message.is_null() {
@@ -323,6 +324,16 @@ impl RawGroup {
             unsafe {
                 dist_group_gloo(store.0.as_ptr(), number(rank), number(size), milliseconds(timeout), group, error)
             }
+        })
+        .map(Self)
+    }
+
+    /// One rank of a group whose other ranks do not exist.
+    pub(crate) fn fake(rank: usize, size: usize) -> Result<Self, Failure> {
+        let number = |value: usize| i32::try_from(value).unwrap_or(i32::MAX);
+        made(|group, error| {
+            // SAFETY: two numbers go in, and the places are live.
+            unsafe { dist_group_fake(number(rank), number(size), group, error) }
         })
         .map(Self)
     }

@@ -23,7 +23,14 @@ pub enum Backend {
     /// Gloo, over TCP, for tensors on the CPU. `GLOO_SOCKET_IFNAME` names the network interfaces to use; else the one
     /// whose address the host's name stands for.
     Gloo,
+    /// Nothing at all: this rank is the only one, whatever the size of its group. For planning and tests: one rank of
+    /// many computes and holds what it would, and no other is waited for. What would come from the others is this
+    /// rank's own: of no use but its size.
+    Fake,
 }
+
+/// Time-out of a group that waits for nobody.
+const FAKE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Some ranks of a job that act together.
 ///
@@ -65,6 +72,30 @@ impl ProcessGroup {
         board: Arc<Board>,
         meter: Arc<Meter>,
     ) -> Result<Self, DistError> {
+        let (rank, ranks) = (members.rank, members.ranks.clone());
+        Self::new(members, timeout, (board, meter), |own, size, begun| match backend {
+            Backend::Gloo => {
+                let met = store.gloo(prefix.clone(), own, size, timeout).and_then(|met| {
+                    // One that is done and leaves at once would break the connections of those that still meet.
+                    store.set(&format!("{prefix}met/{rank}"), b"")?;
+                    let all: Vec<String> = ranks.iter().map(|member| format!("{prefix}met/{member}")).collect();
+                    store.wait(&all, timeout.saturating_sub(begun.elapsed()))?;
+                    Ok(met)
+                });
+                met.map_err(|error| format!("not all of them came ({error})"))
+            }
+            Backend::Fake => RawGroup::fake(own, size).map_err(|failure| failure.message),
+        })
+    }
+
+    /// A group of these members; `connect` makes what carries it, where there are several, from this rank's number, the
+    /// group's size and the beginning of the meeting.
+    fn new(
+        members: Members,
+        timeout: Duration,
+        (board, meter): (Arc<Board>, Arc<Meter>),
+        connect: impl FnOnce(usize, usize, Instant) -> Result<RawGroup, String>,
+    ) -> Result<Self, DistError> {
         let Members { name, ranks, rank } = members;
         let state = GroupState { name, ranks, rank, board, meter, carrier: Mutex::new(Carrier::Nothing) };
         let begun = Instant::now();
@@ -78,21 +109,23 @@ impl ProcessGroup {
         };
         let own = state.ranks.iter().position(|&member| member == rank);
         let own = own.ok_or_else(|| failed("this rank is none of them".into()))?;
-        let carrier = match (state.ranks.len(), backend) {
-            (1, _) => Carrier::Nothing,
-            (size, Backend::Gloo) => {
-                let met = store.gloo(prefix.clone(), own, size, timeout).and_then(|met| {
-                    // One that is done and leaves at once would break the connections of those that still meet.
-                    store.set(&format!("{prefix}met/{rank}"), b"")?;
-                    let all: Vec<String> = state.ranks.iter().map(|member| format!("{prefix}met/{member}")).collect();
-                    store.wait(&all, timeout.saturating_sub(begun.elapsed()))?;
-                    Ok(met)
-                });
-                Carrier::Connected(met.map_err(|error| failed(format!("not all of them came ({error})")))?)
-            }
+        let carrier = match state.ranks.len() {
+            1 => Carrier::Nothing,
+            size => Carrier::Connected(connect(own, size, begun).map_err(failed)?),
         };
         let state = Arc::new(GroupState { carrier: Mutex::new(carrier), ..state });
         Ok(Self { state, rank: own, timeout, next: Cell::new(0), is_checked: false })
+    }
+
+    /// Rank `rank` of `size`, of which no other exists ([`Backend::Fake`]); there is no job either.
+    ///
+    /// # Errors
+    /// `rank` is not below `size`.
+    pub fn fake(name: &str, rank: usize, size: usize) -> Result<Self, DistError> {
+        let members = Members { name: name.to_owned(), ranks: (0..size).collect(), rank };
+        Self::new(members, FAKE_TIMEOUT, Default::default(), |own, size, _| {
+            RawGroup::fake(own, size).map_err(|failure| failure.message)
+        })
     }
 
     /// Name of the group.

@@ -10,6 +10,7 @@
 //!   [`Watch`]).
 //! - [`Mesh`] and [`Layout`]: the groups of the axes replica, shard, context and tensor.
 //! - [`ProcessGroup`]: broadcast, all-reduce, all-gather, reduce-scatter, all-to-all, barrier, and bytes of any length.
+//! - [`GraphGroup`]: some of these as functions with gradients, part of an autograd graph.
 //! - [`Launch`]: several ranks on one host.
 //!
 //! # Example
@@ -43,6 +44,8 @@ mod environment;
 mod error;
 mod ffi;
 mod fingerprint;
+mod graph_group;
+mod graph_node;
 mod group;
 mod handle;
 mod handshake;
@@ -62,6 +65,7 @@ pub use self::board::{Board, IssuedOperation, Place};
 pub use self::environment::Environment;
 pub use self::error::DistError;
 pub use self::fingerprint::Fingerprint;
+pub use self::graph_group::GraphGroup;
 pub use self::group::{Backend, ProcessGroup};
 pub use self::handle::Handle;
 pub use self::heartbeat::{BEAT_INTERVAL, Watch};

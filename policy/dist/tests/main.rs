@@ -3,6 +3,8 @@
 mod collectives;
 mod environment;
 mod failures;
+mod fake;
+mod graph;
 mod handshake;
 mod launch;
 mod layout;

@@ -2,18 +2,21 @@
 //!
 //! What is saved is what was loaded, but for what was changed. This file must not know what the weights are for.
 
+mod export;
 mod text_files;
 
 use std::path::Path;
 
 use tch::{Kind, Tensor};
 
+pub use self::export::export_folder;
 pub(crate) use self::text_files::TextFiles;
 use crate::config::{ModelClass, ModelConfig};
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
+use crate::pieces::MODEL;
 use crate::shards::MAX_SHARD_BYTES;
-use crate::weights::write_weights;
+use crate::weights::{stored, write_rank_file, write_weights};
 
 /// Writes the folder of a new model from its decoder and texts. `tokenizer` holds the bytes of a `tokenizer.json`.
 ///
@@ -51,10 +54,41 @@ pub(crate) fn write_model(
     class: ModelClass,
     state: &[(String, Tensor)],
 ) -> Result<(), PolicyError> {
-    std::fs::create_dir_all(folder).map_err(|source| PolicyError::io(folder, source))?;
-    let dtype = dtype_word(state.first().map_or(Kind::Float, |(_, tensor)| tensor.kind()));
-    write_file(&folder.join("config.json"), config.to_file(class, dtype).as_bytes())?;
-    write_weights(folder, state, MAX_SHARD_BYTES)
+    write_config(folder, config, class, state.first().map_or(Kind::Float, |(_, tensor)| tensor.kind()))?;
+    write_weights(folder, stored(folder, state)?, MAX_SHARD_BYTES)
+}
+
+/// Writes `config.json`, which names the dtype `kind`; makes the folder where it is missing.
+///
+/// # Errors
+/// The file cannot be written.
+pub(crate) fn write_config(
+    folder: &Path,
+    config: &ModelConfig,
+    class: ModelClass,
+    kind: Kind,
+) -> Result<(), PolicyError> {
+    make_folder(folder)?;
+    write_file(&folder.join("config.json"), config.to_file(class, dtype_word(kind)).as_bytes())
+}
+
+/// Writes the file of rank `rank` of `num_ranks` with what it has of a model's weights, `held`; makes the folder where
+/// it is missing. Returns the file's name.
+///
+/// # Errors
+/// The file cannot be written.
+pub(crate) fn write_pieces(
+    folder: &Path,
+    rank: usize,
+    num_ranks: usize,
+    held: &[(String, Tensor)],
+) -> Result<String, PolicyError> {
+    make_folder(folder)?;
+    write_rank_file(folder, MODEL, rank, num_ranks, held)
+}
+
+fn make_folder(folder: &Path) -> Result<(), PolicyError> {
+    std::fs::create_dir_all(folder).map_err(|source| PolicyError::io(folder, source))
 }
 
 /// PyTorch's word for the dtype of weights.

@@ -8,9 +8,10 @@ use std::ops::Range;
 
 use tch::{Device, Kind, Tensor};
 
-use super::Head;
+use super::{Head, split_vocabulary};
 use crate::linear::float_product;
 use crate::store::WeightStore;
+use crate::tensor_parallel::TensorParallel;
 
 /// Number of logits that are made probabilities at a time on a CPU, in whole rows: as many as stay in its cache from
 /// one operation to the next.
@@ -56,10 +57,12 @@ pub struct LanguageGradient {
 #[derive(Debug)]
 pub struct LanguageHead {
     options: HeadOptions,
-    /// `[vocab, hidden]`, in the type of the product.
+    /// `[vocab, hidden]`, in the type of the product; where the vocabulary is split over ranks, the rows that are here.
     weight: Tensor,
-    /// Sum of the weight's gradient, `[vocab, hidden]` float32.
+    /// Sum of the weight's gradient, of its shape, float32.
     gradient: Option<Tensor>,
+    /// The ranks that have the other rows.
+    tensor: Option<TensorParallel>,
 }
 
 impl LanguageHead {
@@ -69,7 +72,15 @@ impl LanguageHead {
         store.release(store.head_part()); // the head's own reference keeps it
         // A CPU has no product of short types that ends in float32.
         let weight = if weight.device() == Device::Cpu { weight.to_kind(Kind::Float) } else { weight };
-        Self { options, weight, gradient: None }
+        Self { options, weight, gradient: None, tensor: store.tensor().cloned() }
+    }
+
+    /// The sum of what each rank has of a float32 tensor.
+    fn over_ranks(&self, own: Tensor) -> Tensor {
+        match &self.tensor {
+            None => own,
+            Some(tensor) => tensor.summed(&own),
+        }
     }
 }
 
@@ -95,7 +106,7 @@ fn softmax(logits: &mut Tensor, targets: &Tensor, temperature: f64) -> LanguageO
 impl Head for LanguageHead {
     type Output = LanguageOutput;
     type Gradient = LanguageGradient;
-    /// Probabilities, `[targets, vocab]` float32, in the memory of the logits.
+    /// Probabilities, `[targets, vocab]` float32 (of the ids that are here), in the memory of the logits.
     type Saved = Tensor;
 
     fn chunk(&self) -> i64 {
@@ -104,7 +115,12 @@ impl Head for LanguageHead {
 
     fn forward(&self, hidden: &Tensor, targets: &Tensor) -> (LanguageOutput, Self::Saved) {
         let hidden = hidden.to_kind(self.weight.kind());
-        let logits = float_product(&hidden, &self.weight.tr()); // [targets, vocab]
+        let mut logits = float_product(&hidden, &self.weight.tr()); // [targets, vocab]
+        if let Some(tensor) = &self.tensor {
+            let numbers = split_vocabulary::softmax(&mut logits, targets, self.options.temperature, tensor);
+            let [target_logit, logsumexp, entropy] = numbers;
+            return (LanguageOutput { target_logit, logsumexp, entropy }, logits);
+        }
         let stretch = match logits.device() {
             Device::Cpu => (STRETCH / logits.size()[1]).max(1),
             _ => self.options.chunk,
@@ -132,11 +148,19 @@ impl Head for LanguageHead {
                 // p log p is 0 where p is.
                 let log_probabilities = probabilities.clamp_min(f64::from(f32::MIN_POSITIVE)).log();
                 let entropy = (&probabilities * &log_probabilities).sum_dim_intlist(-1, true, Kind::Float).neg();
+                let entropy = self.over_ranks(entropy);
                 let slope = (log_probabilities + entropy) * by_entropy + &by_logprob;
                 probabilities * slope.neg()
             }
         };
-        let _ = by_logits.scatter_add_(1, &targets.unsqueeze(1), &by_logprob);
+        let (targets, by_logprob) = match &self.tensor {
+            None => (targets.unsqueeze(1), by_logprob),
+            Some(tensor) => {
+                let (own, is_own) = tensor.own_ids(&targets.unsqueeze(1));
+                (own, by_logprob * is_own)
+            }
+        };
+        let _ = by_logits.scatter_add_(1, &targets, &by_logprob);
         let by_logits = by_logits.to_kind(self.weight.kind()); // [targets, vocab]
         let hidden = hidden.to_kind(self.weight.kind());
         match &mut self.gradient {
@@ -146,7 +170,8 @@ impl Head for LanguageHead {
             Some(sum) => *sum += float_product(&by_logits.tr(), &hidden),
             None => self.gradient = Some(float_product(&by_logits.tr(), &hidden)),
         }
-        float_product(&by_logits, &self.weight)
+        let by_hidden = float_product(&by_logits, &self.weight);
+        self.over_ranks(by_hidden)
     }
 
     fn concatenated(outputs: Vec<LanguageOutput>) -> LanguageOutput {
@@ -155,6 +180,14 @@ impl Head for LanguageHead {
             target_logit: cat(|output| &output.target_logit),
             logsumexp: cat(|output| &output.logsumexp),
             entropy: cat(|output| &output.entropy),
+        }
+    }
+
+    fn mapped(output: &LanguageOutput, map: &dyn Fn(&Tensor) -> Tensor) -> LanguageOutput {
+        LanguageOutput {
+            target_logit: map(&output.target_logit),
+            logsumexp: map(&output.logsumexp),
+            entropy: map(&output.entropy),
         }
     }
 

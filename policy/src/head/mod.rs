@@ -8,6 +8,7 @@
 mod language;
 mod pair;
 mod scalar;
+mod split_vocabulary;
 
 use std::ops::Range;
 
@@ -16,6 +17,7 @@ use tch::{Kind, Tensor, no_grad};
 pub use self::language::{HeadOptions, LanguageGradient, LanguageHead, LanguageOutput};
 pub use self::pair::HeadPair;
 pub use self::scalar::{ScalarGradient, ScalarHead};
+use crate::context_parallel::Stretch;
 use crate::packed::Packed;
 use crate::store::WeightStore;
 
@@ -51,6 +53,9 @@ pub trait Head {
     /// Outputs of consecutive chunks as one.
     fn concatenated(outputs: Vec<Self::Output>) -> Self::Output;
 
+    /// An output whose tensors, `[targets]` each, are made of those of another.
+    fn mapped(output: &Self::Output, map: &dyn Fn(&Tensor) -> Tensor) -> Self::Output;
+
     /// A chunk's part of a gradient.
     fn part(gradient: &Self::Gradient, range: Range<i64>) -> Self::Gradient;
 
@@ -61,9 +66,9 @@ pub trait Head {
     fn end(&mut self, _store: &mut dyn WeightStore) {}
 }
 
-/// Ranges of at most `chunk` targets that follow one another up to `num_targets`.
+/// Ranges of at most `chunk` targets that follow one another up to `num_targets`; an empty one where there are none.
 fn chunks(num_targets: i64, chunk: i64) -> impl Iterator<Item = Range<i64>> {
-    (0..num_targets).step_by(chunk as usize).map(move |start| start..num_targets.min(start + chunk))
+    (0..num_targets.max(1)).step_by(chunk as usize).map(move |start| start..num_targets.min(start + chunk))
 }
 
 fn rows(tensor: &Tensor, range: &Range<i64>) -> Tensor {
@@ -78,10 +83,22 @@ pub fn head_outputs<H: Head>(head: &H, hidden: &Tensor, targets: &Tensor) -> H::
     H::concatenated(outputs.collect())
 }
 
+/// The output of all targets of `batch`, at least one, without gradients; `hidden` `[targets, hidden]` is read at them.
+/// Where ranks have a stretch of the batch each, the output is that of the targets of all.
+pub(crate) fn batch_outputs<H: Head>(head: &H, hidden: &Tensor, batch: &Packed) -> H::Output {
+    let own = head_outputs(head, hidden, &batch.targets);
+    match &batch.stretch {
+        None => own,
+        Some(stretch) => H::mapped(&own, &|tensor| stretch.gather_targets(tensor)),
+    }
+}
+
 /// The output of all targets of `batch`, and the loss's gradient in `hidden` `[tokens, hidden]`: of the same shape, in
 /// float32.
 ///
-/// `loss` gets a range of the targets and their output, and returns the loss's gradient in it.
+/// `loss` gets a range of the targets and their output, and returns the loss's gradient in it. Where ranks have a
+/// stretch of the batch each, it is asked once for the targets of all, and the gradient is that in the hidden states of
+/// this rank's.
 pub(crate) fn head_gradient<H: Head, E>(
     head: &mut H,
     hidden: &Tensor,
@@ -97,7 +114,7 @@ pub(crate) fn head_gradient<H: Head, E>(
     };
     let hidden = no_grad(|| hidden.index_select(0, predicting)); // [targets, hidden]
     let output = match scope {
-        LossScope::Token => {
+        LossScope::Token if batch.stretch.is_none() => {
             let mut outputs = Vec::new();
             for range in chunks(num_targets, head.chunk()) {
                 let (hidden, targets) = (rows(&hidden, &range), rows(targets, &range));
@@ -108,12 +125,13 @@ pub(crate) fn head_gradient<H: Head, E>(
             }
             H::concatenated(outputs)
         }
-        LossScope::Batch => {
-            let output = head_outputs(head, &hidden, targets);
-            let gradient = loss(0..num_targets, &output)?;
+        LossScope::Token | LossScope::Batch => {
+            let output = no_grad(|| batch_outputs(head, &hidden, batch));
+            let own = batch.stretch.as_ref().map_or(0..num_targets, Stretch::targets);
+            let gradient = loss(0..batch.stretch.as_ref().map_or(num_targets, Stretch::num_targets), &output)?;
             for range in chunks(num_targets, head.chunk()) {
                 let (hidden, targets) = (rows(&hidden, &range), rows(targets, &range));
-                let gradient = H::part(&gradient, range.clone());
+                let gradient = H::part(&gradient, own.start + range.start..own.start + range.end);
                 no_grad(|| {
                     let (_, saved) = head.forward(&hidden, &targets);
                     add(range, head.backward(saved, &hidden, &targets, &gradient));

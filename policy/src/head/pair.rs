@@ -35,6 +35,10 @@ impl<A: Head, B: Head> Head for HeadPair<'_, A, B> {
         (A::concatenated(first), B::concatenated(second))
     }
 
+    fn mapped(output: &Self::Output, map: &dyn Fn(&Tensor) -> Tensor) -> Self::Output {
+        (A::mapped(&output.0, map), B::mapped(&output.1, map))
+    }
+
     fn part(gradient: &Self::Gradient, range: Range<i64>) -> Self::Gradient {
         (A::part(&gradient.0, range.clone()), B::part(&gradient.1, range))
     }

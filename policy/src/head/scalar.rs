@@ -8,14 +8,11 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 use super::Head;
 use crate::error::PolicyError;
-use crate::parameters::Parameter;
+use crate::parameters::{Parameter, SCORE};
 use crate::weights::read_tensors;
 
 /// Number of targets whose hidden states are in float32 at a time.
 const CHUNK: i64 = 1024;
-
-/// Name of the weight, as transformers' sequence classification has it.
-const NAME: &str = "score.weight";
 
 /// Gradient of a loss in each target's number, `[targets]` float32.
 pub type ScalarGradient = Tensor;
@@ -42,20 +39,20 @@ impl ScalarHead {
     pub fn load(&mut self, path: &Path) -> Result<(), PolicyError> {
         let tensors = read_tensors(path, self.weight.device())?;
         match tensors.as_slice() {
-            [(name, tensor)] if name == NAME && tensor.size() == self.weight.size() => {
+            [(name, tensor)] if name == SCORE && tensor.size() == self.weight.size() => {
                 no_grad(|| self.weight.copy_(tensor));
                 Ok(())
             }
             _ => {
                 let shape = self.weight.size();
-                Err(PolicyError::malformed(path, format!("does not hold `{NAME}` of shape {shape:?} alone")))
+                Err(PolicyError::malformed(path, format!("does not hold `{SCORE}` of shape {shape:?} alone")))
             }
         }
     }
 
     /// The tensor that training updates; it shares the head's memory.
     pub fn parameter(&self) -> Parameter {
-        Parameter::whole(NAME, &self.weight)
+        Parameter::whole(SCORE, &self.weight)
     }
 
     /// The gradient gathered so far, `[1, hidden]` float32, sharing the head's memory.
@@ -102,6 +99,10 @@ impl Head for ScalarHead {
         Tensor::cat(&outputs, 0)
     }
 
+    fn mapped(output: &Tensor, map: &dyn Fn(&Tensor) -> Tensor) -> Tensor {
+        map(output)
+    }
+
     fn part(gradient: &Tensor, range: Range<i64>) -> Tensor {
         super::rows(gradient, &range)
     }
@@ -139,6 +140,10 @@ mod tests {
 
             fn concatenated(outputs: Vec<Tensor>) -> Tensor {
                 ScalarHead::concatenated(outputs)
+            }
+
+            fn mapped(output: &Tensor, map: &dyn Fn(&Tensor) -> Tensor) -> Tensor {
+                ScalarHead::mapped(output, map)
             }
 
             fn part(gradient: &Tensor, range: Range<i64>) -> Tensor {

@@ -129,6 +129,11 @@ impl WeightStore for Resident {
         self.gradients = std::iter::repeat_with(|| None).take(count).collect();
     }
 
+    fn blank(&self) -> Box<dyn WeightStore> {
+        let (kind, device) = self.options();
+        Box::new(Resident::empty(&self.config, self.lm_head.is_some(), Placement { device, kind }))
+    }
+
     fn options(&self) -> (Kind, Device) {
         (self.embed_tokens.kind(), self.embed_tokens.device())
     }

@@ -22,9 +22,9 @@ use crate::block::BlockWeights;
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
-use crate::parameters::{Parameter, parameter_shapes};
+use crate::parameters::{HEAD, NamedTensors, Parameter, SCORE, shapes_of};
 use crate::placement::Placement;
-use crate::weights::{NamedTensors, load_into};
+use crate::weights::load_into;
 
 /// One rank's pieces of a decoder's weights, and of the gradients that an update gathers.
 #[derive(Debug)]
@@ -76,11 +76,11 @@ impl Sharded {
         sharded
     }
 
-    /// The same from a folder in Hugging Face's layout: one part is whole in memory at a time. Without `head` there is
-    /// no language model's head of its own.
+    /// The same from a folder in Hugging Face's layout, or in the pieces of any number of ranks; of its files each rank
+    /// reads what it holds. Without `head` there is no language model's head of its own.
     ///
     /// # Errors
-    /// The folder holds no weights of this shape.
+    /// The folder does not hold weights of this shape whole.
     pub fn load(
         folder: &Path,
         config: &ModelConfig,
@@ -91,20 +91,16 @@ impl Sharded {
     ) -> Result<Self, PolicyError> {
         let has_head = head && !config.tie_word_embeddings;
         let mut sharded = Self::empty(config, has_head, placement.options(), shard, replica);
-        let names: Vec<String> = parameter_shapes(config).into_iter().map(|parameter| parameter.name).collect();
-        let known =
-            |name: &str| ["lm_head.weight", "score.weight"].contains(&name) || names.iter().any(|it| it == name);
         for part in Part::all(config.num_hidden_layers as usize, has_head) {
-            let parameters = Resident::empty_part(config, part, placement);
-            let named: NamedTensors =
-                parameters.iter().flat_map(|parameter| parameter.split(&parameter.tensor)).collect();
-            load_into(folder, &named, known)?;
-            sharded.push(parameters);
+            sharded.push(Resident::empty_part(config, part, placement));
         }
+        let parameters = sharded.parameters();
+        let held: NamedTensors = parameters.iter().flat_map(|held| held.split(&held.tensor)).collect();
+        load_into(folder, &shapes_of(config, has_head), &held, |name| [HEAD, SCORE].contains(&name))?;
         Ok(sharded)
     }
 
-    fn empty(
+    pub(super) fn empty(
         config: &ModelConfig,
         has_head: bool,
         options: (Kind, Device),
@@ -115,7 +111,8 @@ impl Sharded {
         Self { config: config.clone(), has_head, options, shard, replica, parts, ahead, failure }
     }
 
-    fn push(&mut self, parameters: Vec<Parameter>) {
+    /// Adds this rank's piece of the next part.
+    pub(super) fn push(&mut self, parameters: Vec<Parameter>) {
         self.parts.push(FlatPart::cut(parameters, self.shard.rank(), self.shard.size()));
     }
 
@@ -240,6 +237,11 @@ impl WeightStore for Sharded {
 
     fn spread(&self) -> Spread {
         Spread { shards: self.shard.size(), replicas: self.replica.as_ref().map_or(1, ProcessGroup::size) }
+    }
+
+    fn blank(&self) -> Box<dyn WeightStore> {
+        let (kind, device) = self.options();
+        Box::new(Resident::empty(&self.config, self.has_head, Placement { device, kind }))
     }
 
     fn options(&self) -> (Kind, Device) {

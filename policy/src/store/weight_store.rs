@@ -8,6 +8,7 @@ use tch::{Device, Kind, Tensor};
 use crate::block::BlockWeights;
 use crate::error::PolicyError;
 use crate::parameters::Parameter;
+use crate::tensor_parallel::TensorParallel;
 
 /// A part of a decoder whose weights are used together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,7 +74,7 @@ impl Spread {
 ///
 /// A new kind of store implements this trait and is passed to [`Decoder::with_store`](crate::Decoder::with_store).
 pub trait WeightStore: Debug + Send {
-    /// The embedding, `[vocab, hidden]`.
+    /// The embedding, `[vocab, hidden]`: all of its rows, or those of a [share](WeightStore::tensor).
     fn embedding(&self) -> Tensor;
 
     /// Weights of block `layer`.
@@ -130,9 +131,18 @@ pub trait WeightStore: Debug + Send {
         Ok(())
     }
 
+    /// A store of the same weights, zero and not cut into pieces, to be computed with and not to be trained; of shares
+    /// of a tensor group it has the same.
+    fn blank(&self) -> Box<dyn WeightStore>;
+
     /// How many ranks the weights are on.
     fn spread(&self) -> Spread {
         Spread { shards: 1, replicas: 1 }
+    }
+
+    /// The share of a model that the weights are; `None` where they are those of the whole.
+    fn tensor(&self) -> Option<&TensorParallel> {
+        None
     }
 
     /// Device and type of the weights.

@@ -15,6 +15,7 @@ use crate::gae::{GaeConfig, gae};
 use crate::learner::Learner;
 use crate::micro_batch::{MicroBatch, Minibatch};
 use crate::minibatch::minibatches_on;
+use crate::ranks::Ranks;
 use crate::trainable::Model;
 use crate::trajectory::{Advantages, Trajectory, TrajectoryGroup, trajectories_of};
 use crate::update_outcome::{CriticOutcome, SkippedBatch, UpdateOutcome};
@@ -73,6 +74,7 @@ fn add_values(learner: &Learner, groups: &mut [TrajectoryGroup], plan: &UpdatePl
     }
     let critic = learner.critic.as_ref().map(|critic| &critic.model.decoder);
     critic.unwrap_or(&learner.policy.model.policy.decoder).store().verify()?;
+    learner.ranks.as_ref().map_or(Ok(()), Ranks::verify)?;
     for (trajectory, values) in lacking.into_iter().zip(values) {
         trajectory.old_values = Some(values);
     }

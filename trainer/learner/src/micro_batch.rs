@@ -15,7 +15,7 @@ use crate::trajectory::{Trajectory, TrajectoryGroup};
 /// trajectory lacks them.
 #[derive(Debug)]
 pub struct MicroBatch {
-    /// Tokens; the targets are those that the policy sampled.
+    /// Tokens; the targets are those that the policy sampled. Where ranks have stretches of the tokens, this rank's.
     pub packed: Packed,
     /// Places of the trajectories among the targets.
     pub sequences: Sequences,
@@ -148,8 +148,8 @@ impl Minibatch {
         Ok(batch)
     }
 
-    /// The part of a minibatch that is this rank's: counts are those of all ranks, and there are as many micro-batches
-    /// on each. Without other ranks it is the whole.
+    /// The part of a minibatch that is this rank's, of whole trajectories or a stretch of their tokens: counts are
+    /// those of all ranks, and there are as many micro-batches on each. Without other ranks it is the whole.
     ///
     /// # Errors
     /// An operation between the ranks failed.
@@ -162,6 +162,9 @@ impl Minibatch {
         let num_micro_batches = ranks.largest(self.micro_batches.len())?;
         while self.micro_batches.len() < num_micro_batches {
             self.micro_batches.push(MicroBatch::padding(device)?);
+        }
+        for micro_batch in &mut self.micro_batches {
+            ranks.take_stretch(&mut micro_batch.packed);
         }
         Ok(self)
     }

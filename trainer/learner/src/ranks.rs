@@ -1,30 +1,90 @@
-//! The ranks that an update is spread over, each with its part of the batch.
+//! The ranks that an update is spread over, each with its part of the batch, and those that compute one model, or walk
+//! through one micro-batch, together.
 //!
 //! Sums and gathers numbers; every rank gets the same. Knows no models.
 
-use policy::dist::{DistError, ProcessGroup, Reduction};
+use std::sync::Arc;
+
+use anyhow::Result;
+use policy::dist::{DistError, GraphGroup, ProcessGroup, Reduction};
+use policy::{ContextParallel, Decoder, Packed};
 use tch::{Kind, Tensor};
 
 /// The ranks that have different trajectories of one batch; all of them update at once.
 #[derive(Debug)]
 pub struct Ranks {
     group: ProcessGroup,
+    /// Ranks that have the same trajectories, and other shares of the models.
+    tensor: Option<Arc<GraphGroup>>,
+    /// Ranks that have the same trajectories, and other stretches of each micro-batch's tokens.
+    context: Option<ContextParallel>,
 }
 
 impl Ranks {
     /// The ranks of a group, which is for this alone.
     pub fn new(group: ProcessGroup) -> Self {
-        Self { group }
+        Self { group, tensor: None, context: None }
     }
 
-    /// Number of ranks.
+    /// The same where each of these ranks is one of a tensor group, over which the models are cut; the group is that of
+    /// the models.
+    #[must_use]
+    pub fn with_tensor(self, tensor: &Arc<GraphGroup>) -> Self {
+        Self { tensor: Some(tensor.clone()), ..self }
+    }
+
+    /// The same where each of these ranks is one of several that walk through its micro-batches together, each with a
+    /// stretch of the tokens. To the weights these ranks are replicas.
+    #[must_use]
+    pub fn with_context(self, context: ContextParallel) -> Self {
+        Self { context: Some(context), ..self }
+    }
+
+    /// Number of ranks that have the same trajectories, and other stretches of their tokens.
+    pub fn context_size(&self) -> usize {
+        self.context.as_ref().map_or(1, ContextParallel::size)
+    }
+
+    /// Leaves of a batch this rank's stretch, where others have stretches of it.
+    pub(crate) fn take_stretch(&self, packed: &mut Packed) {
+        if let Some(context) = &self.context {
+            *packed = packed.on(context);
+        }
+    }
+
+    /// Holds a decoder that the update walks through to be one that the ranks can.
+    ///
+    /// # Errors
+    /// Its heads cannot be shared by the ranks that have stretches.
+    pub fn fits(&self, decoder: &Decoder) -> Result<()> {
+        Ok(self.context.as_ref().map_or(Ok(()), |context| context.fits(decoder.local_config()))?)
+    }
+
+    /// Holds what was computed in stretches so far to be what it should.
+    ///
+    /// # Errors
+    /// An operation between the ranks failed.
+    pub(crate) fn verify(&self) -> Result<()> {
+        Ok(self.context.as_ref().map_or(Ok(()), ContextParallel::verify)?)
+    }
+
+    /// Number of ranks that have the same trajectories, and other shares of the models.
+    pub fn tensor_size(&self) -> usize {
+        self.tensor.as_ref().map_or(1, |tensor| tensor.size())
+    }
+
+    /// Number of ranks that have different trajectories.
     pub fn size(&self) -> usize {
         self.group.size()
     }
 
-    /// Overwrites a tensor, of one shape on all ranks, with the sum of theirs.
-    pub(crate) fn sum_into(&self, tensor: &mut Tensor) -> Result<(), DistError> {
-        self.group.all_reduce(tensor, Reduction::Sum)
+    /// Overwrites a gradient, of one shape on all ranks, with the sum of what comes of all trajectories and stretches.
+    pub(crate) fn sum_gradient(&self, gradient: &mut Tensor) -> Result<()> {
+        if let Some(context) = &self.context {
+            gradient.copy_(&context.summed(gradient));
+            context.verify()?;
+        }
+        Ok(self.group.all_reduce(gradient, Reduction::Sum)?)
     }
 
     /// Sums of as many numbers on each rank; not finite where one is not.
@@ -34,6 +94,14 @@ impl Ranks {
             sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
         }
         Ok(sums)
+    }
+
+    /// A loss, which all shares of a model have alike, and the sum of what each has of the squares of a gradient: the
+    /// same bits on each.
+    pub(crate) fn over_shares(&self, [loss, squares]: [f64; 2]) -> Result<[f64; 2], Arc<DistError>> {
+        let Some(tensor) = &self.tensor else { return Ok([loss, squares]) };
+        let [losses, squares] = tensor.sums([loss, squares])?;
+        Ok([losses / tensor.size() as f64, squares])
     }
 
     /// The numbers of each rank, as many on each, in the order of the ranks.

@@ -17,6 +17,7 @@ mod metrics;
 mod objectives_over_ranks;
 mod over_ranks;
 mod packed_batch;
+mod planned_memory;
 mod policy_loss;
 mod preference;
 mod rank_goldens;

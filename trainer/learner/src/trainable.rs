@@ -1,5 +1,7 @@
 //! One optimizer step, for whatever is trained: a policy, a critic, a reward model.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use policy::{Decoder, NamedTensors, Parameter, Policy, RewardModel, ScalarHead};
 use serde::{Deserialize, Serialize};
@@ -7,6 +9,7 @@ use tch::Tensor;
 
 use crate::optimizer::adamw::{AdamW, AdamWConfig};
 use crate::optimizer::gradient_norm::{global_norm, scale_to_norm};
+use crate::optimizer::saved_state;
 use crate::optimizer::schedule::Schedule;
 use crate::ranks::Ranks;
 
@@ -47,7 +50,15 @@ impl Model for Decoder {
     }
 
     fn complete_gradients(&mut self, ranks: Option<&Ranks>) -> Result<()> {
-        let (of_weights, of_update) = (self.store().spread().num_ranks(), ranks.map_or(1, Ranks::size));
+        let of_share = self.store().tensor().map_or(1, |tensor| tensor.group().size());
+        let tensor_size = ranks.map_or(1, Ranks::tensor_size);
+        ensure!(
+            of_share == tensor_size,
+            "the update counts with {tensor_size} shares of a model and the weights are one of {of_share}; give its \
+             ranks the tensor group of the weights (Ranks::with_tensor)"
+        );
+        let of_weights = self.store().spread().num_ranks();
+        let of_update = ranks.map_or(1, |ranks| ranks.size() * ranks.context_size());
         ensure!(
             of_weights == of_update,
             "the update is spread over {of_update} ranks and the weights over {of_weights}; cut the weights over the \
@@ -73,7 +84,7 @@ impl Model for ScalarHead {
     /// Every rank has the whole head.
     fn complete_gradients(&mut self, ranks: Option<&Ranks>) -> Result<()> {
         if let (Some(ranks), Some(mut gradient)) = (ranks, self.gradient()) {
-            ranks.sum_into(&mut gradient)?;
+            ranks.sum_gradient(&mut gradient)?;
         }
         Ok(())
     }
@@ -197,13 +208,14 @@ impl<M: Model> Trainable<M> {
     pub fn apply(&mut self, place: u64, loss: f64, ranks: Option<&Ranks>) -> Result<StepOutcome> {
         let training = self.training.as_mut().context("this model is not trainable")?;
         self.model.complete_gradients(ranks)?;
+        ranks.map_or(Ok(()), Ranks::verify)?;
         let gradients = self.model.gradients();
         let mut defined: Vec<Tensor> = gradients.iter().flatten().map(Tensor::shallow_clone).collect();
         let (loss, gradient_norm) = match ranks {
             None => (loss, global_norm(&defined)),
             Some(ranks) => {
-                let squares = share_of_squares(&self.model.parameters(), &gradients, ranks.size());
-                let [loss, squares] = ranks.sums([loss, squares])?;
+                let squares = share_of_squares(&self.model.parameters(), &gradients, ranks);
+                let [loss, squares] = ranks.over_shares(ranks.sums([loss, squares])?)?;
                 (loss, squares.sqrt())
             }
         };
@@ -227,7 +239,28 @@ impl<M: Model> Trainable<M> {
         self.training.as_ref().map_or(Vec::new(), state)
     }
 
-    /// Replaces the optimizer's state by a saved one.
+    /// Writes the optimizer's state as the component `name` of a checkpoint, into `NAME.safetensors`; where the model's
+    /// parameters are cut over `num_ranks` ranks, each writes what it holds into a file of its own,
+    /// `NAME-rank-00000-of-00004.safetensors`, and of replicas, which hold the same, one does. Returns the file's name.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save_optimizer(&self, folder: &Path, name: &str, rank: usize, num_ranks: usize) -> Result<String> {
+        saved_state::write(folder, name, rank, num_ranks, &self.optimizer_state())
+    }
+
+    /// Replaces the optimizer's state by that of the component `name` of a checkpoint, which any number of ranks may
+    /// have written; each rank reads what it holds, bit for bit.
+    ///
+    /// # Errors
+    /// The model is frozen, a file is missing, or the state is not this model's or not whole. The optimizer is then as
+    /// it was.
+    pub fn load_optimizer(&mut self, folder: &Path, name: &str) -> Result<()> {
+        ensure!(self.training.is_some(), "this model is not trainable");
+        self.load_optimizer_state(saved_state::read(folder, name, &self.optimizer_state(), &self.model.parameters())?)
+    }
+
+    /// Replaces the optimizer's state by one under the names of [`Trainable::optimizer_state`].
     ///
     /// # Errors
     /// The model is frozen, or the state is not this model's.
@@ -238,11 +271,22 @@ impl<M: Model> Trainable<M> {
     }
 }
 
-/// This rank's share of the squares of all gradients: what several of `num_ranks` ranks hold counts once for all.
-fn share_of_squares(parameters: &[Parameter], gradients: &[Option<Tensor>], num_ranks: usize) -> f64 {
+/// This rank's share of the squares of all gradients: what several ranks hold counts once for all.
+fn share_of_squares(parameters: &[Parameter], gradients: &[Option<Tensor>], ranks: &Ranks) -> f64 {
+    let squares = |tensor: &Tensor| global_norm(std::slice::from_ref(tensor)).powi(2);
     let share = |(parameter, gradient): (&Parameter, &Option<Tensor>)| {
-        let copies = parameter.piece.as_ref().map_or(num_ranks, |piece| piece.copies);
-        gradient.as_ref().map(|gradient| global_norm(std::slice::from_ref(gradient)).powi(2) / copies as f64)
+        // The squares are summed over ranks with different trajectories alone.
+        let of_piece = parameter.piece.as_ref().map(|piece| piece.copies / ranks.context_size());
+        let copies = of_piece.unwrap_or_else(|| ranks.size()) as f64;
+        let gradient = gradient.as_ref()?;
+        if ranks.tensor_size() == 1 {
+            return Some(squares(gradient) / copies);
+        }
+        let of_parts = parameter.held(gradient).into_iter().map(|part| {
+            let shares = part.copies.unwrap_or_else(|| ranks.tensor_size());
+            squares(&part.tensor) / (copies * shares as f64)
+        });
+        Some(of_parts.sum())
     };
     parameters.iter().zip(gradients).filter_map(share).sum()
 }

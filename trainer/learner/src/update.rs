@@ -33,13 +33,19 @@ use crate::value_loss::ValueLossMetrics;
 /// to it; figures are those of all ranks, trajectories and skipped batches this rank's.
 ///
 /// # Errors
-/// The trajectories' numbers do not fit together, a model is frozen, or an operation between ranks failed.
+/// The trajectories' numbers do not fit together, a model is frozen or cannot be shared by the ranks, or an operation
+/// between ranks failed.
 pub fn update(
     learner: &mut Learner,
     mut groups: Vec<TrajectoryGroup>,
     plan: &UpdatePlan,
     step: u64,
 ) -> Result<UpdateOutcome> {
+    if let Some(ranks) = &learner.ranks {
+        let critic = learner.critic.as_ref().map(|critic| &critic.model.decoder);
+        let decoders = [Some(&learner.policy.model.policy.decoder), learner.reference.as_ref(), critic];
+        decoders.into_iter().flatten().try_for_each(|decoder| ranks.fits(decoder))?;
+    }
     let mut outcome = UpdateOutcome::default();
     let mut first_step = 0;
     if let Some(critic) = &plan.critic {
@@ -106,6 +112,7 @@ fn score<'a>(
         scored.extend(micro_batch.by_trajectory(&outputs(decoder, &head, &micro_batch.packed).logprobs()));
     }
     decoder.store().verify()?;
+    ranks.map_or(Ok(()), Ranks::verify)?;
     for (trajectory, logprobs) in lacking.into_iter().zip(scored) {
         *place(trajectory) = Some(logprobs);
     }

@@ -14,6 +14,7 @@ use verifiers::Judged;
 use super::collector::Collector;
 use super::group::{Group, Sampling, SamplingCost};
 use super::open_group::{Judgeable, OpenGroup};
+use crate::patience::ServiceAway;
 use crate::prompt::{PromptFormat, conversation};
 use crate::worker::{Events, ModelCommand, ModelEvent};
 
@@ -31,7 +32,7 @@ pub(super) struct GroupStream<'a> {
     complete: VecDeque<u64>,
     /// Groups that are settled and wait for their turn.
     ready: HashMap<u64, Group>,
-    verdicts: JoinSet<Judgeable>,
+    verdicts: JoinSet<Result<Judgeable, ServiceAway>>,
     settled: JoinSet<Result<(Group, Duration)>>,
     started: Instant,
     last_completion: Instant,
@@ -114,8 +115,8 @@ impl<'a> GroupStream<'a> {
     /// where there is none left.
     ///
     /// # Errors
-    /// A request was refused, the model's thread failed, the reward section ends the run, or the user interrupted: no
-    /// verdict is waited for then.
+    /// A request was refused, the model's thread failed, a service stays away ([`ServiceAway`]), the reward section
+    /// ends the run, or the user interrupted: no verdict is waited for then.
     pub(super) async fn next(&mut self) -> Result<Option<Group>> {
         loop {
             if let Some(group) = self.complete.front().and_then(|draw| self.ready.remove(draw)) {
@@ -143,7 +144,7 @@ impl<'a> GroupStream<'a> {
         tokio::select! {
             Some(event) = self.events.recv() => Ok(Happening::Event(event?)),
             Some(judged) = self.verdicts.join_next() => {
-                Ok(Happening::Judged(Box::new(judged.context("a completion's verdicts")?)))
+                Ok(Happening::Judged(Box::new(judged.context("a completion's verdicts")??)))
             }
             Some(group) = self.settled.join_next() => {
                 let (group, reward_model) = group.context("a group's rewards")??;
@@ -169,10 +170,13 @@ impl<'a> GroupStream<'a> {
             num_completion_tokens: completion.sequence.num_sampled(),
             ..Judged::new(group.draw.task.clone(), completion.text.as_str())
         };
-        let judge = self.collector.judge.clone();
+        let (judge, patience) = (self.collector.judge.clone(), self.collector.patience.clone());
         self.verdicts.spawn(async move {
-            let judgement = judge.judge(&judged).await;
-            Judgeable { completion, judged, judgement }
+            let judgement = match patience {
+                None => judge.judge(&judged).await,
+                Some(patience) => patience.judge(&judge, &judged).await?,
+            };
+            Ok(Judgeable { completion, judged, judgement })
         });
         Ok(())
     }

@@ -30,7 +30,7 @@ async fn collector() -> Collector {
     let (verifiers, reward) = (VerifiersConfig::default(), RewardConfig::default());
     let judge = Judge::start_for(&["math".to_owned()].into(), &verifiers, &reward, &SandboxSection::default()).await;
     let judge = Arc::new(judge.unwrap());
-    Collector { worker, texts, scorer_texts: None, judge, interrupt: Interrupt::default() }
+    Collector { worker, texts, scorer_texts: None, judge, patience: None, interrupt: Interrupt::default() }
 }
 
 /// A walk over one task alone, which every draw takes.

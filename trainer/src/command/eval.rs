@@ -131,14 +131,14 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     if !args.sandbox.is_empty() {
         sandbox.url = args.sandbox;
     }
-    let judge = Judge::start(&verifiers, &RewardConfig::default(), &sandbox).await?;
+    let judge = Judge::start(&verifiers, &RewardConfig::default(), &sandbox, None).await?;
     let texts = Arc::new(load_texts(&args.model, &prompt)?);
     evaluation.check_prompts(&texts, &engine)?;
     evaluation.check(&judge).await?;
     let folder = args.model;
     let load = move || Ok((ModelState::load_policy(&folder, placement, &engine)?, ()));
     let (worker, ()) = ModelWorker::start(load).await?;
-    let collector = Collector { worker, texts, scorer_texts: None, judge: Arc::new(judge), interrupt };
+    let collector = Collector { worker, texts, scorer_texts: None, judge: Arc::new(judge), patience: None, interrupt };
     let summaries = evaluation.summaries(&collector).await?;
     println!("{:<24} {:>6} {:>8} {:>16} {:>8} {:>8}", "dataset", "tasks", "pass@1", "95 % interval", "avg@k", "tokens");
     for summary in &summaries {

@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod checkpoint;
+pub(crate) mod config;
 pub(crate) mod eval;
 pub(crate) mod generate;
 pub(crate) mod recipe;

@@ -39,6 +39,18 @@ impl ParallelSection {
         Duration::from_secs(self.timeout_seconds)
     }
 
+    /// The same for a run whose sequences go whole: only an update on rollouts cuts them.
+    ///
+    /// # Errors
+    /// A usage error that names the key.
+    pub(crate) fn validate_whole_sequences(&self) -> Result<(), anyhow::Error> {
+        self.validate()?;
+        if self.context == 1 {
+            return Ok(());
+        }
+        Err(Usage::error("parallel.context: only --stage 1 and 2 cut sequences over ranks; set it to 1"))
+    }
+
     /// Checks each value by itself; what they make together is known once the ranks are.
     ///
     /// # Errors

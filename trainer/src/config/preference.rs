@@ -97,7 +97,7 @@ impl RewardModelRun {
             return refuse("preferences.per_step, update.steps and update.micro_batch_tokens must be at least 1");
         }
         self.prompt.validate()?;
-        self.parallel.validate()?;
+        self.parallel.validate_whole_sequences()?;
         self.loss.validate().map_err(|error| Usage::error(format!("loss: {error}")))?;
         self.schedule().map(|_| ())
     }

@@ -36,6 +36,18 @@ impl Default for RunSection {
 }
 
 impl RunSection {
+    /// The dtype.
+    ///
+    /// # Errors
+    /// A usage error: it is unknown.
+    pub(crate) fn kind(&self) -> Result<Kind> {
+        match self.dtype.as_str() {
+            "float32" => Ok(Kind::Float),
+            "bfloat16" => Ok(Kind::BFloat16),
+            other => Err(Usage::error(format!("run.dtype: `{other}` is neither float32 nor bfloat16"))),
+        }
+    }
+
     /// The device and dtype, with libtorch's threads set: of several ranks on a host each takes its share of the
     /// cores.
     ///
@@ -43,11 +55,7 @@ impl RunSection {
     /// A usage error: the device is not to be had, or not for several ranks, or the dtype is unknown.
     pub(crate) fn resolve(&self) -> Result<Placement> {
         let device = policy::resolve_device(&self.device).map_err(|error| Usage::error(error.to_string()))?;
-        let kind = match self.dtype.as_str() {
-            "float32" => Kind::Float,
-            "bfloat16" => Kind::BFloat16,
-            other => return Err(Usage::error(format!("run.dtype: `{other}` is neither float32 nor bfloat16"))),
-        };
+        let kind = self.kind()?;
         let ranks = environment()?;
         if ranks.is_some() && device != Device::Cpu {
             return Err(Usage::error(

@@ -149,7 +149,7 @@ impl SupervisedRun {
         self.verifiers.validate().map_err(|error| Usage::error(format!("verifiers: {error}")))?;
         self.prompt.validate()?;
         self.schedule()?;
-        self.parallel.validate()?;
+        self.parallel.validate_whole_sequences()?;
         self.eval.validate()
     }
 

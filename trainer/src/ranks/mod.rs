@@ -7,6 +7,7 @@
 pub(crate) mod environment;
 mod launch;
 mod models;
+mod servers;
 mod team;
 mod words;
 
@@ -17,9 +18,11 @@ use anyhow::{Context, Result};
 use self::environment::environment;
 pub(crate) use self::launch::launch;
 pub(crate) use self::models::Models;
+pub(crate) use self::servers::HostServers;
+use self::servers::serve_host;
 pub(crate) use self::team::Team;
 pub(crate) use self::words::{Start, Words};
-use crate::config::ParallelSection;
+use crate::config::{ParallelSection, SandboxSection};
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::run::identity::RunIdentity;
@@ -52,13 +55,15 @@ pub(crate) async fn meet(
 }
 
 /// Runs this process's part of a run: `lead` on rank 0 or where there is no team, on any other rank what rank 0 says
-/// once `load` has loaded the models. A signal to stop leaves a step `grace` to be done and saved.
+/// once `load` has loaded the models. A signal to stop leaves a step `grace` to be done and saved; `sandbox` says
+/// which code execution server each host starts, where programs are run.
 ///
 /// # Errors
 /// The run fails here, or on another rank.
 pub(crate) async fn run_part(
     team: Option<Team>,
     grace: Option<Duration>,
+    sandbox: Option<&SandboxSection>,
     lead: impl AsyncFnOnce(Option<Team>) -> Result<()>,
     load: impl FnOnce(&Team, &Start) -> Result<ModelState>,
 ) -> Result<()> {
@@ -69,7 +74,15 @@ pub(crate) async fn run_part(
         words.end(&result);
         result
     } else {
-        tokio::task::block_in_place(|| follow_to_the_end(team, &words, grace, load))
+        // Rank 0 asks the servers of other hosts, unless it was told of some.
+        let server = match sandbox.filter(|section| section.url.is_empty()) {
+            Some(section) => serve_host(&team, section).await,
+            None => Ok(None),
+        };
+        match server {
+            Ok(_server) => tokio::task::block_in_place(|| follow_to_the_end(team, &words, grace, load)),
+            Err(error) => Err(team.fail(error)),
+        }
     };
     // Of those that failed some may be gone for good.
     job.finish(if result.is_ok() { timeout } else { PARTING });

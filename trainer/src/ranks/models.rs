@@ -4,9 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use policy::{Decoder, ModelConfig, Placement, Policy, RewardModel, Sharded, Texts};
+use policy::{
+    Decoder, ModelConfig, Placement, Policy, RewardModel, Sharded, TensorCut, TensorParallel, Texts, WeightStore,
+};
 
 use super::team::Team;
+use crate::failure::Usage;
 
 /// Loads models to where they belong.
 #[derive(Clone, Copy, Debug)]
@@ -18,28 +21,41 @@ pub(crate) struct Models<'a> {
 }
 
 impl Models<'_> {
-    /// A policy from its folder. Where it is cut, one part at a time is whole in memory.
+    /// A policy from its folder. Where it is cut, each rank reads what it holds.
     ///
     /// # Errors
-    /// The folder is no loadable language model, or a rank is gone.
+    /// The folder is no loadable language model, the ranks cannot share it, or one is gone.
     pub(crate) fn policy(&self, folder: &Path) -> Result<Policy> {
         let Some(team) = self.team else { return Ok(Policy::load(folder, self.placement)?) };
         let config = ModelConfig::from_file(&folder.join("config.json"))?;
         let texts = Arc::new(Texts::load(folder)?);
-        let (shard, replica) = team.of_weights()?;
-        let store = Sharded::load(folder, &config, true, self.placement, shard, replica)?;
-        Ok(Policy { decoder: Decoder::with_store(&config, Box::new(store)), texts })
+        let groups = team.of_weights()?;
+        let store: Box<dyn WeightStore> = match self.tensor(&config)? {
+            None => Box::new(Sharded::load(folder, &config, true, self.placement, groups.shard, groups.replica)?),
+            Some(tensor) => Box::new(TensorCut::load(folder, &config, true, self.placement, tensor, Some(groups))?),
+        };
+        Ok(Policy { decoder: Decoder::with_store(&config, store), texts })
     }
 
-    /// A reward model that `load` has loaded whole, where it belongs.
+    /// A reward model that was loaded whole, where it belongs.
     ///
     /// # Errors
-    /// A rank is gone.
+    /// The ranks cannot share it, or one is gone.
     pub(crate) fn placed(&self, model: RewardModel) -> Result<RewardModel> {
         let Some(team) = self.team else { return Ok(model) };
         let RewardModel { decoder, head, texts } = model;
-        let (shard, replica) = team.of_weights().context("the ranks of a reward model")?;
-        let store = Sharded::cut(&decoder, shard, replica);
-        Ok(RewardModel { decoder: Decoder::with_store(decoder.config(), Box::new(store)), head, texts })
+        let groups = team.of_weights().context("the ranks of a reward model")?;
+        let store: Box<dyn WeightStore> = match self.tensor(decoder.config())? {
+            None => Box::new(Sharded::cut(&decoder, groups.shard, groups.replica)),
+            Some(tensor) => Box::new(TensorCut::cut(&decoder, tensor, Some(groups))),
+        };
+        Ok(RewardModel { decoder: Decoder::with_store(decoder.config(), store), head, texts })
+    }
+
+    /// This rank's share of a model's matrix products, where the team cuts them.
+    fn tensor(&self, config: &ModelConfig) -> Result<Option<TensorParallel>> {
+        let group = self.team.and_then(Team::tensor);
+        let share = group.map(|group| TensorParallel::new(config, group)).transpose();
+        share.map_err(|error| Usage::error(error.to_string()))
     }
 }

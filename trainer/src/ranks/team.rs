@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use learner::ranks::Ranks;
-use policy::PolicyError;
 use policy::dist::{
-    Axis, Backend, DistError, Environment, Fingerprint, Job, ProcessGroup, Shape, Store, Traffic, Watch,
+    Axis, Backend, DistError, Environment, Fingerprint, GraphGroup, Job, ProcessGroup, Shape, Store, Traffic, Watch,
 };
+use policy::{ContextParallel, PolicyError, ShardGroups};
 
 use crate::config::ParallelSection;
 use crate::failure::Usage;
@@ -22,6 +22,8 @@ pub(crate) struct Team {
     shape: Shape,
     /// All ranks, for orders and replies.
     orders: ProcessGroup,
+    /// Ranks that have the shares of all models.
+    tensor: Option<Arc<GraphGroup>>,
     timeout: Duration,
     interrupt: Interrupt,
     /// Step that the ranks are at, counted from 1.
@@ -45,7 +47,10 @@ impl Team {
         let job = Arc::new(Job::start(environment, &fingerprint, timeout)?);
         let all = shape.peers(job.rank(), &Axis::ALL);
         let orders = job.group("orders", all, Backend::Gloo, timeout)?;
-        Ok(Self { job, shape, orders, timeout, interrupt, step: Cell::new(0) })
+        let shares = shape.peers(job.rank(), &[Axis::Tensor]);
+        let tensor = (shares.len() > 1).then(|| job.group("tensor", shares, Backend::Gloo, timeout)).transpose()?;
+        let tensor = tensor.map(GraphGroup::new);
+        Ok(Self { job, shape, orders, tensor, timeout, interrupt, step: Cell::new(0) })
     }
 
     /// The job, which outlives what its ranks do together.
@@ -78,17 +83,39 @@ impl Team {
         &self.interrupt
     }
 
-    /// True where this rank writes what its copies on other ranks have too.
-    pub(crate) fn is_first_copy(&self) -> bool {
-        self.shape.coordinates(self.rank())[Axis::Replica as usize] == 0
+    /// Lengths of the axes.
+    pub(crate) fn shape(&self) -> Shape {
+        self.shape
     }
 
-    /// The ranks that learn from different sequences, in a group for this caller alone.
+    /// The ranks that learn from different sequences, in a group for this caller alone; where sequences are cut too,
+    /// with the ranks that have their stretches.
     ///
     /// # Errors
     /// Not all came within the time-out.
-    pub(crate) fn data(&self) -> Result<Ranks, DistError> {
-        Ok(Ranks::new(self.group("data", &[Axis::Replica, Axis::Shard])?))
+    pub(crate) fn learning(&self) -> Result<Ranks, DistError> {
+        let ranks = self.scoring()?;
+        if self.shape.length(Axis::Context) == 1 {
+            return Ok(ranks);
+        }
+        Ok(ranks.with_context(ContextParallel::new(&GraphGroup::new(self.group("context", &[Axis::Context])?))))
+    }
+
+    /// The same for whole sequences.
+    ///
+    /// # Errors
+    /// Not all came within the time-out.
+    pub(crate) fn scoring(&self) -> Result<Ranks, DistError> {
+        let ranks = Ranks::new(self.group("data", &[Axis::Replica, Axis::Shard])?);
+        Ok(match &self.tensor {
+            None => ranks,
+            Some(tensor) => ranks.with_tensor(tensor),
+        })
+    }
+
+    /// The ranks that have the shares of all models; none where each has whole products.
+    pub(super) fn tensor(&self) -> Option<&Arc<GraphGroup>> {
+        self.tensor.as_ref()
     }
 
     /// The groups of a weight store: the ranks that have a piece each, and where there are several copies the ranks
@@ -96,14 +123,19 @@ impl Team {
     ///
     /// # Errors
     /// Not all came within the time-out.
-    pub(crate) fn of_weights(&self) -> Result<(ProcessGroup, Option<ProcessGroup>), DistError> {
+    pub(super) fn of_weights(&self) -> Result<ShardGroups, DistError> {
         let shard = self.group("shard", &[Axis::Shard])?;
-        let replica = self.group("replica", &[Axis::Replica])?;
-        Ok((shard, (replica.size() > 1).then_some(replica)))
+        let replica = self.group("replica", &[Axis::Replica, Axis::Context])?;
+        Ok(ShardGroups { shard, replica: (replica.size() > 1).then_some(replica) })
     }
 
     fn group(&self, name: &str, axes: &[Axis]) -> Result<ProcessGroup, DistError> {
         self.job.group(name, self.shape.peers(self.rank(), axes), Backend::Gloo, self.timeout)
+    }
+
+    /// What the launcher told this process.
+    pub(super) fn environment(&self) -> &Environment {
+        self.job.environment()
     }
 
     /// The job's store.

@@ -12,7 +12,7 @@
 //! | `checkpoint.*` | when the run is saved, and how many checkpoints stay |
 //! | `parallel.*` | a job must go on with the ranks that there are; sums are rounded otherwise then |
 //! | `eval.*`, `update.eval_every`, `preferences.eval` | evaluations train nothing, with random numbers of their own |
-//! | `verifiers.max_steps_unavailable` | when a run gives up |
+//! | `verifiers.max_steps_unavailable`, `verifiers.pause_minutes` | when a run gives up |
 //! | `verifiers.*.*.workers`, `verifiers.*.*.batch` of plug-ins | how calls are spread over processes |
 //! | `verifiers.http.*.url`, `attempts`, `attempt_seconds`, `token_env` | where the service is, and how it is called |
 //! | `sandbox.url`, `sandbox.token_file`, `sandbox.client.*` | where the server is, and how it is called |
@@ -35,6 +35,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     "update.eval_every",
     "preferences.eval",
     "verifiers.max_steps_unavailable",
+    "verifiers.pause_minutes",
     "verifiers.command.*.workers",
     "verifiers.command.*.batch",
     "verifiers.python.*.workers",

@@ -17,6 +17,8 @@ const ABSENT: &str = "absent";
 /// Files of a tokenizer, beside `tokenizer_config.json`.
 const TOKENIZER: [&str; 4] =
     ["tokenizer.json", "special_tokens_map.json", "added_tokens.json", "generation_config.json"];
+/// Endings of the names of weights and of their indices.
+const WEIGHTS: [&str; 3] = [".safetensors", ".safetensors.index.json", "model.pieces.json"];
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const CHAT_TEMPLATE: &str = "chat_template.jinja";
 const MORE_TEMPLATES: &str = "additional_chat_templates";
@@ -100,9 +102,9 @@ fn file_content(path: &Path) -> io::Result<String> {
     Ok(checksum::of_file(path)?.1)
 }
 
-/// Names, sizes and sampled bytes of all weights of a folder, and the index of shards.
+/// Names, sizes and sampled bytes of all weights of a folder, whole, in shards or in pieces, and their index.
 fn weights_content(folder: &Path) -> io::Result<String> {
-    let is_weights = |name: &str| name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json");
+    let is_weights = |name: &str| WEIGHTS.iter().any(|ending| name.ends_with(ending));
     let mut checksum = Checksum::new();
     let names = names_in(folder, is_weights)?;
     for name in &names {

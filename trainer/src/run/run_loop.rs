@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::interrupt::Interrupt;
 use crate::open_run::OpenRun;
+use crate::patience::ServiceAway;
 use crate::plan::Calendar;
 use crate::progress::Progress;
 use crate::rank_metrics::rank_metrics;
@@ -66,7 +67,16 @@ pub(crate) async fn run_steps(
     while run.step < steps {
         let started = Instant::now();
         let step = run.step + 1;
-        let StepOutcome { mut metrics, skipped_in_a_row } = stage.step(run, step).await?;
+        let before = stage.data();
+        let outcome = stage.step(run, step).await;
+        if outcome.as_ref().is_err_and(anyhow::Error::is::<ServiceAway>) {
+            // The step is given up; the run is as it was before it.
+            run.checkpoint_once(stage.worker(), before, calendar.checkpoints_kept)?;
+        }
+        let StepOutcome { mut metrics, skipped_in_a_row } = match (outcome, interrupt.asked()) {
+            (Err(error), Some(asked)) if error.is::<ServiceAway>() => return Err(asked.end()),
+            (outcome, _) => outcome?,
+        };
         metrics.merge(rank_metrics(stage.worker()).await?);
         run.step = step;
         run.skipped_in_a_row = skipped_in_a_row;

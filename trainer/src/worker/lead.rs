@@ -8,6 +8,7 @@ use super::command::{Answers, ModelCommand, ModelEvent, RankTraffic};
 use super::engine_loop::EngineLoop;
 use super::order::{Answer, Order, Reply, decoded, encoded};
 use super::rank_engine::DecodeOrder;
+use super::seat::Among;
 use super::state::ModelState;
 use crate::ranks::Team;
 
@@ -25,7 +26,7 @@ pub(super) struct Lead {
 
 impl Lead {
     pub(super) fn new(state: ModelState, team: Option<Team>) -> Self {
-        let requests = EngineLoop::new(state.seat.num_ranks, state.max_sequences());
+        let requests = EngineLoop::new(state.seat.count(Among::Engines), state.max_sequences());
         Self { state, requests, team, failure: None }
     }
 
@@ -48,7 +49,7 @@ impl Lead {
     }
 
     fn decode_with(&mut self, orders: Vec<DecodeOrder>) -> Result<()> {
-        let answers = self.together(orders.into_iter().map(Order::Decode).collect())?;
+        let answers = self.together(orders.into_iter().map(Order::Decode).collect(), Among::Engines)?;
         let decoded = answers.into_iter().map(Answer::decoded).collect::<Result<Vec<_>>>()?;
         self.requests.take(decoded);
         Ok(())
@@ -56,7 +57,7 @@ impl Lead {
 
     /// Tells the other ranks that there is nothing to do.
     pub(super) fn rest(&mut self) {
-        if let Err(error) = self.together((0..self.state.seat.num_ranks).map(|_| Order::Rest).collect()) {
+        if let Err(error) = self.together(vec![Order::Rest], Among::Ranks) {
             self.requests.fail(&error);
         }
     }
@@ -112,19 +113,20 @@ impl Lead {
         }
         let mut parts = self.state.sharing()?.share_out(command);
         let orders = std::mem::take(&mut parts.parts).into_iter().map(Order::Command).collect();
-        let answers = self.together(orders)?;
+        let answers = self.together(orders, parts.among)?;
         parts.join(answers.into_iter().map(Answer::event).collect::<Result<_>>()?)
     }
 
-    /// Gives each rank its order, obeys this rank's own, and returns what came of all, in the order of the ranks.
-    fn together(&mut self, mut orders: Vec<Order>) -> Result<Vec<Answer>> {
+    /// Gives each rank its order, obeys this rank's own, and returns what came of each, in their order: one order goes
+    /// to all that do the same `among` the ranks, a single one to every rank.
+    fn together(&mut self, mut orders: Vec<Order>, among: Among) -> Result<Vec<Answer>> {
         let Some(team) = &self.team else {
             return orders.into_iter().map(|order| self.state.obey(order)).collect();
         };
         if let Some(failure) = &self.failure {
             return Err(anyhow!("the ranks have parted: {failure}"));
         }
-        let result = obey_with(team, &mut self.state, &mut orders);
+        let result = obey_with(team, &mut self.state, &mut orders, among);
         result.map_err(|error| {
             let error = team.fail(error);
             self.failure = Some(format!("{error:#}"));
@@ -145,22 +147,24 @@ impl Lead {
     }
 }
 
-/// Sends the orders, obeys rank 0's own, and gathers the replies.
-fn obey_with(team: &Team, state: &mut ModelState, orders: &mut Vec<Order>) -> Result<Vec<Answer>> {
-    let own = orders.remove(0);
-    let mut parts = vec![Vec::new()];
-    for order in orders.drain(..) {
-        parts.push(encoded(&order)?);
-    }
+/// Sends the orders, obeys rank 0's own, and gathers the replies: the first of each place among the ranks.
+fn obey_with(team: &Team, state: &mut ModelState, orders: &mut Vec<Order>, among: Among) -> Result<Vec<Answer>> {
+    let seat = state.seat;
+    let encoded = orders.iter().map(encoded).collect::<Result<Vec<_>>>()?;
+    let of_rank = |rank: usize| encoded[if encoded.len() == 1 { 0 } else { seat.place(among, rank) }].clone();
+    let parts: Vec<Vec<u8>> =
+        (0..seat.num_ranks()).map(|rank| if rank == 0 { Vec::new() } else { of_rank(rank) }).collect();
     team.send(&parts)?;
-    let answer = obeyed(team, state, own)?;
-    let mut answers = vec![answer];
-    for reply in team.gather(&[])?.into_iter().skip(1) {
+    drop((parts, encoded));
+    let mut answers = vec![obeyed(team, state, orders.swap_remove(0))?];
+    for (rank, reply) in team.gather(&[])?.into_iter().enumerate().skip(1) {
         let Reply { answer, asked } = decoded(&reply)?;
         if let Some(asked) = asked {
             team.interrupt().ask_of_rank(asked);
         }
-        answers.push(answer);
+        if seat.place(among, rank) == answers.len() {
+            answers.push(answer);
+        }
     }
     Ok(answers)
 }

@@ -15,6 +15,7 @@ mod local;
 mod order;
 mod rank_engine;
 mod saving;
+mod seat;
 mod sharing;
 mod state;
 

@@ -5,18 +5,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use learner::trainable::{Actor, Model, Trainable, UpdateCounts};
-use policy::{Decoder, PolicyError, read_tensors, write_tensors};
+use policy::{Policy, PolicyError, RewardModel, write_tensors};
 use record::manifest::INNER;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
 
 use super::command::SavedComponent;
-use super::state::{ModelState, Seat};
+use super::seat::Seat;
+use super::state::ModelState;
 
 /// Folder of a critic with weights of its own.
 const CRITIC: &str = "trainer/critic";
 /// Counts of all components.
 const COUNTS: &str = "trainer/counts.json";
+/// Head of a critic on the policy's trunk.
+const VALUE_HEAD: &str = "value_head";
 
 /// Counts of a checkpoint.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -28,8 +30,8 @@ struct Counts {
 }
 
 impl ModelState {
-    /// Writes the policy as the folder itself and all else into [`INNER`]. Of several ranks each writes its part of the
-    /// optimizers, and rank 0 all that is whole.
+    /// Writes the policy as the folder itself and all else into [`INNER`]. Of several ranks each writes what it has of
+    /// weights and optimizers, and rank 0 all else.
     pub(super) fn save(&mut self, folder: &Path) -> Result<Vec<SavedComponent>> {
         let inner = folder.join(INNER);
         std::fs::create_dir_all(&inner).with_context(|| inner.display().to_string())?;
@@ -38,23 +40,22 @@ impl ModelState {
         let mut saved = Vec::new();
         if let Some(learner) = &self.learner {
             let Actor { policy, value_head } = &learner.policy.model;
-            saved.extend(files.model("policy", "", &policy.decoder, |folder| policy.save(folder))?);
+            saved.extend(files.model("policy", "", policy)?);
             saved.extend(files.optimizer("optimizer", &learner.policy)?);
-            if let Some(head) = value_head.as_ref().filter(|_| files.seat.rank == 0) {
+            if let Some(head) = value_head.as_ref().filter(|_| self.seat.rank == 0) {
                 let parameter = head.parameter();
-                saved.push(files.tensors("value_head", "value_head", &[(parameter.name, parameter.tensor)])?);
+                write_tensors(&inner_file(folder, VALUE_HEAD), &[(parameter.name, parameter.tensor)])?;
+                saved.push(files.inner(VALUE_HEAD, &format!("{VALUE_HEAD}.safetensors"))?);
             }
             if let Some(critic) = &learner.critic {
-                let model = &critic.model;
-                saved.extend(files.model("critic", CRITIC, &model.decoder, |folder| model.save(folder))?);
+                saved.extend(files.model("critic", CRITIC, &critic.model)?);
                 saved.extend(files.optimizer("critic_optimizer", critic)?);
                 counts.critic = Some(critic.counts);
             }
             counts.policy = Some(learner.policy.counts);
             counts.policy_version = learner.policy_version;
         } else if let Some(scorer) = &self.scorer {
-            let model = &scorer.model;
-            saved.extend(files.model("reward_model", "", &model.decoder, |folder| model.save(folder))?);
+            saved.extend(files.model("reward_model", "", &scorer.model)?);
             saved.extend(files.optimizer("optimizer", scorer)?);
             counts.reward_model = Some(scorer.counts);
         }
@@ -74,6 +75,7 @@ impl ModelState {
         if let Some(learner) = &mut self.learner {
             learner.policy.model.policy.decoder.load_weights(folder)?;
         }
+        self.resample();
         self.load_beside_policy(folder)
     }
 
@@ -85,41 +87,58 @@ impl ModelState {
         let path = folder.join(COUNTS);
         let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
         let counts: Counts = serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;
+        let inner = folder.join(INNER);
         if let Some(learner) = &mut self.learner {
             if let Some(head) = &mut learner.policy.model.value_head {
-                head.load(&inner_file(folder, "value_head"))?;
+                head.load(&inner_file(folder, VALUE_HEAD))?;
             }
-            load_optimizer(folder, "optimizer", &mut learner.policy)?;
+            learner.policy.load_optimizer(&inner, "optimizer")?;
             learner.policy.counts = counts.policy.context("the checkpoint has no counts of a policy")?;
             learner.policy_version = counts.policy_version;
             if let Some(critic) = &mut learner.critic {
                 critic.model.load_weights(&folder.join(CRITIC))?;
-                load_optimizer(folder, "critic_optimizer", critic)?;
+                critic.load_optimizer(&inner, "critic_optimizer")?;
                 critic.counts = counts.critic.context("the checkpoint has no counts of a critic")?;
             }
         } else if let Some(scorer) = &mut self.scorer {
             scorer.model.load_weights(folder)?;
-            load_optimizer(folder, "optimizer", scorer)?;
+            scorer.load_optimizer(&inner, "optimizer")?;
             scorer.counts = counts.reward_model.context("the checkpoint has no counts of a reward model")?;
         }
         Ok(())
     }
 }
 
-/// The component whose files are all that lie in a folder within the checkpoint, folders inside apart.
-fn component(checkpoint: &Path, name: &str, folder: &str) -> Result<SavedComponent> {
-    let path = checkpoint.join(folder);
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(&path).with_context(|| path.display().to_string())? {
-        let entry = entry.with_context(|| path.display().to_string())?;
-        if entry.path().is_file() {
-            let file = entry.file_name().to_string_lossy().into_owned();
-            files.push(if folder.is_empty() { file } else { format!("{folder}/{file}") });
-        }
-    }
-    files.sort();
-    Ok(SavedComponent { name: name.into(), folder: folder.into(), files })
+/// A model with its texts, whole or in pieces.
+trait InPieces {
+    /// As [`Policy::save`].
+    fn save(&self, folder: &Path) -> Result<(), PolicyError>;
+
+    /// As [`Policy::save_pieces`].
+    fn save_pieces(&self, folder: &Path, rank: usize, num_ranks: usize) -> Result<String, PolicyError>;
+
+    /// As [`Policy::save_pieces_index`].
+    fn save_pieces_index(&self, folder: &Path, num_ranks: usize) -> Result<(), PolicyError>;
 }
+
+macro_rules! in_pieces {
+    ($($model:ty),*) => {$(
+        impl InPieces for $model {
+            fn save(&self, folder: &Path) -> Result<(), PolicyError> {
+                <$model>::save(self, folder)
+            }
+
+            fn save_pieces(&self, folder: &Path, rank: usize, num_ranks: usize) -> Result<String, PolicyError> {
+                <$model>::save_pieces(self, folder, rank, num_ranks)
+            }
+
+            fn save_pieces_index(&self, folder: &Path, num_ranks: usize) -> Result<(), PolicyError> {
+                <$model>::save_pieces_index(self, folder, num_ranks)
+            }
+        }
+    )*};
+}
+in_pieces!(Policy, RewardModel);
 
 /// The files of a checkpoint that a rank writes.
 struct Files<'a> {
@@ -128,69 +147,76 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
-    /// A model with its texts, in a folder within the checkpoint; all ranks of its weights take part, rank 0 writes.
-    fn model(
-        &self,
-        name: &str,
-        folder: &str,
-        decoder: &Decoder,
-        write: impl FnOnce(&Path) -> Result<(), PolicyError>,
-    ) -> Result<Option<SavedComponent>> {
-        if self.seat.rank > 0 {
-            drop(decoder.state());
-            decoder.store().verify()?;
-            return Ok(None);
+    /// A model with its texts, in a folder within the checkpoint: whole where one rank has all of it, else what this
+    /// rank has. Rank 0 adds what is no tensor.
+    fn model(&self, name: &str, folder: &str, model: &impl InPieces) -> Result<Option<SavedComponent>> {
+        let path = self.checkpoint.join(folder);
+        match self.seat.writer() {
+            None => Ok(None),
+            Some((_, 1)) => {
+                model.save(&path)?;
+                self.all_in(name, folder).map(Some)
+            }
+            Some((rank, num_ranks)) => {
+                let file = model.save_pieces(&path, rank, num_ranks)?;
+                flush(&path.join(&file))?;
+                if self.seat.rank > 0 {
+                    return Ok(Some(SavedComponent {
+                        name: name.into(),
+                        folder: folder.into(),
+                        files: vec![within(folder, &file)],
+                    }));
+                }
+                model.save_pieces_index(&path, num_ranks)?;
+                let mut all = self.all_in(name, folder)?;
+                // The others write theirs meanwhile, under temporary names at first, and name them.
+                let own = within(folder, &file);
+                let is_of_other =
+                    |listed: &str| listed.contains("-rank-") || listed.starts_with(&within(folder, ".tmp"));
+                all.files.retain(|listed| *listed == own || !is_of_other(listed));
+                Ok(Some(all))
+            }
         }
-        write(&self.checkpoint.join(folder))?;
-        decoder.store().verify()?;
-        component(self.checkpoint, name, folder).map(Some)
     }
 
-    /// A rank's part of an optimizer's state; nothing where it is a copy of another rank's.
+    /// What a rank has of an optimizer's state; nothing where a copy of it writes.
     fn optimizer<M: Model>(&self, name: &str, model: &Trainable<M>) -> Result<Option<SavedComponent>> {
-        if !self.seat.is_first_copy {
-            return Ok(None);
-        }
-        let Seat { rank, num_ranks, .. } = self.seat;
-        let file = if num_ranks == 1 { name.to_owned() } else { format!("{name}-rank-{rank:05}-of-{num_ranks:05}") };
-        self.tensors(name, &file, &model.optimizer_state()).map(Some)
+        let Some((rank, num_ranks)) = self.seat.writer() else { return Ok(None) };
+        let file = model.save_optimizer(&self.checkpoint.join(INNER), name, rank, num_ranks)?;
+        self.inner(name, &file).map(Some)
     }
 
-    /// A file of tensors, flushed to the disk: rank 0 may be on another host.
-    fn tensors(&self, name: &str, file: &str, tensors: &[(String, Tensor)]) -> Result<SavedComponent> {
-        let path = inner_file(self.checkpoint, file);
-        write_tensors(&path, tensors)?;
-        File::open(&path).and_then(|file| file.sync_all()).with_context(|| path.display().to_string())?;
-        let files = vec![format!("{INNER}/{file}.safetensors")];
-        Ok(SavedComponent { name: name.into(), folder: INNER.into(), files })
+    /// A component of one file beside the model, flushed to the disk: rank 0 may be on another host.
+    fn inner(&self, name: &str, file: &str) -> Result<SavedComponent> {
+        flush(&self.checkpoint.join(INNER).join(file))?;
+        Ok(SavedComponent { name: name.into(), folder: INNER.into(), files: vec![within(INNER, file)] })
     }
+
+    /// The component whose files are all that lie in a folder within the checkpoint, folders inside apart.
+    fn all_in(&self, name: &str, folder: &str) -> Result<SavedComponent> {
+        let path = self.checkpoint.join(folder);
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(&path).with_context(|| path.display().to_string())? {
+            let entry = entry.with_context(|| path.display().to_string())?;
+            if entry.path().is_file() {
+                files.push(within(folder, &entry.file_name().to_string_lossy()));
+            }
+        }
+        files.sort();
+        Ok(SavedComponent { name: name.into(), folder: folder.into(), files })
+    }
+}
+
+/// Path within a checkpoint of a file in one of its folders.
+fn within(folder: &str, file: &str) -> String {
+    if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") }
+}
+
+fn flush(path: &Path) -> Result<()> {
+    File::open(path).and_then(|file| file.sync_all()).with_context(|| path.display().to_string())
 }
 
 /// A file of tensors beside the model.
 fn inner_file(checkpoint: &Path, name: &str) -> PathBuf {
     checkpoint.join(INNER).join(format!("{name}.safetensors"))
-}
-
-/// Reads an optimizer's state, from the one file of a process by itself or from those of all ranks.
-fn load_optimizer<M: Model>(checkpoint: &Path, name: &str, model: &mut Trainable<M>) -> Result<()> {
-    let whole = inner_file(checkpoint, name);
-    let mut paths = vec![whole.clone()];
-    if !whole.exists() {
-        let inner = checkpoint.join(INNER);
-        let prefix = format!("{name}-rank-");
-        let entries = std::fs::read_dir(&inner).with_context(|| inner.display().to_string())?;
-        let of_ranks = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        let mut of_ranks: Vec<PathBuf> = of_ranks
-            .filter(|path| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(&prefix)))
-            .collect();
-        of_ranks.sort();
-        if !of_ranks.is_empty() {
-            paths = of_ranks;
-        }
-    }
-    let mut tensors = Vec::new();
-    for path in &paths {
-        tensors.extend(read_tensors(path, Device::Cpu)?);
-    }
-    model.load_optimizer_state(tensors).with_context(|| whole.display().to_string())
 }

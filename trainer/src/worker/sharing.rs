@@ -7,19 +7,22 @@ use policy::ModelConfig;
 use rollout::GenerationStats;
 
 use super::command::{ModelCommand, ModelEvent, SavedComponent};
+use super::seat::Among;
 
 /// How the work of a command is cut.
 pub(super) struct Sharing<'a> {
-    pub(super) num_ranks: usize,
+    /// Number of parts of what is learned from or scored.
+    pub(super) num_parts: usize,
     /// Number of minibatches of an update.
     pub(super) updates_per_step: usize,
     /// The model whose sequences cost what they cost.
     pub(super) config: &'a ModelConfig,
 }
 
-/// The parts of a command, and what puts the events together.
+/// The parts of a command, among whom each goes to the ranks that have it to do, and what puts the events together.
 pub(super) struct Parts {
     pub(super) parts: Vec<ModelCommand>,
+    pub(super) among: Among,
     join: Join,
 }
 
@@ -42,49 +45,49 @@ enum Join {
 impl Sharing<'_> {
     /// Cuts a command: sequences go to the ranks by their cost.
     pub(super) fn share_out(&self, command: ModelCommand) -> Parts {
-        let num_ranks = self.num_ranks;
+        let (num_parts, among) = (self.num_parts, Among::Data);
         match command {
             ModelCommand::Update { step, groups } => {
-                let deal = Deal::new(&groups, self.updates_per_step, num_ranks, SequenceCost::of(self.config));
+                let deal = Deal::new(&groups, self.updates_per_step, num_parts, SequenceCost::of(self.config));
                 let parts = deal.split(groups).into_iter().map(|groups| ModelCommand::Update { step, groups });
-                Parts { parts: parts.collect(), join: Join::Updated(deal) }
+                Parts { parts: parts.collect(), among, join: Join::Updated(deal) }
             }
             ModelCommand::Score { sequences } => {
                 let owners = self.owners(&sequences, Vec::len);
-                let parts = dealt(sequences, &owners, num_ranks).map(|sequences| ModelCommand::Score { sequences });
-                Parts { parts: parts.collect(), join: Join::Scored(owners) }
+                let parts = dealt(sequences, &owners, num_parts).map(|sequences| ModelCommand::Score { sequences });
+                Parts { parts: parts.collect(), among, join: Join::Scored(owners) }
             }
             ModelCommand::LearnTraces { step, sequences } => {
                 let owners = self.owners(&sequences, |sequence| sequence.ids.len());
-                let parts = dealt(sequences, &owners, num_ranks);
+                let parts = dealt(sequences, &owners, num_parts);
                 let parts = parts.map(|sequences| ModelCommand::LearnTraces { step, sequences }).collect();
-                Parts { parts, join: Join::Same }
+                Parts { parts, among, join: Join::Same }
             }
             ModelCommand::LearnPairs { step, pairs } => {
                 let owners = self.owners(&pairs, |pair| pair.chosen.len() + pair.rejected.len());
-                let parts = dealt(pairs, &owners, num_ranks).map(|pairs| ModelCommand::LearnPairs { step, pairs });
-                Parts { parts: parts.collect(), join: Join::Same }
+                let parts = dealt(pairs, &owners, num_parts).map(|pairs| ModelCommand::LearnPairs { step, pairs });
+                Parts { parts: parts.collect(), among, join: Join::Same }
             }
             ModelCommand::ComparePairs { pairs } => {
                 let owners = self.owners(&pairs, |pair| pair.chosen.len() + pair.rejected.len());
-                let parts = dealt(pairs, &owners, num_ranks).map(|pairs| ModelCommand::ComparePairs { pairs });
-                Parts { parts: parts.collect(), join: Join::Same }
+                let parts = dealt(pairs, &owners, num_parts).map(|pairs| ModelCommand::ComparePairs { pairs });
+                Parts { parts: parts.collect(), among, join: Join::Same }
             }
             whole => {
-                let join = match whole {
-                    ModelCommand::TakeStats => Join::Stats,
-                    ModelCommand::Save { .. } => Join::Saved,
-                    ModelCommand::TakeTraffic => Join::Listed,
-                    _ => Join::Same,
+                let (among, join) = match whole {
+                    ModelCommand::TakeStats => (Among::Engines, Join::Stats),
+                    ModelCommand::Save { .. } => (Among::Ranks, Join::Saved),
+                    ModelCommand::TakeTraffic => (Among::Ranks, Join::Listed),
+                    _ => (Among::Ranks, Join::Same),
                 };
-                Parts { parts: vec![whole; num_ranks], join }
+                Parts { parts: vec![whole], among, join }
             }
         }
     }
 
     fn owners<T>(&self, items: &[T], length: impl Fn(&T) -> usize) -> Vec<usize> {
         let cost = SequenceCost::of(self.config);
-        balance(&items.iter().map(|item| cost.tokens(length(item))).collect::<Vec<_>>(), self.num_ranks)
+        balance(&items.iter().map(|item| cost.tokens(length(item))).collect::<Vec<_>>(), self.num_parts)
     }
 }
 
@@ -98,7 +101,7 @@ fn dealt<T>(items: Vec<T>, owners: &[usize], num_ranks: usize) -> impl Iterator<
 }
 
 impl Parts {
-    /// The events of all ranks, in their order, as the one that answers the command.
+    /// The events of all parts, in their order, as the one that answers the command.
     ///
     /// # Errors
     /// A rank said something else than was asked.

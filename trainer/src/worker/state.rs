@@ -18,7 +18,9 @@ use rollout::{Engine, EngineOptions};
 use super::command::{ModelCommand, ModelEvent};
 use super::order::{Answer, Order};
 use super::rank_engine::{DecodeOrder, Decoded, RankEngine};
+use super::seat::{Among, Seat};
 use super::sharing::Sharing;
+use crate::failure::Usage;
 use crate::ranks::Team;
 
 const NO_POLICY: &str = "there is no policy here";
@@ -58,19 +60,6 @@ pub(crate) struct ModelState {
     scoring: Option<Ranks>,
 }
 
-/// A rank's place among those that share the work.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Seat {
-    pub(super) rank: usize,
-    pub(super) num_ranks: usize,
-    /// True where this rank writes what copies on other ranks have too.
-    pub(super) is_first_copy: bool,
-}
-
-impl Seat {
-    const ALONE: Self = Self { rank: 0, num_ranks: 1, is_first_copy: true };
-}
-
 /// All weights of the policy on this rank, to sample from.
 #[derive(Debug)]
 struct SampledWeights {
@@ -107,7 +96,7 @@ impl ModelState {
             engine: None,
             max_sequences: 0,
             sampled: None,
-            seat: Seat::ALONE,
+            seat: Seat::alone(),
             scoring: None,
         }
     }
@@ -136,14 +125,16 @@ impl ModelState {
     /// The same on a rank of a team, whose models are cut over its ranks.
     ///
     /// # Errors
-    /// A rank is gone.
+    /// A rank is gone, or the ranks cannot share the model's heads.
     pub(crate) fn on(mut self, team: Option<&Team>) -> Result<Self> {
         let Some(team) = team else { return Ok(self) };
-        self.seat = Seat { rank: team.rank(), num_ranks: team.size(), is_first_copy: team.is_first_copy() };
+        self.seat = Seat::new(team.rank(), team.shape());
         if let Some(learner) = &mut self.learner {
-            learner.ranks = Some(team.data()?);
+            let ranks = team.learning()?;
+            ranks.fits(&learner.policy.model.policy.decoder).map_err(|error| Usage::error(error.to_string()))?;
+            learner.ranks = Some(ranks);
         }
-        self.scoring = self.scorer.as_ref().map(|_| team.data()).transpose()?;
+        self.scoring = self.scorer.as_ref().map(|_| team.scoring()).transpose()?;
         Ok(self)
     }
 
@@ -153,7 +144,7 @@ impl ModelState {
         let config = of_policy.or_else(|| self.scorer.as_ref().map(|scorer| scorer.model.decoder.config()));
         let updates_per_step = self.plans.update.as_ref().map_or(1, |plan| plan.updates_per_step);
         let config = config.context("there is no model here")?;
-        Ok(Sharing { num_ranks: self.seat.num_ranks, updates_per_step, config })
+        Ok(Sharing { num_parts: self.seat.count(Among::Data), updates_per_step, config })
     }
 
     /// Most sequences that the engine runs at once; 0 where nothing is sampled.

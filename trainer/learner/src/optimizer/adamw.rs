@@ -20,8 +20,6 @@ use policy::{NamedTensors, Parameter};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
-use super::saved_state::fitted;
-
 /// First part of a name in a saved state, before a dot and the parameter's name.
 const NUM_UPDATES: &str = "num_updates";
 const EXP_AVG: &str = "exp_avg";
@@ -159,9 +157,8 @@ impl AdamW {
         tensors
     }
 
-    /// Replaces the whole state by a saved one, given by name. It is copied into the memory that the optimizer has, and
-    /// each saved tensor is dropped once it is copied. It may be whole or in pieces, of as many ranks as there were: it
-    /// is enough that every element is there.
+    /// Replaces the whole state by a saved one, under the names of [`AdamW::state`]. It is copied into the memory that
+    /// the optimizer has, and each saved tensor is dropped once it is copied.
     ///
     /// # Errors
     /// These are not the parameters that the optimizer was made for; a tensor belongs to no parameter, has another
@@ -174,8 +171,7 @@ impl AdamW {
             parameters.len()
         );
         let targets = self.state(parameters);
-        let is_cut = parameters.is_empty() || parameters.iter().any(|parameter| parameter.piece.is_some());
-        let mut saved = fitted(state, &targets, is_cut);
+        let mut saved: BTreeMap<String, Tensor> = state.into_iter().collect();
         check_state(&saved, &targets)?;
         for (parameter, moments) in parameters.iter().zip(&mut self.moments) {
             for (name, _) in parameter.split(&parameter.tensor) {

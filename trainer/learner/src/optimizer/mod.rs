@@ -4,7 +4,7 @@
 
 pub mod adamw;
 pub mod gradient_norm;
-mod saved_state;
+pub(crate) mod saved_state;
 pub mod schedule;
 
 #[cfg(test)]

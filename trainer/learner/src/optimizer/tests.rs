@@ -135,7 +135,7 @@ fn a_resumed_run_is_the_uninterrupted_run() {
 #[test]
 fn a_state_goes_by_the_parts_that_a_checkpoint_names() {
     let tensor = Tensor::ones([5, 2], (Kind::BFloat16, Device::Cpu));
-    let part = |name: &str, rows| ParameterPart { name: name.into(), rows };
+    let part = |name: &str, rows| ParameterPart { name: name.into(), rows, cut: None };
     let fused = vec![Parameter {
         name: "kv".into(),
         tensor: tensor.copy(),

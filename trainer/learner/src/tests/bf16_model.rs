@@ -29,11 +29,19 @@ pub(super) const ROUNDING: f64 = 1.0 / 512.0;
 
 /// A folder with a model of two blocks and random weights, rounded to bfloat16.
 pub(super) fn micro_folder() -> TempDir {
-    let json = serde_json::json!({
-        "model_type": "qwen2", "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "vocab_size": 272,
+    micro_folder_of("qwen2", &serde_json::json!({}))
+}
+
+/// The same of a family, with other fields in its configuration.
+pub(super) fn micro_folder_of(model_type: &str, others: &serde_json::Value) -> TempDir {
+    let mut json = serde_json::json!({
+        "model_type": model_type, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "vocab_size": 272,
         "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 96, "rms_norm_eps": 1e-6,
         "rope_theta": 1e4, "initializer_range": 0.1, "eos_token_id": 2,
     });
+    for (field, value) in others.as_object().unwrap() {
+        json[field] = value.clone();
+    }
     let decoder = Decoder::random(&ModelConfig::from_json(&json).unwrap(), 5, BFLOAT16);
     let tokenizer = train_tokenizer(["one two three"].into_iter(), 261).unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use policy::{NamedTensors, Policy, Recompute, ScalarHead, read_tensors, write_tensors};
+use policy::{Policy, Recompute, ScalarHead, write_tensors};
 use tch::{Device, Kind};
 
 use super::bf16_model::{
@@ -25,10 +25,9 @@ fn run(learner: &mut Learner, folder: &Path, steps: Range<u32>, plan: &UpdatePla
 }
 
 /// Optimizer state through a file.
-fn through_a_file<M: Model>(trainable: &Trainable<M>, folder: &Path) -> NamedTensors {
-    let file = folder.join("optimizer.safetensors");
-    write_tensors(&file, &trainable.optimizer_state()).unwrap();
-    read_tensors(&file, Device::Cpu).unwrap()
+fn through_a_file<M: Model>(saved: &Trainable<M>, loaded: &mut Trainable<M>, folder: &Path) {
+    saved.save_optimizer(folder, "optimizer", 0, 1).unwrap();
+    loaded.load_optimizer(folder, "optimizer").unwrap();
 }
 
 /// The learner as a checkpoint in `folder` keeps it, loaded into new memory.
@@ -45,12 +44,12 @@ fn saved_and_loaded(learner: &Learner, start: &Path, folder: &Path) -> Learner {
             shared_trunk(&of_policy, loaded)
         }
     };
-    policy.load_optimizer_state(through_a_file(&learner.policy, folder)).unwrap();
+    through_a_file(&learner.policy, &mut policy, folder);
     policy.counts = learner.policy.counts;
     let of_critic = learner.critic.as_ref().map(|trained| {
         trained.model.save(&folder.join("critic")).unwrap();
         let mut critic = critic(&folder.join("critic"));
-        critic.load_optimizer_state(through_a_file(trained, folder)).unwrap();
+        through_a_file(trained, &mut critic, folder);
         critic.counts = trained.counts;
         critic
     });

@@ -17,7 +17,7 @@ use crate::update_plan::OldLogprobs;
 
 #[test]
 fn steps_on_two_ranks_equal_their_golden_values() {
-    for layout in ["2x1", "1x2"] {
+    for layout in ["2x1x1x1", "1x2x1x1"] {
         succeed(&format!("goldens {layout}"), 2);
     }
 }

@@ -1,12 +1,13 @@
 //! What a process does that was started by one of the tests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use dist::{Axis, Backend, Environment, Fingerprint, Job, Layout, ProcessGroup};
-use policy::{Decoder, Sharded};
+use dist::{Axis, Backend, Environment, Fingerprint, GraphGroup, Job, Layout, ProcessGroup};
+use policy::{ContextParallel, Decoder, ShardGroups, Sharded, TensorCut, TensorParallel};
 
 use super::ranks::ROLE;
-use super::{objectives_over_ranks, over_ranks, rank_goldens};
+use super::{objectives_over_ranks, over_ranks, planned_memory, rank_goldens};
 use crate::ranks::Ranks;
 
 /// Name of the test that a started process runs.
@@ -18,11 +19,16 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[test]
 fn a_process_plays_the_role_it_is_given() {
     let Ok(role) = std::env::var(ROLE) else { return };
+    if let Some(rank) = role.strip_prefix("memory ") {
+        return planned_memory::play(rank);
+    }
     let (play, layout) = role.split_once(' ').expect("a role has a layout");
-    let (replica, shard) = layout.split_once('x').expect("a layout is REPLICAxSHARD");
+    let lengths: Vec<i64> = layout.split('x').map(|length| length.parse().unwrap()).collect();
+    let [replica, shard, context, tensor] = lengths[..] else { panic!("a layout is REPLICAxSHARDxCONTEXTxTENSOR") };
     let environment = Environment::of_process().unwrap().unwrap();
     let job = Job::start(&environment, &Fingerprint::default().with("version", "1"), TIMEOUT).unwrap();
-    let seat = Seat { job, replica: replica.parse().unwrap(), shard: shard.parse().unwrap() };
+    let mut seat = Seat { job, layout: Layout { replica, shard, context, tensor }, shares: None };
+    seat.shares = (tensor > 1).then(|| GraphGroup::new(seat.group("tensor", &[Axis::Tensor])));
     match play {
         "updates" => over_ranks::play(&seat),
         "objectives" => objectives_over_ranks::play(&seat),
@@ -35,34 +41,84 @@ fn a_process_plays_the_role_it_is_given() {
 /// A process in a job with a layout.
 pub(super) struct Seat {
     job: Job,
-    replica: i64,
-    pub(super) shard: i64,
+    pub(super) layout: Layout,
+    /// Ranks that have the other shares of the models.
+    shares: Option<Arc<GraphGroup>>,
 }
 
 impl Seat {
+    /// Place among the ranks with different trajectories.
     pub(super) fn rank(&self) -> usize {
-        self.job.rank()
+        self.job.rank() / (self.layout.context * self.layout.tensor) as usize
     }
 
+    /// Number of ranks with different trajectories.
     pub(super) fn num_ranks(&self) -> usize {
-        self.job.world_size()
+        self.job.world_size() / (self.layout.context * self.layout.tensor) as usize
     }
 
     fn group(&self, name: &str, axes: &[Axis]) -> ProcessGroup {
-        let layout = Layout { replica: self.replica, shard: self.shard, context: 1, tensor: 1 };
-        let peers = layout.resolve(self.num_ranks()).unwrap().peers(self.rank(), axes);
-        self.job.group(name, peers, Backend::Gloo, TIMEOUT).unwrap()
+        self.job.group(name, self.peers(axes), Backend::Gloo, TIMEOUT).unwrap()
+    }
+
+    fn peers(&self, axes: &[Axis]) -> Vec<usize> {
+        self.layout.resolve(self.job.world_size()).unwrap().peers(self.job.rank(), axes)
     }
 
     /// The ranks of an update.
     pub(super) fn ranks(&self) -> Ranks {
-        Ranks::new(self.group("data", &[Axis::Replica, Axis::Shard]))
+        let ranks = Ranks::new(self.group("data", &[Axis::Replica, Axis::Shard]));
+        let ranks = match &self.shares {
+            None => ranks,
+            Some(shares) => ranks.with_tensor(shares),
+        };
+        if self.layout.context == 1 {
+            return ranks;
+        }
+        let stretches = ContextParallel::new(&GraphGroup::new(self.group("context", &[Axis::Context])));
+        ranks.with_context(stretches)
+    }
+
+    /// Asserts that what several shares of a model hold is the same on all, bit for bit.
+    pub(super) fn assert_copies_alike(&self, what: &str, decoder: &Decoder) {
+        // Pieces may end elsewhere on another share.
+        let Some(shares) = self.shares.as_ref().filter(|_| self.layout.shard == 1) else { return };
+        let parameters = decoder.parameters();
+        for held in parameters.iter().flat_map(|parameter| parameter.held(&parameter.tensor)) {
+            let copies = held.copies.unwrap_or(shares.size());
+            let of_ranks = if copies > 1 { shares.gathered(&held.tensor) } else { continue };
+            let first_holder = (shares.rank() / copies * copies) as i64;
+            assert!(of_ranks.get(first_holder).equal(&held.tensor), "{what}: {} differs", held.name);
+        }
+    }
+
+    /// All ranks, for what else they do together.
+    pub(super) fn everyone(&self) -> ProcessGroup {
+        self.group("everyone", &Axis::ALL)
+    }
+
+    /// Place of this rank among those that hold a piece each, and number of these; `None` where another rank holds what
+    /// this one does, and comes first.
+    pub(super) fn writes(&self) -> Option<(usize, usize)> {
+        let shape = self.layout.resolve(self.job.world_size()).unwrap();
+        let [replica, shard, context, tensor] = shape.coordinates(self.job.rank());
+        let (shards, shares) = (shape.length(Axis::Shard), shape.length(Axis::Tensor));
+        (replica == 0 && context == 0).then_some((shard * shares + tensor, shards * shares))
     }
 
     /// The decoder with its weights cut over the ranks.
     pub(super) fn cut(&self, whole: &Decoder) -> Decoder {
-        let replica = (self.replica > 1).then(|| self.group("replica", &[Axis::Replica]));
-        let store = Sharded::cut(whole, self.group("shard", &[Axis::Shard]), replica);
+        let groups = || ShardGroups {
+            replica: (self.layout.replica * self.layout.context > 1)
+                .then(|| self.group("replica", &[Axis::Replica, Axis::Context])),
+            shard: self.group("shard", &[Axis::Shard]),
+        };
+        let Some(shares) = &self.shares else {
+            let ShardGroups { shard, replica } = groups();
+            return Decoder::with_store(whole.config(), Box::new(Sharded::cut(whole, shard, replica)));
+        };
+        let tensor = TensorParallel::new(whole.config(), shares).unwrap();
+        let store = TensorCut::cut(whole, tensor, (self.num_ranks() * self.layout.context as usize > 1).then(groups));
         Decoder::with_store(whole.config(), Box::new(store))
     }
 }

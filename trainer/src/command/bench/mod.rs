@@ -1,7 +1,7 @@
 //! `trainer bench`: measurements, as a table for people and as JSON for programs.
 
 mod batch;
-mod operations;
+pub(super) mod operations;
 mod sandbox;
 mod show;
 mod update;

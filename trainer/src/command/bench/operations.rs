@@ -41,7 +41,7 @@ pub(super) fn head_update(config: &ModelConfig, batch: BatchShape) -> f64 {
 }
 
 /// Operations a second of the fastest of some square products on this device, in this dtype.
-pub(super) fn matrix_rate(placement: Placement) -> f64 {
+pub(in crate::command) fn matrix_rate(placement: Placement) -> f64 {
     let square = || Tensor::rand([SIDE, SIDE], placement.options());
     let (a, b, product) = (square(), square(), square());
     let (mut fastest, mut num_products) = (f64::INFINITY, 0);
@@ -57,7 +57,7 @@ pub(super) fn matrix_rate(placement: Placement) -> f64 {
 }
 
 /// Waits until a device has done what it was given.
-pub(super) fn wait(device: Device) {
+pub(in crate::command) fn wait(device: Device) {
     if let Device::Cuda(index) = device {
         Cuda::synchronize(index as i64);
     }

@@ -1,5 +1,6 @@
 //! `trainer checkpoint`: what can be asked of checkpoints.
 
+mod export;
 mod verify;
 
 use anyhow::Result;
@@ -10,14 +11,17 @@ use clap::Subcommand;
 pub(crate) enum CheckpointCommand {
     /// Hold every file of a checkpoint, or of all of a run's, against the sizes and checksums of its manifest.
     Verify(verify::VerifyCheckpointArgs),
+    /// Verify a checkpoint, and write its model as one Hugging Face folder, also where ranks wrote it in pieces.
+    Export(export::ExportArgs),
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// A folder cannot be read, or a checkpoint is not whole.
+/// A folder cannot be read or written, or a checkpoint is not whole.
 pub(crate) fn run(command: &CheckpointCommand) -> Result<()> {
     match command {
         CheckpointCommand::Verify(args) => verify::run(args),
+        CheckpointCommand::Export(args) => export::run(args),
     }
 }

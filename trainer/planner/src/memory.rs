@@ -1,0 +1,270 @@
+//! Memory of one GPU by part.
+//!
+//! With `P` the numbers that a rank holds of the weights (each part over `tensor`, cut into `shard` pieces) and `w` the
+//! bytes of a number:
+//!
+//! | part | bytes | there |
+//! | --- | --- | --- |
+//! | weights | `w P` | always |
+//! | optimizer | `8 P`: two float32 moments; `12 P` with the float32 master of shorter weights | always |
+//! | reference, reward model | `w P`, frozen | always |
+//! | critic | `w P` and its optimizer, without a language model's head | always |
+//! | sampling weights | `w` of the whole weights over `tensor`, where they are cut | always |
+//! | gradients | `4 P`, from the first micro-batch to the optimizer's step | in an update |
+//! | activations, moved | see `moments.rs` | in an update |
+//! | cache | `2 w` layers x key heads x head_dim a token, in slots of the longest; a layer twice | in sampling |
+//!
+//! A policy is loaded part by part; a critic and a reward model are whole (over `tensor`) before they are cut, which is
+//! the moment `loading`.
+//!
+//! The sampling weights are filled part by part: beside both layouts there are two blocks, or the embedding. Moments
+//! and master are allocated with the model; gradients are dropped after each update, and the cache before it.
+
+use serde::Serialize;
+
+use crate::axes::Axes;
+use crate::bytes::GIB;
+use crate::model::ModelSizes;
+use crate::moments::moments;
+use crate::work::{Completions, Place, Work};
+
+/// Bytes of a GPU that are no tensor: the CUDA context with its kernels, workspaces of cuBLAS, buffers of NCCL. An
+/// assumption.
+pub const LIBRARIES: u64 = 2 * GIB;
+
+/// Share of the tensors' bytes that an allocator loses to rounding and fragments. An assumption.
+pub const ALLOCATOR_SHARE: f64 = 0.05;
+
+/// Slots of the cache are multiples of so many tokens.
+const CACHE_STEP: u64 = 32;
+
+/// Float32 numbers of the vocabulary for each sequence while a token is sampled: logits, and what becomes of them.
+const SAMPLED: u64 = 4;
+
+/// Bytes of one GPU by part. `update` and `sampling` are what is there at the worst moment of each; `largest` is the
+/// largest of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)] // the parts are those of the table above
+pub struct Memory {
+    pub weights: u64,
+    pub optimizer: u64,
+    pub reference: u64,
+    pub critic: u64,
+    pub reward_model: u64,
+    pub sampling_weights: u64,
+    pub gradients: u64,
+    pub activations: u64,
+    pub moved: u64,
+    pub cache: u64,
+    pub sampling_activations: u64,
+    pub sampling_moved: u64,
+    /// What is no tensor, and what the allocator loses.
+    pub slack: u64,
+    pub update: u64,
+    pub sampling: u64,
+    /// What is there while a critic or a reward model is loaded; 0 where there is none, or nothing is cut.
+    pub loading: u64,
+    pub largest: u64,
+    /// The moment of the update's walk in which most is held.
+    #[serde(skip)]
+    pub moment: &'static str,
+}
+
+impl Memory {
+    /// Bytes that stay from step to step.
+    pub fn held(&self) -> u64 {
+        self.weights + self.optimizer + self.reference + self.critic + self.reward_model + self.sampling_weights
+    }
+}
+
+/// Memory of one GPU of a layout.
+pub fn memory(model: &ModelSizes, axes: &Axes, work: &Work) -> Memory {
+    let Axes { shard, tensor, .. } = *axes;
+    let w = work.number_bytes;
+    let has_head = work.head != crate::work::HeadWork::Scalar;
+    let piece = model.piece(tensor, shard, has_head);
+    let of_optimizer = 8 + work.master_bytes();
+    let worst = moments(model, axes, work).into_iter().max_by_key(|moment| moment.activations + moment.moved);
+    let (moment, activations, moved) = worst.map_or(("", 0, 0), |it| (it.name, it.activations, it.moved));
+    let mut memory = Memory {
+        weights: w * piece,
+        optimizer: of_optimizer * piece,
+        reference: if work.has_reference { w * piece } else { 0 },
+        critic: work.critic.map_or(0, |_| (w + of_optimizer) * model.piece(tensor, shard, false)),
+        reward_model: work.reward_model.map_or(0, |sizes| w * sizes.piece(tensor, shard, false)),
+        sampling_weights: 0,
+        gradients: 4 * piece,
+        activations,
+        moved,
+        cache: 0,
+        sampling_activations: 0,
+        sampling_moved: 0,
+        slack: 0,
+        update: 0,
+        sampling: 0,
+        loading: 0,
+        largest: 0,
+        moment,
+    };
+    if let Some(completions) = &work.completions {
+        if axes.is_cut() {
+            memory.sampling_weights = w * model.piece(tensor, 1, true);
+            memory.sampling_moved = w * (2 * model.block(tensor)).max(model.embedding(tensor));
+        }
+        let tokens = cached_tokens(axes, work, completions);
+        let layer = w * model.cached_token(tensor) / model.blocks;
+        memory.cache = tokens * layer * (model.blocks + 1);
+        memory.sampling_activations = sampling_activations(model, axes, work, completions);
+    }
+    let update = memory.held() + memory.gradients + activations + moved;
+    let sampling = match work.completions {
+        Some(_) => memory.held() + memory.cache + memory.sampling_activations + memory.sampling_moved,
+        None => 0,
+    };
+    let loaded_whole = [work.reward_model, work.critic.map(|_| *model)];
+    let loaded = loaded_whole.iter().flatten().map(|sizes| w * sizes.piece(tensor, 1, false)).max();
+    let loading = loaded.filter(|_| axes.num_ranks() > 1).map_or(0, |whole| memory.held() + whole);
+    memory.slack = match work.place {
+        Place::Cpu => 0,
+        Place::Gpu => LIBRARIES + (update.max(sampling).max(loading) as f64 * ALLOCATOR_SHARE) as u64,
+    };
+    memory.update = update + memory.slack;
+    memory.sampling = if sampling > 0 { sampling + memory.slack } else { 0 };
+    memory.loading = if loading > 0 { loading + memory.slack } else { 0 };
+    memory.largest = memory.update.max(memory.sampling).max(memory.loading);
+    memory
+}
+
+/// Sequences that one engine runs at once.
+pub(crate) fn in_flight(axes: &Axes, work: &Work, completions: &Completions) -> u64 {
+    let of_engine = work.sequences.div_ceil(axes.num_engines());
+    of_engine.min(slots(work.longest, completions)).max(1)
+}
+
+/// Sequences of so many tokens that the cache of one engine has room for.
+fn slots(longest: u64, completions: &Completions) -> u64 {
+    completions.max_sequences.min(completions.cache_tokens / longest.next_multiple_of(CACHE_STEP))
+}
+
+/// Tokens of the cache of one engine, once its slots are as long as the longest sequence of a step or an evaluation.
+fn cached_tokens(axes: &Axes, work: &Work, completions: &Completions) -> u64 {
+    let evaluated = completions.longest_evaluated.next_multiple_of(CACHE_STEP);
+    let in_step = in_flight(axes, work, completions) * work.longest.next_multiple_of(CACHE_STEP);
+    in_step.max(if evaluated == 0 { 0 } else { slots(evaluated, completions) * evaluated })
+}
+
+/// The larger of a prefill's states and of what the sampler makes of the logits.
+fn sampling_activations(model: &ModelSizes, axes: &Axes, work: &Work, completions: &Completions) -> u64 {
+    let w = work.number_bytes;
+    let prefill = completions.prefill_tokens.max(work.prompt_tokens);
+    let states = 4 * model.hidden + (4 * model.intermediate + 2 * model.query() + 2 * model.key()) / axes.tensor;
+    let head = if work.place == Place::Cpu && w != 4 { 4 * model.head(axes.tensor) } else { 0 };
+    let rows = in_flight(axes, work, completions);
+    (prefill * states * w).max(rows * model.vocab * 4 * SAMPLED + head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tests::QWEN_32B;
+    use crate::work::Critic;
+
+    const SAMPLES: Completions = Completions {
+        samples: 16,
+        new_tokens: 15_360,
+        max_rounds: 1,
+        longest_evaluated: 0,
+        max_sequences: 16,
+        cache_tokens: 1 << 20,
+        prefill_tokens: 4096,
+    };
+
+    fn work() -> Work {
+        Work {
+            sequences: 4096,
+            prompt_tokens: 1024,
+            longest: 16_384,
+            completions: Some(SAMPLES),
+            ..Work::update_of(16_384)
+        }
+    }
+
+    #[test]
+    fn parts_by_hand() {
+        let axes = Axes { replicate: 1, shard: 2, context: 1, tensor: 8 };
+        let needed = memory(&QWEN_32B, &axes, &work());
+        let piece = QWEN_32B.piece(8, 2, true);
+        assert_eq!((needed.weights, needed.optimizer, needed.gradients), (2 * piece, 12 * piece, 4 * piece));
+        assert_eq!(needed.sampling_weights, 2 * QWEN_32B.piece(8, 1, true));
+        // 16 sequences of 16384 tokens; a token takes 256 KiB over 8 ranks. One layer of 64 is there twice.
+        assert_eq!(needed.cache, 16 * 16_384 * (256 * 1024 / 8) / 64 * 65);
+        // Inputs of 64 blocks at least.
+        assert!(needed.activations > 64 * 16_384 * 5120 * 2);
+        let total = needed.held() + needed.gradients + needed.activations + needed.moved + needed.slack;
+        assert_eq!(needed.update, total);
+    }
+
+    #[test]
+    fn the_cache_holds_an_evaluation_too() {
+        let axes = Axes { replicate: 1, shard: 2, context: 1, tensor: 8 };
+        let cache = |longest_evaluated, cache_tokens| {
+            let completions = Completions { longest_evaluated, cache_tokens, ..SAMPLES };
+            memory(&QWEN_32B, &axes, &Work { completions: Some(completions), ..work() }).cache
+        };
+        assert_eq!(cache(32_768, 1 << 20), 2 * cache(0, 1 << 20));
+        assert_eq!(cache(32_768, 1 << 18), cache(0, 1 << 18)); // half as many, twice as long
+    }
+
+    #[test]
+    fn what_stands_beside_the_policy_counts() {
+        let axes = Axes { replicate: 1, shard: 16, context: 1, tensor: 1 };
+        let plain = memory(&QWEN_32B, &axes, &work());
+        let with =
+            Work { has_reference: true, critic: Some(Critic { updates: 1 }), reward_model: Some(QWEN_32B), ..work() };
+        let with = memory(&QWEN_32B, &axes, &with);
+        assert_eq!(with.reference, plain.weights);
+        assert_eq!(with.critic, 14 * QWEN_32B.piece(1, 16, false));
+        // Loaded whole before it is cut.
+        assert!(with.loading > 2 * QWEN_32B.piece(1, 1, false) + with.held() && plain.loading == 0);
+        assert_eq!(with.held() - plain.held(), with.reference + with.critic + with.reward_model);
+    }
+
+    #[test]
+    fn float32_has_no_master_and_a_process_by_itself_moves_nothing() {
+        let work = Work { number_bytes: 4, completions: Some(SAMPLES), ..Work::update_of(1024) };
+        let needed = memory(&QWEN_32B, &Axes::ONE, &work);
+        assert_eq!(needed.optimizer, 2 * needed.weights);
+        assert_eq!((needed.sampling_weights, needed.sampling_moved), (0, 0));
+        let block = QWEN_32B.block(1) * 4;
+        assert!(needed.moved <= block, "{} of {block}", needed.moved);
+    }
+
+    #[test]
+    fn more_of_any_axis_never_takes_more_for_the_state() {
+        for (axes, other) in [
+            (
+                Axes { replicate: 1, shard: 4, context: 1, tensor: 1 },
+                Axes { replicate: 1, shard: 8, context: 1, tensor: 1 },
+            ),
+            (
+                Axes { replicate: 1, shard: 4, context: 1, tensor: 1 },
+                Axes { replicate: 1, shard: 4, context: 1, tensor: 2 },
+            ),
+            (
+                Axes { replicate: 1, shard: 4, context: 1, tensor: 1 },
+                Axes { replicate: 1, shard: 4, context: 2, tensor: 1 },
+            ),
+        ] {
+            let (few, many) = (memory(&QWEN_32B, &axes, &work()), memory(&QWEN_32B, &other, &work()));
+            assert!(many.held() <= few.held() && many.update < few.update, "{axes} {other}");
+        }
+    }
+
+    #[test]
+    fn a_whole_graph_takes_more_than_inputs() {
+        let axes = Axes { replicate: 1, shard: 16, context: 1, tensor: 1 };
+        let whole = memory(&QWEN_32B, &axes, &Work { recomputes: false, ..work() });
+        let streamed = memory(&QWEN_32B, &axes, &work());
+        assert!(whole.activations > 10 * streamed.activations);
+    }
+}

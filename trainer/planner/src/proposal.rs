@@ -1,0 +1,149 @@
+//! Layouts that fit a cluster: the fastest one, and what would make a layout fit that does not.
+
+use crate::axes::Axes;
+use crate::bytes::bytes_words;
+use crate::memory::{Memory, memory};
+use crate::model::ModelSizes;
+use crate::rates::Rates;
+use crate::seconds::step_seconds;
+use crate::work::Work;
+
+/// The GPUs that a run has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// Number of GPUs.
+    pub gpus: u64,
+    /// Bytes of memory of each.
+    pub gpu_memory: u64,
+    /// GPUs of each host.
+    pub per_host: u64,
+}
+
+/// Most GPUs that are looked at for a cluster on which a run fits.
+const MOST_GPUS: u64 = 4096;
+
+impl Cluster {
+    /// True where this fits one of the GPUs.
+    pub fn holds(&self, memory: &Memory) -> bool {
+        memory.largest <= self.gpu_memory
+    }
+
+    /// Every layout of the GPUs: tensor within a host and dividing the model's heads, context and tensor powers of two.
+    fn layouts(&self, model: &ModelSizes) -> Vec<Axes> {
+        let powers = |most: u64| (0..).map(|power| 1 << power).take_while(move |length| *length <= most);
+        let mut layouts = Vec::new();
+        for tensor in powers(self.per_host).filter(|tensor| model.divides_into(*tensor)) {
+            for context in powers(8) {
+                let inner = tensor * context;
+                if !self.gpus.is_multiple_of(inner) {
+                    continue;
+                }
+                let data = self.gpus / inner;
+                for replicate in powers(data).filter(|replicate| data.is_multiple_of(*replicate)) {
+                    layouts.push(Axes { replicate, shard: data / replicate, context, tensor });
+                }
+            }
+        }
+        layouts
+    }
+}
+
+/// The layout of the cluster that fits and whose step takes least time; none where none fits.
+pub fn propose(model: &ModelSizes, work: &Work, cluster: &Cluster, rates: &Rates) -> Option<Axes> {
+    let fitting = cluster.layouts(model).into_iter().filter(|axes| cluster.holds(&memory(model, axes, work)));
+    let seconds = |axes: &Axes| step_seconds(model, axes, work, rates, cluster.per_host).total;
+    fitting.map(|axes| (seconds(&axes), axes)).min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, axes)| axes)
+}
+
+/// What would make a run fit that does not with `axes`: a phrase each, the smallest change first and what this
+/// version does not do last; none where nothing would.
+pub fn remedies(model: &ModelSizes, axes: &Axes, work: &Work, cluster: &Cluster, rates: &Rates) -> Vec<String> {
+    let mut remedies = Vec::new();
+    let holds = |axes: &Axes, work: &Work| cluster.holds(&memory(model, axes, work));
+    // One other axis at a time, the GPUs left to the shards.
+    let others = cluster.layouts(model).into_iter().filter(|other| other.replicate == axes.replicate);
+    let mut others: Vec<Axes> = others.filter(|other| holds(other, work)).collect();
+    others.sort_by_key(|other| (other.context != axes.context, other.context, other.tensor));
+    if let Some(other) = others.iter().find(|other| other.context == axes.context) {
+        remedies.push(format!("with tensor = {} ({other})", other.tensor));
+    } else if let Some(other) = others.iter().find(|other| other.tensor == axes.tensor) {
+        remedies.push(format!("with context = {} ({other})", other.context));
+    } else if let Some(other) = propose(model, work, cluster, rates) {
+        remedies.push(format!("with {other}"));
+    }
+    if !work.recomputes && holds(axes, &Work { recomputes: true, ..*work }) {
+        remedies.push("with update.recompute = \"blocks\"".into());
+    }
+    if let Some(completions) = work.completions {
+        let halves = (1..).map(|power| completions.max_sequences >> power).take_while(|sequences| *sequences > 0);
+        let fewer = |max_sequences| {
+            let fewer = crate::work::Completions { max_sequences, ..completions };
+            Work { completions: Some(fewer), ..*work }
+        };
+        if let Some(sequences) = halves.into_iter().find(|sequences| holds(axes, &fewer(*sequences))) {
+            remedies.push(format!("with rollout.engine.max_sequences = {sequences}"));
+        }
+    }
+    let halves = (1..8).map(|power| work.micro_batch_tokens >> power).take_while(|tokens| *tokens >= work.longest);
+    if let Some(tokens) = halves.into_iter().find(|tokens| holds(axes, &Work { micro_batch_tokens: *tokens, ..*work }))
+    {
+        remedies.push(format!("with update.micro_batch_tokens = {tokens}"));
+    }
+    let larger = std::iter::successors(Some(cluster.gpus.next_power_of_two().max(2)), |gpus| Some(gpus * 2));
+    let larger = larger.take_while(|gpus| *gpus <= MOST_GPUS).filter(|gpus| *gpus > cluster.gpus);
+    let more = |gpus: u64| propose(model, work, &Cluster { gpus, ..*cluster }, rates).map(|axes| (gpus, axes));
+    if let Some((gpus, axes)) = larger.into_iter().find_map(more) {
+        remedies.push(format!("from {gpus} GPUs on ({axes})"));
+    }
+    let needed = memory(model, axes, work);
+    if needed.largest - needed.optimizer <= cluster.gpu_memory {
+        remedies.push(format!(
+            "with optimizer state on the host, {} a GPU, which this version keeps on the GPU",
+            bytes_words(needed.optimizer)
+        ));
+    }
+    remedies
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::bytes::GIB;
+    use crate::model::tests::QWEN_32B;
+
+    fn cluster(gpus: u64) -> Cluster {
+        Cluster { gpus, gpu_memory: 80 * GIB, per_host: 8 }
+    }
+
+    #[test]
+    fn what_is_proposed_fits_and_what_cannot_fit_is_told_from_where_on() {
+        let (work, rates) = (Work::update_of(8192), Rates::default());
+        let axes = propose(&QWEN_32B, &work, &cluster(16), &rates).unwrap();
+        assert!(axes.num_ranks() == 16 && cluster(16).holds(&memory(&QWEN_32B, &axes, &work)));
+        assert_eq!(propose(&QWEN_32B, &work, &cluster(2), &rates), None);
+        let remedies = remedies(&QWEN_32B, &Axes { shard: 2, ..Axes::ONE }, &work, &cluster(2), &rates);
+        assert!(remedies.iter().any(|remedy| remedy.starts_with("from 16 GPUs on")), "{remedies:?}");
+    }
+
+    #[test]
+    fn a_small_change_comes_first() {
+        let (work, rates) = (Work { recomputes: false, ..Work::update_of(16_384) }, Rates::default());
+        let axes = Axes { shard: 64, ..Axes::ONE };
+        let remedies = remedies(&QWEN_32B, &axes, &work, &cluster(64), &rates);
+        assert!(remedies.iter().any(|remedy| remedy.contains("recompute")), "{remedies:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_proposal_is_of_the_cluster_and_within_a_host(gpus in 1u64..300, tokens in 1u64..30_000) {
+            let work = Work::update_of(tokens);
+            if let Some(axes) = propose(&QWEN_32B, &work, &cluster(gpus), &Rates::default()) {
+                prop_assert_eq!(axes.num_ranks(), gpus);
+                prop_assert!(axes.tensor <= 8);
+                prop_assert!(cluster(gpus).holds(&memory(&QWEN_32B, &axes, &work)));
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! `trainer checkpoint export`: the model of a checkpoint as a folder that other tools load.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use record::atomic::write_folder;
+use record::manifest::Verification;
+
+use crate::failure::Usage;
+
+/// What `trainer checkpoint export` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// A checkpoint, as a run's checkpoints/last.
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Folder to write, which must not be there: configuration, tokenizer and texts as they are, and the weights in
+    /// model.safetensors, or past 5 GB in shards with their index.
+    #[arg(value_name = "OUT")]
+    out: PathBuf,
+}
+
+/// Verifies every file of the checkpoint, and writes the folder.
+///
+/// # Errors
+/// DIR is no checkpoint or OUT is there (usage errors); the checkpoint is not whole; a file cannot be read or written.
+pub(super) fn run(args: &ExportArgs) -> Result<()> {
+    let ExportArgs { dir, out } = args;
+    if !dir.is_dir() {
+        return Err(Usage::error(format!("{}: there is no such folder", dir.display())));
+    }
+    if dir.join("checkpoints").is_dir() {
+        let last = dir.join("checkpoints/last");
+        return Err(Usage::error(format!(
+            "{} is a run: name one of its checkpoints, as {}",
+            dir.display(),
+            last.display()
+        )));
+    }
+    if out.symlink_metadata().is_ok() {
+        return Err(Usage::error(format!("{} is there already; name a folder that is not", out.display())));
+    }
+    // A link such as `last` may move while the files are copied.
+    let checkpoint = dir.canonicalize().with_context(|| dir.display().to_string())?;
+    if is_inside(out, &checkpoint)? {
+        let reason = "lies within the checkpoint, which would not be as it was written then; name a folder outside";
+        return Err(Usage::error(format!("{} {reason}", out.display())));
+    }
+    let found = Verification::of(&checkpoint);
+    let Some(manifest) = found.manifest.filter(|_| found.problems.is_empty()) else {
+        bail!("{} is not whole, so nothing is exported: {}", dir.display(), found.problems.join("; "));
+    };
+    write_folder(out, |folder| policy::export_folder(&checkpoint, folder))?;
+    println!("{}: the model of step {}", out.display(), manifest.step);
+    Ok(())
+}
+
+/// True where a path that need not be there lies within a folder.
+fn is_inside(path: &Path, folder: &Path) -> Result<bool> {
+    let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
+    let there = path.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
+    Ok(there.is_some_and(|there| there.starts_with(folder)))
+}

@@ -1,0 +1,279 @@
+//! `trainer config check`: a run's file validated, and what the run will do and need.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use planner::{
+    Axes, Cluster, ModelSizes, Place, Rates, Report, SamplingLayout, Work, bytes_words, memory, parse_bytes, propose,
+    remedies, step_seconds,
+};
+use policy::Placement;
+use policy::dist::{Axis, DistError, Layout};
+use serde::Serialize;
+use tch::{Cuda, Device};
+
+use super::kind::{Configured, has_layout};
+use super::measured::measure;
+use super::outline::RunOutline;
+use super::sizes::{model_config, sizes};
+use super::work::{Known, work};
+use crate::config::{Source, load};
+use crate::failure::Usage;
+
+/// What `trainer config check` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigCheckArgs {
+    /// A run's TOML file, of any kind but a recipe.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Overrides one key, as in --set schedule.lr=1e-5 (may be given several times).
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+    /// Stage of the file [default: 2 where it names a reward model, else 1].
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2))]
+    stage: Option<u8>,
+    /// Number of GPUs: lays them out as the file's section `parallel` says, or so that a step takes least time where it
+    /// has none.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=65536))]
+    gpus: Option<u64>,
+    /// Memory of each GPU [default: 80GiB, with --gpus].
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    gpu_memory: Option<u64>,
+    /// GPUs of each host.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    gpus_per_host: u64,
+    /// The model's config.json, where its folder is not here.
+    #[arg(long, value_name = "FILE")]
+    model_config: Option<PathBuf>,
+    /// Tokens of a prompt, at most [default: 1024].
+    #[arg(long, value_name = "N")]
+    prompt_tokens: Option<u64>,
+    /// A TOML file of rates, in the place of those of an H100.
+    #[arg(long, value_name = "FILE", conflicts_with = "measure")]
+    rates: Option<PathBuf>,
+    /// Measures this machine's rates, for ranks that all run on it.
+    #[arg(long, requires = "gpus")]
+    measure: bool,
+    /// Prints one JSON object: `run`, `layout`, `memory_bytes`, `seconds_per_step`, `fits`, `assumptions`.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Everything that is printed.
+#[derive(Serialize)]
+struct Checked {
+    run: RunOutline,
+    #[serde(flatten)]
+    report: Report,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A usage error: something is invalid, or the run does not fit.
+pub(super) fn run(args: &ConfigCheckArgs) -> Result<()> {
+    let configured = Configured::load(&args.file, &args.set, args.stage)?;
+    let (config, origin) = model_config(&configured, args.model_config.as_deref())?;
+    let place = place(&configured.run().device, args.gpus.is_some())?;
+    let model = sizes(&config);
+    let known = Known { model: &config, sizes: model, place, prompt_tokens: args.prompt_tokens };
+    let work = work(&configured, &known)?;
+    let report = report(args, &configured, &model, &work)?;
+    let outline = RunOutline::new(&configured, &args.file.display().to_string(), origin, &model, &work);
+    let refusal = refusal(args, &report);
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&Checked { run: outline, report })?);
+    } else {
+        print!("{outline}\n{report}");
+        if report.seconds_per_step.is_some() {
+            print!("\n{}", assumptions(&report.assumptions, &work));
+        }
+    }
+    refusal.map_or(Ok(()), Err)
+}
+
+/// Where the ranks compute. With `--gpus` a device that is `auto` is a GPU.
+fn place(device: &str, has_gpus: bool) -> Result<Place> {
+    match device {
+        "cpu" => Ok(Place::Cpu),
+        "auto" if has_gpus || Cuda::is_available() => Ok(Place::Gpu),
+        "auto" => Ok(Place::Cpu),
+        _ if device.strip_prefix("cuda:").is_some_and(|index| index.parse::<usize>().is_ok()) => Ok(Place::Gpu),
+        other => Err(Usage::error(format!("run.device: `{other}` is none of auto, cpu and cuda:N"))),
+    }
+}
+
+fn report(args: &ConfigCheckArgs, configured: &Configured, model: &ModelSizes, work: &Work) -> Result<Report> {
+    let gpu_memory = args.gpu_memory.or(args.gpus.map(|_| 80 * planner::GIB));
+    let cluster = args.gpus.zip(gpu_memory).map(|(gpus, gpu_memory)| Cluster {
+        gpus,
+        gpu_memory,
+        per_host: args.gpus_per_host.min(gpus),
+    });
+    let rates = rates(args, work)?;
+    let proposed = match cluster {
+        Some(cluster) if !has_layout(&args.file, &args.set)? => propose(model, work, &cluster, &rates),
+        _ => None,
+    };
+    let axes = match proposed {
+        Some(axes) => axes,
+        None => resolved(configured.parallel().layout(), args.gpus)?,
+    };
+    if !model.divides_into(axes.tensor) {
+        return Err(Usage::error(format!(
+            "parallel.tensor: {} does not divide the model's {} heads, {} key-value heads, {} of the feed-forward and \
+             vocabulary of {}",
+            axes.tensor, model.heads, model.kv_heads, model.intermediate, model.vocab
+        )));
+    }
+    let memory_bytes = memory(model, &axes, work);
+    let fits = gpu_memory.map(|bytes| memory_bytes.largest <= bytes);
+    Ok(Report {
+        layout: axes,
+        sampling_layout: work.completions.map(|_| SamplingLayout::of(&axes)),
+        gpus_per_host: args.gpus_per_host,
+        gpu_memory_bytes: gpu_memory,
+        memory_bytes,
+        seconds_per_step: cluster.map(|cluster| step_seconds(model, &axes, work, &rates, cluster.per_host)),
+        fits,
+        remedies: match (cluster, fits) {
+            (Some(cluster), Some(false)) => remedies(model, &axes, work, &cluster, &rates),
+            _ => Vec::new(),
+        },
+        assumptions: rates,
+    })
+}
+
+/// The lengths of the axes for so many GPUs, or for as few as the layout allows.
+fn resolved(layout: Layout, gpus: Option<u64>) -> Result<Axes> {
+    let given = [layout.replica, layout.shard, layout.context, layout.tensor];
+    let least: u64 = given.iter().filter(|length| **length > 0).map(|length| length.unsigned_abs()).product();
+    let ranks = usize::try_from(gpus.unwrap_or(least)).unwrap_or(usize::MAX);
+    let shape = layout.resolve(ranks).map_err(|error| match error {
+        DistError::Layout { field, reason } => {
+            let key = if field == Axis::Replica.name() { "replicate" } else { field };
+            Usage::error(format!("parallel.{key}: {}", reason.replace(" (WORLD_SIZE)", "")))
+        }
+        other => Usage::error(format!("parallel: {other}")),
+    })?;
+    let of = |axis| shape.length(axis) as u64;
+    Ok(Axes {
+        replicate: of(Axis::Replica),
+        shard: of(Axis::Shard),
+        context: of(Axis::Context),
+        tensor: of(Axis::Tensor),
+    })
+}
+
+fn rates(args: &ConfigCheckArgs, work: &Work) -> Result<Rates> {
+    if let Some(path) = &args.rates {
+        return read_rates(path);
+    }
+    if !args.measure {
+        return Ok(Rates::default());
+    }
+    let device = match work.place {
+        Place::Cpu => Device::Cpu,
+        Place::Gpu => policy::resolve_device("cuda:0").map_err(|error| Usage::error(format!("--measure: {error}")))?,
+    };
+    let kind = if work.number_bytes == 4 { tch::Kind::Float } else { tch::Kind::BFloat16 };
+    let measured = measure(Placement { device, kind })?;
+    let ranks = args.gpus.unwrap_or(1);
+    let rooms = match work.place {
+        Place::Cpu => {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+            (cores / (tch::get_num_threads().max(1) as u64)).max(1)
+        }
+        Place::Gpu => ranks,
+    };
+    Ok(Rates::measured(&measured, ranks, rooms))
+}
+
+fn read_rates(path: &Path) -> Result<Rates> {
+    let rates: Rates = load(&Source { path: Some(path), ..Source::default() })?;
+    rates.validate().map_err(|error| Usage::error(format!("--rates {}: {error}", path.display())))?;
+    Ok(rates)
+}
+
+/// The error of a run that does not fit.
+fn refusal(args: &ConfigCheckArgs, report: &Report) -> Option<anyhow::Error> {
+    if report.fits != Some(false) {
+        return None;
+    }
+    let needed = bytes_words(report.memory_bytes.largest);
+    let there = bytes_words(report.gpu_memory_bytes.unwrap_or(0));
+    let remedy = match report.remedies.first() {
+        Some(remedy) => format!("it would fit {remedy}"),
+        None => "use a smaller model, fewer tokens or larger GPUs".into(),
+    };
+    let file = args.file.display();
+    Some(Usage::error(format!("{file}: needs {needed} on a GPU of {there}; {remedy}")))
+}
+
+/// What the seconds rest on, a line each.
+fn assumptions(rates: &Rates, work: &Work) -> String {
+    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    let states = match rates.state_accesses {
+        0.0 => String::new(),
+        accesses => format!("; states through it {accesses} times a pass"),
+    };
+    let mut lines = vec![
+        format!(
+            "products     {} TFLOP/s, {} of it in an update, {} in sampling",
+            digits(rates.operations_per_second / 1e12),
+            percent(rates.update_utilisation),
+            percent(rates.sampling_utilisation)
+        ),
+        format!(
+            "memory       {} TB/s, {} of it{states}",
+            digits(rates.memory_bytes_per_second / 1e12),
+            percent(rates.memory_utilisation)
+        ),
+        format!(
+            "links        {} GB/s within a host, {} GB/s between hosts, {} us an operation",
+            digits(rates.within_host_bytes_per_second / 1e9),
+            digits(rates.between_hosts_bytes_per_second / 1e9),
+            digits(1e6 * rates.link_seconds)
+        ),
+        format!(
+            "launches     {} of a block for a sampled token, {} us each",
+            rates.launches_per_block,
+            digits(1e6 * rates.launch_seconds)
+        ),
+        format!("lengths      {} of the longest on average", percent(rates.mean_completion)),
+    ];
+    if let Some(completions) = work.completions {
+        lines.push(format!("draws        {} a group", rates.draws_per_group.min(completions.max_rounds as f64)));
+    }
+    format!("assumed\n{}\n", lines.join("\n"))
+}
+
+/// A number of three digits, from which zeros behind the point are dropped.
+fn digits(value: f64) -> String {
+    let behind = (2 - value.abs().max(1e-9).log10().floor() as i32).clamp(0, 9) as usize;
+    let text = format!("{value:.behind$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits() {
+        assert_eq!([989.0, 3.35, 0.18143, 12_345.0, 5.0, 0.0].map(digits), ["989", "3.35", "0.181", "12345", "5", "0"]);
+    }
+
+    #[test]
+    fn without_gpus_a_layout_takes_as_few_ranks_as_it_can() {
+        let layout = |replica, shard, tensor| Layout { replica, shard, context: 1, tensor };
+        assert_eq!(resolved(layout(1, -1, 8), None).unwrap(), Axes { tensor: 8, ..Axes::ONE });
+        assert_eq!(
+            resolved(layout(2, -1, 4), Some(16)).unwrap(),
+            Axes { replicate: 2, shard: 2, context: 1, tensor: 4 }
+        );
+        let refused = resolved(layout(-1, 3, 1), Some(8)).unwrap_err().to_string();
+        assert!(refused.starts_with("parallel.replicate: ") && !refused.contains("WORLD_SIZE"), "{refused}");
+    }
+}

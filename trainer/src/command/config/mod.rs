@@ -1,0 +1,29 @@
+//! `trainer config`: what can be asked of a run's configuration, before any weight is loaded.
+
+mod check;
+mod kind;
+mod measured;
+mod outline;
+mod sizes;
+mod work;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// What can be asked of a configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Validate a run's file, and say what the run will do: its steps, its memory by part and, on so many GPUs, its
+    /// layout and the seconds of a step by part. Ends with 2 where the file is invalid or the run does not fit.
+    Check(check::ConfigCheckArgs),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A usage error: the configuration is invalid, or the run does not fit.
+pub(crate) fn run(command: &ConfigCommand) -> Result<()> {
+    match command {
+        ConfigCommand::Check(args) => check::run(args),
+    }
+}

@@ -1,0 +1,100 @@
+//! One code execution server a host: rank 0 starts its own, and the first rank of every other host one there, whose
+//! address it leaves in the job's store.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+
+use anyhow::{Context, Result, bail};
+use policy::dist::Environment;
+use sandbox::{ServerConfig, ServerHandle};
+use sandbox_api::Secret;
+
+use super::team::Team;
+use crate::config::SandboxSection;
+
+const TOKEN: &str = "sandbox/token";
+/// What stands before the reason why a host has no server.
+const NONE: &str = "none: ";
+
+/// The servers of the other hosts, and the token that all take.
+#[derive(Clone, Debug)]
+pub(crate) struct HostServers {
+    pub(crate) token: Secret,
+    pub(crate) urls: Vec<String>,
+}
+
+impl HostServers {
+    /// On rank 0: those that the other hosts have started; `None` where the section names servers, or there is no other
+    /// rank.
+    ///
+    /// # Errors
+    /// One cannot be started, or its host says nothing.
+    pub(crate) fn await_all(team: Option<&Team>, section: &SandboxSection) -> Result<Option<Self>> {
+        let Some(team) = team.filter(|_| section.url.is_empty()) else { return Ok(None) };
+        let store = team.store();
+        let text = random_text()?;
+        store.set(TOKEN, text.as_bytes())?;
+        let mut urls = Vec::new();
+        for rank in 1..team.size() {
+            let said = store.get(&key(rank), team.timeout()).context("the code execution servers of other hosts")?;
+            match String::from_utf8_lossy(&said).into_owned() {
+                nothing if nothing.is_empty() => {}
+                said if said.starts_with(NONE) => {
+                    bail!("rank {rank}: the code execution server: {}", &said[NONE.len()..])
+                }
+                url => urls.push(url),
+            }
+        }
+        Ok(Some(Self { token: Secret::new(&text)?, urls }))
+    }
+}
+
+/// On another rank: starts the server of its host, where it is the host's first rank.
+///
+/// # Errors
+/// Rank 0 is not heard of, or the server cannot be started.
+pub(super) async fn serve_host(team: &Team, section: &SandboxSection) -> Result<Option<ServerHandle>> {
+    let store = team.store();
+    let token = tokio::task::block_in_place(|| store.get(TOKEN, team.timeout()))?;
+    if team.environment().local_rank > 0 {
+        store.set(&key(team.rank()), b"")?;
+        return Ok(None);
+    }
+    let token = Secret::new(&String::from_utf8_lossy(&token))?;
+    let started = start(&section.server, token, team.environment()).await;
+    let said = match &started {
+        Ok(server) => server.url(),
+        Err(error) => format!("{NONE}{error:#}"),
+    };
+    store.set(&key(team.rank()), said.as_bytes())?;
+    started.map(Some).context("the code execution server")
+}
+
+/// Starts a server where rank 0 reaches it.
+async fn start(config: &ServerConfig, token: Secret, environment: &Environment) -> Result<ServerHandle> {
+    let token = config.resolve_token()?.unwrap_or(token);
+    let listen = SocketAddr::new(address_towards(environment), config.listen.port());
+    Ok(sandbox::serve(ServerConfig { listen, token: Some(token), ..config.clone() }).await?)
+}
+
+/// This host's address on the way to rank 0; no packet is sent.
+fn address_towards(environment: &Environment) -> IpAddr {
+    let store = (environment.store.host.as_str(), environment.store.port);
+    let towards = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
+        socket.connect(store)?;
+        socket.local_addr()
+    });
+    towards.map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip())
+}
+
+fn key(rank: usize) -> String {
+    format!("sandbox/url/{rank}")
+}
+
+/// 256 bits that nobody can guess, as hexadecimal digits.
+fn random_text() -> Result<String> {
+    use std::io::Read;
+
+    let mut bytes = [0; 32];
+    std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)).context("/dev/urandom")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
