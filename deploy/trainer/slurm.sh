@@ -27,7 +27,6 @@ export MASTER_PORT=${MASTER_PORT:-$((20000 + SLURM_JOB_ID % 10000))}
 # libtorch's threads wait without spinning: the sandbox's programs share the cores with them.
 export OMP_WAIT_POLICY=passive
 # c10d's warnings come with its stack; what they are about stands in the trainer's own errors.
-export TORCH_CPP_LOG_LEVEL=${TORCH_CPP_LOG_LEVEL:-ERROR}
 
 # Slurm may bind a rank to its cores, so it computes with as many threads, whatever the configuration says.
 threads=()

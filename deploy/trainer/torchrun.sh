@@ -27,7 +27,6 @@ fi
 # libtorch's threads wait without spinning: the sandbox's programs share the cores with them.
 export OMP_WAIT_POLICY=passive
 # c10d's warnings come with its stack; what they are about stands in the trainer's own errors.
-export TORCH_CPP_LOG_LEVEL=${TORCH_CPP_LOG_LEVEL:-ERROR}
 
 exec torchrun "${place[@]}" --no-python --nproc-per-node "${RANKS:-2}" --max-restarts "${RESTARTS:-3}" \
     "$trainer" "$@" --resume auto

@@ -40,7 +40,7 @@ pub(crate) struct Saved;
 
 impl fmt::Display for Saved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("stopped, and saved; the same command with --resume auto goes on")
+        f.write_str("stopped, and nothing is lost; the same command with --resume auto goes on")
     }
 }
 

@@ -46,12 +46,12 @@ pub(crate) async fn train_reward_model(mut config: RewardModelRun, entry: Entry,
     let placement = config.run.resolve()?;
     let identity = RunIdentity::of(&config, placement)?;
     let team = meet(&config.parallel, &identity, &interrupt).await?;
-    let (grace, followed) = (config.calendar().grace, config.clone());
+    let (grace, followed, asked) = (config.calendar().grace, config.clone(), interrupt.clone());
     let load = |team: &Team, start: &Start| {
         state(&followed, Models { team: Some(team), placement }, start.resume_from.as_deref())
     };
     let lead = async |team| lead(config, placement, identity, team, entry, interrupt).await;
-    run_part(team, grace, None, lead, load).await
+    run_part(team, &asked, grace, None, lead, load).await
 }
 
 /// Trains a reward model on the rank that decides.

@@ -43,13 +43,13 @@ pub(crate) async fn run_stage(stage: u8, mut config: ReinforceRun, entry: Entry,
     let placement = config.run.resolve()?;
     let identity = RunIdentity::of(&config, placement)?;
     let team = meet(&config.parallel, &identity, &interrupt).await?;
-    let (grace, followed) = (config.calendar().grace, config.clone());
+    let (grace, followed, asked) = (config.calendar().grace, config.clone(), interrupt.clone());
     let load = |team: &Team, start: &Start| {
         let models = Models { team: Some(team), placement };
         state(&followed, stage, models, start.resume_from.as_deref())
     };
     let lead = async |team| lead(stage, config, placement, identity, team, entry, interrupt).await;
-    run_part(team, grace, Some(&followed.sandbox), lead, load).await
+    run_part(team, &asked, grace, Some(&followed.sandbox), lead, load).await
 }
 
 /// Runs a stage on the rank that decides.

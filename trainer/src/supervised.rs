@@ -60,13 +60,13 @@ pub(crate) async fn cold_start(mut config: SupervisedRun, entry: Entry, interrup
     let placement = config.run.resolve()?;
     let identity = RunIdentity::of(&config, placement)?;
     let team = meet(&config.parallel, &identity, &interrupt).await?;
-    let (grace, followed) = (config.calendar().grace, config.clone());
+    let (grace, followed, asked) = (config.calendar().grace, config.clone(), interrupt.clone());
     let load = |team: &Team, start: &Start| {
         let models = Models { team: Some(team), placement };
         Ok(state(&followed, models, &start.model, start.resume_from.as_deref())?.0)
     };
     let lead = async |team| lead(config, placement, identity, team, entry, interrupt).await;
-    run_part(team, grace, Some(&followed.sandbox), lead, load).await
+    run_part(team, &asked, grace, Some(&followed.sandbox), lead, load).await
 }
 
 /// Runs a cold start on the rank that decides.

@@ -142,6 +142,15 @@ class FakeGroup : public c10d::FakeProcessGroup {
   }
 };
 
+// Has TORCH_CPP_LOG_LEVEL looked at; without it only errors are printed, for what c10d warns of is in the errors of its
+// calls, and comes with a stack each time.
+void init_logging() {
+  c10::initLogging();
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) {
+    FLAGS_caffe2_log_level = static_cast<int>(c10::GLOG_ERROR);
+  }
+}
+
 } // namespace
 
 void dist_text_free(char* text) {
@@ -151,8 +160,7 @@ void dist_text_free(char* text) {
 int32_t dist_store_open(dist_text host, uint16_t port, int32_t is_server, int32_t listen_fd, int64_t timeout_ms,
                         dist_store** store, char** error) {
   return guarded(error, [&] {
-    // Without it TORCH_CPP_LOG_LEVEL is not looked at.
-    static const bool is_logging = (c10::initLogging(), true);
+    static const bool is_logging = (init_logging(), true);
     static_cast<void>(is_logging);
     c10d::TCPStoreOptions options;
     options.port = port;

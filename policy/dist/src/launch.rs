@@ -94,8 +94,7 @@ impl Launch {
     ///
     /// Rank 0 has the socket of the store as its standard input, listening from before any rank starts, so no other
     /// process can take the port. The store and Gloo stay on the loopback interface, unless `GLOO_SOCKET_IFNAME` says
-    /// otherwise. c10d's warnings, whose matter is in this crate's errors, are not printed unless `TORCH_CPP_LOG_LEVEL`
-    /// asks for them.
+    /// otherwise.
     ///
     /// # Errors
     /// No port is free, or a process cannot be started; those that were are ended.
@@ -132,10 +131,8 @@ impl Launch {
         if rank == 0 {
             command.env(STORE_SOCKET, "0");
         }
-        for (name, value) in [("GLOO_SOCKET_IFNAME", "lo"), ("TORCH_CPP_LOG_LEVEL", "ERROR")] {
-            if std::env::var_os(name).is_none() {
-                command.env(name, value);
-            }
+        if std::env::var_os("GLOO_SOCKET_IFNAME").is_none() {
+            command.env("GLOO_SOCKET_IFNAME", "lo");
         }
         if let Some(folder) = &self.logs {
             let path = folder.join(format!("rank-{rank}.log"));

@@ -23,13 +23,13 @@ use self::servers::serve_host;
 pub(crate) use self::team::Team;
 pub(crate) use self::words::{Start, Words};
 use crate::config::{ParallelSection, SandboxSection};
-use crate::failure::Usage;
-use crate::interrupt::Interrupt;
+use crate::failure::{Interrupted, Saved, Usage};
+use crate::interrupt::{Asked, Interrupt};
 use crate::run::identity::RunIdentity;
 use crate::worker::{ModelState, follow};
 
-/// Longest stay of rank 0, which hosts the store, after a failure.
-const PARTING: Duration = Duration::from_secs(1);
+/// Longest stay of rank 0, which hosts the store, after a failure: others may notice it later, and look who is where.
+const PARTING: Duration = Duration::from_secs(4);
 
 /// Meets the other ranks; `None` where this process runs by itself. All ranks must be the same run.
 ///
@@ -49,7 +49,7 @@ pub(crate) async fn meet(
             let (section, fingerprint, asked) = (section.clone(), identity.fingerprint(), interrupt.clone());
             let meeting =
                 tokio::task::spawn_blocking(move || Team::meet(&environment, &section, fingerprint, asked).map(Some));
-            interrupt.race(meeting).await?.context("the meeting of the ranks")?
+            made_room(interrupt.race(meeting).await, interrupt)?.context("the meeting of the ranks")?
         }
     }
 }
@@ -62,12 +62,13 @@ pub(crate) async fn meet(
 /// The run fails here, or on another rank.
 pub(crate) async fn run_part(
     team: Option<Team>,
+    interrupt: &Interrupt,
     grace: Option<Duration>,
     sandbox: Option<&SandboxSection>,
     lead: impl AsyncFnOnce(Option<Team>) -> Result<()>,
     load: impl FnOnce(&Team, &Start) -> Result<ModelState>,
 ) -> Result<()> {
-    let Some(team) = team else { return lead(None).await };
+    let Some(team) = team else { return made_room(lead(None).await, interrupt) };
     let (words, job, timeout) = (Words::of(&team)?, team.job(), team.timeout());
     let result = if team.is_leader() {
         let result = lead(Some(team)).await;
@@ -86,7 +87,16 @@ pub(crate) async fn run_part(
     };
     // Of those that failed some may be gone for good.
     job.finish(if result.is_ok() { timeout } else { PARTING });
-    result
+    made_room(result, interrupt)
+}
+
+/// A result, of which one that was asked to make room before its first step is as much one to be started again as one
+/// that has saved something.
+fn made_room<T>(result: Result<T>, interrupt: &Interrupt) -> Result<T> {
+    match (result, interrupt.asked()) {
+        (Err(error), Some(Asked::ToMakeRoom)) if error.is::<Interrupted>() => Err(Saved.into()),
+        (result, _) => result,
+    }
 }
 
 /// A rank that follows.
