@@ -2,9 +2,12 @@
 //! of their meaning, but for the report that every run of the wasm engine ends with.
 
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use sandbox_api::Limits;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -51,7 +54,16 @@ pub(crate) fn write_body(stream: &mut UnixStream, body: &[u8]) -> io::Result<()>
     stream.write_all(body)
 }
 
-/// Reads a frame before `deadline`.
+/// Waits at most `patience` for a frame to begin, or the stream to end; false if neither came. Takes no byte.
+pub(crate) fn has_frame_within(stream: &UnixStream, patience: Duration) -> io::Result<bool> {
+    let mut streams = [PollFd::new(stream.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut streams, PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX)) {
+        Err(Errno::EINTR) => Ok(false),
+        polled => Ok(polled? > 0),
+    }
+}
+
+/// Reads a frame before `deadline`. After an error the stream is of no more use: a part of the frame may be gone.
 pub(crate) fn read_frame<T: DeserializeOwned>(stream: &mut UnixStream, deadline: Instant) -> io::Result<T> {
     let length = u32::from_le_bytes(read_array(stream, deadline)?);
     if length > FRAME_BYTES {

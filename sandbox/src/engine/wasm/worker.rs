@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::protocol::{AssertsJob, Hello, SentJob, WorkerSettings};
 use crate::SandboxError;
-use crate::engine::wire::{deadline, lost, read_frame, read_outcome, write_frame};
+use crate::engine::wire::{deadline, has_frame_within, lost, read_frame, read_outcome, write_frame};
 use crate::engine::{Job, Judged, Judgement, Outcome};
 
 /// Seconds that a worker's start may take; the first one on a machine compiles the interpreter.
@@ -33,13 +33,13 @@ impl WasmWorker {
     /// Sends the settings; the worker's answer to them.
     pub(super) fn greet(&mut self, settings: &WorkerSettings) -> std::io::Result<Hello> {
         write_frame(&mut self.socket, settings)?;
-        match read_frame(&mut self.socket, Instant::now() + Duration::from_secs(QUICK_SECONDS)) {
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock) => {
-                tracing::info!("the wasm engine compiles its interpreter for this machine, once; about half a minute");
-                read_frame(&mut self.socket, Instant::now() + Duration::from_secs(START_SECONDS))
-            }
-            other => other,
+        if !has_frame_within(&self.socket, Duration::from_secs(QUICK_SECONDS))? {
+            tracing::info!(
+                "a worker of the wasm engine is slow to start: the machine is busy, or the interpreter is compiled for \
+                 it, once, which takes about half a minute"
+            );
         }
+        read_frame(&mut self.socket, Instant::now() + Duration::from_secs(START_SECONDS))
     }
 
     /// Runs one job to its end.
@@ -80,5 +80,31 @@ impl Drop for WasmWorker {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::Command;
+    use std::thread;
+
+    use super::*;
+    use crate::Isolation;
+
+    #[test]
+    fn a_greeting_that_begins_in_time_and_ends_late_is_read_whole() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut worker = WasmWorker::new(Command::new("sleep").arg("60").spawn().unwrap(), ours);
+        let settings = WorkerSettings { component: "python.wasm".into(), minimum: Isolation::None };
+        let answers = thread::spawn(move || {
+            let hello = serde_json::to_vec(&Hello::default()).unwrap();
+            theirs.write_all(&u32::try_from(hello.len()).unwrap().to_le_bytes()).unwrap();
+            thread::sleep(Duration::from_secs(QUICK_SECONDS) + Duration::from_millis(200));
+            theirs.write_all(&hello).unwrap();
+            theirs
+        });
+        assert_eq!(worker.greet(&settings).unwrap().error, None);
+        drop(answers.join().unwrap());
     }
 }
