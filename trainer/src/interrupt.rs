@@ -32,8 +32,10 @@ pub(crate) struct Interrupt(Arc<Requests>);
 
 #[derive(Debug, Default)]
 struct Requests {
-    /// How the command was asked to stop, the first time.
+    /// How the command was asked to stop, here or on another rank.
     asked: Mutex<Option<Asked>>,
+    /// A signal came to this process.
+    is_signalled: AtomicBool,
     /// Steps are finished before the command stops.
     finishes_steps: AtomicBool,
     /// What is under way is to be dropped.
@@ -83,7 +85,8 @@ impl Interrupt {
 
     /// Notes a signal; true where one came before.
     fn ask(&self, asked: Asked) -> bool {
-        let again = lock(&self.0.asked).replace(asked).is_some();
+        lock(&self.0.asked).get_or_insert(asked);
+        let again = self.0.is_signalled.swap(true, Ordering::SeqCst);
         if !self.finishes_steps() {
             self.0.is_cut.store(true, Ordering::SeqCst);
         }
@@ -181,6 +184,14 @@ mod tests {
         let error = interrupt.race(std::future::pending::<()>()).await.unwrap_err();
         assert!(error.is::<Interrupted>());
         assert!(interrupt.ask(Asked::ToStop), "the second signal is told from the first");
+    }
+
+    #[test]
+    fn the_first_signal_is_the_first_though_another_rank_was_asked_before() {
+        let interrupt = Interrupt::default();
+        interrupt.ask_of_rank(Asked::ToMakeRoom);
+        assert!(!interrupt.ask(Asked::ToStop) && interrupt.ask(Asked::ToStop));
+        assert_eq!(interrupt.asked(), Some(Asked::ToMakeRoom));
     }
 
     #[test]

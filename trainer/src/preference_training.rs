@@ -74,7 +74,7 @@ async fn lead(
     let (train, eval) = (read(&config.preferences.train)?, read(&config.preferences.eval)?);
     let (mut run, resume_from) = OpenRun::open(&config, identity, entry)?;
     if let Some(team) = &team {
-        Words::of(team)?.start(&run.start(resume_from.as_ref(), &config.model.path)?)?;
+        Words::of(team)?.start(team, &run.start(resume_from.as_ref(), &config.model.path)?)?;
     }
     let of_thread = config.clone();
     let (worker, ()) = ModelWorker::start_on(team, move |team| {

@@ -71,7 +71,7 @@ async fn lead(
         .transpose()?;
     let scorer = scorer_texts.as_ref().map(|texts| PromptFormat::of_texts(texts, &config.prompt)).transpose()?;
     let mut evaluation = Evaluation::new(&config.eval, &config.prompt, rollout.max_new_tokens, seed)?;
-    let hosts = HostServers::await_all(team.as_ref(), &config.sandbox)?;
+    let hosts = HostServers::await_all(team.as_ref(), &config.sandbox).await?;
     let judge = Judge::start(&config.verifiers, &config.reward, &config.sandbox, hosts).await?;
     let (mixture, num_prompts_dropped) = mixture(&config, &check, scorer.as_ref(), &judge).await?;
     let num_prompts_dropped = num_prompts_dropped + evaluation.check_prompts(&texts, &rollout.engine)?;
@@ -79,7 +79,7 @@ async fn lead(
 
     let (mut run, resume_from) = OpenRun::open(&config, identity, entry)?;
     if let Some(team) = &team {
-        Words::of(team)?.start(&run.start(resume_from.as_ref(), &config.model.path)?)?;
+        Words::of(team)?.start(team, &run.start(resume_from.as_ref(), &config.model.path)?)?;
     }
     let (worker, position) = load(&config, stage, placement, team, resume_from).await?;
     let tasks = match position {

@@ -80,7 +80,7 @@ async fn lead(
 ) -> Result<()> {
     let traces = read_traces(&config.traces.path)?;
     let mut evaluation = Evaluation::new(&config.eval, &config.prompt, EVAL_TOKENS, config.run.seed)?;
-    let hosts = HostServers::await_all(team.as_ref(), &config.sandbox)?;
+    let hosts = HostServers::await_all(team.as_ref(), &config.sandbox).await?;
     let judge = Judge::start(&config.verifiers, &RewardConfig::default(), &config.sandbox, hosts).await?;
     let judge = Arc::new(judge);
     evaluation.check(&judge).await?;
@@ -95,7 +95,7 @@ async fn lead(
         None => check_texts(&config, &start, &traces, &mut evaluation)?,
     };
     if let Some(team) = &team {
-        Words::of(team)?.start(&run.start(resume_from.as_ref(), &start)?)?;
+        Words::of(team)?.start(team, &run.start(resume_from.as_ref(), &start)?)?;
     }
     let (worker, texts) = load(&config, placement, team, start, resume_from).await?;
     let collector =

@@ -1,4 +1,4 @@
-//! The shim's C interface (cpp/shim.h) behind safe Rust types: the one file of this crate with `unsafe`.
+//! The shim's C interface (cpp/shim.h) behind safe Rust types; with `graph_node.rs` all `unsafe` of this crate.
 //!
 //! Knows pointers, statuses and time-outs in milliseconds; not what a store or a group is used for.
 #![allow(unsafe_code)]

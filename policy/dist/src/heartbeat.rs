@@ -91,21 +91,24 @@ impl Watch {
     /// # Errors
     /// The store does not answer.
     pub fn read(&mut self) -> Result<Vec<Sighting>, DistError> {
-        for (rank, seen) in self.seen.iter_mut().enumerate() {
-            let text = self.store.try_get(&key(rank))?;
-            let beat: Option<Beat> = text.and_then(|text| serde_json::from_slice(&text).ok());
-            let count = |beat: &Option<Beat>| beat.as_ref().map(|beat| beat.count);
-            seen.has_risen = count(&beat) > count(&seen.beat);
-            if seen.has_risen {
-                (seen.beat, seen.risen_at) = (beat, Instant::now());
-            }
+        (0..self.seen.len()).map(|rank| self.sighting(rank)).collect()
+    }
+
+    /// Reads the last beat of one rank of the job.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub fn sighting(&mut self, rank: usize) -> Result<Sighting, DistError> {
+        let text = self.store.try_get(&key(rank))?;
+        let beat: Option<Beat> = text.and_then(|text| serde_json::from_slice(&text).ok());
+        let count = |beat: &Option<Beat>| beat.as_ref().map(|beat| beat.count);
+        let seen = &mut self.seen[rank];
+        seen.has_risen = count(&beat) > count(&seen.beat);
+        if seen.has_risen {
+            (seen.beat, seen.risen_at) = (beat, Instant::now());
         }
-        let sighting = |(rank, seen): (usize, &Seen)| Sighting {
-            rank,
-            beat: seen.beat.clone(),
-            silent_for: (!seen.has_risen).then(|| seen.risen_at.elapsed()),
-        };
-        Ok(self.seen.iter().enumerate().map(sighting).collect())
+        let silent_for = (!seen.has_risen).then(|| seen.risen_at.elapsed());
+        Ok(Sighting { rank, beat: seen.beat.clone(), silent_for })
     }
 
     /// The table of where all ranks stand, from two readings two seconds apart.

@@ -13,7 +13,6 @@ use crate::fingerprint::Fingerprint;
 use crate::group::{Backend, Members, ProcessGroup};
 use crate::handshake::shake_hands;
 use crate::heartbeat::{Heartbeat, Watch};
-use crate::launch::end_with_launcher;
 use crate::meter::Meter;
 use crate::store::Store;
 
@@ -39,9 +38,7 @@ impl Job {
     /// The store cannot be opened; a rank is missing, there twice, or has another fingerprint: then every rank returns
     /// [`DistError::Refused`] with the same reason.
     pub fn start(environment: &Environment, fingerprint: &Fingerprint, timeout: Duration) -> Result<Self, DistError> {
-        if let Some(launcher) = environment.launcher {
-            end_with_launcher(launcher)?;
-        }
+        environment.end_with_launcher()?;
         let store = Store::open(environment, timeout)?;
         if let Err(error) = shake_hands(&store, environment, fingerprint) {
             // Whoever hosts the store stays until the others have read the verdict.

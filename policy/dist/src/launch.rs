@@ -17,8 +17,12 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::environment::{LAUNCHER, STORE_SOCKET};
+use crate::environment::{Environment, LAUNCHER, STORE_SOCKET};
 use crate::error::DistError;
+
+/// Exit codes of a rank that was asked to stop, and did: to be started again, or by Ctrl-C.
+const STOPPED: i32 = 75;
+const INTERRUPTED: i32 = 130;
 
 /// Time between two looks at who has ended.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
@@ -168,9 +172,12 @@ impl Ranks {
                 let status = self.children[rank].try_wait();
                 let status = status.map_err(|error| DistError::Launch(format!("rank {rank} is lost: {error}")))?;
                 self.exit_codes[rank] = status.map(exit_code);
-                if self.exit_codes[rank].is_some_and(|code| code != 0) && first_failed.is_none() {
+                if let Some(code) = self.exit_codes[rank].filter(|code| *code != 0 && first_failed.is_none()) {
                     first_failed = Some((rank, Instant::now()));
-                    self.signal(Signal::SIGTERM);
+                    // Ranks that stop as they were asked do so together; another signal would cut the others short.
+                    if ![STOPPED, INTERRUPTED].contains(&code) {
+                        self.signal(Signal::SIGTERM);
+                    }
                 }
             }
             if self.exit_codes.iter().all(Option::is_some) {
@@ -216,9 +223,19 @@ fn exit_code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
-/// Has the kernel end this process when its launcher ends, however that happens, for as long as the calling thread
-/// lives; prctl(2), `PR_SET_PDEATHSIG`.
-pub(crate) fn end_with_launcher(launcher: u32) -> Result<(), DistError> {
+impl Environment {
+    /// Has the kernel end this process when the launcher that started it ends, however that happens, for as long as the
+    /// calling thread lives: call it from one that does. Nothing happens where the launcher does not ask for it.
+    ///
+    /// # Errors
+    /// The launcher is gone already, or the system refuses.
+    pub fn end_with_launcher(&self) -> Result<(), DistError> {
+        self.launcher.map_or(Ok(()), end_with)
+    }
+}
+
+/// prctl(2), `PR_SET_PDEATHSIG`.
+fn end_with(launcher: u32) -> Result<(), DistError> {
     if parent_id() != launcher {
         return Err(DistError::environment(
             LAUNCHER,

@@ -14,8 +14,8 @@
 //! | activations, moved | see `moments.rs` | in an update |
 //! | cache | `2 w` layers x key heads x head_dim a token, in slots of the longest; a layer twice | in sampling |
 //!
-//! A policy is loaded part by part; a critic and a reward model are whole (over `tensor`) before they are cut, which is
-//! the moment `loading`.
+//! A policy is loaded part by part. A critic and a reward model are loaded whole on each rank, not even cut over
+//! `tensor`, and the whole stays until all of it is cut: the moment `loading`, beside all that is made before.
 //!
 //! The sampling weights are filled part by part: beside both layouts there are two blocks, or the embedding. Moments
 //! and master are allocated with the model; gradients are dropped after each update, and the cache before it.
@@ -62,7 +62,7 @@ pub struct Memory {
     pub slack: u64,
     pub update: u64,
     pub sampling: u64,
-    /// What is there while a critic or a reward model is loaded; 0 where there is none, or nothing is cut.
+    /// What is there while a critic or a reward model is loaded and cut; 0 where there is none, or a single rank.
     pub loading: u64,
     pub largest: u64,
     /// The moment of the update's walk in which most is held.
@@ -121,9 +121,7 @@ pub fn memory(model: &ModelSizes, axes: &Axes, work: &Work) -> Memory {
         Some(_) => memory.held() + memory.cache + memory.sampling_activations + memory.sampling_moved,
         None => 0,
     };
-    let loaded_whole = [work.reward_model, work.critic.map(|_| *model)];
-    let loaded = loaded_whole.iter().flatten().map(|sizes| w * sizes.piece(tensor, 1, false)).max();
-    let loading = loaded.filter(|_| axes.num_ranks() > 1).map_or(0, |whole| memory.held() + whole);
+    let loading = if axes.num_ranks() > 1 { loading(model, work, &memory) } else { 0 };
     memory.slack = match work.place {
         Place::Cpu => 0,
         Place::Gpu => LIBRARIES + (update.max(sampling).max(loading) as f64 * ALLOCATOR_SHARE) as u64,
@@ -133,6 +131,18 @@ pub fn memory(model: &ModelSizes, axes: &Axes, work: &Work) -> Memory {
     memory.loading = if loading > 0 { loading + memory.slack } else { 0 };
     memory.largest = memory.update.max(memory.sampling).max(memory.loading);
     memory
+}
+
+/// The larger of what is held while a critic is loaded whole and cut, and while a reward model is, in this order.
+fn loading(model: &ModelSizes, work: &Work, memory: &Memory) -> u64 {
+    let w = work.number_bytes;
+    let whole = |sizes: &ModelSizes| w * sizes.piece(1, 1, false);
+    let critic = work.critic.map_or(0, |_| {
+        let cut = memory.critic * w / (w + 8 + work.master_bytes()); // its optimizer comes later
+        memory.weights + memory.optimizer + memory.reference + cut + whole(model)
+    });
+    let reward_model = work.reward_model.map_or(0, |sizes| memory.held() + whole(&sizes));
+    critic.max(reward_model)
 }
 
 /// Sequences that one engine runs at once.
@@ -157,8 +167,10 @@ fn cached_tokens(axes: &Axes, work: &Work, completions: &Completions) -> u64 {
 fn sampling_activations(model: &ModelSizes, axes: &Axes, work: &Work, completions: &Completions) -> u64 {
     let w = work.number_bytes;
     let prefill = completions.prefill_tokens.max(work.prompt_tokens);
-    let states = 4 * model.hidden + (4 * model.intermediate + 2 * model.query() + 2 * model.key()) / axes.tensor;
-    let head = if work.place == Place::Cpu && w != 4 { 4 * model.head(axes.tensor) } else { 0 };
+    let tensor = axes.tensor;
+    let attention = 2 * model.query(tensor) + 2 * model.key(tensor);
+    let states = 4 * model.hidden + 4 * model.intermediate.div_ceil(tensor) + attention;
+    let head = if work.place == Place::Cpu && w != 4 { 4 * model.head(tensor) } else { 0 };
     let rows = in_flight(axes, work, completions);
     (prefill * states * w).max(rows * model.vocab * 4 * SAMPLED + head)
 }
@@ -224,9 +236,27 @@ mod tests {
         let with = memory(&QWEN_32B, &axes, &with);
         assert_eq!(with.reference, plain.weights);
         assert_eq!(with.critic, 14 * QWEN_32B.piece(1, 16, false));
-        // Loaded whole before it is cut.
-        assert!(with.loading > 2 * QWEN_32B.piece(1, 1, false) + with.held() && plain.loading == 0);
+        let whole = 2 * QWEN_32B.piece(1, 1, false);
+        assert_eq!(with.loading, with.held() + whole + with.slack);
+        assert_eq!(plain.loading, 0);
         assert_eq!(with.held() - plain.held(), with.reference + with.critic + with.reward_model);
+    }
+
+    #[test]
+    fn other_models_are_loaded_whole_however_they_are_cut() {
+        let whole = 2 * QWEN_32B.piece(1, 1, false);
+        let critic = Work { critic: Some(Critic { updates: 1 }), ..work() };
+        let reward_model = Work { reward_model: Some(QWEN_32B), ..work() };
+        for axes in [Axes { shard: 16, ..Axes::ONE }, Axes { shard: 4, tensor: 8, ..Axes::ONE }] {
+            let needed = memory(&QWEN_32B, &axes, &reward_model);
+            assert_eq!(needed.loading, needed.held() + whole + needed.slack, "{axes}");
+            // A critic's optimizer is not there yet, nor are the weights to sample from.
+            let needed = memory(&QWEN_32B, &axes, &critic);
+            let cut = 2 * QWEN_32B.piece(axes.tensor, axes.shard, false);
+            let loading = needed.weights + needed.optimizer + cut + whole + needed.slack;
+            assert_eq!(needed.loading, loading, "{axes}");
+        }
+        assert_eq!(memory(&QWEN_32B, &Axes::ONE, &critic).loading, 0);
     }
 
     #[test]

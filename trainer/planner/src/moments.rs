@@ -36,7 +36,7 @@ pub(crate) struct Moment {
 
 /// Bytes that one block keeps of a token for its backward pass, its output too; its input apart.
 pub(crate) fn kept_by_block(model: &ModelSizes, tensor: u64, work: &Work) -> u64 {
-    let (hidden, query, key) = (model.hidden, model.query().div_ceil(tensor), model.key().div_ceil(tensor));
+    let (hidden, query, key) = (model.hidden, model.query(tensor), model.key(tensor));
     let norms = match work.place {
         Place::Cpu => 4, // normalised, and weighed
         Place::Gpu => 2,
@@ -44,7 +44,7 @@ pub(crate) fn kept_by_block(model: &ModelSizes, tensor: u64, work: &Work) -> u64
     let states = (norms + 2) * hidden; // between attention and feed-forward, and at the end
     let attention = (query + 2 * key) + (query + key) + query;
     let feed_forward = 4 * model.intermediate.div_ceil(tensor); // gate and up, silu of the gate, their product
-    (states + attention + feed_forward) * work.number_bytes + model.heads.div_ceil(tensor) * LOGSUMEXP
+    (states + attention + feed_forward) * work.number_bytes + model.local_heads(tensor) * LOGSUMEXP
 }
 
 /// The moments of an update of a model with the head that `work` names.

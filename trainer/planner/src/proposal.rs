@@ -28,12 +28,14 @@ impl Cluster {
         memory.largest <= self.gpu_memory
     }
 
-    /// Every layout of the GPUs: tensor within a host and dividing the model's heads, context and tensor powers of two.
-    fn layouts(&self, model: &ModelSizes) -> Vec<Axes> {
+    /// Every layout of the GPUs that models and work allow: tensor within a host, context and tensor powers of two.
+    fn layouts(&self, model: &ModelSizes, work: &Work) -> Vec<Axes> {
         let powers = |most: u64| (0..).map(|power| 1 << power).take_while(move |length| *length <= most);
         let mut layouts = Vec::new();
-        for tensor in powers(self.per_host).filter(|tensor| model.divides_into(*tensor)) {
-            for context in powers(8) {
+        let fits_tensor =
+            |tensor: &u64| [Some(*model), work.reward_model].iter().flatten().all(|it| it.fits_tensor(*tensor));
+        for tensor in powers(self.per_host).filter(fits_tensor) {
+            for context in powers(work.largest_context).filter(|context| model.fits_context(tensor, *context)) {
                 let inner = tensor * context;
                 if !self.gpus.is_multiple_of(inner) {
                     continue;
@@ -50,7 +52,7 @@ impl Cluster {
 
 /// The layout of the cluster that fits and whose step takes least time; none where none fits.
 pub fn propose(model: &ModelSizes, work: &Work, cluster: &Cluster, rates: &Rates) -> Option<Axes> {
-    let fitting = cluster.layouts(model).into_iter().filter(|axes| cluster.holds(&memory(model, axes, work)));
+    let fitting = cluster.layouts(model, work).into_iter().filter(|axes| cluster.holds(&memory(model, axes, work)));
     let seconds = |axes: &Axes| step_seconds(model, axes, work, rates, cluster.per_host).total;
     fitting.map(|axes| (seconds(&axes), axes)).min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, axes)| axes)
 }
@@ -61,7 +63,7 @@ pub fn remedies(model: &ModelSizes, axes: &Axes, work: &Work, cluster: &Cluster,
     let mut remedies = Vec::new();
     let holds = |axes: &Axes, work: &Work| cluster.holds(&memory(model, axes, work));
     // One other axis at a time, the GPUs left to the shards.
-    let others = cluster.layouts(model).into_iter().filter(|other| other.replicate == axes.replicate);
+    let others = cluster.layouts(model, work).into_iter().filter(|other| other.replicate == axes.replicate);
     let mut others: Vec<Axes> = others.filter(|other| holds(other, work)).collect();
     others.sort_by_key(|other| (other.context != axes.context, other.context, other.tensor));
     if let Some(other) = others.iter().find(|other| other.context == axes.context) {
@@ -133,6 +135,22 @@ mod tests {
         let axes = Axes { shard: 64, ..Axes::ONE };
         let remedies = remedies(&QWEN_32B, &axes, &work, &cluster(64), &rates);
         assert!(remedies.iter().any(|remedy| remedy.contains("recompute")), "{remedies:?}");
+    }
+
+    #[test]
+    fn layouts_are_those_that_models_and_work_allow() {
+        let work = Work::update_of(8192);
+        let lengths = |work: &Work| {
+            let layouts = cluster(64).layouts(&QWEN_32B, work).into_iter();
+            let mut lengths: Vec<(u64, u64)> = layouts.map(|axes| (axes.tensor, axes.context)).collect();
+            lengths.dedup();
+            lengths
+        };
+        let with_context = [(1, 1), (1, 2), (1, 4), (1, 8), (2, 1), (2, 2), (2, 4), (4, 1), (4, 2), (8, 1)];
+        assert_eq!(lengths(&work), with_context);
+        assert_eq!(lengths(&Work { largest_context: 1, ..work }), [(1, 1), (2, 1), (4, 1), (8, 1)]);
+        let other = ModelSizes { heads: 12, kv_heads: 2, ..QWEN_32B };
+        assert!(!lengths(&Work { reward_model: Some(other), ..work }).contains(&(8, 1)));
     }
 
     proptest! {

@@ -14,9 +14,11 @@
 //!
 //! Between ranks, of each micro-batch: a cut block is gathered for each of its passes while the one before computes, so
 //! that only what computing does not cover counts; its gradient, float32, is reduced in the open. Replicas sum their
-//! pieces once an update. The tensor axis reduces a block's states twice a pass, the context axis passes keys and
-//! values round. An axis whose group lies within a host has the host's links. Verdicts, which overlap with sampling,
-//! are not counted, nor evaluations and checkpoints.
+//! pieces once an update. The tensor axis reduces a block's states twice a pass. The context axis exchanges queries,
+//! keys and values of a stretch of tokens for all tokens of a share of the heads, and attention's results back
+//! (Ulysses, arXiv 2309.14509), with copies of key-value heads where there are fewer than ranks. An axis whose group
+//! lies within a host has the host's links. Verdicts, which overlap with sampling, are not counted, nor evaluations and
+//! checkpoints.
 
 use serde::Serialize;
 
@@ -165,9 +167,10 @@ impl Step<'_> {
             exposed += passes * num_blocks * 2.0 * (bytes / self.links.tensor + rates.link_seconds);
         }
         if context > 1 {
-            let keys = 2.0 * (model.key().div_ceil(tensor)) as f64 * w * at_once;
-            let round = (context - 1) as f64 * (keys / self.links.context + rates.link_seconds);
-            exposed += passes * num_blocks * round;
+            let key = model.local_kv_heads(tensor).max(context) * model.head_dim;
+            let numbers = (2 * model.query(tensor) + 2 * key) as f64 * from_others(context);
+            let exchanges = numbers * at_once * w / self.links.context + 2.0 * rates.link_seconds;
+            exposed += passes * num_blocks * exchanges;
         }
         let mut gathered = 0.0;
         if shard > 1 {
@@ -346,6 +349,21 @@ mod tests {
         let gathered = 2.0 * (2 * 4 * TINY.block(1) + 2 * TINY.embedding(1) + 64) as f64; // the head is the embedding
         let bytes = (4.0 * parts + gathered) / 2.0;
         assert!((cut / (bytes / 1e6) - 1.0).abs() < 1e-2, "{cut} {}", bytes / 1e6);
+    }
+
+    #[test]
+    fn a_context_axis_exchanges_tokens_for_heads() {
+        // One micro-batch of 400 tokens, three passes (computed again, and back) through 4 blocks, 2 bytes a number.
+        let work = Work { sequences: 4, longest: 100, ..Work::update_of(400) };
+        let slow = Rates { within_host_bytes_per_second: 1e6, link_seconds: 0.0, ..Rates::default() };
+        let seconds = |model: &ModelSizes, context| update_seconds(model, &Axes { context, ..Axes::ONE }, &work, &slow);
+        for (kv_heads, context, keys) in [(4, 2, 4.0), (4, 4, 4.0), (2, 4, 4.0), (1, 2, 2.0)] {
+            let model = ModelSizes { kv_heads, ..TINY };
+            let of_token = (2.0 * 4.0 + 2.0 * keys) * 16.0 * (context - 1) as f64 / context as f64;
+            let bytes = 3.0 * 4.0 * 2.0 * of_token * 400.0 / context as f64;
+            let seconds = seconds(&model, context);
+            assert!((seconds / (bytes / 1e6) - 1.0).abs() < 1e-2, "{kv_heads} {context}: {seconds}");
+        }
     }
 
     #[test]

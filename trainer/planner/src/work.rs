@@ -80,6 +80,8 @@ pub struct Work {
     pub critic: Option<Critic>,
     /// A frozen reward model that scores completions.
     pub reward_model: Option<ModelSizes>,
+    /// Most ranks that share a sequence: 1 where sequences go whole.
+    pub largest_context: u64,
 }
 
 impl Work {
@@ -101,6 +103,7 @@ impl Work {
             has_reference: false,
             critic: None,
             reward_model: None,
+            largest_context: 8,
         }
     }
 

@@ -25,7 +25,8 @@ pub(crate) struct RunSection {
     pub device: String,
     /// Type of weights and activations: `float32` or `bfloat16`. Optimizer state, logprobs, losses: always float32.
     pub dtype: String,
-    /// Number of threads that libtorch computes with on a CPU; 0 leaves it to libtorch.
+    /// Number of threads that libtorch computes with on a CPU; 0 leaves it to libtorch, or of several ranks on a host
+    /// gives each its share of the cores.
     pub num_threads: usize,
 }
 

@@ -19,7 +19,7 @@ use self::environment::environment;
 pub(crate) use self::launch::launch;
 pub(crate) use self::models::Models;
 pub(crate) use self::servers::HostServers;
-use self::servers::serve_host;
+use self::servers::{offer_token, serve_host};
 pub(crate) use self::team::Team;
 pub(crate) use self::words::{Start, Words};
 use crate::config::{ParallelSection, SandboxSection};
@@ -46,6 +46,7 @@ pub(crate) async fn meet(
             Ok(None)
         }
         Some(environment) => {
+            environment.end_with_launcher()?; // from this thread, which lives as long as the process
             let (section, fingerprint, asked) = (section.clone(), identity.fingerprint(), interrupt.clone());
             let meeting =
                 tokio::task::spawn_blocking(move || Team::meet(&environment, &section, fingerprint, asked).map(Some));
@@ -71,7 +72,11 @@ pub(crate) async fn run_part(
     let Some(team) = team else { return made_room(lead(None).await, interrupt) };
     let (words, job, timeout) = (Words::of(&team)?, team.job(), team.timeout());
     let result = if team.is_leader() {
-        let result = lead(Some(team)).await;
+        let offered = sandbox.map_or(Ok(()), |_| offer_token(&team));
+        let result = match offered {
+            Ok(()) => made_room(lead(Some(team)).await, interrupt),
+            Err(error) => Err(error),
+        };
         words.end(&result);
         result
     } else {
@@ -106,8 +111,8 @@ fn follow_to_the_end(
     grace: Option<Duration>,
     load: impl FnOnce(&Team, &Start) -> Result<ModelState>,
 ) -> Result<()> {
-    let start = words.await_start(&team)?;
-    let _steps = team.interrupt().finish_steps(grace)?;
+    let start = words.await_start(&team).map_err(|error| team.fail(error))?;
+    let _steps = team.interrupt().finish_steps(grace).map_err(|error| team.fail(error))?;
     let loaded = start.see_folder().and_then(|()| load(&team, &start));
     let state = loaded.map_err(|error| team.fail(error)).context("while the models were loaded")?;
     follow(state, team)?;

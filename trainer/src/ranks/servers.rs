@@ -2,13 +2,15 @@
 //! address it leaves in the job's store.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use policy::dist::Environment;
 use sandbox::{ServerConfig, ServerHandle};
 use sandbox_api::Secret;
 
 use super::team::Team;
+use super::words::LOOK;
 use crate::config::SandboxSection;
 
 const TOKEN: &str = "sandbox/token";
@@ -22,29 +24,42 @@ pub(crate) struct HostServers {
     pub(crate) urls: Vec<String>,
 }
 
+/// On rank 0, before the others ask: leaves the token of all servers in the store.
+///
+/// # Errors
+/// The store is gone, or the system has no random numbers.
+pub(super) fn offer_token(team: &Team) -> Result<()> {
+    Ok(team.store().set(TOKEN, random_text()?.as_bytes())?)
+}
+
 impl HostServers {
     /// On rank 0: those that the other hosts have started; `None` where the section names servers, or there is no other
     /// rank.
     ///
     /// # Errors
-    /// One cannot be started, or its host says nothing.
-    pub(crate) fn await_all(team: Option<&Team>, section: &SandboxSection) -> Result<Option<Self>> {
+    /// One cannot be started, its host says nothing, another rank failed, or the user interrupts.
+    pub(crate) async fn await_all(team: Option<&Team>, section: &SandboxSection) -> Result<Option<Self>> {
         let Some(team) = team.filter(|_| section.url.is_empty()) else { return Ok(None) };
-        let store = team.store();
-        let text = random_text()?;
-        store.set(TOKEN, text.as_bytes())?;
+        let (store, begun) = (team.store(), Instant::now());
+        let token = store.get(TOKEN, team.timeout())?;
         let mut urls = Vec::new();
         for rank in 1..team.size() {
-            let said = store.get(&key(rank), team.timeout()).context("the code execution servers of other hosts")?;
-            match String::from_utf8_lossy(&said).into_owned() {
-                nothing if nothing.is_empty() => {}
-                said if said.starts_with(NONE) => {
-                    bail!("rank {rank}: the code execution server: {}", &said[NONE.len()..])
+            let said = loop {
+                if let Some(said) = store.try_get(&key(rank))? {
+                    break String::from_utf8_lossy(&said).into_owned();
                 }
-                url => urls.push(url),
+                team.verify()?;
+                team.interrupt().check()?;
+                let waited = begun.elapsed();
+                ensure!(waited < team.timeout(), "rank {rank} says nothing of its host's code execution server");
+                tokio::time::sleep(LOOK).await;
+            };
+            if let Some(reason) = said.strip_prefix(NONE) {
+                bail!("rank {rank}: the code execution server: {reason}");
             }
+            urls.extend(Some(said).filter(|url| !url.is_empty()));
         }
-        Ok(Some(Self { token: Secret::new(&text)?, urls }))
+        Ok(Some(Self { token: Secret::new(&String::from_utf8_lossy(&token))?, urls }))
     }
 }
 

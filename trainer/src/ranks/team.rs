@@ -10,6 +10,7 @@ use policy::dist::{
     Axis, Backend, DistError, Environment, Fingerprint, GraphGroup, Job, ProcessGroup, Shape, Store, Traffic, Watch,
 };
 use policy::{ContextParallel, PolicyError, ShardGroups};
+use rollout::RolloutError;
 
 use crate::config::ParallelSection;
 use crate::failure::Usage;
@@ -194,12 +195,28 @@ impl Team {
         }
         let table = self.job.survey();
         let mut text = format!("rank {rank}: {error:#}");
-        for other in (0..self.size()).filter(|other| *other != rank) {
-            if let Ok(Some(reason)) = self.job.store().try_get(&failure_key(other)) {
-                text.push_str(&format!("\nrank {other} failed: {}", String::from_utf8_lossy(&reason)));
-            }
+        for (other, reason) in self.failures() {
+            text.push_str(&format!("\nrank {other} failed: {reason}"));
         }
         anyhow!("{text}\n{}", table.trim_end())
+    }
+
+    /// The other ranks that have said why they failed.
+    fn failures(&self) -> Vec<(usize, String)> {
+        let reason = |rank: usize| self.job.store().try_get(&failure_key(rank)).ok().flatten();
+        let others = (0..self.size()).filter(|other| *other != self.rank());
+        others.filter_map(|rank| Some((rank, String::from_utf8_lossy(&reason(rank)?).into_owned()))).collect()
+    }
+
+    /// Holds all other ranks to have said nothing of a failure.
+    ///
+    /// # Errors
+    /// One has, in its words.
+    pub(super) fn verify(&self) -> Result<()> {
+        match self.failures().into_iter().next() {
+            None => Ok(()),
+            Some((rank, reason)) => Err(anyhow!("rank {rank} failed: {reason}")),
+        }
     }
 }
 
@@ -207,11 +224,16 @@ fn failure_key(rank: usize) -> String {
     format!("failed/{rank}")
 }
 
-/// True of an exchange with other ranks that failed; a weight store has the error within its own.
+/// True of an exchange with other ranks that failed; weights and engines have the error within their own.
 fn is_of_peers(cause: &(dyn std::error::Error + 'static)) -> bool {
-    let of_store = cause.downcast_ref().and_then(|error| match error {
-        PolicyError::Ranks(error) => Some(error.as_ref()),
-        _ => None,
-    });
-    matches!(of_store.or(cause.downcast_ref()), Some(DistError::Collective { .. } | DistError::Store { .. }))
+    let of_policy = match cause.downcast_ref() {
+        Some(RolloutError::Ranks(error)) => Some(error),
+        _ => cause.downcast_ref::<PolicyError>(),
+    };
+    let shared = match of_policy {
+        Some(PolicyError::Ranks(error)) => Some(error),
+        _ => cause.downcast_ref::<Arc<DistError>>(),
+    };
+    let error = shared.map(Arc::as_ref).or(cause.downcast_ref());
+    matches!(error, Some(DistError::Collective { .. } | DistError::Store { .. }))
 }

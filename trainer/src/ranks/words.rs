@@ -15,8 +15,11 @@ use crate::failure::{Ended, exit_code};
 const START: &str = "start";
 const END: &str = "end";
 
+/// Longest time until a file system shows to all ranks what rank 0 has written.
+const SHOWN_WITHIN: Duration = Duration::from_secs(10);
+
 /// Time between two looks.
-const LOOK: Duration = Duration::from_millis(20);
+pub(super) const LOOK: Duration = Duration::from_millis(200);
 
 /// Where a run begins.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,7 +48,15 @@ impl Start {
     /// It does not.
     pub(super) fn see_folder(&self) -> Result<()> {
         let (path, sum) = &self.written;
-        let is_seen = checksum::of_file(path).is_ok_and(|(_, found)| found == *sum);
+        let begun = Instant::now();
+        let is_seen = loop {
+            let is_seen = checksum::of_file(path).is_ok_and(|(_, found)| found == *sum);
+            // A network's file system may show for some seconds what was there before.
+            if is_seen || begun.elapsed() > SHOWN_WITHIN {
+                break is_seen;
+            }
+            std::thread::sleep(LOOK);
+        };
         ensure!(
             is_seen,
             "{} is not here as rank 0 wrote it: the run's folder must be on a file system that all ranks share",
@@ -79,8 +90,9 @@ impl Words {
     /// Says where the run begins.
     ///
     /// # Errors
-    /// The store is gone.
-    pub(crate) fn start(&self, start: &Start) -> Result<()> {
+    /// Another rank has failed or was stopped meanwhile, or the store is gone.
+    pub(crate) fn start(&self, team: &Team, start: &Start) -> Result<()> {
+        team.verify()?;
         Ok(self.0.set(START, &serde_json::to_vec(start)?)?)
     }
 
@@ -127,15 +139,16 @@ fn read_end(end: &[u8]) -> Result<()> {
     if exit_code == 0 { Ok(()) } else { Err(Ended::error(exit_code, format!("rank 0: {reason}"))) }
 }
 
-/// Whether rank 0 is heard of, looked at once a second.
+/// Whether rank 0 is heard of, looked at once a second. A store that does not answer for a while is no answer either.
 struct Heard {
     watch: Watch,
     looked: Instant,
+    heard: Instant,
 }
 
 impl Heard {
     fn new(watch: Watch) -> Self {
-        Self { watch, looked: Instant::now() }
+        Self { watch, looked: Instant::now(), heard: Instant::now() }
     }
 
     fn look(&mut self, timeout: Duration) -> Result<()> {
@@ -143,8 +156,10 @@ impl Heard {
             return Ok(());
         }
         self.looked = Instant::now();
-        let sightings = self.watch.read()?;
-        let silent = sightings.first().and_then(|leader| leader.silent_for).unwrap_or_default();
+        if self.watch.sighting(0).is_ok_and(|leader| leader.silent_for.is_none()) {
+            self.heard = Instant::now();
+        }
+        let silent = self.heard.elapsed();
         ensure!(
             silent < timeout,
             "rank 0 is not heard of for {:.1} s (parallel.timeout_seconds)",

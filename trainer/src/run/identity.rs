@@ -13,9 +13,14 @@ use tch::Device;
 
 use super::effect::is_mathematics;
 use super::inputs::{InputContent, TrainingRun, contents};
+use crate::ranks::environment::environment;
 
 /// What stands for a value that is not there.
 const NOT_SET: &str = "not set";
+/// Number of ranks, where there are several.
+const RANKS: &str = "ranks";
+/// Number of threads of each rank.
+const THREADS: &str = "threads";
 
 /// What a run is. Two runs of the same identity make the same weights, bit for bit on a CPU.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,7 +31,7 @@ pub(crate) struct RunIdentity {
     config: BTreeMap<String, String>,
     /// Content of all that the run reads, by the configuration's key.
     inputs: BTreeMap<String, InputContent>,
-    /// libtorch, the kind of device, and on a CPU the number of threads, by which sums are split.
+    /// libtorch, the kind of device, on a CPU the number of threads, by which sums are split, and that of the ranks.
     machine: BTreeMap<String, String>,
 }
 
@@ -61,7 +66,10 @@ impl RunIdentity {
         let mut machine = BTreeMap::from([("libtorch".to_owned(), libtorch())]);
         machine.insert("device".to_owned(), if placement.device == Device::Cpu { "cpu" } else { "cuda" }.to_owned());
         if placement.device == Device::Cpu {
-            machine.insert("threads".to_owned(), tch::get_num_threads().to_string());
+            machine.insert(THREADS.to_owned(), tch::get_num_threads().to_string());
+        }
+        if let Some(ranks) = environment()? {
+            machine.insert(RANKS.to_owned(), ranks.world_size.to_string());
         }
         Ok(Self { kind: config.kind().to_owned(), config: values, inputs, machine })
     }
@@ -97,8 +105,11 @@ impl RunIdentity {
             let is_mathematics = is_mathematics(&self.kind, key, rates_are_constant);
             compare(key, old.config.get(key).cloned(), self.config.get(key).cloned(), is_mathematics);
         }
+        // A job goes on with the ranks that there are, and each has its share of a host's cores.
+        let has_as_many_ranks = old.machine.get(RANKS) == self.machine.get(RANKS);
         for key in keys(&old.machine, &self.machine) {
-            compare(key, old.machine.get(key).cloned(), self.machine.get(key).cloned(), true);
+            let is_mathematics = has_as_many_ranks || ![RANKS, THREADS].contains(&key.as_str());
+            compare(key, old.machine.get(key).cloned(), self.machine.get(key).cloned(), is_mathematics);
         }
         for key in keys(&old.inputs, &self.inputs) {
             let (before, now) = (old.inputs.get(key), self.inputs.get(key));

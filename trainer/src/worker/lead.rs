@@ -111,10 +111,21 @@ impl Lead {
             let answer = self.state.obey(Order::Command(command))?;
             return answer.event();
         }
+        let saved_in = match &command {
+            ModelCommand::Save { folder } => Some(folder.clone()),
+            _ => None,
+        };
         let mut parts = self.state.sharing()?.share_out(command);
         let orders = std::mem::take(&mut parts.parts).into_iter().map(Order::Command).collect();
         let answers = self.together(orders, parts.among)?;
-        parts.join(answers.into_iter().map(Answer::event).collect::<Result<_>>()?)
+        let event = parts.join(answers.into_iter().map(Answer::event).collect::<Result<_>>()?)?;
+        match (event, saved_in) {
+            (ModelEvent::Saved(mut components), Some(folder)) => {
+                components.extend(self.state.complete(&folder)?);
+                Ok(ModelEvent::Saved(components))
+            }
+            (event, _) => Ok(event),
+        }
     }
 
     /// Gives each rank its order, obeys this rank's own, and returns what came of each, in their order: one order goes

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use policy::Decoder;
 use rollout::{Completion, Engine, GenerationStats, RequestId, RolloutRequest};
 use serde::{Deserialize, Serialize};
@@ -65,10 +65,7 @@ impl RankEngine {
             if self.engine.is_idle() {
                 break;
             }
-            let finished = self.engine.step(decoder, policy_version).map_err(|error| {
-                self.tickets.clear();
-                anyhow!(error.to_string())
-            })?;
+            let finished = self.engine.step(decoder, policy_version).inspect_err(|_| self.tickets.clear())?;
             for finished in finished {
                 if let Some(ticket) = self.tickets.remove(&finished.request) {
                     decoded.push((ticket, finished.result.map_err(|error| error.to_string())));

@@ -67,6 +67,24 @@ impl ModelState {
         Ok(saved)
     }
 
+    /// Completes on rank 0 what all ranks have saved: the models of which each wrote its pieces.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub(super) fn complete(&self, folder: &Path) -> Result<Vec<SavedComponent>> {
+        let files = Files { checkpoint: folder, seat: self.seat };
+        let mut saved = Vec::new();
+        if let Some(learner) = &self.learner {
+            saved.extend(files.complete("policy", "", &learner.policy.model.policy)?);
+            if let Some(critic) = &learner.critic {
+                saved.extend(files.complete("critic", CRITIC, &critic.model)?);
+            }
+        } else if let Some(scorer) = &self.scorer {
+            saved.extend(files.complete("reward_model", "", &scorer.model)?);
+        }
+        Ok(saved)
+    }
+
     /// Replaces weights, optimizers and counts by those of a checkpoint.
     ///
     /// # Errors
@@ -147,8 +165,8 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
-    /// A model with its texts, in a folder within the checkpoint: whole where one rank has all of it, else what this
-    /// rank has. Rank 0 adds what is no tensor.
+    /// A model with its texts, in a folder within the checkpoint, where one rank has all of it; else what this rank
+    /// has, which is a component once it is [complete](Self::complete).
     fn model(&self, name: &str, folder: &str, model: &impl InPieces) -> Result<Option<SavedComponent>> {
         let path = self.checkpoint.join(folder);
         match self.seat.writer() {
@@ -160,21 +178,18 @@ impl Files<'_> {
             Some((rank, num_ranks)) => {
                 let file = model.save_pieces(&path, rank, num_ranks)?;
                 flush(&path.join(&file))?;
-                if self.seat.rank > 0 {
-                    return Ok(Some(SavedComponent {
-                        name: name.into(),
-                        folder: folder.into(),
-                        files: vec![within(folder, &file)],
-                    }));
-                }
-                model.save_pieces_index(&path, num_ranks)?;
-                let mut all = self.all_in(name, folder)?;
-                // The others write theirs meanwhile, under temporary names at first, and name them.
-                let own = within(folder, &file);
-                let is_of_other =
-                    |listed: &str| listed.contains("-rank-") || listed.starts_with(&within(folder, ".tmp"));
-                all.files.retain(|listed| *listed == own || !is_of_other(listed));
-                Ok(Some(all))
+                Ok(None)
+            }
+        }
+    }
+
+    /// Completes a model whose pieces all ranks have written, on rank 0; nothing where one rank had all of it.
+    fn complete(&self, name: &str, folder: &str, model: &impl InPieces) -> Result<Option<SavedComponent>> {
+        match self.seat.writer() {
+            None | Some((_, 1)) => Ok(None),
+            Some((_, num_ranks)) => {
+                model.save_pieces_index(&self.checkpoint.join(folder), num_ranks)?;
+                self.all_in(name, folder).map(Some)
             }
         }
     }

@@ -120,13 +120,7 @@ fn report(args: &ConfigCheckArgs, configured: &Configured, model: &ModelSizes, w
         Some(axes) => axes,
         None => resolved(configured.parallel().layout(), args.gpus)?,
     };
-    if !model.divides_into(axes.tensor) {
-        return Err(Usage::error(format!(
-            "parallel.tensor: {} does not divide the model's {} heads, {} key-value heads, {} of the feed-forward and \
-             vocabulary of {}",
-            axes.tensor, model.heads, model.kv_heads, model.intermediate, model.vocab
-        )));
-    }
+    check_heads(&axes, model, work.reward_model.as_ref())?;
     let memory_bytes = memory(model, &axes, work);
     let fits = gpu_memory.map(|bytes| memory_bytes.largest <= bytes);
     Ok(Report {
@@ -143,6 +137,31 @@ fn report(args: &ConfigCheckArgs, configured: &Configured, model: &ModelSizes, w
         },
         assumptions: rates,
     })
+}
+
+/// Holds the ranks of a layout to be such that they can share the models' heads.
+fn check_heads(axes: &Axes, model: &ModelSizes, reward_model: Option<&ModelSizes>) -> Result<()> {
+    let refused = |key: &str, length: u64, whose: &str, [heads, kv_heads]: [u64; 2], fits: &dyn Fn(u64) -> bool| {
+        let fitting: Vec<String> = (1..=heads).filter(|length| fits(*length)).map(|it| it.to_string()).collect();
+        Usage::error(format!(
+            "parallel.{key}: {length} does not divide {whose} {heads} heads such that each rank has a share of the \
+             {kv_heads} key-value heads or a copy of one; choose one of {}",
+            fitting.join(", ")
+        ))
+    };
+    let Axes { context, tensor, .. } = *axes;
+    for (whose, sizes) in [("the model's", Some(model)), ("the reward model's", reward_model)] {
+        if let Some(sizes) = sizes.filter(|sizes| !sizes.fits_tensor(tensor)) {
+            let heads = [sizes.heads, sizes.kv_heads];
+            return Err(refused("tensor", tensor, whose, heads, &|length| sizes.fits_tensor(length)));
+        }
+    }
+    if !model.fits_context(tensor, context) {
+        let whose = format!("a rank's (parallel.tensor = {tensor})");
+        let heads = [model.local_heads(tensor), model.local_kv_heads(tensor)];
+        return Err(refused("context", context, &whose, heads, &|length| model.fits_context(tensor, length)));
+    }
+    Ok(())
 }
 
 /// The lengths of the axes for so many GPUs, or for as few as the layout allows.
@@ -263,6 +282,37 @@ mod tests {
     #[test]
     fn numbers_have_three_digits() {
         assert_eq!([989.0, 3.35, 0.18143, 12_345.0, 5.0, 0.0].map(digits), ["989", "3.35", "0.181", "12345", "5", "0"]);
+    }
+
+    #[test]
+    fn heads_that_ranks_cannot_share_are_refused_with_what_can_be_chosen() {
+        let model = |heads, kv_heads| ModelSizes {
+            vocab: 152_064,
+            hidden: 5120,
+            intermediate: 27_648,
+            blocks: 64,
+            heads,
+            kv_heads,
+            head_dim: 128,
+            qkv_bias: true,
+            qk_norm: false,
+            tied: false,
+        };
+        let (large, small) = (model(40, 8), model(12, 2));
+        let checked = |tensor, context, sizes, other| {
+            let axes = Axes { tensor, context, ..Axes::ONE };
+            check_heads(&axes, sizes, other).map_err(|error| error.to_string())
+        };
+        assert_eq!(checked(4, 1, &small, None), Ok(()));
+        assert_eq!(checked(4, 2, &large, Some(&small)), Ok(()));
+        let refused = |tensor, context, other| checked(tensor, context, &large, other).unwrap_err();
+        for (said, words) in [
+            (refused(3, 1, None), ["parallel.tensor: 3 does not divide the model's 40 heads", "of 1, 2, 4, 8, 40"]),
+            (refused(8, 1, Some(&small)), ["divide the reward model's 12 heads", "of 1, 2, 4, 6, 12"]),
+            (refused(8, 2, None), ["parallel.context: 2 does not divide a rank's", "of 1, 5"]),
+        ] {
+            assert!(words.iter().all(|word| said.contains(word)), "{said}");
+        }
     }
 
     #[test]

@@ -159,9 +159,9 @@ impl fmt::Display for RunOutline {
         } else {
             writeln!(f, "evaluations  none")?;
         }
-        let kept = match self.checkpoints_kept {
+        let kept = match self.checkpoints_kept as u64 {
             0 => "all".into(),
-            kept => kept.to_string(),
+            kept => kept.min(self.checkpoints).to_string(),
         };
         writeln!(
             f,

@@ -119,6 +119,7 @@ fn of_cold_start(config: &SupervisedRun, known: &Known<'_>, base: Work) -> Work 
         micro_batch_tokens: config.update.micro_batch_tokens as u64,
         recomputes: config.update.recompute == Recompute::Blocks,
         head: HeadWork::Language { chunk: config.update.head_chunk.unsigned_abs() },
+        largest_context: 1,
         ..base
     }
 }
@@ -131,6 +132,7 @@ fn of_reward_model(config: &RewardModelRun, known: &Known<'_>, base: Work) -> Wo
         micro_batch_tokens: at_once,
         recomputes: config.update.recompute == Recompute::Blocks,
         head: HeadWork::Scalar,
+        largest_context: 1,
         ..base
     }
 }
