@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use signal_hook::low_level::exit; // at once: libtorch does not bear its own end while it computes
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::{Interrupted, Saved};
@@ -66,7 +67,7 @@ impl Interrupt {
                     _ = user.recv() => Asked::ToMakeRoom,
                 };
                 if listener.ask(asked) {
-                    std::process::exit(130);
+                    exit(130);
                 }
                 let when = if listener.finishes_steps() { " once the step is done and saved" } else { "" };
                 tracing::warn!("stopping{when}; once more ends at once");
@@ -75,7 +76,7 @@ impl Interrupt {
                         tokio::time::sleep(grace).await;
                         let seconds = grace.as_secs();
                         tracing::error!("the step is not saved after {seconds} s (checkpoint.grace_seconds): ending");
-                        std::process::exit(130);
+                        exit(130);
                     });
                 }
             }

@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt, parent_id};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -225,14 +226,21 @@ fn exit_code(status: ExitStatus) -> i32 {
 
 impl Environment {
     /// Has the kernel end this process when the launcher that started it ends, however that happens, for as long as the
-    /// calling thread lives: call it from one that does. Nothing happens where the launcher does not ask for it.
+    /// calling thread lives: call it from one that does. Nothing happens where the launcher does not ask for it, nor at
+    /// a second call: each thread that asked would have a signal of its own.
     ///
     /// # Errors
     /// The launcher is gone already, or the system refuses.
     pub fn end_with_launcher(&self) -> Result<(), DistError> {
-        self.launcher.map_or(Ok(()), end_with)
+        match self.launcher {
+            Some(launcher) if !IS_ASKED.swap(true, Ordering::Relaxed) => end_with(launcher),
+            _ => Ok(()),
+        }
     }
 }
+
+/// True once a thread of this process has asked.
+static IS_ASKED: AtomicBool = AtomicBool::new(false);
 
 /// prctl(2), `PR_SET_PDEATHSIG`.
 fn end_with(launcher: u32) -> Result<(), DistError> {
