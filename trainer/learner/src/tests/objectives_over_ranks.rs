@@ -12,12 +12,17 @@ use crate::objective::supervised::{self, LearnedSequence, SupervisedPlan};
 
 #[test]
 fn two_shards_learn_traces_and_pairs_as_one_process() {
-    succeed("objectives 1x2", 2);
+    succeed("objectives 1x2x1x1", 2);
 }
 
 #[test]
 fn two_by_two_ranks_learn_traces_and_pairs_as_one_process() {
-    succeed("objectives 2x2", 4);
+    succeed("objectives 2x2x1x1", 4);
+}
+
+#[test]
+fn two_shares_learn_traces_and_pairs_as_one_process() {
+    succeed("objectives 1x1x1x2", 2);
 }
 
 fn ids(length: u32, salt: u32) -> Vec<u32> {
