@@ -73,7 +73,8 @@ impl Launch {
         self
     }
 
-    /// Time from SIGTERM to SIGKILL for the ranks that are left when one has failed; 10 s unless it is set.
+    /// Time from SIGTERM to SIGKILL for the ranks that are left when one has failed, and from rank 0's end to SIGTERM
+    /// for those that stay; 10 s unless it is set.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -161,9 +162,11 @@ struct Ranks {
 }
 
 impl Ranks {
-    /// Returns when all have ended; ends the others once one has failed.
+    /// Returns when all have ended; ends the others once one has failed, and those that do not end when rank 0 has,
+    /// which hosts the store and waits for them.
     fn watch(mut self, signals: Option<&Receiver<i32>>) -> Result<Outcome, DistError> {
         let mut first_failed: Option<(usize, Instant)> = None;
+        let mut rank_0_ended: Option<Instant> = None;
         let mut is_killed = false;
         loop {
             for rank in 0..self.children.len() {
@@ -179,6 +182,14 @@ impl Ranks {
                     if ![STOPPED, INTERRUPTED].contains(&code) {
                         self.signal(Signal::SIGTERM);
                     }
+                }
+            }
+            if self.exit_codes[0].is_some() && first_failed.is_none() {
+                let ended = *rank_0_ended.get_or_insert_with(Instant::now);
+                let left = self.exit_codes.iter().position(Option::is_none);
+                if let Some(rank) = left.filter(|_| ended.elapsed() >= self.grace) {
+                    first_failed = Some((rank, Instant::now()));
+                    self.signal(Signal::SIGTERM);
                 }
             }
             if self.exit_codes.iter().all(Option::is_some) {

@@ -24,6 +24,14 @@ fn the_exit_code_is_that_of_the_first_that_failed_and_the_others_are_ended() {
 }
 
 #[test]
+fn a_rank_that_stays_when_rank_0_has_ended_is_ended_and_named() {
+    let script = "[ $RANK = 0 ] || { trap '' TERM; while :; do sleep 0.05; done; }";
+    let launch = Launch::new("sh", 2).args(["-c", script]).grace(Duration::from_millis(300));
+    let outcome = launch.run().unwrap();
+    assert_eq!((outcome.first_failed, outcome.exit_codes), (Some(1), vec![0, 128 + 9]));
+}
+
+#[test]
 fn a_program_that_is_not_there_is_an_error_that_names_it() {
     let error = Launch::new("/nowhere/to/be/found", 2).run().unwrap_err().to_string();
     assert!(error.contains("rank 0 cannot be started from /nowhere/to/be/found"), "{error}");
