@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::checkpoint::{self, Checkpoint, CheckpointWriter, Position};
 use crate::failure::Usage;
-use crate::ranks::Start;
+use crate::ranks::{Start, Team};
 use crate::run::identity::RunIdentity;
 use crate::run::inputs::TrainingRun;
 use crate::run::run_manifest::{OnChange, RunManifest};
@@ -130,13 +130,14 @@ impl OpenRun {
         Ok((Self { folder, step, skipped_in_a_row, metrics, identity, is_new, _lock: lock }, newest))
     }
 
-    /// Where the run begins, for other ranks.
+    /// Tells the other ranks where the run begins, where there are any.
     ///
     /// # Errors
-    /// What was written into the folder cannot be read.
-    pub(crate) fn start(&self, resume_from: Option<&Checkpoint>, model: &Path) -> Result<Start> {
+    /// What was written into the folder cannot be read, another rank has failed, or the store is gone.
+    pub(crate) fn announce(&self, team: Option<&Team>, resume_from: Option<&Checkpoint>, model: &Path) -> Result<()> {
+        let Some(team) = team else { return Ok(()) };
         let resume_from = resume_from.map(|checkpoint| checkpoint.folder().to_owned());
-        Start::new(resume_from, model.to_owned(), self.folder.manifest())
+        Start::new(resume_from, model.to_owned(), self.folder.manifest())?.announce(team)
     }
 
     /// Appends the metrics of the step.

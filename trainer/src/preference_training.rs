@@ -20,7 +20,7 @@ use crate::interrupt::Interrupt;
 use crate::open_run::{Entry, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::at_line;
-use crate::ranks::{Models, Start, Team, Words, meet, run_part};
+use crate::ranks::{Models, Start, Team, meet, run_part};
 use crate::run::identity::RunIdentity;
 use crate::run::inputs::resolve_links;
 use crate::run::run_loop::{Stage, StepOutcome, run_steps};
@@ -73,9 +73,7 @@ async fn lead(
     };
     let (train, eval) = (read(&config.preferences.train)?, read(&config.preferences.eval)?);
     let (mut run, resume_from) = OpenRun::open(&config, identity, entry)?;
-    if let Some(team) = &team {
-        Words::of(team)?.start(team, &run.start(resume_from.as_ref(), &config.model.path)?)?;
-    }
+    run.announce(team.as_ref(), resume_from.as_ref(), &config.model.path)?;
     let of_thread = config.clone();
     let (worker, ()) = ModelWorker::start_on(team, move |team| {
         let resume_from = resume_from.as_ref().map(Checkpoint::folder);

@@ -24,7 +24,7 @@ use crate::open_run::{Entry, OpenRun};
 use crate::patience::Patience;
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{PromptCheck, check_answers, load_texts};
-use crate::ranks::{HostServers, Models, Start, Team, Words, meet, run_part};
+use crate::ranks::{HostServers, Models, Start, Team, meet, run_part};
 use crate::run::identity::RunIdentity;
 use crate::run::inputs::resolve_links;
 use crate::run::run_loop::run_steps;
@@ -78,9 +78,7 @@ async fn lead(
     evaluation.check(&judge).await?;
 
     let (mut run, resume_from) = OpenRun::open(&config, identity, entry)?;
-    if let Some(team) = &team {
-        Words::of(team)?.start(team, &run.start(resume_from.as_ref(), &config.model.path)?)?;
-    }
+    run.announce(team.as_ref(), resume_from.as_ref(), &config.model.path)?;
     let (worker, position) = load(&config, stage, placement, team, resume_from).await?;
     let tasks = match position {
         Some(position) => resumed_tasks(mixture, CursorState { seed, ..position.data }, entry.on_change())?,

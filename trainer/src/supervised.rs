@@ -28,7 +28,7 @@ use crate::judge::Judge;
 use crate::open_run::{Entry, INITIAL_MODEL, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{at_line, load_texts};
-use crate::ranks::{HostServers, Models, Start, Team, Words, meet, run_part};
+use crate::ranks::{HostServers, Models, Start, Team, meet, run_part};
 use crate::run::identity::RunIdentity;
 use crate::run::inputs::resolve_links;
 use crate::run::run_loop::{Stage, StepOutcome, run_steps};
@@ -94,9 +94,7 @@ async fn lead(
         Some(checked) => checked,
         None => check_texts(&config, &start, &traces, &mut evaluation)?,
     };
-    if let Some(team) = &team {
-        Words::of(team)?.start(team, &run.start(resume_from.as_ref(), &start)?)?;
-    }
+    run.announce(team.as_ref(), resume_from.as_ref(), &start)?;
     let (worker, texts) = load(&config, placement, team, start, resume_from).await?;
     let collector =
         Collector { worker, texts, scorer_texts: None, judge, patience: None, interrupt: interrupt.clone() };

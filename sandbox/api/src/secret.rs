@@ -49,11 +49,19 @@ impl Secret {
     /// # Errors
     /// [`BadToken`] if the system gives no random numbers.
     pub fn random() -> Result<Self, BadToken> {
+        Self::random_text().map(Self)
+    }
+
+    /// The text of a new token that nobody can guess, for whoever hands it to other processes.
+    ///
+    /// # Errors
+    /// As [`Secret::random`].
+    pub fn random_text() -> Result<String, BadToken> {
         let mut bytes = [0; RANDOM_BYTES];
         File::open("/dev/urandom")
             .and_then(|mut file| file.read_exact(&mut bytes))
             .map_err(|error| BadToken(format!("/dev/urandom: {error}")))?;
-        Ok(Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// True if `other` is this token. The time that the comparison takes does not depend on where they differ.

@@ -29,7 +29,7 @@ pub(crate) struct HostServers {
 /// # Errors
 /// The store is gone, or the system has no random numbers.
 pub(super) fn offer_token(team: &Team) -> Result<()> {
-    Ok(team.store().set(TOKEN, random_text()?.as_bytes())?)
+    Ok(team.store().set(TOKEN, Secret::random_text()?.as_bytes())?)
 }
 
 impl HostServers {
@@ -103,13 +103,4 @@ fn address_towards(environment: &Environment) -> IpAddr {
 
 fn key(rank: usize) -> String {
     format!("sandbox/url/{rank}")
-}
-
-/// 256 bits that nobody can guess, as hexadecimal digits.
-fn random_text() -> Result<String> {
-    use std::io::Read;
-
-    let mut bytes = [0; 32];
-    std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)).context("/dev/urandom")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -42,6 +42,15 @@ impl Start {
         Ok(Self { resume_from, model, written: (written, sum) })
     }
 
+    /// Says on rank 0 where the run begins.
+    ///
+    /// # Errors
+    /// Another rank has failed or was stopped meanwhile, or the store is gone.
+    pub(crate) fn announce(&self, team: &Team) -> Result<()> {
+        team.verify()?;
+        Ok(team.store().set(START, &serde_json::to_vec(self)?)?)
+    }
+
     /// Holds this rank to see the run's folder as rank 0 does.
     ///
     /// # Errors
@@ -76,24 +85,15 @@ struct End {
 
 /// A connection to the job's store for rank 0's words.
 #[derive(Debug)]
-pub(crate) struct Words(Store);
+pub(super) struct Words(Store);
 
 impl Words {
     /// A connection to the store of a team's job.
     ///
     /// # Errors
     /// The store is gone.
-    pub(crate) fn of(team: &Team) -> Result<Self, DistError> {
+    pub(super) fn of(team: &Team) -> Result<Self, DistError> {
         Ok(Self(team.store().client(team.timeout())?))
-    }
-
-    /// Says where the run begins.
-    ///
-    /// # Errors
-    /// Another rank has failed or was stopped meanwhile, or the store is gone.
-    pub(crate) fn start(&self, team: &Team, start: &Start) -> Result<()> {
-        team.verify()?;
-        Ok(self.0.set(START, &serde_json::to_vec(start)?)?)
     }
 
     /// Says how the run ended here. Where the store is gone there is nobody left to be told.

@@ -117,12 +117,10 @@ impl EngineLoop {
         // The samples of a draw go to one rank, which computes their prompt once.
         let mut last: Option<(u64, usize)> = None;
         while let Some((_, request)) = self.waiting.front() {
-            let rank = match last {
-                Some((draw, rank)) if draw == request.draw => rank,
-                _ => (0..self.loads.len()).min_by_key(|rank| self.loads[*rank]).unwrap_or(0),
-            };
-            let is_begun = last.is_some_and(|(draw, _)| draw == request.draw);
-            if !is_begun && self.loads[rank] >= self.room {
+            let begun = last.filter(|(draw, _)| *draw == request.draw).map(|(_, rank)| rank);
+            let least = || (0..self.loads.len()).min_by_key(|rank| self.loads[*rank]).unwrap_or(0);
+            let rank = begun.unwrap_or_else(least);
+            if begun.is_none() && self.loads[rank] >= self.room {
                 break;
             }
             last = Some((request.draw, rank));

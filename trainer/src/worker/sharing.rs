@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use learner::dealing::{Deal, SequenceCost, balance};
+use learner::objective::preference::PairIds;
 use learner::update_outcome::UpdateOutcome;
 use policy::ModelConfig;
 use rollout::GenerationStats;
@@ -45,33 +46,26 @@ enum Join {
 impl Sharing<'_> {
     /// Cuts a command: sequences go to the ranks by their cost.
     pub(super) fn share_out(&self, command: ModelCommand) -> Parts {
-        let (num_parts, among) = (self.num_parts, Among::Data);
         match command {
             ModelCommand::Update { step, groups } => {
-                let deal = Deal::new(&groups, self.updates_per_step, num_parts, SequenceCost::of(self.config));
+                let deal = Deal::new(&groups, self.updates_per_step, self.num_parts, SequenceCost::of(self.config));
                 let parts = deal.split(groups).into_iter().map(|groups| ModelCommand::Update { step, groups });
-                Parts { parts: parts.collect(), among, join: Join::Updated(deal) }
+                Parts { parts: parts.collect(), among: Among::Data, join: Join::Updated(deal) }
             }
             ModelCommand::Score { sequences } => {
-                let owners = self.owners(&sequences, Vec::len);
-                let parts = dealt(sequences, &owners, num_parts).map(|sequences| ModelCommand::Score { sequences });
-                Parts { parts: parts.collect(), among, join: Join::Scored(owners) }
+                self.by_length(sequences, Vec::len, Join::Scored, |sequences| ModelCommand::Score { sequences })
             }
             ModelCommand::LearnTraces { step, sequences } => {
-                let owners = self.owners(&sequences, |sequence| sequence.ids.len());
-                let parts = dealt(sequences, &owners, num_parts);
-                let parts = parts.map(|sequences| ModelCommand::LearnTraces { step, sequences }).collect();
-                Parts { parts, among, join: Join::Same }
+                let part = |sequences| ModelCommand::LearnTraces { step, sequences };
+                self.by_length(sequences, |sequence| sequence.ids.len(), |_| Join::Same, part)
             }
             ModelCommand::LearnPairs { step, pairs } => {
-                let owners = self.owners(&pairs, |pair| pair.chosen.len() + pair.rejected.len());
-                let parts = dealt(pairs, &owners, num_parts).map(|pairs| ModelCommand::LearnPairs { step, pairs });
-                Parts { parts: parts.collect(), among, join: Join::Same }
+                let part = |pairs| ModelCommand::LearnPairs { step, pairs };
+                self.by_length(pairs, PairIds::num_tokens, |_| Join::Same, part)
             }
             ModelCommand::ComparePairs { pairs } => {
-                let owners = self.owners(&pairs, |pair| pair.chosen.len() + pair.rejected.len());
-                let parts = dealt(pairs, &owners, num_parts).map(|pairs| ModelCommand::ComparePairs { pairs });
-                Parts { parts: parts.collect(), among, join: Join::Same }
+                let part = |pairs| ModelCommand::ComparePairs { pairs };
+                self.by_length(pairs, PairIds::num_tokens, |_| Join::Same, part)
             }
             whole => {
                 let (among, join) = match whole {
@@ -85,19 +79,23 @@ impl Sharing<'_> {
         }
     }
 
-    fn owners<T>(&self, items: &[T], length: impl Fn(&T) -> usize) -> Vec<usize> {
+    /// Items of so many tokens each, given to the parts by what these cost; `join` is told the part of each.
+    fn by_length<T>(
+        &self,
+        items: Vec<T>,
+        length: impl Fn(&T) -> usize,
+        join: impl FnOnce(Vec<usize>) -> Join,
+        part: impl Fn(Vec<T>) -> ModelCommand,
+    ) -> Parts {
         let cost = SequenceCost::of(self.config);
-        balance(&items.iter().map(|item| cost.tokens(length(item))).collect::<Vec<_>>(), self.num_parts)
+        let costs: Vec<u128> = items.iter().map(|item| cost.tokens(length(item))).collect();
+        let owners = balance(&costs, self.num_parts);
+        let mut dealt: Vec<Vec<T>> = (0..self.num_parts).map(|_| Vec::new()).collect();
+        for (item, owner) in items.into_iter().zip(&owners) {
+            dealt[*owner].push(item);
+        }
+        Parts { parts: dealt.into_iter().map(part).collect(), among: Among::Data, join: join(owners) }
     }
-}
-
-/// The items of each rank, in their order.
-fn dealt<T>(items: Vec<T>, owners: &[usize], num_ranks: usize) -> impl Iterator<Item = Vec<T>> {
-    let mut dealt: Vec<Vec<T>> = (0..num_ranks).map(|_| Vec::new()).collect();
-    for (item, owner) in items.into_iter().zip(owners) {
-        dealt[*owner].push(item);
-    }
-    dealt.into_iter()
 }
 
 impl Parts {

@@ -80,7 +80,8 @@ pub struct PairIds {
 }
 
 impl PairIds {
-    fn num_tokens(&self) -> usize {
+    /// Number of tokens of both conversations.
+    pub fn num_tokens(&self) -> usize {
         self.chosen.len() + self.rejected.len()
     }
 

@@ -59,7 +59,7 @@ pub(crate) fn play(seat: &Seat) {
             .map(|salt| PairIds { chosen: ids(8 + salt, 2 * salt), rejected: ids(9 + salt, 2 * salt + 1) })
             .collect();
         let all: Vec<&PairIds> = batch.iter().collect();
-        let own = dealt(&batch, seat, |pair| pair.chosen.len() + pair.rejected.len());
+        let own = dealt(&batch, seat, PairIds::num_tokens);
         let scorers = (one.critic.as_mut().unwrap(), many.critic.as_mut().unwrap());
         let expected = preference::learn(scorers.0, &all, &pairs, place, None).unwrap();
         let outcome = preference::learn(scorers.1, &own, &pairs, place, Some(&ranks)).unwrap();
