@@ -15,6 +15,7 @@ mod estimators;
 mod loss_config;
 mod metrics;
 mod objectives_over_ranks;
+mod other_layouts;
 mod over_ranks;
 mod packed_batch;
 mod planned_memory;

@@ -1,5 +1,6 @@
 //! Updates over ranks, held against those of one process that has the whole batch.
 
+use policy::dist::ProcessGroup;
 use policy::{Decoder, NamedTensors, Placement, Policy, Recompute, RewardModel, ScalarHead, part_of_name};
 use serde_json::Value;
 use tch::Tensor;
@@ -135,7 +136,7 @@ fn give_biases(decoder: &Decoder) {
     }
 }
 
-fn plan_of(critic: Critic, recompute: Recompute) -> UpdatePlan {
+pub(super) fn plan_of(critic: Critic, recompute: Recompute) -> UpdatePlan {
     let mut plan = UpdatePlan { recompute, ..plan() };
     if critic != Critic::None {
         let mut critic = critic_plan();
@@ -147,7 +148,7 @@ fn plan_of(critic: Critic, recompute: Recompute) -> UpdatePlan {
 
 /// The groups of a step: whole ones with masked sequences, two trajectories for all ranks, and a batch in which the
 /// loss of the second minibatch is not finite.
-fn groups(folder: &std::path::Path, step: u64) -> Vec<TrajectoryGroup> {
+pub(super) fn groups(folder: &std::path::Path, step: u64) -> Vec<TrajectoryGroup> {
     let mut groups = groups_of(folder, step as u32);
     groups[1].num_masked = 2;
     match step {
@@ -204,8 +205,18 @@ fn num_held(actor: &Trainable<Actor>) -> usize {
     numel(&parameters) + numel(&gradients) + numel(&moments)
 }
 
-/// Elements of the update's state, with the gradient of a minibatch.
-fn held_in_an_update(learner: &mut Learner, groups: &[TrajectoryGroup], plan: &UpdatePlan) -> usize {
+/// Of a step's groups those that fall to a rank.
+pub(super) fn dealt(
+    seat: &Seat,
+    groups: Vec<TrajectoryGroup>,
+    plan: &UpdatePlan,
+    cost: SequenceCost,
+) -> Vec<TrajectoryGroup> {
+    Deal::new(&groups, plan.updates_per_step, seat.num_ranks(), cost).split(groups).swap_remove(seat.rank())
+}
+
+/// Gathers the gradient of this rank's groups, as one minibatch.
+pub(super) fn gather_gradient(learner: &mut Learner, groups: &[TrajectoryGroup], plan: &UpdatePlan) {
     let device = tch::Device::Cpu;
     let batch = Minibatch::of_groups(groups, plan.micro_batch_tokens, device).unwrap();
     let mut batch = batch.on(learner.ranks.as_ref(), device).unwrap();
@@ -213,6 +224,11 @@ fn held_in_an_update(learner: &mut Learner, groups: &[TrajectoryGroup], plan: &U
         micro_batch.reference_logprobs = Some(micro_batch.rollout_logprobs.shallow_clone());
     }
     let _ = accumulate(&mut learner.policy.model, &batch, plan, &mut TargetTotals::default()).unwrap();
+}
+
+/// Elements of the update's state, with the gradient of a minibatch.
+fn held_in_an_update(learner: &mut Learner, groups: &[TrajectoryGroup], plan: &UpdatePlan) -> usize {
+    gather_gradient(learner, groups, plan);
     let held = num_held(&learner.policy);
     learner.policy.model.clear_gradients();
     held
@@ -242,10 +258,7 @@ pub(super) fn play(seat: &Seat) {
         let mut many = learner(folder, critic, |decoder| seat.cut(&decoder));
         many.ranks = Some(seat.ranks());
         let cost = SequenceCost::of(one.policy.model.policy.decoder.config());
-        let mine = |groups: Vec<TrajectoryGroup>| {
-            let deal = Deal::new(&groups, plan.updates_per_step, seat.num_ranks(), cost);
-            deal.split(groups).swap_remove(seat.rank())
-        };
+        let mine = |groups: Vec<TrajectoryGroup>| dealt(seat, groups, &plan, cost);
         if critic == Critic::None {
             let whole = held_in_an_update(&mut one, &groups(folder, 0), &plan);
             let held = held_in_an_update(&mut many, &mine(groups(folder, 0)), &plan);
@@ -285,22 +298,27 @@ pub(super) fn assert_same_weights(what: &str, many: &Learner, one: &Learner) {
     }
 }
 
+/// Saves the policy and its optimizer into a folder that all ranks see.
+pub(super) fn save(seat: &Seat, everyone: &ProcessGroup, folder: &std::path::Path, many: &Trainable<Actor>) {
+    if let Some((rank, num_ranks)) = seat.writes() {
+        many.model.policy.save_pieces(folder, rank, num_ranks).unwrap();
+        many.save_optimizer(folder, "optimizer", rank, num_ranks).unwrap();
+    }
+    everyone.barrier().unwrap();
+    if everyone.rank() == 0 {
+        let num_ranks = (seat.layout.shard * seat.layout.tensor) as usize;
+        many.model.policy.save_pieces_index(folder, num_ranks).unwrap();
+    }
+    everyone.barrier().unwrap();
+}
+
 /// What the ranks save is what one process loads, and what they load themselves, bit for bit.
 fn check_saved(seat: &Seat, start: &std::path::Path, many: &Trainable<Actor>) {
     let everyone = seat.everyone();
     let mine = tempfile::tempdir().unwrap();
     let paths = everyone.all_gather_bytes(mine.path().to_str().unwrap().as_bytes()).unwrap();
     let folder = std::path::PathBuf::from(String::from_utf8(paths[0].clone()).unwrap());
-    if let Some((rank, num_ranks)) = seat.writes() {
-        many.model.policy.save_pieces(&folder, rank, num_ranks).unwrap();
-        many.save_optimizer(&folder, "optimizer", rank, num_ranks).unwrap();
-    }
-    everyone.barrier().unwrap();
-    if everyone.rank() == 0 {
-        let num_ranks = (seat.layout.shard * seat.layout.tensor) as usize;
-        many.model.policy.save_pieces_index(&folder, num_ranks).unwrap();
-    }
-    everyone.barrier().unwrap();
+    save(seat, &everyone, &folder, many);
     let loaded = |placed: &dyn Fn(Decoder) -> Decoder| {
         let mut actor = learner(start, Critic::OnTheTrunk, placed).policy;
         actor.model.policy.decoder.load_weights(&folder).unwrap();

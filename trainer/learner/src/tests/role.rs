@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dist::{Axis, Backend, Environment, Fingerprint, GraphGroup, Job, Layout, ProcessGroup};
+use dist::{Axis, Backend, Environment, Fingerprint, GraphGroup, Job, Layout, ProcessGroup, Shape};
 use policy::{ContextParallel, Decoder, ShardGroups, Sharded, TensorCut, TensorParallel};
 
 use super::ranks::ROLE;
-use super::{objectives_over_ranks, over_ranks, planned_memory, rank_goldens};
+use super::{objectives_over_ranks, other_layouts, over_ranks, planned_memory, rank_goldens};
 use crate::ranks::Ranks;
 
 /// Name of the test that a started process runs.
@@ -27,26 +27,45 @@ fn a_process_plays_the_role_it_is_given() {
     let [replica, shard, context, tensor] = lengths[..] else { panic!("a layout is REPLICAxSHARDxCONTEXTxTENSOR") };
     let environment = Environment::of_process().unwrap().unwrap();
     let job = Job::start(&environment, &Fingerprint::default().with("version", "1"), TIMEOUT).unwrap();
-    let mut seat = Seat { job, layout: Layout { replica, shard, context, tensor }, shares: None };
-    seat.shares = (tensor > 1).then(|| GraphGroup::new(seat.group("tensor", &[Axis::Tensor])));
+    let seat = Seat::new(Arc::new(job), "all", Layout { replica, shard, context, tensor });
     match play {
         "updates" => over_ranks::play(&seat),
         "objectives" => objectives_over_ranks::play(&seat),
+        "layouts" => other_layouts::play(&seat),
         "goldens" => rank_goldens::play(&seat),
         _ => panic!("no role `{role}`"),
     }
     seat.job.finish(TIMEOUT);
 }
 
-/// A process in a job with a layout.
+/// A process in a job, of whose first ranks as many as a layout has stand in it.
 pub(super) struct Seat {
-    job: Job,
+    job: Arc<Job>,
+    /// Tells its groups from those of other seats in the job.
+    name: String,
     pub(super) layout: Layout,
     /// Ranks that have the other shares of the models.
     shares: Option<Arc<GraphGroup>>,
 }
 
 impl Seat {
+    fn new(job: Arc<Job>, name: &str, layout: Layout) -> Self {
+        let mut seat = Self { job, name: name.to_owned(), layout, shares: None };
+        seat.shares = (layout.tensor > 1).then(|| GraphGroup::new(seat.group("tensor", &[Axis::Tensor])));
+        seat
+    }
+
+    /// This process's seat in a layout of fewer ranks, under a name that no other has; `None` where it has none.
+    pub(super) fn within(&self, name: &str, layout: Layout) -> Option<Self> {
+        let num_ranks = layout.replica * layout.shard * layout.context * layout.tensor;
+        (self.job.rank() < num_ranks as usize).then(|| Self::new(self.job.clone(), name, layout))
+    }
+
+    fn shape(&self) -> Shape {
+        let Layout { replica, shard, context, tensor } = self.layout;
+        self.layout.resolve((replica * shard * context * tensor) as usize).unwrap()
+    }
+
     /// Place among the ranks with different trajectories.
     pub(super) fn rank(&self) -> usize {
         self.job.rank() / (self.layout.context * self.layout.tensor) as usize
@@ -54,15 +73,12 @@ impl Seat {
 
     /// Number of ranks with different trajectories.
     pub(super) fn num_ranks(&self) -> usize {
-        self.job.world_size() / (self.layout.context * self.layout.tensor) as usize
+        (self.layout.replica * self.layout.shard) as usize
     }
 
     fn group(&self, name: &str, axes: &[Axis]) -> ProcessGroup {
-        self.job.group(name, self.peers(axes), Backend::Gloo, TIMEOUT).unwrap()
-    }
-
-    fn peers(&self, axes: &[Axis]) -> Vec<usize> {
-        self.layout.resolve(self.job.world_size()).unwrap().peers(self.job.rank(), axes)
+        let peers = self.shape().peers(self.job.rank(), axes);
+        self.job.group(&format!("{} {name}", self.name), peers, Backend::Gloo, TIMEOUT).unwrap()
     }
 
     /// The ranks of an update.
@@ -100,7 +116,7 @@ impl Seat {
     /// Place of this rank among those that hold a piece each, and number of these; `None` where another rank holds what
     /// this one does, and comes first.
     pub(super) fn writes(&self) -> Option<(usize, usize)> {
-        let shape = self.layout.resolve(self.job.world_size()).unwrap();
+        let shape = self.shape();
         let [replica, shard, context, tensor] = shape.coordinates(self.job.rank());
         let (shards, shares) = (shape.length(Axis::Shard), shape.length(Axis::Tensor));
         (replica == 0 && context == 0).then_some((shard * shares + tensor, shards * shares))
