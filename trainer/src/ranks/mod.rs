@@ -115,6 +115,7 @@ fn follow_to_the_end(
     let start = words.await_start(&team).map_err(|error| team.fail(error))?;
     let _steps = team.interrupt().finish_steps(grace).map_err(|error| team.fail(error))?;
     let loaded = start.see_folder().and_then(|()| load(&team, &start));
+    let loaded = loaded.and_then(|state| team.await_loaded().map(|()| state));
     let state = loaded.map_err(|error| team.fail(error)).context("while the models were loaded")?;
     follow(state, team)?;
     words.await_end()

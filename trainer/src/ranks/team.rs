@@ -1,8 +1,10 @@
 //! The ranks of a run as one of them sees them: who there is, what they exchange, and the words where one fails.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use learner::ranks::Ranks;
@@ -12,9 +14,31 @@ use policy::dist::{
 use policy::{ContextParallel, PolicyError, ShardGroups};
 use rollout::RolloutError;
 
+use super::words::LOOK;
 use crate::config::ParallelSection;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
+
+/// Key of the rank that failed last, and first part of the key of each one's reason.
+const FAILED: &str = "failed";
+
+/// Time until the first look whether the others have come.
+const FIRST_LOOK: Duration = Duration::from_millis(5);
+
+/// Another rank has said that it failed.
+#[derive(Debug)]
+struct PeerFailed {
+    rank: String,
+    reason: String,
+}
+
+impl fmt::Display for PeerFailed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "rank {} failed: {}", self.rank, self.reason)
+    }
+}
+
+impl std::error::Error for PeerFailed {}
 
 /// Ranks that have met and are the same run.
 #[derive(Debug)]
@@ -29,6 +53,8 @@ pub(crate) struct Team {
     interrupt: Interrupt,
     /// Step that the ranks are at, counted from 1.
     step: Cell<u64>,
+    /// How often this rank has come to each place that ranks wait for one another at.
+    comings: RefCell<HashMap<String, usize>>,
 }
 
 impl Team {
@@ -51,7 +77,7 @@ impl Team {
         let shares = shape.peers(job.rank(), &[Axis::Tensor]);
         let tensor = (shares.len() > 1).then(|| job.group("tensor", shares, Backend::Gloo, timeout)).transpose()?;
         let tensor = tensor.map(GraphGroup::new);
-        Ok(Self { job, shape, orders, tensor, timeout, interrupt, step: Cell::new(0) })
+        Ok(Self { job, shape, orders, tensor, timeout, interrupt, step: Cell::new(0), comings: RefCell::default() })
     }
 
     /// The job, which outlives what its ranks do together.
@@ -94,7 +120,7 @@ impl Team {
     ///
     /// # Errors
     /// Not all came within the time-out.
-    pub(crate) fn learning(&self) -> Result<Ranks, DistError> {
+    pub(crate) fn learning(&self) -> Result<Ranks> {
         let ranks = self.scoring()?;
         if self.shape.length(Axis::Context) == 1 {
             return Ok(ranks);
@@ -106,7 +132,7 @@ impl Team {
     ///
     /// # Errors
     /// Not all came within the time-out.
-    pub(crate) fn scoring(&self) -> Result<Ranks, DistError> {
+    pub(crate) fn scoring(&self) -> Result<Ranks> {
         let ranks = Ranks::new(self.group("data", &[Axis::Replica, Axis::Shard])?);
         Ok(match &self.tensor {
             None => ranks,
@@ -124,14 +150,56 @@ impl Team {
     ///
     /// # Errors
     /// Not all came within the time-out.
-    pub(super) fn of_weights(&self) -> Result<ShardGroups, DistError> {
+    pub(super) fn of_weights(&self) -> Result<ShardGroups> {
         let shard = self.group("shard", &[Axis::Shard])?;
         let replica = self.group("replica", &[Axis::Replica, Axis::Context])?;
         Ok(ShardGroups { shard, replica: (replica.size() > 1).then_some(replica) })
     }
 
-    fn group(&self, name: &str, axes: &[Axis]) -> Result<ProcessGroup, DistError> {
-        self.job.group(name, self.shape.peers(self.rank(), axes), Backend::Gloo, self.timeout)
+    fn group(&self, name: &str, axes: &[Axis]) -> Result<ProcessGroup> {
+        let ranks = self.shape.peers(self.rank(), axes);
+        self.await_all(&format!("group/{name}/{}", ranks[0]), ranks.len())?;
+        Ok(self.job.group(name, ranks, Backend::Gloo, self.timeout)?)
+    }
+
+    /// Says that this rank has loaded its models, and waits for the others.
+    ///
+    /// # Errors
+    /// One failed, or is not heard of within the time-out.
+    pub(crate) fn await_loaded(&self) -> Result<()> {
+        self.await_all("loaded", self.size())
+    }
+
+    /// Waits until so many ranks have come to a place that each of them comes to as often. Unlike an exchange it ends
+    /// as soon as a rank says that it failed.
+    fn await_all(&self, place: &str, num_ranks: usize) -> Result<()> {
+        let comings = {
+            let mut comings = self.comings.borrow_mut();
+            let count = comings.entry(place.to_owned()).or_insert(0);
+            *count += 1;
+            *count as i64
+        };
+        let (key, begun, mut pause) = (format!("at/{place}"), Instant::now(), FIRST_LOOK);
+        let mut come = self.store().add(&key, 1)?;
+        while come < comings * num_ranks as i64 {
+            self.verify()?;
+            self.interrupt.check()?;
+            if begun.elapsed() >= self.timeout {
+                return Err(DistError::Collective {
+                    group: format!("`{place}`"),
+                    operation: "the coming of its ranks",
+                    number: None,
+                    rank: self.rank(),
+                    waited: begun.elapsed(),
+                    reason: format!("{} of {num_ranks} came", num_ranks as i64 - (comings * num_ranks as i64 - come)),
+                }
+                .into());
+            }
+            std::thread::sleep(pause);
+            pause = (2 * pause).min(LOOK);
+            come = self.store().add(&key, 0)?;
+        }
+        Ok(())
     }
 
     /// What the launcher told this process.
@@ -184,13 +252,18 @@ impl Team {
         self.orders.gather_bytes(reply, 0)
     }
 
-    /// The words of a failure on this rank. What failed here is told to the others; where an exchange failed, whoever
-    /// failed first is named, and where all ranks stand is said.
+    /// The words of a failure on this rank. What failed here is told to the others; where another rank has said what
+    /// failed there, that is all there is to say; where an exchange failed, whoever failed first is named, and where
+    /// all ranks stand is said.
     pub(crate) fn fail(&self, error: anyhow::Error) -> anyhow::Error {
         let rank = self.rank();
+        if let Some(peer) = error.chain().find_map(|cause| cause.downcast_ref::<PeerFailed>()) {
+            return anyhow!("rank {rank}: {peer}");
+        }
         let is_ours = !error.chain().any(is_of_peers);
         if is_ours {
             let _ = self.job.store().set(&failure_key(rank), format!("{error:#}").as_bytes());
+            let _ = self.job.store().set(FAILED, rank.to_string().as_bytes());
             return error.context(format!("rank {rank}"));
         }
         let table = self.job.survey();
@@ -213,15 +286,15 @@ impl Team {
     /// # Errors
     /// One has, in its words.
     pub(super) fn verify(&self) -> Result<()> {
-        match self.failures().into_iter().next() {
-            None => Ok(()),
-            Some((rank, reason)) => Err(anyhow!("rank {rank} failed: {reason}")),
-        }
+        let Some(rank) = self.store().try_get(FAILED)? else { return Ok(()) };
+        let rank = String::from_utf8_lossy(&rank).into_owned();
+        let reason = self.store().try_get(&failure_key(&rank))?.unwrap_or_default();
+        Err(PeerFailed { rank, reason: String::from_utf8_lossy(&reason).into_owned() }.into())
     }
 }
 
-fn failure_key(rank: usize) -> String {
-    format!("failed/{rank}")
+fn failure_key(rank: impl fmt::Display) -> String {
+    format!("{FAILED}/{rank}")
 }
 
 /// True of an exchange with other ranks that failed; weights and engines have the error within their own.

@@ -64,7 +64,8 @@ impl ModelWorker {
         let (lives, alive) = watch::channel(());
         let handle = std::thread::Builder::new().name("model".into()).spawn(move || {
             let _lives = lives;
-            match load(team.as_ref()) {
+            let state = load(team.as_ref());
+            match state.and_then(|state| team.as_ref().map_or(Ok(()), Team::await_loaded).map(|()| state)) {
                 Ok((state, result)) => {
                     let _ = loaded.send(Ok(result));
                     run(Lead::new(state, team), &inbox);
