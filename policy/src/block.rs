@@ -51,21 +51,29 @@ pub struct BlockWeights {
 impl BlockWeights {
     /// Weights of a block whose matrices are zero and whose norms are 1.
     pub(crate) fn empty(config: &ModelConfig, placement: Placement) -> Self {
+        let weights = Self::shaped(config, |shape| Tensor::zeros(shape, placement.options()));
+        let of_heads = weights.qk_norm.iter().flat_map(|(q_norm, k_norm)| [q_norm, k_norm]);
+        for norm in [&weights.input_layernorm, &weights.post_attention_layernorm].into_iter().chain(of_heads) {
+            let _ = norm.shallow_clone().fill_(1.0);
+        }
+        weights
+    }
+
+    /// Weights of a block, each of which is made of its shape.
+    pub(crate) fn shaped(config: &ModelConfig, make: impl Fn(&[i64]) -> Tensor) -> Self {
         let family = config.architecture.family();
         let (hidden, head_dim) = (config.hidden_size, config.head_dim);
         let query = config.num_attention_heads * head_dim;
         let qkv = query + 2 * config.num_key_value_heads * head_dim;
-        let zeros = |shape: &[i64]| Tensor::zeros(shape, placement.options());
-        let ones = |size| Tensor::ones([size], placement.options());
         Self {
-            input_layernorm: ones(hidden),
-            qkv_proj: zeros(&[qkv, hidden]),
-            qkv_bias: family.qkv_bias.then(|| zeros(&[qkv])),
-            qk_norm: family.qk_norm.then(|| (ones(head_dim), ones(head_dim))),
-            o_proj: zeros(&[hidden, query]),
-            post_attention_layernorm: ones(hidden),
-            gate_up_proj: zeros(&[2 * config.intermediate_size, hidden]),
-            down_proj: zeros(&[hidden, config.intermediate_size]),
+            input_layernorm: make(&[hidden]),
+            qkv_proj: make(&[qkv, hidden]),
+            qkv_bias: family.qkv_bias.then(|| make(&[qkv])),
+            qk_norm: family.qk_norm.then(|| (make(&[head_dim]), make(&[head_dim]))),
+            o_proj: make(&[hidden, query]),
+            post_attention_layernorm: make(&[hidden]),
+            gate_up_proj: make(&[2 * config.intermediate_size, hidden]),
+            down_proj: make(&[hidden, config.intermediate_size]),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::config::{ModelClass, ModelConfig};
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
 use crate::folder::{write_config, write_model, write_pieces};
-use crate::placement::Placement;
+use crate::store::Storage;
 use crate::texts::Texts;
 use crate::weights::write_pieces_index;
 
@@ -22,20 +22,20 @@ pub struct Policy {
 
 impl Policy {
     /// Loads a folder: `config.json`, `model.safetensors` (or shards or the pieces of ranks, with their index),
-    /// `tokenizer.json`, and a chat template in `tokenizer_config.json` or `chat_template.jinja`.
+    /// `tokenizer.json`, and a chat template in `tokenizer_config.json` or `chat_template.jinja`. The weights go to a
+    /// store of `storage`.
     ///
     /// # Errors
-    /// A file is missing, truncated or unusable, or the tokenizer's vocabulary does not fit the model's.
-    pub fn load(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
+    /// A file is missing, truncated or unusable, the tokenizer's vocabulary does not fit the model's, or there is no
+    /// store.
+    pub fn load<S: Storage>(folder: &Path, storage: S) -> Result<Self, S::Error> {
         if !folder.is_dir() {
-            return Err(PolicyError::malformed(
-                folder,
-                "is not a folder; a model is a folder in Hugging Face's layout",
-            ));
+            let reason = "is not a folder; a model is a folder in Hugging Face's layout";
+            return Err(PolicyError::malformed(folder, reason).into());
         }
         let config = ModelConfig::from_file(&folder.join("config.json"))?;
         let texts = Arc::new(Texts::load(folder)?);
-        let mut decoder = Decoder::empty(&config, true, placement);
+        let mut decoder = Decoder::with_store(&config, storage.store(&config, true)?);
         decoder.load_weights(folder)?;
         Ok(Self { decoder, texts })
     }

@@ -15,7 +15,7 @@ use crate::folder::{write_config, write_model, write_pieces};
 use crate::head::ScalarHead;
 use crate::packed::Packed;
 use crate::parameters::{HEAD, NamedTensors};
-use crate::placement::Placement;
+use crate::store::Storage;
 use crate::texts::Texts;
 use crate::walk::outputs;
 use crate::weights::{load_into, write_pieces_index};
@@ -32,42 +32,49 @@ pub struct RewardModel {
 }
 
 impl RewardModel {
-    /// Starts from a language model's decoder, with a head of zeros: every score is 0 until it is trained.
+    /// Starts from a language model's decoder, with a head of zeros: every score is 0 until it is trained. The
+    /// decoder's weights go to a store of `storage`.
     ///
     /// # Errors
-    /// The folder is no loadable language model.
-    pub fn from_policy_folder(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
-        let config = ModelConfig::from_file(&folder.join("config.json"))?;
-        let texts = Arc::new(Texts::load(folder)?);
-        let decoder = Decoder::empty(&config, false, placement);
-        load_into(folder, &decoder.shapes(), &decoder.held(), |name| name == HEAD)?;
-        let head = ScalarHead::zeros(config.hidden_size, placement.device);
-        Ok(Self { decoder, head, texts })
+    /// The folder is no loadable language model, or there is no store.
+    pub fn from_policy_folder<S: Storage>(folder: &Path, storage: S) -> Result<Self, S::Error> {
+        let model = Self::empty(folder, storage)?;
+        load_into(folder, &model.decoder.shapes(), &model.decoder.held(), |name| name == HEAD)?;
+        Ok(model)
     }
 
-    /// Loads a folder that [`RewardModel::save`] or transformers wrote.
+    /// Loads a folder that [`RewardModel::save`] or transformers wrote, the decoder's weights into a store of
+    /// `storage`.
     ///
     /// # Errors
-    /// The folder is no loadable reward model.
-    pub fn load(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
+    /// The folder is no loadable reward model, or there is no store.
+    pub fn load<S: Storage>(folder: &Path, storage: S) -> Result<Self, S::Error> {
+        let model = Self::empty(folder, storage)?;
+        load_both(folder, &model.decoder, &model.head, |name| name == HEAD)?;
+        Ok(model)
+    }
+
+    /// A model of zeros with the texts of a folder.
+    fn empty<S: Storage>(folder: &Path, storage: S) -> Result<Self, S::Error> {
         let config = ModelConfig::from_file(&folder.join("config.json"))?;
         let texts = Arc::new(Texts::load(folder)?);
-        let (decoder, head) = load_scorer(folder, &config, placement)?;
+        let decoder = Decoder::with_store(&config, storage.store(&config, false)?);
+        let head = ScalarHead::zeros(config.hidden_size, decoder.device());
         Ok(Self { decoder, head, texts })
     }
 
     /// Loads a folder of either kind: a reward model with its head, or a language model, whose head is left out.
     ///
     /// # Errors
-    /// The folder is neither.
-    pub fn load_any(folder: &Path, placement: Placement) -> Result<Self, PolicyError> {
+    /// The folder is neither, or there is no store.
+    pub fn load_any<S: Storage>(folder: &Path, storage: S) -> Result<Self, S::Error> {
         let path = folder.join("config.json");
         let text = std::fs::read_to_string(&path).map_err(|source| PolicyError::io(&path, source))?;
         let config: Value =
             serde_json::from_str(&text).map_err(|error| PolicyError::malformed(&path, format!("not JSON: {error}")))?;
         let mut classes = config["architectures"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let scores = classes.any(|class| class.ends_with("ForSequenceClassification"));
-        if scores { Self::load(folder, placement) } else { Self::from_policy_folder(folder, placement) }
+        if scores { Self::load(folder, storage) } else { Self::from_policy_folder(folder, storage) }
     }
 
     /// Replaces the weights by those of a folder that [`RewardModel::save`] wrote, or the ranks of one with
@@ -149,23 +156,12 @@ fn load_both(
     load_into(folder, &shapes, &with_head(decoder.held(), head), ignore)
 }
 
-/// The decoder and the scalar head of a folder.
-fn load_scorer(
-    folder: &Path,
-    config: &ModelConfig,
-    placement: Placement,
-) -> Result<(Decoder, ScalarHead), PolicyError> {
-    let decoder = Decoder::empty(config, false, placement);
-    let head = ScalarHead::zeros(config.hidden_size, placement.device);
-    load_both(folder, &decoder, &head, |name| name == HEAD)?;
-    Ok((decoder, head))
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::placement::Placement;
 
     #[test]
     fn scores_equal_transformers() {
@@ -173,7 +169,9 @@ mod tests {
         let expected: std::collections::HashMap<_, _> =
             Tensor::read_safetensors(folder.join("expected.safetensors")).unwrap().into_iter().collect();
         let config = ModelConfig::from_file(&folder.join("config.json")).unwrap();
-        let (decoder, head) = load_scorer(&folder, &config, Placement::CPU).unwrap();
+        let decoder = Decoder::empty(&config, false, Placement::CPU);
+        let head = ScalarHead::zeros(config.hidden_size, decoder.device());
+        load_both(&folder, &decoder, &head, |name| name == HEAD).unwrap();
         let lengths: Vec<i64> = Vec::try_from(&expected["lengths"]).unwrap();
         let ids: Vec<Vec<i64>> = (0..lengths.len() as i64)
             .map(|row| Vec::try_from(expected["input_ids"].get(row).narrow(0, 0, lengths[row as usize])).unwrap())

@@ -217,7 +217,7 @@ pub(crate) fn play(layout: &str) {
         let whole = Policy::load(folder.path(), Placement::CPU).unwrap().decoder;
         let config = whole.config().clone();
         let share = TensorParallel::new(&config, &group).unwrap();
-        let store = TensorCut::load(folder.path(), &config, true, Placement::CPU, share, seat.shards()).unwrap();
+        let store = TensorCut::empty(true, Placement::CPU, share, seat.shards());
         let mut decoder = Decoder::with_store(&config, Box::new(store));
         decoder.load_weights(folder.path()).unwrap();
         check(name, &seat, whole, decoder, Blocks, Token);
@@ -241,8 +241,8 @@ fn check_bfloat16(seat: &Seat, group: &std::sync::Arc<GraphGroup>) {
     let mut whole = Policy::load(folder.path(), placement).unwrap().decoder;
     let config = whole.config().clone();
     let share = TensorParallel::new(&config, group).unwrap();
-    let store = TensorCut::load(folder.path(), &config, true, placement, share, None).unwrap();
-    let mut decoder = Decoder::with_store(&config, Box::new(store));
+    let mut decoder = Decoder::with_store(&config, Box::new(TensorCut::empty(true, placement, share, None)));
+    decoder.load_weights(folder.path()).unwrap();
     let batches = batches(0, 1, 128);
     let expected = accumulate(&mut whole, &batches, Recompute::Blocks, LossScope::Token);
     let output = accumulate(&mut decoder, &batches, Recompute::Blocks, LossScope::Token);

@@ -87,7 +87,7 @@ async fn lead(
 
 /// What the model's thread of a rank owns, as the run begins or goes on.
 fn state(config: &RewardModelRun, models: Models<'_>, resume_from: Option<&Path>) -> Result<ModelState> {
-    let model = models.placed(RewardModel::from_policy_folder(&config.model.path, models.placement)?)?;
+    let model = RewardModel::from_policy_folder(&config.model.path, models)?;
     let scorer = Trainable::new(model, &config.optimizer, config.schedule()?)?;
     let plan = PreferencePlan {
         micro_batch_tokens: config.update.micro_batch_tokens,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use datasets::{CursorState, Mixture, Source, Task, TaskCursor, read_tasks};
 use learner::learner::Learner;
 use learner::trainable::{Actor, Trainable};
-use policy::{Placement, RewardModel, ScalarHead, Texts};
+use policy::{Placement, Policy, RewardModel, ScalarHead, Texts};
 use random::KeyedRng;
 use rollout::SamplingParams;
 
@@ -181,8 +181,8 @@ fn state(config: &ReinforceRun, stage: u8, models: Models<'_>, resume_from: Opti
     let plans = Plans { update: Some(config.update_plan()), ..Plans::default() };
     let mut state = ModelState::of_learner(learner, &config.rollout.engine, plans)?;
     if stage == 2 {
-        let model = RewardModel::load(&config.reward_model.path, models.placement).context("reward_model.path")?;
-        state = state.with_scorer(models.placed(model)?, config.update.micro_batch_tokens);
+        let model = RewardModel::load(&config.reward_model.path, models).context("reward_model.path")?;
+        state = state.with_scorer(model, config.update.micro_batch_tokens);
     }
     let mut state = state.on(models.team)?;
     if let Some(checkpoint) = resume_from {
@@ -193,24 +193,24 @@ fn state(config: &ReinforceRun, stage: u8, models: Models<'_>, resume_from: Opti
 
 /// Policy, critic and reference as the run begins; the policy is loaded from `resume_from` where that is there.
 fn learner(config: &ReinforceRun, models: Models<'_>, resume_from: Option<&Path>) -> Result<Learner> {
-    let (start, placement) = (&config.model.path, models.placement);
-    let policy = models.policy(resume_from.unwrap_or(start))?;
+    let start = &config.model.path;
+    let policy = Policy::load(resume_from.unwrap_or(start), models)?;
     let hidden_size = policy.decoder.config().hidden_size;
     let critic = config.critic();
     let shared = critic.as_ref().is_some_and(|critic| critic.shared_trunk);
-    let value_head = shared.then(|| ScalarHead::zeros(hidden_size, placement.device));
+    let value_head = shared.then(|| ScalarHead::zeros(hidden_size, models.placement.device));
     let vocab_size = policy.decoder.config().vocab_size;
     let actor = Actor { policy, value_head };
     let mut learner = Learner::of(Trainable::new(actor, &config.optimizer, config.schedule()?)?);
     if config.loss.kl_coefficient != 0.0 {
-        learner.reference = Some(models.policy(start).context("the reference")?.decoder);
+        learner.reference = Some(Policy::load(start, models).context("the reference")?.decoder);
     }
     if let Some(critic) = critic.filter(|_| !shared) {
         let model = match critic.start {
-            CriticStart::Policy => RewardModel::from_policy_folder(start, placement).context("critic.start")?,
-            CriticStart::RewardModel => RewardModel::load(&config.reward_model.path, placement)?,
+            CriticStart::Policy => RewardModel::from_policy_folder(start, models).context("critic.start")?,
+            CriticStart::RewardModel => RewardModel::load(&config.reward_model.path, models)?,
             CriticStart::Folder => {
-                RewardModel::load_any(critic.path.as_deref().unwrap_or(start), placement).context("critic.path")?
+                RewardModel::load_any(critic.path.as_deref().unwrap_or(start), models).context("critic.path")?
             }
         };
         let critic_vocab = model.decoder.config().vocab_size;
@@ -221,7 +221,6 @@ fn learner(config: &ReinforceRun, models: Models<'_>, resume_from: Option<&Path>
             );
             return Err(Usage::error(problem));
         }
-        let model = models.placed(model)?;
         learner.critic = Some(Trainable::new(model, &critic.optimizer, config.critic_schedule(&critic)?)?);
     }
     Ok(learner)

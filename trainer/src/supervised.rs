@@ -10,7 +10,7 @@ use datasets::{Trace, read_traces};
 use learner::learner::Learner;
 use learner::objective::supervised::{LearnedSequence, SupervisedPlan};
 use learner::trainable::{Actor, Trainable};
-use policy::{CHAT_TEMPLATE, Decoder, Placement, SPECIAL_TOKENS, Texts};
+use policy::{CHAT_TEMPLATE, Decoder, Placement, Policy, SPECIAL_TOKENS, Texts};
 use rayon::prelude::*;
 use record::metrics::Metrics;
 use record::names;
@@ -127,7 +127,7 @@ fn state(
     start: &Path,
     resume_from: Option<&Path>,
 ) -> Result<(ModelState, Arc<Texts>)> {
-    let actor = Actor { policy: models.policy(start)?, value_head: None };
+    let actor = Actor { policy: Policy::load(start, models)?, value_head: None };
     let texts = actor.policy.texts.clone();
     let learner = Learner::of(Trainable::new(actor, &config.optimizer, config.schedule()?)?);
     let plan = SupervisedPlan {

@@ -2,9 +2,10 @@
 //!
 //! Arithmetic and tensors; no group of ranks is known here.
 
-use tch::{Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 use super::weight_store::{Part, WeightStore};
+use crate::block::BlockWeights;
 use crate::config::ModelConfig;
 use crate::parameters::{
     Parameter, ParameterPart, ParameterPiece, block_parameters, embedding_parameter, final_norm_parameter,
@@ -44,21 +45,44 @@ pub(crate) fn part_parameters(config: &ModelConfig, store: &dyn WeightStore, par
     }
 }
 
+/// The parameters of a part, each of which is made of its shape.
+pub(super) fn shaped_part(config: &ModelConfig, part: Part, make: impl Fn(&[i64]) -> Tensor) -> Vec<Parameter> {
+    let table = || make(&[config.vocab_size, config.hidden_size]);
+    match part {
+        Part::Embedding => vec![embedding_parameter(&table())],
+        Part::Block(layer) => block_parameters(config, layer, &BlockWeights::shaped(config, make)),
+        Part::FinalNorm => vec![final_norm_parameter(&make(&[config.hidden_size]))],
+        Part::Head => vec![head_parameter(&table())],
+    }
+}
+
 impl FlatPart {
     /// Piece `rank` of `size`, of whole parameters; it has memory of its own.
     pub(super) fn cut(parameters: Vec<Parameter>, rank: usize, size: usize) -> Self {
-        let mut end = 0;
         let tensors: Vec<Tensor> = parameters.iter().map(|parameter| parameter.tensor.detach()).collect();
+        let (places, length) = Self::laid_out(parameters, size);
+        let all = flat(&tensors, tensors[0].kind(), length * size as i64);
+        let start = length * rank as i64;
+        Self { places, start, weights: all.narrow(0, start, length).copy(), gradient: None }
+    }
+
+    /// The same of parameters that are zero: of them no more than the piece is ever there.
+    pub(super) fn empty(config: &ModelConfig, part: Part, options: (Kind, Device), rank: usize, size: usize) -> Self {
+        let zero = Tensor::zeros([1], options);
+        let (places, length) = Self::laid_out(shaped_part(config, part, |shape| zero.expand(shape, false)), size);
+        Self { places, start: length * rank as i64, weights: Tensor::zeros([length], options), gradient: None }
+    }
+
+    /// The places of parameters, and the length of a piece.
+    fn laid_out(parameters: Vec<Parameter>, size: usize) -> (Vec<Place>, i64) {
+        let mut end = 0;
         let place = |Parameter { name, tensor, parts, .. }: Parameter| {
             let (start, numel) = (end, tensor.numel() as i64);
             end += numel;
             Place { name, parts, shape: tensor.size(), start, numel }
         };
         let places: Vec<Place> = parameters.into_iter().map(place).collect();
-        let length = (end as u64).div_ceil(size as u64) as i64;
-        let all = flat(&tensors, tensors[0].kind(), length * size as i64);
-        let start = length * rank as i64;
-        Self { places, start, weights: all.narrow(0, start, length).copy(), gradient: None }
+        (places, (end as u64).div_ceil(size as u64) as i64)
     }
 
     /// The rank's piece, `[piece]`.

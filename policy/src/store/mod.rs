@@ -9,6 +9,7 @@
 mod flat_part;
 mod resident;
 mod sharded;
+mod storage;
 mod tensor_cut;
 mod weight_store;
 
@@ -18,5 +19,6 @@ mod tests;
 pub(crate) use self::flat_part::part_parameters;
 pub use self::resident::Resident;
 pub use self::sharded::Sharded;
+pub use self::storage::Storage;
 pub use self::tensor_cut::{ShardGroups, TensorCut};
 pub use self::weight_store::{Lent, Part, Spread, WeightStore};

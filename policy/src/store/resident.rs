@@ -39,17 +39,6 @@ impl Resident {
         store
     }
 
-    /// The parameters of one part, whose matrices are zero, to be filled.
-    pub(crate) fn empty_part(config: &ModelConfig, part: Part, placement: Placement) -> Vec<Parameter> {
-        let table = || Tensor::zeros([config.vocab_size, config.hidden_size], placement.options());
-        match part {
-            Part::Embedding => vec![embedding_parameter(&table())],
-            Part::Block(layer) => block_parameters(config, layer, &BlockWeights::empty(config, placement)),
-            Part::FinalNorm => vec![final_norm_parameter(&Tensor::ones([config.hidden_size], placement.options()))],
-            Part::Head => vec![head_parameter(&table())],
-        }
-    }
-
     /// Number of parameters of one block.
     fn block_size(&self) -> usize {
         self.blocks.first().map_or(0, |block| block.tensors().len())

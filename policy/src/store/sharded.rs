@@ -9,7 +9,6 @@
 //! [`WeightStore::verify`]; what is handed out from then on is zero.
 
 use std::cell::RefCell;
-use std::path::Path;
 use std::sync::Arc;
 
 use dist::{DistError, Handle, ProcessGroup, Reduction};
@@ -22,9 +21,8 @@ use crate::block::BlockWeights;
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
-use crate::parameters::{HEAD, NamedTensors, Parameter, SCORE, shapes_of};
+use crate::parameters::Parameter;
 use crate::placement::Placement;
-use crate::weights::load_into;
 
 /// One rank's pieces of a decoder's weights, and of the gradients that an update gathers.
 #[derive(Debug)]
@@ -68,7 +66,7 @@ impl Sharded {
     pub fn cut(whole: &Decoder, shard: ProcessGroup, replica: Option<ProcessGroup>) -> Self {
         let (store, config) = (whole.store(), whole.config());
         let has_head = store.head_part() == Part::Head;
-        let mut sharded = Self::empty(config, has_head, store.options(), shard, replica);
+        let mut sharded = Self::new(config, has_head, store.options(), shard, replica);
         for part in Part::all(config.num_hidden_layers as usize, has_head) {
             sharded.push(part_parameters(config, store, part));
             store.release(part);
@@ -76,31 +74,25 @@ impl Sharded {
         sharded
     }
 
-    /// The same from a folder in Hugging Face's layout, or in the pieces of any number of ranks; of its files each rank
-    /// reads what it holds. Without `head` there is no language model's head of its own.
-    ///
-    /// # Errors
-    /// The folder does not hold weights of this shape whole.
-    pub fn load(
-        folder: &Path,
+    /// The pieces of this rank, of weights that are zero, to be filled from a folder; whole they are nowhere. Without
+    /// `head` there is no language model's head of its own.
+    pub fn empty(
         config: &ModelConfig,
         head: bool,
         placement: Placement,
         shard: ProcessGroup,
         replica: Option<ProcessGroup>,
-    ) -> Result<Self, PolicyError> {
+    ) -> Self {
         let has_head = head && !config.tie_word_embeddings;
-        let mut sharded = Self::empty(config, has_head, placement.options(), shard, replica);
-        for part in Part::all(config.num_hidden_layers as usize, has_head) {
-            sharded.push(Resident::empty_part(config, part, placement));
-        }
-        let parameters = sharded.parameters();
-        let held: NamedTensors = parameters.iter().flat_map(|held| held.split(&held.tensor)).collect();
-        load_into(folder, &shapes_of(config, has_head), &held, |name| [HEAD, SCORE].contains(&name))?;
-        Ok(sharded)
+        let mut sharded = Self::new(config, has_head, placement.options(), shard, replica);
+        let (rank, size) = (sharded.shard.rank(), sharded.shard.size());
+        let piece = |part| FlatPart::empty(config, part, placement.options(), rank, size);
+        sharded.parts = Part::all(config.num_hidden_layers as usize, has_head).map(piece).collect();
+        sharded
     }
 
-    pub(super) fn empty(
+    /// A store without parts.
+    pub(super) fn new(
         config: &ModelConfig,
         has_head: bool,
         options: (Kind, Device),

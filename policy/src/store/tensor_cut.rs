@@ -4,22 +4,19 @@
 //! several ranks, and of whose gradient each has a part (the norms over heads, a key-value head that several ranks
 //! hold), is summed over them as soon as a micro-batch has it, so that it stays the same on all.
 
-use std::path::Path;
-
 use dist::ProcessGroup;
 use tch::{Device, Kind, Tensor, no_grad};
 
-use super::flat_part::part_parameters;
+use super::flat_part::{part_parameters, shaped_part};
 use super::resident::Resident;
 use super::sharded::Sharded;
 use super::weight_store::{Lent, Part, Spread, WeightStore};
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
-use crate::parameters::{HEAD, NamedTensors, Parameter, SCORE, shapes_of};
+use crate::parameters::Parameter;
 use crate::placement::Placement;
 use crate::tensor_parallel::TensorParallel;
-use crate::weights::load_into;
 
 /// The groups of weights that are cut over other ranks as well, each of which has another part of the data.
 #[derive(Debug)]
@@ -44,8 +41,10 @@ pub struct ShardGroups {
 ///     let ranks = mesh.shape().peers(job.rank(), &[Axis::Tensor]);
 ///     let group = GraphGroup::new(job.group("tensor", ranks, Backend::Gloo, Duration::from_secs(60))?);
 ///     let tensor = TensorParallel::new(&config, &group)?; // refuses heads that the ranks cannot share
-///     let store = TensorCut::load(folder, &config, true, Placement::CPU, tensor, None)?;
-///     Ok(Decoder::with_store(&config, Box::new(store)))
+///     let store = TensorCut::empty(true, Placement::CPU, tensor, None);
+///     let mut decoder = Decoder::with_store(&config, Box::new(store));
+///     decoder.load_weights(folder)?; // of the files this rank reads what it holds
+///     Ok(decoder)
 /// }
 /// ```
 #[derive(Debug)]
@@ -65,41 +64,22 @@ impl TensorCut {
             parts.fill(&tensor, part, &part_parameters(config, store, part));
             store.release(part);
         }
-        Self::of(tensor, parts)
-    }
-
-    /// The same from a folder in Hugging Face's layout, or in the pieces of any number of ranks; of its files each rank
-    /// reads what it holds. Without `head` there is no language model's head of its own.
-    ///
-    /// # Errors
-    /// The folder does not hold weights of this shape whole.
-    pub fn load(
-        folder: &Path,
-        config: &ModelConfig,
-        head: bool,
-        placement: Placement,
-        tensor: TensorParallel,
-        shards: Option<ShardGroups>,
-    ) -> Result<Self, PolicyError> {
-        let has_head = head && !config.tie_word_embeddings;
-        let mut parts = Parts::new(&tensor, has_head, placement, shards);
-        if let Kept::Sharded(store) = &mut parts.kept {
-            for part in Part::all(config.num_hidden_layers as usize, has_head) {
-                store.push(Resident::empty_part(&parts.local, part, placement));
-            }
-        }
-        let store = Self::of(tensor, parts);
-        let held: NamedTensors = store.parameters().iter().flat_map(|held| held.split(&held.tensor)).collect();
-        load_into(folder, &shapes_of(config, has_head), &held, |name| [HEAD, SCORE].contains(&name))?;
-        Ok(store)
-    }
-
-    fn of(tensor: TensorParallel, parts: Parts) -> Self {
         let inner: Box<dyn WeightStore> = match parts.kept {
             Kept::Resident(store) => store,
             Kept::Sharded(store) => store,
         };
         Self { tensor, local: parts.local, inner }
+    }
+
+    /// This rank's share of weights that are zero, to be filled from a folder. Without `head` there is no language
+    /// model's head of its own.
+    pub fn empty(head: bool, placement: Placement, tensor: TensorParallel, shards: Option<ShardGroups>) -> Self {
+        let local = tensor.share().local();
+        let inner: Box<dyn WeightStore> = match shards {
+            None => Box::new(Resident::empty(&local, head, placement)),
+            Some(ShardGroups { shard, replica }) => Box::new(Sharded::empty(&local, head, placement, shard, replica)),
+        };
+        Self { tensor, local, inner }
     }
 
     /// Sums what several ranks hold whole of a block: gradients are in the order of the block's tensors.
@@ -161,7 +141,7 @@ impl Parts {
         let kept = match shards {
             None => Kept::Resident(Box::new(Resident::empty(&local, has_head, placement))),
             Some(ShardGroups { shard, replica }) => {
-                Kept::Sharded(Box::new(Sharded::empty(&local, has_head, placement.options(), shard, replica)))
+                Kept::Sharded(Box::new(Sharded::new(&local, has_head, placement.options(), shard, replica)))
             }
         };
         Self { local, placement, kept }
@@ -171,7 +151,7 @@ impl Parts {
     fn fill(&mut self, tensor: &TensorParallel, part: Part, whole: &[Parameter]) {
         let own = match &self.kept {
             Kept::Resident(store) => part_parameters(&self.local, store.as_ref(), part),
-            Kept::Sharded(_) => Resident::empty_part(&self.local, part, self.placement),
+            Kept::Sharded(_) => shaped_part(&self.local, part, |shape| Tensor::zeros(shape, self.placement.options())),
         };
         for (own, whole) in own.iter().zip(whole) {
             for ((name, mut own), (_, whole)) in own.split(&own.tensor).into_iter().zip(whole.split(&whole.tensor)) {

@@ -12,6 +12,7 @@ mod bf16_update;
 mod chunks;
 mod critic;
 mod estimators;
+mod loaded_memory;
 mod loss_config;
 mod metrics;
 mod objectives_over_ranks;

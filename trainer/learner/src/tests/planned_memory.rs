@@ -91,7 +91,7 @@ fn numbers_of_parameters_are_those_of_a_checkpoint() {
     }
 }
 
-fn play_alone(role: &str) {
+pub(super) fn play_alone(role: &str) {
     let folder = tempfile::tempdir().unwrap();
     let rank = launch(role, 1, folder.path()).env("MALLOC_MMAP_THRESHOLD_", "65536").env("MALLOC_ARENA_MAX", "1");
     let outcome = rank.run().unwrap();
@@ -100,7 +100,7 @@ fn play_alone(role: &str) {
     println!("{log}");
 }
 
-fn config(model_type: &str, tied: bool) -> ModelConfig {
+pub(super) fn config(model_type: &str, tied: bool) -> ModelConfig {
     ModelConfig::from_json(&serde_json::json!({
         "model_type": model_type, "vocab_size": 4096, "hidden_size": 512, "intermediate_size": 1536, "head_dim": 64,
         "num_hidden_layers": 6, "num_attention_heads": 8, "num_key_value_heads": 2, "max_position_embeddings": 1024,
@@ -186,12 +186,12 @@ fn group(tokens: u64, vocab_size: u32) -> TrajectoryGroup {
     (0..tokens as u32 / LENGTH as u32).map(trajectory).collect::<Vec<_>>().into()
 }
 
-fn bytes(tensors: &[Tensor]) -> u64 {
+pub(super) fn bytes(tensors: &[Tensor]) -> u64 {
     tensors.iter().map(|tensor| (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64).sum()
 }
 
 /// Bytes under a name in /proc/self/status (proc(5)).
-fn status(name: &str) -> u64 {
+pub(super) fn status(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.trim().strip_suffix(" kB").unwrap().trim().parse::<u64>().unwrap() * 1024

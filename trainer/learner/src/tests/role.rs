@@ -7,7 +7,7 @@ use dist::{Axis, Backend, Environment, Fingerprint, GraphGroup, Job, Layout, Pro
 use policy::{ContextParallel, Decoder, ShardGroups, Sharded, TensorCut, TensorParallel};
 
 use super::ranks::ROLE;
-use super::{objectives_over_ranks, other_layouts, over_ranks, planned_memory, rank_goldens};
+use super::{loaded_memory, objectives_over_ranks, other_layouts, over_ranks, planned_memory, rank_goldens};
 use crate::ranks::Ranks;
 
 /// Name of the test that a started process runs.
@@ -21,6 +21,9 @@ fn a_process_plays_the_role_it_is_given() {
     let Ok(role) = std::env::var(ROLE) else { return };
     if let Some(rank) = role.strip_prefix("memory ") {
         return planned_memory::play(rank);
+    }
+    if let Some(rank) = role.strip_prefix("loading ") {
+        return loaded_memory::play(rank);
     }
     let (play, layout) = role.split_once(' ').expect("a role has a layout");
     let lengths: Vec<i64> = layout.split('x').map(|length| length.parse().unwrap()).collect();
