@@ -15,6 +15,7 @@ mod libtorch;
 mod options;
 mod packages;
 mod prerequisites;
+mod process_search;
 mod setup;
 mod test;
 mod third_party;

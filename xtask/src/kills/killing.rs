@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use super::numbers::Numbers;
+use crate::process_search::{children, with_variables};
 
 /// Time between two looks at a run's folders.
 const LOOK: Duration = Duration::from_micros(100);
@@ -156,7 +156,7 @@ pub(super) fn attempt(
     let struck = Instant::now();
     match rank {
         None => child.kill().context("cannot kill the trainer")?,
-        Some((rank, strike)) => match process_of(&child, rank) {
+        Some((rank, strike)) => match with_variables(children(child.id()), &[format!("RANK={rank}")]) {
             Some(process) => {
                 let signal = if strike == Strike::Kill { Signal::SIGKILL } else { Signal::SIGSTOP };
                 kill(process, signal).context("cannot strike a rank")?;
@@ -192,19 +192,6 @@ fn waited(child: &mut Child) -> Result<ExitStatus> {
         }
         std::thread::sleep(LOOK);
     }
-}
-
-/// The process of a rank that a launcher has started.
-fn process_of(launcher: &Child, rank: u64) -> Option<Pid> {
-    let wanted = format!("RANK={rank}");
-    let tasks = fs::read_dir(format!("/proc/{}/task", launcher.id())).ok()?;
-    let of_task = |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).unwrap_or_default();
-    let children: String = tasks.filter_map(Result::ok).map(of_task).collect();
-    let is_it = |process: &&str| {
-        let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
-    };
-    children.split_whitespace().find(is_it)?.parse().ok().map(Pid::from_raw)
 }
 
 /// True while a checkpoint is written: it has its temporary name.

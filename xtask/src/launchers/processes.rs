@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+
+use crate::process_search;
 
 /// Longest time of a launch: longer is a hang.
 const BOUND: Duration = Duration::from_secs(600);
@@ -91,15 +92,7 @@ impl Drop for Processes {
 /// # Errors
 /// There is none.
 pub(super) fn kill_the_one_with(variables: &[String]) -> Result<()> {
-    let has_all = |process: &Pid| {
-        let environment = std::fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
-        let is_there = |variable: &String| environment.split(|byte| *byte == 0).any(|it| it == variable.as_bytes());
-        variables.iter().all(is_there)
-    };
-    let numbers =
-        std::fs::read_dir("/proc").context("/proc")?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let processes = numbers.filter_map(|number| number.parse().ok().map(Pid::from_raw));
-    let process =
-        processes.into_iter().find(has_all).with_context(|| format!("no process has {}", variables.join(" ")))?;
+    let process = process_search::with_variables(process_search::all(), variables);
+    let process = process.with_context(|| format!("no process has {}", variables.join(" ")))?;
     kill(process, Signal::SIGKILL).context("cannot kill it")
 }
