@@ -10,7 +10,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint(BTreeMap<String, String>);
 
+/// Name of the entry of a rank that cannot start.
+const FAULT: &str = "fault";
+
 impl Fingerprint {
+    /// That of a rank that cannot start, so that all end at once instead of waiting for it.
+    pub fn of_fault(reason: impl Into<String>) -> Self {
+        Self::default().with(FAULT, reason)
+    }
+
+    /// Why its rank cannot start.
+    pub(crate) fn fault(&self) -> Option<&str> {
+        self.0.get(FAULT).map(String::as_str)
+    }
+
     /// The same with an entry more; one of the same name is replaced.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::environment::Environment;
 use crate::error::DistError;
 use crate::fingerprint::Fingerprint;
-use crate::store::Store;
+use crate::store::{Store, loopback_of_several_hosts};
 
 /// Time between two looks of rank 0 at who has come.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
@@ -58,7 +58,7 @@ pub(crate) fn shake_hands(
         serde_json::to_vec(&card).map_err(|error| refused(format!("its fingerprint cannot be written: {error}")))?;
     store.set(&card_key(rank), &text)?;
     let verdict = if rank == 0 {
-        let verdict = decide(store, environment.world_size)?;
+        let verdict = decide(store, environment)?;
         store.set(VERDICT, verdict.as_bytes())?;
         verdict
     } else {
@@ -70,8 +70,8 @@ pub(crate) fn shake_hands(
 }
 
 /// Collects the cards and says why the job does not start; empty where it does.
-fn decide(store: &Store, world_size: usize) -> Result<String, DistError> {
-    let begun = Instant::now();
+fn decide(store: &Store, environment: &Environment) -> Result<String, DistError> {
+    let (begun, world_size) = (Instant::now(), environment.world_size);
     let mut cards: Vec<Option<Card>> = std::iter::repeat_with(|| None).take(world_size).collect();
     loop {
         if let Some(reason) = store.try_get(DUPLICATE)? {
@@ -87,27 +87,44 @@ fn decide(store: &Store, world_size: usize) -> Result<String, DistError> {
             let missing = cards.iter().enumerate().filter(|(_, card)| card.is_none());
             let missing = missing.map(|(rank, _)| rank.to_string()).collect::<Vec<_>>().join(", ");
             let seconds = store.timeout().as_secs_f64();
-            return Ok(format!("not there after {seconds:.1} s: rank {missing} of {world_size}; look at their logs"));
+            let hint = loopback_of_several_hosts(environment);
+            return Ok(format!(
+                "not there after {seconds:.1} s: rank {missing} of {world_size}; look at their logs{hint}"
+            ));
         }
         thread::sleep(LOOK_INTERVAL);
     }
 }
 
-/// What the ranks' cards have that rank 0's has not; empty where they agree.
+/// Why a rank cannot start, or what the ranks' cards have that rank 0's has not; empty where they agree.
 fn differences(cards: &[Card]) -> String {
-    /// Ranks that are written out.
-    const MOST: usize = 8;
-    let of_rank = |(rank, card): (usize, &Card)| {
-        let differences = card.fingerprint.differences(&cards[0].fingerprint);
-        let Card { host, process, .. } = card;
-        (!differences.is_empty())
-            .then(|| format!("on rank {rank} (process {process} on {host}) {}", differences.join(", ")))
+    let of_all = |before: &str, what: &dyn Fn(&Card) -> Option<String>| -> Vec<String> {
+        let of_rank = |(rank, card): (usize, &Card)| {
+            let Card { host, process, .. } = card;
+            what(card).map(|words| format!("{before}rank {rank} (process {process} on {host}) {words}"))
+        };
+        cards.iter().enumerate().filter_map(of_rank).collect()
     };
-    let all: Vec<String> = cards.iter().enumerate().filter_map(of_rank).collect();
-    match all.len().saturating_sub(MOST) {
-        _ if all.is_empty() => String::new(),
-        0 => format!("the ranks differ from rank 0: {}", all.join("; ")),
-        more => format!("the ranks differ from rank 0: {}; and {more} ranks more", all[..MOST].join("; ")),
+    let faults = of_all("", &|card| card.fingerprint.fault().map(|reason| format!("cannot start: {reason}")));
+    if !faults.is_empty() {
+        return some_of(&faults);
+    }
+    let differences = of_all("on ", &|card| {
+        let differences = card.fingerprint.differences(&cards[0].fingerprint);
+        (!differences.is_empty()).then(|| differences.join(", "))
+    });
+    if differences.is_empty() {
+        return String::new();
+    }
+    format!("the ranks differ from rank 0: {}", some_of(&differences))
+}
+
+/// Words of several ranks, of which no more than some are written out.
+fn some_of(of_ranks: &[String]) -> String {
+    const MOST: usize = 8;
+    match of_ranks.len().saturating_sub(MOST) {
+        0 => of_ranks.join("; "),
+        more => format!("{}; and {more} ranks more", of_ranks[..MOST].join("; ")),
     }
 }
 

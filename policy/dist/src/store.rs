@@ -48,7 +48,14 @@ impl Store {
     pub fn open(environment: &Environment, timeout: Duration) -> Result<Self, DistError> {
         let is_server = environment.rank == 0 && !environment.agent_store;
         let socket = environment.store_socket.filter(|_| is_server);
-        Self::connect(environment.store.clone(), environment.prefix.clone(), is_server, socket, timeout)
+        let store = Self::connect(environment.store.clone(), environment.prefix.clone(), is_server, socket, timeout);
+        store.map_err(|error| match error {
+            DistError::Store { address, operation, waited, reason } => {
+                let reason = reason + &loopback_of_several_hosts(environment);
+                DistError::Store { address, operation, waited, reason }
+            }
+            other => other,
+        })
     }
 
     /// Another connection to the same store, for another thread, with a time-out of its own.
@@ -256,6 +263,22 @@ fn reach(address: &Address, timeout: Duration) -> Result<(), String> {
         }
         thread::sleep(ATTEMPT_INTERVAL);
     }
+}
+
+/// What is wrong with the store's address where ranks are on several hosts and it stands for the own host on each of
+/// them; empty where that is not so.
+pub(crate) fn loopback_of_several_hosts(environment: &Environment) -> String {
+    let Address { host, port } = &environment.store;
+    let places: Vec<_> = (host.as_str(), *port).to_socket_addrs().into_iter().flatten().collect();
+    let is_loopback = !places.is_empty() && places.iter().all(|place| place.ip().is_loopback());
+    if !is_loopback || environment.local_world_size == environment.world_size {
+        return String::new();
+    }
+    format!(
+        "; MASTER_ADDR, {host}, stands for {} here, which is this host itself, and the job has ranks on several hosts: \
+         set it to a name or number of rank 0's host that all of them know it by",
+        places[0].ip()
+    )
 }
 
 /// The first of some keys, and the number of the others.

@@ -21,6 +21,7 @@ fn ranks_that_do_not_belong_together_do_not_start() {
         scope.spawn(a_fingerprint_that_differs_is_named_on_every_rank);
         scope.spawn(a_rank_that_is_there_twice_is_named_on_every_rank);
         scope.spawn(a_rank_that_does_not_come_is_named_on_the_others);
+        scope.spawn(a_rank_that_cannot_start_is_named_on_every_rank);
     });
 }
 
@@ -45,6 +46,13 @@ fn a_rank_that_does_not_come_is_named_on_the_others() {
     }
 }
 
+fn a_rank_that_cannot_start_is_named_on_every_rank() {
+    for log in succeed("a rank cannot start", 3) {
+        assert_says(&log, &["does not start: rank 1 (process ", "cannot start: there is no such device"]);
+        assert!(!log.contains("differ"), "{log}");
+    }
+}
+
 fn refused(environment: &dist::Environment, config: &str, timeout: Duration) {
     let fingerprint = Fingerprint::default().with("version", "1").with("config", config);
     println!("{}", Job::start(environment, &fingerprint, timeout).unwrap_err());
@@ -53,6 +61,16 @@ fn refused(environment: &dist::Environment, config: &str, timeout: Duration) {
 pub(crate) fn play_difference() {
     let environment = environment();
     refused(&environment, if environment.rank == 1 { "b" } else { "a" }, START);
+}
+
+pub(crate) fn play_fault() {
+    let environment = environment();
+    if environment.rank == 1 {
+        let fault = Fingerprint::of_fault("there is no such device");
+        println!("{}", Job::start(&environment, &fault, START).unwrap_err());
+    } else {
+        refused(&environment, "a", START);
+    }
 }
 
 pub(crate) fn play_twice() {

@@ -25,6 +25,7 @@ fn a_process_plays_the_role_it_is_given() {
         "calls differ" => failures::play_calls(),
         "arguments" => failures::play_arguments(),
         "another configuration" => handshake::play_difference(),
+        "a rank cannot start" => handshake::play_fault(),
         "one rank twice" => handshake::play_twice(),
         "a rank is missing" => handshake::play_missing(),
         "a store fails" => store::play(),

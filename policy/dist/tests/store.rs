@@ -56,6 +56,20 @@ fn what_one_sets_another_gets() {
 }
 
 #[test]
+fn a_store_on_loopback_is_told_where_ranks_are_on_several_hosts() {
+    let (here, port) = (environment(1, free_port()), free_port());
+    let alone = Store::open(&here, Duration::from_millis(100)).unwrap_err().to_string();
+    assert!(alone.contains("nothing listens there") && !alone.contains("several hosts"), "{alone}");
+    let mut several = environment(1, port);
+    several.store.host = "localhost".into();
+    (several.world_size, several.local_world_size) = (4, 2);
+    let said = Store::open(&several, Duration::from_millis(100)).unwrap_err().to_string();
+    for words in ["nothing listens there", "MASTER_ADDR, localhost, stands for ", "this host itself", "several hosts"] {
+        assert!(said.contains(words), "{said}");
+    }
+}
+
+#[test]
 fn a_restarted_job_does_not_read_what_the_one_before_left() {
     let mut environment = environment(0, free_port());
     let agent = Store::open(&environment, TIMEOUT).unwrap();
