@@ -215,8 +215,11 @@ impl WeightStore for Sharded {
     fn complete_gradients(&mut self) -> Result<(), PolicyError> {
         let failure = self.failure.get_mut();
         if let (Some(replica), None) = (&self.replica, &failure) {
-            let mut gradients = self.parts.iter_mut().filter_map(|part| part.gradient_mut().as_mut());
-            let reduced = gradients.try_for_each(|gradient| replica.all_reduce(gradient, Reduction::Sum));
+            // All are under way before the first is waited for.
+            let gradients = self.parts.iter_mut().filter_map(|part| part.gradient_mut().as_ref());
+            let started = gradients.map(|gradient| replica.start_all_reduce(gradient.shallow_clone(), Reduction::Sum));
+            let handles = started.collect::<Result<Vec<_>, _>>();
+            let reduced = handles.and_then(|handles| handles.into_iter().try_for_each(|it| it.wait().map(drop)));
             *failure = reduced.err().map(Arc::new);
         }
         self.verify()

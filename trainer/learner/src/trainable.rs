@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::optimizer::adamw::{AdamW, AdamWConfig};
-use crate::optimizer::gradient_norm::{global_norm, scale_to_norm};
+use crate::optimizer::gradient_norm::{global_norm, scale_to_norm, weighted_squares};
 use crate::optimizer::saved_state;
 use crate::optimizer::schedule::Schedule;
 use crate::ranks::Ranks;
@@ -273,22 +273,24 @@ impl<M: Model> Trainable<M> {
 
 /// This rank's share of the squares of all gradients: what several ranks hold counts once for all.
 fn share_of_squares(parameters: &[Parameter], gradients: &[Option<Tensor>], ranks: &Ranks) -> f64 {
-    let squares = |tensor: &Tensor| global_norm(std::slice::from_ref(tensor)).powi(2);
-    let share = |(parameter, gradient): (&Parameter, &Option<Tensor>)| {
+    let (mut tensors, mut shares) = (Vec::new(), Vec::new());
+    for (parameter, gradient) in parameters.iter().zip(gradients) {
+        let Some(gradient) = gradient else { continue };
         // The squares are summed over ranks with different trajectories alone.
         let of_piece = parameter.piece.as_ref().map(|piece| piece.copies / ranks.context_size());
-        let copies = of_piece.unwrap_or_else(|| ranks.size()) as f64;
-        let gradient = gradient.as_ref()?;
+        let copies = of_piece.unwrap_or_else(|| ranks.size());
         if ranks.tensor_size() == 1 {
-            return Some(squares(gradient) / copies);
+            tensors.push(gradient.shallow_clone());
+            shares.push(1.0 / copies as f64);
+            continue;
         }
-        let of_parts = parameter.held(gradient).into_iter().map(|part| {
-            let shares = part.copies.unwrap_or_else(|| ranks.tensor_size());
-            squares(&part.tensor) / (copies * shares as f64)
-        });
-        Some(of_parts.sum())
-    };
-    parameters.iter().zip(gradients).filter_map(share).sum()
+        for part in parameter.held(gradient) {
+            let of_tensor_group = part.copies.unwrap_or_else(|| ranks.tensor_size());
+            tensors.push(part.tensor);
+            shares.push(1.0 / (copies * of_tensor_group) as f64);
+        }
+    }
+    weighted_squares(&tensors, &shares)
 }
 
 #[cfg(test)]

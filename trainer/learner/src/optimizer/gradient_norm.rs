@@ -10,13 +10,16 @@ const NORM_EPS: f64 = 1e-6;
 
 /// Norm over all `gradients`, in float32; 0 where there are none, not finite where a gradient is not.
 pub fn global_norm(gradients: &[Tensor]) -> f64 {
-    let norms: Vec<Tensor> = gradients.iter().map(norm).collect();
-    if norms.is_empty() {
-        return 0.0;
-    }
-    let device = norms[0].device();
-    let norms: Vec<Tensor> = norms.iter().map(|norm| norm.to_device(device)).collect();
-    norm(&Tensor::stack(&norms, 0)).double_value(&[])
+    norms(gradients).map_or(0.0, |norms| norm(&norms).double_value(&[]))
+}
+
+/// Sum over tensors of their squares times a weight each: norms in float32, their squares in float64. The host waits
+/// for the device once, however many tensors there are.
+pub(crate) fn weighted_squares(tensors: &[Tensor], weights: &[f64]) -> f64 {
+    norms(tensors).map_or(0.0, |norms| {
+        let weights = Tensor::from_slice(weights).to_device(norms.device());
+        (norms.to_kind(Kind::Double).square() * weights).sum(Kind::Double).double_value(&[])
+    })
 }
 
 /// Multiplies `gradients`, whose norm with all others is `norm`, in place by `min(1, max_norm / (norm + 1e-6))`; leaves
@@ -31,6 +34,13 @@ pub fn scale_to_norm(gradients: &mut [Tensor], norm: f64, max_norm: f64) {
             let _ = gradient.g_mul_scalar_(scale);
         }
     });
+}
+
+/// Norm of each tensor, `[tensors]` float32; none of no tensors.
+fn norms(tensors: &[Tensor]) -> Option<Tensor> {
+    let device = tensors.first()?.device();
+    let norms: Vec<Tensor> = tensors.iter().map(|tensor| norm(tensor).to_device(device)).collect();
+    Some(Tensor::stack(&norms, 0))
 }
 
 fn norm(tensor: &Tensor) -> Tensor {

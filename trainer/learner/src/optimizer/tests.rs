@@ -5,7 +5,7 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::adamw::{AdamW, AdamWConfig};
-use super::gradient_norm::{global_norm, scale_to_norm};
+use super::gradient_norm::{global_norm, scale_to_norm, weighted_squares};
 use super::schedule::{Decay, Schedule, ScheduleConfig};
 use crate::tests::golden::{Golden, assert_close, load_json};
 
@@ -332,4 +332,19 @@ fn configs_refuse_what_they_do_not_know_and_what_makes_no_sense() {
         assert!(AdamW::new(config, &[]).is_err(), "{bad}");
     }
     assert!(AdamW::new(AdamWConfig::default(), &[]).is_ok());
+}
+
+#[test]
+fn weighted_squares_are_those_of_each_tensor_times_its_weight() {
+    let tensors = [3f32, 1e-3, 40.0].map(|value| Tensor::full([7], f64::from(value), tch::kind::FLOAT_CPU));
+    let weights = [0.5, 1.0, 0.25];
+    let each = tensors.iter().zip(weights).map(|(tensor, weight)| {
+        let norm = global_norm(std::slice::from_ref(tensor));
+        norm * norm * weight
+    });
+    let expected: f64 = each.sum();
+    assert!((weighted_squares(&tensors, &weights) / expected - 1.0).abs() < 1e-12);
+    assert_eq!(weighted_squares(&[], &[]), 0.0);
+    let broken = Tensor::from_slice(&[f32::NAN]);
+    assert!(weighted_squares(&[broken], &[1.0]).is_nan());
 }
