@@ -1,5 +1,6 @@
 //! Run configurations: TOML, one struct per section, defaults < file < `--set section.key=value`.
 
+mod cores;
 mod critic;
 mod file;
 mod parallel;

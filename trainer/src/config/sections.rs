@@ -9,6 +9,7 @@ use policy::Placement;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};
 
+use super::cores::cores_of_rank;
 use crate::failure::Usage;
 use crate::plan::Calendar;
 use crate::ranks::environment::environment;
@@ -26,7 +27,7 @@ pub(crate) struct RunSection {
     /// Type of weights and activations: `float32` or `bfloat16`. Optimizer state, logprobs, losses: always float32.
     pub dtype: String,
     /// Number of threads that libtorch computes with on a CPU; 0 leaves it to libtorch, or of several ranks on a host
-    /// gives each its share of the cores.
+    /// gives each its share of the cores, or all to which its launcher has bound it.
     pub num_threads: usize,
 }
 
@@ -50,7 +51,7 @@ impl RunSection {
     }
 
     /// The device and dtype, with libtorch's threads set: of several ranks on a host each takes its share of the
-    /// cores.
+    /// cores, or those to which its launcher has bound it.
     ///
     /// # Errors
     /// A usage error: the device is not to be had, or not for several ranks, or the dtype is unknown.
@@ -64,18 +65,13 @@ impl RunSection {
                  `cpu`, or start one process",
             ));
         }
-        let share = ranks.map_or(0, |ranks| (num_cores() / ranks.local_world_size).max(1));
+        let share = ranks.map_or(0, |ranks| cores_of_rank(ranks.local_world_size));
         let num_threads = if self.num_threads > 0 { self.num_threads } else { share };
         if num_threads > 0 {
             tch::set_num_threads(num_threads as i32);
         }
         Ok(Placement { device, kind })
     }
-}
-
-/// Number of cores that this process may use.
-fn num_cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// `[model]`: a model to start from.
