@@ -213,6 +213,12 @@ fn what_ranks_cannot_run_is_said_on_every_rank() {
     for said in &said {
         assert!(said.contains("on rank 1") && said.contains("`loss.kl_coefficient` is `0.5` and not `0.01`"), "{said}");
     }
+    // A rank that cannot start does not let the others wait.
+    let said = stage.by_hand("device", [&[], &["--set", "run.device=cuda:7"]]);
+    assert!(said[0].contains("rank 1 (process ") && said[0].contains("cannot start: "), "{}", said[0]);
+    for said in &said {
+        assert!(said.contains("cuda:7") && !said.contains("not there after"), "{said}");
+    }
     let mut alone = stage.command("alone", &["--set", "parallel.timeout_seconds=1"]);
     let port = free_port();
     let said = ended_as_rank(alone.env("RANK", "0"), 0, port);

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use datasets::{PreferencePair, read_preferences};
 use learner::objective::preference::{PairIds, PreferencePlan};
 use learner::trainable::Trainable;
-use policy::{Placement, RewardModel, Texts};
+use policy::{RewardModel, Texts};
 use rayon::prelude::*;
 use record::metrics::Metrics;
 use record::names::{self, EVAL_PREFERENCE_ACCURACY, MetricName};
@@ -20,9 +20,7 @@ use crate::interrupt::Interrupt;
 use crate::open_run::{Entry, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::at_line;
-use crate::ranks::{Models, Start, Team, meet, run_part};
-use crate::run::identity::RunIdentity;
-use crate::run::inputs::resolve_links;
+use crate::ranks::{MetRun, Models, Start, run_on_ranks};
 use crate::run::run_loop::{Stage, StepOutcome, run_steps};
 use crate::skipped_update;
 use crate::worker::{ModelCommand, ModelEvent, ModelState, ModelWorker, Plans};
@@ -40,29 +38,17 @@ struct PreferenceTraining {
 ///
 /// # Errors
 /// The input is bad, the disk is full, a rank is gone, or the user interrupts.
-pub(crate) async fn train_reward_model(mut config: RewardModelRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
+pub(crate) async fn train_reward_model(config: RewardModelRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate()?;
-    resolve_links(&mut config);
-    let placement = config.run.resolve()?;
-    let identity = RunIdentity::of(&config, placement)?;
-    let team = meet(&config.parallel, &identity, &interrupt).await?;
-    let (grace, followed, asked) = (config.calendar().grace, config.clone(), interrupt.clone());
-    let load = |team: &Team, start: &Start| {
-        state(&followed, Models { team: Some(team), placement }, start.resume_from.as_deref())
+    let load = |config: &RewardModelRun, models: Models<'_>, start: &Start| {
+        state(config, models, start.resume_from.as_deref())
     };
-    let lead = async |team| lead(config, placement, identity, team, entry, interrupt).await;
-    run_part(team, &asked, grace, None, lead, load).await
+    run_on_ranks(config, &interrupt, async |run| lead(run, entry, interrupt.clone()).await, load).await
 }
 
 /// Trains a reward model on the rank that decides.
-async fn lead(
-    config: RewardModelRun,
-    placement: Placement,
-    identity: RunIdentity,
-    team: Option<Team>,
-    entry: Entry,
-    interrupt: Interrupt,
-) -> Result<()> {
+async fn lead(run: MetRun<RewardModelRun>, entry: Entry, interrupt: Interrupt) -> Result<()> {
+    let MetRun { config, placement, identity, team } = run;
     let texts = Texts::load(config.model.path()?)?;
     let format = PromptFormat::of_texts(&texts, &config.prompt)?;
     let read = |path: &Path| -> Result<Vec<PairIds>> {

@@ -24,9 +24,7 @@ use crate::open_run::{Entry, OpenRun};
 use crate::patience::Patience;
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{PromptCheck, check_answers, load_texts};
-use crate::ranks::{HostServers, Models, Start, Team, meet, run_part};
-use crate::run::identity::RunIdentity;
-use crate::run::inputs::resolve_links;
+use crate::ranks::{HostServers, MetRun, Models, Start, Team, run_on_ranks};
 use crate::run::run_loop::run_steps;
 use crate::run::run_manifest::OnChange;
 use crate::service_watch::ServiceWatch;
@@ -37,31 +35,17 @@ use crate::worker::{ModelState, ModelWorker, Plans};
 ///
 /// # Errors
 /// The input is bad, the disk is full, a rank is gone, or the user interrupts.
-pub(crate) async fn run_stage(stage: u8, mut config: ReinforceRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
+pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate(stage)?;
-    resolve_links(&mut config);
-    let placement = config.run.resolve()?;
-    let identity = RunIdentity::of(&config, placement)?;
-    let team = meet(&config.parallel, &identity, &interrupt).await?;
-    let (grace, followed, asked) = (config.calendar().grace, config.clone(), interrupt.clone());
-    let load = |team: &Team, start: &Start| {
-        let models = Models { team: Some(team), placement };
-        state(&followed, stage, models, start.resume_from.as_deref())
+    let load = |config: &ReinforceRun, models: Models<'_>, start: &Start| {
+        state(config, stage, models, start.resume_from.as_deref())
     };
-    let lead = async |team| lead(stage, config, placement, identity, team, entry, interrupt).await;
-    run_part(team, &asked, grace, Some(&followed.sandbox), lead, load).await
+    run_on_ranks(config, &interrupt, async |run| lead(stage, run, entry, interrupt.clone()).await, load).await
 }
 
 /// Runs a stage on the rank that decides.
-async fn lead(
-    stage: u8,
-    config: ReinforceRun,
-    placement: Placement,
-    identity: RunIdentity,
-    team: Option<Team>,
-    entry: Entry,
-    interrupt: Interrupt,
-) -> Result<()> {
+async fn lead(stage: u8, run: MetRun<ReinforceRun>, entry: Entry, interrupt: Interrupt) -> Result<()> {
+    let MetRun { config, placement, identity, team } = run;
     config.notes().iter().for_each(|note| tracing::warn!("{note}"));
     let (rollout, seed) = (&config.rollout, config.run.seed);
     let texts = load_texts(config.model.path()?, &config.prompt)?;

@@ -28,9 +28,7 @@ use crate::judge::Judge;
 use crate::open_run::{Entry, INITIAL_MODEL, OpenRun};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{at_line, load_texts};
-use crate::ranks::{HostServers, Models, Start, Team, meet, run_part};
-use crate::run::identity::RunIdentity;
-use crate::run::inputs::resolve_links;
+use crate::ranks::{HostServers, MetRun, Models, Start, Team, run_on_ranks};
 use crate::run::run_loop::{Stage, StepOutcome, run_steps};
 use crate::skipped_update;
 use crate::trace_tokens::trace_tokens;
@@ -54,30 +52,17 @@ struct ColdStart {
 ///
 /// # Errors
 /// The input is bad, the disk is full, a rank is gone, or the user interrupts.
-pub(crate) async fn cold_start(mut config: SupervisedRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
+pub(crate) async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: Interrupt) -> Result<()> {
     config.validate()?;
-    resolve_links(&mut config);
-    let placement = config.run.resolve()?;
-    let identity = RunIdentity::of(&config, placement)?;
-    let team = meet(&config.parallel, &identity, &interrupt).await?;
-    let (grace, followed, asked) = (config.calendar().grace, config.clone(), interrupt.clone());
-    let load = |team: &Team, start: &Start| {
-        let models = Models { team: Some(team), placement };
-        Ok(state(&followed, models, &start.model, start.resume_from.as_deref())?.0)
+    let load = |config: &SupervisedRun, models: Models<'_>, start: &Start| {
+        Ok(state(config, models, &start.model, start.resume_from.as_deref())?.0)
     };
-    let lead = async |team| lead(config, placement, identity, team, entry, interrupt).await;
-    run_part(team, &asked, grace, Some(&followed.sandbox), lead, load).await
+    run_on_ranks(config, &interrupt, async |run| lead(run, entry, interrupt.clone()).await, load).await
 }
 
 /// Runs a cold start on the rank that decides.
-async fn lead(
-    config: SupervisedRun,
-    placement: Placement,
-    identity: RunIdentity,
-    team: Option<Team>,
-    entry: Entry,
-    interrupt: Interrupt,
-) -> Result<()> {
+async fn lead(run: MetRun<SupervisedRun>, entry: Entry, interrupt: Interrupt) -> Result<()> {
+    let MetRun { config, placement, identity, team } = run;
     let traces = read_traces(&config.traces.path)?;
     let mut evaluation = Evaluation::new(&config.eval, &config.prompt, EVAL_TOKENS, config.run.seed)?;
     let hosts = HostServers::await_all(team.as_ref(), &config.sandbox).await?;

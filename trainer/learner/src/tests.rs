@@ -11,6 +11,8 @@ mod bf16_resume;
 mod bf16_update;
 mod chunks;
 mod critic;
+#[path = "../../src/command/config/decoder_sizes.rs"]
+mod decoder_sizes;
 mod estimators;
 mod loaded_memory;
 mod loss_config;

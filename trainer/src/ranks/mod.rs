@@ -1,8 +1,9 @@
 //! A run on several ranks: one decides, the others follow.
 //!
 //! Rank 0 reads the data, asks the verifiers, writes the run's folder, and says what is done next; the other ranks have
-//! a model's thread and nothing else. They meet before anything is loaded ([`meet`]), are told where the run begins
-//! ([`Start`]), and then obey the orders of rank 0's model thread until it ends. What an order is, is not known here.
+//! a model's thread and nothing else. They meet before anything is loaded ([`run_on_ranks`]), are told where the run
+//! begins ([`Start`]), and then obey the orders of rank 0's model thread until it ends. What an order is, is not known
+//! here.
 
 pub(crate) mod environment;
 mod launch;
@@ -14,6 +15,8 @@ mod words;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use policy::Placement;
+use policy::dist::Fingerprint;
 
 use self::environment::environment;
 pub(crate) use self::launch::launch;
@@ -27,20 +30,53 @@ use crate::config::{ParallelSection, SandboxSection};
 use crate::failure::{Interrupted, Saved, Usage};
 use crate::interrupt::{Asked, Interrupt};
 use crate::run::identity::RunIdentity;
+use crate::run::inputs::{TrainingRun, resolve_links};
 use crate::worker::{ModelState, follow};
 
 /// Longest stay of rank 0, which hosts the store, after a failure: others may notice it later, and look who is where.
 const PARTING: Duration = Duration::from_secs(4);
 
-/// Meets the other ranks; `None` where this process runs by itself. All ranks must be the same run.
+/// A run whose ranks have met, before it begins.
+#[derive(Debug)]
+pub(crate) struct MetRun<C> {
+    /// With the real paths of all that the run reads.
+    pub config: C,
+    pub placement: Placement,
+    pub identity: RunIdentity,
+    /// The ranks; none where this process runs by itself.
+    pub team: Option<Team>,
+}
+
+/// Runs this process's part of a run of which all ranks are: `lead` on rank 0 and in a process by itself, on any other
+/// rank what rank 0 says once `load` has loaded the models.
 ///
 /// # Errors
-/// A rank is missing, there twice, or another run; the layout does not fit the number of ranks; or the user interrupts.
-pub(crate) async fn meet(
-    section: &ParallelSection,
-    identity: &RunIdentity,
+/// A rank is missing, there twice, or another run; the layout does not fit the number of ranks; the run fails here or
+/// on another rank; or the user interrupts.
+pub(crate) async fn run_on_ranks<C: TrainingRun>(
+    mut config: C,
     interrupt: &Interrupt,
-) -> Result<Option<Team>> {
+    lead: impl AsyncFnOnce(MetRun<C>) -> Result<()>,
+    load: impl FnOnce(&C, Models<'_>, &Start) -> Result<ModelState>,
+) -> Result<()> {
+    resolve_links(&mut config);
+    let placement = config.section().resolve();
+    let known = placement.and_then(|placement| Ok((placement, RunIdentity::of(&config, placement)?)));
+    let (fingerprint, known) = match known {
+        Ok((placement, identity)) => (identity.fingerprint(), Ok((placement, identity))),
+        Err(error) => (Fingerprint::of_fault(format!("{error:#}")), Err(error)),
+    };
+    // What is wrong here the others are told, and this rank says it in its own words.
+    let met = meet(config.parallel(), fingerprint, interrupt).await;
+    let (placement, identity) = known?;
+    let followed = config.clone();
+    let lead = async |team| lead(MetRun { config, placement, identity, team }).await;
+    let load = |team: &Team, start: &Start| load(&followed, Models { team: Some(team), placement }, start);
+    run_part(met?, interrupt, followed.calendar().grace, followed.sandbox(), lead, load).await
+}
+
+/// Meets the other ranks; `None` where this process runs by itself.
+async fn meet(section: &ParallelSection, fingerprint: Fingerprint, interrupt: &Interrupt) -> Result<Option<Team>> {
     match environment()? {
         None => {
             section.layout().resolve(1).map_err(|error| Usage::error(format!("parallel: {error}")))?;
@@ -48,7 +84,7 @@ pub(crate) async fn meet(
         }
         Some(environment) => {
             environment.end_with_launcher()?; // from this thread, which lives as long as the process
-            let (section, fingerprint, asked) = (section.clone(), identity.fingerprint(), interrupt.clone());
+            let (section, asked) = (section.clone(), interrupt.clone());
             let meeting =
                 tokio::task::spawn_blocking(move || Team::meet(&environment, &section, fingerprint, asked).map(Some));
             made_room(interrupt.race(meeting).await, interrupt)?.context("the meeting of the ranks")?
@@ -56,13 +92,9 @@ pub(crate) async fn meet(
     }
 }
 
-/// Runs this process's part of a run: `lead` on rank 0 or where there is no team, on any other rank what rank 0 says
-/// once `load` has loaded the models. A signal to stop leaves a step `grace` to be done and saved; `sandbox` says
-/// which code execution server each host starts, where programs are run.
-///
-/// # Errors
-/// The run fails here, or on another rank.
-pub(crate) async fn run_part(
+/// Leads, or follows. A signal to stop leaves a step `grace` to be done and saved; `sandbox` says which code execution
+/// server each host starts, where programs are run.
+async fn run_part(
     team: Option<Team>,
     interrupt: &Interrupt,
     grace: Option<Duration>,

@@ -61,7 +61,7 @@ impl Team {
     /// Meets the other ranks.
     ///
     /// # Errors
-    /// As [`super::meet`].
+    /// As [`super::run_on_ranks`].
     pub(super) fn meet(
         environment: &Environment,
         section: &ParallelSection,

@@ -10,7 +10,10 @@ use record::checksum::{self, Checksum};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::{EvalDataset, ReinforceRun, RewardModelRun, RunSection, SupervisedRun};
+use crate::config::{
+    EvalDataset, ParallelSection, ReinforceRun, RewardModelRun, RunSection, SandboxSection, SupervisedRun,
+};
+use crate::plan::Calendar;
 
 /// What stands for a content that is not there.
 const ABSENT: &str = "absent";
@@ -29,6 +32,12 @@ pub(crate) trait TrainingRun: Clone + Serialize {
     fn kind(&self) -> &'static str;
     /// Folder, seed and device.
     fn section(&self) -> &RunSection;
+    /// How ranks share the work.
+    fn parallel(&self) -> &ParallelSection;
+    /// When what is due.
+    fn calendar(&self) -> Calendar;
+    /// The code execution server, where the run may need one.
+    fn sandbox(&self) -> Option<&SandboxSection>;
     /// Everything that the run reads, by the configuration's key.
     fn inputs(&mut self) -> Vec<Input<'_>>;
 }
@@ -186,6 +195,18 @@ impl TrainingRun for SupervisedRun {
         &self.run
     }
 
+    fn parallel(&self) -> &ParallelSection {
+        &self.parallel
+    }
+
+    fn calendar(&self) -> Calendar {
+        self.calendar()
+    }
+
+    fn sandbox(&self) -> Option<&SandboxSection> {
+        Some(&self.sandbox)
+    }
+
     fn inputs(&mut self) -> Vec<Input<'_>> {
         let start = model("model.path", &mut self.model.path);
         let traces = data("traces.path".to_owned(), &mut self.traces.path);
@@ -200,6 +221,18 @@ impl TrainingRun for RewardModelRun {
 
     fn section(&self) -> &RunSection {
         &self.run
+    }
+
+    fn parallel(&self) -> &ParallelSection {
+        &self.parallel
+    }
+
+    fn calendar(&self) -> Calendar {
+        self.calendar()
+    }
+
+    fn sandbox(&self) -> Option<&SandboxSection> {
+        None
     }
 
     fn inputs(&mut self) -> Vec<Input<'_>> {
@@ -218,6 +251,18 @@ impl TrainingRun for ReinforceRun {
 
     fn section(&self) -> &RunSection {
         &self.run
+    }
+
+    fn parallel(&self) -> &ParallelSection {
+        &self.parallel
+    }
+
+    fn calendar(&self) -> Calendar {
+        self.calendar()
+    }
+
+    fn sandbox(&self) -> Option<&SandboxSection> {
+        Some(&self.sandbox)
     }
 
     fn inputs(&mut self) -> Vec<Input<'_>> {

@@ -4,12 +4,13 @@
 //! Each rank is a process of its own, in which every block of memory from 64 KiB on is mapped alone and given back when
 //! it is freed (mallopt(3)): its resident size is then that of the tensors that it holds.
 
-use planner::{Axes, HeadWork, ModelSizes, Place, Work, memory};
+use planner::{Axes, HeadWork, Place, Work, memory};
 use policy::dist::ProcessGroup;
 use policy::{Decoder, ModelConfig, Placement, Policy, Recompute, Sharded, parameter_shapes};
 use tch::{Kind, Tensor};
 
 use super::bf16_model::{micro_folder, plan};
+use super::decoder_sizes::sizes;
 use super::ranks::launch;
 use crate::learner::Learner;
 use crate::micro_batch::Minibatch;
@@ -107,23 +108,6 @@ pub(super) fn config(model_type: &str, tied: bool) -> ModelConfig {
         "tie_word_embeddings": tied,
     }))
     .unwrap()
-}
-
-fn sizes(config: &ModelConfig) -> ModelSizes {
-    let of = |size: i64| size.unsigned_abs();
-    let has = |end: &str| parameter_shapes(config).iter().any(|parameter| parameter.name.ends_with(end));
-    ModelSizes {
-        vocab: of(config.vocab_size),
-        hidden: of(config.hidden_size),
-        intermediate: of(config.intermediate_size),
-        blocks: of(config.num_hidden_layers),
-        heads: of(config.num_attention_heads),
-        kv_heads: of(config.num_key_value_heads),
-        head_dim: of(config.head_dim),
-        qkv_bias: has("q_proj.bias"),
-        qk_norm: has("q_norm.weight"),
-        tied: config.tie_word_embeddings,
-    }
 }
 
 /// A rank as a role describes it: `REPLICASxSHARDS DTYPE RECOMPUTED TOKENS`.

@@ -13,10 +13,11 @@ use policy::dist::{Axis, DistError, Layout};
 use serde::Serialize;
 use tch::{Cuda, Device};
 
+use super::decoder_sizes::sizes;
 use super::kind::{Configured, has_layout};
 use super::measured::measure;
 use super::outline::RunOutline;
-use super::sizes::{model_config, sizes};
+use super::sizes::model_config;
 use super::work::{Known, work};
 use crate::config::{Source, load};
 use crate::failure::Usage;

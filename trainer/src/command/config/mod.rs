@@ -1,6 +1,7 @@
 //! `trainer config`: what can be asked of a run's configuration, before any weight is loaded.
 
 mod check;
+mod decoder_sizes;
 mod kind;
 mod measured;
 mod outline;

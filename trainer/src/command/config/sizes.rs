@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use planner::ModelSizes;
-use policy::{ModelConfig, parameter_shapes};
+use policy::ModelConfig;
 
+use super::decoder_sizes::sizes;
 use super::kind::Configured;
 use crate::failure::Usage;
 
@@ -47,23 +48,4 @@ fn config_file(folder: &Path) -> Option<PathBuf> {
 
 fn read(file: &Path) -> Result<ModelConfig> {
     ModelConfig::from_file(file).map_err(|error| Usage::error(error.to_string()))
-}
-
-/// The sizes of a decoder.
-pub(super) fn sizes(config: &ModelConfig) -> ModelSizes {
-    let of = |size: i64| size.unsigned_abs();
-    let shapes = parameter_shapes(config);
-    let has = |end: &str| shapes.iter().any(|parameter| parameter.name.ends_with(end));
-    ModelSizes {
-        vocab: of(config.vocab_size),
-        hidden: of(config.hidden_size),
-        intermediate: of(config.intermediate_size),
-        blocks: of(config.num_hidden_layers),
-        heads: of(config.num_attention_heads),
-        kv_heads: of(config.num_key_value_heads),
-        head_dim: of(config.head_dim),
-        qkv_bias: has("q_proj.bias"),
-        qk_norm: has("q_norm.weight"),
-        tied: config.tie_word_embeddings,
-    }
 }
