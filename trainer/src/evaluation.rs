@@ -1,11 +1,10 @@
 //! Accuracy on held-out tasks: sampled at a temperature, averaged over samples, with an interval.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use datasets::{Draw, Task, TaskVerifier, read_tasks};
+use datasets::{Draw, Task, TaskVerifier};
 use policy::Texts;
 use random::KeyedRng;
 use record::atomic::write_file;
@@ -20,6 +19,7 @@ use crate::config::{EvalSection, PromptSection};
 use crate::failure::Usage;
 use crate::judge::Judge;
 use crate::open_run::OpenRun;
+use crate::origin::{Origin, SourceRecords, tasks_of};
 use crate::prompt_check::PromptCheck;
 
 /// Held-out datasets with their sampling.
@@ -31,7 +31,7 @@ pub(crate) struct Evaluation {
 /// A held-out dataset.
 struct HeldOut {
     name: String,
-    path: PathBuf,
+    origin: Origin,
     tasks: Vec<Arc<Task>>,
 }
 
@@ -43,10 +43,9 @@ impl Evaluation {
     pub(crate) fn new(section: &EvalSection, prompt: &PromptSection, max_new_tokens: usize, seed: u64) -> Result<Self> {
         let mut datasets = Vec::new();
         for dataset in &section.datasets {
-            let mut tasks = read_tasks(&dataset.path)?;
-            tasks.truncate(dataset.limit.unwrap_or(usize::MAX));
-            let tasks = tasks.into_iter().map(Arc::new).collect();
-            datasets.push(HeldOut { name: dataset.name(), path: dataset.path.clone(), tasks });
+            let SourceRecords { records, origin } = tasks_of(dataset)?;
+            let tasks = records.into_iter().map(Arc::new).collect();
+            datasets.push(HeldOut { name: dataset.name(), origin, tasks });
         }
         let params = SamplingParams {
             temperature: section.temperature,
@@ -70,8 +69,8 @@ impl Evaluation {
         let Sampling { params, prompt, .. } = &self.sampling;
         let check = PromptCheck::new(texts, prompt, engine, params.max_new_tokens)?;
         let mut num_dropped = 0;
-        for HeldOut { path, tasks, .. } in &mut self.datasets {
-            let (kept, dropped) = check.keep(path, tasks.drain(..).map(Arc::unwrap_or_clone).collect())?;
+        for HeldOut { origin, tasks, .. } in &mut self.datasets {
+            let (kept, dropped) = check.keep(origin, tasks.drain(..).map(Arc::unwrap_or_clone).collect())?;
             *tasks = kept.into_iter().map(Arc::new).collect();
             num_dropped += dropped;
         }
@@ -87,6 +86,11 @@ impl Evaluation {
         }
     }
 
+    /// The tasks of each dataset, by its name.
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = (&str, &[Arc<Task>])> {
+        self.datasets.iter().map(|dataset| (dataset.name.as_str(), dataset.tasks.as_slice()))
+    }
+
     /// Checks that every held-out task can be judged.
     ///
     /// # Errors
@@ -94,7 +98,7 @@ impl Evaluation {
     pub(crate) async fn check(&self, judge: &Judge) -> Result<()> {
         for dataset in &self.datasets {
             let tasks: Vec<&Task> = dataset.tasks.iter().map(Arc::as_ref).collect();
-            judge.check(&dataset.path, &tasks).await?;
+            judge.check(&dataset.origin, &tasks).await?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! `trainer`: the command line and the only composer. It parses, hands over, and turns errors into exit codes.
 
+mod cheap;
 mod checkpoint;
 mod cli;
 mod collect;
@@ -15,6 +16,7 @@ mod interrupt;
 mod judge;
 mod memory;
 mod open_run;
+mod origin;
 mod patience;
 mod plan;
 mod preference_training;
@@ -33,6 +35,7 @@ mod supervised;
 mod trace_tokens;
 mod train;
 mod trajectories;
+mod walk;
 mod worker;
 
 use std::io::IsTerminal;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use verifiers::{RewardConfig, VerifiersConfig};
 
 use crate::collect::Collector;
-use crate::config::{EvalDataset, EvalSection, PromptSection, RunSection, SandboxSection, Source, load};
+use crate::config::{EvalSection, PromptSection, RunSection, SandboxSection, Source, SourceSection, load};
 use crate::evaluation::Evaluation;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
@@ -102,7 +102,7 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
         datasets: args
             .data
             .iter()
-            .map(|path| EvalDataset { path: path.clone(), name: None, limit: args.limit })
+            .map(|path| SourceSection { limit: args.limit, ..SourceSection::of(path.as_path().into()) })
             .collect(),
         samples: args.samples,
         temperature: args.temperature,

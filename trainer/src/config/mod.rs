@@ -1,6 +1,7 @@
 //! Run configurations: TOML, one struct per section, defaults < file < `--set section.key=value`.
 
 mod critic;
+mod data;
 mod file;
 mod parallel;
 mod preference;
@@ -13,6 +14,7 @@ mod sections;
 mod supervised;
 
 pub(crate) use self::critic::{Algorithm, CriticStart};
+pub(crate) use self::data::SourceSection;
 pub(crate) use self::file::{Source, load};
 pub(crate) use self::parallel::ParallelSection;
 pub(crate) use self::preference::RewardModelRun;
@@ -20,5 +22,5 @@ pub(crate) use self::prompt::{Overlong, PromptSection};
 pub(crate) use self::recipe::{RecipeConfig, SummaryColumns};
 pub(crate) use self::reinforce::ReinforceRun;
 pub(crate) use self::sandbox::SandboxSection;
-pub(crate) use self::sections::{EvalDataset, EvalSection, RunSection};
+pub(crate) use self::sections::{EvalSection, RunSection};
 pub(crate) use self::supervised::SupervisedRun;

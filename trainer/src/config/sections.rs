@@ -9,6 +9,7 @@ use policy::Placement;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};
 
+use super::data::SourceSection;
 use crate::failure::Usage;
 use crate::plan::Calendar;
 use crate::ranks::environment::environment;
@@ -101,59 +102,6 @@ impl ModelSection {
     }
 }
 
-/// A file of tasks and its share of the prompts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TaskSource {
-    /// A JSONL file of tasks.
-    pub path: PathBuf,
-    /// Name in metrics and records; the file's stem where absent.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// Share of the prompts, relative to the other sources'.
-    #[serde(default = "one")]
-    pub weight: f64,
-}
-
-fn one() -> f64 {
-    1.0
-}
-
-impl TaskSource {
-    /// The name, or the file's stem.
-    pub(crate) fn name(&self) -> String {
-        named(&self.name, &self.path)
-    }
-}
-
-fn named(name: &Option<String>, path: &Path) -> String {
-    match name {
-        Some(name) => name.clone(),
-        None => path.file_stem().map_or("tasks".into(), |stem| stem.to_string_lossy().into_owned()),
-    }
-}
-
-/// A file of held-out tasks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EvalDataset {
-    /// A JSONL file of tasks.
-    pub path: PathBuf,
-    /// Name in metrics; the file's stem where absent.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// Number of tasks that are taken from the start; all where absent.
-    #[serde(default)]
-    pub limit: Option<usize>,
-}
-
-impl EvalDataset {
-    /// The name, or the file's stem.
-    pub(crate) fn name(&self) -> String {
-        named(&self.name, &self.path)
-    }
-}
-
 /// `[eval]`: held-out tasks, sampled as reasoning models are: at a temperature, averaged over samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -165,7 +113,7 @@ pub(crate) struct EvalSection {
     /// True where an evaluation comes after the last step.
     pub at_end: bool,
     /// Held-out datasets.
-    pub datasets: Vec<EvalDataset>,
+    pub datasets: Vec<SourceSection>,
     /// Number of completions of each task: k of avg@k.
     pub samples: usize,
     /// Sampling temperature; 0 takes the likeliest token.
@@ -176,6 +124,9 @@ pub(crate) struct EvalSection {
     pub top_k: usize,
     /// Longest completion, in tokens; 0 takes the run's own limit.
     pub max_new_tokens: usize,
+    /// Number of tasks of each source, kind and verifier, training tasks too, that are judged with completions worth
+    /// nothing when the run starts, to say what a policy gets for nothing; 0 judges none.
+    pub cheap_sample: usize,
 }
 
 impl Default for EvalSection {
@@ -190,6 +141,7 @@ impl Default for EvalSection {
             top_p: 1.0,
             top_k: 0,
             max_new_tokens: 0,
+            cheap_sample: 16,
         }
     }
 }
@@ -242,7 +194,14 @@ impl EvalSection {
         if self.samples == 0 {
             return Err(Usage::error("eval.samples: must be at least 1"));
         }
-        let names: std::collections::BTreeSet<String> = self.datasets.iter().map(EvalDataset::name).collect();
+        for (i, dataset) in self.datasets.iter().enumerate() {
+            let key = format!("eval.datasets.{i}");
+            dataset.validate(&key)?;
+            if dataset.weight != 1.0 {
+                return Err(Usage::error(format!("{key}.weight: held-out tasks are all taken; leave it out")));
+            }
+        }
+        let names: std::collections::BTreeSet<String> = self.datasets.iter().map(SourceSection::name).collect();
         if names.len() < self.datasets.len() {
             return Err(Usage::error("eval.datasets: two have the same name; give them names of their own"));
         }

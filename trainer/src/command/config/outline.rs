@@ -97,7 +97,7 @@ fn evaluation(configured: &Configured) -> Vec<String> {
     let section = match configured {
         Configured::Stage(_, config) => &config.eval,
         Configured::ColdStart(config) => &config.eval,
-        Configured::RewardModel(config) => return vec![format!("{}", config.preferences.eval.display())],
+        Configured::RewardModel(config) => return vec![config.preferences.eval.0.path.shown()],
     };
     let words = |name: String| format!("{name} (avg@{})", section.samples);
     section.datasets.iter().map(|dataset| words(dataset.name())).collect()
