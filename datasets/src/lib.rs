@@ -6,6 +6,7 @@
 //! | [`Trace`] | a worked example that the cold start learns from |
 //! | [`PreferencePair`] | a chosen and a rejected completion, for the reward model |
 //! | [`read_tasks`], [`read_traces`], [`read_preferences`], [`write_jsonl`] | JSON Lines files of the three |
+//! | [`rows`] | rows of files of any format, as JSON objects |
 //! | [`Mixture`], [`TaskCursor`], [`Draw`] | weighted sources, a resumable walk over them, a task at its place in it |
 //! | [`generate`] | the demo's data: maths, code, instructions, preferences |
 //!
@@ -65,13 +66,15 @@
 
 mod cursor;
 mod error;
-// The one public module: its settings and file names (`generate::CodeConfig`, `generate::TRACES`) need it as a prefix.
+// A public module: its settings and file names (`generate::CodeConfig`, `generate::TRACES`) need it as a prefix.
 pub mod generate;
 mod message;
 mod mixture;
 mod preference;
 mod reader;
 mod record;
+// A public module: `rows::open` says more than `open`.
+pub mod rows;
 mod task;
 mod trace;
 mod writer;
