@@ -96,5 +96,5 @@ pub use self::reward::{
 pub use self::think_format::ThinkFormat;
 pub use self::thinking::{CompletionParts, split_thinking};
 pub use self::tool_call::{ToolCall, ToolCallVerifier, parse_tool_calls};
-pub use self::verdict::{ScoreRange, Verdict, VerdictKind};
+pub use self::verdict::{Measure, ScoreRange, TIME_LIMIT, Verdict, VerdictKind};
 pub use self::verifier::{GroupFuture, ReadyFuture, VerdictFuture, Verifier};

@@ -1,7 +1,7 @@
 //! `math`: joins the maths verifier to a task and its ground truth.
 
 use datasets::Task;
-use math_verifier::{MathConfig, MathTask, MathVerdict, MathVerdictKind};
+use math_verifier::{MathConfig, MathTask, MathVerdict, MathVerdictKind, same_answer};
 use serde_json::Value;
 
 use crate::{Judged, Verdict, VerdictFuture, Verifier, VerifierError};
@@ -39,7 +39,7 @@ impl MathVerifier {
             return Ok(Verdict::no_answer("the thinking came to no answer").with_detail(kind));
         }
         let task = MathTask { gold: &gold, question: judged.question() };
-        let MathVerdict { kind, reason, .. } = task.verify(answer, &self.config);
+        let MathVerdict { kind, reason, answer: extracted, .. } = task.verify(answer, &self.config);
         let verdict = match kind {
             MathVerdictKind::Equal => Verdict::pass(reason),
             MathVerdictKind::NotEqual | MathVerdictKind::Repeated | MathVerdictKind::Unevaluated => {
@@ -51,7 +51,7 @@ impl MathVerifier {
                 return Err(VerifierError::GoldUnparsed { task: judged.task.id.clone(), problem: reason });
             }
         };
-        Ok(verdict.with_detail(kind.as_str()))
+        Ok(Verdict { answer: extracted, ..verdict.with_detail(kind.as_str()) })
     }
 }
 
@@ -66,6 +66,10 @@ impl Verifier for MathVerifier {
 
     fn check(&self, task: &Task, ground_truth: &Value) -> Result<(), VerifierError> {
         self.gold(task, ground_truth).map(drop)
+    }
+
+    fn same_answer(&self, _: &Task, a: &str, b: &str) -> bool {
+        same_answer(a, b, &self.config)
     }
 
     fn verify<'a>(&'a self, judged: &'a Judged) -> VerdictFuture<'a> {

@@ -33,7 +33,7 @@ impl MathTask<'_> {
     pub fn verify(&self, completion: &str, config: &MathConfig) -> MathVerdict {
         use MathVerdictKind::*;
 
-        let verdict = |kind, stage, reason: String| MathVerdict { kind, stage, reason };
+        let verdict = |kind, stage, reason: String| MathVerdict { kind, stage, reason, answer: None };
         let gold = match extract_gold(self.gold) {
             Ok(gold) => gold,
             Err(why) => {
@@ -53,13 +53,16 @@ impl MathTask<'_> {
             Extraction::Found { rule, answer } => (rule, answer),
             Extraction::Missing(why) => return verdict(NoAnswer, Stage::Extraction, why.into()),
         };
-        let verdict = |kind, stage, reason: String| verdict(kind, stage, format!("{reason} ({})", rule.as_str()));
+        let verdict = |kind, stage, reason: String, answer| MathVerdict {
+            answer,
+            ..verdict(kind, stage, format!("{reason} ({})", rule.as_str()))
+        };
         if answer.trim().is_empty() {
-            return verdict(NoAnswer, Stage::Extraction, "the answer is empty".into());
+            return verdict(NoAnswer, Stage::Extraction, "the answer is empty".into(), None);
         }
         if answer.len() > config.max_answer_bytes {
             let reason = format!("the answer {} is longer than max_answer_bytes", quote(&answer));
-            return verdict(BudgetExceeded, Stage::Extraction, reason);
+            return verdict(BudgetExceeded, Stage::Extraction, reason, None);
         }
         let answers = Sides { gold, completion: &*answer };
         let mut judgement = judge(answers, config);
@@ -67,6 +70,7 @@ impl MathTask<'_> {
             judgement = asked::judge(question, answers, config).unwrap_or(judgement);
         }
         let Judgement { kind, stage, why } = judgement;
+        let found = answer.trim().to_owned();
         let (gold, answer) = (quote(gold), quote(&answer));
         let reason = match (kind, why) {
             (Equal, _) => format!("{answer} is {gold}"),
@@ -76,7 +80,7 @@ impl MathTask<'_> {
             (GoldUnparsed, why) => format!("the final answer {gold} {}", why.unwrap_or("could not be read")),
             (_, why) => format!("the answer {answer} {}; expected {gold}", why.unwrap_or("could not be read")),
         };
-        verdict(kind, stage, reason)
+        verdict(kind, stage, reason, Some(found))
     }
 }
 
@@ -84,6 +88,13 @@ impl MathTask<'_> {
 /// question: what is equal is equal, however it is written.
 pub fn verify(gold: &str, completion: &str, config: &MathConfig) -> MathVerdict {
     MathTask { gold, question: None }.verify(completion, config)
+}
+
+/// True where two final answers, as they were extracted, are the same: by value, whichever of them is taken as right.
+pub fn same_answer(a: &str, b: &str, config: &MathConfig) -> bool {
+    let is_short = |answer: &str| answer.len() <= config.max_answer_bytes;
+    let equal = |gold, completion| judge(Sides { gold, completion }, config).is_equal();
+    a.trim() == b.trim() || is_short(a) && is_short(b) && (equal(a, b) || equal(b, a))
 }
 
 /// Judges two final answers: by their text where that decides, by the letters of choices, else by their meaning.
