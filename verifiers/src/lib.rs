@@ -49,6 +49,7 @@
 //! ```
 //!
 //! `examples/own_verifier.rs` goes on from there: ground truth, partial credit and errors.
+#![doc = include_str!("../../docs/ground-truths.md")]
 
 mod batching;
 mod code;
