@@ -12,7 +12,10 @@ mod wording;
 
 use self::judgement::Judgement;
 use super::sides::Sides;
-use super::{Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage, decoration, extract, extract_gold, text};
+use super::{
+    Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage, comparison, decoration, extract, extract_gold, notation,
+    text,
+};
 
 /// Longest answer that a reason quotes, in characters.
 const QUOTED: usize = 80;
@@ -95,6 +98,23 @@ pub fn same_answer(a: &str, b: &str, config: &MathConfig) -> bool {
     let is_short = |answer: &str| answer.len() <= config.max_answer_bytes;
     let equal = |gold, completion| judge(Sides { gold, completion }, config).is_equal();
     a.trim() == b.trim() || is_short(a) && is_short(b) && (equal(a, b) || equal(b, a))
+}
+
+/// True where both final answers are numbers, or lists of numbers, that differ by at most `tolerance`. Units and words
+/// beside a number are passed over.
+pub fn is_within(gold: &str, answer: &str, tolerance: f64, config: &MathConfig) -> bool {
+    let Ok(gold) = extract_gold(gold) else { return false };
+    if gold.len().max(answer.len()) > config.max_answer_bytes {
+        return false;
+    }
+    let answers = Sides { gold: &*gold, completion: answer }.map(decoration::without);
+    let read = answers.as_ref().map(|answer| notation::parse(text::without_range(answer), config.max_digits).ok());
+    match read.as_ref().map(Option::as_ref) {
+        Sides { gold: Some(gold), completion: Some(completion) } => {
+            comparison::is_within(Sides { gold, completion }, tolerance)
+        }
+        _ => false,
+    }
 }
 
 /// Judges two final answers: by their text where that decides, by the letters of choices, else by their meaning.
