@@ -151,8 +151,11 @@ impl Selection {
                 None if !self.is_group => files[0].push(given.into()),
                 None => {
                     let names: Vec<&str> = self.suites.iter().map(|suite| suite.name.as_str()).collect();
-                    let problem =
-                        format!("say which suite {given} is for, as in {}={given}; they are {}", names[0], names.join(", "));
+                    let problem = format!(
+                        "say which suite {given} is for, as in {}={given}; they are {}",
+                        names[0],
+                        names.join(", ")
+                    );
                     return Err(EvaluationError::tasks(&self.name, problem));
                 }
             }

@@ -174,6 +174,31 @@ pub struct GroupMember {
 }
 
 impl Suite {
+    /// The suite that a file of a person's own tasks is: of any layout, under `protocol`.
+    pub fn of_file(name: &str, protocol: Protocol) -> Self {
+        Self {
+            name: name.to_owned(),
+            title: name.to_owned(),
+            licence: String::new(),
+            layouts: Vec::new(),
+            asked_as_given: Vec::new(),
+            num_rows: RowCounts::default(),
+            split: None,
+            ids: None,
+            has_repeated_prompts: true,
+            shuffles_choices: false,
+            by: None,
+            overall: None,
+            protocol,
+            default_version: None,
+            versions: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            errata: Vec::new(),
+            version: None,
+            window: None,
+        }
+    }
+
     /// Reads a suite's file. `place` is its path, for errors.
     ///
     /// # Errors

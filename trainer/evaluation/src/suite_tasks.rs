@@ -128,7 +128,12 @@ impl SuiteTasks {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn of_file(name: &str, protocol: crate::Protocol, loaded: LoadedTasks, choice: TaskChoice) -> Result<Self, EvaluationError> {
+    pub fn of_file(
+        name: &str,
+        protocol: crate::Protocol,
+        loaded: LoadedTasks,
+        choice: TaskChoice,
+    ) -> Result<Self, EvaluationError> {
         protocol.check(name)?;
         Self::new(Suite::of_file(name, protocol), loaded, choice)
     }
@@ -180,7 +185,8 @@ fn of_the_version(suite: &Suite, tasks: Vec<Task>) -> Result<Vec<Task>, Evaluati
     let mut kept = Vec::new();
     for task in tasks {
         let belongs = belongs(&task).ok_or_else(|| {
-            let problem = format!("the id \"{}\" is no number, and the suite has those from {first} to {last}", task.id);
+            let problem =
+                format!("the id \"{}\" is no number, and the suite has those from {first} to {last}", task.id);
             EvaluationError::tasks(&suite.name, problem)
         })?;
         if belongs {
@@ -303,7 +309,8 @@ fn with_key(task: &Task, answer: &str) -> Option<Task> {
     let truth = &mut task.verifiers.first_mut()?.ground_truth;
     match truth {
         Value::Object(fields) => {
-            let is_answer = ["answer", "any_of", "all_of"].into_iter().filter(|name| fields.contains_key(*name)).count() > 0;
+            let is_answer =
+                ["answer", "any_of", "all_of"].into_iter().filter(|name| fields.contains_key(*name)).count() > 0;
             if !is_answer {
                 return None;
             }

@@ -32,8 +32,7 @@ impl SampleLog {
     /// The file cannot be read or written, or a whole line is no sample, or names one that stands there already.
     pub fn open(path: &Path) -> Result<Self, RecordError> {
         let fail = |error| write_error(path, error);
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(fail)?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(fail)?;
         let mut log = Self { path: path.to_owned(), file, end: 0, spans: HashMap::new() };
         log.find_lines()?;
         log.file.set_len(log.end).and_then(|()| log.file.seek(SeekFrom::Start(log.end)).map(drop)).map_err(fail)?;
@@ -104,10 +103,8 @@ impl SampleLog {
     /// The file cannot be read.
     pub fn row(&self, task_id: &str, sample_index: u32) -> Result<Option<SampleRow>, RecordError> {
         let Some(span) = self.spans.get(&(task_id.to_owned(), sample_index)) else { return Ok(None) };
-        let fail = |source: Box<dyn std::error::Error + Send + Sync>| RecordError::Read {
-            path: self.path.clone(),
-            source,
-        };
+        let fail =
+            |source: Box<dyn std::error::Error + Send + Sync>| RecordError::Read { path: self.path.clone(), source };
         let bytes = read_span(&self.path, *span).map_err(|error| fail(error.into()))?;
         serde_json::from_slice(&bytes).map(Some).map_err(|error| fail(error.into()))
     }

@@ -56,7 +56,11 @@ fn verdict(name: &str, columns: &Columns, row: usize) -> Result<Option<SampleVer
         answer: columns.text(&column("answer"), row)?,
         reason: columns.text(&column("reason"), row)?.unwrap_or_default(),
         detail: columns.text(&column("detail"), row)?,
-        measures: columns.structs(&column("measures"), row)?.map(|items| measures(&items)).transpose()?.unwrap_or_default(),
+        measures: columns
+            .structs(&column("measures"), row)?
+            .map(|items| measures(&items))
+            .transpose()?
+            .unwrap_or_default(),
     }))
 }
 
@@ -92,7 +96,8 @@ mod tests {
             sample_index: 1,
             ..plain.clone()
         };
-        let rows: Vec<SampleRow> = (0..600).map(|index| if index % 2 == 0 { plain.clone() } else { full.clone() }).collect();
+        let rows: Vec<SampleRow> =
+            (0..600).map(|index| if index % 2 == 0 { plain.clone() } else { full.clone() }).collect();
         write_samples(&path, rows.iter().cloned().map(Ok)).unwrap();
         assert_eq!(read_samples(&path).unwrap(), rows);
         assert!(read_sample_texts(&path).unwrap().iter().all(|row| row.completion_ids.is_none()));
