@@ -101,7 +101,7 @@ pub(crate) fn write_streamed<T>(
     let encode_error = |source: Box<dyn Error + Send + Sync>| RecordError::Encode { path: path.to_owned(), source };
     let mut failure = None;
     let written = atomic::write_file_by(path, |file| {
-        let mut fill = || -> Result<(), RecordError> {
+        let fill = || -> Result<(), RecordError> {
             let mut writer = writer(file, content, to_batch).map_err(encode_error)?;
             let mut batch = Vec::with_capacity(ROWS_PER_BATCH);
             loop {
