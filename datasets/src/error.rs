@@ -34,6 +34,14 @@ pub enum DatasetError {
         /// The fault, and what was expected.
         problem: String,
     },
+    /// A layout is not there, or its file is wrong.
+    #[error("layout {name}: {problem}")]
+    Layout {
+        /// The layout's name or file.
+        name: String,
+        /// The fault, and what was expected.
+        problem: String,
+    },
     /// A line is not a record of the expected layout.
     #[error("{}, line {line}: {problem}", path.display())]
     Line {
