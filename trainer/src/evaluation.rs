@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use datasets::{Draw, Task, TaskVerifier};
 use policy::Texts;
-use random::KeyedRng;
+use random::{KeyedRng, fnv1a};
 use record::atomic::write_file;
 use record::metrics::Metrics;
 use record::names;
@@ -14,7 +14,7 @@ use rollout::{EngineOptions, SamplingParams};
 use serde_json::Value;
 use statistics::{EvalRecord, EvalSample, EvalSummary, NothingJudged};
 
-use crate::collect::{Collector, Group, Sampling};
+use crate::collect::{Collector, Group, Rollout, Sampling};
 use crate::config::{EvalSection, PromptSection};
 use crate::failure::Usage;
 use crate::judge::Judge;
@@ -166,27 +166,25 @@ impl Evaluation {
         let (groups, _) = sampled.with_context(|| format!("evaluation on {name}"))?;
         let records: Vec<EvalRecord> = groups
             .iter()
-            .map(|group| EvalRecord {
-                task_id: group.task.id.clone(),
-                num_verifier_errors: group.sampled().filter(|rollout| rollout.judgement.error().is_some()).count(),
-                samples: group
-                    .sampled()
-                    .filter_map(|rollout| {
-                        let judgement = &rollout.judgement;
-                        let verdict = judgement.verdict().filter(|_| judgement.error().is_none())?;
-                        Some(EvalSample {
-                            score: verdict.score,
-                            passed: verdict.passed(),
-                            num_tokens: rollout.num_sampled(),
-                            truncated: rollout.truncated(),
-                        })
-                    })
-                    .collect(),
-            })
+            .map(|group| EvalRecord::new(&group.task.id, group.sampled().filter_map(sample).collect()))
             .collect();
         if let Some(error) = groups.iter().flat_map(Group::sampled).find_map(|one| one.judgement.error()) {
-            tracing::warn!(dataset = name, %error, "a verifier broke; such samples are not counted as wrong");
+            tracing::warn!(dataset = name, %error, "a verifier broke; pass@1 is of the others, low and high span both ends");
         }
         Ok(EvalSummary::of(name, &records, started.elapsed().as_secs_f64())?)
     }
+}
+
+/// A completion as the figures count it; `None` where no verifier applies to it.
+fn sample(rollout: &Rollout) -> Option<EvalSample> {
+    let judgement = &rollout.judgement;
+    let (num_tokens, truncated) = (rollout.num_sampled(), rollout.truncated());
+    let sample = if judgement.error().is_some() {
+        EvalSample::broken(num_tokens, truncated)
+    } else {
+        let verdict = judgement.verdict()?;
+        let passed = verdict.passed();
+        EvalSample { score: verdict.score, passed, num_tokens, truncated, ..EvalSample::default() }
+    };
+    Some(EvalSample { completion_hash: Some(fnv1a(rollout.text.bytes())), ..sample })
 }

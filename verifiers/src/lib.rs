@@ -49,6 +49,7 @@
 //! ```
 //!
 //! `examples/own_verifier.rs` goes on from there: ground truth, partial credit and errors.
+#![doc = include_str!("../../docs/ground-truths.md")]
 
 mod batching;
 mod code;
@@ -96,5 +97,5 @@ pub use self::reward::{
 pub use self::think_format::ThinkFormat;
 pub use self::thinking::{CompletionParts, split_thinking};
 pub use self::tool_call::{ToolCall, ToolCallVerifier, parse_tool_calls};
-pub use self::verdict::{ScoreRange, Verdict, VerdictKind};
+pub use self::verdict::{Measure, ScoreRange, TIME_LIMIT, Verdict, VerdictKind};
 pub use self::verifier::{GroupFuture, ReadyFuture, VerdictFuture, Verifier};

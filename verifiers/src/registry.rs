@@ -84,6 +84,19 @@ impl Verifiers {
         Ok(())
     }
 
+    /// True where one of the task's verifiers holds two answers to it to be the same, as a majority vote asks.
+    ///
+    /// # Errors
+    /// [`VerifierError::UnknownVerifier`] where a verifier of the task is not there.
+    pub fn same_answer(&self, task: &Task, a: &str, b: &str) -> Result<bool, VerifierError> {
+        for verifier in &task.verifiers {
+            if self.get(&verifier.name)?.same_answer(task, a, b) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Makes the verifiers called `names` ready.
     ///
     /// # Errors

@@ -1,0 +1,81 @@
+//! Two results on the same tasks, paired by the tasks' ids.
+
+use std::collections::HashMap;
+
+use crate::mean::mean;
+use crate::sign_flips::greatest_divisor;
+use crate::task_result::TaskResult;
+
+/// Fewest differing tasks for which no pseudo-tasks are added.
+pub(crate) const FEWEST_DIFFERING: usize = 10;
+
+/// Tasks that both results judged, in the later result's order.
+pub(crate) struct Pairs<'a> {
+    pairs: Vec<(&'a TaskResult, &'a TaskResult)>,
+    /// Differences of the shares that pass, later less earlier.
+    pub differences: Vec<f64>,
+    /// Tasks that are better, and worse, in the later result.
+    pub gained: usize,
+    pub lost: usize,
+}
+
+impl<'a> Pairs<'a> {
+    pub(crate) fn of(before: &'a [TaskResult], after: &'a [TaskResult]) -> Self {
+        let before: HashMap<&str, &TaskResult> = before.iter().map(|task| (task.task_id.as_str(), task)).collect();
+        let pairs: Vec<(&TaskResult, &TaskResult)> =
+            after.iter().filter_map(|task| Some((*before.get(task.task_id.as_str())?, task))).collect();
+        let differences: Vec<f64> = pairs.iter().map(|pair| numerator(pair) as f64 / denominator(pair)).collect();
+        let gained = differences.iter().filter(|difference| **difference > 0.0).count();
+        let lost = differences.iter().filter(|difference| **difference < 0.0).count();
+        Self { pairs, differences, gained, lost }
+    }
+
+    pub(crate) fn num_tasks(&self) -> usize {
+        self.pairs.len()
+    }
+
+    pub(crate) fn num_differing(&self) -> usize {
+        self.gained + self.lost
+    }
+
+    pub(crate) fn difference(&self) -> f64 {
+        mean(self.differences.iter().copied())
+    }
+
+    /// True where every task has one sample in both results.
+    pub(crate) fn has_one_sample_each(&self) -> bool {
+        self.pairs.iter().all(|(before, after)| before.num_samples == 1 && after.num_samples == 1)
+    }
+
+    /// The differences and two more of pseudo-tasks, one better and one worse by `1 / sqrt(samples)` (after Bonett and
+    /// Price 2012, "Adjusted Wald confidence interval for a difference of binomial proportions based on paired data").
+    pub(crate) fn with_pseudo_tasks(&self) -> Vec<f64> {
+        let samples = |(before, after): &(&TaskResult, &TaskResult)| before.num_samples.min(after.num_samples);
+        let size = mean(self.pairs.iter().map(|pair| 1.0 / samples(pair) as f64)).sqrt();
+        [self.differences.as_slice(), &[size, -size]].concat()
+    }
+
+    /// The differences in whole units of the largest common one; `None` where it is too small.
+    pub(crate) fn units(&self) -> Option<Vec<i64>> {
+        let parts = |(before, after): &(&TaskResult, &TaskResult)| {
+            before.num_samples.max(1) as u64 * after.num_samples.max(1) as u64
+        };
+        let common = self.pairs.iter().try_fold(1_u64, |common, pair| {
+            let divisor = greatest_divisor(parts(pair), numerator(pair).unsigned_abs());
+            let part = parts(pair) / divisor.max(1);
+            (common / greatest_divisor(common, part)).checked_mul(part)
+        })?;
+        let unit = |pair| numerator(pair).checked_mul(i64::try_from(common / parts(pair)).ok()?);
+        self.pairs.iter().map(unit).collect()
+    }
+}
+
+/// The difference of a task's shares over their common denominator: whole, so that what is equal is 0.
+fn numerator((before, after): &(&TaskResult, &TaskResult)) -> i64 {
+    let product = |one: usize, other: usize| (one * other) as i64;
+    product(after.num_passed, before.num_samples) - product(before.num_passed, after.num_samples)
+}
+
+fn denominator((before, after): &(&TaskResult, &TaskResult)) -> f64 {
+    (before.num_samples * after.num_samples) as f64
+}
