@@ -155,7 +155,7 @@ pub(crate) async fn cheap_shares(
 /// # Errors
 /// The user interrupts.
 pub(crate) async fn say_cheap_shares(
-    sources: Vec<(&str, &[Arc<Task>])>,
+    sources: Vec<(&str, Vec<Arc<Task>>)>,
     judge: &Arc<Judge>,
     verifiers: &VerifiersConfig,
     sample: usize,
@@ -163,7 +163,7 @@ pub(crate) async fn say_cheap_shares(
 ) -> Result<()> {
     let is_asked = |name: &str| is_built_in(verifiers, name);
     for (source, tasks) in sources {
-        for shares in cheap_shares(tasks, judge, sample, is_asked, interrupt).await? {
+        for shares in cheap_shares(&tasks, judge, sample, is_asked, interrupt).await? {
             eprintln!("{}", shares.line(source));
         }
     }

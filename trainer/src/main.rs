@@ -12,6 +12,7 @@ mod entry_args;
 mod evaluation;
 mod evaluation_table;
 mod failure;
+mod held_out;
 mod interrupt;
 mod judge;
 mod memory;
@@ -101,7 +102,9 @@ async fn run(cli: Cli) -> Result<()> {
             None => Ok(()),
         },
         (None, Some(Command::Recipe(args))) => command::recipe::run(&args, interrupt).await,
-        (None, Some(Command::Eval(args))) => command::eval::run(args, interrupt).await,
+        (None, Some(Command::Eval(args))) => command::eval::run(*args, interrupt).await,
+        (None, Some(Command::Compare(args))) => tokio::task::block_in_place(|| command::compare::run(&args)),
+        (None, Some(Command::Data(command))) => command::data::run(command, interrupt).await,
         (None, Some(Command::Generate(args))) => {
             tokio::task::block_in_place(|| command::generate::run(&args, &interrupt))
         }

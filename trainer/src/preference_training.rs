@@ -18,7 +18,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::{RewardModelRun, SourceSection};
 use crate::interrupt::Interrupt;
 use crate::open_run::{Entry, OpenRun};
-use crate::origin::{SourceRecords, preferences_of};
+use crate::origin::{SourceRecords, data_source, preferences_of};
 use crate::prompt::PromptFormat;
 use crate::ranks::{Models, Start, Team, meet, run_part};
 use crate::run::identity::RunIdentity;
@@ -67,7 +67,7 @@ async fn lead(
     let texts = Texts::load(config.model.path()?)?;
     let format = PromptFormat::of_texts(&texts, &config.prompt)?;
     let read = |source: &SourceSection| -> Result<Vec<PairIds>> {
-        let SourceRecords { records, origin } = preferences_of(source)?;
+        let SourceRecords { records, origin, .. } = preferences_of(&data_source(source))?;
         let ids =
             |pair: &PreferencePair| pair_ids(&format, pair).map_err(|error| origin.error("pair", &pair.id, &error));
         records.par_iter().map(ids).collect()

@@ -22,7 +22,7 @@ use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::open_run::{Entry, OpenRun};
-use crate::origin::{SourceRecords, tasks_of};
+use crate::origin::{SourceRecords, data_source, tasks_of};
 use crate::patience::Patience;
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{PromptCheck, check_answers, load_texts};
@@ -82,7 +82,7 @@ async fn lead(
     let (mut run, resume_from) = OpenRun::open(&config, identity, entry)?;
     run.announce(team.as_ref(), resume_from.as_ref(), &config.model.path)?;
     if resume_from.is_none() {
-        let trained = mixture.sources().iter().map(|source| (source.name.as_str(), &source.tasks[..]));
+        let trained = mixture.sources().iter().map(|source| (source.name.as_str(), source.tasks.to_vec()));
         let sources = trained.chain(evaluation.tasks()).collect();
         say_cheap_shares(sources, &judge, &config.verifiers, config.eval.cheap_sample, &interrupt).await?;
     }
@@ -145,7 +145,7 @@ async fn mixture(
     let mut sources = Vec::with_capacity(config.data.source.len());
     for source in &config.data.source {
         let name = source.name();
-        let SourceRecords { records, origin } = tasks_of(source)?;
+        let SourceRecords { records, origin, .. } = tasks_of(&data_source(source))?;
         let (mut tasks, dropped) = check.keep(&origin, records)?;
         num_dropped += dropped;
         if let Some(scorer) = scorer {

@@ -27,7 +27,7 @@ use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::open_run::{Entry, INITIAL_MODEL, OpenRun};
-use crate::origin::{SourceRecords, traces_of};
+use crate::origin::{SourceRecords, data_source, traces_of};
 use crate::prompt::PromptFormat;
 use crate::prompt_check::load_texts;
 use crate::ranks::{HostServers, Models, Start, Team, meet, run_part};
@@ -82,7 +82,7 @@ async fn lead(
     interrupt: Interrupt,
 ) -> Result<()> {
     let sources = config.sources()?;
-    let traces: Vec<SourceRecords<Trace>> = sources.iter().map(traces_of).collect::<Result<_>>()?;
+    let traces: Vec<SourceRecords<Trace>> = sources.iter().map(|source| traces_of(&data_source(source))).collect::<Result<_>>()?;
     let mut evaluation = Evaluation::new(&config.eval, &config.prompt, EVAL_TOKENS, config.run.seed)?;
     let hosts = HostServers::await_all(team.as_ref(), &config.sandbox).await?;
     let judge = Judge::start(&config.verifiers, &RewardConfig::default(), &config.sandbox, hosts).await?;
@@ -100,7 +100,7 @@ async fn lead(
     };
     run.announce(team.as_ref(), resume_from.as_ref(), &start)?;
     if resume_from.is_none() {
-        let (sources, sample) = (evaluation.tasks().collect(), config.eval.cheap_sample);
+        let (sources, sample) = (evaluation.tasks(), config.eval.cheap_sample);
         say_cheap_shares(sources, &judge, &config.verifiers, sample, &interrupt).await?;
     }
     let (worker, texts) = load(&config, placement, team, start, resume_from).await?;
@@ -236,7 +236,7 @@ fn check_texts(
 fn learned_traces(
     config: &SupervisedRun,
     texts: &Texts,
-    SourceRecords { records: traces, origin }: &SourceRecords<Trace>,
+    SourceRecords { records: traces, origin, .. }: &SourceRecords<Trace>,
 ) -> Result<Vec<Vec<LearnedSequence>>> {
     let format = PromptFormat::of_texts(texts, &config.prompt)?;
     let sequences = |trace: &Trace| {

@@ -11,6 +11,7 @@ mod reinforce;
 mod renamed;
 mod sandbox;
 mod sections;
+mod suite;
 mod supervised;
 
 pub(crate) use self::critic::{Algorithm, CriticStart};
@@ -23,4 +24,5 @@ pub(crate) use self::recipe::{RecipeConfig, SummaryColumns};
 pub(crate) use self::reinforce::ReinforceRun;
 pub(crate) use self::sandbox::SandboxSection;
 pub(crate) use self::sections::{EvalSection, RunSection};
+pub(crate) use self::suite::SuiteSection;
 pub(crate) use self::supervised::SupervisedRun;

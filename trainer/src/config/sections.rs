@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};
 
 use super::data::SourceSection;
+use super::suite::SuiteSection;
 use crate::failure::Usage;
 use crate::plan::Calendar;
 use crate::ranks::environment::environment;
@@ -112,8 +113,11 @@ pub(crate) struct EvalSection {
     pub at_start: bool,
     /// True where an evaluation comes after the last step.
     pub at_end: bool,
-    /// Held-out datasets.
+    /// Held-out datasets of a user's own.
     pub datasets: Vec<SourceSection>,
+    /// Published suites, asked and judged by their own protocols.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suites: Vec<SuiteSection>,
     /// Number of completions of each task: k of avg@k.
     pub samples: usize,
     /// Sampling temperature; 0 takes the likeliest token.
@@ -136,6 +140,7 @@ impl Default for EvalSection {
             at_start: true,
             at_end: true,
             datasets: Vec::new(),
+            suites: Vec::new(),
             samples: 1,
             temperature: 0.6,
             top_p: 1.0,
@@ -173,6 +178,11 @@ impl CheckpointSection {
 }
 
 impl EvalSection {
+    /// True where there is nothing to measure.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.datasets.is_empty() && self.suites.is_empty()
+    }
+
     /// Times of evaluations, and of checkpoints beside them, in a run of `steps`.
     pub(super) fn calendar(&self, steps: u64, checkpoint: &CheckpointSection) -> Calendar {
         Calendar {
@@ -205,7 +215,8 @@ impl EvalSection {
         if names.len() < self.datasets.len() {
             return Err(Usage::error("eval.datasets: two have the same name; give them names of their own"));
         }
-        Ok(())
+        let mut suites = self.suites.iter().enumerate();
+        suites.try_for_each(|(i, suite)| suite.validate(&format!("eval.suites.{i}")))
     }
 }
 

@@ -10,7 +10,7 @@ use record::checksum::{self, Checksum};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::{ReinforceRun, RewardModelRun, RunSection, SourceSection, SupervisedRun};
+use crate::config::{EvalSection, ReinforceRun, RewardModelRun, RunSection, SourceSection, SupervisedRun};
 
 /// What stands for a content that is not there.
 const ABSENT: &str = "absent";
@@ -147,7 +147,7 @@ fn file_content(path: &Path) -> io::Result<String> {
 }
 
 /// Names, sizes and sampled bytes of all weights of a folder, whole, in shards or in pieces, and their index.
-fn weights_content(folder: &Path) -> io::Result<String> {
+pub(crate) fn weights_content(folder: &Path) -> io::Result<String> {
     let is_weights = |name: &str| WEIGHTS.iter().any(|ending| name.ends_with(ending));
     let mut checksum = Checksum::new();
     let names = names_in(folder, is_weights)?;
@@ -156,6 +156,14 @@ fn weights_content(folder: &Path) -> io::Result<String> {
         checksum::add_sampled(&folder.join(name), &mut checksum)?;
     }
     Ok(if names.is_empty() { ABSENT.to_owned() } else { checksum.finish() })
+}
+
+/// The chat templates and the tokenizer's files.
+pub(crate) fn template_and_tokenizer(folder: &Path) -> io::Result<String> {
+    let mut checksum = Checksum::new();
+    checksum.add(template_content(folder)?.as_bytes());
+    checksum.add(tokenizer_content(folder)?.as_bytes());
+    Ok(checksum.finish())
 }
 
 /// The tokenizer's files, without the chat template that may stand in one of them.
@@ -218,12 +226,26 @@ fn short<'a>(key: &str, path: &'a mut PathBuf) -> Option<Input<'a>> {
 
 /// What a source reads: its files, and its layout where that is a file.
 fn source<'a>(key: &str, section: &'a mut SourceSection) -> impl Iterator<Item = Input<'a>> + use<'a> {
-    let paths = Input { key: format!("{key}.path"), paths: &mut section.path.0, source: InputKind::Data };
-    let layout = section.layout.as_mut().map(|layout| {
-        let path: &mut PathBuf = layout;
-        Input { key: format!("{key}.layout"), paths: std::slice::from_mut(path), source: InputKind::Layout }
-    });
+    files(key, &mut section.path.0, section.layout.as_mut())
+}
+
+fn files<'a>(
+    key: &str,
+    paths: &'a mut [PathBuf],
+    layout: Option<&'a mut PathBuf>,
+) -> impl Iterator<Item = Input<'a>> + use<'a> {
+    let paths = Input { key: format!("{key}.path"), paths, source: InputKind::Data };
+    let key = format!("{key}.layout");
+    let layout =
+        layout.map(|layout| Input { key, paths: std::slice::from_mut(layout), source: InputKind::Layout });
     [paths].into_iter().chain(layout)
+}
+
+/// What evaluations read.
+fn held_out(section: &mut EvalSection) -> impl Iterator<Item = Input<'_>> {
+    let suites = section.suites.iter_mut().enumerate();
+    let suites = suites.flat_map(|(i, suite)| files(&format!("eval.suites.{i}"), &mut suite.path.0, suite.layout.as_mut()));
+    sources("eval.datasets", &mut section.datasets).into_iter().chain(suites)
 }
 
 /// What sources in a list read; each keeps the name that its first file gives it.
@@ -248,7 +270,7 @@ impl TrainingRun for SupervisedRun {
         let start = model("model.path", &mut self.model.path);
         let traces = short("traces.path", &mut self.traces.path);
         let data = sources("data.source", &mut self.data.source);
-        let held_out = sources("eval.datasets", &mut self.eval.datasets);
+        let held_out = held_out(&mut self.eval);
         start.into_iter().chain(traces).chain(data).chain(held_out).collect()
     }
 }
@@ -298,7 +320,7 @@ impl TrainingRun for ReinforceRun {
             let key = format!("verifiers.{section}.{name}.file");
             Input { key, paths: std::slice::from_mut(path), source: InputKind::PlugIn }
         });
-        let held_out = sources("eval.datasets", &mut self.eval.datasets);
+        let held_out = held_out(&mut self.eval);
         start.into_iter().chain(reward_model).chain(critic).chain(tasks).chain(plug_ins).chain(held_out).collect()
     }
 }
