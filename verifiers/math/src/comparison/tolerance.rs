@@ -22,9 +22,7 @@ pub(crate) fn is_within(answers: Sides<&Expression>, tolerance: f64) -> bool {
 /// The finite real numbers that a value is, in ascending order.
 fn reals(value: &Value<'_>) -> Option<Vec<f64>> {
     let mut reals = match value {
-        Value::List { items, .. } => {
-            items.iter().map(|item| item.scalar()?.real()).collect::<Option<Vec<f64>>>()?
-        }
+        Value::List { items, .. } => items.iter().map(|item| item.scalar()?.real()).collect::<Option<Vec<f64>>>()?,
         value => vec![value.scalar()?.real()?],
     };
     reals.sort_by(f64::total_cmp);

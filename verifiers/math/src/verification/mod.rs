@@ -13,8 +13,8 @@ mod wording;
 use self::judgement::Judgement;
 use super::sides::Sides;
 use super::{
-    Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage, comparison, decoration, extract, extract_gold, notation,
-    text,
+    Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage, comparison, decoration, extract, extract_gold,
+    notation, text,
 };
 
 /// Longest answer that a reason quotes, in characters.
