@@ -21,7 +21,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     ("policy", &["dist", "random"]),
     ("random", &[]),
     ("record", &[]),
-    ("report", &["record"]),
+    ("report", &["evaluation", "record"]),
     ("rollout", &["policy", "random"]),
     ("sandbox", &["confine", "sandbox-api"]),
     ("sandbox-api", &[]),

@@ -124,6 +124,14 @@ impl Settings {
         }
     }
 
+    /// Every value by its name and as text, paths included, but for the first prompt.
+    pub fn values(&self) -> Vec<(String, String)> {
+        let mut values = Vec::new();
+        collect("", &serde_json::to_value(self).unwrap_or_default(), &mut values);
+        values.retain(|(name, _)| !is_part(name, "first_prompt"));
+        values
+    }
+
     /// Checksum of everything by which samples may be used again: equal for equal settings, wherever files lie.
     pub fn key(&self) -> String {
         checksum::of_bytes(&serde_json::to_vec(&leaves(self)).unwrap_or_default())
@@ -189,12 +197,10 @@ fn is_part(name: &str, part: &str) -> bool {
     name.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Every setting by its name and as text; paths are left out, and so is the first prompt, which the ids of all have.
+/// The settings that decide anything: without paths, and without the first prompt, which the ids of all contain.
 fn leaves(settings: &Settings) -> Vec<(String, String)> {
-    let mut leaves = Vec::new();
-    let value = serde_json::to_value(settings).unwrap_or_default();
-    collect("", &value, &mut leaves);
-    leaves.retain(|(name, _)| !name.ends_with(".path") && !is_part(name, "first_prompt"));
+    let mut leaves = settings.values();
+    leaves.retain(|(name, _)| !name.ends_with(".path"));
     leaves
 }
 
