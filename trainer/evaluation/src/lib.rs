@@ -7,6 +7,7 @@
 //! | [`SuiteTasks`], [`SuiteTask`], [`TaskChoice`] | its tasks as they are asked: drawn, shuffled, with their conversations |
 //! | [`CompletionFile`], [`PromptLine`] | completions of another engine; prompts for one |
 //! | [`judge`], [`judge_again`], [`SampledCompletion`] | a completion to a row of the record |
+//! | [`FinishedRecord::judge_again`] | all stored samples judged again |
 //! | [`CandidateScores`], [`SuiteTask::scored`], [`SuiteTask::likeliest`] | scores of rewards, sums of logprobs to a row |
 //! | [`Settings`], [`EvaluationRecord`], [`FinishedRecord`] | what ran, and the folder where samples are kept as they end |
 //! | [`Tally`], [`EvalResult`], [`results_table`] | rows to the figures of a suite |
@@ -21,6 +22,7 @@ mod error;
 mod eval_result;
 mod evaluation_record;
 mod judge;
+mod judging_again;
 mod log_likelihood;
 mod overall;
 mod pairing;

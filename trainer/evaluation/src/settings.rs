@@ -142,20 +142,31 @@ impl Settings {
         self.differences_in(other, |_| true)
     }
 
-    /// The differences by which judging stored samples again would judge other samples, or by other tasks. Verifiers
-    /// and keys may differ: they are why samples are judged again.
-    pub fn sampling_differences(&self, other: &Self) -> Vec<String> {
+    /// These settings of stored samples, judged by the verifiers and keys of `now`.
+    ///
+    /// # Errors
+    /// The samples were asked otherwise; what differs is named.
+    pub fn judged_by(&self, now: &Self) -> Result<Self, Vec<String>> {
         const JUDGING: [&str; 8] = [
             "tasks",
+            "data",
+            "layout",
             "verifiers",
             "version",
             "protocol.verifier",
             "protocol.judged_with",
             "protocol.metric",
-            "data",
-            "layout",
         ];
-        self.differences_in(other, |name| !JUDGING.iter().any(|part| is_part(name, part)))
+        let merged = Self {
+            stops: self.stops.clone(),
+            first_prompt: self.first_prompt.clone(),
+            prompt_ids: self.prompt_ids.clone(),
+            model: self.model.clone(),
+            completions: self.completions.clone(),
+            ..now.clone()
+        };
+        let differences = merged.differences_in(self, |name| !JUDGING.iter().any(|part| is_part(name, part)));
+        if differences.is_empty() { Ok(merged) } else { Err(differences) }
     }
 
     /// The differences that forbid a comparison: of the suite, the tasks or the protocol. Data that give the same tasks
