@@ -52,6 +52,7 @@
 #![doc = include_str!("../../docs/ground-truths.md")]
 
 mod batching;
+mod choice;
 mod code;
 mod command;
 mod component;
@@ -77,7 +78,8 @@ mod tool_call;
 mod verdict;
 mod verifier;
 
-pub use self::code::{CodeConfig, CodeForm, CodeVerifier, Extraction, ExtractionRule, extract_code};
+pub use self::choice::ChoiceVerifier;
+pub use self::code::{CodeConfig, CodeForm, CodeVerifier, EvalPlusVerifier, Extraction, ExtractionRule, extract_code};
 pub use self::command::{CommandConfig, CommandVerifier};
 pub use self::component::ComponentConfig;
 pub use self::config::VerifiersConfig;
