@@ -25,18 +25,25 @@
 //!
 //! This crate knows nothing of runs, files, policies or verifiers.
 
+mod bootstrap;
+mod calibration;
 mod change;
+mod clustered;
 mod compare;
+mod correlation;
 mod figure;
 mod figures;
 mod holm;
+mod looks;
 mod majority;
 mod mcnemar;
 mod mean;
+mod noncentral_t;
 mod normal;
 mod pairs;
 mod pass_at;
 mod planning;
+mod preference;
 mod proportion;
 mod sample;
 mod sign_flips;
@@ -44,18 +51,27 @@ mod student;
 mod summary;
 mod tango;
 mod task_result;
+mod variance_parts;
 
+pub use self::bootstrap::Bootstrap;
+pub use self::calibration::{Bin, Calibration};
 pub use self::change::Change;
+pub use self::clustered::ClusteredErrors;
 pub use self::compare::{Comparison, ComparisonError, NoWorse, Test};
+pub use self::correlation::{pearson, spearman};
 pub use self::figure::{Figure, Weighting};
 pub use self::holm::holm;
+pub use self::looks::{equal_levels, obrien_fleming_levels};
 pub use self::majority::{Ballot, Candidate};
 pub use self::mcnemar::McNemar;
 pub use self::pass_at::{all_pass_at, pass_at};
-pub use self::planning::smallest_detectable;
+pub use self::planning::{num_tasks_needed, num_tasks_needed_exact, smallest_detectable, smallest_detectable_exact};
+pub use self::preference::{best_temperature, preference_accuracy, preference_calibration, preference_loss, sigmoid};
+pub use self::proportion::{agresti_coull, wilson};
 pub use self::sample::{EvalRecord, EvalSample};
 pub use self::sign_flips::sign_flips;
 pub use self::student::StudentMean;
 pub use self::summary::{EvalSummary, NothingJudged};
 pub use self::tango::Flips;
 pub use self::task_result::TaskResult;
+pub use self::variance_parts::VarianceParts;

@@ -57,17 +57,20 @@ impl<'a> Pairs<'a> {
 
     /// The differences in whole units of the largest common one; `None` where it is too small.
     pub(crate) fn units(&self) -> Option<Vec<i64>> {
-        let parts = |(before, after): &(&TaskResult, &TaskResult)| {
-            before.num_samples.max(1) as u64 * after.num_samples.max(1) as u64
-        };
-        let common = self.pairs.iter().try_fold(1_u64, |common, pair| {
-            let divisor = greatest_divisor(parts(pair), numerator(pair).unsigned_abs());
-            let part = parts(pair) / divisor.max(1);
-            (common / greatest_divisor(common, part)).checked_mul(part)
+        let fractions: Vec<(i64, i64)> = self.pairs.iter().map(reduced).collect();
+        let common = fractions.iter().try_fold(1_i64, |common, (_, denominator)| {
+            let divisor = greatest_divisor(common.unsigned_abs(), denominator.unsigned_abs());
+            common.checked_mul(denominator / i64::try_from(divisor).ok()?)
         })?;
-        let unit = |pair| numerator(pair).checked_mul(i64::try_from(common / parts(pair)).ok()?);
-        self.pairs.iter().map(unit).collect()
+        fractions.iter().map(|(numerator, denominator)| numerator.checked_mul(common / denominator)).collect()
     }
+}
+
+/// The difference of a task's shares as a fraction in lowest terms.
+fn reduced(pair: &(&TaskResult, &TaskResult)) -> (i64, i64) {
+    let (numerator, denominator) = (numerator(pair), denominator(pair) as i64);
+    let divisor = greatest_divisor(numerator.unsigned_abs(), denominator.unsigned_abs()).max(1) as i64;
+    (numerator / divisor, denominator / divisor)
 }
 
 /// The difference of a task's shares over their common denominator: whole, so that what is equal is 0.
