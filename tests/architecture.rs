@@ -50,11 +50,12 @@ const ALLOWED: [(&str, &[&str]); 18] = [
 ];
 
 /// Imports that a crate's tests, examples and benches may have besides.
-const ALLOWED_FOR_TESTS: [(&str, &[&str]); 4] = [
+const ALLOWED_FOR_TESTS: [(&str, &[&str]); 5] = [
     ("learner", &["dist", "planner"]),
     ("math-verifier", &["random"]),
     ("rollout", &["dist"]),
     ("sandbox", &["datasets", "verifiers"]),
+    ("statistics", &["random"]),
 ];
 
 /// Crates that may depend on libtorch.

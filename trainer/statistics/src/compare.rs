@@ -14,11 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::holm::holm;
 use crate::mcnemar::McNemar;
 use crate::mean::variance;
-use crate::normal::{NORMAL_950, NORMAL_975, normal_tail};
-use crate::pairs::{FEWEST_DIFFERING, Pairs};
+use crate::paired_test::{NoWorse, PairedTest, Test};
+use crate::pairs::Pairs;
 use crate::planning::smallest_detectable;
 use crate::sign_flips::sign_flips;
-use crate::student::StudentMean;
 use crate::tango::Flips;
 use crate::task_result::TaskResult;
 
@@ -50,42 +49,6 @@ pub enum ComparisonError {
         /// The margin as text, for floats know no equality.
         margin: String,
     },
-}
-
-/// Test behind a p-value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Test {
-    /// McNemar's mid-p, and Tango's interval: one sample a task.
-    McnemarMidP,
-    /// Student's t over the tasks' differences.
-    T,
-    /// Student's t with two pseudo-tasks, since few tasks differ.
-    TPseudoTasks,
-}
-
-impl Test {
-    /// The test in words.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::McnemarMidP => "McNemar's mid-p, Tango's interval",
-            Self::T => "t over tasks",
-            Self::TPseudoTasks => "t over tasks and two pseudo-tasks",
-        }
-    }
-}
-
-/// The claim that the later result is no worse than the earlier one by more than a margin.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct NoWorse {
-    /// The largest loss that counts as none, 0..=1.
-    pub margin: f64,
-    /// One-sided lower bound of 95 % of the difference.
-    pub lower_bound: f64,
-    /// One-sided probability of a difference as high as this where the loss is as large as the margin.
-    pub p_value: f64,
-    /// True where the bound lies above -margin. The best of several such claims is no safer than one of them.
-    pub holds: bool,
 }
 
 /// Difference of two results, the later less the earlier, over the tasks that both judged.
@@ -137,21 +100,27 @@ impl Comparison {
         if pairs.num_tasks() == 0 {
             return Err(ComparisonError::NoCommonTask { num_before: before.len(), num_after: after.len() });
         }
-        let found = if pairs.has_one_sample_each() { by_flips(&pairs, margin) } else { by_student(&pairs, margin) };
+        let flips = Flips { gained: pairs.gained, lost: pairs.lost, num_tasks: pairs.num_tasks() };
+        let (tested, p_exact) = if pairs.has_one_sample_each() {
+            (PairedTest::of_flips(flips), Some(McNemar::of(flips.gained, flips.lost).p_exact))
+        } else {
+            let tested = PairedTest::of_differences(&pairs.differences, pairs.pseudo_size());
+            (tested, pairs.units().and_then(|units| sign_flips(&units)))
+        };
         let deviation = variance(&pairs.differences).filter(|variance| *variance > 0.0).map(f64::sqrt);
         Ok(Self {
             num_tasks: pairs.num_tasks(),
             num_unpaired: before.len() + after.len() - 2 * pairs.num_tasks(),
             difference: pairs.difference(),
-            interval: found.interval.map(|end| end.clamp(-1.0, 1.0)),
-            p_value: found.p_value,
-            p_exact: found.p_exact,
+            interval: tested.interval,
+            p_value: tested.p_value,
+            p_exact,
             p_corrected: None,
-            test: found.test,
+            test: tested.test,
             gained: pairs.gained,
             lost: pairs.lost,
             smallest_detectable: deviation.map(|deviation| smallest_detectable(deviation, pairs.num_tasks())),
-            no_worse: found.no_worse,
+            no_worse: margin.map(|margin| tested.no_worse(margin)),
         })
     }
 
@@ -173,50 +142,6 @@ impl Comparison {
             }
         }
         Ok(compared)
-    }
-}
-
-/// What a test says.
-struct Found {
-    test: Test,
-    interval: [f64; 2],
-    p_value: f64,
-    p_exact: Option<f64>,
-    no_worse: Option<NoWorse>,
-}
-
-fn by_flips(pairs: &Pairs<'_>, margin: Option<f64>) -> Found {
-    let flips = Flips { gained: pairs.gained, lost: pairs.lost, num_tasks: pairs.num_tasks() };
-    let McNemar { p_exact, p_mid } = McNemar::of(pairs.gained, pairs.lost);
-    Found {
-        test: Test::McnemarMidP,
-        interval: flips.interval(NORMAL_975),
-        p_value: p_mid,
-        p_exact: Some(p_exact),
-        no_worse: margin.map(|margin| {
-            let [lower_bound, _] = flips.interval(NORMAL_950);
-            let p_value = normal_tail(flips.statistic(-margin));
-            NoWorse { margin, lower_bound, p_value, holds: lower_bound > -margin }
-        }),
-    }
-}
-
-fn by_student(pairs: &Pairs<'_>, margin: Option<f64>) -> Found {
-    let plain = StudentMean::of(&pairs.differences);
-    let (test, student) = match plain.interval() {
-        Some(_) if pairs.num_differing() >= FEWEST_DIFFERING => (Test::T, plain),
-        _ => (Test::TPseudoTasks, StudentMean::of(&pairs.with_pseudo_tasks())),
-    };
-    Found {
-        test,
-        interval: student.interval().unwrap_or([-1.0, 1.0]),
-        p_value: student.p_value().unwrap_or(1.0),
-        p_exact: pairs.units().and_then(|units| sign_flips(&units)),
-        no_worse: margin.map(|margin| {
-            let lower_bound = student.lower_bound().unwrap_or(-1.0).max(-1.0);
-            let p_value = student.p_above(-margin).unwrap_or(1.0);
-            NoWorse { margin, lower_bound, p_value, holds: lower_bound > -margin }
-        }),
     }
 }
 
