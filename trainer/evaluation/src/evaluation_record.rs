@@ -194,7 +194,7 @@ impl FinishedRecord {
 
 fn write_settings(folder: &Path, settings: &Settings) -> Result<(), EvaluationError> {
     let path = folder.join(SETTINGS);
-    let text = serde_json::to_vec_pretty(settings)
-        .map_err(|error| EvaluationError::file(&path, None, error.to_string()))?;
+    let text =
+        serde_json::to_vec_pretty(settings).map_err(|error| EvaluationError::file(&path, None, error.to_string()))?;
     Ok(write_file(&path, &text)?)
 }

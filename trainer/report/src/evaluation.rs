@@ -100,7 +100,10 @@ fn tiles(result: &EvalResult) -> String {
     tile("timed out", percent(summary.timed_out));
     if summary.num_verifier_errors > 0 {
         let [low, high] = summary.ends();
-        tile("verifier broke", format!("{} <span>pass@1 {} to {}</span>", percent(summary.verifier_errors), percent(low), percent(high)));
+        tile(
+            "verifier broke",
+            format!("{} <span>pass@1 {} to {}</span>", percent(summary.verifier_errors), percent(low), percent(high)),
+        );
     }
     out + "</dl>"
 }
@@ -111,7 +114,8 @@ fn overall(result: &EvalResult) -> Option<f64> {
 
 fn part_table<'a>(by: &str, parts: impl Iterator<Item = (&'a String, &'a PartFigure)>) -> String {
     let by = escape(by);
-    let mut out = format!("<table class=\"parts\"><tr><th>{by}</th><td>tasks</td><td>pass@1</td><td>95 % interval</td></tr>");
+    let mut out =
+        format!("<table class=\"parts\"><tr><th>{by}</th><td>tasks</td><td>pass@1</td><td>95 % interval</td></tr>");
     for (name, part) in parts {
         let [low, high] = part.interval;
         let _ = write!(
@@ -128,9 +132,7 @@ fn part_table<'a>(by: &str, parts: impl Iterator<Item = (&'a String, &'a PartFig
 }
 
 fn settings_block(settings: &Settings) -> String {
-    let mut out = String::from(
-        "<details class=\"config\"><summary>What ran</summary><div class=\"settings\"><table>",
-    );
+    let mut out = String::from("<details class=\"config\"><summary>What ran</summary><div class=\"settings\"><table>");
     for (name, value) in settings.values() {
         let _ = write!(out, "<tr><th>{}</th><td>{}</td></tr>", escape(&name), escape(&value));
     }
@@ -146,7 +148,11 @@ fn filter(samples: &[SampleRow]) -> String {
     let mut out = String::from("<div class=\"filter\"><button data-kind=\"\" aria-pressed=\"true\">all</button>");
     for (kind, count) in kinds(samples) {
         let kind = escape(kind);
-        let _ = write!(out, "<button data-kind=\"{kind}\" aria-pressed=\"false\">{} {count}</button>", kind.replace('_', " "));
+        let _ = write!(
+            out,
+            "<button data-kind=\"{kind}\" aria-pressed=\"false\">{} {count}</button>",
+            kind.replace('_', " ")
+        );
     }
     out + "</div>"
 }

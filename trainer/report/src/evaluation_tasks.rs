@@ -69,7 +69,8 @@ fn card(sample: &SampleRow, most: usize) -> String {
     );
     let _ = write!(out, "<pre>{}</pre>", completion(&shortened(&sample.completion, most)));
     out.push_str(&said("verdict", verdict));
-    for (name, other) in [("by the corrected key", &sample.corrected), ("before it was judged again", &sample.earlier)] {
+    for (name, other) in [("by the corrected key", &sample.corrected), ("before it was judged again", &sample.earlier)]
+    {
         out.extend(other.as_ref().map(|other| said(name, other)));
     }
     out + "</article>"
