@@ -21,7 +21,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     ("policy", &["dist", "random"]),
     ("random", &[]),
     ("record", &[]),
-    ("report", &["record"]),
+    ("report", &["evaluation", "record"]),
     ("rollout", &["policy", "random"]),
     ("sandbox", &["confine", "sandbox-api"]),
     ("sandbox-api", &[]),
@@ -53,11 +53,11 @@ const ALLOWED: [(&str, &[&str]); 19] = [
 
 /// Imports that a crate's tests, examples and benches may have besides.
 const ALLOWED_FOR_TESTS: [(&str, &[&str]); 5] = [
-    ("evaluation", &["sandbox-api"]),
     ("learner", &["dist", "planner"]),
     ("math-verifier", &["random"]),
     ("rollout", &["dist"]),
     ("sandbox", &["datasets", "verifiers"]),
+    ("statistics", &["random"]),
 ];
 
 /// Crates that may depend on libtorch.

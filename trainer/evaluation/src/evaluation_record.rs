@@ -13,7 +13,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use record::RecordError;
-use record::atomic::write_file;
+use record::atomic::{remove_if_there, write_file};
 use record::lock::FolderLock;
 use record::samples::{SampleLog, SampleRow, write_samples};
 use serde_json::json;
@@ -53,11 +53,7 @@ impl EvaluationRecord {
                     return Err(EvaluationError::OtherSettings { path: folder.to_owned(), differences });
                 }
             }
-            None => {
-                let text = serde_json::to_vec_pretty(settings)
-                    .map_err(|error| EvaluationError::file(folder.join(SETTINGS), None, error.to_string()))?;
-                write_file(&folder.join(SETTINGS), &text)?;
-            }
+            None => write_settings(folder, settings)?,
         }
         let log = SampleLog::open(&folder.join(SAMPLES))?;
         let times = OpenOptions::new().append(true).create(true).open(folder.join(TIMES));
@@ -171,23 +167,34 @@ impl FinishedRecord {
         Ok(write_samples(path, SampleLog::rows(&self.folder.join(SAMPLES))?)?)
     }
 
-    /// Puts samples that were judged again in the place of those that were stored; until all are there, the stored ones
-    /// stay.
-    ///
-    /// # Errors
-    /// A sample cannot be had, or a file cannot be written.
-    pub fn replace(
-        &self,
-        rows: impl Iterator<Item = Result<SampleRow, EvaluationError>>,
-    ) -> Result<(), EvaluationError> {
+    /// The settings of the record with the judging of `settings`, which must be of the same samples.
+    pub(crate) fn settings_judged_again(&self, settings: &Settings) -> Result<Settings, EvaluationError> {
+        let there = EvaluationRecord::settings(&self.folder)?;
+        let there = there.ok_or_else(|| EvaluationError::file(self.folder.join(SETTINGS), None, "it is not there"))?;
+        there
+            .judged_by(settings)
+            .map_err(|differences| EvaluationError::OtherSettings { path: self.folder.clone(), differences })
+    }
+
+    /// An empty log for samples that are judged again; the stored ones stay until the end.
+    pub(crate) fn begin_again(&self) -> Result<SampleLog, EvaluationError> {
         let again = self.folder.join(AGAIN);
-        record::atomic::remove_if_there(&again).map_err(|error| EvaluationError::read(&again, error))?;
-        let mut log = SampleLog::open(&again)?;
-        for row in rows {
-            log.append(&row?)?;
-        }
-        drop(log);
+        remove_if_there(&again).map_err(|error| EvaluationError::read(&again, error))?;
+        Ok(SampleLog::open(&again)?)
+    }
+
+    /// Puts the samples that were judged again in the place of those that were stored.
+    pub(crate) fn end_again(&self, settings: &Settings) -> Result<(), EvaluationError> {
+        let again = self.folder.join(AGAIN);
         std::fs::rename(&again, self.folder.join(SAMPLES)).map_err(|error| EvaluationError::read(&again, error))?;
+        write_settings(&self.folder, settings)?;
         self.write_table(&self.folder.join(TABLE))
     }
+}
+
+fn write_settings(folder: &Path, settings: &Settings) -> Result<(), EvaluationError> {
+    let path = folder.join(SETTINGS);
+    let text =
+        serde_json::to_vec_pretty(settings).map_err(|error| EvaluationError::file(&path, None, error.to_string()))?;
+    Ok(write_file(&path, &text)?)
 }

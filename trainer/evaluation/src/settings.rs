@@ -124,6 +124,14 @@ impl Settings {
         }
     }
 
+    /// Every value by its name and as text, paths included, but for the first prompt.
+    pub fn values(&self) -> Vec<(String, String)> {
+        let mut values = Vec::new();
+        collect("", &serde_json::to_value(self).unwrap_or_default(), &mut values);
+        values.retain(|(name, _)| !is_part(name, "first_prompt"));
+        values
+    }
+
     /// Checksum of everything by which samples may be used again: equal for equal settings, wherever files lie.
     pub fn key(&self) -> String {
         checksum::of_bytes(&serde_json::to_vec(&leaves(self)).unwrap_or_default())
@@ -134,20 +142,31 @@ impl Settings {
         self.differences_in(other, |_| true)
     }
 
-    /// The differences by which judging stored samples again would judge other samples, or by other tasks. Verifiers
-    /// and keys may differ: they are why samples are judged again.
-    pub fn sampling_differences(&self, other: &Self) -> Vec<String> {
+    /// These settings of stored samples, judged by the verifiers and keys of `now`.
+    ///
+    /// # Errors
+    /// The samples were asked otherwise; what differs is named.
+    pub fn judged_by(&self, now: &Self) -> Result<Self, Vec<String>> {
         const JUDGING: [&str; 8] = [
             "tasks",
+            "data",
+            "layout",
             "verifiers",
             "version",
             "protocol.verifier",
             "protocol.judged_with",
             "protocol.metric",
-            "data",
-            "layout",
         ];
-        self.differences_in(other, |name| !JUDGING.iter().any(|part| is_part(name, part)))
+        let merged = Self {
+            stops: self.stops.clone(),
+            first_prompt: self.first_prompt.clone(),
+            prompt_ids: self.prompt_ids.clone(),
+            model: self.model.clone(),
+            completions: self.completions.clone(),
+            ..now.clone()
+        };
+        let differences = merged.differences_in(self, |name| !JUDGING.iter().any(|part| is_part(name, part)));
+        if differences.is_empty() { Ok(merged) } else { Err(differences) }
     }
 
     /// The differences that forbid a comparison: of the suite, the tasks or the protocol. Data that give the same tasks
@@ -189,12 +208,10 @@ fn is_part(name: &str, part: &str) -> bool {
     name.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Every setting by its name and as text; paths are left out, and so is the first prompt, which the ids of all have.
+/// The settings that decide anything: without paths, and without the first prompt, which the ids of all contain.
 fn leaves(settings: &Settings) -> Vec<(String, String)> {
-    let mut leaves = Vec::new();
-    let value = serde_json::to_value(settings).unwrap_or_default();
-    collect("", &value, &mut leaves);
-    leaves.retain(|(name, _)| !name.ends_with(".path") && !is_part(name, "first_prompt"));
+    let mut leaves = settings.values();
+    leaves.retain(|(name, _)| !name.ends_with(".path"));
     leaves
 }
 

@@ -28,9 +28,6 @@ pub struct Suite {
     /// The numbers of rows that a copy of the set may have; another number is said and marks the figure.
     #[serde(default)]
     pub num_rows: RowCounts,
-    /// The split that is evaluated, where a folder has several.
-    #[serde(default)]
-    pub split: Option<String>,
     /// The first and the last id that belong to the suite, where ids are numbers and the file holds more.
     #[serde(default)]
     pub ids: Option<[i64; 2]>,
@@ -87,6 +84,8 @@ pub struct SuiteVersion {
     pub num_rows: RowCounts,
     /// Number of the set's files that belong to it, from the first on, where the set is published in increments.
     pub files: Option<usize>,
+    /// The beginning of the names of its files, where a folder holds those of several versions.
+    pub file_prefix: Option<String>,
     /// The layouts that it accepts.
     pub layouts: Option<Vec<String>>,
     /// The first and the last id that belong to it.
@@ -134,7 +133,7 @@ impl fmt::Display for RowCounts {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Erratum {
-    /// The task's id; several where copies of the set number it otherwise.
+    /// The task's id, or the title that its `meta` has; several where copies of the set number it otherwise.
     pub ids: Vec<String>,
     /// The fault.
     pub reason: String,
@@ -183,7 +182,6 @@ impl Suite {
             layouts: Vec::new(),
             asked_as_given: Vec::new(),
             num_rows: RowCounts::default(),
-            split: None,
             ids: None,
             has_repeated_prompts: true,
             shuffles_choices: false,
@@ -236,12 +234,6 @@ impl Suite {
         self.version = name.version.clone();
         self.window = name.window.clone();
         Ok(self)
-    }
-
-    /// Number of the set's files that belong to the version, where it is published in increments.
-    pub fn num_files(&self) -> Option<usize> {
-        let version = self.version.as_ref().or(self.default_version.as_ref())?;
-        self.versions.get(version)?.files
     }
 
     /// The suite as it was asked for: name, version and window.

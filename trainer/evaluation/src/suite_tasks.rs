@@ -88,6 +88,7 @@ impl SuiteTasks {
     pub fn new(suite: Suite, loaded: LoadedTasks, choice: TaskChoice) -> Result<Self, EvaluationError> {
         let LoadedTasks { tasks, layout, shots, mut notes } = loaded;
         let mut marks = Vec::new();
+        let shots = if shots.is_empty() { shots_among(&suite, &tasks) } else { shots };
         let tasks = of_the_version(&suite, tasks)?;
         let num_rows = tasks.len();
         if !suite.num_rows.0.is_empty() && !suite.num_rows.0.contains(&(num_rows as u64)) {
@@ -196,6 +197,13 @@ fn of_the_version(suite: &Suite, tasks: Vec<Task>) -> Result<Vec<Task>, Evaluati
     Ok(kept)
 }
 
+/// The solved examples that stand among the tasks themselves, where the protocol names them and the file holds more
+/// than the suite.
+fn shots_among(suite: &Suite, tasks: &[Task]) -> Vec<Task> {
+    let (Some(Shots { ids, .. }), true) = (&suite.protocol.shots, suite.ids.is_some()) else { return Vec::new() };
+    tasks.iter().filter(|task| ids.iter().any(|id| task.id.rsplit('/').next() == Some(id))).cloned().collect()
+}
+
 fn in_the_window(suite: &Suite, tasks: Vec<Task>) -> Result<Vec<Task>, EvaluationError> {
     let Some(window) = &suite.window else { return Ok(tasks) };
     let mut kept = Vec::new();
@@ -234,7 +242,9 @@ fn suite_task(
     mut task: Task,
 ) -> Result<SuiteTask, EvaluationError> {
     judge_by_the_protocol(suite, &mut task)?;
-    let erratum = suite.errata.iter().find(|erratum| erratum.ids.contains(&task.id)).cloned();
+    let title = task.meta.as_ref().and_then(|meta| meta.get("title")).and_then(Value::as_str);
+    let names = |id: &String| *id == task.id || Some(id.as_str()) == title;
+    let erratum = suite.errata.iter().find(|erratum| erratum.ids.iter().any(names)).cloned();
     let mut corrected = erratum.as_ref().and_then(|erratum| with_key(&task, erratum.answer.as_ref()?));
     if suite.shuffles_choices {
         let order = permutation(seed, &task.id, choices_of(&task).len());
@@ -256,16 +266,15 @@ fn suite_task(
     })
 }
 
-/// The solved examples that a task is asked with: as many as the protocol has, of the task's own part where it says so.
+/// The solved examples that a task is asked with: as many as the protocol has, of the task's own part where it says so,
+/// and never the task itself.
 fn shots_for<'a>(suite: &Suite, task: &Task, shots: &'a [Task]) -> Vec<&'a Task> {
     let Some(Shots { count, by, ids, .. }) = &suite.protocol.shots else { return Vec::new() };
     let part = |task: &Task| by.as_ref().and_then(|by| task.meta.as_ref()?.get(by).cloned());
     let own = part(task);
-    let fits = |shot: &&Task| (ids.is_empty() || ids.contains(&shot.id)) && part(shot) == own && shot.id != task.id;
-    // An example of another split may bear the id of a task: what tells them apart is the text.
     let fits = |shot: &&Task| {
-        let is_itself = shot.id == task.id && shot.messages == task.messages;
-        !is_itself && (fits(shot) || (shot.id == task.id && ids.is_empty() && part(shot) == own))
+        let is_wanted = ids.is_empty() || ids.iter().any(|id| shot.id.rsplit('/').next() == Some(id));
+        is_wanted && part(shot) == own && shot.messages != task.messages
     };
     shots.iter().filter(fits).take(*count).collect()
 }

@@ -65,5 +65,5 @@ fn row_counts_are_those_of_the_published_sets() {
     for (name, count) in counts {
         assert_eq!(select(name).unwrap().suites[0].num_rows.0[0], count, "{name}");
     }
-    assert_eq!(select("livecodebench@v3").unwrap().suites[0].num_files(), Some(3));
+    assert_eq!(select("livecodebench@v3").unwrap().suites[0].versions["v3"].files, Some(3));
 }

@@ -4,8 +4,8 @@
 //! The change is the mean over tasks of the difference of their pass rates, and the interval is Student's over these
 //! differences, also with one sample a task; otherwise it is as in [`Comparison`](crate::Comparison).
 
-use crate::pairs::{FEWEST_DIFFERING, Pairs};
-use crate::student::StudentMean;
+use crate::paired_test::PairedTest;
+use crate::pairs::Pairs;
 use crate::task_result::TaskResult;
 
 /// The change of the pass rate from one evaluation to another, over the tasks that both judged.
@@ -25,17 +25,14 @@ impl Change {
     /// The change from `before` to `after`; `None` where the two have no task in common.
     pub fn between(before: &[TaskResult], after: &[TaskResult]) -> Option<Self> {
         let pairs = Pairs::of(before, after);
-        let plain = StudentMean::of(&pairs.differences);
-        let student = match plain.interval() {
-            Some(_) if pairs.num_differing() >= FEWEST_DIFFERING => plain,
-            _ => StudentMean::of(&pairs.with_pseudo_tasks()),
-        };
-        // With pseudo-tasks there is always a spread, if there is a task.
-        let interval = student.interval().filter(|_| pairs.num_tasks() > 0)?;
+        if pairs.num_tasks() == 0 {
+            return None;
+        }
+        let tested = PairedTest::of_differences(&pairs.differences, pairs.pseudo_size());
         Some(Self {
             change: pairs.difference(),
-            interval: interval.map(|end| end.clamp(-1.0, 1.0)),
-            p_lower: student.p_below(0.0)?,
+            interval: tested.interval,
+            p_lower: tested.p_lower(),
             num_tasks: pairs.num_tasks(),
         })
     }

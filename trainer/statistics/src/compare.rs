@@ -14,11 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::holm::holm;
 use crate::mcnemar::McNemar;
 use crate::mean::variance;
-use crate::normal::{NORMAL_950, NORMAL_975, normal_tail};
-use crate::pairs::{FEWEST_DIFFERING, Pairs};
+use crate::paired_test::{NoWorse, PairedTest, Test};
+use crate::pairs::Pairs;
 use crate::planning::smallest_detectable;
 use crate::sign_flips::sign_flips;
-use crate::student::StudentMean;
 use crate::tango::Flips;
 use crate::task_result::TaskResult;
 
@@ -50,42 +49,6 @@ pub enum ComparisonError {
         /// The margin as text, for floats know no equality.
         margin: String,
     },
-}
-
-/// Test behind a p-value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Test {
-    /// McNemar's mid-p, and Tango's interval: one sample a task.
-    McnemarMidP,
-    /// Student's t over the tasks' differences.
-    T,
-    /// Student's t with two pseudo-tasks, since few tasks differ.
-    TPseudoTasks,
-}
-
-impl Test {
-    /// The test in words.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::McnemarMidP => "McNemar's mid-p, Tango's interval",
-            Self::T => "t over tasks",
-            Self::TPseudoTasks => "t over tasks and two pseudo-tasks",
-        }
-    }
-}
-
-/// The claim that the later result is no worse than the earlier one by more than a margin.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct NoWorse {
-    /// The largest loss that counts as none, 0..=1.
-    pub margin: f64,
-    /// One-sided lower bound of 95 % of the difference.
-    pub lower_bound: f64,
-    /// One-sided probability of a difference as high as this where the loss is as large as the margin.
-    pub p_value: f64,
-    /// True where the bound lies above -margin. The best of several such claims is no safer than one of them.
-    pub holds: bool,
 }
 
 /// Difference of two results, the later less the earlier, over the tasks that both judged.
@@ -137,21 +100,27 @@ impl Comparison {
         if pairs.num_tasks() == 0 {
             return Err(ComparisonError::NoCommonTask { num_before: before.len(), num_after: after.len() });
         }
-        let found = if pairs.has_one_sample_each() { by_flips(&pairs, margin) } else { by_student(&pairs, margin) };
+        let flips = Flips { gained: pairs.gained, lost: pairs.lost, num_tasks: pairs.num_tasks() };
+        let (tested, p_exact) = if pairs.has_one_sample_each() {
+            (PairedTest::of_flips(flips), Some(McNemar::of(flips.gained, flips.lost).p_exact))
+        } else {
+            let tested = PairedTest::of_differences(&pairs.differences, pairs.pseudo_size());
+            (tested, pairs.units().and_then(|units| sign_flips(&units)))
+        };
         let deviation = variance(&pairs.differences).filter(|variance| *variance > 0.0).map(f64::sqrt);
         Ok(Self {
             num_tasks: pairs.num_tasks(),
             num_unpaired: before.len() + after.len() - 2 * pairs.num_tasks(),
             difference: pairs.difference(),
-            interval: found.interval.map(|end| end.clamp(-1.0, 1.0)),
-            p_value: found.p_value,
-            p_exact: found.p_exact,
+            interval: tested.interval,
+            p_value: tested.p_value,
+            p_exact,
             p_corrected: None,
-            test: found.test,
+            test: tested.test,
             gained: pairs.gained,
             lost: pairs.lost,
             smallest_detectable: deviation.map(|deviation| smallest_detectable(deviation, pairs.num_tasks())),
-            no_worse: found.no_worse,
+            no_worse: margin.map(|margin| tested.no_worse(margin)),
         })
     }
 
@@ -176,54 +145,104 @@ impl Comparison {
     }
 }
 
-/// What a test says.
-struct Found {
-    test: Test,
-    interval: [f64; 2],
-    p_value: f64,
-    p_exact: Option<f64>,
-    no_worse: Option<NoWorse>,
-}
-
-fn by_flips(pairs: &Pairs<'_>, margin: Option<f64>) -> Found {
-    let flips = Flips { gained: pairs.gained, lost: pairs.lost, num_tasks: pairs.num_tasks() };
-    let McNemar { p_exact, p_mid } = McNemar::of(pairs.gained, pairs.lost);
-    Found {
-        test: Test::McnemarMidP,
-        interval: flips.interval(NORMAL_975),
-        p_value: p_mid,
-        p_exact: Some(p_exact),
-        no_worse: margin.map(|margin| {
-            let [lower_bound, _] = flips.interval(NORMAL_950);
-            let p_value = normal_tail(flips.statistic(-margin));
-            NoWorse { margin, lower_bound, p_value, holds: lower_bound > -margin }
-        }),
-    }
-}
-
-fn by_student(pairs: &Pairs<'_>, margin: Option<f64>) -> Found {
-    let plain = StudentMean::of(&pairs.differences);
-    let (test, student) = match plain.interval() {
-        Some(_) if pairs.num_differing() >= FEWEST_DIFFERING => (Test::T, plain),
-        _ => (Test::TPseudoTasks, StudentMean::of(&pairs.with_pseudo_tasks())),
-    };
-    Found {
-        test,
-        interval: student.interval().unwrap_or([-1.0, 1.0]),
-        p_value: student.p_value().unwrap_or(1.0),
-        p_exact: pairs.units().and_then(|units| sign_flips(&units)),
-        no_worse: margin.map(|margin| {
-            let lower_bound = student.lower_bound().unwrap_or(-1.0).max(-1.0);
-            let p_value = student.p_above(-margin).unwrap_or(1.0);
-            NoWorse { margin, lower_bound, p_value, holds: lower_bound > -margin }
-        }),
-    }
-}
-
 fn check_ids(tasks: &[TaskResult]) -> Result<(), ComparisonError> {
     let mut seen = HashSet::new();
     match tasks.iter().find(|task| !seen.insert(task.task_id.as_str())) {
         Some(task) => Err(ComparisonError::RepeatedTask { task_id: task.task_id.clone() }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn results(passed: impl IntoIterator<Item = usize>, num_samples: usize) -> Vec<TaskResult> {
+        let result = |(id, num_passed): (usize, usize)| TaskResult::new(format!("task-{id}"), num_passed, num_samples);
+        passed.into_iter().enumerate().map(result).collect()
+    }
+
+    #[test]
+    fn results_that_cannot_be_paired_are_refused() {
+        let (one, other) = (results([1, 0], 1), vec![TaskResult::new("else", 1, 1)]);
+        let error = Comparison::between(&one, &other, None).unwrap_err();
+        assert!(error.to_string().contains("share no task: of 2 and 1"), "{error}");
+        let twice = [one.clone(), one.clone()].concat();
+        let error = Comparison::between(&twice, &one, None).unwrap_err();
+        assert_eq!(error, ComparisonError::RepeatedTask { task_id: "task-0".to_owned() });
+        for margin in [-0.1, 2.0, f64::NAN] {
+            assert!(Comparison::between(&one, &one, Some(margin)).unwrap_err().to_string().contains("margin"));
+        }
+    }
+
+    #[test]
+    fn tasks_of_one_result_alone_are_counted_and_left_out() {
+        let (before, after) = (results([1, 0, 1, 0], 1), results([1, 1], 1));
+        let comparison = Comparison::between(&before, &after, None).unwrap();
+        assert_eq!((comparison.num_tasks, comparison.num_unpaired, comparison.difference), (2, 2, 0.5));
+    }
+
+    #[test]
+    fn a_comparison_turned_round_is_the_same_with_the_other_sign() {
+        for num_samples in [1, 4] {
+            let rate = |id: usize, shift: usize| ((id * 7 + shift) % 5).min(num_samples);
+            let arm = |shift| results((0..40).map(|id| rate(id, shift)), num_samples);
+            let there = Comparison::between(&arm(0), &arm(3), None).unwrap();
+            let back = Comparison::between(&arm(3), &arm(0), None).unwrap();
+            let turned = back.interval.map(|end| -end);
+            assert!((there.interval[0] - turned[1]).abs() < 1e-9, "{there:?} {back:?}");
+            assert!((there.p_value - back.p_value).abs() < 1e-9 && there.difference == -back.difference);
+            assert_eq!((there.gained, there.lost, there.p_exact), (back.lost, back.gained, back.p_exact));
+        }
+    }
+
+    #[test]
+    fn tasks_that_all_change_alike_leave_an_interval() {
+        let comparison = Comparison::between(&results(vec![0; 40], 2), &results(vec![1; 40], 2), None).unwrap();
+        assert_eq!((comparison.test, comparison.smallest_detectable), (Test::TPseudoTasks, None));
+        let [low, high] = comparison.interval;
+        assert!((0.4..0.5).contains(&low) && (0.5..0.6).contains(&high), "{comparison:?}");
+        assert!(comparison.p_value < 1e-9);
+        let same = Comparison::between(&results([2, 1, 0], 2), &results([2, 1, 0], 2), None).unwrap();
+        assert_eq!((same.p_value, same.p_exact), (1.0, Some(1.0)));
+        assert!(same.interval[0] < 0.0 && same.interval[1] > 0.0);
+        let alone = Comparison::between(&results([1], 4), &results([3], 4), None).unwrap();
+        assert!(alone.p_value > 0.05 && alone.interval[0] < 0.0, "{alone:?}");
+    }
+
+    #[test]
+    fn no_worse_depends_on_the_margin_and_on_the_tasks() {
+        let claim = |num_tasks: usize, num_samples: usize, margin| {
+            let arm = |lucky: usize| results((0..num_tasks).map(|id| usize::from(id % 10 != lucky)), num_samples);
+            Comparison::between(&arm(0), &arm(1), Some(margin)).unwrap().no_worse.unwrap()
+        };
+        for num_samples in [1, 3] {
+            assert!(claim(1000, num_samples, 0.05).holds && !claim(30, num_samples, 0.05).holds);
+            assert!(!claim(1000, num_samples, 0.0).holds);
+        }
+        let NoWorse { lower_bound, p_value, .. } = claim(1000, 1, 0.05);
+        assert!(p_value < 0.05 && lower_bound > -0.05 && lower_bound < 0.0);
+    }
+
+    #[test]
+    fn several_results_are_corrected_for_one_another() {
+        let (base, better) = (results(vec![0; 30], 1), results((0..30).map(|id| usize::from(id < 6)), 1));
+        let [one, other] = &Comparison::with_base(&base, &[&better, &base], None).unwrap()[..] else {
+            panic!("two comparisons")
+        };
+        assert_eq!((one.p_corrected, other.p_corrected), (Some(2.0 * one.p_value), Some(1.0)));
+        let alone = Comparison::with_base(&base, &[&better], None).unwrap();
+        assert_eq!(alone[0].p_corrected, None);
+    }
+
+    #[test]
+    fn the_json_has_the_names_of_the_command() {
+        let comparison = Comparison::between(&results([0, 1], 1), &results([1, 1], 1), None).unwrap();
+        let json = serde_json::to_value(&comparison).unwrap();
+        let names =
+            ["num_tasks", "difference", "interval", "p_value", "p_exact", "gained", "lost", "smallest_detectable"];
+        assert!(names.iter().all(|name| json.get(name).is_some()), "{json}");
+        assert_eq!(json["test"], "mcnemar_mid_p");
+        assert_eq!(serde_json::from_value::<Comparison>(json).unwrap(), comparison);
     }
 }

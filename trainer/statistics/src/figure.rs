@@ -29,6 +29,16 @@ pub enum Weighting {
     Micro,
 }
 
+impl Weighting {
+    /// The weight of one of some suites; all of them sum to 1.
+    pub(crate) fn of(self, suite: &Figure, suites: &[Figure]) -> f64 {
+        match self {
+            Self::Macro => 1.0 / suites.len() as f64,
+            Self::Micro => suite.num_tasks / suites.iter().map(|suite| suite.num_tasks).sum::<f64>(),
+        }
+    }
+}
+
 /// A share, 0..=1, with what is known of its uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
@@ -63,11 +73,7 @@ impl Figure {
 
     /// One figure of several suites; `None` where there is no suite. The suites share no task.
     pub fn over(suites: &[Self], weighting: Weighting) -> Option<Self> {
-        let num_tasks: f64 = suites.iter().map(|suite| suite.num_tasks).sum();
-        let weight = |suite: &Self| match weighting {
-            Weighting::Macro => 1.0 / suites.len() as f64,
-            Weighting::Micro => suite.num_tasks / num_tasks,
-        };
+        let weight = |suite: &Self| weighting.of(suite, suites);
         let sum = |part: &dyn Fn(&Self) -> f64| suites.iter().map(part).sum::<f64>();
         let square = |suite: &Self| suite.standard_error.map(|error| (weight(suite) * error).powi(2));
         let squares: Option<Vec<f64>> = suites.iter().map(square).collect();

@@ -73,7 +73,7 @@ fn ballot(record: &EvalRecord, broken: Broken) -> Option<f64> {
         mean(of_class.map(|sample| f64::from(sample.passed)))
     };
     let vote = |sample: &EvalSample| match (sample.verifier_error, broken) {
-        (false, _) => Some((sample.answer_class, f64::from(sample.passed))),
+        (false, _) => Some((sample.answer_class.filter(|_| !sample.no_answer), f64::from(sample.passed))),
         (true, Broken::LeftOut) => None,
         (true, _) if sample.no_answer => Some((None, 0.0)),
         (true, _) => Some(match sample.answer_class.filter(known) {

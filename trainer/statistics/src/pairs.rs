@@ -6,9 +6,6 @@ use crate::mean::mean;
 use crate::sign_flips::greatest_divisor;
 use crate::task_result::TaskResult;
 
-/// Fewest differing tasks for which no pseudo-tasks are added.
-pub(crate) const FEWEST_DIFFERING: usize = 10;
-
 /// Tasks that both results judged, in the later result's order.
 pub(crate) struct Pairs<'a> {
     pairs: Vec<(&'a TaskResult, &'a TaskResult)>,
@@ -21,9 +18,9 @@ pub(crate) struct Pairs<'a> {
 
 impl<'a> Pairs<'a> {
     pub(crate) fn of(before: &'a [TaskResult], after: &'a [TaskResult]) -> Self {
-        let before: HashMap<&str, &TaskResult> = before.iter().map(|task| (task.task_id.as_str(), task)).collect();
+        let before: HashMap<&str, &TaskResult> = judged(before).map(|task| (task.task_id.as_str(), task)).collect();
         let pairs: Vec<(&TaskResult, &TaskResult)> =
-            after.iter().filter_map(|task| Some((*before.get(task.task_id.as_str())?, task))).collect();
+            judged(after).filter_map(|task| Some((*before.get(task.task_id.as_str())?, task))).collect();
         let differences: Vec<f64> = pairs.iter().map(|pair| numerator(pair) as f64 / denominator(pair)).collect();
         let gained = differences.iter().filter(|difference| **difference > 0.0).count();
         let lost = differences.iter().filter(|difference| **difference < 0.0).count();
@@ -32,10 +29,6 @@ impl<'a> Pairs<'a> {
 
     pub(crate) fn num_tasks(&self) -> usize {
         self.pairs.len()
-    }
-
-    pub(crate) fn num_differing(&self) -> usize {
-        self.gained + self.lost
     }
 
     pub(crate) fn difference(&self) -> f64 {
@@ -47,35 +40,41 @@ impl<'a> Pairs<'a> {
         self.pairs.iter().all(|(before, after)| before.num_samples == 1 && after.num_samples == 1)
     }
 
-    /// The differences and two more of pseudo-tasks, one better and one worse by `1 / sqrt(samples)` (after Bonett and
-    /// Price 2012, "Adjusted Wald confidence interval for a difference of binomial proportions based on paired data").
-    pub(crate) fn with_pseudo_tasks(&self) -> Vec<f64> {
+    /// The difference of a pseudo-task: `1 / sqrt(samples)`, over tasks the root of the mean of `1 / samples`.
+    pub(crate) fn pseudo_size(&self) -> f64 {
         let samples = |(before, after): &(&TaskResult, &TaskResult)| before.num_samples.min(after.num_samples);
-        let size = mean(self.pairs.iter().map(|pair| 1.0 / samples(pair) as f64)).sqrt();
-        [self.differences.as_slice(), &[size, -size]].concat()
+        mean(self.pairs.iter().map(|pair| 1.0 / samples(pair) as f64)).sqrt()
     }
 
     /// The differences in whole units of the largest common one; `None` where it is too small.
     pub(crate) fn units(&self) -> Option<Vec<i64>> {
-        let parts = |(before, after): &(&TaskResult, &TaskResult)| {
-            before.num_samples.max(1) as u64 * after.num_samples.max(1) as u64
-        };
-        let common = self.pairs.iter().try_fold(1_u64, |common, pair| {
-            let divisor = greatest_divisor(parts(pair), numerator(pair).unsigned_abs());
-            let part = parts(pair) / divisor.max(1);
-            (common / greatest_divisor(common, part)).checked_mul(part)
+        let fractions: Vec<(i64, i64)> = self.pairs.iter().map(reduced).collect();
+        let common = fractions.iter().try_fold(1_i64, |common, (_, denominator)| {
+            let divisor = greatest_divisor(common.unsigned_abs(), denominator.unsigned_abs());
+            common.checked_mul(denominator / i64::try_from(divisor).ok()?)
         })?;
-        let unit = |pair| numerator(pair).checked_mul(i64::try_from(common / parts(pair)).ok()?);
-        self.pairs.iter().map(unit).collect()
+        fractions.iter().map(|(numerator, denominator)| numerator.checked_mul(common / denominator)).collect()
     }
+}
+
+/// The tasks with a judged sample: without one there is nothing to compare.
+fn judged(tasks: &[TaskResult]) -> impl Iterator<Item = &TaskResult> {
+    tasks.iter().filter(|task| task.num_samples > 0)
+}
+
+/// The difference of a task's shares as a fraction in lowest terms.
+fn reduced(pair: &(&TaskResult, &TaskResult)) -> (i64, i64) {
+    let (numerator, denominator) = (numerator(pair), denominator(pair) as i64);
+    let divisor = greatest_divisor(numerator.unsigned_abs(), denominator.unsigned_abs()).max(1) as i64;
+    (numerator / divisor, denominator / divisor)
 }
 
 /// The difference of a task's shares over their common denominator: whole, so that what is equal is 0.
 fn numerator((before, after): &(&TaskResult, &TaskResult)) -> i64 {
-    let product = |one: usize, other: usize| (one * other) as i64;
+    let product = |one: usize, other: usize| one.saturating_mul(other) as i64;
     product(after.num_passed, before.num_samples) - product(before.num_passed, after.num_samples)
 }
 
 fn denominator((before, after): &(&TaskResult, &TaskResult)) -> f64 {
-    (before.num_samples * after.num_samples) as f64
+    before.num_samples as f64 * after.num_samples as f64
 }
