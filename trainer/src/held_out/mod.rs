@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 pub(crate) use self::scoring::read_scores;
 pub(crate) use self::suite_data::{FileProtocol, file_tasks, suite_tasks, usage};
-use self::verdicts::{JudgedRows, Placed, judged, judged_again};
+use self::verdicts::{JudgedRows, Placed, judged};
 use crate::collect::{Collector, WantedSamples};
 use crate::config::PromptSection;
 use crate::failure::Usage;
@@ -271,13 +271,6 @@ impl HeldOut {
                 }
             }
         }
-    }
-}
-
-impl HeldOut {
-    /// Rows of the record judged again, in their order, each with the place of its task; all of a task are there.
-    pub(crate) async fn judged_again(&self, judge: &Judge, rows: Vec<(usize, SampleRow)>) -> Vec<SampleRow> {
-        judged_again(judge, &self.tasks, rows).await
     }
 }
 

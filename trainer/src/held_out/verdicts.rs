@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use evaluation::{SampledCompletion, SuiteTask, SuiteTasks, judge as judge_one, judge_again, verdict_of};
+use evaluation::{SampledCompletion, SuiteTask, SuiteTasks, judge as judge_one, verdict_of};
 use futures::future::join_all;
-use record::samples::{SampleRow, SampleVerdict};
+use record::samples::SampleRow;
 use verifiers::{Judged, Judgement};
 
 use crate::judge::Judge;
@@ -42,46 +42,6 @@ pub(super) async fn judged(judge: &Judge, suite: &str, tasks: &SuiteTasks, compl
         rows.extend(compared.into_iter().map(|row| (place, row)));
     }
     JudgedRows { rows, seconds: started.elapsed().as_secs_f64() }
-}
-
-/// Stored rows judged again, in their order; all of a task are there.
-pub(super) async fn judged_again(judge: &Judge, tasks: &SuiteTasks, rows: Vec<(usize, SampleRow)>) -> Vec<SampleRow> {
-    let compares = |place: usize| judge.compares(&tasks.tasks[place].task);
-    let places: Vec<usize> = rows.iter().map(|(place, _)| *place).collect();
-    if !places.iter().any(|place| compares(*place)) {
-        let again = rows.into_iter().map(|(place, row)| judge_again(judge.verifiers(), &tasks.tasks[place], row));
-        return join_all(again).await;
-    }
-    let mut again = Vec::with_capacity(rows.len());
-    let mut rows = rows.into_iter().peekable();
-    while let Some((place, first)) = rows.next() {
-        let task = &tasks.tasks[place];
-        if !compares(place) {
-            again.push(judge_again(judge.verifiers(), task, first).await);
-            continue;
-        }
-        let mut stored = vec![first];
-        while let Some((_, row)) = rows.next_if(|(next, _)| *next == place) {
-            stored.push(row);
-        }
-        let earlier: Vec<SampleVerdict> = stored.iter().map(|row| row.verdict.clone()).collect();
-        let suite = stored[0].suite.clone();
-        let group = stored.into_iter().map(|row| (row.sample_index, completion_of(row))).collect();
-        let judged = compared(judge, &suite, task, group).await.into_iter().zip(earlier);
-        again.extend(judged.map(|(row, earlier)| SampleRow { earlier: Some(earlier), ..row }));
-    }
-    again
-}
-
-fn completion_of(row: SampleRow) -> SampledCompletion {
-    SampledCompletion {
-        text: row.completion,
-        ids: row.completion_ids,
-        finish_reason: row.finish_reason,
-        thinking_open: row.thinking_open,
-        num_prompt_tokens: row.num_prompt_tokens,
-        num_completion_tokens: row.num_completion_tokens,
-    }
 }
 
 /// The rows of all completions of a task whose verifiers compare them.

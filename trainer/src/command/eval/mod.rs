@@ -3,7 +3,6 @@
 
 mod args;
 mod asked;
-mod rejudge;
 mod settings;
 mod store;
 
@@ -11,6 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use datasets::TaskKind;
@@ -20,19 +20,19 @@ use policy::{Placement, RewardModel, Texts};
 use record::RecordError;
 use record::atomic::{write_file, write_file_by};
 use record::samples::write_samples;
+use report::{EvaluatedSuite, write_evaluation};
 use rollout::EngineOptions;
 use serde::{Deserialize, Serialize};
 use verifiers::{RewardConfig, VerifiersConfig};
 
 pub(crate) use self::args::EvalArgs;
 use self::asked::{Asked, asked};
-use self::rejudge::rejudge;
 use self::settings::settings_of;
-use self::store::{Store, Stored};
+use self::store::{Store, Stored, base};
 use crate::collect::Collector;
 use crate::config::{PromptSection, RunSection, SandboxSection, Source, load};
 use crate::failure::Usage;
-use crate::held_out::read_scores;
+use crate::held_out::{read_scores, usage};
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::progress::Progress;
@@ -40,6 +40,11 @@ use crate::prompt::Prompt;
 use crate::prompt_check::load_texts;
 use crate::ranks::environment::refuse_ranks;
 use crate::worker::{ModelState, ModelWorker, Plans};
+
+/// The page of an evaluation, in the folder of its records.
+const PAGE: &str = "evaluation.html";
+/// Most samples of which a page is written.
+const MOST_ON_A_PAGE: usize = 20_000;
 
 /// The sections of a run's configuration that are read here.
 #[derive(Default, Deserialize)]
@@ -103,11 +108,11 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
             set.held_out.check(&judge).await?;
         }
     }
+    let judging = Judging { judge: judge.clone(), interrupt: &interrupt };
     let evaluated = if args.rejudge {
-        judged_again(&args, ready, &judge, &interrupt).await?
+        judged_again(&args, ready, &judging).await?
     } else {
-        let with = Answering { args: &args, texts, placement, engine, judge: judge.clone(), interrupt };
-        answered(&with, ready).await?
+        answered(&Answering { args: &args, texts, placement, engine, judging }, ready).await?
     };
     if let Some(judge) = Arc::into_inner(judge) {
         judge.stop().await;
@@ -226,18 +231,24 @@ fn write_prompts(path: &Path, ready: &[Ready]) -> Result<()> {
     written.with_context(|| path.display().to_string())
 }
 
+/// What judging needs.
+struct Judging<'a> {
+    judge: Arc<Judge>,
+    interrupt: &'a Interrupt,
+}
+
 /// What answering needs.
 struct Answering<'a> {
     args: &'a EvalArgs,
     texts: Option<Arc<Texts>>,
     placement: Placement,
     engine: EngineOptions,
-    judge: Arc<Judge>,
-    interrupt: Interrupt,
+    judging: Judging<'a>,
 }
 
 /// A set whose samples have all ended, with its figures.
 struct Evaluated {
+    set: Asked,
     stored: Stored,
     result: EvalResult,
 }
@@ -261,7 +272,7 @@ async fn answered(with: &Answering<'_>, ready: Vec<Ready>) -> Result<Vec<Evaluat
             answer(with, work, completions, scores.as_ref(), &mut store).await?;
         }
         let (stored, seconds) = store.finish(&set.held_out.tasks)?;
-        evaluated.push(summed_up(&set, stored, settings, seconds, &with.judge)?);
+        evaluated.push(summed_up(set, stored, settings, seconds, &with.judging.judge)?);
     }
     Ok(evaluated)
 }
@@ -317,23 +328,23 @@ async fn answer(
             held_out.scored_by(scores.unwrap_or(&HashMap::new()), missing, &mut keep)?;
         }
         (Metric::Pass | Metric::Ifeval, Some(completions), _) => {
-            held_out.judge_texts(&with.judge, completions, missing, &with.interrupt, |row, _| keep(row)).await?;
+            held_out.judge_texts(&with.judging.judge, completions, missing, with.judging.interrupt, |row, _| keep(row)).await?;
         }
         (metric, None, Some(worker)) => {
             let texts = texts.context("--model: name a Hugging Face folder")?;
             match metric {
                 Metric::LogLikelihood => {
-                    held_out.choose(worker, &texts, prompts, missing, &with.interrupt, &mut keep).await?;
+                    held_out.choose(worker, &texts, prompts, missing, with.judging.interrupt, &mut keep).await?;
                 }
-                Metric::Reward => held_out.score(worker, &texts, missing, &with.interrupt, &mut keep).await?,
+                Metric::Reward => held_out.score(worker, &texts, missing, with.judging.interrupt, &mut keep).await?,
                 Metric::Pass | Metric::Ifeval => {
                     let collector = Collector {
                         worker: worker.clone(),
                         texts,
                         scorer_texts: None,
-                        judge: with.judge.clone(),
+                        judge: with.judging.judge.clone(),
                         patience: None,
-                        interrupt: with.interrupt.clone(),
+                        interrupt: with.judging.interrupt.clone(),
                     };
                     held_out.sample(&collector, prompts, missing, |row, _| keep(row)).await?;
                 }
@@ -350,39 +361,82 @@ async fn answer(
 }
 
 /// The figures of a set's samples.
-fn summed_up(set: &Asked, stored: Stored, settings: Settings, seconds: f64, judge: &Judge) -> Result<Evaluated> {
-    let tasks = &set.held_out.tasks;
-    let mut tally = Tally::new(tasks);
+fn summed_up(set: Asked, stored: Stored, settings: Settings, seconds: f64, judge: &Judge) -> Result<Evaluated> {
+    let mut tally = Tally::new(&set.held_out.tasks);
     for row in stored.rows()? {
         tally.add(&row?)?;
     }
-    let mut result = EvalResult::of(&tally, Some(judge.verifiers()), settings, seconds)?;
+    let result = result_of(&set, &tally, settings, seconds, judge)?;
+    Evaluated { set, stored, result }.recorded()
+}
+
+fn result_of(set: &Asked, tally: &Tally<'_>, settings: Settings, seconds: f64, judge: &Judge) -> Result<EvalResult> {
+    let mut result = EvalResult::of(tally, Some(judge.verifiers()), settings, seconds)?;
     result.summary.dataset = set.held_out.name.clone();
-    if let Some(folder) = stored.folder() {
-        write_file(&folder.join("results.json"), &serde_json::to_vec_pretty(&[&result])?)?;
+    Ok(result)
+}
+
+impl Evaluated {
+    /// The same with its figures in the record's folder, where there is one.
+    fn recorded(self) -> Result<Self> {
+        if let Some(folder) = self.stored.folder() {
+            write_file(&folder.join("results.json"), &serde_json::to_vec_pretty(&[&self.result])?)?;
+        }
+        Ok(self)
     }
-    Ok(Evaluated { stored, result })
 }
 
 /// Judges the stored samples of every set again, and sums up.
-async fn judged_again(
-    args: &EvalArgs,
-    ready: Vec<Ready>,
-    judge: &Arc<Judge>,
-    interrupt: &Interrupt,
-) -> Result<Vec<Evaluated>> {
+async fn judged_again(args: &EvalArgs, ready: Vec<Ready>, with: &Judging<'_>) -> Result<Vec<Evaluated>> {
     let mut evaluated = Vec::with_capacity(ready.len());
-    for Ready { mut set, settings, .. } in ready {
-        let (stored, there) = Stored::again(args, &set.held_out.name, &settings)?;
-        let tasks = Arc::make_mut(&mut set.held_out.tasks);
-        tasks.suite.protocol.samples = there.protocol.samples;
-        let changes = rejudge(&set.held_out, &stored, judge, interrupt)?;
-        Arc::make_mut(&mut set.held_out.tasks).notes.push(changes.words());
-        eprintln!("{}: {}", set.held_out.name, changes.words());
-        let settings = Settings { model: there.model, completions: there.completions, ..settings };
-        evaluated.push(summed_up(&set, stored, settings, 0.0, judge)?);
+    for Ready { mut set, mut settings, .. } in ready {
+        let name = set.held_out.name.clone();
+        if let Some(task) = set.held_out.tasks.tasks.iter().find(|task| with.judge.compares(&task.task)) {
+            let verifier = &task.task.verifiers[0].name;
+            let problem = format!("--rejudge: {verifier} compares the completions of a task; evaluate again instead");
+            return Err(Usage::error(problem));
+        }
+        let (record, there) = Stored::again(args, &name, &settings)?;
+        Arc::make_mut(&mut set.held_out.tasks).suite.protocol.samples = there.protocol.samples;
+        settings.protocol.samples = there.protocol.samples;
+        let started = Instant::now();
+        let judging = record.judge_again(with.judge.verifiers(), &set.held_out.tasks, &settings);
+        let (tally, settings) = with.interrupt.race(judging).await?.map_err(usage)?;
+        let mut result = result_of(&set, &tally, settings, started.elapsed().as_secs_f64(), &with.judge)?;
+        let stored = Stored::Record(record);
+        let words = changes(&stored)?;
+        eprintln!("{name}: {words}");
+        result.suite.notes.push(words);
+        evaluated.push(Evaluated { set, stored, result }.recorded()?);
     }
     Ok(evaluated)
+}
+
+/// What became of the verdicts of samples that were judged again, in words.
+fn changes(stored: &Stored) -> Result<String> {
+    let (mut num_samples, mut num_gained, mut num_lost) = (0, 0, 0);
+    for row in stored.rows()? {
+        let row = row?;
+        let before = row.earlier.as_ref().is_some_and(|verdict| verdict.passed());
+        num_samples += 1;
+        num_gained += usize::from(row.verdict.passed() && !before);
+        num_lost += usize::from(before && !row.verdict.passed());
+    }
+    Ok(format!("{num_samples} samples judged again: {num_gained} pass now, {num_lost} pass no more"))
+}
+
+/// Writes the page of what was evaluated, with every task and its samples.
+fn write_page(path: &Path, evaluated: &[Evaluated]) -> Result<()> {
+    let mut samples = Vec::with_capacity(evaluated.len());
+    for one in evaluated {
+        samples.push(one.stored.rows()?.collect::<Result<Vec<_>>>()?);
+    }
+    let suites = evaluated.iter().zip(&samples).map(|(one, samples)| {
+        let tasks = one.set.held_out.tasks.tasks.iter();
+        let questions = tasks.filter_map(|task| Some((task.task.id.as_str(), task.conversation.last()?.content.as_str())));
+        EvaluatedSuite { result: &one.result, samples, questions: questions.collect() }
+    });
+    Ok(write_evaluation(path, "Evaluation", &suites.collect::<Vec<_>>())?)
 }
 
 /// Prints the table, and writes the files that are asked for.
@@ -407,6 +461,10 @@ fn report(args: &EvalArgs, evaluated: &[Evaluated]) -> Result<()> {
     }
     if let Some(path) = &args.json {
         write_file(path, &serde_json::to_vec_pretty(&results)?)?;
+    }
+    let num_samples: usize = results.iter().map(|result| result.summary.num_asked).sum();
+    if let Some(folder) = base(args).filter(|_| num_samples <= MOST_ON_A_PAGE) {
+        write_page(&folder.join(PAGE), evaluated)?;
     }
     for result in &results {
         let share = result.summary.verifier_errors;

@@ -39,7 +39,7 @@ pub(super) enum Stored {
 }
 
 /// The folder of the records, where there is to be one.
-fn base(args: &EvalArgs) -> Option<PathBuf> {
+pub(super) fn base(args: &EvalArgs) -> Option<PathBuf> {
     let beside = args.json.as_ref().or(args.details.as_ref()).map(|file| file.with_extension(BESIDE));
     args.output.clone().or(beside)
 }
@@ -143,11 +143,11 @@ fn seconds_of(path: &Path) -> Result<f64> {
 }
 
 impl Stored {
-    /// The stored samples of a set that are to be judged again, with the settings by which they were made.
+    /// The stored samples of a set that are to be judged again, with the settings that were recorded.
     ///
     /// # Errors
     /// A usage error: there are none, or several that the settings fit.
-    pub(super) fn again(args: &EvalArgs, name: &str, settings: &Settings) -> Result<(Self, Settings)> {
+    pub(super) fn again(args: &EvalArgs, name: &str, settings: &Settings) -> Result<(FinishedRecord, Settings)> {
         let base = base(args).ok_or_else(|| {
             Usage::error("--rejudge: say where the samples are, with --output or the --json of before")
         })?;
@@ -166,12 +166,13 @@ impl Stored {
         let mut differing = Vec::new();
         for folder in folders {
             let Some(there) = EvaluationRecord::settings(&folder).map_err(usage)? else { continue };
-            let here = as_stored(args, settings, &there);
-            let differences = here.sampling_differences(&there);
-            if differences.is_empty() { found.push((folder, there)) } else { differing.extend(differences) }
+            match there.judged_by(&as_stored(args, settings, &there)) {
+                Ok(_) => found.push((folder, there)),
+                Err(differences) => differing.extend(differences),
+            }
         }
         match <[_; 1]>::try_from(found) {
-            Ok([(folder, there)]) => Ok((Self::Record(FinishedRecord::open(&folder).map_err(usage)?), there)),
+            Ok([(folder, there)]) => Ok((FinishedRecord::open(&folder).map_err(usage)?, there)),
             Err(found) if found.is_empty() && differing.is_empty() => {
                 Err(Usage::error(format!("--rejudge: {} holds no samples of {name}; evaluate first", base.display())))
             }
@@ -209,20 +210,11 @@ impl Stored {
     }
 }
 
-/// The settings as they are now, with those of before where nothing is said now: no model is named to judge again.
+/// The settings as they are now, with the number of completions that another engine gave.
 fn as_stored(args: &EvalArgs, settings: &Settings, there: &Settings) -> Settings {
     let mut settings = settings.clone();
-    if args.model.is_none() {
-        settings.model = there.model.clone();
-        settings.stops = there.stops.clone();
-        settings.first_prompt = there.first_prompt.clone();
-        settings.prompt_ids = there.prompt_ids.clone();
-    }
-    if args.completions.is_empty() {
-        settings.completions = there.completions.clone();
-        if there.completions.is_some() && args.samples.is_none() {
-            settings.protocol.samples = there.protocol.samples;
-        }
+    if there.completions.is_some() && args.samples.is_none() {
+        settings.protocol.samples = there.protocol.samples;
     }
     settings
 }
