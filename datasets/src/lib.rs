@@ -7,6 +7,7 @@
 //! | [`PreferencePair`] | a chosen and a rejected completion, for the reward model |
 //! | [`read_tasks`], [`read_traces`], [`read_preferences`], [`write_jsonl`] | JSON Lines files of the three |
 //! | [`rows`] | rows of files of any format, as JSON objects |
+//! | [`overlap`] | what training texts have in common with a suite, and with each other |
 //! | [`Mixture`], [`TaskCursor`], [`Draw`] | weighted sources, a resumable walk over them, a task at its place in it |
 //! | [`generate`] | the demo's data: maths, code, instructions, preferences |
 //!
@@ -70,6 +71,8 @@ mod error;
 pub mod generate;
 mod message;
 mod mixture;
+// A public module: `overlap::duplicates` says more than `duplicates`.
+pub mod overlap;
 mod preference;
 mod reader;
 mod record;
