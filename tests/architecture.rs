@@ -10,17 +10,18 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace it may import.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     ("confine", &[]),
     ("datasets", &["random"]),
     ("dist", &[]),
+    ("evaluation", &["datasets", "random", "record", "statistics", "verifiers"]),
     ("learner", &["policy"]),
     ("math-verifier", &[]),
     ("planner", &[]),
     ("policy", &["dist", "random"]),
     ("random", &[]),
     ("record", &[]),
-    ("report", &["record"]),
+    ("report", &["evaluation", "record"]),
     ("rollout", &["policy", "random"]),
     ("sandbox", &["confine", "sandbox-api"]),
     ("sandbox-api", &[]),
@@ -30,6 +31,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
         "trainer",
         &[
             "datasets",
+            "evaluation",
             "learner",
             "math-verifier",
             "planner",
@@ -50,11 +52,12 @@ const ALLOWED: [(&str, &[&str]); 18] = [
 ];
 
 /// Imports that a crate's tests, examples and benches may have besides.
-const ALLOWED_FOR_TESTS: [(&str, &[&str]); 4] = [
+const ALLOWED_FOR_TESTS: [(&str, &[&str]); 5] = [
     ("learner", &["dist", "planner"]),
     ("math-verifier", &["random"]),
     ("rollout", &["dist"]),
     ("sandbox", &["datasets", "verifiers"]),
+    ("statistics", &["random"]),
 ];
 
 /// Crates that may depend on libtorch.

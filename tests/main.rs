@@ -5,7 +5,9 @@
 mod bad_input;
 mod code_verifiers;
 mod command_line;
+mod data_commands;
 mod end_to_end;
+mod evaluation;
 mod presets;
 mod prompts;
 mod ranks;

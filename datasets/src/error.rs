@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::rows::Place;
+
 /// An error of a dataset: its file, its lines, its mixture or its generator's settings.
 #[derive(Debug, Error)]
 pub enum DatasetError {
@@ -15,6 +17,30 @@ pub enum DatasetError {
         path: PathBuf,
         /// The operating system's error.
         source: io::Error,
+    },
+    /// A file or a folder does not hold what it should.
+    #[error("{}: {problem}", path.display())]
+    Source {
+        /// The file or folder.
+        path: PathBuf,
+        /// The fault, and what was expected.
+        problem: String,
+    },
+    /// A row cannot be read.
+    #[error("{place}: {problem}")]
+    Row {
+        /// The file and the row.
+        place: Place,
+        /// The fault, and what was expected.
+        problem: String,
+    },
+    /// A layout is not there, or its file is wrong.
+    #[error("layout {name}: {problem}")]
+    Layout {
+        /// The layout's name or file.
+        name: String,
+        /// The fault, and what was expected.
+        problem: String,
     },
     /// A line is not a record of the expected layout.
     #[error("{}, line {line}: {problem}", path.display())]

@@ -6,6 +6,10 @@
 //! | [`Trace`] | a worked example that the cold start learns from |
 //! | [`PreferencePair`] | a chosen and a rejected completion, for the reward model |
 //! | [`read_tasks`], [`read_traces`], [`read_preferences`], [`write_jsonl`] | JSON Lines files of the three |
+//! | [`rows`] | rows of files of any format, as JSON objects |
+//! | [`DataSource`], [`Loaded`], [`layout`], [`rows`] | data as it is published: files of any format, read by a layout |
+//! | [`Candidates`] | a prompt with its better and its worse completions, for suites of rewards |
+//! | [`overlap`] | what training texts have in common with a suite, and with each other |
 //! | [`Mixture`], [`TaskCursor`], [`Draw`] | weighted sources, a resumable walk over them, a task at its place in it |
 //! | [`generate`] | the demo's data: maths, code, instructions, preferences |
 //!
@@ -63,25 +67,37 @@
 //!
 //! This crate knows nothing of tokens, models, verifiers or rewards.
 
+mod candidates;
 mod cursor;
 mod error;
-// The one public module: its settings and file names (`generate::CodeConfig`, `generate::TRACES`) need it as a prefix.
+// A public module: its settings and file names (`generate::CodeConfig`, `generate::TRACES`) need it as a prefix.
 pub mod generate;
+// A public module: `layout::load` says more than `load`.
+pub mod layout;
+mod loaded;
 mod message;
 mod mixture;
+// A public module: `overlap::duplicates` says more than `duplicates`.
+pub mod overlap;
 mod preference;
 mod reader;
 mod record;
+// A public module: `rows::open` says more than `open`.
+pub mod rows;
+mod source;
 mod task;
 mod trace;
 mod writer;
 
+pub use self::candidates::Candidates;
 pub use self::cursor::{CursorState, Draw, SourcePosition, TaskCursor};
 pub use self::error::DatasetError;
+pub use self::loaded::{Duplicate, Loaded, Unreadable};
 pub use self::message::Message;
 pub use self::mixture::{Mixture, Source};
 pub use self::preference::PreferencePair;
 pub use self::reader::{line_of, read_preferences, read_tasks, read_traces};
+pub use self::source::DataSource;
 pub use self::task::{Task, TaskKind, TaskVerifier};
 pub use self::trace::Trace;
 pub use self::writer::write_jsonl;

@@ -50,9 +50,14 @@ pub fn line_of(path: &Path, id: &str) -> Option<usize> {
 }
 
 fn read<T: Record>(path: &Path) -> Result<Vec<T>, DatasetError> {
+    Ok(read_lines(path)?.into_iter().map(|(_, record)| record).collect())
+}
+
+/// The records of a file, each with its line, counted from 1.
+pub(crate) fn read_lines<T: Record>(path: &Path) -> Result<Vec<(usize, T)>, DatasetError> {
     let cannot_read = |source| DatasetError::Read { path: path.to_owned(), source };
     let mut file = BufReader::new(File::open(path).map_err(cannot_read)?);
-    let mut records: Vec<T> = Vec::new();
+    let mut records: Vec<(usize, T)> = Vec::new();
     let mut line_of_id: HashMap<String, usize> = HashMap::new();
     let mut bytes = Vec::new();
     for line in 1.. {
@@ -75,7 +80,7 @@ fn read<T: Record>(path: &Path) -> Result<Vec<T>, DatasetError> {
                 id: record.id().to_owned(),
             });
         }
-        records.push(record);
+        records.push((line, record));
     }
     if records.is_empty() {
         return Err(DatasetError::Empty { path: path.to_owned(), expected: T::FIELDS.join(", ") });

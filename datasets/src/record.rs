@@ -28,7 +28,11 @@ pub(crate) trait Record: DeserializeOwned {
 
 /// The record that a line holds. The error says what is wrong with the line.
 pub(crate) fn parse<T: Record>(line: &str) -> Result<T, String> {
-    let value: Value = serde_json::from_str(line).map_err(|error| format!("not a line of JSON: {error}"))?;
+    of_value(serde_json::from_str(line).map_err(|error| format!("not a line of JSON: {error}"))?)
+}
+
+/// The record that an object is. The error says what is wrong with it.
+pub(crate) fn of_value<T: Record>(value: Value) -> Result<T, String> {
     let Value::Object(object) = &value else {
         return Err(format!("expected a JSON object, found {}", json_type(&value)));
     };

@@ -12,6 +12,7 @@ mod leftovers;
 mod parallel;
 mod plug_ins;
 mod service;
+mod suites;
 mod support;
 mod verdicts;
 mod wasm;

@@ -6,7 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::command::bench::BenchCommand;
 use crate::command::checkpoint::CheckpointCommand;
+use crate::command::compare::CompareArgs;
 use crate::command::config::ConfigCommand;
+use crate::command::data::DataCommand;
 use crate::command::eval::EvalArgs;
 use crate::command::generate::GenerateArgs;
 use crate::command::recipe::RecipeArgs;
@@ -77,8 +79,13 @@ pub(crate) enum Command {
     RewardModel(#[command(flatten)] TrainingRunArgs),
     /// Run every stage in order, with a table of held-out accuracy at the end.
     Recipe(#[command(flatten)] RecipeArgs),
-    /// Measure pass@1 and avg@k of a model on a dataset.
-    Eval(EvalArgs),
+    /// Measure a model, or what another engine answered, on suites or files of tasks.
+    Eval(Box<EvalArgs>),
+    /// Compare results of `trainer eval`, task by task.
+    Compare(CompareArgs),
+    /// Look at data: as they will be asked, and what is wrong with them.
+    #[command(subcommand)]
+    Data(DataCommand),
     /// Complete the prompts of a JSONL file.
     Generate(GenerateArgs),
     /// Render the prompts of tasks as the model sees them: text and token ids, no weights needed.

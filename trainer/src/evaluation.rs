@@ -1,100 +1,102 @@
-//! Accuracy on held-out tasks: sampled at a temperature, averaged over samples, with an interval.
+//! Accuracy on held-out tasks within a run: asked with the same random numbers at each look.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use datasets::{Draw, Task, TaskVerifier, read_tasks};
+use datasets::Task;
+use evaluation::{EvalResult, EvaluationError, Metric, ProtocolOverride, Tally, TaskChoice, select};
 use policy::Texts;
-use random::KeyedRng;
 use record::atomic::write_file;
 use record::metrics::Metrics;
 use record::names;
-use rollout::{EngineOptions, SamplingParams};
-use serde_json::Value;
-use statistics::{EvalRecord, EvalSample, EvalSummary, NothingJudged};
+use record::samples::SampleRow;
+use rollout::EngineOptions;
+use statistics::{EvalSummary, NothingJudged};
 
-use crate::collect::{Collector, Group, Sampling};
-use crate::config::{EvalSection, PromptSection};
+use crate::collect::Collector;
+use crate::config::{EvalSection, PromptSection, SuiteSection};
 use crate::failure::Usage;
+use crate::held_out::{FileProtocol, HeldOut, file_tasks, suite_tasks};
 use crate::judge::Judge;
 use crate::open_run::OpenRun;
-use crate::prompt_check::PromptCheck;
+use crate::origin::data_source;
+use crate::prompt::Prompt;
 
-/// Held-out datasets with their sampling.
+/// Held-out tasks with their prompts.
 pub(crate) struct Evaluation {
-    datasets: Vec<HeldOut>,
-    sampling: Sampling,
+    sets: Vec<AskedSet>,
 }
 
-/// A held-out dataset.
-struct HeldOut {
-    name: String,
-    path: PathBuf,
-    tasks: Vec<Arc<Task>>,
+/// A set of held-out tasks, with its prompts once a model's texts are known.
+struct AskedSet {
+    held_out: HeldOut,
+    prompts: Vec<Prompt>,
 }
 
 impl Evaluation {
-    /// Reads the datasets. `max_new_tokens` is the limit where the section has none of its own.
+    /// Reads datasets and suites. `max_new_tokens` is the limit of datasets where the section has none of its own.
     ///
     /// # Errors
-    /// A dataset cannot be read, or the sampling is out of range.
+    /// Data cannot be read, or the sampling is out of range.
     pub(crate) fn new(section: &EvalSection, prompt: &PromptSection, max_new_tokens: usize, seed: u64) -> Result<Self> {
-        let mut datasets = Vec::new();
-        for dataset in &section.datasets {
-            let mut tasks = read_tasks(&dataset.path)?;
-            tasks.truncate(dataset.limit.unwrap_or(usize::MAX));
-            let tasks = tasks.into_iter().map(Arc::new).collect();
-            datasets.push(HeldOut { name: dataset.name(), path: dataset.path.clone(), tasks });
-        }
-        let params = SamplingParams {
+        let protocol = FileProtocol {
+            samples: section.samples,
             temperature: section.temperature,
             top_p: section.top_p,
             top_k: section.top_k,
             max_new_tokens: if section.max_new_tokens > 0 { section.max_new_tokens } else { max_new_tokens },
-            seed,
-            ..SamplingParams::default()
         };
-        params.validate().map_err(|error| Usage::error(format!("eval: {error}")))?;
-        let sampling =
-            Sampling { params: Arc::new(params), samples_per_prompt: section.samples, prompt: prompt.clone() };
-        Ok(Self { datasets, sampling })
+        // Which tasks are drawn does not depend on the run's seed: runs are compared on them.
+        let choice = TaskChoice::default();
+        let mut sets = Vec::new();
+        for dataset in &section.datasets {
+            let source = data_source(dataset);
+            let held_out = file_tasks(&dataset.name(), protocol.into(), &source, choice, prompt)?;
+            sets.push(held_out);
+        }
+        for suite in &section.suites {
+            sets.push(of_section(suite, prompt)?);
+        }
+        let sets = sets.into_iter().map(|held_out| AskedSet { held_out: HeldOut { seed, ..held_out }, prompts: Vec::new() });
+        let sets: Vec<AskedSet> = sets.collect();
+        let names: std::collections::BTreeSet<&str> = sets.iter().map(|set| set.held_out.name.as_str()).collect();
+        if names.len() < sets.len() {
+            return Err(Usage::error("eval: a dataset and a suite have the same name; give the dataset another"));
+        }
+        for set in &sets {
+            set.held_out.params()?;
+        }
+        Ok(Self { sets })
     }
 
-    /// Checks every prompt against a model's texts; returns the number of tasks that are dropped.
+    /// Renders every prompt with a model's texts and checks it; returns the number of tasks that are dropped.
     ///
     /// # Errors
-    /// A prompt cannot be made or is too long; file, line and task are named.
+    /// A prompt cannot be made or is too long; file, row and task are named.
     pub(crate) fn check_prompts(&mut self, texts: &Texts, engine: &EngineOptions) -> Result<usize> {
-        let Sampling { params, prompt, .. } = &self.sampling;
-        let check = PromptCheck::new(texts, prompt, engine, params.max_new_tokens)?;
         let mut num_dropped = 0;
-        for HeldOut { path, tasks, .. } in &mut self.datasets {
-            let (kept, dropped) = check.keep(path, tasks.drain(..).map(Arc::unwrap_or_clone).collect())?;
-            *tasks = kept.into_iter().map(Arc::new).collect();
+        for AskedSet { held_out, prompts } in &mut self.sets {
+            let (rendered, dropped) = held_out.prompts(texts, engine)?;
+            *prompts = rendered;
             num_dropped += dropped;
         }
         Ok(num_dropped)
     }
 
-    /// Makes this verifier judge every task instead of the task's own.
-    pub(crate) fn judge_by(&mut self, verifier: &str) {
-        for task in self.datasets.iter_mut().flat_map(|dataset| &mut dataset.tasks) {
-            let task = Arc::make_mut(task);
-            let ground_truth = task.verifiers.first().map_or(Value::Null, |own| own.ground_truth.clone());
-            task.verifiers = vec![TaskVerifier::new(verifier, ground_truth)];
-        }
+    /// The tasks of each set, by its name.
+    pub(crate) fn tasks(&self) -> Vec<(&str, Vec<Arc<Task>>)> {
+        let tasks = |held_out: &HeldOut| held_out.tasks.tasks.iter().map(|task| task.task.clone()).collect();
+        self.sets.iter().map(|set| (set.held_out.name.as_str(), tasks(&set.held_out))).collect()
     }
 
     /// Checks that every held-out task can be judged.
     ///
     /// # Errors
-    /// A usage error that names file, line, task and verifier.
+    /// A usage error that names file, row, task and verifier.
     pub(crate) async fn check(&self, judge: &Judge) -> Result<()> {
-        for dataset in &self.datasets {
-            let tasks: Vec<&Task> = dataset.tasks.iter().map(Arc::as_ref).collect();
-            judge.check(&dataset.path, &tasks).await?;
+        for set in &self.sets {
+            set.held_out.check(judge).await?;
         }
         Ok(())
     }
@@ -107,15 +109,15 @@ impl Evaluation {
         let started = Instant::now();
         let mut metrics = Metrics::new();
         let mut summaries = Vec::new();
-        for dataset in &self.datasets {
-            match self.summary(dataset, collector).await {
+        for set in &self.sets {
+            match self.summary(set, collector).await {
                 Ok(summary) => summaries.push(summary),
                 // A service may be away for a while: the run goes on, and the figures of this step lack the dataset.
                 Err(error) => match error.downcast_ref::<NothingJudged>() {
                     Some(nothing) => {
                         tracing::warn!(step, "{nothing}");
                         let count = nothing.num_verifier_errors as f64;
-                        metrics.set(names::EVAL_VERIFIER_ERRORS.of(&dataset.name), count);
+                        metrics.set(names::EVAL_VERIFIER_ERRORS.of(&set.held_out.name), count);
                     }
                     None => return Err(error),
                 },
@@ -129,60 +131,68 @@ impl Evaluation {
             metrics.set(names::EVAL_TRUNCATED.of(dataset), summary.truncated);
             metrics.set(names::EVAL_VERIFIER_ERRORS.of(dataset), summary.num_verifier_errors as f64);
         }
-        if !self.datasets.is_empty() {
+        if !self.sets.is_empty() {
             metrics.set(names::TIME_EVAL, started.elapsed().as_secs_f64());
             write_file(&run.folder.eval(step), &serde_json::to_vec_pretty(&summaries)?)?;
         }
         Ok(metrics)
     }
 
-    /// Evaluates on each dataset.
-    ///
-    /// # Errors
-    /// Sampling fails, or no sample of a dataset can be judged.
-    pub(crate) async fn summaries(&self, collector: &Collector) -> Result<Vec<EvalSummary>> {
-        let mut summaries = Vec::new();
-        for dataset in &self.datasets {
-            summaries.push(self.summary(dataset, collector).await?);
-        }
-        Ok(summaries)
-    }
-
-    /// The sampling of a dataset, under a seed of its own: its tasks are numbered from 0.
-    fn sampling_of(&self, dataset: &str) -> Sampling {
-        let params = &self.sampling.params;
-        let seed = KeyedRng::new(&[params.seed.into(), "evaluation".into(), dataset.into()]).next_u64();
-        Sampling { params: Arc::new(SamplingParams { seed, ..params.as_ref().clone() }), ..self.sampling.clone() }
-    }
-
-    async fn summary(&self, HeldOut { name, tasks, .. }: &HeldOut, collector: &Collector) -> Result<EvalSummary> {
+    async fn summary(&self, AskedSet { held_out, prompts }: &AskedSet, collector: &Collector) -> Result<EvalSummary> {
         let started = Instant::now();
-        let draws: Vec<Draw> = (0..).zip(tasks).map(|(number, task)| Draw { number, task: task.clone() }).collect();
-        let sampled = collector.for_evaluation().sample_groups(&draws, &self.sampling_of(name)).await;
-        let (groups, _) = sampled.with_context(|| format!("evaluation on {name}"))?;
-        let records: Vec<EvalRecord> = groups
-            .iter()
-            .map(|group| EvalRecord {
-                task_id: group.task.id.clone(),
-                num_verifier_errors: group.sampled().filter(|rollout| rollout.judgement.error().is_some()).count(),
-                samples: group
-                    .sampled()
-                    .filter_map(|rollout| {
-                        let judgement = &rollout.judgement;
-                        let verdict = judgement.verdict().filter(|_| judgement.error().is_none())?;
-                        Some(EvalSample {
-                            score: verdict.score,
-                            passed: verdict.passed(),
-                            num_tokens: rollout.num_sampled(),
-                            truncated: rollout.truncated(),
-                        })
-                    })
-                    .collect(),
-            })
-            .collect();
-        if let Some(error) = groups.iter().flat_map(Group::sampled).find_map(|one| one.judgement.error()) {
-            tracing::warn!(dataset = name, %error, "a verifier broke; such samples are not counted as wrong");
+        let collector = collector.for_evaluation();
+        let mut tally = Tally::new(&held_out.tasks);
+        let all: Vec<(usize, u32)> = held_out.all_samples().collect();
+        let mut broken = None;
+        let mut count = |row: SampleRow| -> Result<()> {
+            if row.verdict.score.is_none() {
+                broken.get_or_insert(row.verdict.reason.clone());
+            }
+            Ok(tally.add(&row)?)
+        };
+        let asked = match held_out.tasks.suite.protocol.metric {
+            Metric::LogLikelihood => {
+                let Collector { worker, texts, interrupt, .. } = &collector;
+                held_out.choose(worker, texts, prompts, &all, interrupt, count).await
+            }
+            _ => held_out.sample(&collector, prompts, &all, |row, _| count(row)).await,
+        };
+        asked.with_context(|| format!("evaluation on {}", held_out.name))?;
+        if let Some(error) = broken {
+            let dataset = &held_out.name;
+            tracing::warn!(dataset, error, "a verifier broke; pass@1 is of the others, low and high span both ends");
         }
-        Ok(EvalSummary::of(name, &records, started.elapsed().as_secs_f64())?)
+        let (settings, seconds) = (held_out.settings.clone(), started.elapsed().as_secs_f64());
+        let result = EvalResult::of(&tally, Some(collector.judge.verifiers()), settings, seconds);
+        match result {
+            Ok(result) => Ok(EvalSummary { dataset: held_out.name.clone(), ..result.summary }),
+            Err(EvaluationError::NothingJudged(nothing)) => Err(nothing.into()),
+            Err(error) => Err(error.into()),
+        }
     }
+}
+
+/// A suite that a run is measured on.
+fn of_section(section: &SuiteSection, prompt: &PromptSection) -> Result<HeldOut> {
+    let selection = select(&section.suite).map_err(|error| Usage::error(format!("eval.suites: {error}")))?;
+    let Ok([mut suite]) = <[_; 1]>::try_from(selection.suites) else {
+        let problem = format!("eval.suites: {} stands for several suites; name each with its data", section.suite);
+        return Err(Usage::error(problem));
+    };
+    suite.protocol.set(&ProtocolOverride {
+        samples: section.samples,
+        max_new_tokens: section.max_new_tokens,
+        ..ProtocolOverride::default()
+    });
+    suite.protocol.check(&suite.name).map_err(|error| Usage::error(format!("eval.suites: {error}")))?;
+    if suite.protocol.metric == Metric::Reward {
+        let problem = format!("eval.suites: {} is scored by a reward model; use `trainer eval`", suite.name);
+        return Err(Usage::error(problem));
+    }
+    let choice = TaskChoice { limit: section.limit, ..TaskChoice::default() };
+    let held_out = suite_tasks(suite, &section.source(), choice, prompt)?;
+    for mark in &held_out.tasks.marks {
+        tracing::warn!(suite = held_out.name, "{mark}");
+    }
+    Ok(held_out)
 }

@@ -1,7 +1,6 @@
 //! Verdicts for completions: the verifiers and the code execution service they need.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use datasets::{Task, TaskVerifier};
@@ -16,7 +15,7 @@ use verifiers::{
 use crate::component_verifier;
 use crate::config::SandboxSection;
 use crate::failure::Usage;
-use crate::prompt_check::at_line;
+use crate::origin::Origin;
 use crate::ranks::HostServers;
 
 /// The name under which a reward model's score that is no number is counted.
@@ -121,13 +120,13 @@ impl Judge {
         }
     }
 
-    /// Checks the tasks of a file: each names verifiers that there are, these are made ready, and each can judge by its
+    /// Checks the tasks of a source: each names verifiers that there are, these are made ready, and each can judge by its
     /// ground truth.
     ///
     /// # Errors
     /// A usage error that names file, line, task and verifier.
-    pub(crate) async fn check(&self, path: &Path, tasks: &[&Task]) -> Result<()> {
-        let named = |task: &Task, error: &str| at_line(path, "task", &task.id, &anyhow!("{error}"));
+    pub(crate) async fn check(&self, origin: &Origin, tasks: &[&Task]) -> Result<()> {
+        let named = |task: &Task, error: &str| origin.error("task", &task.id, &anyhow!("{error}"));
         let mut names = BTreeSet::new();
         for task in tasks {
             for verifier in &task.verifiers {
@@ -142,12 +141,12 @@ impl Judge {
         Ok(())
     }
 
-    /// Checks that the training tasks of a file have all that the reward's terms read of them.
+    /// Checks that the training tasks of a source have all that the reward's terms read of them.
     ///
     /// # Errors
     /// A usage error that names file, line, task and term.
-    pub(crate) fn check_fields(&self, path: &Path, tasks: &[Task]) -> Result<()> {
-        let named = |task: &Task, error: String| at_line(path, "task", &task.id, &anyhow!("{error}"));
+    pub(crate) fn check_fields(&self, origin: &Origin, tasks: &[Task]) -> Result<()> {
+        let named = |task: &Task, error: String| origin.error("task", &task.id, &anyhow!("{error}"));
         tasks.iter().try_for_each(|task| self.reward.check_fields(task).map_err(|error| named(task, error)))
     }
 
@@ -179,6 +178,12 @@ impl Judge {
     /// Asks those verifiers again whose services were away.
     pub(crate) async fn judge_again(&self, judged: &Judged, judgement: &mut Judgement) {
         self.verifiers.judge_again(judged, judgement).await;
+    }
+
+    /// True where one of the task's verifiers compares completions.
+    pub(crate) fn compares(&self, task: &Task) -> bool {
+        let compares = |name: &str| self.verifiers.get(name).is_ok_and(|verifier| verifier.compares());
+        task.verifiers.iter().any(|verifier| compares(&verifier.name))
     }
 
     /// Adds the verdicts of those verifiers that compare the completions of a group.

@@ -1,5 +1,6 @@
 //! `trainer`: the command line and the only composer. It parses, hands over, and turns errors into exit codes.
 
+mod cheap;
 mod checkpoint;
 mod cli;
 mod collect;
@@ -11,10 +12,12 @@ mod entry_args;
 mod evaluation;
 mod evaluation_table;
 mod failure;
+mod held_out;
 mod interrupt;
 mod judge;
 mod memory;
 mod open_run;
+mod origin;
 mod patience;
 mod plan;
 mod preference_training;
@@ -33,6 +36,7 @@ mod supervised;
 mod trace_tokens;
 mod train;
 mod trajectories;
+mod walk;
 mod worker;
 
 use std::io::IsTerminal;
@@ -98,7 +102,9 @@ async fn run(cli: Cli) -> Result<()> {
             None => Ok(()),
         },
         (None, Some(Command::Recipe(args))) => command::recipe::run(&args, interrupt).await,
-        (None, Some(Command::Eval(args))) => command::eval::run(args, interrupt).await,
+        (None, Some(Command::Eval(args))) => command::eval::run(*args, interrupt).await,
+        (None, Some(Command::Compare(args))) => tokio::task::block_in_place(|| command::compare::run(&args)),
+        (None, Some(Command::Data(command))) => command::data::run(command, interrupt).await,
         (None, Some(Command::Generate(args))) => {
             tokio::task::block_in_place(|| command::generate::run(&args, &interrupt))
         }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use datasets::{PreferencePair, read_preferences};
+use datasets::PreferencePair;
 use learner::objective::preference::{PairIds, PreferencePlan};
 use learner::trainable::Trainable;
 use policy::{RewardModel, Texts};
@@ -15,21 +15,22 @@ use record::names::{self, EVAL_PREFERENCE_ACCURACY, MetricName};
 use verifiers::split_thinking;
 
 use crate::checkpoint::Checkpoint;
-use crate::config::RewardModelRun;
+use crate::config::{RewardModelRun, SourceSection};
 use crate::interrupt::Interrupt;
 use crate::open_run::{Entry, OpenRun};
+use crate::origin::{SourceRecords, data_source, preferences_of};
 use crate::prompt::PromptFormat;
-use crate::prompt_check::at_line;
 use crate::ranks::{MetRun, Models, Start, run_on_ranks};
 use crate::run::run_loop::{Stage, StepOutcome, run_steps};
 use crate::skipped_update;
+use crate::walk::{Walk, WalkSource};
 use crate::worker::{ModelCommand, ModelEvent, ModelState, ModelWorker, Plans};
 
 /// A reward model's training that is ready to step.
 struct PreferenceTraining {
     config: RewardModelRun,
     worker: ModelWorker,
-    train: Vec<PairIds>,
+    train: Walk<PairIds>,
     eval: Vec<PairIds>,
 }
 
@@ -51,13 +52,18 @@ async fn lead(run: MetRun<RewardModelRun>, entry: Entry, interrupt: Interrupt) -
     let MetRun { config, placement, identity, team } = run;
     let texts = Texts::load(config.model.path()?)?;
     let format = PromptFormat::of_texts(&texts, &config.prompt)?;
-    let read = |path: &Path| -> Result<Vec<PairIds>> {
-        let pairs = read_preferences(path)?;
+    let read = |source: &SourceSection| -> Result<Vec<PairIds>> {
+        let SourceRecords { records, origin, .. } = preferences_of(&data_source(source))?;
         let ids =
-            |pair: &PreferencePair| pair_ids(&format, pair).map_err(|error| at_line(path, "pair", &pair.id, &error));
-        pairs.par_iter().map(ids).collect()
+            |pair: &PreferencePair| pair_ids(&format, pair).map_err(|error| origin.error("pair", &pair.id, &error));
+        records.par_iter().map(ids).collect()
     };
-    let (train, eval) = (read(&config.preferences.train)?, read(&config.preferences.eval)?);
+    let walked = |source: SourceSection| -> Result<WalkSource<PairIds>> {
+        Ok(WalkSource { name: source.name(), weight: source.weight, items: read(&source)? })
+    };
+    let train = config.sources()?.into_iter().map(walked).collect::<Result<Vec<_>>>()?;
+    let train = Walk::new(train, config.run.seed, "preferences");
+    let eval = read(&config.preferences.eval.0)?;
     let (mut run, resume_from) = OpenRun::open(&config, identity, entry)?;
     run.announce(team.as_ref(), resume_from.as_ref(), &config.model.path)?;
     let of_thread = config.clone();
@@ -92,8 +98,8 @@ impl Stage for PreferenceTraining {
     type Data = ();
 
     async fn step(&mut self, run: &OpenRun, step: u64) -> Result<StepOutcome> {
-        let places = epoch_order(self.train.len(), &self.config, step - 1);
-        let pairs: Vec<PairIds> = places.iter().map(|place| self.train[*place].clone()).collect();
+        let per_step = self.config.preferences.per_step;
+        let pairs: Vec<PairIds> = self.train.batch(step - 1, per_step).into_iter().cloned().collect();
         let command = ModelCommand::LearnPairs { step: step - 1, pairs: pairs.clone() };
         let ModelEvent::LearnedPairs(outcome) = self.worker.ask(command).await? else {
             bail!("the model's thread did not learn the pairs that it was given");
@@ -143,11 +149,4 @@ fn pair_ids(format: &PromptFormat<'_>, pair: &PreferencePair) -> Result<PairIds>
         format.answered_ids(pair.into(), split_thinking(answer, false).answer.unwrap_or_default().trim())
     };
     Ok(PairIds { chosen: ids(&pair.chosen)?, rejected: ids(&pair.rejected)? })
-}
-
-/// Places of the pairs of a step; each epoch is a permutation keyed by the seed and the epoch.
-fn epoch_order(num_pairs: usize, config: &RewardModelRun, step: u64) -> Vec<usize> {
-    let per_step = config.preferences.per_step as u64;
-    let places = step * per_step..(step + 1) * per_step;
-    random::shuffled_places(num_pairs, &[config.run.seed.into(), "preferences".into()], places)
 }

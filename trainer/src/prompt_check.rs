@@ -4,13 +4,14 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use datasets::{Task, line_of};
+use datasets::Task;
 use policy::{Texts, TurnEnd};
 use rayon::prelude::*;
 use rollout::EngineOptions;
 
 use crate::config::{Overlong, PromptSection};
 use crate::failure::Usage;
+use crate::origin::Origin;
 use crate::prompt::PromptFormat;
 
 /// What the prompts of a run must fit.
@@ -38,55 +39,66 @@ impl<'a> PromptCheck<'a> {
         Ok(Self { format, overlong: section.overlong, longest })
     }
 
-    /// Renders and measures the tasks of a file on all cores. Returns those to keep, in their order, and the number of
+    /// Renders and measures the tasks of a source on all cores. Returns those to keep, in their order, and the number of
     /// those that are too long and dropped, as `prompt.overlong` says.
     ///
     /// # Errors
     /// A usage error that names file, line and task: the template refuses its conversation, or its prompt is too long
     /// and `prompt.overlong` is `"error"`, or no task is left.
-    pub(crate) fn keep(&self, path: &Path, tasks: Vec<Task>) -> Result<(Vec<Task>, usize)> {
+    pub(crate) fn keep(&self, origin: &Origin, tasks: Vec<Task>) -> Result<(Vec<Task>, usize)> {
         let lengths: Vec<Result<usize>> =
             tasks.par_iter().map(|task| Ok(self.format.prompt(task.into())?.ids.len())).collect();
-        let num_tasks = tasks.len();
-        let mut kept = Vec::with_capacity(num_tasks);
-        for (task, length) in tasks.into_iter().zip(lengths) {
-            let length = length.map_err(|error| at_line(path, "task", &task.id, &error))?;
-            if length <= self.longest {
-                kept.push(task);
-            } else if self.overlong == Overlong::Error {
+        let ids: Vec<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
+        let fits = self.fitting(origin, &ids, lengths)?;
+        let kept: Vec<Task> = tasks.into_iter().zip(&fits).filter(|(_, fits)| **fits).map(|(task, _)| task).collect();
+        let num_dropped = fits.len() - kept.len();
+        Ok((kept, num_dropped))
+    }
+
+    /// True for each task of a source whose prompt leaves room for a completion.
+    ///
+    /// # Errors
+    /// As for [`keep`](Self::keep).
+    pub(crate) fn fitting(&self, origin: &Origin, ids: &[&str], lengths: Vec<Result<usize>>) -> Result<Vec<bool>> {
+        let num_tasks = ids.len();
+        let mut fits = Vec::with_capacity(num_tasks);
+        for (id, length) in ids.iter().zip(lengths) {
+            let length = length.map_err(|error| origin.error("task", id, &error))?;
+            fits.push(length <= self.longest);
+            if length > self.longest && self.overlong == Overlong::Error {
                 let error = anyhow!(
                     "the prompt has {length} tokens, and at most {} leave room for a completion \
                      (max_position_embeddings, rollout.engine.cache_tokens); shorten the task, or set \
                      prompt.overlong = \"drop\"",
                     self.longest
                 );
-                return Err(at_line(path, "task", &task.id, &error));
+                return Err(origin.error("task", id, &error));
             }
         }
-        let num_dropped = num_tasks - kept.len();
-        if kept.is_empty() {
-            let problem = format!("{}: every prompt has more than {} tokens", path.display(), self.longest);
+        let num_dropped = fits.iter().filter(|fits| !**fits).count();
+        if num_dropped == num_tasks {
+            let problem = format!("{}: every prompt has more than {} tokens", origin.files(), self.longest);
             return Err(Usage::error(problem));
         }
         if num_dropped > 0 {
             tracing::warn!(
-                file = %path.display(),
+                file = origin.files(),
                 "{num_dropped} of {num_tasks} tasks are dropped: their prompts have more than {} tokens",
                 self.longest
             );
         }
-        Ok((kept, num_dropped))
+        Ok(fits)
     }
 }
 
-/// Checks that a reward model's template takes each of these tasks of a file with an answer.
+/// Checks that a reward model's template takes each of these tasks of a source with an answer.
 ///
 /// # Errors
 /// A usage error that names file, line and task.
-pub(crate) fn check_answers(scorer: &PromptFormat<'_>, path: &Path, tasks: &[&Task]) -> Result<()> {
+pub(crate) fn check_answers(scorer: &PromptFormat<'_>, origin: &Origin, tasks: &[&Task]) -> Result<()> {
     let answered: Vec<Result<()>> = tasks.par_iter().map(|task| check_answered(scorer, task)).collect();
     for (task, answered) in tasks.iter().zip(answered) {
-        answered.map_err(|error| at_line(path, "task", &task.id, &error.context("the reward model")))?;
+        answered.map_err(|error| origin.error("task", &task.id, &error.context("the reward model")))?;
     }
     Ok(())
 }
@@ -97,12 +109,6 @@ fn check_answered(scorer: &PromptFormat<'_>, task: &Task) -> Result<()> {
         scorer.answered_ids(task.into(), answer)?;
     }
     Ok(())
-}
-
-/// A usage error about a record of a file that was read before.
-pub(crate) fn at_line(path: &Path, noun: &str, id: &str, error: &anyhow::Error) -> anyhow::Error {
-    let line = line_of(path, id).map(|line| format!(", line {line}")).unwrap_or_default();
-    Usage::error(format!("{}{line}: {noun} {id}: {error:#}", path.display()))
 }
 
 /// Says what a model's folder leaves open about the end of a turn and the date.

@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use datasets::{CursorState, Mixture, Source, Task, TaskCursor, read_tasks};
+use datasets::{CursorState, Mixture, Source, Task, TaskCursor};
 use learner::learner::Learner;
 use learner::trainable::{Actor, Trainable};
 use policy::{Placement, Policy, RewardModel, ScalarHead, Texts};
 use random::KeyedRng;
 use rollout::SamplingParams;
 
+use crate::cheap::say_cheap_shares;
 use crate::checkpoint::{Checkpoint, Position};
 use crate::collect::{Collector, Sampling};
 use crate::config::{CriticStart, ReinforceRun};
@@ -21,6 +22,7 @@ use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::open_run::{Entry, OpenRun};
+use crate::origin::{SourceRecords, data_source, tasks_of};
 use crate::patience::Patience;
 use crate::prompt::PromptFormat;
 use crate::prompt_check::{PromptCheck, check_answers, load_texts};
@@ -56,13 +58,18 @@ async fn lead(stage: u8, run: MetRun<ReinforceRun>, entry: Entry, interrupt: Int
     let scorer = scorer_texts.as_ref().map(|texts| PromptFormat::of_texts(texts, &config.prompt)).transpose()?;
     let mut evaluation = Evaluation::new(&config.eval, &config.prompt, rollout.max_new_tokens, seed)?;
     let hosts = HostServers::await_all(team.as_ref(), &config.sandbox).await?;
-    let judge = Judge::start(&config.verifiers, &config.reward, &config.sandbox, hosts).await?;
+    let judge = Arc::new(Judge::start(&config.verifiers, &config.reward, &config.sandbox, hosts).await?);
     let (mixture, num_prompts_dropped) = mixture(&config, &check, scorer.as_ref(), &judge).await?;
     let num_prompts_dropped = num_prompts_dropped + evaluation.check_prompts(&texts, &rollout.engine)?;
     evaluation.check(&judge).await?;
 
     let (mut run, resume_from) = OpenRun::open(&config, identity, entry)?;
     run.announce(team.as_ref(), resume_from.as_ref(), &config.model.path)?;
+    if resume_from.is_none() {
+        let trained = mixture.sources().iter().map(|source| (source.name.as_str(), source.tasks.to_vec()));
+        let sources = trained.chain(evaluation.tasks()).collect();
+        say_cheap_shares(sources, &judge, &config.verifiers, config.eval.cheap_sample, &interrupt).await?;
+    }
     let (worker, position) = load(&config, stage, placement, team, resume_from).await?;
     let tasks = match position {
         Some(position) => resumed_tasks(mixture, CursorState { seed, ..position.data }, entry.on_change())?,
@@ -79,7 +86,6 @@ async fn lead(stage: u8, run: MetRun<ReinforceRun>, entry: Entry, interrupt: Int
         samples_per_prompt: rollout.samples_per_prompt,
         prompt: config.prompt.clone(),
     };
-    let judge = Arc::new(judge);
     let services = ServiceWatch::new(config.verifiers.max_steps_unavailable);
     let texts = Arc::new(texts);
     let patience = Some(Patience::new(config.verifiers.pause_minutes, interrupt.clone()));
@@ -120,21 +126,22 @@ async fn mixture(
 ) -> Result<(Mixture, usize)> {
     let mut num_dropped = 0;
     let mut origins = BTreeSet::new();
-    let mut sources = Vec::with_capacity(config.data.len());
-    for source in &config.data {
+    let mut sources = Vec::with_capacity(config.data.source.len());
+    for source in &config.data.source {
         let name = source.name();
-        let (mut tasks, dropped) = check.keep(&source.path, read_tasks(&source.path)?)?;
+        let SourceRecords { records, origin, .. } = tasks_of(&data_source(source))?;
+        let (mut tasks, dropped) = check.keep(&origin, records)?;
         num_dropped += dropped;
         if let Some(scorer) = scorer {
             let scored: Vec<&Task> = tasks.iter().filter(|task| judge.is_scored(task)).collect();
-            check_answers(scorer, &source.path, &scored)?;
+            check_answers(scorer, &origin, &scored)?;
         }
         for task in &mut tasks {
             task.source.get_or_insert_with(|| name.clone());
             judge.add_term_verifiers(task);
         }
-        judge.check(&source.path, &tasks.iter().collect::<Vec<_>>()).await?;
-        judge.check_fields(&source.path, &tasks)?;
+        judge.check(&origin, &tasks.iter().collect::<Vec<_>>()).await?;
+        judge.check_fields(&origin, &tasks)?;
         origins.extend(tasks.iter().filter_map(|task| task.source.clone()));
         sources.push(Source::new(name, tasks, source.weight));
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use datasets::{Trace, read_traces};
+use datasets::Trace;
 use learner::learner::Learner;
 use learner::objective::supervised::{LearnedSequence, SupervisedPlan};
 use learner::trainable::{Actor, Trainable};
@@ -17,6 +17,7 @@ use record::names;
 use rollout::EngineOptions;
 use verifiers::RewardConfig;
 
+use crate::cheap::say_cheap_shares;
 use crate::checkpoint::Checkpoint;
 use crate::collect::Collector;
 use crate::config::SupervisedRun;
@@ -26,12 +27,14 @@ use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::open_run::{Entry, INITIAL_MODEL, OpenRun};
+use crate::origin::{SourceRecords, data_source, traces_of};
 use crate::prompt::PromptFormat;
-use crate::prompt_check::{at_line, load_texts};
+use crate::prompt_check::load_texts;
 use crate::ranks::{HostServers, MetRun, Models, Start, Team, run_on_ranks};
 use crate::run::run_loop::{Stage, StepOutcome, run_steps};
 use crate::skipped_update;
 use crate::trace_tokens::trace_tokens;
+use crate::walk::{Walk, WalkSource};
 use crate::worker::{ModelCommand, ModelEvent, ModelState, ModelWorker, Plans};
 
 /// Most tokens of a completion in a cold start's evaluations, where the section has no limit.
@@ -42,7 +45,7 @@ struct ColdStart {
     config: SupervisedRun,
     collector: Collector,
     evaluation: Evaluation,
-    traces: Vec<Vec<LearnedSequence>>,
+    traces: Walk<Vec<LearnedSequence>>,
     /// Number of traces that are longer than the limit.
     num_dropped: usize,
 }
@@ -63,7 +66,9 @@ pub(crate) async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: I
 /// Runs a cold start on the rank that decides.
 async fn lead(run: MetRun<SupervisedRun>, entry: Entry, interrupt: Interrupt) -> Result<()> {
     let MetRun { config, placement, identity, team } = run;
-    let traces = read_traces(&config.traces.path)?;
+    let sources = config.sources()?;
+    let traces: Vec<SourceRecords<Trace>> =
+        sources.iter().map(|source| traces_of(&data_source(source))).collect::<Result<_>>()?;
     let mut evaluation = Evaluation::new(&config.eval, &config.prompt, EVAL_TOKENS, config.run.seed)?;
     let hosts = HostServers::await_all(team.as_ref(), &config.sandbox).await?;
     let judge = Judge::start(&config.verifiers, &RewardConfig::default(), &config.sandbox, hosts).await?;
@@ -80,10 +85,17 @@ async fn lead(run: MetRun<SupervisedRun>, entry: Entry, interrupt: Interrupt) ->
         None => check_texts(&config, &start, &traces, &mut evaluation)?,
     };
     run.announce(team.as_ref(), resume_from.as_ref(), &start)?;
+    if resume_from.is_none() {
+        let (sources, sample) = (evaluation.tasks(), config.eval.cheap_sample);
+        say_cheap_shares(sources, &judge, &config.verifiers, sample, &interrupt).await?;
+    }
     let (worker, texts) = load(&config, placement, team, start, resume_from).await?;
     let collector =
         Collector { worker, texts, scorer_texts: None, judge, patience: None, interrupt: interrupt.clone() };
     let calendar = config.calendar();
+    let walked = sources.iter().zip(traces);
+    let walked = walked.map(|(source, items)| WalkSource { name: source.name(), weight: source.weight, items });
+    let traces = Walk::new(walked.collect(), config.run.seed, "traces");
     let mut stage = ColdStart { config, collector, evaluation, traces, num_dropped };
     run_steps(&mut stage, &mut run, &calendar, &interrupt, "cold start").await?;
     eprint!("{}", evaluation_table(&run)?);
@@ -134,8 +146,8 @@ impl Stage for ColdStart {
     async fn step(&mut self, run: &OpenRun, step: u64) -> Result<StepOutcome> {
         let started = Instant::now();
         let config = &self.config;
-        let places = batch(self.traces.len(), config.traces.per_step, config.run.seed, step - 1);
-        let sequences: Vec<LearnedSequence> = places.iter().flat_map(|place| &self.traces[*place]).cloned().collect();
+        let batch = self.traces.batch(step - 1, config.traces.per_step);
+        let sequences: Vec<LearnedSequence> = batch.into_iter().flatten().cloned().collect();
         let num_tokens: usize = sequences.iter().map(|sequence| sequence.ids.len()).sum();
         let command = ModelCommand::LearnTraces { step: step - 1, sequences: sequences.clone() };
         let ModelEvent::LearnedTraces(outcome) = self.collector.worker.ask(command).await? else {
@@ -176,41 +188,45 @@ impl Stage for ColdStart {
 }
 
 /// Folder of the model to load: the last checkpoint, the model named, or a new model made from the traces.
-fn start_folder(config: &SupervisedRun, traces: &[Trace], resume: Option<&Path>) -> Result<PathBuf> {
+fn start_folder(config: &SupervisedRun, traces: &[SourceRecords<Trace>], resume: Option<&Path>) -> Result<PathBuf> {
     if let Some(folder) = resume {
         return Ok(folder.to_owned());
     }
     let Some(new) = &config.new_model else { return Ok(config.model.path.clone()) };
     let folder = config.run.dir.join(INITIAL_MODEL);
-    let texts = traces.iter().flat_map(|trace| trace.messages.iter().map(|message| message.content.as_str()));
+    let messages = traces.iter().flat_map(|source| &source.records).flat_map(|trace| &trace.messages);
+    let texts = messages.map(|message| message.content.as_str());
     let tokenizer = policy::train_tokenizer(texts, new.vocab_size as usize)?;
     let decoder = Decoder::random(&new.model_config()?, config.run.seed, Placement::CPU);
     policy::write_folder(&folder, &decoder, &tokenizer, CHAT_TEMPLATE, SPECIAL_TOKENS[2])?;
     Ok(folder)
 }
 
-/// Renders and measures all traces and held-out tasks for the model in a folder; returns what [`learned_traces`] does.
+/// Renders and measures all traces and held-out tasks for the model in a folder; returns for each source what
+/// [`learned_traces`] does, and the number of all traces that are longer than the limit.
 fn check_texts(
     config: &SupervisedRun,
     folder: &Path,
-    traces: &[Trace],
+    traces: &[SourceRecords<Trace>],
     evaluation: &mut Evaluation,
-) -> Result<(Vec<Vec<LearnedSequence>>, usize)> {
+) -> Result<(Vec<Vec<Vec<LearnedSequence>>>, usize)> {
     let texts = load_texts(folder, &config.prompt)?;
     evaluation.check_prompts(&texts, &EngineOptions::default())?;
-    learned_traces(config, &texts, traces)
+    let learned = traces.iter().map(|source| learned_traces(config, &texts, source)).collect::<Result<Vec<_>>>()?;
+    let num_traces = |source: &SourceRecords<Trace>| source.records.len();
+    let num_dropped = traces.iter().map(num_traces).sum::<usize>() - learned.iter().map(Vec::len).sum::<usize>();
+    Ok((learned, num_dropped))
 }
 
-/// The sequences of each trace that is learned, and the number of traces that are longer than the limit.
+/// The sequences of each trace of a source that is learned: one that is longer than the limit is not.
 fn learned_traces(
     config: &SupervisedRun,
     texts: &Texts,
-    traces: &[Trace],
-) -> Result<(Vec<Vec<LearnedSequence>>, usize)> {
-    let path = &config.traces.path;
+    SourceRecords { records: traces, origin, .. }: &SourceRecords<Trace>,
+) -> Result<Vec<Vec<LearnedSequence>>> {
     let format = PromptFormat::of_texts(texts, &config.prompt)?;
     let sequences = |trace: &Trace| {
-        trace_tokens(&format, texts.turn_end.as_ref(), trace).map_err(|error| at_line(path, "trace", &trace.id, &error))
+        trace_tokens(&format, texts.turn_end.as_ref(), trace).map_err(|error| origin.error("trace", &trace.id, &error))
     };
     let mut learned = traces.par_iter().map(sequences).collect::<Result<Vec<_>>>()?;
     let limit = match config.traces.max_tokens {
@@ -220,21 +236,15 @@ fn learned_traces(
     learned.retain(|sequences| sequences.iter().all(|sequence| sequence.ids.len() <= limit));
     let num_dropped = traces.len() - learned.len();
     if learned.is_empty() {
-        let problem = format!("{}: every trace has more than {limit} tokens; raise traces.max_tokens", path.display());
+        let problem = format!("{}: every trace has more than {limit} tokens; raise traces.max_tokens", origin.files());
         return Err(Usage::error(problem));
     }
     if num_dropped > 0 {
         tracing::warn!(
-            file = %path.display(),
+            file = origin.files(),
             "{num_dropped} of {} traces are dropped: they have more than {limit} tokens (traces.max_tokens)",
             traces.len()
         );
     }
-    Ok((learned, num_dropped))
-}
-
-/// Places of the traces of a step; each epoch is a permutation keyed by the seed and the epoch.
-fn batch(num_traces: usize, per_step: usize, seed: u64, step: u64) -> Vec<usize> {
-    let places = step * per_step as u64..(step + 1) * per_step as u64;
-    random::shuffled_places(num_traces, &[seed.into(), "traces".into()], places)
+    Ok(learned)
 }

@@ -70,7 +70,8 @@ impl Judgement {
     }
 
     /// The one verdict of all: its score, on the scale from 0 to 1, is the mean by weight of those verifiers that
-    /// apply, and it passes where they all pass. `None` where none with a weight applies.
+    /// apply, and it passes where they all pass. `None` where none with a weight applies. Its answer is the first that
+    /// one of them extracted, its measures are those of all.
     ///
     /// A verifier that came to no verdict counts with a score of 0: whoever holds it otherwise looks at
     /// [`error`](Self::error) first.
@@ -108,7 +109,10 @@ impl Judgement {
             [only] => only.detail().map(|detail| detail.to_owned().into()),
             _ => None,
         };
-        Some(Verdict { kind, score, reason: self.reason(), detail })
+        let said = || applies.iter().filter_map(|one| one.verdict.as_ref().ok());
+        let answer = said().find_map(|verdict| verdict.answer.clone());
+        let measures = said().flat_map(|verdict| verdict.measures.iter().cloned()).collect();
+        Some(Verdict { kind, score, reason: self.reason(), detail, answer, measures })
     }
 }
 
@@ -130,11 +134,12 @@ mod tests {
     fn scores_are_averaged_by_weight_over_those_that_apply() {
         let verdicts = vec![
             said(3.0, Verdict::pass("yes")),
-            said(1.0, Verdict::fail("no")),
+            said(1.0, Verdict::fail("no").with_answer("7")),
             said(9.0, Verdict::not_applicable("another language")),
         ];
         let verdict = Judgement { verdicts }.verdict().unwrap();
         assert_eq!((verdict.kind, verdict.score), (VerdictKind::Partial, 0.75));
+        assert_eq!(verdict.answer.as_deref(), Some("7"));
         assert!(verdict.reason.contains("one: no"), "{}", verdict.reason);
     }
 

@@ -49,8 +49,10 @@
 //! ```
 //!
 //! `examples/own_verifier.rs` goes on from there: ground truth, partial credit and errors.
+#![doc = include_str!("../../docs/ground-truths.md")]
 
 mod batching;
+mod choice;
 mod code;
 mod command;
 mod component;
@@ -76,7 +78,8 @@ mod tool_call;
 mod verdict;
 mod verifier;
 
-pub use self::code::{CodeConfig, CodeForm, CodeVerifier, Extraction, ExtractionRule, extract_code};
+pub use self::choice::ChoiceVerifier;
+pub use self::code::{CodeConfig, CodeForm, CodeVerifier, EvalPlusVerifier, Extraction, ExtractionRule, extract_code};
 pub use self::command::{CommandConfig, CommandVerifier};
 pub use self::component::ComponentConfig;
 pub use self::config::VerifiersConfig;
@@ -96,5 +99,5 @@ pub use self::reward::{
 pub use self::think_format::ThinkFormat;
 pub use self::thinking::{CompletionParts, split_thinking};
 pub use self::tool_call::{ToolCall, ToolCallVerifier, parse_tool_calls};
-pub use self::verdict::{ScoreRange, Verdict, VerdictKind};
+pub use self::verdict::{Measure, ScoreRange, TIME_LIMIT, Verdict, VerdictKind};
 pub use self::verifier::{GroupFuture, ReadyFuture, VerdictFuture, Verifier};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use datasets::Task;
 
-use crate::code::{CodeForm, CodeVerifier};
+use crate::choice::ChoiceVerifier;
+use crate::code::CodeVerifier;
 use crate::command::CommandVerifier;
 use crate::deadlines::Deadlines;
 use crate::http::HttpVerifier;
@@ -33,9 +34,10 @@ impl Verifiers {
     pub fn standard(config: &VerifiersConfig, sandbox: sandbox_api::Client) -> Self {
         let mut verifiers = Self { deadlines: config.deadlines(), ..Self::default() };
         verifiers.register(Arc::new(MathVerifier::new(config.math.clone())));
-        for form in CodeForm::ALL {
-            verifiers.register(Arc::new(CodeVerifier::new(form, config.code.clone(), sandbox.clone())));
-        }
+        verifiers.register(Arc::new(ChoiceVerifier));
+        let (code, evalplus) = CodeVerifier::of_all_forms(&config.code, sandbox.clone());
+        code.into_iter().for_each(|verifier| verifiers.register(Arc::new(verifier)));
+        verifiers.register(Arc::new(evalplus));
         verifiers.register(Arc::new(InstructionVerifier::new(config.ifeval.clone())));
         verifiers.register(Arc::new(ToolCallVerifier));
         verifiers.register(Arc::new(ThinkFormat));
@@ -82,6 +84,19 @@ impl Verifiers {
             self.get(&verifier.name)?.check(task, &verifier.ground_truth)?;
         }
         Ok(())
+    }
+
+    /// True where one of the task's verifiers holds two answers to it to be the same, as a majority vote asks.
+    ///
+    /// # Errors
+    /// [`VerifierError::UnknownVerifier`] where a verifier of the task is not there.
+    pub fn same_answer(&self, task: &Task, a: &str, b: &str) -> Result<bool, VerifierError> {
+        for verifier in &task.verifiers {
+            if self.get(&verifier.name)?.same_answer(task, a, b) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Makes the verifiers called `names` ready.

@@ -108,11 +108,45 @@ pub struct Verdict {
     /// A finer word of the verifier's own for the kind, by which a configuration may set the verdict's worth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Cow<'static, str>>,
+    /// The answer that was judged, as it was extracted; for code the program. `None` where the completion has none, or
+    /// where the verifier judges the whole of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// Figures beside the score, as IFEval's four; empty for most verifiers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measures: Vec<Measure>,
 }
+
+/// A figure of a verdict beside its score: `value` of `of`. Over several verdicts the sums of both make its share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// The figure's name, as in `instruction_strict`.
+    pub name: Cow<'static, str>,
+    /// What was reached: 0 to `of`.
+    pub value: f64,
+    /// What could be reached: 1, or the number of things that were counted.
+    pub of: f64,
+}
+
+impl Measure {
+    /// What holds or does not: 1 or 0 of 1.
+    pub fn of_flag(name: &'static str, holds: bool) -> Self {
+        Self::of_count(name, usize::from(holds), 1)
+    }
+
+    /// `count` of `of` things.
+    pub fn of_count(name: &'static str, count: usize, of: usize) -> Self {
+        Self { name: name.into(), value: count as f64, of: of as f64 }
+    }
+}
+
+/// Detail of a code verifier's verdict on a program that ran into its time limit. The kind is what the tests that
+/// passed make of it; [`VerdictKind::TimedOut`] is a verifier that gave no verdict.
+pub const TIME_LIMIT: &str = "time_limit";
 
 impl Verdict {
     fn new(kind: VerdictKind, score: f32, reason: impl Into<String>) -> Self {
-        Self { kind, score, reason: reason.into(), detail: None }
+        Self { kind, score, reason: reason.into(), detail: None, answer: None, measures: Vec::new() }
     }
 
     /// A full score.
@@ -169,6 +203,21 @@ impl Verdict {
         Self { detail: Some(detail.into()), ..self }
     }
 
+    /// The verdict with the answer that was judged.
+    pub fn with_answer(self, answer: impl Into<String>) -> Self {
+        Self { answer: Some(answer.into()), ..self }
+    }
+
+    /// The verdict with figures beside its score.
+    pub fn with_measures(self, measures: Vec<Measure>) -> Self {
+        Self { measures, ..self }
+    }
+
+    /// True where a program ran into its time limit.
+    pub fn has_timed_out(&self) -> bool {
+        self.detail.as_deref() == Some(TIME_LIMIT)
+    }
+
     /// True where all that was asked is there; a fraction of the score is no pass.
     pub fn passed(&self) -> bool {
         self.kind == VerdictKind::Passed
@@ -185,6 +234,16 @@ mod tests {
         assert_eq!(Verdict::of_checks(3, 4, false, "").score, 0.0);
         assert_eq!(Verdict::of_checks(3, 4, true, "").kind, VerdictKind::Partial);
         assert!(Verdict::of_checks(4, 4, false, "").passed());
+    }
+
+    #[test]
+    fn a_verdict_without_an_answer_is_written_and_read_as_before() {
+        let line = r#"{"kind":"failed","score":0.0,"reason":"no"}"#;
+        assert_eq!(serde_json::to_string(&Verdict::fail("no")).unwrap(), line);
+        assert_eq!(serde_json::from_str::<Verdict>(line).unwrap(), Verdict::fail("no"));
+        let full = Verdict::pass("").with_answer("7").with_measures(vec![Measure::of_count("strict", 2, 3)]);
+        let written = serde_json::to_string(&full).unwrap();
+        assert_eq!(serde_json::from_str::<Verdict>(&written).unwrap(), full);
     }
 
     #[test]

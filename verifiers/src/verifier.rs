@@ -54,6 +54,12 @@ pub trait Verifier: Send + Sync {
         Ok(())
     }
 
+    /// True where two answers, as [`Verdict::answer`] has them, are the same answer to the task: majority votes count
+    /// them as one. Text without the space around it, unless the verifier knows better.
+    fn same_answer(&self, _task: &Task, a: &str, b: &str) -> bool {
+        a.trim() == b.trim()
+    }
+
     /// Judges one completion.
     ///
     /// # Errors

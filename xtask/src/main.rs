@@ -53,6 +53,9 @@ Commands:
                         setup, then a micro run on four ranks in each way that launchers start ranks, on one host and
                         on two of network namespaces; each must leave what --nproc leaves, byte for byte. torchrun's
                         ways need that of an importable PyTorch 2.11. --trainer takes a built one
+  coverage [--repeats N] [--seed S]
+                        simulates the intervals and tests of evaluations, N times (10,000) each cell, and prints how
+                        often they hold; exits with 1 where docs/evaluation.md promises more
   real [ARGUMENTS]      setup, then scripts/real_models.py [ARGUMENTS]: parity, tasks and training with real
                         models
 
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
             Ok(kills) => kills.run(&root),
             Err(what) => return wrong_usage(&what),
         },
+        Some("coverage") => coverage(&root, &rest).map(done),
         Some("real") => real(&root, &rest).map(done),
         Some("launchers") => match launchers::Launchers::parse(&rest) {
             Ok(launchers) => launchers.run(&root),
@@ -121,4 +125,11 @@ fn real(root: &Path, arguments: &[String]) -> Result<()> {
     let mut script = handover::program("python3", root);
     script.arg("scripts/real_models.py");
     Err(handover::replace_with(script.args(arguments)))
+}
+
+/// The simulation of the statistics, in release: in debug it takes an hour.
+fn coverage(root: &Path, arguments: &[String]) -> Result<()> {
+    let mut cargo = handover::cargo(root);
+    cargo.args(["run", "--release", "--quiet", "-p", "statistics", "--example", "coverage", "--"]);
+    Err(handover::replace_with(cargo.args(arguments)))
 }

@@ -7,8 +7,13 @@ use crate::engine::{Outcome, RunEnd};
 
 /// A crashed program that held this part of its memory limit is taken to have run out of memory.
 const NEAR_MEMORY_LIMIT: f64 = 0.95;
-/// A killed program that used this part of its processor time is taken to have used it up.
+/// A program that a signal ended and that used this part of its processor time is taken to have used it up.
 const NEAR_CPU_LIMIT: f64 = 0.9;
+/// The same for SIGKILL, by which the kernel enforces the limit: it counts ticks, which on a busy machine may be many
+/// more than the time that it reports in the end.
+const NEAR_CPU_KILL: f64 = 0.5;
+/// Number of SIGKILL.
+const SIGKILL: i32 = 9;
 
 /// Last lines on standard error that say that memory ran out: Python's begins so; C++, Rust, V8 and numpy have these
 /// words.
@@ -25,8 +30,9 @@ const OUT_OF_PROCESSES: [&str; 3] =
 /// The verdict on how a program ended; `None` where it ended by itself with status 0.
 pub(super) fn failure(outcome: &Outcome, limits: &Limits) -> Option<Failure> {
     let wall = limits.wall_seconds;
-    let cpu_spent = outcome.cpu_seconds >= limits.cpu_seconds * NEAR_CPU_LIMIT;
     let near_memory = outcome.peak_bytes as f64 >= limits.memory_bytes as f64 * NEAR_MEMORY_LIMIT;
+    let near_cpu = if outcome.code == SIGKILL && !near_memory { NEAR_CPU_KILL } else { NEAR_CPU_LIMIT };
+    let cpu_spent = outcome.cpu_seconds >= limits.cpu_seconds * near_cpu;
     Some(match outcome.end {
         RunEnd::Exited if outcome.code == 0 => return None,
         RunEnd::WallLimit => (GradeVerdict::TimeLimit, format!("still running after {wall} s")),

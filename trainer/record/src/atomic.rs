@@ -16,9 +16,17 @@ pub const TEMPORARY_SUFFIX: &str = ".tmp";
 /// # Errors
 /// The system refuses. The old file is then untouched.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
+    write_file_by(path, |file| file.write_all(bytes))
+}
+
+/// Replaces the file at `path` by what `fill` writes; a missing folder is made.
+///
+/// # Errors
+/// `fill` fails, or the system refuses. The old file is then untouched.
+pub fn write_file_by(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), RecordError> {
     let temporary = temporary_path(path)?;
     let written = make_parent(path)
-        .and_then(|()| write_flushed(&temporary, bytes))
+        .and_then(|()| write_flushed(&temporary, fill))
         .and_then(|()| fs::rename(&temporary, path))
         .and_then(|()| flush_parent(path));
     written.map_err(|error| {
@@ -110,9 +118,9 @@ fn make_parent(path: &Path) -> io::Result<()> {
     fs::create_dir_all(parent(path))
 }
 
-fn write_flushed(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_flushed(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let mut file = File::create(path)?;
-    file.write_all(bytes)?;
+    fill(&mut file)?;
     file.sync_all()
 }
 

@@ -38,6 +38,7 @@ pub mod names;
 mod parquet_file;
 pub mod rollouts;
 pub mod run_folder;
+pub mod samples;
 pub mod skipped_batch;
 
 pub use self::error::RecordError;

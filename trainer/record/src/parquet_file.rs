@@ -6,6 +6,7 @@
 
 use std::error::Error;
 use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 
 use arrow::array::RecordBatch;
@@ -30,6 +31,8 @@ const VERSION_KEY: &str = "ponder.schema_version";
 const CONTENT_KEY: &str = "ponder.content";
 /// Rows that become arrays at once: Arrow counts the bytes of a batch's texts in 31 bits.
 const ROWS_PER_BATCH: usize = 256;
+/// Encoded bytes that are held in memory, at most a batch more, where rows come one by one.
+const BYTES_PER_ROW_GROUP: usize = 64 << 20;
 
 /// Table that a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,7 @@ pub(crate) enum Content {
     Rollouts,
     Updates,
     SkippedBatch,
+    Samples,
 }
 
 impl Content {
@@ -45,6 +49,7 @@ impl Content {
             Self::Rollouts => "rollouts",
             Self::Updates => "updates",
             Self::SkippedBatch => "skipped_batch",
+            Self::Samples => "samples",
         }
     }
 
@@ -55,6 +60,7 @@ impl Content {
             Self::Rollouts => "completion",
             Self::Updates => "policy_logprobs",
             Self::SkippedBatch => "targets",
+            Self::Samples => "verdict_kind",
         }
     }
 }
@@ -69,16 +75,67 @@ pub(crate) fn write<T>(
     rows: &[T],
     to_batch: fn(&[T]) -> Result<RecordBatch, ArrowError>,
 ) -> Result<(), RecordError> {
-    let bytes =
-        encoded(content, rows, to_batch).map_err(|source| RecordError::Encode { path: path.to_owned(), source })?;
+    let encode = || {
+        let mut bytes = Vec::new();
+        let mut writer = writer(&mut bytes, content, to_batch)?;
+        for rows in rows.chunks(ROWS_PER_BATCH) {
+            writer.write(&to_batch(rows)?)?;
+        }
+        writer.close()?;
+        Ok(bytes)
+    };
+    let bytes = encode().map_err(|source| RecordError::Encode { path: path.to_owned(), source })?;
     atomic::write_file(path, &bytes)
 }
 
-fn encoded<T>(
+/// Writes a table of rows that come one by one; the file is there whole or not at all.
+///
+/// # Errors
+/// A row cannot be had, the rows do not become Parquet, or the file cannot be written.
+pub(crate) fn write_streamed<T>(
+    path: &Path,
     content: Content,
-    rows: &[T],
+    mut rows: impl Iterator<Item = Result<T, RecordError>>,
     to_batch: fn(&[T]) -> Result<RecordBatch, ArrowError>,
-) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+) -> Result<(), RecordError> {
+    let encode_error = |source: Box<dyn Error + Send + Sync>| RecordError::Encode { path: path.to_owned(), source };
+    let mut failure = None;
+    let written = atomic::write_file_by(path, |file| {
+        let fill = || -> Result<(), RecordError> {
+            let mut writer = writer(file, content, to_batch).map_err(encode_error)?;
+            let mut batch = Vec::with_capacity(ROWS_PER_BATCH);
+            loop {
+                batch.clear();
+                for row in rows.by_ref().take(ROWS_PER_BATCH) {
+                    batch.push(row?);
+                }
+                if batch.is_empty() {
+                    return writer.close().map(drop).map_err(|error| encode_error(error.into()));
+                }
+                let arrays = to_batch(&batch).map_err(|error| encode_error(error.into()))?;
+                writer.write(&arrays).map_err(|error| encode_error(error.into()))?;
+                if writer.in_progress_size() > BYTES_PER_ROW_GROUP {
+                    writer.flush().map_err(|error| encode_error(error.into()))?;
+                }
+            }
+        };
+        fill().map_err(|error| {
+            failure = Some(error);
+            io::Error::other("the rows ended with an error")
+        })
+    });
+    match failure {
+        Some(error) => Err(error),
+        None => written,
+    }
+}
+
+/// A writer of a table of `content`, whose columns are those of a batch of no rows.
+fn writer<T, W: Write + Send>(
+    target: W,
+    content: Content,
+    to_batch: fn(&[T]) -> Result<RecordBatch, ArrowError>,
+) -> Result<ArrowWriter<W>, Box<dyn Error + Send + Sync>> {
     let metadata = [(CONTENT_KEY, content.as_str().to_owned()), (VERSION_KEY, SCHEMA_VERSION.to_string())];
     let metadata = metadata.map(|(key, value)| (key.to_owned(), value));
     // Arrow's own copy of the schema has the pairs too: pyarrow keeps those alone when it writes a table anew.
@@ -94,13 +151,7 @@ fn encoded<T>(
             .set_column_dictionary_enabled(column.clone(), false)
             .set_column_encoding(column, Encoding::BYTE_STREAM_SPLIT);
     }
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, schema.into(), Some(properties.build()))?;
-    for rows in rows.chunks(ROWS_PER_BATCH) {
-        writer.write(&to_batch(rows)?)?;
-    }
-    writer.close()?;
-    Ok(bytes)
+    Ok(ArrowWriter::try_new(target, schema.into(), Some(properties.build()))?)
 }
 
 fn is_float_list(data_type: &DataType) -> bool {

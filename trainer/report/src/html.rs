@@ -22,17 +22,27 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
-/// The document around `body`, which is HTML; `title` is plain text.
+/// The document around `body`, which is HTML, with the script that shows values under the pointer; `title` is plain
+/// text.
 pub(crate) fn page(title: &str, body: &str) -> String {
+    format!("{}{body}{}", opening(title, "run report"), closing("<div id=\"hover\" hidden></div>\n", SCRIPT))
+}
+
+/// The beginning of a document, up to its body. `title` and `kind` are plain text.
+pub(crate) fn opening(title: &str, kind: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{} · run report</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n\
-         <body>\n<main>\n{body}\n</main>\n<div id=\"hover\" hidden></div>\n\
-         <script>\n{SCRIPT}</script>\n</body>\n</html>\n",
-        escape(title)
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{} · {}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n",
+        escape(title),
+        escape(kind)
     )
+}
+
+/// The end of a document, from its body on: `after` is HTML beside it.
+pub(crate) fn closing(after: &str, script: &str) -> String {
+    format!("\n</main>\n{after}<script>\n{script}</script>\n</body>\n</html>\n")
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The report of a run: one self-contained HTML page, read from the run's folder and nothing else. The page names what
 //! is missing in the folder; that fails nothing. Must not know how a metric was computed.
 //!
+//! [`write_evaluation`] writes the page of an evaluation: its figures, and every task with its samples.
+//!
 //! # Example
 //! A run of one step becomes a page:
 //!
@@ -25,6 +27,8 @@
 mod axis;
 mod chart;
 mod configuration;
+mod evaluation;
+mod evaluation_tasks;
 mod header;
 mod html;
 mod panels;
@@ -39,6 +43,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use record::atomic;
 use record::run_folder::RunFolder;
+
+pub use self::evaluation::{EvaluatedSuite, write_evaluation};
 
 use self::html::escape;
 use self::run_data::RunData;

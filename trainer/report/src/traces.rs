@@ -87,8 +87,8 @@ fn card(row: &RolloutRow) -> String {
         escape(&row.task_id),
         escape(&facts.join(" · "))
     );
-    let _ = write!(out, "<h6>prompt</h6><pre class=\"prompt\">{}</pre>", escape(&shortened(&row.prompt)));
-    let _ = write!(out, "<h6>completion</h6><pre>{}</pre>", completion(&shortened(&row.completion)));
+    let _ = write!(out, "<h6>prompt</h6><pre class=\"prompt\">{}</pre>", escape(&shortened(&row.prompt, CHARACTERS)));
+    let _ = write!(out, "<h6>completion</h6><pre>{}</pre>", completion(&shortened(&row.completion, CHARACTERS)));
     let _ = write!(out, "<h6>verdict</h6><p class=\"verdict\">{}</p>", escape(&row.verdict_reason));
     if !row.breakdown.is_empty() {
         let parts: Vec<String> =
@@ -98,9 +98,9 @@ fn card(row: &RolloutRow) -> String {
     out + "</article>"
 }
 
-/// The completion with its thinking muted. Thinking ends at `</think>` and begins at `<think>`, or at the very start
+/// The completion with its thinking muted, as HTML. Thinking ends at `</think>` and begins at `<think>`, or at the very start
 /// where the prompt has opened it.
-fn completion(text: &str) -> String {
+pub(super) fn completion(text: &str) -> String {
     let (before, rest) = match (text.find("<think>"), text.find("</think>")) {
         (Some(start), _) => text.split_at(start),
         (None, Some(_)) => ("", text),
@@ -111,14 +111,15 @@ fn completion(text: &str) -> String {
     format!("{}<span class=\"think\">{}</span>{}", escape(before), escape(thinking), escape(answer))
 }
 
-fn shortened(text: &str) -> String {
+/// The text, or both its ends where it has more than `most` characters.
+pub(super) fn shortened(text: &str, most: usize) -> String {
     let count = text.chars().count();
-    if count <= CHARACTERS {
+    if count <= most {
         return text.to_owned();
     }
-    let head: String = text.chars().take(CHARACTERS / 2).collect();
-    let tail: String = text.chars().skip(count - CHARACTERS / 2).collect();
-    format!("{head}\n[… {} characters …]\n{tail}", count - CHARACTERS / 2 * 2)
+    let head: String = text.chars().take(most / 2).collect();
+    let tail: String = text.chars().skip(count - most / 2).collect();
+    format!("{head}\n[… {} characters …]\n{tail}", count - most / 2 * 2)
 }
 
 #[cfg(test)]
@@ -180,7 +181,7 @@ mod tests {
     #[test]
     fn long_texts_keep_both_ends() {
         let long = format!("é{}ü", "x".repeat(20_000));
-        let short = shortened(&long);
+        let short = shortened(&long, CHARACTERS);
         assert!(short.starts_with('é') && short.ends_with('ü') && short.chars().count() < CHARACTERS + 50);
     }
 }

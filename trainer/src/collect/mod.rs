@@ -9,10 +9,12 @@ mod group_stream;
 mod open_group;
 mod refill;
 mod sample;
+mod sample_stream;
 mod score;
 
 pub(crate) use self::collector::Collector;
 pub(crate) use self::group::{Batch, Group, Rollout, Sampling};
+pub(crate) use self::sample_stream::WantedSamples;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,9 @@
 
 pub(crate) mod bench;
 pub(crate) mod checkpoint;
+pub(crate) mod compare;
 pub(crate) mod config;
+pub(crate) mod data;
 pub(crate) mod eval;
 pub(crate) mod generate;
 pub(crate) mod recipe;

@@ -2,6 +2,7 @@
 
 mod cores;
 mod critic;
+mod data;
 mod file;
 mod parallel;
 mod preference;
@@ -11,9 +12,11 @@ mod reinforce;
 mod renamed;
 mod sandbox;
 mod sections;
+mod suite;
 mod supervised;
 
 pub(crate) use self::critic::{Algorithm, CriticStart};
+pub(crate) use self::data::SourceSection;
 pub(crate) use self::file::{Source, load};
 pub(crate) use self::parallel::ParallelSection;
 pub(crate) use self::preference::RewardModelRun;
@@ -21,5 +24,6 @@ pub(crate) use self::prompt::{Overlong, PromptSection};
 pub(crate) use self::recipe::{RecipeConfig, SummaryColumns};
 pub(crate) use self::reinforce::ReinforceRun;
 pub(crate) use self::sandbox::SandboxSection;
-pub(crate) use self::sections::{EvalDataset, EvalSection, RunSection};
+pub(crate) use self::sections::{EvalSection, RunSection};
+pub(crate) use self::suite::SuiteSection;
 pub(crate) use self::supervised::SupervisedRun;

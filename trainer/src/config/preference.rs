@@ -8,6 +8,7 @@ use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use policy::Recompute;
 use serde::{Deserialize, Serialize};
 
+use super::data::{DataSection, ShortSource, SourceSection};
 use super::parallel::ParallelSection;
 use super::prompt::PromptSection;
 use super::sections::{self, CheckpointSection, ModelSection, RunSection};
@@ -24,6 +25,9 @@ pub(crate) struct RewardModelRun {
     pub model: ModelSection,
     /// Text around a task's words.
     pub prompt: PromptSection,
+    /// Pairs to train on, where `preferences.train` names none.
+    #[serde(skip_serializing_if = "DataSection::is_empty")]
+    pub data: DataSection,
     /// Pairs to train and evaluate on.
     pub preferences: Preferences,
     /// Bradley-Terry loss.
@@ -44,17 +48,17 @@ pub(crate) struct RewardModelRun {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Preferences {
-    /// JSONL file of pairs: `{"id", "messages", "chosen", "rejected"}`.
+    /// File of pairs, or a folder of them: a short form of one `[[data.source]]`.
     pub train: PathBuf,
-    /// JSONL file of held-out pairs, in the same layout.
-    pub eval: PathBuf,
+    /// Held-out pairs: a path, or a table with the keys of a `[[data.source]]`.
+    pub eval: ShortSource,
     /// Number of pairs in each step's batch.
     pub per_step: usize,
 }
 
 impl Default for Preferences {
     fn default() -> Self {
-        Self { train: PathBuf::new(), eval: PathBuf::new(), per_step: 32 }
+        Self { train: PathBuf::new(), eval: ShortSource::default(), per_step: 32 }
     }
 }
 
@@ -90,9 +94,8 @@ impl RewardModelRun {
         if self.run.dir.as_os_str().is_empty() {
             return refuse("run.dir: name the run's folder, or pass --run-dir");
         }
-        if self.preferences.train.as_os_str().is_empty() || self.preferences.eval.as_os_str().is_empty() {
-            return refuse("preferences: train and eval must name JSONL files of pairs");
-        }
+        self.sources()?;
+        self.preferences.eval.0.validate("preferences.eval")?;
         if self.preferences.per_step == 0 || self.update.steps == 0 || self.update.micro_batch_tokens == 0 {
             return refuse("preferences.per_step, update.steps and update.micro_batch_tokens must be at least 1");
         }
@@ -100,6 +103,14 @@ impl RewardModelRun {
         self.parallel.validate_whole_sequences()?;
         self.loss.validate().map_err(|error| Usage::error(format!("loss: {error}")))?;
         self.schedule().map(|_| ())
+    }
+
+    /// The sources of the pairs to train on.
+    ///
+    /// # Errors
+    /// A usage error that names the key.
+    pub(crate) fn sources(&self) -> Result<Vec<SourceSection>> {
+        self.data.or_short(&SourceSection::of(self.preferences.train.as_path().into()), "preferences.train")
     }
 
     /// Times of evaluations and checkpoints.

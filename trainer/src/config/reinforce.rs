@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use verifiers::{Reading, RewardConfig, VerifiersConfig};
 
 use super::critic::{Algorithm, AlgorithmSection, CriticSection};
+use super::data::DataSection;
 use super::parallel::ParallelSection;
 use super::prompt::PromptSection;
 use super::sandbox::SandboxSection;
-use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection, TaskSource};
+use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection};
 use crate::failure::Usage;
 use crate::plan::{Calendar, Refill};
 
@@ -29,7 +30,7 @@ pub(crate) struct ReinforceRun {
     /// Text around a task's words.
     pub prompt: PromptSection,
     /// Training tasks.
-    pub data: Vec<TaskSource>,
+    pub data: DataSection,
     /// Sampling of completions.
     pub rollout: RolloutSection,
     /// Choice of the groups that are learned from.
@@ -153,9 +154,10 @@ impl ReinforceRun {
         if self.run.dir.as_os_str().is_empty() {
             return refuse("run.dir: name the run's folder, or pass --run-dir");
         }
-        if self.data.is_empty() {
-            return refuse("data: name at least one file of tasks, as [[data]] path = \"…\"");
+        if self.data.source.is_empty() {
+            return refuse("data: name at least one file of tasks, as [[data.source]] path = \"…\"");
         }
+        self.data.validate()?;
         if stage == 2 && self.reward_model.path.as_os_str().is_empty() {
             return refuse(
                 "reward_model.path: stage 2 needs a general reward model; train one with `trainer reward-model` and \

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};
 
 use super::cores::cores_of_rank;
+use super::data::SourceSection;
+use super::suite::SuiteSection;
 use crate::failure::Usage;
 use crate::plan::Calendar;
 use crate::ranks::environment::environment;
@@ -97,59 +99,6 @@ impl ModelSection {
     }
 }
 
-/// A file of tasks and its share of the prompts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TaskSource {
-    /// A JSONL file of tasks.
-    pub path: PathBuf,
-    /// Name in metrics and records; the file's stem where absent.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// Share of the prompts, relative to the other sources'.
-    #[serde(default = "one")]
-    pub weight: f64,
-}
-
-fn one() -> f64 {
-    1.0
-}
-
-impl TaskSource {
-    /// The name, or the file's stem.
-    pub(crate) fn name(&self) -> String {
-        named(&self.name, &self.path)
-    }
-}
-
-fn named(name: &Option<String>, path: &Path) -> String {
-    match name {
-        Some(name) => name.clone(),
-        None => path.file_stem().map_or("tasks".into(), |stem| stem.to_string_lossy().into_owned()),
-    }
-}
-
-/// A file of held-out tasks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EvalDataset {
-    /// A JSONL file of tasks.
-    pub path: PathBuf,
-    /// Name in metrics; the file's stem where absent.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// Number of tasks that are taken from the start; all where absent.
-    #[serde(default)]
-    pub limit: Option<usize>,
-}
-
-impl EvalDataset {
-    /// The name, or the file's stem.
-    pub(crate) fn name(&self) -> String {
-        named(&self.name, &self.path)
-    }
-}
-
 /// `[eval]`: held-out tasks, sampled as reasoning models are: at a temperature, averaged over samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -160,8 +109,11 @@ pub(crate) struct EvalSection {
     pub at_start: bool,
     /// True where an evaluation comes after the last step.
     pub at_end: bool,
-    /// Held-out datasets.
-    pub datasets: Vec<EvalDataset>,
+    /// Held-out datasets of a user's own.
+    pub datasets: Vec<SourceSection>,
+    /// Published suites, asked and judged by their own protocols.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suites: Vec<SuiteSection>,
     /// Number of completions of each task: k of avg@k.
     pub samples: usize,
     /// Sampling temperature; 0 takes the likeliest token.
@@ -172,6 +124,9 @@ pub(crate) struct EvalSection {
     pub top_k: usize,
     /// Longest completion, in tokens; 0 takes the run's own limit.
     pub max_new_tokens: usize,
+    /// Number of tasks of each source, kind and verifier, training tasks too, that are judged with completions worth
+    /// nothing when the run starts, to say what a policy gets for nothing; 0 judges none.
+    pub cheap_sample: usize,
 }
 
 impl Default for EvalSection {
@@ -181,11 +136,13 @@ impl Default for EvalSection {
             at_start: true,
             at_end: true,
             datasets: Vec::new(),
+            suites: Vec::new(),
             samples: 1,
             temperature: 0.6,
             top_p: 1.0,
             top_k: 0,
             max_new_tokens: 0,
+            cheap_sample: 16,
         }
     }
 }
@@ -217,6 +174,11 @@ impl CheckpointSection {
 }
 
 impl EvalSection {
+    /// True where there is nothing to measure.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.datasets.is_empty() && self.suites.is_empty()
+    }
+
     /// Times of evaluations, and of checkpoints beside them, in a run of `steps`.
     pub(super) fn calendar(&self, steps: u64, checkpoint: &CheckpointSection) -> Calendar {
         Calendar {
@@ -238,11 +200,19 @@ impl EvalSection {
         if self.samples == 0 {
             return Err(Usage::error("eval.samples: must be at least 1"));
         }
-        let names: std::collections::BTreeSet<String> = self.datasets.iter().map(EvalDataset::name).collect();
+        for (i, dataset) in self.datasets.iter().enumerate() {
+            let key = format!("eval.datasets.{i}");
+            dataset.validate(&key)?;
+            if dataset.weight != 1.0 {
+                return Err(Usage::error(format!("{key}.weight: held-out tasks are all taken; leave it out")));
+            }
+        }
+        let names: std::collections::BTreeSet<String> = self.datasets.iter().map(SourceSection::name).collect();
         if names.len() < self.datasets.len() {
             return Err(Usage::error("eval.datasets: two have the same name; give them names of their own"));
         }
-        Ok(())
+        let mut suites = self.suites.iter().enumerate();
+        suites.try_for_each(|(i, suite)| suite.validate(&format!("eval.suites.{i}")))
     }
 }
 

@@ -8,6 +8,7 @@ use policy::{Architecture, ModelConfig};
 use serde::{Deserialize, Serialize};
 use verifiers::VerifiersConfig;
 
+use super::data::{DataSection, SourceSection};
 use super::parallel::ParallelSection;
 use super::prompt::PromptSection;
 use super::reinforce::UpdateSection;
@@ -28,7 +29,10 @@ pub(crate) struct SupervisedRun {
     pub new_model: Option<NewModel>,
     /// Text around a task's words.
     pub prompt: PromptSection,
-    /// Traces to learn from.
+    /// Traces to learn from, where `traces.path` names none.
+    #[serde(skip_serializing_if = "DataSection::is_empty")]
+    pub data: DataSection,
+    /// Traces to learn from, and how many at a time.
     pub traces: Traces,
     /// Computation of the update; `steps` counts batches of traces.
     pub update: UpdateSection,
@@ -52,8 +56,8 @@ pub(crate) struct SupervisedRun {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Traces {
-    /// JSONL file of `{"id", "messages"}` with optional `task` and `tools`; every turn of the assistant is learned, and
-    /// the last message is one.
+    /// File of traces, or a folder of them: a short form of one `[[data.source]]`. Every turn of the assistant is
+    /// learned, and the last message is one.
     pub path: PathBuf,
     /// Most tokens of a trace; longer ones are dropped and counted. 0 takes the model's number of positions.
     pub max_tokens: usize,
@@ -137,8 +141,9 @@ impl SupervisedRun {
         if let Some(new_model) = &self.new_model {
             new_model.model_config()?;
         }
-        if self.traces.path.as_os_str().is_empty() || self.traces.per_step == 0 {
-            return refuse("traces: path must name a JSONL file and per_step be at least 1");
+        self.sources()?;
+        if self.traces.per_step == 0 {
+            return refuse("traces.per_step: must be at least 1");
         }
         if self.update.steps == 0 || self.update.micro_batch_tokens == 0 || self.update.head_chunk < 1 {
             return refuse("update: steps, micro_batch_tokens and head_chunk must be at least 1");
@@ -151,6 +156,14 @@ impl SupervisedRun {
         self.schedule()?;
         self.parallel.validate_whole_sequences()?;
         self.eval.validate()
+    }
+
+    /// The sources of the traces.
+    ///
+    /// # Errors
+    /// A usage error that names the key.
+    pub(crate) fn sources(&self) -> Result<Vec<SourceSection>> {
+        self.data.or_short(&SourceSection::of(self.traces.path.as_path().into()), "traces.path")
     }
 
     /// Times of evaluations and checkpoints.

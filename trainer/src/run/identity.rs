@@ -62,7 +62,9 @@ impl RunIdentity {
         let value = toml::Value::try_from(config).context("the configuration as TOML")?;
         let mut values = BTreeMap::new();
         flatten("", &value, &mut values);
-        values.retain(|key, _| !keys.contains(key));
+        // The value of such a key may be a list.
+        let is_told = |key: &str, told: &String| key.strip_prefix(told.as_str()).is_some_and(is_empty_or_below);
+        values.retain(|key, _| !keys.iter().any(|told| is_told(key, told)));
         let mut machine = BTreeMap::from([("libtorch".to_owned(), libtorch())]);
         machine.insert("device".to_owned(), if placement.device == Device::Cpu { "cpu" } else { "cuda" }.to_owned());
         if placement.device == Device::Cpu {
@@ -84,6 +86,14 @@ impl RunIdentity {
         entries.into_iter().fold(Fingerprint::default(), |all, (name, value)| all.with(&name, value))
     }
 
+    /// The identity by the names that keys have today: sources of data once had shorter ones.
+    fn renamed(self) -> Self {
+        let Self { kind, config, inputs, machine } = self;
+        let config = config.into_iter().map(|(key, value)| (renamed(key), value)).collect();
+        let inputs = inputs.into_iter().map(|(key, value)| (renamed(key), value)).collect();
+        Self { kind, config, inputs, machine }
+    }
+
     /// True where no learning rate follows the length of the run: neither the policy's nor that of a critic.
     fn rates_are_constant(&self) -> bool {
         let decays = ["schedule.decay", "critic.schedule.decay"].map(|key| self.config.get(key));
@@ -92,6 +102,7 @@ impl RunIdentity {
 
     /// Everything in which a run differs from what it was, the mathematics first.
     pub(crate) fn differences_from(&self, old: &Self) -> Vec<Difference> {
+        let old = &old.clone().renamed();
         let mut found = Vec::new();
         let mut compare = |name: &str, old: Option<String>, new: Option<String>, is_mathematics: bool| {
             if old != new {
@@ -120,6 +131,19 @@ impl RunIdentity {
         }
         found.sort_by_key(|difference| !difference.is_mathematics);
         found
+    }
+}
+
+/// True for what follows a key in itself, or in a key below it.
+fn is_empty_or_below(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with('.')
+}
+
+/// Today's name of a key.
+fn renamed(key: String) -> String {
+    match key.strip_prefix("data.") {
+        Some(rest) if rest.starts_with(|first: char| first.is_ascii_digit()) => format!("data.source.{rest}"),
+        _ => key,
     }
 }
 
@@ -332,7 +356,7 @@ preferences = { train = "DIR/pairs.jsonl", eval = "DIR/held_out.jsonl" }
         let template = "{\"eos_token\": \"</s>\", \"chat_template\": \"{{ messages[0] }}\"}";
         let eos = "{\"eos_token\": \"</t>\", \"chat_template\": \"{{ messages }}\"}";
         for (file, text, name) in [
-            ("tasks.jsonl", "one\ntwo!\n", "data.0.path"),
+            ("tasks.jsonl", "one\ntwo!\n", "data.source.0.path"),
             ("judge.py", "one\ntwo!\n", "verifiers.python.judge.file"),
             ("step_00002/model.safetensors", "Weights", "model.path weights"),
             ("step_00002/model-00002-of-00002.safetensors", "more", "model.path weights"),
@@ -374,6 +398,28 @@ preferences = { train = "DIR/pairs.jsonl", eval = "DIR/held_out.jsonl" }
         std::fs::remove_dir_all(files.path("moved")).unwrap();
         let gone = files.stage(&[]).differences_from(&before);
         assert!(gone.iter().any(|found| found.to_string().contains("-> absent")), "{gone:?}");
+    }
+
+    #[test]
+    fn a_list_of_files_is_told_by_their_content_and_an_older_key_is_known() {
+        let files = Files::new();
+        files.write("shards/b.jsonl", "one\n");
+        let set = [format!("data=[{{path = [{:?}, {:?}]}}]", files.path("tasks.jsonl"), files.path("shards"))];
+        let of_list = || files.stage(&[&set[0]]);
+        let before = of_list();
+        assert!(before.config.keys().all(|key| !key.contains("path")), "{:?}", before.config);
+        files.write("shards/b.jsonl", "two\n");
+        assert_eq!(names(&of_list(), &before), [("data.source.0.path".to_owned(), true)]);
+
+        let now = files.stage(&[]);
+        let mut old = now.clone();
+        let content = old.inputs.remove("data.source.0.path").unwrap();
+        old.inputs.insert("data.0.path".to_owned(), content);
+        for key in ["name", "weight"] {
+            let value = old.config.remove(&format!("data.source.0.{key}")).unwrap();
+            old.config.insert(format!("data.0.{key}"), value);
+        }
+        assert_eq!(names(&now, &old), []);
     }
 
     #[test]

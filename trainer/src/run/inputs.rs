@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::{
-    EvalDataset, ParallelSection, ReinforceRun, RewardModelRun, RunSection, SandboxSection, SupervisedRun,
+    EvalSection, ParallelSection, ReinforceRun, RewardModelRun, RunSection, SandboxSection, SourceSection, SupervisedRun,
 };
 use crate::plan::Calendar;
 
@@ -45,18 +45,20 @@ pub(crate) trait TrainingRun: Clone + Serialize {
 /// Something that a run reads.
 pub(crate) struct Input<'a> {
     key: String,
-    path: &'a mut PathBuf,
+    paths: &'a mut [PathBuf],
     source: InputKind,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum InputKind {
-    /// A file of tasks, traces or pairs.
+    /// Files of tasks, traces or pairs, and folders of them.
     Data,
     /// A folder in Hugging Face's layout.
     Model,
     /// A file that is run. Its own path may be what it finds others by, so that links to it stay.
     PlugIn,
+    /// The layout of data: a file, or the name of one that is shipped.
+    Layout,
 }
 
 /// Content of an input, or of a part of one.
@@ -72,8 +74,10 @@ pub(crate) struct InputContent {
 /// Sources that are named by their files keep their names. What is not there stays as it is: whoever reads it says so.
 pub(crate) fn resolve_links<C: TrainingRun>(config: &mut C) {
     for input in config.inputs() {
-        if let (true, Ok(real)) = (input.source != InputKind::PlugIn, input.path.canonicalize()) {
-            *input.path = real;
+        for path in input.paths.iter_mut().filter(|_| matches!(input.source, InputKind::Data | InputKind::Model)) {
+            if let Ok(real) = path.canonicalize() {
+                *path = real;
+            }
         }
     }
 }
@@ -85,9 +89,13 @@ pub(crate) fn resolve_links<C: TrainingRun>(config: &mut C) {
 pub(crate) fn contents<C: TrainingRun>(config: &C) -> Result<(Vec<String>, BTreeMap<String, InputContent>)> {
     let mut config = config.clone();
     let (mut keys, mut contents) = (Vec::new(), BTreeMap::new());
-    for Input { key, path, source } in config.inputs() {
+    for Input { key, paths, source } in config.inputs() {
+        let Some(path) = paths.first() else { continue };
         let parts = match source {
-            InputKind::Data | InputKind::PlugIn => vec![(String::new(), file_content(path))],
+            InputKind::Data => vec![(String::new(), data_content(paths))],
+            InputKind::PlugIn => vec![(String::new(), file_content(path))],
+            InputKind::Layout if !path.is_file() => continue,
+            InputKind::Layout => vec![(String::new(), file_content(path))],
             InputKind::Model => vec![
                 (" config.json".to_owned(), file_content(&path.join("config.json"))),
                 (" weights".to_owned(), weights_content(path)),
@@ -97,11 +105,47 @@ pub(crate) fn contents<C: TrainingRun>(config: &C) -> Result<(Vec<String>, BTree
         };
         for (part, content) in parts {
             let content = content.with_context(|| format!("{key}: {}", path.display()))?;
-            contents.insert(format!("{key}{part}"), InputContent { path: path.clone(), content });
+            contents.insert(format!("{key}{part}"), InputContent { path: shown(paths).into(), content });
         }
         keys.push(key);
     }
     Ok((keys, contents))
+}
+
+/// The paths as one text.
+fn shown(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// One file's content, or that of all files of a list or of folders, with their names.
+fn data_content(paths: &[PathBuf]) -> io::Result<String> {
+    if let [path] = paths
+        && !path.is_dir()
+    {
+        return file_content(path);
+    }
+    let mut checksum = Checksum::new();
+    let mut files = Vec::new();
+    for path in paths {
+        add_files(path, &mut files)?;
+    }
+    for file in files {
+        checksum.add(file.file_name().unwrap_or_default().as_encoded_bytes());
+        checksum.add(file_content(&file)?.as_bytes());
+    }
+    Ok(checksum.finish())
+}
+
+/// The files of a folder and of those in it, in the order of their names; a file itself.
+fn add_files(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    if !path.is_dir() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    for name in names_in(path, |name| !name.starts_with('.'))? {
+        add_files(&path.join(name), files)?;
+    }
+    Ok(())
 }
 
 fn file_content(path: &Path) -> io::Result<String> {
@@ -112,7 +156,7 @@ fn file_content(path: &Path) -> io::Result<String> {
 }
 
 /// Names, sizes and sampled bytes of all weights of a folder, whole, in shards or in pieces, and their index.
-fn weights_content(folder: &Path) -> io::Result<String> {
+pub(crate) fn weights_content(folder: &Path) -> io::Result<String> {
     let is_weights = |name: &str| WEIGHTS.iter().any(|ending| name.ends_with(ending));
     let mut checksum = Checksum::new();
     let names = names_in(folder, is_weights)?;
@@ -121,6 +165,14 @@ fn weights_content(folder: &Path) -> io::Result<String> {
         checksum::add_sampled(&folder.join(name), &mut checksum)?;
     }
     Ok(if names.is_empty() { ABSENT.to_owned() } else { checksum.finish() })
+}
+
+/// The chat templates and the tokenizer's files.
+pub(crate) fn template_and_tokenizer(folder: &Path) -> io::Result<String> {
+    let mut checksum = Checksum::new();
+    checksum.add(template_content(folder)?.as_bytes());
+    checksum.add(tokenizer_content(folder)?.as_bytes());
+    Ok(checksum.finish())
 }
 
 /// The tokenizer's files, without the chat template that may stand in one of them.
@@ -172,18 +224,46 @@ fn names_in(folder: &Path, choose: impl Fn(&str) -> bool) -> io::Result<Vec<Stri
 
 fn model<'a>(key: &str, path: &'a mut PathBuf) -> Option<Input<'a>> {
     let is_given = !path.as_os_str().is_empty();
-    is_given.then(|| Input { key: key.to_owned(), path, source: InputKind::Model })
+    is_given.then(|| Input { key: key.to_owned(), paths: std::slice::from_mut(path), source: InputKind::Model })
 }
 
-fn data(key: String, path: &mut PathBuf) -> Input<'_> {
-    Input { key, path, source: InputKind::Data }
+/// The short form of a source, where it is given.
+fn short<'a>(key: &str, path: &'a mut PathBuf) -> Option<Input<'a>> {
+    let is_given = !path.as_os_str().is_empty();
+    is_given.then(|| Input { key: key.to_owned(), paths: std::slice::from_mut(path), source: InputKind::Data })
 }
 
-fn held_out(datasets: &mut [EvalDataset]) -> impl Iterator<Item = Input<'_>> {
-    datasets.iter_mut().enumerate().map(|(i, dataset)| {
-        dataset.name = Some(dataset.name());
-        data(format!("eval.datasets.{i}.path"), &mut dataset.path)
-    })
+/// What a source reads: its files, and its layout where that is a file.
+fn source<'a>(key: &str, section: &'a mut SourceSection) -> impl Iterator<Item = Input<'a>> + use<'a> {
+    files(key, &mut section.path.0, section.layout.as_mut())
+}
+
+fn files<'a>(
+    key: &str,
+    paths: &'a mut [PathBuf],
+    layout: Option<&'a mut PathBuf>,
+) -> impl Iterator<Item = Input<'a>> + use<'a> {
+    let paths = Input { key: format!("{key}.path"), paths, source: InputKind::Data };
+    let key = format!("{key}.layout");
+    let layout =
+        layout.map(|layout| Input { key, paths: std::slice::from_mut(layout), source: InputKind::Layout });
+    [paths].into_iter().chain(layout)
+}
+
+/// What evaluations read.
+fn held_out(section: &mut EvalSection) -> impl Iterator<Item = Input<'_>> {
+    let suites = section.suites.iter_mut().enumerate();
+    let suites = suites.flat_map(|(i, suite)| files(&format!("eval.suites.{i}"), &mut suite.path.0, suite.layout.as_mut()));
+    sources("eval.datasets", &mut section.datasets).into_iter().chain(suites)
+}
+
+/// What sources in a list read; each keeps the name that its first file gives it.
+fn sources<'a>(key: &str, sections: &'a mut [SourceSection]) -> Vec<Input<'a>> {
+    let named = |(i, section): (usize, &'a mut SourceSection)| {
+        section.name = Some(section.name());
+        source(&format!("{key}.{i}"), section)
+    };
+    sections.iter_mut().enumerate().flat_map(named).collect()
 }
 
 impl TrainingRun for SupervisedRun {
@@ -209,8 +289,10 @@ impl TrainingRun for SupervisedRun {
 
     fn inputs(&mut self) -> Vec<Input<'_>> {
         let start = model("model.path", &mut self.model.path);
-        let traces = data("traces.path".to_owned(), &mut self.traces.path);
-        start.into_iter().chain([traces]).chain(held_out(&mut self.eval.datasets)).collect()
+        let traces = short("traces.path", &mut self.traces.path);
+        let data = sources("data.source", &mut self.data.source);
+        let held_out = held_out(&mut self.eval);
+        start.into_iter().chain(traces).chain(data).chain(held_out).collect()
     }
 }
 
@@ -237,9 +319,14 @@ impl TrainingRun for RewardModelRun {
 
     fn inputs(&mut self) -> Vec<Input<'_>> {
         let start = model("model.path", &mut self.model.path);
-        let train = data("preferences.train".to_owned(), &mut self.preferences.train);
-        let eval = data("preferences.eval".to_owned(), &mut self.preferences.eval);
-        start.into_iter().chain([train, eval]).collect()
+        let train = short("preferences.train", &mut self.preferences.train);
+        let data = sources("data.source", &mut self.data.source);
+        let is_short = self.preferences.eval.is_short();
+        let eval = source("preferences.eval", &mut self.preferences.eval.0).map(|input| match is_short {
+            true => Input { key: "preferences.eval".to_owned(), ..input },
+            false => input,
+        });
+        start.into_iter().chain(train).chain(data).chain(eval).collect()
     }
 }
 
@@ -270,18 +357,15 @@ impl TrainingRun for ReinforceRun {
         let reward_model = model("reward_model.path", &mut self.reward_model.path);
         let critic = self.critic.as_mut().and_then(|critic| critic.path.as_mut());
         let critic = critic.and_then(|path| model("critic.path", path));
-        let tasks = self.data.iter_mut().enumerate().map(|(i, source)| {
-            source.name = Some(source.name());
-            data(format!("data.{i}.path"), &mut source.path)
-        });
+        let tasks = sources("data.source", &mut self.data.source);
         let python = self.verifiers.python.iter_mut().map(|(name, python)| ("python", name, &mut python.file));
         let component =
             self.verifiers.component.iter_mut().map(|(name, component)| ("component", name, &mut component.file));
         let plug_ins = python.chain(component).map(|(section, name, path)| {
             let key = format!("verifiers.{section}.{name}.file");
-            Input { key, path, source: InputKind::PlugIn }
+            Input { key, paths: std::slice::from_mut(path), source: InputKind::PlugIn }
         });
-        let held_out = held_out(&mut self.eval.datasets);
+        let held_out = held_out(&mut self.eval);
         start.into_iter().chain(reward_model).chain(critic).chain(tasks).chain(plug_ins).chain(held_out).collect()
     }
 }
@@ -300,12 +384,12 @@ mod tests {
         let text = format!("model.path = 'no/such/model'\ndata = [{{ path = {path:?} }}]");
         let mut config: ReinforceRun = toml::from_str(&text).unwrap();
         resolve_links(&mut config);
-        assert_eq!(config.data[0].path, folder.join("v3.jsonl"));
-        assert_eq!(config.data[0].name(), "train");
+        assert_eq!(config.data.source[0].path.0, [folder.join("v3.jsonl")]);
+        assert_eq!(config.data.source[0].name(), "train");
         assert_eq!(config.model.path, Path::new("no/such/model"));
         let (keys, contents) = contents(&config).unwrap();
-        assert_eq!(keys, ["model.path", "data.0.path"]);
+        assert_eq!(keys, ["model.path", "data.source.0.path"]);
         assert_eq!(contents["model.path weights"].content, ABSENT);
-        assert_eq!(contents["data.0.path"].content, checksum::of_bytes(b"tasks"));
+        assert_eq!(contents["data.source.0.path"].content, checksum::of_bytes(b"tasks"));
     }
 }

@@ -184,11 +184,8 @@ mod tests {
 
     /// A suite of 100 tasks with one sample each, of which the first ones pass.
     fn suite(name: &str, num_passed: usize) -> EvalSummary {
-        let record = |index: usize| EvalRecord {
-            task_id: format!("{name}-{index}"),
-            samples: vec![EvalSample { score: 1.0, passed: index < num_passed, num_tokens: 1, truncated: false }],
-            num_verifier_errors: 0,
-        };
+        let sample = |passed| EvalSample { score: 1.0, passed, num_tokens: 1, ..EvalSample::default() };
+        let record = |index: usize| EvalRecord::new(format!("{name}-{index}"), vec![sample(index < num_passed)]);
         EvalSummary::of(name, &(0..100).map(record).collect::<Vec<_>>(), 1.0).unwrap()
     }
 

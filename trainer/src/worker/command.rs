@@ -40,6 +40,8 @@ pub(crate) enum ModelCommand {
     TakeTraffic,
     /// Scores these sequences with the reward model. Answered by `Scored`.
     Score { sequences: Vec<Vec<u32>> },
+    /// Logprobs of continuations under the policy, at temperature 1. Answered by `Logprobs`.
+    Logprobs { continuations: Vec<Continuation> },
     /// Updates the policy, and its critic, on groups of trajectories; `step` counts from 0. Answered by `Updated`.
     Update { step: u64, groups: Vec<TrajectoryGroup> },
     /// One update of the policy on traces. Answered by `LearnedTraces`.
@@ -63,7 +65,7 @@ impl ModelCommand {
         match self {
             Self::Submit { .. } | Self::Replace { .. } | Self::Abort { .. } | Self::Pause | Self::Resume => "sampling",
             Self::TakeStats | Self::TakeTraffic => "counting",
-            Self::Score { .. } => "scoring",
+            Self::Score { .. } | Self::Logprobs { .. } => "scoring",
             Self::Update { .. } | Self::LearnTraces { .. } | Self::LearnPairs { .. } => "update",
             Self::ComparePairs { .. } => "evaluation",
             Self::Save { .. } => "saving",
@@ -82,6 +84,15 @@ impl ModelCommand {
     }
 }
 
+/// Tokens whose logprobs are asked, behind those that come before them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Continuation {
+    /// Prompt, at least one token, and continuation.
+    pub ids: Vec<u32>,
+    /// Number of tokens of the prompt.
+    pub num_prompt: usize,
+}
+
 /// An answer of the model's thread.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ModelEvent {
@@ -95,6 +106,8 @@ pub(crate) enum ModelEvent {
     Traffic(Vec<RankTraffic>),
     /// One score a sequence.
     Scored(Vec<f32>),
+    /// Of each continuation the logprobs of its tokens.
+    Logprobs(Vec<Vec<f32>>),
     /// What an update did.
     Updated(Box<UpdateOutcome>),
     /// What an update on traces did.

@@ -1,5 +1,6 @@
 //! What a model's thread owns on each rank, and what the rank's part of each command does with it.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Instant;
 
@@ -12,10 +13,10 @@ use learner::token_split::split_by_tokens;
 use learner::trainable::{Actor, Trainable};
 use learner::update::update;
 use learner::update_plan::UpdatePlan;
-use policy::{Decoder, Placement, Policy, RewardModel};
+use policy::{Decoder, HeadOptions, LanguageHead, Packed, Placement, Policy, RewardModel, outputs};
 use rollout::{Engine, EngineOptions};
 
-use super::command::{ModelCommand, ModelEvent};
+use super::command::{Continuation, ModelCommand, ModelEvent};
 use super::order::{Answer, Order};
 use super::rank_engine::{DecodeOrder, Decoded, RankEngine};
 use super::seat::{Among, Seat};
@@ -28,6 +29,9 @@ const NO_REWARD_MODEL: &str = "there is no reward model here";
 
 /// Most tokens that a reward model scores at a time where a run does not say.
 const SCORE_TOKENS: usize = 8192;
+
+/// Number of tokens whose logits are in memory at a time where logprobs are asked.
+const LOGPROB_CHUNK: i64 = 1024;
 
 /// How the commands that learn do it; each where a run needs it.
 #[derive(Clone, Debug, Default)]
@@ -189,6 +193,7 @@ impl ModelState {
         match command {
             ModelCommand::TakeStats => Ok(ModelEvent::Stats(self.engine.as_mut().context(NO_POLICY)?.take_stats())),
             ModelCommand::Score { sequences } => self.score(&sequences).map(ModelEvent::Scored),
+            ModelCommand::Logprobs { continuations } => self.logprobs(&continuations).map(ModelEvent::Logprobs),
             ModelCommand::Update { step, groups } => self.update(step, groups),
             ModelCommand::LearnTraces { step, sequences } => self.learn_traces(step, &sequences),
             ModelCommand::LearnPairs { step, pairs } => self.learn_pairs(step, &pairs),
@@ -235,6 +240,40 @@ impl ModelState {
         }
         model.decoder.store().verify()?;
         Ok(scores)
+    }
+
+    /// Logprobs of the continuations' tokens under the policy, as the model itself gives them (temperature 1), float32.
+    fn logprobs(&mut self, continuations: &[Continuation]) -> Result<Vec<Vec<f32>>> {
+        ensure!(self.seat.num_ranks() == 1, "logprobs of continuations are computed in one process alone");
+        self.release_cache();
+        let decoder = &self.learner.as_ref().context(NO_POLICY)?.policy.model.policy.decoder;
+        let head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 1.0, chunk: LOGPROB_CHUNK });
+        let mut logprobs = Vec::with_capacity(continuations.len());
+        for piece in split_by_tokens(continuations, SCORE_TOKENS, |continuation| continuation.ids.len()) {
+            for Continuation { ids, num_prompt } in piece {
+                let (tokens, prompt) = (ids.len(), *num_prompt);
+                ensure!(
+                    (1..tokens).contains(&prompt),
+                    "a continuation of {tokens} tokens behind {prompt} has no target"
+                );
+            }
+            let ranges: Vec<Range<usize>> = piece.iter().map(|one| one.num_prompt..one.ids.len()).collect();
+            let sequences: Vec<_> = piece
+                .iter()
+                .zip(&ranges)
+                .map(|(one, range)| (one.ids.as_slice(), std::slice::from_ref(range)))
+                .collect();
+            let packed = Packed::new(&sequences, decoder.device());
+            let all = Vec::<f32>::try_from(outputs(decoder, &head, &packed).logprobs().contiguous())?;
+            let mut rest = all.as_slice();
+            for range in ranges {
+                let (own, others) = rest.split_at(range.len());
+                logprobs.push(own.to_vec());
+                rest = others;
+            }
+        }
+        decoder.store().verify()?;
+        Ok(logprobs)
     }
 
     fn update(&mut self, step: u64, groups: Vec<learner::trajectory::TrajectoryGroup>) -> Result<ModelEvent> {

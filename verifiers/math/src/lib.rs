@@ -35,4 +35,4 @@ mod vocabulary;
 pub use self::config::{MathConfig, MathPolicy};
 pub use self::extraction::{Extraction, ExtractionConfig, ExtractionRule, extract, extract_gold};
 pub use self::verdict::{MathVerdict, MathVerdictKind, Stage};
-pub use self::verification::{MathTask, verify};
+pub use self::verification::{MathTask, is_within, same_answer, verify};

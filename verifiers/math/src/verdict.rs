@@ -87,4 +87,6 @@ pub struct MathVerdict {
     pub stage: Stage,
     /// Sentence for a person, quoting both answers.
     pub reason: String,
+    /// The completion's answer as it was extracted; `None` where there is none, or where the gold cannot be read.
+    pub answer: Option<String>,
 }

@@ -18,10 +18,19 @@ pub struct CodeConfig {
     /// field `engine`. `auto` leaves the choice to the server, which sends a program that needs what the wasm engine
     /// lacks to the process engine.
     pub engine: EngineChoice,
+    /// True runs a program that ran out of time once more, beside no other, and takes that verdict; false never does.
+    /// Unset does so for the tasks of public suites (`comparison`, `code_evalplus`).
+    pub repeat_time_outs: Option<bool>,
 }
 
 impl Default for CodeConfig {
     fn default() -> Self {
-        Self { partial_credit: false, max_code_bytes: 64 * 1024, limits: Limits::default(), engine: EngineChoice::Auto }
+        Self {
+            partial_credit: false,
+            max_code_bytes: 64 * 1024,
+            limits: Limits::default(),
+            engine: EngineChoice::Auto,
+            repeat_time_outs: None,
+        }
     }
 }

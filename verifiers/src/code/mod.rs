@@ -1,70 +1,124 @@
 //! The code verifiers: the program in the completion is run on the task's tests by the code execution server.
 //!
 //! A code verifier picks the program out of the completion and the tests out of the ground truth. The sandbox runs the
-//! program and holds it in check. A server that does not answer is an error, never a verdict.
+//! program and holds it in check. A server that does not answer is an error, never a verdict. `docs/code-judging.md` of
+//! the repository lists where the judging of public suites departs from their own judges.
 
 mod config;
+mod evalplus;
 mod extraction;
 mod fence;
+mod grading;
 mod ground_truth;
+mod program;
 
 use datasets::Task;
-use sandbox_api::{EngineChoice, GradeReport, GradeRequest, Language, Tests};
+use sandbox_api::{GradeReport, GradeRequest, GradeVerdict, Language, Limits};
 use serde_json::Value;
 
 pub use self::config::CodeConfig;
+pub use self::evalplus::EvalPlusVerifier;
 pub use self::extraction::{Extraction, ExtractionRule, extract_code};
+use self::grading::Grader;
 pub use self::ground_truth::CodeForm;
-use self::ground_truth::engine_of;
-use crate::{Judged, Verdict, VerdictFuture, Verifier, VerifierError};
+use self::ground_truth::CodeTask;
+use self::program::Prelude;
+use crate::{Judged, TIME_LIMIT, Verdict, VerdictFuture, Verifier, VerifierError};
 
-/// `code_asserts`, `code_stdio` or `code_function`, by the form of the tests.
+/// Wall-clock seconds of a test for each second of processor time, and beside them, where a task limits processor time:
+/// a busy machine must not decide.
+const WALL_PER_CPU: f64 = 4.0;
+const WALL_BESIDE: f64 = 10.0;
+/// Most wall-clock seconds that are asked for; a server grants this many unless its settings say otherwise.
+const MOST_WALL: f64 = 120.0;
+/// Bytes of memory that a program of a public suite may use; the suites' own judges give 4 GB.
+const SUITE_MEMORY: u64 = 2 << 30;
+
+/// `code_asserts`, `code_stdio` or `code_function`, by the form of the tests. A verdict's answer is the program as it
+/// was extracted; the detail of one on a program that ran out of time is [`TIME_LIMIT`].
 pub struct CodeVerifier {
     form: CodeForm,
     config: CodeConfig,
-    client: sandbox_api::Client,
+    grader: Grader,
 }
 
 impl CodeVerifier {
     /// A verifier of one form of tests, which has programs graded through `client`.
     pub fn new(form: CodeForm, config: CodeConfig, client: sandbox_api::Client) -> Self {
-        Self { form, config, client }
+        Self { form, config, grader: Grader::new(client) }
     }
 
-    fn read(&self, task: &Task, ground_truth: &Value) -> Result<(Tests, Option<EngineChoice>), VerifierError> {
-        let tests = self.form.read(ground_truth).and_then(|tests| Ok((tests, engine_of(ground_truth)?)));
-        tests.map_err(|problem| VerifierError::ground_truth(task, self.name(), problem))
+    /// A verifier for each form of tests, and the one of EvalPlus. A program that is repeated because it ran out of
+    /// time waits for the programs of all of them.
+    pub fn of_all_forms(config: &CodeConfig, client: sandbox_api::Client) -> (Vec<Self>, EvalPlusVerifier) {
+        let grader = Grader::new(client);
+        let of_form = |form| Self { form, config: config.clone(), grader: grader.clone() };
+        (CodeForm::ALL.map(of_form).into(), EvalPlusVerifier::new(config.clone(), grader))
+    }
+
+    fn read(&self, task: &Task, ground_truth: &Value) -> Result<CodeTask, VerifierError> {
+        let read = self.form.read(ground_truth);
+        read.map_err(|problem| VerifierError::ground_truth(task, self.name(), problem))
     }
 
     async fn judge(&self, judged: &Judged) -> Result<Verdict, VerifierError> {
         let task = &judged.task;
         // The ground truth is read first, so that a broken task is reported even where no completion has code.
-        let (tests, asked) = self.read(task, judged.ground_truth())?;
-        let Some(Extraction { code, .. }) = extract_code(judged.answer()) else {
-            return Ok(Verdict::no_answer("no closed block of code"));
+        let code_task = self.read(task, judged.ground_truth())?;
+        let code = match program_of(judged, &code_task.prelude, &self.config) {
+            Ok(code) => code,
+            Err(verdict) => return Ok(verdict),
         };
-        if code.len() > self.config.max_code_bytes {
-            let reason = format!("{} bytes of code, more than {}", code.len(), self.config.max_code_bytes);
-            return Ok(Verdict::unparsed(reason));
-        }
+        let CodeTask { tests, engine, prelude, cpu_seconds, is_suite } = code_task;
         let request = GradeRequest {
-            code,
+            code: prelude.program(&code),
             language: Language::Python,
-            engine: asked.unwrap_or(self.config.engine).named(),
+            engine: engine.unwrap_or(self.config.engine).named(),
             tests,
-            limits: self.config.limits.clone(),
+            limits: limits(&self.config.limits, cpu_seconds, is_suite),
             stop_at_first_failure: !self.config.partial_credit,
         };
+        let repeats = self.config.repeat_time_outs.unwrap_or(is_suite);
+        let has_timed_out = |report: &GradeReport| repeats && report.verdict == GradeVerdict::TimeLimit;
         let failed = |cause| VerifierError::Sandbox { task: task.id.clone(), cause };
-        let report = self.client.grade(&request).await.map_err(failed)?;
-        Ok(self.verdict(&report))
+        let report = self.grader.grade(request, has_timed_out).await.map_err(failed)?;
+        Ok(self.verdict(&report).with_answer(code))
     }
 
     fn verdict(&self, report: &GradeReport) -> Verdict {
         let tests = format!("{} of {} tests passed", report.num_passed, report.num_tests);
         let reason = if report.reason.is_empty() { tests } else { format!("{tests}: {}", report.reason) };
-        Verdict::of_checks(report.num_passed, report.num_tests, self.config.partial_credit, reason)
+        let verdict = Verdict::of_checks(report.num_passed, report.num_tests, self.config.partial_credit, reason);
+        if report.verdict == GradeVerdict::TimeLimit { verdict.with_detail(TIME_LIMIT) } else { verdict }
     }
+}
+
+/// The code of a completion, or the verdict on one that has none which can be run.
+fn program_of(judged: &Judged, prelude: &Prelude, config: &CodeConfig) -> Result<String, Verdict> {
+    let answer = judged.answer();
+    let code = match extract_code(answer) {
+        Some(Extraction { code, .. }) => code,
+        None if prelude.is_continued_by(answer) => answer.to_owned(),
+        None => return Err(Verdict::no_answer("no closed block of code")),
+    };
+    if code.len() > config.max_code_bytes {
+        let reason = format!("{} bytes of code, more than {}", code.len(), config.max_code_bytes);
+        return Err(Verdict::unparsed(reason));
+    }
+    Ok(code)
+}
+
+/// The limits of a test: the configuration's, but where the task limits processor time, and more memory in a suite.
+fn limits(limits: &Limits, cpu_seconds: Option<f64>, is_suite: bool) -> Limits {
+    let mut limits = limits.clone();
+    if let Some(cpu_seconds) = cpu_seconds {
+        limits.cpu_seconds = cpu_seconds;
+        limits.wall_seconds = (cpu_seconds * WALL_PER_CPU + WALL_BESIDE).min(MOST_WALL);
+    }
+    if is_suite {
+        limits.memory_bytes = limits.memory_bytes.max(SUITE_MEMORY);
+    }
+    limits
 }
 
 impl Verifier for CodeVerifier {

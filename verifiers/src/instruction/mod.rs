@@ -35,7 +35,7 @@ use self::catalogue::check_of;
 use self::check::Check;
 pub use self::config::InstructionConfig;
 pub(crate) use self::language::detect as detect_language;
-use crate::{Judged, Verdict, VerdictFuture, Verifier, VerifierError};
+use crate::{Judged, Measure, Verdict, VerdictFuture, Verifier, VerifierError};
 
 const NAME: &str = "ifeval";
 
@@ -46,7 +46,9 @@ struct Instructions {
     kwargs: Vec<Value>,
 }
 
-/// `ifeval`: the ground truth is `{"instruction_id_list": [id, …], "kwargs": [{…}, …]}`.
+/// `ifeval`: the ground truth is `{"instruction_id_list": [id, …], "kwargs": [{…}, …]}`. A verdict has IFEval's four
+/// figures as its measures, `prompt_strict`, `instruction_strict`, `prompt_loose` and `instruction_loose`, whatever the
+/// settings make of its score.
 pub struct InstructionVerifier {
     config: InstructionConfig,
 }
@@ -64,16 +66,49 @@ impl InstructionVerifier {
             // The line break behind `</think>` belongs to the tag: it is no first line that the loose variants drop.
             answer = answer.trim_start_matches('\n').to_owned();
         }
-        let variants = if self.config.loose { loose::variants(&answer) } else { vec![answer] };
-        let follows = |check: &Check| variants.iter().any(|variant| !variant.trim().is_empty() && check(variant));
-        let missed: Vec<&str> = checks.iter().filter(|(_, check)| !follows(check)).map(|(id, _)| id.as_str()).collect();
+        let followed = Followed::of(&checks, &answer);
+        let counts = if self.config.loose { &followed.loose } else { &followed.strict };
+        let missed: Vec<&str> =
+            checks.iter().zip(counts).filter(|(_, follows)| !**follows).map(|((id, _), _)| id.as_str()).collect();
         let reason = if missed.is_empty() {
             format!("all {} instructions followed", checks.len())
         } else {
             format!("not followed: {}", missed.join(", "))
         };
         let num_followed = checks.len() - missed.len();
-        Ok(Verdict::of_checks(num_followed, checks.len(), self.config.partial_credit, reason))
+        let verdict = Verdict::of_checks(num_followed, checks.len(), self.config.partial_credit, reason);
+        Ok(verdict.with_measures(followed.measures()))
+    }
+}
+
+/// Which instructions an answer follows, strictly and loosely: what is followed strictly is followed loosely too.
+struct Followed {
+    strict: Vec<bool>,
+    loose: Vec<bool>,
+}
+
+impl Followed {
+    fn of(checks: &[(String, Check)], answer: &str) -> Self {
+        let follows = |check: &Check, answer: &str| !answer.trim().is_empty() && check(answer);
+        let strict: Vec<bool> = checks.iter().map(|(_, check)| follows(check, answer)).collect();
+        // The answer itself is the first of its variants; the others are looked at only where it does not do.
+        let variants = if strict.contains(&false) { loose::variants(answer) } else { Vec::new() };
+        let loosely = |check: &Check| variants.iter().skip(1).any(|variant| follows(check, variant));
+        let loose = checks.iter().zip(&strict).map(|((_, check), strict)| *strict || loosely(check)).collect();
+        Self { strict, loose }
+    }
+
+    /// IFEval's four figures.
+    fn measures(&self) -> Vec<Measure> {
+        let prompt = |follows: &[bool]| follows.iter().all(|follows| *follows);
+        let count = |follows: &[bool]| follows.iter().filter(|follows| **follows).count();
+        let num_checks = self.strict.len();
+        vec![
+            Measure::of_flag("prompt_strict", prompt(&self.strict)),
+            Measure::of_count("instruction_strict", count(&self.strict), num_checks),
+            Measure::of_flag("prompt_loose", prompt(&self.loose)),
+            Measure::of_count("instruction_loose", count(&self.loose), num_checks),
+        ]
     }
 }
 
@@ -158,6 +193,47 @@ mod tests {
         let partial = InstructionConfig { partial_credit: true, ..InstructionConfig::default() };
         let verdict = judge(partial, two(), "one two").unwrap();
         assert_eq!((verdict.score, verdict.passed()), (0.5, false));
+    }
+
+    /// The four figures, as what is followed and of how much.
+    fn figures(verdict: &Verdict) -> Vec<(&str, f64, f64)> {
+        verdict.measures.iter().map(|measure| (&*measure.name, measure.value, measure.of)).collect()
+    }
+
+    #[test]
+    fn a_verdict_has_the_four_figures() {
+        for config in [InstructionConfig::default(), InstructionConfig { loose: true, partial_credit: true }] {
+            let verdict = judge(config, two(), "Sure, here:\nthree words stand").unwrap();
+            let [strict, loose] = [0.0, 1.0];
+            let expected = [
+                ("prompt_strict", strict, 1.0),
+                ("instruction_strict", 1.0, 2.0),
+                ("prompt_loose", loose, 1.0),
+                ("instruction_loose", 2.0, 2.0),
+            ];
+            assert_eq!(figures(&verdict), expected);
+        }
+        let empty = judge(InstructionConfig::default(), two(), "<think>three words, cut").unwrap();
+        assert!(empty.measures.iter().all(|measure| measure.value == 0.0), "{empty:?}");
+    }
+
+    #[test]
+    fn null_arguments_are_absent() {
+        let with_nulls = json!({
+            "instruction_id_list": ["punctuation:no_comma"],
+            "kwargs": [{"num_words": null, "relation": null, "keywords": null}],
+        });
+        assert!(judge(InstructionConfig::default(), with_nulls, "no comma").unwrap().passed());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn loose_is_never_less_than_strict(answer in r"(\*|,|one |two |\n|\PC){0,20}") {
+            let verdict = judge(InstructionConfig::default(), two(), &answer).unwrap();
+            let [strict, instruction_strict, loose, instruction_loose] = &verdict.measures[..] else { panic!() };
+            proptest::prop_assert!(loose.value >= strict.value);
+            proptest::prop_assert!(instruction_loose.value >= instruction_strict.value);
+        }
     }
 
     #[test]

@@ -49,12 +49,14 @@ fn is_optional(allowed: &[Value]) -> bool {
 }
 
 /// Checks a value against the schema's type, and a list's items one level down. An integer serves as a number. A value
-/// that is itself among the allowed ones passes whatever its type, as null may.
+/// that is itself among the allowed ones passes whatever its type, as null may, and so does text where text is allowed:
+/// the name of a variable in the place of a value.
 fn check_type(value: &Value, schema: Option<&Value>, allowed: &[Value]) -> Result<(), String> {
     let Some(schema) = schema else {
         return Ok(());
     };
-    if allowed.contains(value) {
+    let is_text = |value: &&Value| value.as_str().is_some_and(|text| !text.is_empty());
+    if allowed.contains(value) || value.is_string() && allowed.iter().find(is_text).is_some() {
         return Ok(());
     }
     let expected = schema.get("type").and_then(Value::as_str);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::tools::Tools;
 
@@ -25,6 +25,25 @@ impl ExpectedCall {
         calls.iter().enumerate().map(|(at, call)| Self::read(call, &format!("ground_truth[{at}]"))).collect()
     }
 
+    /// The calls of a benchmark: as in a list of calls, or `{function: {parameter: [allowed, …]}}` as BFCL has them.
+    ///
+    /// # Errors
+    /// The place of what is not so, and what belongs there.
+    pub(super) fn read_benchmark(calls: &[Value]) -> Result<Vec<Self>, String> {
+        let read = |(at, call): (usize, &Value)| {
+            let place = format!("ground_truth.calls[{at}]");
+            let fields = call.as_object().filter(|fields| fields.len() == 1 && !fields.contains_key("name"));
+            match fields.and_then(|fields| fields.iter().next()) {
+                Some((name, Value::Object(parameters))) => {
+                    let arguments = Self::read_arguments(parameters, &format!("{place}.{name}"))?;
+                    Ok(Self { name: name.clone(), arguments })
+                }
+                _ => Self::read(call, &place),
+            }
+        };
+        calls.iter().enumerate().map(read).collect()
+    }
+
     fn read(call: &Value, place: &str) -> Result<Self, String> {
         let Value::Object(fields) = call else {
             return Err(format!("`{place}` must be an object with `name` and `arguments`"));
@@ -39,18 +58,16 @@ impl ExpectedCall {
         let Some(Value::Object(parameters)) = fields.get("arguments") else {
             return Err(format!("`{place}.arguments` must be an object, `{{}}` for a call without arguments"));
         };
-        let mut arguments = BTreeMap::new();
-        for (parameter, allowed) in parameters {
-            match allowed {
-                Value::Array(allowed) if !allowed.is_empty() => arguments.insert(parameter.clone(), allowed.clone()),
-                _ => {
-                    return Err(format!(
-                        "`{place}.arguments.{parameter}` must be a list of allowed values that is not empty"
-                    ));
-                }
-            };
-        }
+        let arguments = Self::read_arguments(parameters, &format!("{place}.arguments"))?;
         Ok(Self { name, arguments })
+    }
+
+    fn read_arguments(parameters: &Map<String, Value>, place: &str) -> Result<BTreeMap<String, Vec<Value>>, String> {
+        let allowed = |(parameter, allowed): (&String, &Value)| match allowed {
+            Value::Array(allowed) if !allowed.is_empty() => Ok((parameter.clone(), allowed.clone())),
+            _ => Err(format!("`{place}.{parameter}` must be a list of allowed values that is not empty")),
+        };
+        parameters.iter().map(allowed).collect()
     }
 }
 

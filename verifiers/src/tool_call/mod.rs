@@ -7,12 +7,19 @@
 //! case, spaces and punctuation. With `[]` as ground truth no tool fits: the completion must answer and call none, and
 //! a call that is malformed or lacks its tags is one too.
 //!
+//! A ground truth that is an object is a benchmark's (`benchmark.rs`): calls in three notations, the functions' own types,
+//! and BFCL's two kinds of relevance.
+//!
 //! Departures from BFCL: numbers are compared with all their digits, never as doubles; expected and made calls are
 //! paired so that all find a partner where that is possible, whatever their order; bare values in an allowed object
 //! are values and no lists of letters; text that is only punctuation is compared as it stands.
 
+mod benchmark;
 mod compare;
+mod conversion;
+mod decoding;
 mod expected;
+mod literal;
 mod matching;
 mod number;
 pub(crate) mod parsing;
@@ -21,6 +28,7 @@ mod tools;
 use datasets::Task;
 use serde_json::Value;
 
+use self::benchmark::Benchmark;
 use self::compare::compare_call;
 use self::expected::{ExpectedCall, check_against_tools};
 use self::matching::perfect_matching;
@@ -29,7 +37,8 @@ pub use self::parsing::{ToolCall, parse_tool_calls};
 use self::tools::Tools;
 use crate::{Judged, Verdict, VerdictFuture, Verifier, VerifierError};
 
-/// `tool_call`: the ground truth is `[{name, arguments: {parameter: [allowed, …]}}, …]`.
+/// `tool_call`: the ground truth is `[{name, arguments: {parameter: [allowed, …]}}, …]`, or a benchmark's object
+/// (`docs/ground-truths.md`).
 pub struct ToolCallVerifier;
 
 impl ToolCallVerifier {
@@ -47,7 +56,16 @@ impl ToolCallVerifier {
         Ok((expected, tools))
     }
 
+    fn benchmark(&self, task: &Task, ground_truth: &Value) -> Result<Option<Benchmark>, VerifierError> {
+        let Value::Object(fields) = ground_truth else { return Ok(None) };
+        let benchmark = Benchmark::read(fields, task.tools.as_ref());
+        benchmark.map(Some).map_err(|problem| VerifierError::ground_truth(task, self.name(), problem))
+    }
+
     fn judge(&self, judged: &Judged) -> Result<Verdict, VerifierError> {
+        if let Some(benchmark) = self.benchmark(&judged.task, judged.ground_truth())? {
+            return Ok(benchmark.judge(judged.answer()));
+        }
         let (expected, tools) = self.read(&judged.task, judged.ground_truth())?;
         let answer = judged.answer();
         if answer.trim().is_empty() {
@@ -101,7 +119,10 @@ impl Verifier for ToolCallVerifier {
     }
 
     fn check(&self, task: &Task, ground_truth: &Value) -> Result<(), VerifierError> {
-        self.read(task, ground_truth).map(drop)
+        match self.benchmark(task, ground_truth)? {
+            Some(_) => Ok(()),
+            None => self.read(task, ground_truth).map(drop),
+        }
     }
 
     fn verify<'a>(&'a self, judged: &'a Judged) -> VerdictFuture<'a> {
@@ -229,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_task_of_another_layout_is_told_before_any_completion() {
-        for broken in [json!({}), json!([{"name": "area"}]), json!([{"name": "area", "arguments": {"base": 1}}])] {
+        for broken in [json!(5), json!([{"name": "area"}]), json!([{"name": "area", "arguments": {"base": 1}}])] {
             let task = task(broken);
             let error = check(&task).unwrap_err().to_string();
             assert!(error.contains("task `t`") && error.contains("`ground_truth"), "{error}");

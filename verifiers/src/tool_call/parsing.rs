@@ -127,7 +127,7 @@ fn leading_object(text: &str) -> Result<(Map<String, Value>, usize), String> {
 }
 
 /// True where a key of this JSON is [`NUMBER_KEY`], in whatever way it is written.
-fn has_number_key(json: &str) -> bool {
+pub(super) fn has_number_key(json: &str) -> bool {
     let mut rest = json;
     while let Some(start) = rest.find('"') {
         let literal = &rest[start..];

@@ -25,6 +25,10 @@ impl<'a> Tools<'a> {
         Ok(Self { functions })
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.functions.is_empty()
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.functions.iter().any(|(known, _)| *known == name)
     }

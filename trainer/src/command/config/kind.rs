@@ -33,7 +33,7 @@ impl Configured {
                 path.display()
             )));
         }
-        if table.contains_key("traces") {
+        if table.contains_key("traces") || table.contains_key("new_model") {
             other("a cold start")?;
             let config: SupervisedRun = load(&source)?;
             config.validate()?;

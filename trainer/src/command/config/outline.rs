@@ -86,8 +86,8 @@ impl RunOutline {
 /// Times of the run, and true where an evaluation has something to measure.
 fn calendar(configured: &Configured) -> (Calendar, bool) {
     match configured {
-        Configured::Stage(_, config) => (config.calendar(), !config.eval.datasets.is_empty()),
-        Configured::ColdStart(config) => (config.calendar(), !config.eval.datasets.is_empty()),
+        Configured::Stage(_, config) => (config.calendar(), !config.eval.is_empty()),
+        Configured::ColdStart(config) => (config.calendar(), !config.eval.is_empty()),
         Configured::RewardModel(config) => (config.calendar(), true),
     }
 }
@@ -97,10 +97,10 @@ fn evaluation(configured: &Configured) -> Vec<String> {
     let section = match configured {
         Configured::Stage(_, config) => &config.eval,
         Configured::ColdStart(config) => &config.eval,
-        Configured::RewardModel(config) => return vec![format!("{}", config.preferences.eval.display())],
+        Configured::RewardModel(config) => return vec![config.preferences.eval.0.path.shown()],
     };
-    let words = |name: String| format!("{name} (avg@{})", section.samples);
-    section.datasets.iter().map(|dataset| words(dataset.name())).collect()
+    let datasets = section.datasets.iter().map(|dataset| format!("{} (avg@{})", dataset.name(), section.samples));
+    datasets.chain(section.suites.iter().map(|suite| suite.suite.clone())).collect()
 }
 
 /// Bytes of a checkpoint: weights and optimizer of all that is trained.

@@ -9,12 +9,14 @@ mod reading;
 mod region;
 mod relations;
 mod renaming;
+mod tolerance;
 mod units;
 mod value;
 mod values;
 
 use self::operand::Operand;
 pub(crate) use self::outcome::Outcome;
+pub(crate) use self::tolerance::is_within;
 use self::value::Value;
 use self::values::Comparison;
 use super::evaluation::Evaluator;

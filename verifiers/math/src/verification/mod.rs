@@ -12,7 +12,10 @@ mod wording;
 
 use self::judgement::Judgement;
 use super::sides::Sides;
-use super::{Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage, decoration, extract, extract_gold, text};
+use super::{
+    Extraction, MathConfig, MathVerdict, MathVerdictKind, Stage, comparison, decoration, extract, extract_gold,
+    notation, text,
+};
 
 /// Longest answer that a reason quotes, in characters.
 const QUOTED: usize = 80;
@@ -33,7 +36,7 @@ impl MathTask<'_> {
     pub fn verify(&self, completion: &str, config: &MathConfig) -> MathVerdict {
         use MathVerdictKind::*;
 
-        let verdict = |kind, stage, reason: String| MathVerdict { kind, stage, reason };
+        let verdict = |kind, stage, reason: String| MathVerdict { kind, stage, reason, answer: None };
         let gold = match extract_gold(self.gold) {
             Ok(gold) => gold,
             Err(why) => {
@@ -53,13 +56,16 @@ impl MathTask<'_> {
             Extraction::Found { rule, answer } => (rule, answer),
             Extraction::Missing(why) => return verdict(NoAnswer, Stage::Extraction, why.into()),
         };
-        let verdict = |kind, stage, reason: String| verdict(kind, stage, format!("{reason} ({})", rule.as_str()));
+        let verdict = |kind, stage, reason: String, answer| MathVerdict {
+            answer,
+            ..verdict(kind, stage, format!("{reason} ({})", rule.as_str()))
+        };
         if answer.trim().is_empty() {
-            return verdict(NoAnswer, Stage::Extraction, "the answer is empty".into());
+            return verdict(NoAnswer, Stage::Extraction, "the answer is empty".into(), None);
         }
         if answer.len() > config.max_answer_bytes {
             let reason = format!("the answer {} is longer than max_answer_bytes", quote(&answer));
-            return verdict(BudgetExceeded, Stage::Extraction, reason);
+            return verdict(BudgetExceeded, Stage::Extraction, reason, None);
         }
         let answers = Sides { gold, completion: &*answer };
         let mut judgement = judge(answers, config);
@@ -67,6 +73,7 @@ impl MathTask<'_> {
             judgement = asked::judge(question, answers, config).unwrap_or(judgement);
         }
         let Judgement { kind, stage, why } = judgement;
+        let found = answer.trim().to_owned();
         let (gold, answer) = (quote(gold), quote(&answer));
         let reason = match (kind, why) {
             (Equal, _) => format!("{answer} is {gold}"),
@@ -76,7 +83,7 @@ impl MathTask<'_> {
             (GoldUnparsed, why) => format!("the final answer {gold} {}", why.unwrap_or("could not be read")),
             (_, why) => format!("the answer {answer} {}; expected {gold}", why.unwrap_or("could not be read")),
         };
-        verdict(kind, stage, reason)
+        verdict(kind, stage, reason, Some(found))
     }
 }
 
@@ -84,6 +91,30 @@ impl MathTask<'_> {
 /// question: what is equal is equal, however it is written.
 pub fn verify(gold: &str, completion: &str, config: &MathConfig) -> MathVerdict {
     MathTask { gold, question: None }.verify(completion, config)
+}
+
+/// True where two final answers, as they were extracted, are the same: by value, whichever of them is taken as right.
+pub fn same_answer(a: &str, b: &str, config: &MathConfig) -> bool {
+    let is_short = |answer: &str| answer.len() <= config.max_answer_bytes;
+    let equal = |gold, completion| judge(Sides { gold, completion }, config).is_equal();
+    a.trim() == b.trim() || is_short(a) && is_short(b) && (equal(a, b) || equal(b, a))
+}
+
+/// True where both final answers are numbers, or lists of numbers, that differ by at most `tolerance`. Units and words
+/// beside a number are passed over.
+pub fn is_within(gold: &str, answer: &str, tolerance: f64, config: &MathConfig) -> bool {
+    let Ok(gold) = extract_gold(gold) else { return false };
+    if gold.len().max(answer.len()) > config.max_answer_bytes {
+        return false;
+    }
+    let answers = Sides { gold: &*gold, completion: answer }.map(decoration::without);
+    let read = answers.as_ref().map(|answer| notation::parse(text::without_range(answer), config.max_digits).ok());
+    match read.as_ref().map(Option::as_ref) {
+        Sides { gold: Some(gold), completion: Some(completion) } => {
+            comparison::is_within(Sides { gold, completion }, tolerance)
+        }
+        _ => false,
+    }
 }
 
 /// Judges two final answers: by their text where that decides, by the letters of choices, else by their meaning.

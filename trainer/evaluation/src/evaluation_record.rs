@@ -1,0 +1,200 @@
+//! The folder of an evaluation that is under way or has ended.
+//!
+//! | file | content |
+//! | --- | --- |
+//! | `settings.json` | what runs: the key by which the same command goes on |
+//! | `samples.jsonl` | a line a sample, written as it ends; in the order of the tasks once all have ended |
+//! | `times.jsonl` | seconds of each sample, which are no part of the record: they are never the same twice |
+//! | `samples.parquet` | the same samples as a table |
+//! | `results.json` | the figures |
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use record::RecordError;
+use record::atomic::{remove_if_there, write_file};
+use record::lock::FolderLock;
+use record::samples::{SampleLog, SampleRow, write_samples};
+use serde_json::json;
+
+use crate::error::EvaluationError;
+use crate::settings::Settings;
+use crate::suite_tasks::SuiteTasks;
+
+const SETTINGS: &str = "settings.json";
+const SAMPLES: &str = "samples.jsonl";
+const TIMES: &str = "times.jsonl";
+const TABLE: &str = "samples.parquet";
+const AGAIN: &str = "samples-again.jsonl";
+
+/// The record of one suite's evaluation, open for writing by this process alone.
+#[derive(Debug)]
+pub struct EvaluationRecord {
+    folder: PathBuf,
+    log: SampleLog,
+    times: File,
+    _lock: FolderLock,
+}
+
+impl EvaluationRecord {
+    /// Begins the record in `folder`, or goes on with the one that is there.
+    ///
+    /// # Errors
+    /// The record there was made with other settings, which are named; another process writes it; or a file cannot be
+    /// read or written.
+    pub fn open(folder: &Path, settings: &Settings) -> Result<Self, EvaluationError> {
+        std::fs::create_dir_all(folder).map_err(|error| EvaluationError::read(folder, error))?;
+        let lock = FolderLock::take(folder)?;
+        match Self::settings(folder)? {
+            Some(there) => {
+                let differences = settings.differences(&there);
+                if !differences.is_empty() {
+                    return Err(EvaluationError::OtherSettings { path: folder.to_owned(), differences });
+                }
+            }
+            None => write_settings(folder, settings)?,
+        }
+        let log = SampleLog::open(&folder.join(SAMPLES))?;
+        let times = OpenOptions::new().append(true).create(true).open(folder.join(TIMES));
+        let times = times.map_err(|error| EvaluationError::read(folder.join(TIMES), error))?;
+        Ok(Self { folder: folder.to_owned(), log, times, _lock: lock })
+    }
+
+    /// The settings of the record in `folder`, where there is one.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn settings(folder: &Path) -> Result<Option<Settings>, EvaluationError> {
+        let path = folder.join(SETTINGS);
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|error| EvaluationError::file(&path, None, format!("no settings of an evaluation: {error}"))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(EvaluationError::read(&path, error)),
+        }
+    }
+
+    /// Number of samples that are there.
+    pub fn num_done(&self) -> usize {
+        self.log.len()
+    }
+
+    /// The samples that are still to be had: the task's place and the completion's place among its own.
+    pub fn missing(&self, tasks: &SuiteTasks) -> Vec<(usize, u32)> {
+        let samples = tasks.suite.protocol.samples as u32;
+        let each = tasks.tasks.iter().enumerate();
+        let all = each.flat_map(|(place, task)| (0..samples).map(move |index| (place, task, index)));
+        let missing = all.filter(|(_, task, index)| !self.log.contains(&task.task.id, *index));
+        missing.map(|(place, _, index)| (place, index)).collect()
+    }
+
+    /// Writes a sample as it ends, and its seconds beside the record.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn append(&mut self, row: &SampleRow, seconds: f64) -> Result<(), EvaluationError> {
+        self.log.append(row)?;
+        let line = json!({"task_id": row.task_id, "sample_index": row.sample_index, "seconds": seconds});
+        let written = self.times.write_all(format!("{line}\n").as_bytes());
+        written.map_err(|error| {
+            EvaluationError::file(self.folder.join(TIMES), None, format!("cannot be written: {error}"))
+        })
+    }
+
+    /// Ends the record: the samples in the order of the tasks, and the same as a table. The bytes are those of an
+    /// evaluation that was never interrupted.
+    ///
+    /// # Errors
+    /// Samples are missing, which are counted; or a file cannot be written.
+    pub fn finish(self, tasks: &SuiteTasks) -> Result<FinishedRecord, EvaluationError> {
+        let missing = self.missing(tasks);
+        if let Some((place, index)) = missing.first() {
+            let id = &tasks.tasks[*place].task.id;
+            let problem = format!(
+                "{} of {} samples are missing, the first is {index} of task {id}",
+                missing.len(),
+                tasks.num_samples()
+            );
+            return Err(EvaluationError::tasks(&tasks.suite.name, problem));
+        }
+        let Self { folder, log, _lock: lock, .. } = self;
+        log.finish(tasks.order())?;
+        let finished = FinishedRecord { folder, _lock: Some(lock) };
+        finished.write_table(&finished.folder.join(TABLE))?;
+        Ok(finished)
+    }
+}
+
+/// The record of an evaluation that has ended.
+#[derive(Debug)]
+pub struct FinishedRecord {
+    folder: PathBuf,
+    _lock: Option<FolderLock>,
+}
+
+impl FinishedRecord {
+    /// The record in `folder`, to be read, or to be judged again.
+    ///
+    /// # Errors
+    /// There is none, or another process writes it.
+    pub fn open(folder: &Path) -> Result<Self, EvaluationError> {
+        if !folder.join(SAMPLES).is_file() {
+            return Err(EvaluationError::file(folder, None, "there are no stored samples: evaluate first"));
+        }
+        Ok(Self { folder: folder.to_owned(), _lock: Some(FolderLock::take(folder)?) })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The samples, in the order of their lines.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn rows(&self) -> Result<impl Iterator<Item = Result<SampleRow, RecordError>> + use<>, EvaluationError> {
+        Ok(SampleLog::rows(&self.folder.join(SAMPLES))?)
+    }
+
+    /// Writes the samples as a table.
+    ///
+    /// # Errors
+    /// The samples cannot be read, or the table cannot be written.
+    pub fn write_table(&self, path: &Path) -> Result<(), EvaluationError> {
+        Ok(write_samples(path, SampleLog::rows(&self.folder.join(SAMPLES))?)?)
+    }
+
+    /// The settings of the record with the judging of `settings`, which must be of the same samples.
+    pub(crate) fn settings_judged_again(&self, settings: &Settings) -> Result<Settings, EvaluationError> {
+        let there = EvaluationRecord::settings(&self.folder)?;
+        let there = there.ok_or_else(|| EvaluationError::file(self.folder.join(SETTINGS), None, "it is not there"))?;
+        there
+            .judged_by(settings)
+            .map_err(|differences| EvaluationError::OtherSettings { path: self.folder.clone(), differences })
+    }
+
+    /// An empty log for samples that are judged again; the stored ones stay until the end.
+    pub(crate) fn begin_again(&self) -> Result<SampleLog, EvaluationError> {
+        let again = self.folder.join(AGAIN);
+        remove_if_there(&again).map_err(|error| EvaluationError::read(&again, error))?;
+        Ok(SampleLog::open(&again)?)
+    }
+
+    /// Puts the samples that were judged again in the place of those that were stored.
+    pub(crate) fn end_again(&self, settings: &Settings) -> Result<(), EvaluationError> {
+        let again = self.folder.join(AGAIN);
+        std::fs::rename(&again, self.folder.join(SAMPLES)).map_err(|error| EvaluationError::read(&again, error))?;
+        write_settings(&self.folder, settings)?;
+        self.write_table(&self.folder.join(TABLE))
+    }
+}
+
+fn write_settings(folder: &Path, settings: &Settings) -> Result<(), EvaluationError> {
+    let path = folder.join(SETTINGS);
+    let text =
+        serde_json::to_vec_pretty(settings).map_err(|error| EvaluationError::file(&path, None, error.to_string()))?;
+    Ok(write_file(&path, &text)?)
+}

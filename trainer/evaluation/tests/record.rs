@@ -1,0 +1,108 @@
+//! The record of an evaluation: kept as samples end, continued after a kill, judged again.
+
+use std::path::Path;
+
+use evaluation::{
+    EvalResult, EvaluationRecord, FinishedRecord, ProtocolOverride, SampledCompletion, Settings, SuiteTasks, judge,
+};
+
+use crate::support::{math_file, suite, tasks_of, verifiers};
+
+fn setting(folder: &Path) -> (SuiteTasks, Settings) {
+    let tasks = [("a", "1 + 1?", "2"), ("b", "2 + 2?", "4"), ("c", "3 + 4?", "7")];
+    tasks_of(suite("", "samples = 2\ntemperature = 0.6"), &math_file(folder, &tasks))
+}
+
+/// The completion of a sample: what a model would say, keyed by task and sample alone.
+fn completion(task_id: &str, index: u32) -> SampledCompletion {
+    let text = format!("I think that {task_id} is \\boxed{{{}}}.", if index == 0 { "2" } else { "4" });
+    SampledCompletion { ids: Some(vec![index, 7]), num_completion_tokens: 2, ..SampledCompletion::of_text(text) }
+}
+
+/// Evaluates until `most` samples are written, the last of them torn where `torn`; true where all are there.
+async fn evaluate(folder: &Path, tasks: &SuiteTasks, settings: &Settings, most: usize, torn: bool) -> bool {
+    let verifiers = verifiers();
+    let mut record = EvaluationRecord::open(folder, settings).unwrap();
+    let missing = record.missing(tasks);
+    // The last first: samples end in any order.
+    for (place, index) in missing.iter().rev().take(most) {
+        let task = &tasks.tasks[*place];
+        let row = judge(&verifiers, "sums", task, *index, completion(&task.task.id, *index)).await;
+        record.append(&row, 0.25 * f64::from(*index)).unwrap();
+    }
+    if missing.len() > most {
+        drop(record);
+        let samples = folder.join("samples.jsonl");
+        let bytes = std::fs::read(&samples).unwrap();
+        std::fs::write(&samples, &bytes[..bytes.len() - if torn { 9 } else { 0 }]).unwrap();
+        return false;
+    }
+    record.finish(tasks).unwrap();
+    true
+}
+
+#[tokio::test]
+async fn an_evaluation_killed_ten_times_ends_with_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tasks, settings) = setting(folder.path());
+    let whole = folder.path().join("whole");
+    assert!(evaluate(&whole, &tasks, &settings, 99, false).await);
+    let killed = folder.path().join("killed");
+    for kill in 0..10 {
+        assert!(!evaluate(&killed, &tasks, &settings, 1, kill % 3 != 2).await);
+    }
+    assert!(evaluate(&killed, &tasks, &settings, 99, false).await);
+    // The same command once more changes nothing.
+    assert!(evaluate(&killed, &tasks, &settings, 99, false).await);
+    for file in ["samples.jsonl", "samples.parquet", "settings.json"] {
+        let bytes = |folder: &Path| std::fs::read(folder.join(file)).unwrap();
+        assert!(bytes(&whole) == bytes(&killed), "{file} differs");
+    }
+    let rows = record::samples::read_samples(&killed.join("samples.parquet")).unwrap();
+    let order: Vec<(&str, u32)> = rows.iter().map(|row| (row.task_id.as_str(), row.sample_index)).collect();
+    assert_eq!(order, [("a", 0), ("a", 1), ("b", 0), ("b", 1), ("c", 0), ("c", 1)]);
+    assert_eq!(rows[0].verdict.answer.as_deref(), Some("2"));
+}
+
+#[tokio::test]
+async fn other_settings_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tasks, settings) = setting(folder.path());
+    let place = folder.path().join("record");
+    evaluate(&place, &tasks, &settings, 1, false).await;
+    let mut other = settings.clone();
+    other.protocol.set(&ProtocolOverride { temperature: Some(1.0), ..ProtocolOverride::default() });
+    assert_ne!(settings.key(), other.key());
+    let text = EvaluationRecord::open(&place, &other).unwrap_err().to_string();
+    assert!(text.contains("protocol.temperature: 0.6 there, 1.0 here"), "{text}");
+    let mut moved = settings.clone();
+    moved.data[0].path = "elsewhere.jsonl".into();
+    assert_eq!(settings.key(), moved.key(), "where files lie does not matter");
+    let record = EvaluationRecord::open(&place, &moved).unwrap();
+    let text = record.finish(&tasks).unwrap_err().to_string();
+    assert!(text.contains("5 of 6 samples are missing"), "{text}");
+}
+
+#[tokio::test]
+async fn stored_samples_are_judged_again_with_the_old_verdict_beside() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tasks, settings) = setting(folder.path());
+    let place = folder.path().join("record");
+    evaluate(&place, &tasks, &settings, 99, false).await;
+    // The key of a was wrong.
+    let corrected = [("a", "1 + 1?", "4"), ("b", "2 + 2?", "4"), ("c", "3 + 4?", "7")];
+    let (tasks, settings) =
+        tasks_of(suite("", "samples = 2\ntemperature = 0.6"), &math_file(folder.path(), &corrected));
+    let stored = FinishedRecord::open(&place).unwrap();
+    let verifiers = verifiers();
+    let (tally, settings) = stored.judge_again(&verifiers, &tasks, &settings).await.unwrap();
+    let result = EvalResult::of(&tally, Some(&verifiers), settings, 0.0).unwrap();
+    assert_eq!(result.summary.tasks[0].num_passed, 1);
+    let rows: Vec<_> = stored.rows().unwrap().map(Result::unwrap).collect();
+    let verdicts = |place: usize| (rows[place].verdict.passed(), rows[place].earlier.as_ref().unwrap().passed());
+    assert_eq!((verdicts(0), verdicts(1)), ((false, true), (true, false)));
+    // Samples of another protocol are not these.
+    let (tasks, other) = tasks_of(suite("", "samples = 2\ntemperature = 0.7"), &math_file(folder.path(), &corrected));
+    let text = stored.judge_again(&verifiers, &tasks, &other).await.unwrap_err().to_string();
+    assert!(text.contains("temperature"), "{text}");
+}

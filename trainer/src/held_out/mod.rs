@@ -1,0 +1,292 @@
+//! A set of held-out tasks as they are asked of a model and judged: a suite, or a file of a user's own. Must not know
+//! where the rows go.
+
+mod scoring;
+mod suite_data;
+mod verdicts;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use datasets::Task;
+use evaluation::{PromptForm, SampledCompletion, Settings, SuiteTask, SuiteTasks};
+use policy::Texts;
+use random::KeyedRng;
+use rayon::prelude::*;
+use record::samples::SampleRow;
+use rollout::{Completion, EngineOptions, SamplingParams};
+use tokio::task::JoinSet;
+
+pub(crate) use self::scoring::read_scores;
+pub(crate) use self::suite_data::{FileProtocol, file_tasks, suite_tasks, usage};
+use self::verdicts::{JudgedRows, Placed, judged};
+use crate::collect::{Collector, WantedSamples};
+use crate::config::PromptSection;
+use crate::failure::Usage;
+use crate::interrupt::Interrupt;
+use crate::judge::Judge;
+use crate::origin::Origin;
+use crate::prompt::{Prompt, PromptFormat, Question};
+use crate::prompt_check::PromptCheck;
+
+/// Completions that are judged by one task of the runtime, and how many such tasks there are at a time.
+const CHUNK: usize = 64;
+const CHUNKS_IN_FLIGHT: usize = 16;
+
+/// Held-out tasks.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldOut {
+    /// Name in metrics and results; a part of the key of the random numbers.
+    pub name: String,
+    pub tasks: Arc<SuiteTasks>,
+    /// What was read, and the protocol.
+    pub settings: Settings,
+    pub origin: Origin,
+    /// What the chat template is told; texts around a task's words stand in its conversation already.
+    pub template: PromptSection,
+    /// The evaluation's seed.
+    pub seed: u64,
+}
+
+impl HeldOut {
+    /// Sampling of the tasks, under a seed of their own.
+    pub(crate) fn params(&self) -> Result<Arc<SamplingParams>> {
+        let protocol = &self.tasks.suite.protocol;
+        let seed = KeyedRng::new(&[self.seed.into(), "evaluation".into(), self.name.as_str().into()]).next_u64();
+        let params = SamplingParams {
+            temperature: protocol.temperature,
+            top_p: protocol.top_p,
+            top_k: protocol.top_k,
+            max_new_tokens: protocol.max_new_tokens,
+            seed,
+            ..SamplingParams::default()
+        };
+        params.validate().map_err(|error| Usage::error(format!("{}: {error}", self.name)))?;
+        Ok(Arc::new(params))
+    }
+
+    /// Every sample: the place of its task and its own.
+    pub(crate) fn all_samples(&self) -> impl Iterator<Item = (usize, u32)> {
+        let samples = self.tasks.suite.protocol.samples as u32;
+        (0..self.tasks.tasks.len()).flat_map(move |place| (0..samples).map(move |index| (place, index)))
+    }
+
+    /// The prompt of each task.
+    ///
+    /// # Errors
+    /// A value of the section cannot be used.
+    fn rendered(&self, texts: &Texts) -> Result<Vec<Result<Prompt>>> {
+        let format = PromptFormat::of_texts(texts, &self.template)?;
+        Ok(self.tasks.tasks.par_iter().map(|task| self.prompt(&format, task)).collect())
+    }
+
+    fn prompt(&self, format: &PromptFormat<'_>, task: &SuiteTask) -> Result<Prompt> {
+        let SuiteTask { task, conversation, .. } = task;
+        match self.tasks.suite.protocol.form {
+            PromptForm::Chat => {
+                format.prompt(Question { kind: Some(&task.kind), messages: conversation, tools: task.tools.as_ref() })
+            }
+            PromptForm::Text => {
+                let text = conversation.last().map_or_else(String::new, |last| last.content.clone());
+                let ids = format.encode(&text)?;
+                if ids.is_empty() {
+                    bail!("its prompt is empty");
+                }
+                Ok(Prompt { text, ids, thinking_open: false })
+            }
+        }
+    }
+
+    /// The prompts, whatever their length: nothing is sampled.
+    ///
+    /// # Errors
+    /// A prompt cannot be made; its place is named.
+    pub(crate) fn unchecked_prompts(&self, texts: &Texts) -> Result<Vec<Prompt>> {
+        let named = |(prompt, task): (Result<Prompt>, &SuiteTask)| {
+            prompt.map_err(|error| self.origin.error("task", &task.task.id, &error))
+        };
+        self.rendered(texts)?.into_iter().zip(&self.tasks.tasks).map(named).collect()
+    }
+
+    /// The prompts, each with room for a completion; tasks that are too long are dropped where the section says so,
+    /// and counted.
+    ///
+    /// # Errors
+    /// A prompt cannot be made or is too long; its place is named.
+    pub(crate) fn prompts(&mut self, texts: &Texts, engine: &EngineOptions) -> Result<(Vec<Prompt>, usize)> {
+        let max_new_tokens = self.tasks.suite.protocol.max_new_tokens;
+        let check = PromptCheck::new(texts, &self.template, engine, max_new_tokens)?;
+        let rendered = self.rendered(texts)?;
+        let (mut prompts, mut lengths) = (Vec::with_capacity(rendered.len()), Vec::with_capacity(rendered.len()));
+        for prompt in rendered {
+            lengths.push(prompt.as_ref().map(|prompt| prompt.ids.len()).map_err(|error| anyhow::anyhow!("{error:#}")));
+            prompts.extend(prompt);
+        }
+        let ids: Vec<&str> = self.tasks.tasks.iter().map(|task| task.task.id.as_str()).collect();
+        let fits = check.fitting(&self.origin, &ids, lengths)?;
+        let num_dropped = fits.iter().filter(|fits| !**fits).count();
+        if num_dropped > 0 {
+            let tasks = Arc::make_mut(&mut self.tasks);
+            tasks.marks.push(format!("{num_dropped} of {} tasks left out: their prompts are too long", fits.len()));
+            let mut keep = fits.iter();
+            tasks.tasks.retain(|_| *keep.next().unwrap_or(&true));
+            let mut keep = fits.iter();
+            prompts.retain(|_| *keep.next().unwrap_or(&true));
+        }
+        Ok((prompts, num_dropped))
+    }
+
+    /// Checks that every task can be judged, by its corrected key too.
+    ///
+    /// # Errors
+    /// A usage error that names place, task and verifier.
+    pub(crate) async fn check(&self, judge: &Judge) -> Result<()> {
+        let tasks = self.tasks.tasks.iter().flat_map(|task| [Some(&task.task), task.corrected.as_ref()]);
+        let tasks: Vec<&Task> = tasks.flatten().map(Arc::as_ref).collect();
+        judge.check(&self.origin, &tasks).await
+    }
+
+    /// Samples what is missing, the place of a task with that of a completion each, and hands out the judged rows as
+    /// their verdicts come, with the seconds that these took.
+    ///
+    /// # Errors
+    /// The model's thread failed, `take` fails, or the user interrupted.
+    pub(crate) async fn sample(
+        &self,
+        collector: &Collector,
+        prompts: &[Prompt],
+        missing: &[(usize, u32)],
+        mut take: impl FnMut(SampleRow, f64) -> Result<()>,
+    ) -> Result<()> {
+        let mut samples: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+        for (place, index) in self.with_companions(&collector.judge, missing) {
+            samples.entry(place).or_default().push(index.into());
+        }
+        let wanted = samples.iter().map(|(place, samples)| WantedSamples {
+            place: *place as u64,
+            task_id: &self.tasks.tasks[*place].task.id,
+            prompt_ids: &prompts[*place].ids,
+            samples: samples.clone(),
+        });
+        let mut stream = collector.sample_each(&wanted.collect::<Vec<_>>(), &self.params()?)?;
+        let is_missing: std::collections::HashSet<(usize, u32)> = missing.iter().copied().collect();
+        let mut groups: BTreeMap<usize, Vec<Placed>> = BTreeMap::new();
+        let mut judging: JoinSet<JudgedRows> = JoinSet::new();
+        let mut has_ended = false;
+        while !(has_ended && judging.is_empty()) {
+            let happening = async {
+                tokio::select! {
+                    completion = stream.next(), if !has_ended => completion.map(Happening::Completion),
+                    Some(judged) = judging.join_next() => {
+                        Ok(Happening::Judged(judged.context("a completion's verdicts")?))
+                    }
+                }
+            };
+            match collector.interrupt.race(happening).await?? {
+                Happening::Completion(None) => has_ended = true,
+                Happening::Completion(Some(completion)) => {
+                    let place = completion.draw as usize;
+                    let thinking_open = prompts[place].thinking_open;
+                    let placed = (place, completion.sample as u32, sampled(completion, thinking_open));
+                    let group = groups.entry(place).or_default();
+                    group.push(placed);
+                    let waits = collector.judge.compares(&self.tasks.tasks[place].task);
+                    if !waits || group.len() == samples[&place].len() {
+                        let group = groups.remove(&place).unwrap_or_default();
+                        let (judge, tasks) = (collector.judge.clone(), self.tasks.clone());
+                        let name = self.name.clone();
+                        judging.spawn(async move { judged(&judge, &name, &tasks, group).await });
+                    }
+                }
+                Happening::Judged(JudgedRows { rows, seconds }) => {
+                    for (place, row) in rows {
+                        // A companion that is there already was only made for the comparison.
+                        if is_missing.contains(&(place, row.sample_index)) {
+                            take(row, seconds)?;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is missing, with all other samples of tasks whose verifiers compare these.
+    fn with_companions(&self, judge: &Judge, missing: &[(usize, u32)]) -> Vec<(usize, u32)> {
+        let samples = self.tasks.suite.protocol.samples as u32;
+        let mut all: Vec<(usize, u32)> = Vec::with_capacity(missing.len());
+        for (place, index) in missing {
+            match judge.compares(&self.tasks.tasks[*place].task) {
+                true => all.extend((0..samples).map(|index| (*place, index))),
+                false => all.push((*place, *index)),
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Judges completions that are there, those of each task in the order of `completions`, and hands out the rows that
+    /// are missing as their verdicts come.
+    ///
+    /// # Errors
+    /// `take` fails, or the user interrupted.
+    pub(crate) async fn judge_texts(
+        &self,
+        judge: &Arc<Judge>,
+        completions: Vec<Vec<SampledCompletion>>,
+        missing: &[(usize, u32)],
+        interrupt: &Interrupt,
+        mut take: impl FnMut(SampleRow, f64) -> Result<()>,
+    ) -> Result<()> {
+        let is_missing: std::collections::HashSet<(usize, u32)> = missing.iter().copied().collect();
+        let wanted = self.with_companions(judge, missing);
+        let mut chunks = Vec::new();
+        let mut chunk: Vec<Placed> = Vec::new();
+        for (at, (place, index)) in wanted.iter().enumerate() {
+            chunk.push((*place, *index, completions[*place][*index as usize].clone()));
+            // A task's completions stay together.
+            let is_last_of_task = wanted.get(at + 1).is_none_or(|(next, _)| next != place);
+            if chunk.len() >= CHUNK && is_last_of_task {
+                chunks.push(std::mem::take(&mut chunk));
+            }
+        }
+        chunks.push(chunk);
+        drop(completions);
+        let mut judging: JoinSet<JudgedRows> = JoinSet::new();
+        let mut chunks = chunks.into_iter();
+        loop {
+            while judging.len() < CHUNKS_IN_FLIGHT {
+                let Some(chunk) = chunks.next() else { break };
+                let (judge, tasks, name) = (judge.clone(), self.tasks.clone(), self.name.clone());
+                judging.spawn(async move { judged(&judge, &name, &tasks, chunk).await });
+            }
+            let Some(done) = interrupt.race(judging.join_next()).await? else { return Ok(()) };
+            let JudgedRows { rows, seconds } = done.context("the verdicts of some completions")?;
+            let seconds = seconds / rows.len().max(1) as f64;
+            for (place, row) in rows {
+                if is_missing.contains(&(place, row.sample_index)) {
+                    take(row, seconds)?;
+                }
+            }
+        }
+    }
+}
+
+enum Happening {
+    Completion(Option<Completion>),
+    Judged(JudgedRows),
+}
+
+/// A completion that this process sampled.
+fn sampled(completion: Completion, thinking_open: bool) -> SampledCompletion {
+    SampledCompletion {
+        ids: Some(completion.completion_ids()),
+        finish_reason: completion.finish_reason.as_str().to_owned(),
+        thinking_open,
+        num_prompt_tokens: completion.prompt_ids().len() as u32,
+        num_completion_tokens: completion.sequence.num_sampled() as u32,
+        text: completion.text,
+    }
+}
