@@ -18,7 +18,8 @@ pub fn smallest_detectable(standard_deviation: f64, num_tasks: usize) -> f64 {
     (NORMAL_975 + NORMAL_800) * standard_deviation / (num_tasks as f64).sqrt()
 }
 
-/// The number of tasks with which a test finds a difference in 80 of 100 comparisons; `None` for one that is not above 0.
+/// The number of tasks with which a test finds a difference in 80 of 100 comparisons; `None` for one that is not above
+/// 0.
 pub fn num_tasks_needed(standard_deviation: f64, difference: f64) -> Option<usize> {
     let needed = ((NORMAL_975 + NORMAL_800) * standard_deviation / difference).powi(2).ceil() as usize;
     (difference > 0.0).then_some(needed)

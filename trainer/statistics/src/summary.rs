@@ -202,12 +202,12 @@ impl EvalSummary {
         [self.low.unwrap_or(self.pass_at_1), self.high.unwrap_or(self.pass_at_1)]
     }
 
-    /// What no interval holds, to be said beside the figure: with few tasks that nearly all pass, or nearly all fail, it
-    /// covers less than it says. `None` elsewhere. docs/evaluation.md has the numbers.
+    /// The words to say beside a figure of few tasks that nearly all pass, or nearly all fail: its interval covers less
+    /// than it says, by any method. `None` elsewhere. docs/evaluation.md has the numbers.
     pub fn caveat(&self) -> Option<&'static str> {
         let is_extreme = self.pass_at_1 >= 0.95 || self.pass_at_1 <= 0.05;
         (self.num_tasks < FEWEST_COVERED && is_extreme).then_some(
-            "fewer than 150 tasks at 95 % and more or 5 % and less: no method's interval holds in 95 of 100 cases there",
+            "fewer than 150 tasks at 95 % and more or 5 % and less: no method's interval holds in 95 of 100 cases",
         )
     }
 }
