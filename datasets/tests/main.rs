@@ -3,3 +3,5 @@
 mod cursor;
 mod files;
 mod generate;
+mod overlap;
+mod rows;
