@@ -58,12 +58,12 @@ impl SuiteSource {
             return Err(EvaluationError::tasks(&suite.name, "none of the files belongs to the version"));
         }
         let loaded = if suite.protocol.metric == Metric::Reward {
-            let loaded = source.candidates()?;
-            let tasks = loaded.records.iter().cloned().map(reward::task_of).collect();
+            let mut loaded = source.candidates()?;
+            let tasks = std::mem::take(&mut loaded.records).into_iter().map(reward::task_of).collect();
             self.account(&suite, &loaded, tasks)?
         } else {
-            let loaded = source.tasks()?;
-            let tasks = loaded.records.clone();
+            let mut loaded = source.tasks()?;
+            let tasks = std::mem::take(&mut loaded.records);
             self.account(&suite, &loaded, tasks)?
         };
         let (mut tasks, layout, data) = loaded;
@@ -74,7 +74,8 @@ impl SuiteSource {
         Ok((tasks, settings))
     }
 
-    /// The tasks with the account of their rows, the layout's name, and the files that were read.
+    /// The tasks, which were taken out of what was loaded, with the account of their rows, the layout's name, and the
+    /// files that were read.
     fn account<T>(
         &self,
         suite: &Suite,
