@@ -1,5 +1,6 @@
 //! Results as a table for the terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use statistics::Weighting;
@@ -60,7 +61,7 @@ fn details(result: &EvalResult, out: &mut String) {
     }
     let mut figures = Vec::new();
     if summary.num_samples > 1 {
-        let at = |name: &str, figures: &std::collections::BTreeMap<usize, f64>| {
+        let at = |name: &str, figures: &BTreeMap<usize, f64>| {
             let last = figures.iter().next_back();
             last.map(|(samples, figure)| format!("{name}@{samples} {}", percent(*figure)))
         };
@@ -75,6 +76,14 @@ fn details(result: &EvalResult, out: &mut String) {
         figures.extend(overall.value.map(|value| format!("overall {}", percent(value))));
         let sections = overall.sections.iter().filter_map(|section| Some((&section.name, section.value?)));
         figures.extend(sections.map(|(name, value)| format!("{name} {}", percent(value))));
+    }
+    if let (Some(right), Some(wrong)) = (summary.right_completion_tokens_mean, summary.wrong_completion_tokens_mean)
+        && summary.completion_tokens_mean > 0.0
+    {
+        figures.push(format!("tokens of right ones {right:.1}, of wrong ones {wrong:.1}"));
+    }
+    if let Some(equal) = summary.equal_completions.filter(|equal| *equal > 0.0) {
+        figures.push(format!("completions that equal another of their task {}", percent(equal)));
     }
     if !figures.is_empty() {
         let _ = writeln!(out, "  {}", figures.join(", "));
