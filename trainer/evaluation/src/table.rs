@@ -12,16 +12,16 @@ use crate::eval_result::{EvalResult, over_suites};
 pub fn results_table(results: &[EvalResult]) -> String {
     let width = results.iter().map(|result| result.name().len()).max().unwrap_or(0).max(10);
     let mut out = format!(
-        "{:<width$} {:>6} {:>7} {:>8} {:>16} {:>8} {:>9} {:>7} {:>9} {:>7} {:>7}\n",
-        "suite", "tasks", "samples", "pass@1", "95 % interval", "tokens", "cut", "no ans.", "timed out", "broken", ""
+        "{:<width$} {:>6} {:>7} {:>8} {:>16} {:>8} {:>9} {:>7} {:>9} {:>7}\n",
+        "suite", "tasks", "samples", "pass@1", "95 % interval", "tokens", "cut", "no ans.", "timed out", "broken"
     );
     for result in results {
         let summary = &result.summary;
         let [low, high] = summary.interval;
-        let mark = if result.suite.marks.is_empty() { "" } else { "*" };
+        let mark = if result.suite.marks.is_empty() { "" } else { " *" };
         let _ = writeln!(
             out,
-            "{:<width$} {:>6} {:>7} {:>8} {:>16} {:>8.1} {:>9} {:>7} {:>9} {:>7} {:>7}",
+            "{:<width$} {:>6} {:>7} {:>8} {:>16} {:>8.1} {:>9} {:>7} {:>9} {:>7}{mark}",
             result.name(),
             summary.num_tasks,
             summary.num_samples,
@@ -32,7 +32,6 @@ pub fn results_table(results: &[EvalResult]) -> String {
             percent(summary.no_answer),
             percent(summary.timed_out),
             percent(summary.verifier_errors),
-            mark
         );
         details(result, &mut out);
     }
