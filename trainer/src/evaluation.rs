@@ -165,7 +165,7 @@ impl Evaluation {
             .map(|group| EvalRecord::new(&group.task.id, group.sampled().filter_map(sample).collect()))
             .collect();
         if let Some(error) = groups.iter().flat_map(Group::sampled).find_map(|one| one.judgement.error()) {
-            tracing::warn!(dataset = name, %error, "a verifier broke; pass@1 is of the others, low and high span both ends");
+            tracing::warn!(dataset = name, %error, "a verifier broke; pass@1 is of the others, see low and high");
         }
         Ok(EvalSummary::of(name, &records, started.elapsed().as_secs_f64())?)
     }
