@@ -58,6 +58,9 @@ fn details(result: &EvalResult, out: &mut String) {
         let count = summary.num_verifier_errors;
         let _ = writeln!(out, "  {count} verdicts broke: pass@1 lies between {} and {}", percent(low), percent(high));
     }
+    if let Some(caveat) = summary.caveat() {
+        let _ = writeln!(out, "  {caveat}");
+    }
     let mut figures = Vec::new();
     if summary.num_samples > 1 {
         let at = |name: &str, figures: &BTreeMap<usize, f64>| {

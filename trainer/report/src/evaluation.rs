@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use evaluation::{EvalResult, PartFigure, Settings};
+use evaluation::{EvalResult, PartFigure, Settings, SuitePart};
 use record::RecordError;
 use record::atomic::write_file;
 use record::samples::SampleRow;
@@ -55,9 +55,11 @@ fn page(title: &str, suites: &[EvaluatedSuite<'_>]) -> String {
 fn section(suite: &EvaluatedSuite<'_>, num_samples: usize) -> String {
     let name = escape(suite.result.name());
     let mut out = format!("<section class=\"stage\" id=\"{name}\"><h2>{name}</h2>{}", tiles(suite.result));
-    for note in suite.result.suite.marks.iter().chain(&suite.result.suite.notes) {
-        let _ = write!(out, "<p class=\"facts\">{}</p>", escape(note));
-    }
+    let SuitePart { marks, notes, .. } = &suite.result.suite;
+    let said = marks.iter().chain(notes).map(String::as_str).chain(suite.result.summary.caveat());
+    said.for_each(|sentence| {
+        let _ = write!(out, "<p class=\"facts\">{}</p>", escape(sentence));
+    });
     for (by, parts) in &suite.result.suite.by {
         out.push_str(&part_table(by, parts.iter()));
     }
