@@ -120,3 +120,29 @@ fn a_window_and_a_version_choose_tasks_and_their_count_is_said() {
     );
     assert!(of("livecodebench@v5:2030-01-01..2031-01-01").unwrap_err().to_string().contains("no task is left"));
 }
+
+/// Sets that are third parties' and no part of this project, in a folder `shared` beside the checkout.
+const REAL: [(&str, &str); 6] = [
+    ("gsm8k", "q_gsm8k_test.jsonl"),
+    ("math500", "math500.jsonl"),
+    ("aime24", "q_aime24_test.jsonl"),
+    ("amc23", "q_amc23_test.jsonl"),
+    ("minerva", "q_minerva_math_test.jsonl"),
+    ("olympiadbench", "q_olympiadbench_test.jsonl"),
+];
+
+#[test]
+fn the_published_sets_of_maths_have_the_rows_that_their_suites_say() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/math");
+    for (name, file) in REAL {
+        let path = folder.join(file);
+        if !path.exists() {
+            println!("not run: there is no file {}", path.display());
+            continue;
+        }
+        let suite = select(name).unwrap().suites.remove(0);
+        let loaded = SuiteSource::new([&path]).tasks(suite, TaskChoice::default());
+        let (tasks, _) = loaded.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(tasks.marks.is_empty(), "{name}: {:?}", tasks.marks);
+    }
+}
