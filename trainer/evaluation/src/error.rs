@@ -106,6 +106,11 @@ impl EvaluationError {
         Self::File { path: path.into(), line: None, problem: format!("cannot be read: {error}") }
     }
 
+    /// The system's error while `path` was written.
+    pub(crate) fn write(path: impl Into<PathBuf>, error: io::Error) -> Self {
+        Self::File { path: path.into(), line: None, problem: format!("cannot be written: {error}") }
+    }
+
     pub(crate) fn tasks(suite: &str, problem: impl Into<String>) -> Self {
         Self::Tasks { suite: suite.to_owned(), problem: problem.into() }
     }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::choices::{choices_of, permutation, show_in_order};
 use crate::error::EvaluationError;
 use crate::prompt::PromptMaker;
-use crate::protocol::{Metric, Shots};
+use crate::protocol::{Metric, Protocol, Shots};
 use crate::suite::{Erratum, Suite};
 
 /// Tasks of a suite that were read, and what they were read by.
@@ -131,7 +131,7 @@ impl SuiteTasks {
     /// As [`new`](Self::new).
     pub fn of_file(
         name: &str,
-        protocol: crate::Protocol,
+        protocol: Protocol,
         loaded: LoadedTasks,
         choice: TaskChoice,
     ) -> Result<Self, EvaluationError> {
