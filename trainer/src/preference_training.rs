@@ -45,7 +45,7 @@ pub(crate) async fn train_reward_model(mut config: RewardModelRun, entry: Entry,
     resolve_links(&mut config);
     let placement = config.run.resolve()?;
     let identity = RunIdentity::of(&config, placement)?;
-    let team = meet(&config.parallel, &identity, &interrupt).await?;
+    let team = meet(&config.parallel, placement.device, &identity, &interrupt).await?;
     let (grace, followed, asked) = (config.calendar().grace, config.clone(), interrupt.clone());
     let load = |team: &Team, start: &Start| {
         state(&followed, Models { team: Some(team), placement }, start.resume_from.as_deref())

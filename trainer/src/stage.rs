@@ -42,7 +42,7 @@ pub(crate) async fn run_stage(stage: u8, mut config: ReinforceRun, entry: Entry,
     resolve_links(&mut config);
     let placement = config.run.resolve()?;
     let identity = RunIdentity::of(&config, placement)?;
-    let team = meet(&config.parallel, &identity, &interrupt).await?;
+    let team = meet(&config.parallel, placement.device, &identity, &interrupt).await?;
     let (grace, followed, asked) = (config.calendar().grace, config.clone(), interrupt.clone());
     let load = |team: &Team, start: &Start| {
         let models = Models { team: Some(team), placement };

@@ -59,7 +59,7 @@ pub(crate) async fn cold_start(mut config: SupervisedRun, entry: Entry, interrup
     resolve_links(&mut config);
     let placement = config.run.resolve()?;
     let identity = RunIdentity::of(&config, placement)?;
-    let team = meet(&config.parallel, &identity, &interrupt).await?;
+    let team = meet(&config.parallel, placement.device, &identity, &interrupt).await?;
     let (grace, followed, asked) = (config.calendar().grace, config.clone(), interrupt.clone());
     let load = |team: &Team, start: &Start| {
         let models = Models { team: Some(team), placement };

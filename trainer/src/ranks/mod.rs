@@ -14,6 +14,7 @@ mod words;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tch::Device;
 
 use self::environment::environment;
 pub(crate) use self::launch::launch;
@@ -32,12 +33,14 @@ use crate::worker::{ModelState, follow};
 /// Longest stay of rank 0, which hosts the store, after a failure: others may notice it later, and look who is where.
 const PARTING: Duration = Duration::from_secs(4);
 
-/// Meets the other ranks; `None` where this process runs by itself. All ranks must be the same run.
+/// Meets the other ranks; `None` where this process runs by itself. All ranks must be the same run; `device` is this
+/// one's.
 ///
 /// # Errors
 /// A rank is missing, there twice, or another run; the layout does not fit the number of ranks; or the user interrupts.
 pub(crate) async fn meet(
     section: &ParallelSection,
+    device: Device,
     identity: &RunIdentity,
     interrupt: &Interrupt,
 ) -> Result<Option<Team>> {
@@ -49,8 +52,8 @@ pub(crate) async fn meet(
         Some(environment) => {
             environment.end_with_launcher()?; // from this thread, which lives as long as the process
             let (section, fingerprint, asked) = (section.clone(), identity.fingerprint(), interrupt.clone());
-            let meeting =
-                tokio::task::spawn_blocking(move || Team::meet(&environment, &section, fingerprint, asked).map(Some));
+            let meet = move || Team::meet(&environment, &section, device, fingerprint, asked).map(Some);
+            let meeting = tokio::task::spawn_blocking(meet);
             made_room(interrupt.race(meeting).await, interrupt)?.context("the meeting of the ranks")?
         }
     }
@@ -114,7 +117,10 @@ fn follow_to_the_end(
 ) -> Result<()> {
     let start = words.await_start(&team).map_err(|error| team.fail(error))?;
     let _steps = team.interrupt().finish_steps(grace).map_err(|error| team.fail(error))?;
-    let loaded = start.see_folder().and_then(|()| load(&team, &start));
+    let loaded = start.see_folder().and_then(|folder| {
+        team.keep_flight_record(folder);
+        load(&team, &start)
+    });
     let state = loaded.map_err(|error| team.fail(error)).context("while the models were loaded")?;
     follow(state, team)?;
     words.await_end()

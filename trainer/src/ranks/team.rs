@@ -1,16 +1,19 @@
 //! The ranks of a run as one of them sees them: who there is, what they exchange, and the words where one fails.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use learner::ranks::Ranks;
+use policy::dist::cuda::{Cuda, Gpu};
 use policy::dist::{
     Axis, Backend, DistError, Environment, Fingerprint, GraphGroup, Job, ProcessGroup, Shape, Store, Traffic, Watch,
 };
 use policy::{ContextParallel, PolicyError, ShardGroups};
 use rollout::RolloutError;
+use tch::Device;
 
 use crate::config::ParallelSection;
 use crate::failure::Usage;
@@ -21,6 +24,8 @@ use crate::interrupt::Interrupt;
 pub(crate) struct Team {
     job: Arc<Job>,
     shape: Shape,
+    /// What carries tensors between ranks.
+    backend: Backend,
     /// All ranks, for orders and replies.
     orders: ProcessGroup,
     /// Ranks that have the shares of all models.
@@ -39,6 +44,7 @@ impl Team {
     pub(super) fn meet(
         environment: &Environment,
         section: &ParallelSection,
+        device: Device,
         fingerprint: Fingerprint,
         interrupt: Interrupt,
     ) -> Result<Self> {
@@ -49,9 +55,10 @@ impl Team {
         let all = shape.peers(job.rank(), &Axis::ALL);
         let orders = job.group("orders", all, Backend::Gloo, timeout)?;
         let shares = shape.peers(job.rank(), &[Axis::Tensor]);
-        let tensor = (shares.len() > 1).then(|| job.group("tensor", shares, Backend::Gloo, timeout)).transpose()?;
+        let backend = Backend::of(device);
+        let tensor = (shares.len() > 1).then(|| job.group("tensor", shares, backend, timeout)).transpose()?;
         let tensor = tensor.map(GraphGroup::new);
-        Ok(Self { job, shape, orders, tensor, timeout, interrupt, step: Cell::new(0) })
+        Ok(Self { job, shape, backend, orders, tensor, timeout, interrupt, step: Cell::new(0) })
     }
 
     /// The job, which outlives what its ranks do together.
@@ -131,7 +138,25 @@ impl Team {
     }
 
     fn group(&self, name: &str, axes: &[Axis]) -> Result<ProcessGroup, DistError> {
-        self.job.group(name, self.shape.peers(self.rank(), axes), Backend::Gloo, self.timeout)
+        self.job.group(name, self.shape.peers(self.rank(), axes), self.backend, self.timeout)
+    }
+
+    /// Makes this rank's GPU, where it has one, that of the calling thread, so that no call of CUDA wakes up another.
+    ///
+    /// # Errors
+    /// CUDA cannot.
+    pub(crate) fn enter_device(&self) -> Result<()> {
+        match self.backend {
+            Backend::Nccl { device } => Ok(Gpu::new(device)?.enter()?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has this rank write what its GPU did last into the run's folder `dir` when an operation between GPUs fails.
+    pub(crate) fn keep_flight_record(&self, dir: &Path) {
+        if let (Backend::Nccl { .. }, Ok(cuda)) = (self.backend, Cuda::load()) {
+            self.job.keep_flight_record(cuda, dir.join(FLIGHT_RECORD));
+        }
     }
 
     /// What the launcher told this process.
@@ -219,6 +244,9 @@ impl Team {
         }
     }
 }
+
+/// Folder within a run's for what GPUs did before an operation between them failed.
+const FLIGHT_RECORD: &str = "flight-record";
 
 fn failure_key(rank: usize) -> String {
     format!("failed/{rank}")
