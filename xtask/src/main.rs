@@ -7,6 +7,7 @@
 mod check;
 mod cpython;
 mod demo;
+mod gpu;
 mod handover;
 mod hook;
 mod kills;
@@ -52,6 +53,10 @@ Commands:
                         setup, then a micro run on four ranks in each way that launchers start ranks, on one host and
                         on two of network namespaces; each must leave what --nproc leaves, byte for byte. torchrun's
                         ways need that of an importable PyTorch 2.11. --trainer takes a built one
+  gpu [--json FILE] [--trainer FILE]
+                        where an NVIDIA GPU is at hand: setup, then trainer bench gpu (NCCL with one rank, updates
+                        and memory held against the CPU's and the plan's), then micro runs on it in float32 and
+                        bfloat16; exits with 2 where there is none. --trainer takes a built one
   real [ARGUMENTS]      setup, then scripts/real_models.py [ARGUMENTS]: parity, tasks and training with real
                         models
 
@@ -78,6 +83,10 @@ fn main() -> ExitCode {
         Some("hook") if rest.is_empty() => hook::install(&root).map(done),
         Some("kills") => match kills::Kills::parse(&rest) {
             Ok(kills) => kills.run(&root),
+            Err(what) => return wrong_usage(&what),
+        },
+        Some("gpu") => match gpu::TryGpu::parse(&rest) {
+            Ok(gpu) => gpu.run(&root),
             Err(what) => return wrong_usage(&what),
         },
         Some("real") => real(&root, &rest).map(done),

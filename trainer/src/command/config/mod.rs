@@ -10,6 +10,8 @@ mod work;
 use anyhow::Result;
 use clap::Subcommand;
 
+pub(in crate::command) use self::sizes::sizes;
+
 /// What can be asked of a configuration.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {

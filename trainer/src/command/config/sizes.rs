@@ -50,7 +50,7 @@ fn read(file: &Path) -> Result<ModelConfig> {
 }
 
 /// The sizes of a decoder.
-pub(super) fn sizes(config: &ModelConfig) -> ModelSizes {
+pub(in crate::command) fn sizes(config: &ModelConfig) -> ModelSizes {
     let of = |size: i64| size.unsigned_abs();
     let shapes = parameter_shapes(config);
     let has = |end: &str| shapes.iter().any(|parameter| parameter.name.ends_with(end));
