@@ -34,7 +34,7 @@ fn wrong_configurations_name_the_key() {
     with("update.steps=many", &["update.steps=many", "invalid type"]);
     with("update.steps=0", &["update"]);
     with("run.device=cuda:7", &["cuda:7"]);
-    with("run.device=tpu", &["tpu", "auto, cpu, cuda:N"]);
+    with("run.device=tpu", &["tpu", "auto, cpu, cuda, cuda:N"]);
     with("run.dtype=int4", &["int4", "bfloat16"]);
     with("schedule.lr=-1.0", &["schedule"]);
     with("new_model.num_attention_heads=5", &["new_model", "num_attention_heads"]);

@@ -68,7 +68,7 @@ pub use self::chat_template::{ChatTemplate, Conversation, DEFAULT_TEMPLATE, Date
 pub use self::config::{Architecture, ModelConfig, RopeScaling};
 pub use self::context_parallel::ContextParallel;
 pub use self::decoder::Decoder;
-pub use self::device::resolve_device;
+pub use self::device::{resolve_device, resolve_rank_device};
 pub use self::error::PolicyError;
 pub use self::folder::{export_folder, write_folder};
 pub use self::head::{

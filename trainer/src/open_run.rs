@@ -136,6 +136,7 @@ impl OpenRun {
     /// What was written into the folder cannot be read, another rank has failed, or the store is gone.
     pub(crate) fn announce(&self, team: Option<&Team>, resume_from: Option<&Checkpoint>, model: &Path) -> Result<()> {
         let Some(team) = team else { return Ok(()) };
+        team.keep_flight_record(self.folder.root());
         let resume_from = resume_from.map(|checkpoint| checkpoint.folder().to_owned());
         Start::new(resume_from, model.to_owned(), self.folder.manifest())?.announce(team)
     }

@@ -1,12 +1,13 @@
-//! The metrics of the exchanges between ranks.
+//! The metrics of the exchanges between ranks, and of their GPUs' memory.
 
 use anyhow::{Result, bail};
+use policy::dist::cuda::GpuMemory;
 use record::metrics::Metrics;
-use record::names;
+use record::names::{self, MetricName};
 
 use crate::worker::{ModelCommand, ModelEvent, ModelWorker, RankTraffic};
 
-/// Bytes, waiting and the slowest rank since the last call; nothing in a process by itself.
+/// Bytes, waiting, the slowest rank and the GPUs' memory since the last call; of a process by itself its GPU's alone.
 ///
 /// # Errors
 /// The model's thread is gone.
@@ -18,12 +19,11 @@ pub(crate) async fn rank_metrics(worker: &ModelWorker) -> Result<Metrics> {
 }
 
 fn metrics_of(ranks: &[RankTraffic]) -> Metrics {
-    let mut metrics = Metrics::new();
+    let mut metrics = memory_of(ranks);
     let waited = |rank: &RankTraffic| rank.all.waited.as_secs_f64();
     // Whoever is late for every exchange waits for nobody.
-    let Some((slowest, _)) = ranks.iter().enumerate().min_by(|a, b| waited(a.1).total_cmp(&waited(b.1))) else {
-        return metrics;
-    };
+    let slowest = ranks.iter().enumerate().min_by(|a, b| waited(a.1).total_cmp(&waited(b.1)));
+    let Some((slowest, _)) = slowest.filter(|_| ranks.len() > 1) else { return metrics };
     let most = |of: &dyn Fn(&RankTraffic) -> f64| ranks.iter().map(of).fold(0.0, f64::max);
     metrics.set(names::DIST_WORLD_SIZE, ranks.len() as f64);
     metrics.set(names::DIST_BYTES_GATHERED, most(&|rank| rank.all.gathered as f64));
@@ -34,6 +34,23 @@ fn metrics_of(ranks: &[RankTraffic]) -> Metrics {
     metrics.set(names::DIST_SLOWEST_RANK, slowest as f64);
     metrics.set(names::DIST_RESHARD_SECONDS, most(&|rank| rank.reshard_seconds));
     metrics.set(names::DIST_RESHARD_BYTES, most(&|rank| rank.reshard_bytes as f64));
+    metrics
+}
+
+/// Memory of the GPU that has most; nothing on CPUs.
+fn memory_of(ranks: &[RankTraffic]) -> Metrics {
+    let mut metrics = Metrics::new();
+    let figures: [(MetricName, fn(&GpuMemory) -> u64); 4] = [
+        (names::MEMORY_GPU_ALLOCATED_MIB, |gpu| gpu.allocated),
+        (names::MEMORY_GPU_ALLOCATED_PEAK_MIB, |gpu| gpu.peak_allocated),
+        (names::MEMORY_GPU_RESERVED_PEAK_MIB, |gpu| gpu.peak_reserved),
+        (names::MEMORY_GPU_USED_MIB, |gpu| gpu.total.saturating_sub(gpu.free)),
+    ];
+    for (name, figure) in figures {
+        if let Some(most) = ranks.iter().filter_map(|rank| rank.gpu.as_ref()).map(figure).max() {
+            metrics.set(name, most as f64 / f64::from(1 << 20));
+        }
+    }
     metrics
 }
 
@@ -56,6 +73,20 @@ mod tests {
         assert_eq!((of(names::DIST_SLOWEST_RANK), of(names::DIST_WORLD_SIZE)), (1.0, 3.0));
         assert_eq!((of(names::DIST_SECONDS_WAITED), of(names::DIST_SECONDS_WAITED_MAX)), (4.0, 6.0));
         assert_eq!(of(names::DIST_BYTES_GATHERED), 30.0);
-        assert_eq!(metrics_of(&[]), Metrics::new());
+        assert_eq!(metrics_of(&[rank(5, 10)]), Metrics::new());
+    }
+
+    #[test]
+    fn the_fullest_gpu_counts_of_a_process_by_itself_too() {
+        let rank = |allocated: u64, free: u64| {
+            let gpu = GpuMemory { allocated: allocated << 20, free: free << 20, total: 80 << 20, ..Default::default() };
+            RankTraffic { gpu: Some(gpu), ..RankTraffic::default() }
+        };
+        let of = |ranks: &[RankTraffic], name: MetricName| metrics_of(ranks).get(name.name);
+        let ranks = [rank(10, 60), rank(30, 70)];
+        assert_eq!(of(&ranks, names::MEMORY_GPU_ALLOCATED_MIB), Some(30.0));
+        assert_eq!(of(&ranks, names::MEMORY_GPU_USED_MIB), Some(20.0));
+        assert_eq!(of(&ranks[..1], names::MEMORY_GPU_USED_MIB), Some(20.0));
+        assert_eq!(of(&ranks[..1], names::DIST_WORLD_SIZE), None);
     }
 }

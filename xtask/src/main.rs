@@ -7,6 +7,7 @@
 mod check;
 mod cpython;
 mod demo;
+mod gpu;
 mod handover;
 mod hook;
 mod kills;
@@ -56,6 +57,10 @@ Commands:
   coverage [--repeats N] [--seed S]
                         simulates the intervals and tests of evaluations, N times (10,000) each cell, and prints how
                         often they hold; exits with 1 where docs/evaluation.md promises more
+  gpu [--json FILE] [--trainer FILE]
+                        where an NVIDIA GPU is at hand: setup, then trainer bench gpu (NCCL with one rank, updates
+                        and memory held against the CPU's and the plan's), then micro runs on it in float32 and
+                        bfloat16; exits with 2 where there is none. --trainer takes a built one
   real [ARGUMENTS]      setup, then scripts/real_models.py [ARGUMENTS]: parity, tasks and training with real
                         models
 
@@ -85,6 +90,10 @@ fn main() -> ExitCode {
             Err(what) => return wrong_usage(&what),
         },
         Some("coverage") => coverage(&root, &rest).map(done),
+        Some("gpu") => match gpu::TryGpu::parse(&rest) {
+            Ok(gpu) => gpu.run(&root),
+            Err(what) => return wrong_usage(&what),
+        },
         Some("real") => real(&root, &rest).map(done),
         Some("launchers") => match launchers::Launchers::parse(&rest) {
             Ok(launchers) => launchers.run(&root),

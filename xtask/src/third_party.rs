@@ -3,7 +3,7 @@
 //! Layout: `site/` (the installed wheels and a stamp that says which), `libtorch` (a link to `site/torch`). An install
 //! goes to `incoming/` first and is renamed when every hash agrees, so what `site/` holds is whole; whatever an
 //! interruption left behind, the next run clears. On a CPU the wheel's own Python dependencies and CUDA packages stay
-//! away, but for two that libtorch_cpu itself links to.
+//! away, but for two that libtorch_cpu itself links to and two of headers.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -23,6 +23,9 @@ const GLIBC_MINORS: std::ops::RangeInclusive<u32> = 17..=28;
 
 /// CUDA libraries that libtorch_cpu links to, with the wheel's versions.
 const CPU_PACKAGES: [&str; 2] = ["nvidia-cuda-runtime==13.0.96", "nvidia-cuda-cupti==13.0.85"];
+
+/// Headers of CUDA that libtorch's own include: the shim's CUDA half is built on machines without a GPU too.
+const HEADER_PACKAGES: [&str; 2] = ["nvidia-cuda-crt==13.0.88", "nvidia-cuda-cccl==13.0.85"];
 
 /// Further CUDA libraries that libtorch_cuda links to or opens, as torch 2.11.0 pins them.
 const CUDA_PACKAGES: [&str; 13] = [
@@ -55,7 +58,7 @@ impl Variant {
 
     fn packages(self) -> Vec<String> {
         let mut packages = vec![format!("torch=={}", libtorch::VERSION)];
-        packages.extend(CPU_PACKAGES.map(String::from));
+        packages.extend(CPU_PACKAGES.into_iter().chain(HEADER_PACKAGES).map(String::from));
         if self == Self::Cuda {
             packages.extend(CUDA_PACKAGES.map(String::from));
         }

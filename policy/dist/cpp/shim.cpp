@@ -4,6 +4,8 @@
 
 #include "shim.h"
 
+#include "boxes.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -14,7 +16,6 @@
 #include <utility>
 #include <vector>
 
-#include <c10/util/Exception.h>
 #include <c10/util/Logging.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
@@ -23,47 +24,9 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
-struct dist_store {
-  c10::intrusive_ptr<c10d::Store> inner;
-};
-
-struct dist_group {
-  c10::intrusive_ptr<c10d::Backend> inner;
-};
-
-struct dist_work {
-  c10::intrusive_ptr<c10d::Work> inner;
-};
-
 namespace {
 
 using std::chrono::milliseconds;
-
-// Runs `call` and turns what it throws into a status and a message.
-template <typename Call>
-int32_t guarded(char** error, Call&& call) noexcept {
-  try {
-    call();
-    return DIST_DONE;
-  } catch (const c10::DistStoreError& thrown) {
-    *error = strdup(thrown.what_without_backtrace());
-    return DIST_STORE_TIMED_OUT;
-  } catch (const c10::DistNetworkError& thrown) {
-    *error = strdup(thrown.what_without_backtrace());
-    return DIST_NETWORK;
-  } catch (const c10::Error& thrown) {
-    *error = strdup(thrown.what_without_backtrace());
-  } catch (const std::exception& thrown) {
-    *error = strdup(thrown.what());
-  } catch (...) {
-    *error = strdup("an exception that says nothing of itself");
-  }
-  return DIST_FAILED;
-}
-
-std::string string(dist_text text) {
-  return std::string(text.data, text.length);
-}
 
 std::vector<std::string> strings(const dist_text* texts, size_t count) {
   std::vector<std::string> all;
@@ -72,10 +35,6 @@ std::vector<std::string> strings(const dist_text* texts, size_t count) {
     all.push_back(string(texts[index]));
   }
   return all;
-}
-
-const at::Tensor& tensor(const void* pointer) {
-  return *static_cast<const at::Tensor*>(pointer);
 }
 
 c10d::ReduceOp reduce_op(int32_t reduction) {
@@ -289,6 +248,22 @@ int32_t dist_group_all_to_all(dist_group* group, const void* output, const void*
   });
 }
 
+int32_t dist_group_reduce_scatter(dist_group* group, const void* output, const void* input, int32_t reduction,
+                                  int64_t timeout_ms, dist_work** work, char** error) {
+  return guarded(error, [&] {
+    at::Tensor part = tensor(output);
+    at::Tensor whole = tensor(input);
+    c10d::ReduceScatterOptions options;
+    options.reduceOp = reduce_op(reduction);
+    options.timeout = milliseconds(timeout_ms);
+    *work = new dist_work{group->inner->_reduce_scatter_base(part, whole, options)};
+  });
+}
+
+int32_t dist_group_abort(dist_group* group, char** error) {
+  return guarded(error, [&] { group->inner->abort(); });
+}
+
 int32_t dist_group_barrier(dist_group* group, int64_t timeout_ms, dist_work** work, char** error) {
   return guarded(error, [&] {
     c10d::BarrierOptions options;
@@ -301,6 +276,19 @@ int32_t dist_work_wait(dist_work* work, int64_t timeout_ms, char** error) {
   return guarded(error, [&] {
     if (!work->inner->wait(milliseconds(timeout_ms))) {
       throw std::runtime_error("the operation was given up");
+    }
+  });
+}
+
+int32_t dist_work_order(dist_work* work, char** error) {
+  return guarded(error, [&] { work->inner->synchronize(); });
+}
+
+int32_t dist_work_poll(dist_work* work, int32_t* is_done, char** error) {
+  return guarded(error, [&] {
+    *is_done = work->inner->isCompleted() ? 1 : 0;
+    if (const std::exception_ptr failure = work->inner->exception()) {
+      std::rethrow_exception(failure);
     }
   });
 }

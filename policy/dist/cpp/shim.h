@@ -63,10 +63,20 @@ int32_t dist_group_all_gather(dist_group* group, const void* output, const void*
 int32_t dist_group_all_to_all(dist_group* group, const void* output, const void* input, const int64_t* output_splits,
                               const int64_t* input_splits, size_t num_splits, int64_t timeout_ms, dist_work** work,
                               char** error);
+// Gives each rank its part of the reduction; not Gloo, which has none.
+int32_t dist_group_reduce_scatter(dist_group* group, const void* output, const void* input, int32_t reduction,
+                                  int64_t timeout_ms, dist_work** work, char** error);
 int32_t dist_group_barrier(dist_group* group, int64_t timeout_ms, dist_work** work, char** error);
+
+// Ends what is under way on a device and the group's use of it; not Gloo's, which ends when it is freed.
+int32_t dist_group_abort(dist_group* group, char** error);
 
 // Blocks until the work is done, or for timeout_ms.
 int32_t dist_work_wait(dist_work* work, int64_t timeout_ms, char** error);
+// Has the calling thread's stream of the work's device wait for the work, and not the caller.
+int32_t dist_work_order(dist_work* work, char** error);
+// *is_done: 1 where the work is done on the device. Fails where the work did.
+int32_t dist_work_poll(dist_work* work, int32_t* is_done, char** error);
 void dist_work_free(dist_work* work);
 
 // Makes the gradient of an input of that of a value. `apply` takes its tensor over and gives one that is the caller's,

@@ -2,7 +2,7 @@
 //!
 //! Knows bytes of one length, which the group gathers; not how.
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 /// Bytes of a call's words that are compared.
 const WORDS: usize = 192;
@@ -18,17 +18,19 @@ pub(crate) struct Call {
     pub(crate) splits: Option<(Vec<i64>, Vec<i64>)>,
     /// Bytes of the tensors that it moves here, for the meter.
     pub(crate) bytes: u64,
+    /// Where these tensors are.
+    pub(crate) device: Device,
 }
 
 impl Call {
     pub(crate) fn new(name: &'static str, alike: String) -> Self {
-        Self { name, alike, splits: None, bytes: 0 }
+        Self { name, alike, splits: None, bytes: 0, device: Device::Cpu }
     }
 
     /// The same of a tensor that is moved.
     pub(crate) fn moving(self, tensor: &Tensor) -> Self {
         let bytes = tensor.numel() * tensor.kind().elt_size_in_bytes();
-        Self { bytes: bytes as u64, ..self }
+        Self { bytes: bytes as u64, device: tensor.device(), ..self }
     }
 
     /// The call in bytes, of one length for all calls in a group of `size` ranks.

@@ -1,10 +1,11 @@
 //! Collective operations on tensors: each blocks (`all_reduce`), or starts and returns a handle (`start_all_reduce`).
 //!
 //! Bytes are moved whatever their kind, so broadcast, all-gather and all-to-all take every kind of element. Gloo has no
-//! reduce-scatter: here it is an all-to-all, after which each rank reduces its part in the order of the ranks. 16-bit
-//! numbers are reduced in float32.
+//! reduce-scatter: here it is an all-to-all, after which each rank reduces its part in the order of the ranks. NCCL adds on
+//! the way, in an order that it chooses by the layout of the devices. 16-bit numbers are reduced in float32 by either, and
+//! sent so: NCCL would round them at each rank.
 
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 
 use crate::call::Call;
 use crate::error::DistError;
@@ -120,7 +121,8 @@ impl ProcessGroup {
 
     /// This rank's part of the reduction of all ranks' `[size * n, ...]`: `[n, ...]`, part `rank`.
     ///
-    /// The parts are added in the order of the ranks, 16-bit numbers in float32 with one rounding at the end.
+    /// On the CPU the parts are added in the order of the ranks, over NCCL in NCCL's own; 16-bit numbers in float32 with
+    /// one rounding at the end.
     ///
     /// # Errors
     /// The first dimension is no multiple of the group's size, or the kind has no such reduction; a peer is gone or the
@@ -147,12 +149,21 @@ impl ProcessGroup {
             let own = self.prepared(NAME, || input.detach().f_narrow(0, 0, part[0]))?;
             return Ok(self.nothing_to_send(NAME, own));
         }
+        let call = Call::new(NAME, format!("{reduction:?} of {}", in_words(input))).moving(input);
+        if self.reduces_on_the_way(input.device()) {
+            let kind = reduction.computed_in(input.kind()).map_err(|reason| self.refuse(NAME, reason))?;
+            let sent = self.prepared(NAME, || input.detach().f_to_kind(kind)?.f_contiguous())?;
+            let own = self.prepared(NAME, || Tensor::f_empty(&part, (kind, input.device())))?;
+            let (output, given) = (own.shallow_clone(), input.kind());
+            let start = move |raw: &RawGroup, timeout| raw.reduce_scatter(&output, &sent, reduction.raw(), timeout);
+            let divisor = (reduction == Reduction::Avg).then_some(size);
+            return self.issue(&call, start, move || no_grad(|| finished(own, divisor, given)));
+        }
         let parts = [&[size], part.as_slice()].concat();
         let received = self.prepared(NAME, || Tensor::f_empty(&parts, (input.kind(), input.device())))?;
         let (to, from) = self.prepared(NAME, || Ok((bytes(&received)?, bytes(&input.detach())?)))?;
         let splits = vec![to.numel() as i64 / size; self.size()];
         let start = |raw: &RawGroup, timeout| raw.all_to_all(&to, &from, &splits, &splits, timeout);
-        let call = Call::new(NAME, format!("{reduction:?} of {}", in_words(input))).moving(input);
         self.issue(&call, start, move || no_grad(|| reduced(&received, reduction)))
     }
 
@@ -237,8 +248,8 @@ impl ProcessGroup {
         if !tensor.defined() || tensor.is_sparse() {
             return Err(self.refuse(operation, "the tensor is undefined or sparse; give a dense one"));
         }
-        if tensor.device() != Device::Cpu {
-            let reason = format!("the tensor is on {:?} and Gloo carries those of the CPU; move it", tensor.device());
+        if let Some(carried) = self.refusal(tensor.device()) {
+            let reason = format!("the tensor is on {:?} and {carried}; move it", tensor.device());
             return Err(self.refuse(operation, reason));
         }
         Ok(())
@@ -258,6 +269,14 @@ impl ProcessGroup {
 /// else a copy.
 fn bytes(tensor: &Tensor) -> Result<Tensor, tch::TchError> {
     tensor.f_contiguous()?.f_view([-1])?.f_view_dtype(Kind::Uint8)
+}
+
+/// A sum in the kind in which it was made, as the average where there is a divisor, and of the kind that was given.
+fn finished(mut sum: Tensor, divisor: Option<i64>, kind: Kind) -> Result<Tensor, String> {
+    if let Some(divisor) = divisor {
+        sum = sum.f_div_scalar_(divisor).map_err(|error| first_words(&error))?;
+    }
+    sum.f_to_kind(kind).map_err(|error| first_words(&error))
 }
 
 /// The caller's tensor with the elements of `received`, which is the same storage or a copy that the backend wrote.

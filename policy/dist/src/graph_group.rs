@@ -100,6 +100,9 @@ impl GraphGroup {
     /// # Errors
     /// The first operation that failed: what came since is of no use, nor is the group.
     pub fn verify(&self) -> Result<(), Arc<DistError>> {
+        // What is under way on a device has not failed yet.
+        let settled = self.lock().settle();
+        self.noted(settled);
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
     }
 

@@ -5,15 +5,18 @@
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::board::{Board, IssuedOperation};
 use crate::call::{Call, disagreement};
+use crate::connections::Connections;
+use crate::cuda::{Cuda, FlightRecord, NcclPlace};
 use crate::error::DistError;
 use crate::ffi::{Cause, Failure, RawGroup, RawWork};
-use crate::handle::{Carrier, GroupState, Handle, Issue};
+use crate::handle::{Carrier, GroupState, Handle, Issue, UnderWay};
 use crate::meter::Meter;
 use crate::store::Store;
 
@@ -23,14 +26,33 @@ pub enum Backend {
     /// Gloo, over TCP, for tensors on the CPU. `GLOO_SOCKET_IFNAME` names the network interfaces to use; else the one
     /// whose address the host's name stands for.
     Gloo,
+    /// NCCL for tensors on this device, and Gloo beside it for those on the CPU. `NCCL_SOCKET_IFNAME` names the network
+    /// interfaces to use.
+    Nccl {
+        /// Number of the device among those that the process sees, from 0.
+        device: usize,
+    },
     /// Nothing at all: this rank is the only one, whatever the size of its group. For planning and tests: one rank of
     /// many computes and holds what it would, and no other is waited for. What would come from the others is this
     /// rank's own: of no use but its size.
     Fake,
 }
 
+impl Backend {
+    /// What carries tensors of `device`.
+    pub fn of(device: Device) -> Self {
+        match device {
+            Device::Cuda(device) => Self::Nccl { device },
+            _ => Self::Gloo,
+        }
+    }
+}
+
 /// Time-out of a group that waits for nobody.
 const FAKE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Time between two looks at an operation on a device that is waited for.
+const SETTLE_INTERVAL: Duration = Duration::from_micros(50);
 
 /// Some ranks of a job that act together.
 ///
@@ -49,6 +71,19 @@ pub struct ProcessGroup {
     timeout: Duration,
     next: Cell<u64>,
     is_checked: bool,
+    /// True where no operation is carried anywhere.
+    is_alone: bool,
+}
+
+/// What the groups of a job share.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shared {
+    /// Where operations are noted for the heartbeat.
+    pub(crate) board: Arc<Board>,
+    /// Where bytes and waiting are counted.
+    pub(crate) meter: Arc<Meter>,
+    /// What is kept of operations on devices when one fails.
+    pub(crate) flight_record: Arc<FlightRecord>,
 }
 
 /// Members of a group that is to be made.
@@ -62,42 +97,52 @@ pub(crate) struct Members {
 }
 
 impl ProcessGroup {
-    /// Meets the other members at `store`, under `prefix`, which no other group has.
+    /// Meets the other members at `store`, under `prefix`, which no other group has. `carries_one`: a group of one rank
+    /// is carried like any other.
     pub(crate) fn meet(
         members: Members,
         backend: Backend,
-        store: &Store,
-        prefix: String,
+        (store, prefix): (&Store, String),
         timeout: Duration,
-        board: Arc<Board>,
-        meter: Arc<Meter>,
+        shared: Shared,
+        carries_one: bool,
     ) -> Result<Self, DistError> {
-        let (rank, ranks) = (members.rank, members.ranks.clone());
-        Self::new(members, timeout, (board, meter), |own, size, begun| match backend {
-            Backend::Gloo => {
-                let met = store.gloo(prefix.clone(), own, size, timeout).and_then(|met| {
-                    // One that is done and leaves at once would break the connections of those that still meet.
-                    store.set(&format!("{prefix}met/{rank}"), b"")?;
-                    let all: Vec<String> = ranks.iter().map(|member| format!("{prefix}met/{member}")).collect();
-                    store.wait(&all, timeout.saturating_sub(begun.elapsed()))?;
-                    Ok(met)
-                });
-                met.map_err(|error| format!("not all of them came ({error})"))
+        let (rank, ranks, name) = (members.rank, members.ranks.clone(), members.name.clone());
+        Self::new(members, timeout, shared, carries_one, |own, size, begun| {
+            if backend == Backend::Fake {
+                return RawGroup::fake(own, size).map(Connections::of_nobody).map_err(|failure| failure.message);
             }
-            Backend::Fake => RawGroup::fake(own, size).map_err(|failure| failure.message),
+            let left = || timeout.saturating_sub(begun.elapsed());
+            let met = store.gloo(prefix.clone(), own, size, timeout).and_then(|met| {
+                // One that is done and leaves at once would break the connections of those that still meet.
+                store.set(&format!("{prefix}met/{rank}"), b"")?;
+                let all: Vec<String> = ranks.iter().map(|member| format!("{prefix}met/{member}")).collect();
+                store.wait(&all, left())?;
+                Ok(met)
+            });
+            let met = met.map(Connections::of_host).map_err(|error| format!("not all of them came ({error})"))?;
+            let Backend::Nccl { device } = backend else { return Ok(met) };
+            let cuda = Cuda::load().map_err(|error| error.to_string())?;
+            cuda.num_devices().map_err(|error| error.to_string())?;
+            let place = NcclPlace { index: device, rank: own, size, name };
+            let raw = store.nccl(cuda, format!("{prefix}nccl/"), place, timeout, left());
+            let raw = raw.map_err(|error| format!("the devices do not connect over NCCL ({error})"))?;
+            met.with_device(raw, cuda, device).map_err(|error| format!("no thread could be started: {error}"))
         })
     }
 
-    /// A group of these members; `connect` makes what carries it, where there are several, from this rank's number, the
-    /// group's size and the beginning of the meeting.
+    /// A group of these members; `connect` makes what carries it, where there are several or `carries_one`, from this
+    /// rank's number, the group's size and the beginning of the meeting.
     fn new(
         members: Members,
         timeout: Duration,
-        (board, meter): (Arc<Board>, Arc<Meter>),
-        connect: impl FnOnce(usize, usize, Instant) -> Result<RawGroup, String>,
+        Shared { board, meter, flight_record }: Shared,
+        carries_one: bool,
+        connect: impl FnOnce(usize, usize, Instant) -> Result<Connections, String>,
     ) -> Result<Self, DistError> {
         let Members { name, ranks, rank } = members;
-        let state = GroupState { name, ranks, rank, board, meter, carrier: Mutex::new(Carrier::Nothing) };
+        let carrier = Mutex::new(Carrier::Nothing);
+        let state = GroupState { name, ranks, rank, board, meter, flight_record, carrier };
         let begun = Instant::now();
         let failed = |reason: String| DistError::Collective {
             group: state.label(),
@@ -109,12 +154,13 @@ impl ProcessGroup {
         };
         let own = state.ranks.iter().position(|&member| member == rank);
         let own = own.ok_or_else(|| failed("this rank is none of them".into()))?;
-        let carrier = match state.ranks.len() {
-            1 => Carrier::Nothing,
-            size => Carrier::Connected(connect(own, size, begun).map_err(failed)?),
+        let is_alone = state.ranks.len() == 1 && !carries_one;
+        let carrier = match is_alone {
+            true => Carrier::Nothing,
+            false => Carrier::Connected(Arc::new(connect(own, state.ranks.len(), begun).map_err(failed)?)),
         };
         let state = Arc::new(GroupState { carrier: Mutex::new(carrier), ..state });
-        Ok(Self { state, rank: own, timeout, next: Cell::new(0), is_checked: false })
+        Ok(Self { state, rank: own, timeout, next: Cell::new(0), is_checked: false, is_alone })
     }
 
     /// Rank `rank` of `size`, of which no other exists ([`Backend::Fake`]); there is no job either.
@@ -123,8 +169,8 @@ impl ProcessGroup {
     /// `rank` is not below `size`.
     pub fn fake(name: &str, rank: usize, size: usize) -> Result<Self, DistError> {
         let members = Members { name: name.to_owned(), ranks: (0..size).collect(), rank };
-        Self::new(members, FAKE_TIMEOUT, Default::default(), |own, size, _| {
-            RawGroup::fake(own, size).map_err(|failure| failure.message)
+        Self::new(members, FAKE_TIMEOUT, Shared::default(), false, |own, size, _| {
+            RawGroup::fake(own, size).map(Connections::of_nobody).map_err(|failure| failure.message)
         })
     }
 
@@ -178,35 +224,98 @@ impl ProcessGroup {
         finish: impl FnOnce() -> Result<T, String> + Send + 'static,
     ) -> Result<Handle<T>, DistError> {
         let issue = self.numbered(call.name);
-        let started = match &*self.state.carrier.lock().unwrap_or_else(PoisonError::into_inner) {
+        let connections = match &*self.state.carrier.lock().unwrap_or_else(PoisonError::into_inner) {
             Carrier::Nothing => return Ok(Handle::new(issue, None, finish)),
             Carrier::Broken(first) => {
                 return Err(issue.error(format!("the group takes no more operations since one failed: {first}")));
             }
-            Carrier::Connected(raw) => {
-                self.state.board.issue(IssuedOperation {
-                    group: self.state.name.clone(),
-                    first_rank: self.state.ranks[0],
-                    name: call.name.to_owned(),
-                    number: issue.number,
-                    is_done: false,
-                });
-                self.state.meter.issued(call.name, call.bytes);
-                let agreed = if self.is_checked { self.agree(call, raw) } else { Ok(None) };
-                match agreed {
-                    Ok(None) => start(raw, self.timeout),
-                    Ok(Some(message)) => Err(Failure { cause: Cause::Other, message }),
-                    Err(failure) => Err(failure),
-                }
-            }
+            // The lock is not held any more while the operation starts: the watch over a device may have to end it.
+            Carrier::Connected(connections) => connections.clone(),
         };
+        self.state.board.issue(IssuedOperation {
+            group: self.state.name.clone(),
+            first_rank: self.state.ranks[0],
+            name: call.name.to_owned(),
+            number: issue.number,
+            is_done: false,
+        });
+        self.state.meter.issued(call.name, call.bytes);
+        let started = self.start(call, &connections, start);
+        let started = started.map(|work| match connections.is_beside(call.device) {
+            false => UnderWay::OnHost(work),
+            true => {
+                let (work, issue) = (Arc::new(work), issue.clone());
+                connections.watch(self.timeout, &work, move |ended| match ended {
+                    Ok(()) => issue.done(),
+                    Err(failure) => drop(issue.failed(&failure)),
+                });
+                UnderWay::OnDevice(work)
+            }
+        });
+        // Whoever lets them go last waits for what is under way.
+        drop(connections);
         let work = started.map_err(|failure| issue.failed(&failure))?;
         Ok(Handle::new(issue, Some(work), finish))
     }
 
+    /// Starts an operation over what carries its tensors, once all members agree where that is asked for.
+    fn start(
+        &self,
+        call: &Call,
+        connections: &Connections,
+        start: impl FnOnce(&RawGroup, Duration) -> Result<RawWork, Failure>,
+    ) -> Result<RawWork, Failure> {
+        let failed = |message: String| Failure { cause: Cause::Other, message };
+        if self.is_checked
+            && let Some(message) = self.agree(call, connections)?
+        {
+            return Err(failed(message));
+        }
+        let carrier = connections.of(call.device);
+        let raw = carrier.ok_or_else(|| failed(format!("nothing carries tensors of {:?}", call.device)))?;
+        start(raw, self.timeout)
+    }
+
+    /// Blocks until what was issued on a device is done; of tensors on the CPU [`Handle::wait`] has done so.
+    ///
+    /// Call it before what a device computed is believed: a device whose operation was given up goes on with what was in
+    /// memory.
+    ///
+    /// # Errors
+    /// An operation of the group has failed, or has taken longer than its time-out.
+    pub fn settle(&self) -> Result<(), DistError> {
+        let begun = Instant::now();
+        let last = match &*self.state.carrier.lock().unwrap_or_else(PoisonError::into_inner) {
+            Carrier::Connected(connections) => connections.last(),
+            _ => None,
+        };
+        // The watch gives it up at its deadline, and then it is done in some way.
+        while let Some(Ok(false)) = last.as_ref().map(|last| last.poll()) {
+            thread::sleep(SETTLE_INTERVAL);
+            if self.state.broken().is_some() {
+                break;
+            }
+        }
+        if last.is_some() {
+            self.state.meter.waited(begun.elapsed());
+        }
+        match self.state.broken() {
+            None => Ok(()),
+            Some(first) => Err(DistError::Collective {
+                group: self.state.label(),
+                operation: "the end of its operations",
+                number: None,
+                rank: self.state.rank,
+                waited: begun.elapsed(),
+                reason: first,
+            }),
+        }
+    }
+
     /// Gathers all members' calls; says where they do not go together.
-    fn agree(&self, call: &Call, raw: &RawGroup) -> Result<Option<String>, Failure> {
+    fn agree(&self, call: &Call, connections: &Connections) -> Result<Option<String>, Failure> {
         let own = Tensor::from_slice(&call.to_bytes(self.size()));
+        let Some(raw) = connections.of(own.device()) else { return Ok(None) };
         let all = Tensor::zeros([own.numel() as i64 * self.size() as i64], (Kind::Uint8, own.device()));
         raw.all_gather(&all, &own, self.timeout)?.wait(self.timeout)?;
         let mut calls = vec![0; all.numel()];
@@ -219,9 +328,25 @@ impl ProcessGroup {
         Handle::new(self.numbered(operation), None, move || Ok(result))
     }
 
-    /// True where this process is the only member.
+    /// True where this process is the only member, and nothing is carried.
     pub(crate) fn is_alone(&self) -> bool {
-        self.size() == 1
+        self.is_alone
+    }
+
+    /// Why tensors of `device` are not carried; `None` where they are.
+    pub(crate) fn refusal(&self, device: Device) -> Option<String> {
+        match &*self.state.carrier.lock().unwrap_or_else(PoisonError::into_inner) {
+            Carrier::Connected(connections) if connections.of(device).is_none() => Some(connections.carried()),
+            _ => None,
+        }
+    }
+
+    /// True where sums of tensors on `device` are made on the way, by a reduce-scatter of the backend's own.
+    pub(crate) fn reduces_on_the_way(&self, device: Device) -> bool {
+        match &*self.state.carrier.lock().unwrap_or_else(PoisonError::into_inner) {
+            Carrier::Connected(connections) => connections.is_beside(device),
+            _ => false,
+        }
     }
 
     /// The error for an argument that the next operation cannot take; it is not issued.

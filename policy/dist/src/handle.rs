@@ -8,8 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::board::Board;
+use crate::connections::Connections;
+use crate::cuda::FlightRecord;
 use crate::error::DistError;
-use crate::ffi::{Failure, RawGroup, RawWork};
+use crate::ffi::{Failure, RawWork};
 use crate::meter::Meter;
 use crate::store::first_line;
 
@@ -29,6 +31,8 @@ pub(crate) struct GroupState {
     pub(crate) board: Arc<Board>,
     /// Where bytes and waiting are counted.
     pub(crate) meter: Arc<Meter>,
+    /// What is kept of operations on devices when one fails.
+    pub(crate) flight_record: Arc<FlightRecord>,
     /// What carries its operations.
     pub(crate) carrier: Mutex<Carrier>,
 }
@@ -39,7 +43,7 @@ pub(crate) enum Carrier {
     /// There is one rank, and nothing to carry.
     Nothing,
     /// Connections to the other ranks.
-    Connected(RawGroup),
+    Connected(Arc<Connections>),
     /// An operation failed, in these words: the ranks may be out of step, so no other starts.
     Broken(String),
 }
@@ -48,10 +52,26 @@ impl GroupState {
     /// Closes the connections after a failure, so that the peers, which may wait for this rank, fail at once as well.
     fn give_up(&self, error: &DistError) {
         let mut carrier = self.carrier.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Carrier::Connected(_) = *carrier {
-            let connected = std::mem::replace(&mut *carrier, Carrier::Broken(error.to_string()));
+        if let Carrier::Connected(_) = *carrier
+            && let Carrier::Connected(connections) =
+                std::mem::replace(&mut *carrier, Carrier::Broken(error.to_string()))
+        {
+            drop(carrier);
+            // The record is of operations that are under way still.
+            self.flight_record.write();
             // The group waits for operations that are under way, up to their time-outs; this rank does not.
-            thread::spawn(move || drop(connected));
+            thread::spawn(move || {
+                connections.abort();
+                drop(connections);
+            });
+        }
+    }
+
+    /// Words of the failure since which the group takes no more operations.
+    pub(crate) fn broken(&self) -> Option<String> {
+        match &*self.carrier.lock().unwrap_or_else(PoisonError::into_inner) {
+            Carrier::Broken(first) => Some(first.clone()),
+            _ => None,
         }
     }
 
@@ -68,7 +88,7 @@ impl GroupState {
 }
 
 /// One operation of a group, as it was issued.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Issue {
     pub(crate) group: Arc<GroupState>,
     pub(crate) operation: &'static str,
@@ -84,6 +104,11 @@ impl Issue {
         let error = self.error(reason(&failure.message, waited, self.timeout));
         self.group.give_up(&error);
         error
+    }
+
+    /// Notes that the operation is done.
+    pub(crate) fn done(&self) {
+        self.group.board.done(&self.group.name, self.group.ranks[0], self.number);
     }
 
     /// The error for something else that went wrong on this rank alone.
@@ -115,6 +140,15 @@ fn reason(message: &str, waited: Duration, timeout: Duration) -> String {
     words.to_owned()
 }
 
+/// What carries an operation out.
+#[derive(Debug)]
+pub(crate) enum UnderWay {
+    /// Threads of the host.
+    OnHost(RawWork),
+    /// A device, beside what else it does.
+    OnDevice(Arc<RawWork>),
+}
+
 /// An operation under way; [`Handle::wait`] gives its result.
 ///
 /// Until then the tensors that it was given are written or read by the backend: give them to nobody else. A handle that
@@ -122,7 +156,7 @@ fn reason(message: &str, waited: Duration, timeout: Duration) -> String {
 #[must_use = "an operation has no result until it is waited for"]
 pub struct Handle<T> {
     issue: Issue,
-    work: Option<RawWork>,
+    work: Option<UnderWay>,
     finish: Box<dyn FnOnce() -> Result<T, String> + Send>,
 }
 
@@ -130,27 +164,38 @@ impl<T> Handle<T> {
     /// An operation that `work` carries out, and what is left to do after it.
     pub(crate) fn new(
         issue: Issue,
-        work: Option<RawWork>,
+        work: Option<UnderWay>,
         finish: impl FnOnce() -> Result<T, String> + Send + 'static,
     ) -> Self {
         Self { issue, work, finish: Box::new(finish) }
     }
 
-    /// Blocks until the operation is done; its time-out counts from the moment when it was issued.
+    /// The operation's result. Of tensors on the CPU the call blocks until the operation is done; its time-out counts
+    /// from the moment when it was issued. Of tensors on a device it does not: what the calling thread's stream does
+    /// next waits there, and a failure comes up in a later operation or in
+    /// [`ProcessGroup::settle`](crate::ProcessGroup::settle).
     ///
     /// # Errors
     /// A peer is gone, or the time-out has passed: [`DistError::Collective`], and the group takes no more operations.
     pub fn wait(self) -> Result<T, DistError> {
-        if let Some(work) = self.work {
-            let left = self.issue.timeout.saturating_sub(self.issue.begun.elapsed());
-            let waiting = Instant::now();
-            let done = work.wait(left + PATIENCE);
-            self.issue.group.meter.waited(waiting.elapsed());
-            // A work holds the connections open.
-            drop(work);
-            done.map_err(|failure| self.issue.failed(&failure))?;
-            let group = &self.issue.group;
-            group.board.done(&group.name, group.ranks[0], self.issue.number);
+        match self.work {
+            None => {}
+            Some(UnderWay::OnHost(work)) => {
+                let left = self.issue.timeout.saturating_sub(self.issue.begun.elapsed());
+                let waiting = Instant::now();
+                let done = work.wait(left + PATIENCE);
+                self.issue.group.meter.waited(waiting.elapsed());
+                // A work holds the connections open.
+                drop(work);
+                done.map_err(|failure| self.issue.failed(&failure))?;
+                self.issue.done();
+            }
+            Some(UnderWay::OnDevice(work)) => {
+                if let Some(first) = self.issue.group.broken() {
+                    return Err(self.issue.error(format!("an operation of the group failed: {first}")));
+                }
+                work.order().map_err(|failure| self.issue.failed(&failure))?;
+            }
         }
         (self.finish)().map_err(|reason| self.issue.error(reason))
     }

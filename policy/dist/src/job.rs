@@ -3,14 +3,16 @@
 //! Puts the parts of this crate in order. Knows nothing of models or data.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::board::Board;
+use crate::cuda::Cuda;
 use crate::environment::Environment;
 use crate::error::DistError;
 use crate::fingerprint::Fingerprint;
-use crate::group::{Backend, Members, ProcessGroup};
+use crate::group::{Backend, Members, ProcessGroup, Shared};
 use crate::handshake::shake_hands;
 use crate::heartbeat::{Heartbeat, Watch};
 use crate::meter::Meter;
@@ -21,8 +23,7 @@ use crate::store::Store;
 pub struct Job {
     environment: Environment,
     store: Store,
-    board: Arc<Board>,
-    meter: Arc<Meter>,
+    shared: Shared,
     /// Number of groups that were made, by name.
     num_groups: Mutex<HashMap<String, usize>>,
     /// Beats until the job is dropped.
@@ -45,10 +46,9 @@ impl Job {
             depart(&store, environment, "refused", timeout.min(PARTING));
             return Err(error);
         }
-        let board = Arc::new(Board::default());
-        let heartbeat = Heartbeat::start(&store, environment.rank, board.clone())?;
-        let (meter, num_groups) = (Arc::default(), Mutex::default());
-        Ok(Self { environment: environment.clone(), store, board, meter, num_groups, _heartbeat: heartbeat })
+        let (shared, num_groups) = (Shared::default(), Mutex::default());
+        let heartbeat = Heartbeat::start(&store, environment.rank, shared.board.clone())?;
+        Ok(Self { environment: environment.clone(), store, shared, num_groups, _heartbeat: heartbeat })
     }
 
     /// This process's rank, from 0.
@@ -73,25 +73,51 @@ impl Job {
 
     /// Where this rank stands, for the trainer to keep up to date.
     pub fn board(&self) -> &Board {
-        &self.board
+        &self.shared.board
     }
 
     /// What the operations of all groups cost this rank.
     pub fn meter(&self) -> &Meter {
-        &self.meter
+        &self.shared.meter
+    }
+
+    /// Has c10d's flight recorder write this rank's operations over NCCL into `folder` when an operation of any group
+    /// fails, as `rank_N` (for PyTorch's torchfrtrace) and `readable_N.json`.
+    pub fn keep_flight_record(&self, cuda: Cuda, folder: PathBuf) {
+        self.shared.flight_record.keep_in(cuda, folder, self.rank());
     }
 
     /// Makes a group of `ranks`, which all of them do at once and with the same list. Members that make several groups
     /// make them in the same order.
     ///
     /// # Errors
-    /// This rank is not among them, a number is no rank or there twice, or not all came within the time-out.
+    /// This rank is not among them, a number is no rank or there twice, or not all came within the time-out; over NCCL,
+    /// CUDA is not to be had or the devices do not connect.
     pub fn group(
         &self,
         name: &str,
         ranks: Vec<usize>,
         backend: Backend,
         timeout: Duration,
+    ) -> Result<ProcessGroup, DistError> {
+        self.make(name, ranks, backend, timeout, false)
+    }
+
+    /// A group of this rank alone whose operations the backend carries all the same: to try it where there is one device.
+    ///
+    /// # Errors
+    /// As [`Job::group`].
+    pub fn group_of_one(&self, name: &str, backend: Backend, timeout: Duration) -> Result<ProcessGroup, DistError> {
+        self.make(name, vec![self.rank()], backend, timeout, true)
+    }
+
+    fn make(
+        &self,
+        name: &str,
+        ranks: Vec<usize>,
+        backend: Backend,
+        timeout: Duration,
+        carries_one: bool,
     ) -> Result<ProcessGroup, DistError> {
         let rank = self.rank();
         let is_repeated = |(index, member): (usize, &usize)| ranks[..index].contains(member);
@@ -110,7 +136,7 @@ impl Job {
         let first = ranks.first().copied().unwrap_or(rank);
         let prefix = format!("group/{name}/{number}/{first}/");
         let members = Members { name: name.to_owned(), ranks, rank };
-        ProcessGroup::meet(members, backend, &self.store, prefix, timeout, self.board.clone(), self.meter.clone())
+        ProcessGroup::meet(members, backend, (&self.store, prefix), timeout, self.shared.clone(), carries_one)
     }
 
     /// A reader of where all ranks stand.
@@ -133,8 +159,8 @@ impl Job {
     /// Ends the job on this rank, for which nothing else may be under way; a rank that hosts the store waits until all
     /// others have ended theirs, for `timeout` at the longest.
     pub fn finish(&self, timeout: Duration) {
-        let step = self.board.place().step;
-        self.board.enter(step, "finished");
+        let step = self.shared.board.place().step;
+        self.shared.board.enter(step, "finished");
         depart(&self.store, &self.environment, "finished", timeout);
     }
 }

@@ -1,7 +1,7 @@
 //! Ranks that train together: their environment, store, process groups, mesh, heartbeat and launch.
 //!
-//! Process groups are PyTorch's c10d behind a small C++ shim (`cpp/`), the project's only C++: TCPStore, and Gloo for
-//! tensors on the CPU. Every call returns within a time-out, with a [`DistError`] that names group, operation, its
+//! Process groups are PyTorch's c10d behind a small C++ shim (`cpp/`), the project's only C++: TCPStore, Gloo for tensors
+//! on the CPU, and NCCL for those on a GPU, in a half of its own that is loaded where CUDA is ([`cuda`]). Every call returns within a time-out, with a [`DistError`] that names group, operation, its
 //! number, rank and the time waited; no C++ exception and no panic comes out of one. The crate knows tensors and bytes,
 //! not models, data or configurations.
 //!
@@ -40,6 +40,8 @@ mod board;
 mod bytes;
 mod call;
 mod collective;
+mod connections;
+pub mod cuda;
 mod environment;
 mod error;
 mod ffi;

@@ -10,6 +10,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::cuda::{Cuda, NcclPlace};
 use crate::environment::Environment;
 use crate::error::DistError;
 use crate::ffi::{Cause, Failure, RawGroup, RawStore};
@@ -20,6 +21,12 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Time between two attempts to reach the store's host.
 const ATTEMPT_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Time that c10d's watchdog leaves an operation on a device, beside a group's own time-out, which is to come first: the
+/// watchdog ends the process, and counts from the moment when an operation is issued.
+const WATCHDOG_TIMES: u32 = 4;
+/// Time that it leaves one at least.
+const WATCHDOG_LEAST: Duration = Duration::from_secs(600);
 
 /// Something for the connection's thread to do.
 type Request = Box<dyn FnOnce(&RawStore) + Send>;
@@ -151,6 +158,22 @@ impl Store {
         timeout: Duration,
     ) -> Result<RawGroup, DistError> {
         self.ask("meeting".into(), timeout, move |store| RawGroup::gloo(&store.prefixed(&prefix)?, rank, size, timeout))
+    }
+
+    /// Meets the other ranks of a group under `prefix` and connects a device to theirs over NCCL, within `deadline`. The
+    /// store's own thread has other things to do meanwhile, so this is a connection and a thread of its own: where the
+    /// meeting does not end, neither do they.
+    pub(crate) fn nccl(
+        &self,
+        cuda: Cuda,
+        prefix: String,
+        place: NcclPlace,
+        timeout: Duration,
+        deadline: Duration,
+    ) -> Result<RawGroup, DistError> {
+        let watchdog = timeout * WATCHDOG_TIMES + WATCHDOG_LEAST;
+        self.client(timeout)?
+            .ask("meeting".into(), deadline, move |store| cuda.nccl(&store.prefixed(&prefix)?, &place, watchdog))
     }
 
     fn connect(

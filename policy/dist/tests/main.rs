@@ -1,6 +1,7 @@
 //! The crate seen from outside: pure parts by themselves, and real processes over loopback.
 
 mod collectives;
+mod cuda;
 mod environment;
 mod failures;
 mod fake;

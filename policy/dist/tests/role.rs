@@ -5,7 +5,7 @@ use std::time::Duration;
 use dist::{Environment, Fingerprint, Job};
 
 use crate::ranks::ROLE;
-use crate::{collectives, failures, graph, handshake, launch, mesh, store};
+use crate::{collectives, cuda, failures, graph, handshake, launch, mesh, store};
 
 /// Name of the test that a started process runs.
 pub(crate) const ENTRY: &str = "role::a_process_plays_the_role_it_is_given";
@@ -29,6 +29,7 @@ fn a_process_plays_the_role_it_is_given() {
         "one rank twice" => handshake::play_twice(),
         "a rank is missing" => handshake::play_missing(),
         "a store fails" => store::play(),
+        "no device" => cuda::play_no_device(),
         "graph" => graph::play(),
         "mesh" => mesh::play(),
         "one fails" => launch::play_failure(),

@@ -226,6 +226,10 @@ impl WeightStore for Sharded {
     }
 
     fn verify(&self) -> Result<(), PolicyError> {
+        // What is under way on a device has not failed yet.
+        for group in [Some(&self.shard), self.replica.as_ref()].into_iter().flatten() {
+            self.noted(group.settle());
+        }
         let failure = self.failure.borrow().clone();
         failure.map_or(Ok(()), |error| Err(PolicyError::Ranks(error)))
     }

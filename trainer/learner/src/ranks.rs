@@ -60,11 +60,12 @@ impl Ranks {
         Ok(self.context.as_ref().map_or(Ok(()), |context| context.fits(decoder.local_config()))?)
     }
 
-    /// Holds what was computed in stretches so far to be what it should.
+    /// Holds what was summed, and what was computed in stretches, so far to be what it should.
     ///
     /// # Errors
     /// An operation between the ranks failed.
     pub(crate) fn verify(&self) -> Result<()> {
+        self.group.settle()?;
         Ok(self.context.as_ref().map_or(Ok(()), ContextParallel::verify)?)
     }
 

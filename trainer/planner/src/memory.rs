@@ -7,6 +7,7 @@
 //! | --- | --- | --- |
 //! | weights | `w P` | always |
 //! | optimizer | `8 P`: two float32 moments; `12 P` with the float32 master of shorter weights | always |
+//! | optimizer on the host | of these, two pieces under way of 16 MiB for each float32 of a number; the rest is the host's | in an update |
 //! | reference, reward model | `w P`, frozen | always |
 //! | critic | `w P` and its optimizer, without a language model's head | always |
 //! | sampling weights | `w` of the whole weights over `tensor`, where they are cut | always |
@@ -35,6 +36,10 @@ pub const LIBRARIES: u64 = 2 * GIB;
 /// Share of the tensors' bytes that an allocator loses to rounding and fragments. An assumption.
 pub const ALLOCATOR_SHARE: f64 = 0.05;
 
+/// Bytes of one float32 of the numbers of a piece of an optimizer's state that is on its way from the host or back; two
+/// are under way, one that comes and one that is computed with.
+const PIECE: u64 = 16 << 20;
+
 /// Slots of the cache are multiples of so many tokens.
 const CACHE_STEP: u64 = 32;
 
@@ -60,6 +65,8 @@ pub struct Memory {
     pub sampling_moved: u64,
     /// What is no tensor, and what the allocator loses.
     pub slack: u64,
+    /// Bytes of the host's memory, page-locked, for each of its GPUs: optimizer state that lies there.
+    pub on_host: u64,
     pub update: u64,
     pub sampling: u64,
     /// What is there while a critic or a reward model is loaded and cut; 0 where there is none, or a single rank.
@@ -83,14 +90,18 @@ pub fn memory(model: &ModelSizes, axes: &Axes, work: &Work) -> Memory {
     let w = work.number_bytes;
     let has_head = work.head != crate::work::HeadWork::Scalar;
     let piece = model.piece(tensor, shard, has_head);
-    let of_optimizer = 8 + work.master_bytes();
+    let is_away = |on_host: bool| on_host && work.place == Place::Gpu;
+    let state = |piece: u64, on_host: bool| State::of(work.state_bytes(), piece, is_away(on_host));
+    let optimizer = state(piece, work.state_on_host);
+    let critic_piece = model.piece(tensor, shard, false);
+    let of_critic = work.critic.map(|critic| state(critic_piece, critic.state_on_host));
     let worst = moments(model, axes, work).into_iter().max_by_key(|moment| moment.activations + moment.moved);
     let (moment, activations, moved) = worst.map_or(("", 0, 0), |it| (it.name, it.activations, it.moved));
     let mut memory = Memory {
         weights: w * piece,
-        optimizer: of_optimizer * piece,
+        optimizer: optimizer.on_gpu,
         reference: if work.has_reference { w * piece } else { 0 },
-        critic: work.critic.map_or(0, |_| (w + of_optimizer) * model.piece(tensor, shard, false)),
+        critic: of_critic.map_or(0, |state| w * critic_piece + state.on_gpu),
         reward_model: work.reward_model.map_or(0, |sizes| w * sizes.piece(tensor, shard, false)),
         sampling_weights: 0,
         gradients: 4 * piece,
@@ -100,6 +111,7 @@ pub fn memory(model: &ModelSizes, axes: &Axes, work: &Work) -> Memory {
         sampling_activations: 0,
         sampling_moved: 0,
         slack: 0,
+        on_host: optimizer.on_host + of_critic.map_or(0, |state| state.on_host),
         update: 0,
         sampling: 0,
         loading: 0,
@@ -121,7 +133,7 @@ pub fn memory(model: &ModelSizes, axes: &Axes, work: &Work) -> Memory {
         Some(_) => memory.held() + memory.cache + memory.sampling_activations + memory.sampling_moved,
         None => 0,
     };
-    let loading = if axes.num_ranks() > 1 { loading(model, work, &memory) } else { 0 };
+    let loading = if axes.num_ranks() > 1 { loading(model, work, &memory, critic_piece) } else { 0 };
     memory.slack = match work.place {
         Place::Cpu => 0,
         Place::Gpu => LIBRARIES + (update.max(sampling).max(loading) as f64 * ALLOCATOR_SHARE) as u64,
@@ -133,13 +145,31 @@ pub fn memory(model: &ModelSizes, axes: &Axes, work: &Work) -> Memory {
     memory
 }
 
+/// Where the bytes of an optimizer's state lie.
+#[derive(Clone, Copy)]
+struct State {
+    on_gpu: u64,
+    on_host: u64,
+}
+
+impl State {
+    /// Of so many numbers with `bytes` of state each; `is_away`: on the host, but for the pieces under way.
+    fn of(bytes: u64, numbers: u64, is_away: bool) -> Self {
+        let all = bytes * numbers;
+        if !is_away {
+            return Self { on_gpu: all, on_host: 0 };
+        }
+        Self { on_gpu: all.min(2 * PIECE * bytes / 4), on_host: all }
+    }
+}
+
 /// The larger of what is held while a critic is loaded whole and cut, and while a reward model is, in this order.
-fn loading(model: &ModelSizes, work: &Work, memory: &Memory) -> u64 {
+fn loading(model: &ModelSizes, work: &Work, memory: &Memory, critic_piece: u64) -> u64 {
     let w = work.number_bytes;
     let whole = |sizes: &ModelSizes| w * sizes.piece(1, 1, false);
     let critic = work.critic.map_or(0, |_| {
-        let cut = memory.critic * w / (w + 8 + work.master_bytes()); // its optimizer comes later
-        memory.weights + memory.optimizer + memory.reference + cut + whole(model)
+        // Its optimizer comes later.
+        memory.weights + memory.optimizer + memory.reference + w * critic_piece + whole(model)
     });
     let reward_model = work.reward_model.map_or(0, |sizes| memory.held() + whole(&sizes));
     critic.max(reward_model)
@@ -217,6 +247,23 @@ mod tests {
     }
 
     #[test]
+    fn a_state_on_the_host_leaves_two_pieces_on_the_gpu() {
+        let axes = Axes { shard: 16, ..Axes::ONE };
+        let critic = |state_on_host| Some(Critic { updates: 1, state_on_host });
+        let here = memory(&QWEN_32B, &axes, &Work { critic: critic(false), ..work() });
+        let away = Work { state_on_host: true, critic: critic(true), ..work() };
+        let there = memory(&QWEN_32B, &axes, &away);
+        // Mean, square and master of 4 Mi numbers, twice.
+        let pieces = 2 * 3 * (16 << 20);
+        assert_eq!((there.optimizer, here.on_host), (pieces, 0));
+        assert_eq!(there.on_host, here.optimizer + 12 * QWEN_32B.piece(1, 16, false));
+        assert_eq!(here.held() - there.held(), there.on_host - 2 * pieces);
+        // On a CPU there is one memory.
+        let on_cpu = memory(&QWEN_32B, &axes, &Work { place: Place::Cpu, ..away });
+        assert_eq!((on_cpu.optimizer, on_cpu.on_host), (here.optimizer, 0));
+    }
+
+    #[test]
     fn the_cache_holds_an_evaluation_too() {
         let axes = Axes { replicate: 1, shard: 2, context: 1, tensor: 8 };
         let cache = |longest_evaluated, cache_tokens| {
@@ -231,8 +278,12 @@ mod tests {
     fn what_stands_beside_the_policy_counts() {
         let axes = Axes { replicate: 1, shard: 16, context: 1, tensor: 1 };
         let plain = memory(&QWEN_32B, &axes, &work());
-        let with =
-            Work { has_reference: true, critic: Some(Critic { updates: 1 }), reward_model: Some(QWEN_32B), ..work() };
+        let with = Work {
+            has_reference: true,
+            critic: Some(Critic { updates: 1, state_on_host: false }),
+            reward_model: Some(QWEN_32B),
+            ..work()
+        };
         let with = memory(&QWEN_32B, &axes, &with);
         assert_eq!(with.reference, plain.weights);
         assert_eq!(with.critic, 14 * QWEN_32B.piece(1, 16, false));
@@ -245,7 +296,7 @@ mod tests {
     #[test]
     fn other_models_are_loaded_whole_however_they_are_cut() {
         let whole = 2 * QWEN_32B.piece(1, 1, false);
-        let critic = Work { critic: Some(Critic { updates: 1 }), ..work() };
+        let critic = Work { critic: Some(Critic { updates: 1, state_on_host: false }), ..work() };
         let reward_model = Work { reward_model: Some(QWEN_32B), ..work() };
         for axes in [Axes { shard: 16, ..Axes::ONE }, Axes { shard: 4, tensor: 8, ..Axes::ONE }] {
             let needed = memory(&QWEN_32B, &axes, &reward_model);

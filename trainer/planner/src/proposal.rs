@@ -57,8 +57,8 @@ pub fn propose(model: &ModelSizes, work: &Work, cluster: &Cluster, rates: &Rates
     fitting.map(|axes| (seconds(&axes), axes)).min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, axes)| axes)
 }
 
-/// What would make a run fit that does not with `axes`: a phrase each, the smallest change first and what this
-/// version does not do last; none where nothing would.
+/// What would make a run fit that does not with `axes`: a phrase each, the smallest change first; none where nothing
+/// would.
 pub fn remedies(model: &ModelSizes, axes: &Axes, work: &Work, cluster: &Cluster, rates: &Rates) -> Vec<String> {
     let mut remedies = Vec::new();
     let holds = |axes: &Axes, work: &Work| cluster.holds(&memory(model, axes, work));
@@ -97,12 +97,13 @@ pub fn remedies(model: &ModelSizes, axes: &Axes, work: &Work, cluster: &Cluster,
     if let Some((gpus, axes)) = larger.into_iter().find_map(more) {
         remedies.push(format!("from {gpus} GPUs on ({axes})"));
     }
-    let needed = memory(model, axes, work);
-    if needed.largest - needed.optimizer <= cluster.gpu_memory {
-        remedies.push(format!(
-            "with optimizer state on the host, {} a GPU, which this version keeps on the GPU",
-            bytes_words(needed.optimizer)
-        ));
+    if !work.state_on_host {
+        let away = Work { state_on_host: true, ..*work };
+        let needed = memory(model, axes, &away);
+        if cluster.holds(&needed) && needed.on_host > 0 {
+            let taken = bytes_words(needed.on_host);
+            remedies.push(format!("with optimizer.state = \"host\", {taken} of the host's memory a GPU"));
+        }
     }
     remedies
 }

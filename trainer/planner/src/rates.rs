@@ -26,6 +26,9 @@ pub struct Rates {
     pub within_host_bytes_per_second: f64,
     /// Bytes a second into one GPU from other hosts. 40e9: eight tenths of an adapter of 400 Gb/s for each.
     pub between_hosts_bytes_per_second: f64,
+    /// Bytes a second between a GPU and page-locked memory of its host, one way at a time. 50e9: eight tenths of the 63e9
+    /// that 16 lanes of PCIe 5.0 carry.
+    pub host_bytes_per_second: f64,
     /// Seconds from the start of an operation between ranks to its first byte.
     pub link_seconds: f64,
     /// Seconds that the host takes to launch one operation on the GPU.
@@ -50,6 +53,7 @@ impl Default for Rates {
             state_accesses: 0.0,
             within_host_bytes_per_second: 360e9,
             between_hosts_bytes_per_second: 40e9,
+            host_bytes_per_second: 50e9,
             link_seconds: 20e-6,
             launch_seconds: 5e-6,
             launches_per_block: 16.0,
@@ -102,6 +106,7 @@ impl Rates {
             ("memory_bytes_per_second", self.memory_bytes_per_second),
             ("within_host_bytes_per_second", self.within_host_bytes_per_second),
             ("between_hosts_bytes_per_second", self.between_hosts_bytes_per_second),
+            ("host_bytes_per_second", self.host_bytes_per_second),
         ];
         let shares = [
             ("update_utilisation", self.update_utilisation),

@@ -95,6 +95,9 @@ impl fmt::Display for Report {
             let loading = unit.number(self.memory_bytes.loading);
             writeln!(f, "{:<28}{loading:>10}", "while loading another model")?;
         }
+        if self.memory_bytes.on_host > 0 {
+            writeln!(f, "{:<28}{:>10}", "on the host for each GPU", unit.number(self.memory_bytes.on_host))?;
+        }
         if let (Some(fits), Some(bytes)) = (self.fits, self.gpu_memory_bytes) {
             let verdict = if fits { "fits" } else { "does not fit" };
             writeln!(f, "{verdict} {}", bytes_words(bytes))?;

@@ -9,7 +9,8 @@
 //! - **Update.** A forward pass, twice as much for the way back, and a third pass through the blocks where they are
 //!   computed again. A causal token attends to half of its sequence.
 //!   Norms, activations and softmaxes go through memory, where a rate says how often. So do gradients and the
-//!   optimizer's numbers: AdamW touches 25 float32 of a weight, norm and clipping 3, a micro-batch's gradient 4.
+//!   optimizer's numbers: AdamW touches 25 float32 of a weight, norm and clipping 3, a micro-batch's gradient 4. State
+//!   that lies on the host comes and goes once an update, in one stream beside the optimizer's computing.
 //! - **Moving.** The whole weights to those who sample, where they are cut.
 //!
 //! Between ranks, of each micro-batch: a cut block is gathered for each of its passes while the one before computes, so
@@ -27,7 +28,7 @@ use crate::memory::in_flight;
 use crate::model::ModelSizes;
 use crate::moments::kept_by_block;
 use crate::rates::Rates;
-use crate::work::{Completions, HeadWork, Work};
+use crate::work::{Completions, Critic, HeadWork, Place, Work};
 
 /// Bytes of memory that the optimizer's step moves for each of a rank's numbers: see the list above.
 const STEP_BYTES: f64 = 28.0 * 4.0;
@@ -234,12 +235,12 @@ impl Step<'_> {
     }
 
     fn update(&self) -> f64 {
-        let critic = self.work.critic.map_or(0.0, |critic| self.updates(critic.updates, false));
-        self.updates(self.work.updates, true) + critic
+        let of_critic = |critic: Critic| self.updates(critic.updates, false, critic.state_on_host);
+        self.updates(self.work.updates, true, self.work.state_on_host) + self.work.critic.map_or(0.0, of_critic)
     }
 
     /// Seconds of so many updates that go over a step's sequences once.
-    fn updates(&self, updates: u64, has_head: bool) -> f64 {
+    fn updates(&self, updates: u64, has_head: bool, state_on_host: bool) -> f64 {
         let Self { model, axes, work, .. } = self;
         let Axes { replicate, shard, tensor, .. } = **axes;
         let sequences = work.sequences as f64 / updates as f64;
@@ -262,7 +263,12 @@ impl Step<'_> {
         if replicate > 1 {
             seconds += 2.0 * from_others(replicate) * 4.0 * piece / self.links.replicate;
         }
-        seconds += (piece * STEP_BYTES + micro_batches * parts as f64 * GRADIENT_BYTES) / self.memory_rate();
+        seconds += micro_batches * parts as f64 * GRADIENT_BYTES / self.memory_rate();
+        let moved = match state_on_host && work.place == Place::Gpu {
+            true => 2.0 * piece * work.state_bytes() as f64 / self.rates.host_bytes_per_second,
+            false => 0.0,
+        };
+        seconds += moved.max(piece * STEP_BYTES / self.memory_rate());
         updates as f64 * seconds
     }
 
@@ -282,7 +288,6 @@ mod tests {
     use super::*;
     use crate::model::tests::QWEN_32B;
     use crate::rates::Measured;
-    use crate::work::Place;
 
     const TINY: ModelSizes = ModelSizes {
         vocab: 1000,
@@ -349,6 +354,16 @@ mod tests {
         let gathered = 2.0 * (2 * 4 * TINY.block(1) + 2 * TINY.embedding(1) + 64) as f64; // the head is the embedding
         let bytes = (4.0 * parts + gathered) / 2.0;
         assert!((cut / (bytes / 1e6) - 1.0).abs() < 1e-2, "{cut} {}", bytes / 1e6);
+    }
+
+    #[test]
+    fn a_state_on_the_host_comes_and_goes_once_an_update() {
+        let work = Work { sequences: 8, longest: 100, updates: 3, state_on_host: true, ..Work::update_of(400) };
+        let slow = Rates { host_bytes_per_second: 1e6, link_seconds: 0.0, ..Rates::default() };
+        let seconds = |work: &Work| update_seconds(&TINY, &Axes { shard: 2, ..Axes::ONE }, work, &slow);
+        let bytes = 3.0 * 2.0 * 12.0 * TINY.piece(1, 2, true) as f64;
+        assert!((seconds(&work) / (bytes / 1e6) - 1.0).abs() < 1e-2, "{} {bytes}", seconds(&work));
+        assert!(seconds(&Work { state_on_host: false, ..work }) < 0.1);
     }
 
     #[test]

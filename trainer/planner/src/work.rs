@@ -47,6 +47,8 @@ pub struct Completions {
 pub struct Critic {
     /// Its updates in a step.
     pub updates: u64,
+    /// True where its optimizer's state lies on the host.
+    pub state_on_host: bool,
 }
 
 /// One step's work.
@@ -72,6 +74,8 @@ pub struct Work {
     pub recomputes: bool,
     /// The head that is trained.
     pub head: HeadWork,
+    /// True where the optimizer's state lies on the host; on a CPU that is where it lies anyhow.
+    pub state_on_host: bool,
     /// Sampling, where the step samples.
     pub completions: Option<Completions>,
     /// True where a frozen copy of the policy stands beside it.
@@ -99,6 +103,7 @@ impl Work {
             micro_batch_tokens: tokens,
             recomputes: true,
             head: HeadWork::Language { chunk: 1024 },
+            state_on_host: false,
             completions: None,
             has_reference: false,
             critic: None,
@@ -108,8 +113,13 @@ impl Work {
     }
 
     /// Bytes of the float32 copy of a weight that the optimizer has: none where the weight is float32.
-    pub(crate) fn master_bytes(&self) -> u64 {
+    fn master_bytes(&self) -> u64 {
         if self.number_bytes == 4 { 0 } else { 4 }
+    }
+
+    /// Bytes that the optimizer keeps of a number: two float32 moments, and a float32 copy of one that is shorter.
+    pub(crate) fn state_bytes(&self) -> u64 {
+        8 + self.master_bytes()
     }
 
     /// Most tokens that go through the model at a time on a rank of a context axis of length `context`.

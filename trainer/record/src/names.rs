@@ -201,6 +201,14 @@ vocabulary! {
         "Bytes of the weights that were moved so, on each rank.";
     MEMORY_PEAK_MIB = "memory/peak_mib", "MiB", "Memory",
         "Largest resident size of the process so far.";
+    MEMORY_GPU_ALLOCATED_MIB = "memory/gpu_allocated_mib", "MiB", "Memory",
+        "Bytes of the tensors on the GPU at the step's end, of the GPU that has most; absent on CPUs, as all of `gpu`.";
+    MEMORY_GPU_ALLOCATED_PEAK_MIB = "memory/gpu_allocated_peak_mib", "MiB", "Memory",
+        "Most bytes of tensors on the GPU in the step: what a plan predicts, its slack apart.";
+    MEMORY_GPU_RESERVED_PEAK_MIB = "memory/gpu_reserved_peak_mib", "MiB", "Memory",
+        "Most bytes that libtorch's allocator held on the GPU in the step, for tensors and between them.";
+    MEMORY_GPU_USED_MIB = "memory/gpu_used_mib", "MiB", "Memory",
+        "Bytes of the GPU that are not free at the step's end, those of CUDA, NCCL and other processes too.";
     PREFERENCE_SCORE_GAP = "preference/score_gap", "score", OTHER,
         "Mean of the chosen answer's score less the rejected one's.";
 }

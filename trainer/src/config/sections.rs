@@ -7,7 +7,7 @@ use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use policy::Placement;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind};
+use tch::Kind;
 
 use super::cores::cores_of_rank;
 use super::data::SourceSection;
@@ -24,7 +24,7 @@ pub(crate) struct RunSection {
     pub dir: PathBuf,
     /// Seed that keys every random number of the run.
     pub seed: u64,
-    /// Device: `auto`, `cpu` or `cuda:N`.
+    /// Device: `auto`, `cpu`, `cuda` or `cuda:N`. Of several ranks on a host each takes the GPU of its LOCAL_RANK.
     pub device: String,
     /// Type of weights and activations: `float32` or `bfloat16`. Optimizer state, logprobs, losses: always float32.
     pub dtype: String,
@@ -52,21 +52,18 @@ impl RunSection {
         }
     }
 
-    /// The device and dtype, with libtorch's threads set: of several ranks on a host each takes its share of the
-    /// cores, or those to which its launcher has bound it.
+    /// The device and dtype, with libtorch's threads set: of several ranks on a host each takes a GPU of its own, or its
+    /// share of the cores, or those to which its launcher has bound it.
     ///
     /// # Errors
     /// A usage error: the device is not to be had, or not for several ranks, or the dtype is unknown.
     pub(crate) fn resolve(&self) -> Result<Placement> {
-        let device = policy::resolve_device(&self.device).map_err(|error| Usage::error(error.to_string()))?;
-        let kind = self.kind()?;
-        let ranks = environment()?;
-        if ranks.is_some() && device != Device::Cpu {
-            return Err(Usage::error(
-                "run.device: several ranks share their work on CPUs only, for this version has no NCCL; set it to \
-                 `cpu`, or start one process",
-            ));
-        }
+        let (kind, ranks) = (self.kind()?, environment()?);
+        let device = match &ranks {
+            None => policy::resolve_device(&self.device),
+            Some(ranks) => policy::resolve_rank_device(&self.device, ranks.local_rank, ranks.local_world_size),
+        };
+        let device = device.map_err(|error| Usage::error(error.to_string()))?;
         let share = ranks.map_or(0, |ranks| cores_of_rank(ranks.local_world_size));
         let num_threads = if self.num_threads > 0 { self.num_threads } else { share };
         if num_threads > 0 {

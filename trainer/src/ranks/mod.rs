@@ -17,6 +17,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use policy::Placement;
 use policy::dist::Fingerprint;
+use tch::Device;
 
 use self::environment::environment;
 pub(crate) use self::launch::launch;
@@ -62,12 +63,13 @@ pub(crate) async fn run_on_ranks<C: TrainingRun>(
     resolve_links(&mut config);
     let placement = config.section().resolve();
     let known = placement.and_then(|placement| Ok((placement, RunIdentity::of(&config, placement)?)));
-    let (fingerprint, known) = match known {
-        Ok((placement, identity)) => (identity.fingerprint(), Ok((placement, identity))),
-        Err(error) => (Fingerprint::of_fault(format!("{error:#}")), Err(error)),
+    let (fingerprint, device, known) = match known {
+        Ok((placement, identity)) => (identity.fingerprint(), placement.device, Ok((placement, identity))),
+        // The meeting ends before a device is used.
+        Err(error) => (Fingerprint::of_fault(format!("{error:#}")), Device::Cpu, Err(error)),
     };
     // What is wrong here the others are told, and this rank says it in its own words.
-    let met = meet(config.parallel(), fingerprint, interrupt).await;
+    let met = meet(config.parallel(), device, fingerprint, interrupt).await;
     let (placement, identity) = known?;
     let followed = config.clone();
     let lead = async |team| lead(MetRun { config, placement, identity, team }).await;
@@ -76,7 +78,12 @@ pub(crate) async fn run_on_ranks<C: TrainingRun>(
 }
 
 /// Meets the other ranks; `None` where this process runs by itself.
-async fn meet(section: &ParallelSection, fingerprint: Fingerprint, interrupt: &Interrupt) -> Result<Option<Team>> {
+async fn meet(
+    section: &ParallelSection,
+    device: Device,
+    fingerprint: Fingerprint,
+    interrupt: &Interrupt,
+) -> Result<Option<Team>> {
     match environment()? {
         None => {
             section.layout().resolve(1).map_err(|error| Usage::error(format!("parallel: {error}")))?;
@@ -85,8 +92,8 @@ async fn meet(section: &ParallelSection, fingerprint: Fingerprint, interrupt: &I
         Some(environment) => {
             environment.end_with_launcher()?; // from this thread, which lives as long as the process
             let (section, asked) = (section.clone(), interrupt.clone());
-            let meeting =
-                tokio::task::spawn_blocking(move || Team::meet(&environment, &section, fingerprint, asked).map(Some));
+            let meet = move || Team::meet(&environment, &section, device, fingerprint, asked).map(Some);
+            let meeting = tokio::task::spawn_blocking(meet);
             made_room(interrupt.race(meeting).await, interrupt)?.context("the meeting of the ranks")?
         }
     }
@@ -146,7 +153,10 @@ fn follow_to_the_end(
 ) -> Result<()> {
     let start = words.await_start(&team).map_err(|error| team.fail(error))?;
     let _steps = team.interrupt().finish_steps(grace).map_err(|error| team.fail(error))?;
-    let loaded = start.see_folder().and_then(|()| load(&team, &start));
+    let loaded = start.see_folder().and_then(|folder| {
+        team.keep_flight_record(folder);
+        load(&team, &start)
+    });
     let loaded = loaded.and_then(|state| team.await_loaded().map(|()| state));
     let state = loaded.map_err(|error| team.fail(error)).context("while the models were loaded")?;
     follow(state, team)?;

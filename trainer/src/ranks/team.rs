@@ -3,16 +3,19 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use learner::ranks::Ranks;
+use policy::dist::cuda::{Cuda, Gpu};
 use policy::dist::{
     Axis, Backend, DistError, Environment, Fingerprint, GraphGroup, Job, ProcessGroup, Shape, Store, Traffic, Watch,
 };
 use policy::{ContextParallel, PolicyError, ShardGroups};
 use rollout::RolloutError;
+use tch::Device;
 
 use super::words::LOOK;
 use crate::config::ParallelSection;
@@ -45,6 +48,8 @@ impl std::error::Error for PeerFailed {}
 pub(crate) struct Team {
     job: Arc<Job>,
     shape: Shape,
+    /// What carries tensors between ranks.
+    backend: Backend,
     /// All ranks, for orders and replies.
     orders: ProcessGroup,
     /// Ranks that have the shares of all models.
@@ -65,6 +70,7 @@ impl Team {
     pub(super) fn meet(
         environment: &Environment,
         section: &ParallelSection,
+        device: Device,
         fingerprint: Fingerprint,
         interrupt: Interrupt,
     ) -> Result<Self> {
@@ -75,9 +81,11 @@ impl Team {
         let all = shape.peers(job.rank(), &Axis::ALL);
         let orders = job.group("orders", all, Backend::Gloo, timeout)?;
         let shares = shape.peers(job.rank(), &[Axis::Tensor]);
-        let tensor = (shares.len() > 1).then(|| job.group("tensor", shares, Backend::Gloo, timeout)).transpose()?;
+        let backend = Backend::of(device);
+        let tensor = (shares.len() > 1).then(|| job.group("tensor", shares, backend, timeout)).transpose()?;
         let tensor = tensor.map(GraphGroup::new);
-        Ok(Self { job, shape, orders, tensor, timeout, interrupt, step: Cell::new(0), comings: RefCell::default() })
+        let (step, comings) = (Cell::new(0), RefCell::default());
+        Ok(Self { job, shape, backend, orders, tensor, timeout, interrupt, step, comings })
     }
 
     /// The job, which outlives what its ranks do together.
@@ -159,7 +167,7 @@ impl Team {
     fn group(&self, name: &str, axes: &[Axis]) -> Result<ProcessGroup> {
         let ranks = self.shape.peers(self.rank(), axes);
         self.await_all(&format!("group/{name}/{}", ranks[0]), ranks.len())?;
-        Ok(self.job.group(name, ranks, Backend::Gloo, self.timeout)?)
+        Ok(self.job.group(name, ranks, self.backend, self.timeout)?)
     }
 
     /// Says that this rank has loaded its models, and waits for the others.
@@ -200,6 +208,24 @@ impl Team {
             come = self.store().add(&key, 0)?;
         }
         Ok(())
+    }
+
+    /// Makes this rank's GPU, where it has one, that of the calling thread, so that no call of CUDA wakes up another.
+    ///
+    /// # Errors
+    /// CUDA cannot.
+    pub(crate) fn enter_device(&self) -> Result<()> {
+        match self.backend {
+            Backend::Nccl { device } => Ok(Gpu::new(device)?.enter()?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has this rank write what its GPU did last into the run's folder `dir` when an operation between GPUs fails.
+    pub(crate) fn keep_flight_record(&self, dir: &Path) {
+        if let (Backend::Nccl { .. }, Ok(cuda)) = (self.backend, Cuda::load()) {
+            self.job.keep_flight_record(cuda, dir.join(FLIGHT_RECORD));
+        }
     }
 
     /// What the launcher told this process.
@@ -292,6 +318,9 @@ impl Team {
         Err(PeerFailed { rank, reason: String::from_utf8_lossy(&reason).into_owned() }.into())
     }
 }
+
+/// Folder within a run's for what GPUs did before an operation between them failed.
+const FLIGHT_RECORD: &str = "flight-record";
 
 fn failure_key(rank: impl fmt::Display) -> String {
     format!("{FAILED}/{rank}")

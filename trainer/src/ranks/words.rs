@@ -1,7 +1,7 @@
 //! What rank 0 tells the others apart from orders: where the run begins, and how it ended. Left in the job's store, for
 //! it takes rank 0 as long as it takes to read the data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -51,11 +51,11 @@ impl Start {
         Ok(team.store().set(START, &serde_json::to_vec(self)?)?)
     }
 
-    /// Holds this rank to see the run's folder as rank 0 does.
+    /// Holds this rank to see the run's folder as rank 0 does, and says where it is.
     ///
     /// # Errors
     /// It does not.
-    pub(super) fn see_folder(&self) -> Result<()> {
+    pub(super) fn see_folder(&self) -> Result<&Path> {
         let (path, sum) = &self.written;
         let begun = Instant::now();
         let is_seen = loop {
@@ -71,7 +71,7 @@ impl Start {
             "{} is not here as rank 0 wrote it: the run's folder must be on a file system that all ranks share",
             path.display()
         );
-        Ok(())
+        Ok(path.parent().unwrap_or(path))
     }
 }
 

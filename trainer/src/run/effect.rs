@@ -10,6 +10,7 @@
 //! | `run.device`, `run.num_threads` | what they resolve to is compared instead: `device`, `threads` |
 //! | paths of data, models and plug-ins | their content is compared instead |
 //! | `checkpoint.*` | when the run is saved, and how many checkpoints stay |
+//! | `optimizer.state`, `critic.optimizer.state` | where the state lies; what is computed with it is the same |
 //! | `parallel.*` | a job must go on with the ranks that there are; sums are rounded otherwise then |
 //! | `eval.*`, `update.eval_every`, `preferences.eval` | evaluations train nothing, with random numbers of their own |
 //! | `verifiers.max_steps_unavailable`, `verifiers.pause_minutes` | when a run gives up |
@@ -30,6 +31,8 @@ const WITHOUT_EFFECT: &[&str] = &[
     "run.device",
     "run.num_threads",
     "checkpoint",
+    "optimizer.state",
+    "critic.optimizer.state",
     "parallel",
     "eval",
     "update.eval_every",
@@ -95,6 +98,14 @@ mod tests {
     #[test]
     fn an_unknown_key_is_mathematics() {
         assert!(is_mathematics("stage-1", "critic.learning_rate", false));
+    }
+
+    #[test]
+    fn the_place_of_an_optimizers_state_is_none_and_its_numbers_are() {
+        for optimizer in ["optimizer", "critic.optimizer"] {
+            assert!(!is_mathematics("stage-1", &format!("{optimizer}.state"), false));
+            assert!(is_mathematics("stage-1", &format!("{optimizer}.beta1"), false));
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use policy::Placement;
 use policy::dist::Fingerprint;
+use policy::dist::cuda::{Cuda, Gpu, Versions};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
@@ -19,6 +20,8 @@ use crate::ranks::environment::environment;
 const NOT_SET: &str = "not set";
 /// Number of ranks, where there are several.
 const RANKS: &str = "ranks";
+/// Kind of GPU, with the versions of what computes on it.
+const GPU: &str = "gpu";
 /// Number of threads of each rank.
 const THREADS: &str = "threads";
 
@@ -31,7 +34,8 @@ pub(crate) struct RunIdentity {
     config: BTreeMap<String, String>,
     /// Content of all that the run reads, by the configuration's key.
     inputs: BTreeMap<String, InputContent>,
-    /// libtorch, the kind of device, on a CPU the number of threads, by which sums are split, and that of the ranks.
+    /// libtorch, the kind of device, on a CPU the number of threads, by which sums are split, and that of the ranks; the
+    /// kind of GPU.
     machine: BTreeMap<String, String>,
 }
 
@@ -69,6 +73,8 @@ impl RunIdentity {
         machine.insert("device".to_owned(), if placement.device == Device::Cpu { "cpu" } else { "cuda" }.to_owned());
         if placement.device == Device::Cpu {
             machine.insert(THREADS.to_owned(), tch::get_num_threads().to_string());
+        } else {
+            machine.insert(GPU.to_owned(), gpu(placement.device));
         }
         if let Some(ranks) = environment()? {
             machine.insert(RANKS.to_owned(), ranks.world_size.to_string());
@@ -166,6 +172,14 @@ fn flatten(key: &str, value: &toml::Value, into: &mut BTreeMap<String, String>) 
             into.insert(key.to_owned(), other.to_string());
         }
     }
+}
+
+/// The kind of a GPU, the driver's and NCCL's versions; all ranks have the same, for others round otherwise.
+fn gpu(device: Device) -> String {
+    let Some(gpu) = Gpu::of(device) else { return "of no known kind".into() };
+    let described = gpu.describe().map_or_else(|error| error.to_string(), |described| described.to_string());
+    let Ok(Versions { driver, nccl, .. }) = Cuda::load().and_then(Cuda::versions) else { return described };
+    format!("{described}, driver for CUDA {}.{}, NCCL {}.{}.{}", driver.0, driver.1, nccl.0, nccl.1, nccl.2)
 }
 
 /// Version of the libtorch that this program was built with, and the size of the library that it found at run time.

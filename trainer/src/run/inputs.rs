@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::{
-    EvalSection, ParallelSection, ReinforceRun, RewardModelRun, RunSection, SandboxSection, SourceSection, SupervisedRun,
+    EvalSection, ParallelSection, ReinforceRun, RewardModelRun, RunSection, SandboxSection, SourceSection,
+    SupervisedRun,
 };
 use crate::plan::Calendar;
 
@@ -245,15 +246,15 @@ fn files<'a>(
 ) -> impl Iterator<Item = Input<'a>> + use<'a> {
     let paths = Input { key: format!("{key}.path"), paths, source: InputKind::Data };
     let key = format!("{key}.layout");
-    let layout =
-        layout.map(|layout| Input { key, paths: std::slice::from_mut(layout), source: InputKind::Layout });
+    let layout = layout.map(|layout| Input { key, paths: std::slice::from_mut(layout), source: InputKind::Layout });
     [paths].into_iter().chain(layout)
 }
 
 /// What evaluations read.
 fn held_out(section: &mut EvalSection) -> impl Iterator<Item = Input<'_>> {
     let suites = section.suites.iter_mut().enumerate();
-    let suites = suites.flat_map(|(i, suite)| files(&format!("eval.suites.{i}"), &mut suite.path.0, suite.layout.as_mut()));
+    let suites =
+        suites.flat_map(|(i, suite)| files(&format!("eval.suites.{i}"), &mut suite.path.0, suite.layout.as_mut()));
     sources("eval.datasets", &mut section.datasets).into_iter().chain(suites)
 }
 

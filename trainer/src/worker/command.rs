@@ -8,6 +8,7 @@ use learner::objective::supervised::{LearnedSequence, SupervisedOutcome};
 use learner::trajectory::TrajectoryGroup;
 use learner::update_outcome::UpdateOutcome;
 use policy::dist::Traffic;
+use policy::dist::cuda::GpuMemory;
 use rollout::{Completion, GenerationStats, RolloutRequest};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -36,7 +37,8 @@ pub(crate) enum ModelCommand {
     Resume,
     /// Counts and times of the sampling since the last such command. Answered by `Stats`.
     TakeStats,
-    /// Bytes and times of the exchanges between ranks since the last such command. Answered by `Traffic`.
+    /// Bytes and times of the exchanges between ranks, and most memory, since the last such command. Answered by
+    /// `Traffic`.
     TakeTraffic,
     /// Scores these sequences with the reward model. Answered by `Scored`.
     Score { sequences: Vec<Vec<u32>> },
@@ -102,7 +104,7 @@ pub(crate) enum ModelEvent {
     Refused { draw: u64, sample: u64, reason: String },
     /// Counts and times of sampling.
     Stats(GenerationStats),
-    /// Bytes and times of each rank, in their order; empty in a process by itself.
+    /// Bytes and times of each rank, in their order.
     Traffic(Vec<RankTraffic>),
     /// One score a sequence.
     Scored(Vec<f32>),
@@ -122,7 +124,7 @@ pub(crate) enum ModelEvent {
     Done,
 }
 
-/// What the exchanges with other ranks cost a rank.
+/// What the exchanges with other ranks cost a rank, and the memory of its GPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RankTraffic {
     /// Bytes and waiting of all exchanges.
@@ -131,6 +133,8 @@ pub(crate) struct RankTraffic {
     pub reshard_seconds: f64,
     /// Bytes of these weights.
     pub reshard_bytes: u64,
+    /// Memory of the rank's GPU with its peaks since the last such command; none on a CPU.
+    pub gpu: Option<GpuMemory>,
 }
 
 /// A component of a checkpoint and its files.

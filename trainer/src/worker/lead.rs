@@ -92,7 +92,10 @@ impl Lead {
                 self.requests.pause(false);
                 Ok(ModelEvent::Done)
             }
-            ModelCommand::TakeTraffic if self.team.is_none() => Ok(ModelEvent::Traffic(Vec::new())),
+            ModelCommand::TakeTraffic if self.team.is_none() => {
+                let gpu = self.state.take_gpu_memory();
+                Ok(ModelEvent::Traffic(vec![RankTraffic { gpu, ..RankTraffic::default() }]))
+            }
             shared => self.share(shared).map(|event| match event {
                 ModelEvent::Stats(mut stats) => {
                     stats.num_aborted += self.requests.take_aborted();
@@ -186,7 +189,8 @@ fn obeyed(team: &Team, state: &mut ModelState, order: Order) -> Result<Answer> {
     match order {
         Order::Command(ModelCommand::TakeTraffic) => {
             let (reshard_seconds, reshard_bytes) = state.take_resharding();
-            let traffic = RankTraffic { all: team.take_traffic(), reshard_seconds, reshard_bytes };
+            let (all, gpu) = (team.take_traffic(), state.take_gpu_memory());
+            let traffic = RankTraffic { all, reshard_seconds, reshard_bytes, gpu };
             Ok(Answer::Event(Box::new(ModelEvent::Traffic(vec![traffic]))))
         }
         order => state.obey(order),

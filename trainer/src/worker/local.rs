@@ -64,7 +64,8 @@ impl ModelWorker {
         let (lives, alive) = watch::channel(());
         let handle = std::thread::Builder::new().name("model".into()).spawn(move || {
             let _lives = lives;
-            let state = load(team.as_ref());
+            let is_placed = team.as_ref().map_or(Ok(()), Team::enter_device);
+            let state = is_placed.and_then(|()| load(team.as_ref()));
             match state.and_then(|state| team.as_ref().map_or(Ok(()), Team::await_loaded).map(|()| state)) {
                 Ok((state, result)) => {
                     let _ = loaded.send(Ok(result));

@@ -13,6 +13,7 @@ use learner::token_split::split_by_tokens;
 use learner::trainable::{Actor, Trainable};
 use learner::update::update;
 use learner::update_plan::UpdatePlan;
+use policy::dist::cuda::{Gpu, GpuMemory};
 use policy::{Decoder, HeadOptions, LanguageHead, Packed, Placement, Policy, RewardModel, outputs};
 use rollout::{Engine, EngineOptions};
 
@@ -205,6 +206,16 @@ impl ModelState {
             }
             other => bail!("no rank has a part of its own in {other:?}"),
         }
+    }
+
+    /// Memory of the models' GPU with its peaks since the last call; none on a CPU, or where CUDA does not say.
+    pub(super) fn take_gpu_memory(&self) -> Option<GpuMemory> {
+        let of_learner = self.learner.as_ref().map(|learner| &learner.policy.model.policy.decoder);
+        let decoder = of_learner.or(self.scorer.as_ref().map(|scorer| &scorer.model.decoder))?;
+        let gpu = Gpu::of(decoder.placement().device)?;
+        let memory = gpu.memory().ok()?;
+        gpu.reset_peaks().ok()?;
+        Some(memory)
     }
 
     /// What moving weights cost since the last call: seconds and bytes.

@@ -20,6 +20,8 @@ use policy::{NamedTensors, Parameter};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
+use super::state_place::{Piece, StatePlace, Way};
+
 /// First part of a name in a saved state, before a dot and the parameter's name.
 const NUM_UPDATES: &str = "num_updates";
 const EXP_AVG: &str = "exp_avg";
@@ -40,11 +42,14 @@ pub struct AdamWConfig {
     pub weight_decay: f64,
     /// Norm over all parameters to which longer gradients are scaled down.
     pub max_gradient_norm: f64,
+    /// Memory that holds moments and float32 masters: `device`, or `host` to spare a GPU's. The numbers are the same.
+    pub state: StatePlace,
 }
 
 impl Default for AdamWConfig {
     fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.1, max_gradient_norm: 1.0 }
+        let state = StatePlace::default();
+        Self { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.1, max_gradient_norm: 1.0, state }
     }
 }
 
@@ -73,9 +78,11 @@ pub struct AdamW {
     config: AdamWConfig,
     /// In the order of the parameters.
     moments: Vec<Moments>,
+    /// Of the state between where it lies and the parameters.
+    way: Way,
 }
 
-/// State of one parameter; tensors are float32, flat, on the parameter's device.
+/// State of one parameter; tensors are float32, flat, where [`AdamWConfig::state`] has them.
 #[derive(Debug)]
 struct Moments {
     num_updates: i64,
@@ -88,11 +95,18 @@ impl AdamW {
     /// An optimizer of these parameters, with all its memory.
     ///
     /// # Errors
-    /// As [`AdamWConfig::validate`].
+    /// As [`AdamWConfig::validate`]; or the state is to lie on the host and there is no room, or CUDA cannot.
     pub fn new(config: AdamWConfig, parameters: &[Parameter]) -> Result<Self> {
+        let device = parameters.first().map_or(Device::Cpu, |parameter| parameter.tensor.device());
+        let way = Way::new(config.state, device)?;
+        Self::on_way(config, parameters, way)
+    }
+
+    /// As [`AdamW::new`], of a state that goes this way.
+    pub(super) fn on_way(config: AdamWConfig, parameters: &[Parameter], way: Way) -> Result<Self> {
         config.validate()?;
-        let moments = parameters.iter().map(|parameter| Moments::new(&parameter.tensor.detach().reshape([-1])));
-        Ok(Self { moments: moments.collect(), config })
+        let moments = parameters.iter().map(|parameter| Moments::new(&parameter.tensor.detach().reshape([-1]), &way));
+        Ok(Self { moments: moments.collect::<Result<_>>()?, config, way })
     }
 
     /// The optimizer's settings.
@@ -125,18 +139,19 @@ impl AdamW {
                 moments.exp_avg.numel()
             );
         }
+        let mut updates = Vec::new();
         for ((parameter, gradient), moments) in parameters.iter().zip(gradients).zip(&mut self.moments) {
             let Some(gradient) = gradient else { continue };
-            let tensor = &parameter.tensor;
+            moments.num_updates += 1;
             let decay = match parameter.num_dimensions() {
                 0 | 1 => 1.0,
                 _ => 1.0 - lr * self.config.weight_decay,
             };
-            let weights = tensor.detach().view(-1); // [numel], the parameter's memory
-            let gradient = gradient.detach().reshape([-1]);
-            no_grad(|| moments.update(&weights, &gradient, decay, lr, &self.config));
+            let weights = parameter.tensor.detach().view(-1); // [numel], the parameter's memory
+            let update = Update::new(&self.config, moments.num_updates, decay, lr);
+            updates.push(Step { update, weights, gradient: gradient.detach().reshape([-1]), moments });
         }
-        Ok(())
+        no_grad(|| self.way.walk(&updates))
     }
 
     /// The state for a checkpoint: of each part that a checkpoint names, `num_updates.NAME` (int64 scalar),
@@ -215,14 +230,13 @@ fn check_state(saved: &BTreeMap<String, Tensor>, targets: &NamedTensors) -> Resu
 }
 
 impl Moments {
-    fn new(weights: &Tensor) -> Self {
-        let zeros = || weights.zeros_like().to_kind(Kind::Float);
-        Self {
+    fn new(weights: &Tensor, way: &Way) -> Result<Self> {
+        Ok(Self {
             num_updates: 0,
-            exp_avg: zeros(),
-            exp_avg_sq: zeros(),
-            master: (weights.kind() != Kind::Float).then(|| weights.to_kind(Kind::Float)),
-        }
+            exp_avg: way.place(weights, true)?,
+            exp_avg_sq: way.place(weights, true)?,
+            master: (weights.kind() != Kind::Float).then(|| way.place(weights, false)).transpose()?,
+        })
     }
 
     /// The tensors with the first part of their names.
@@ -230,39 +244,82 @@ impl Moments {
         let moments = [(EXP_AVG, &self.exp_avg), (EXP_AVG_SQ, &self.exp_avg_sq)];
         moments.into_iter().chain(self.master.as_ref().map(|master| (MASTER, master)))
     }
+}
 
-    /// One update of flat tensors, in stretches: temporaries then stay in a CPU's cache, and small on a GPU.
-    fn update(&mut self, weights: &Tensor, gradient: &Tensor, decay: f64, lr: f64, config: &AdamWConfig) {
-        self.num_updates += 1;
-        let correction1 = 1.0 - config.beta1.powi(self.num_updates as i32);
-        let correction2 = 1.0 - config.beta2.powi(self.num_updates as i32);
-        let stretch = match weights.device() {
-            Device::Cpu => 1 << 17,
-            _ => 1 << 24,
-        };
-        let numel = weights.size()[0];
-        let mut start = 0;
-        while start < numel {
-            let length = stretch.min(numel - start);
-            let part = |tensor: &Tensor| tensor.narrow(0, start, length);
-            let gradient = part(gradient).to_kind(Kind::Float);
-            let (mut mean, mut square) = (part(&self.exp_avg), part(&self.exp_avg_sq));
-            let mut master = part(self.master.as_ref().unwrap_or(weights));
+/// Numbers of one update of one parameter.
+#[derive(Clone, Copy)]
+struct Update {
+    beta1: f64,
+    beta2: f64,
+    eps: f64,
+    decay: f64,
+    rate: f64,
+    root_of_correction2: f64,
+}
 
-            let _ = mean.lerp_(&gradient, 1.0 - config.beta1);
-            let _ = square.g_mul_scalar_(config.beta2);
-            let _ = square.addcmul_(&(&gradient * (1.0 - config.beta2)), &gradient);
-            let mut denominator = square.sqrt();
-            let _ = denominator.g_mul_scalar_(1.0 / correction2.sqrt());
-            let _ = denominator.g_add_scalar_(config.eps);
-            if decay != 1.0 {
-                let _ = master.g_mul_scalar_(decay);
-            }
-            let _ = master.addcdiv_(&(mean * (-lr / correction1)), &denominator);
-            if self.master.is_some() {
-                part(weights).copy_(&master);
-            }
-            start += length;
+impl Update {
+    fn new(config: &AdamWConfig, num_updates: i64, decay: f64, lr: f64) -> Self {
+        let correction = |beta: f64| 1.0 - beta.powi(num_updates as i32);
+        let AdamWConfig { beta1, beta2, eps, .. } = *config;
+        let (rate, root_of_correction2) = (-lr / correction(beta1), correction(beta2).sqrt());
+        Self { beta1, beta2, eps, decay, rate, root_of_correction2 }
+    }
+
+    /// Updates a stretch of a parameter: `state` has its mean, its square, and its master where it has one.
+    fn apply(&self, state: &mut [Tensor], weights: &mut Tensor, gradient: &Tensor) {
+        let gradient = gradient.to_kind(Kind::Float);
+        let [mean, square, master @ ..] = state else { return };
+        let _ = mean.lerp_(&gradient, 1.0 - self.beta1);
+        let _ = square.g_mul_scalar_(self.beta2);
+        let _ = square.addcmul_(&(&gradient * (1.0 - self.beta2)), &gradient);
+        let mut denominator = square.sqrt();
+        let _ = denominator.g_mul_scalar_(1.0 / self.root_of_correction2);
+        let _ = denominator.g_add_scalar_(self.eps);
+        let step = &*mean * self.rate;
+        let updated = master.first_mut();
+        let is_rounded = updated.is_some();
+        let target = updated.unwrap_or(weights);
+        if self.decay != 1.0 {
+            let _ = target.g_mul_scalar_(self.decay);
         }
+        let _ = target.addcdiv_(&step, &denominator);
+        if is_rounded {
+            weights.copy_(&master[0]);
+        }
+    }
+}
+
+/// A parameter's update, its weights and gradient, flat, and the state that goes with them.
+struct Step<'a> {
+    update: Update,
+    weights: Tensor,
+    gradient: Tensor,
+    moments: &'a Moments,
+}
+
+impl Way {
+    /// Does some parameters' updates, stretch by stretch; the state of the next stretch is brought before one is
+    /// computed.
+    fn walk(&self, steps: &[Step<'_>]) -> Result<()> {
+        let stretches = steps.iter().flat_map(|step| {
+            let (numel, length) = (step.weights.size()[0], self.piece_length(step.weights.device()));
+            let starts = (0..numel).step_by(length as usize);
+            starts.map(move |start| (step, start, length.min(numel - start)))
+        });
+        let mut brought: Option<(Piece, &Step<'_>, i64, i64)> = None;
+        for stretch in stretches.map(Some).chain([None]) {
+            let next = stretch.map(|(step, start, length)| {
+                let home = step.moments.tensors().map(|(_, tensor)| tensor.narrow(0, start, length)).collect();
+                self.bring(home, step.weights.device()).map(|piece| (piece, step, start, length))
+            });
+            let next = next.transpose()?;
+            if let Some((piece, step, start, length)) = brought.take() {
+                let (mut weights, gradient) = (step.weights.narrow(0, start, length), &step.gradient);
+                let gradient = gradient.narrow(0, start, length);
+                self.compute(piece, |state| step.update.apply(state, &mut weights, &gradient))?;
+            }
+            brought = next;
+        }
+        self.settle()
     }
 }

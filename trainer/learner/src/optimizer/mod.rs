@@ -6,6 +6,7 @@ pub mod adamw;
 pub mod gradient_norm;
 pub(crate) mod saved_state;
 pub mod schedule;
+pub mod state_place;
 
 #[cfg(test)]
 mod tests;

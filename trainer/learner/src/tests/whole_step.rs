@@ -53,6 +53,7 @@ pub(super) fn optimizer(settings: &Value) -> (AdamWConfig, Schedule) {
         eps: number(&settings["eps"]),
         weight_decay: number(&settings["weight_decay"]),
         max_gradient_norm: number(&settings["max_norm"]),
+        ..AdamWConfig::default()
     };
     let schedule = ScheduleConfig { lr: number(&settings["lr"]), warmup_updates: 0, ..ScheduleConfig::default() };
     (config, Schedule::new(schedule, 10).unwrap())

@@ -1,6 +1,7 @@
 //! `trainer bench`: measurements, as a table for people and as JSON for programs.
 
 mod batch;
+mod gpu;
 pub(super) mod operations;
 mod sandbox;
 mod show;
@@ -10,6 +11,7 @@ mod update_report;
 use anyhow::Result;
 use clap::Subcommand;
 
+use self::gpu::GpuArgs;
 use self::sandbox::SandboxArgs;
 use self::update::UpdateArgs;
 use crate::interrupt::Interrupt;
@@ -17,6 +19,9 @@ use crate::interrupt::Interrupt;
 /// What `trainer bench` measures.
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
+    /// Try this machine's GPU: copies, NCCL with one rank, updates held against the CPU's, memory against the plan.
+    /// Ends with 2 where there is none.
+    Gpu(GpuArgs),
     /// Time the code execution engines beside other ways to run a Python program found here, or soak them.
     Sandbox(SandboxArgs),
     /// Time optimizer updates of a model on random tokens, and measure their memory.
@@ -30,6 +35,7 @@ pub(crate) enum BenchCommand {
 /// interrupts.
 pub(crate) async fn run(command: BenchCommand, interrupt: &Interrupt) -> Result<()> {
     match command {
+        BenchCommand::Gpu(args) => tokio::task::block_in_place(|| gpu::run(&args, interrupt)),
         BenchCommand::Sandbox(args) => sandbox::run(args).await,
         BenchCommand::Update(args) => tokio::task::block_in_place(|| update::run(&args, interrupt)),
     }

@@ -14,6 +14,7 @@ use learner::trainable::{Actor, Trainable};
 use learner::trajectory::TrajectoryGroup;
 use learner::update::update;
 use learner::update_plan::{OldLogprobs, UpdatePlan};
+use policy::dist::cuda::Gpu;
 use policy::{HeadOptions, ModelConfig, Placement, Policy, Recompute, RewardModel};
 
 use super::batch::BatchShape;
@@ -204,12 +205,15 @@ fn measure(
     let start = Instant::now();
     let mut workload = Workload::load(args, shape, placement)?;
     let load = start.elapsed().as_secs_f64();
+    let gpu = Gpu::of(placement.device);
+    gpu.map_or(Ok(()), |gpu| gpu.reset_peaks())?;
     let mut all = Vec::with_capacity(args.updates + 1);
     for place in 0..=args.updates as u64 {
         interrupt.check()?;
         all.push(workload.update(placement)?);
         progress.step(place + 1, "");
     }
+    let gpu = gpu.map(|gpu| gpu.memory()).transpose()?;
     let peak_memory_bytes = peak_memory().context("/proc/self/status has no VmHWM")?;
     workload.shrink();
     let smallest_update = workload.update(placement)?;
@@ -223,6 +227,7 @@ fn measure(
     Ok(UpdateReport {
         tokens_per_second: shape.num_tokens() as f64 / seconds,
         peak_memory_bytes,
+        gpu,
         measured_memory_bytes: peak_memory_bytes.saturating_sub(before),
         flops_fraction: operations_per_update / seconds / matrix_operations_per_second,
         operations_per_update,

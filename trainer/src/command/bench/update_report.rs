@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use policy::dist::cuda::GpuMemory;
 use serde::Serialize;
 
-/// Figures of a model's updates. Memory is the process's own, not a GPU's.
+/// Figures of a model's updates. Memory is the process's own, but for that of `gpu`.
 #[derive(Debug, Serialize)]
 pub(super) struct UpdateReport {
     /// Tokens of an update, prompts too, by the median update.
@@ -13,6 +14,9 @@ pub(super) struct UpdateReport {
     pub(super) peak_memory_bytes: u64,
     /// Largest resident size, less what was resident before the model was loaded.
     pub(super) measured_memory_bytes: u64,
+    /// Memory of the GPU with its peaks since the model was loaded, where one is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) gpu: Option<GpuMemory>,
     /// Operations of the model a second, over those of a large matrix product.
     pub(super) flops_fraction: f64,
     /// Operations of the model in an update, each counted once though it be computed again.
@@ -61,6 +65,10 @@ impl fmt::Display for UpdateReport {
         writeln!(f, "  of the smallest        {:.3}", self.seconds.smallest_update)?;
         writeln!(f, "peak memory              {:.0} MiB", mib(self.peak_memory_bytes))?;
         writeln!(f, "  since before loading   {:.0} MiB", mib(self.measured_memory_bytes))?;
+        if let Some(gpu) = &self.gpu {
+            writeln!(f, "peak memory of the GPU   {:.0} MiB of tensors", mib(gpu.peak_allocated))?;
+            writeln!(f, "  held by the allocator  {:.0} MiB", mib(gpu.peak_reserved))?;
+        }
         let rate = self.matrix_operations_per_second / 1e9;
         write!(f, "share of product rate    {:.2} of {rate:.0} GFLOP/s", self.flops_fraction)
     }

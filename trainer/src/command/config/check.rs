@@ -11,7 +11,7 @@ use planner::{
 use policy::Placement;
 use policy::dist::{Axis, DistError, Layout};
 use serde::Serialize;
-use tch::{Cuda, Device};
+use tch::Device;
 
 use super::decoder_sizes::sizes;
 use super::kind::{Configured, has_layout};
@@ -98,10 +98,11 @@ pub(super) fn run(args: &ConfigCheckArgs) -> Result<()> {
 fn place(device: &str, has_gpus: bool) -> Result<Place> {
     match device {
         "cpu" => Ok(Place::Cpu),
-        "auto" if has_gpus || Cuda::is_available() => Ok(Place::Gpu),
-        "auto" => Ok(Place::Cpu),
+        "auto" if has_gpus => Ok(Place::Gpu),
+        "auto" => Ok(if policy::resolve_device("auto")? == Device::Cpu { Place::Cpu } else { Place::Gpu }),
+        "cuda" => Ok(Place::Gpu),
         _ if device.strip_prefix("cuda:").is_some_and(|index| index.parse::<usize>().is_ok()) => Ok(Place::Gpu),
-        other => Err(Usage::error(format!("run.device: `{other}` is none of auto, cpu and cuda:N"))),
+        other => Err(Usage::error(format!("run.device: `{other}` is none of auto, cpu, cuda and cuda:N"))),
     }
 }
 
@@ -238,6 +239,11 @@ fn assumptions(rates: &Rates, work: &Work) -> String {
         0.0 => String::new(),
         accesses => format!("; states through it {accesses} times a pass"),
     };
+    let is_on_host = work.state_on_host || work.critic.is_some_and(|critic| critic.state_on_host);
+    let with_host = match is_on_host {
+        true => format!("; {} GB/s with the host's memory", digits(rates.host_bytes_per_second / 1e9)),
+        false => String::new(),
+    };
     let mut lines = vec![
         format!(
             "products     {} TFLOP/s, {} of it in an update, {} in sampling",
@@ -251,7 +257,7 @@ fn assumptions(rates: &Rates, work: &Work) -> String {
             percent(rates.memory_utilisation)
         ),
         format!(
-            "links        {} GB/s within a host, {} GB/s between hosts, {} us an operation",
+            "links        {} GB/s within a host, {} GB/s between hosts, {} us an operation{with_host}",
             digits(rates.within_host_bytes_per_second / 1e9),
             digits(rates.between_hosts_bytes_per_second / 1e9),
             digits(1e6 * rates.link_seconds)

@@ -7,7 +7,7 @@ use planner::ModelSizes;
 use policy::{ModelConfig, parameter_shapes};
 
 /// The sizes of a decoder.
-pub(super) fn sizes(config: &ModelConfig) -> ModelSizes {
+pub(crate) fn sizes(config: &ModelConfig) -> ModelSizes {
     let of = |size: i64| size.unsigned_abs();
     let shapes = parameter_shapes(config);
     let has = |end: &str| shapes.iter().any(|parameter| parameter.name.ends_with(end));

@@ -11,6 +11,8 @@ mod work;
 use anyhow::Result;
 use clap::Subcommand;
 
+pub(in crate::command) use self::decoder_sizes::sizes;
+
 /// What can be asked of a configuration.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {

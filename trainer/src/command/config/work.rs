@@ -1,6 +1,7 @@
 //! From a configuration to the work of one of its steps.
 
 use anyhow::Result;
+use learner::optimizer::state_place::StatePlace;
 use learner::update_plan::OldLogprobs;
 use planner::{Completions, Critic, HeadWork, ModelSizes, Place, Work};
 use policy::{ModelConfig, Recompute};
@@ -102,7 +103,11 @@ fn of_stage(stage: u8, config: &ReinforceRun, known: &Known<'_>, base: Work) -> 
             prefill_tokens: engine.prefill_tokens as u64,
         }),
         has_reference: config.loss.kl_coefficient != 0.0,
-        critic: critic.map(|critic| Critic { updates: critic.updates_per_step as u64 }),
+        state_on_host: config.optimizer.state == StatePlace::Host,
+        critic: critic.map(|critic| Critic {
+            updates: critic.updates_per_step as u64,
+            state_on_host: critic.optimizer.state == StatePlace::Host,
+        }),
         reward_model,
         ..base
     })
@@ -119,6 +124,7 @@ fn of_cold_start(config: &SupervisedRun, known: &Known<'_>, base: Work) -> Work 
         micro_batch_tokens: config.update.micro_batch_tokens as u64,
         recomputes: config.update.recompute == Recompute::Blocks,
         head: HeadWork::Language { chunk: config.update.head_chunk.unsigned_abs() },
+        state_on_host: config.optimizer.state == StatePlace::Host,
         largest_context: 1,
         ..base
     }
@@ -132,6 +138,7 @@ fn of_reward_model(config: &RewardModelRun, known: &Known<'_>, base: Work) -> Wo
         micro_batch_tokens: at_once,
         recomputes: config.update.recompute == Recompute::Blocks,
         head: HeadWork::Scalar,
+        state_on_host: config.optimizer.state == StatePlace::Host,
         largest_context: 1,
         ..base
     }

@@ -374,7 +374,9 @@ fn suite_texts(given: &str) -> Result<(String, AskedTexts)> {
         return Ok((name.to_owned(), texts.collect()));
     }
     if !std::path::Path::new(given).exists() {
-        return Err(Usage::error(format!("--against {given}: give a suite and its data as SUITE=FILE, or a file of tasks")));
+        return Err(Usage::error(format!(
+            "--against {given}: give a suite and its data as SUITE=FILE, or a file of tasks"
+        )));
     }
     let tasks = DataSource::new([given]).tasks()?;
     let texts = tasks.records.iter().map(|task| (task.id.clone(), question(&task.messages)));

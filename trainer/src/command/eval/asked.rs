@@ -62,7 +62,8 @@ pub(super) fn asked(args: &EvalArgs, section: &PromptSection) -> Result<Vec<Aske
             sets.push(with_completions(args, Asked { held_out, completions: None }, given)?);
         }
     } else {
-        let selections: Vec<Selection> = args.suite.iter().map(|name| select(name)).collect::<Result<_, _>>().map_err(usage)?;
+        let selections: Vec<Selection> =
+            args.suite.iter().map(|name| select(name)).collect::<Result<_, _>>().map_err(usage)?;
         let suites = assigned(&selections, &args.data)?;
         let is_only = suites.len() == 1;
         for (mut suite, paths) in suites {

@@ -1,0 +1,5 @@
+// The types of cuSOLVER that libtorch's headers name, by name alone: the shim makes and calls nothing of it, and the
+// package with the library's own headers weighs hundreds of megabytes.
+#pragma once
+
+typedef struct cusolverDnContext* cusolverDnHandle_t;
