@@ -273,6 +273,22 @@ async fn evalplus_has_rules_of_its_own_for_some_tasks() {
 }
 
 #[tokio::test]
+async fn evalplus_asks_for_a_thousand_inputs() {
+    let inputs: Vec<Value> = (0..1000).map(|at| json!([(0..at % 50).collect::<Vec<_>>(), at])).collect();
+    let sums = json!({
+        "entry_point": "shifted", "inputs": inputs, "num_base": 10,
+        "reference": "def shifted(xs, k):\n    return [x + k for x in xs]\n",
+    });
+    let Some(judge) = Judge::on(EngineKind::Wasm).await else { return };
+    let programs = [
+        ("def shifted(xs, k):\n    for at in range(len(xs)):\n        xs[at] += k\n    return xs", true),
+        ("def shifted(xs, k):\n    return [x + min(k, 998) for x in xs]", false),
+    ];
+    let problems = judge.problems("code_evalplus", &sums, &programs).await;
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[tokio::test]
 async fn a_reference_that_fails_is_the_tasks_fault() {
     let broken =
         json!({"entry_point": "f", "inputs": [[1]], "num_base": 1, "reference": "def f(x):\n    return 1 / 0\n"});

@@ -42,9 +42,12 @@ enum Found {
     Unclear,
 }
 
+/// A rule: what it finds in an answer.
+type Rule = fn(&str, &Options) -> Option<Found>;
+
 /// What a completion chooses: the option's place and the rule by which it was found.
 fn choose(answer: &str, options: &Options) -> Option<(usize, &'static str)> {
-    let rules: [(&'static str, fn(&str, &Options) -> Option<Found>); 4] =
+    let rules: [(_, Rule); 4] =
         [("claim", last_claim), ("closing_line", closing_line), ("bold", bold), ("opening_line", opening_line)];
     for (name, rule) in rules {
         match rule(answer, options) {
@@ -138,6 +141,9 @@ mod tests {
                 ("Option B is correct.", Some("B")),
                 ("B is the correct answer.", Some("B")),
                 ("Option B is not correct.", None),
+                ("Neither A nor B is correct.", None),
+                ("If the answer is B, then x is 3.", None),
+                ("The answer is (C), for \\boxed{12} is the sum.", Some("C")),
                 ("The answer is K.", None),
                 ("The answer is clearly option F.", Some("F")),
             ],

@@ -22,8 +22,8 @@ use super::{MOST_WALL, SUITE_MEMORY, program_of};
 use crate::{Judged, Measure, TIME_LIMIT, Verdict, VerdictFuture, Verifier, VerifierError};
 
 const NAME: &str = "code_evalplus";
-/// What rebuilds inputs, and what compares outputs: both are trusted, and run where no program can reach them.
-const REBUILD: &str = include_str!("rebuild.py");
+/// What is known of single tasks, and what compares outputs: both are trusted, and run where no program can reach them.
+const TASKS: &str = include_str!("tasks.py");
 const JUDGE: &str = include_str!("judge.py");
 /// Most seconds for all inputs of a test, whatever each may take: EvalPlus's own.
 const MOST_SECONDS: f64 = 60.0;
@@ -101,7 +101,7 @@ fn tests(task: &EvalPlusTask, expected: &Expected) -> Tests {
     let setup = format!(
         "ponder_names = {{}}\nexec({}, ponder_names)\n\
          ponder_judge = ponder_names['Judge']({}, {inputs}, {}, {}, {limits:?}, {atol})\n",
-        python_text(&format!("{REBUILD}\n{JUDGE}")),
+        python_text(&format!("{TASKS}\n{JUDGE}")),
         python_text(entry_point),
         python_text(task.rebuild.word()),
         python_text(outputs),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use super::ground_truth::EvalPlusTask;
-use super::{NAME, OUTPUT, REBUILD, python_text};
+use super::{NAME, OUTPUT, TASKS, python_text};
 use crate::VerifierError;
 use crate::code::{MOST_WALL, SUITE_MEMORY};
 
@@ -72,7 +72,7 @@ async fn run(
 ) -> Result<Expected, VerifierError> {
     let EvalPlusTask { entry_point, reference, inputs, rebuild, num_inputs, .. } = plus_task;
     let code = format!(
-        "{REBUILD}\n{RUN_REFERENCE}\nrun_reference({}, {}, inputs_of(sys.stdin.read(), {}))\n",
+        "{TASKS}\n{RUN_REFERENCE}\nrun_reference({}, {}, inputs_of(sys.stdin.read(), {}))\n",
         python_text(reference),
         python_text(entry_point),
         python_text(rebuild.word()),
