@@ -4,13 +4,14 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Found;
+use super::chosen::Chosen;
 use super::options::{Options, behind_marks, undecorated};
 
 /// What leads up to an answer that follows: "the answer is", "correct option would be", "Answer:".
 static LEAD: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = r#"(?ix)
-        (?: \b (?: answer | choice | option | letter ) \b [*"'\s]* (?: is | are | would\ be | should\ be | must\ be ) \b \s* :?
+        (?: \b (?: answer | choice | option | letter ) \b [*"'\s]*
+            (?: is | are | would\ be | should\ be | must\ be ) \b \s* :?
           | "? \b (?: final[\ _] )? answer "? [*_\s]* : [*_]* )"#;
     Regex::new(pattern).expect("the pattern is fixed")
 });
@@ -28,21 +29,21 @@ static VERDICT: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Words between a lead and the letter that say nothing of their own.
-const FILLERS: &str = "clearly therefore thus most likely probably definitely indeed simply obviously then hence option \
-                       choice letter answer number statement the either";
+const FILLERS: &str = "clearly therefore thus most likely probably definitely indeed simply obviously then hence \
+                       option choice letter answer number statement the either";
 
 /// Words that may follow a bare `A` or `I` which is a letter and no word.
 const CONNECTIVES: &str = "because since as for due given which that and or by from with where but in";
 
 /// The last claim of a completion.
-pub(super) fn last_claim(answer: &str, options: &Options) -> Option<Found> {
+pub(super) fn last_claim(answer: &str, options: &Options) -> Option<Chosen> {
     let last_line = answer.trim_end().rfind('\n').map_or(0, |at| at + 1);
     let boxes = boxes(answer).filter_map(|(at, content)| Some((at, of_box(content, options)?)));
     let claims = LEAD.find_iter(answer).filter(|lead| !is_supposed(&answer[..lead.start()])).filter_map(|lead| {
         let found = of_text(&answer[lead.end()..], lead.as_str().contains(':'), options);
         // A lead with a colon on the last line is where the answer stands, if there is one.
         let is_last = lead.start() >= last_line && lead.as_str().contains(':');
-        Some((lead.start(), found.or(is_last.then_some(Found::Unclear))?))
+        Some((lead.start(), found.or(is_last.then_some(Chosen::Unclear))?))
     });
     let headed = HEADING.find_iter(answer).filter_map(|heading| {
         let found = of_text(&answer[heading.end()..], true, options)?;
@@ -54,7 +55,7 @@ pub(super) fn last_claim(answer: &str, options: &Options) -> Option<Found> {
         if ["nor", "or", "and", "if", "whether", ","].iter().any(|word| before.ends_with(word)) {
             return None; // "neither A nor B is correct"
         }
-        Some((letter.start(), Found::Option(options.lettered(letter.as_str(), false)?)))
+        Some((letter.start(), Chosen::Option(options.lettered(letter.as_str(), false)?)))
     });
     // Of claims at one place, as a box behind a lead is, the later rule reads the same letter.
     boxes.chain(claims).chain(headed).chain(verdicts).max_by_key(|(at, _)| *at).map(|(_, found)| found)
@@ -87,20 +88,20 @@ fn boxes(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// The option that stands in a box: a letter, one with its option's text behind it, or the text. A box of anything else
 /// is no claim.
-fn of_box(content: &str, options: &Options) -> Option<Found> {
+fn of_box(content: &str, options: &Options) -> Option<Chosen> {
     let content = undecorated(content);
     if let Some(index) = options.with_text(content) {
-        return Some(Found::Option(index));
+        return Some(Chosen::Option(index));
     }
     let (index, rest) = options.leading(behind_marks(content).0, true)?;
     if names_another(rest, options) {
-        return Some(Found::Unclear);
+        return Some(Chosen::Unclear);
     }
-    is_mark(rest).then_some(Found::Option(index))
+    is_mark(rest).then_some(Chosen::Option(index))
 }
 
 /// The option that a text begins with, behind a lead: a letter or an option's whole text.
-fn of_text(text: &str, has_colon: bool, options: &Options) -> Option<Found> {
+fn of_text(text: &str, has_colon: bool, options: &Options) -> Option<Chosen> {
     let mut text = text;
     loop {
         let (rest, is_marked) = behind_marks(text.trim_start_matches([':', '*', ' ', '\n', '\t', '\r']));
@@ -110,12 +111,12 @@ fn of_text(text: &str, has_colon: bool, options: &Options) -> Option<Found> {
         if let Some((index, behind)) = options.leading(rest, any_case) {
             let is_claim = is_marked || !is_word(options.letter(index), behind);
             return is_claim.then(|| match names_another(behind, options) {
-                true => Found::Unclear,
-                false => Found::Option(index),
+                true => Chosen::Unclear,
+                false => Chosen::Option(index),
             });
         }
         if let Some(index) = with_text(&text[text.len() - text.trim_start_matches([':', ' ']).len()..], options) {
-            return Some(Found::Option(index));
+            return Some(Chosen::Option(index));
         }
         let word_end = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
         let word = rest[..word_end].to_ascii_lowercase();

@@ -18,6 +18,7 @@
 //! Departures from the public judges: MMLU-Pro's last lone letter is no claim, and its random letter for a completion
 //! without one is a guess; both are no answer here.
 
+mod chosen;
 mod claims;
 mod lines;
 mod options;
@@ -25,6 +26,7 @@ mod options;
 use datasets::Task;
 use serde_json::Value;
 
+use self::chosen::Chosen;
 use self::claims::last_claim;
 use self::lines::{bold, closing_line, opening_line};
 use self::options::Options;
@@ -33,17 +35,8 @@ use crate::{Judged, Verdict, VerdictFuture, Verifier, VerifierError};
 /// `choice`: the ground truth is `{"answer": "B", "letters": ["A", ..], "texts": [".."]}`.
 pub struct ChoiceVerifier;
 
-/// A rule's finding: where it is none, the next rule looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
-    /// The option at this place among the letters.
-    Option(usize),
-    /// Several options are named, or what is no option: no rule looks further.
-    Unclear,
-}
-
 /// A rule: what it finds in an answer.
-type Rule = fn(&str, &Options) -> Option<Found>;
+type Rule = fn(&str, &Options) -> Option<Chosen>;
 
 /// What a completion chooses: the option's place and the rule by which it was found.
 fn choose(answer: &str, options: &Options) -> Option<(usize, &'static str)> {
@@ -51,8 +44,8 @@ fn choose(answer: &str, options: &Options) -> Option<(usize, &'static str)> {
         [("claim", last_claim), ("closing_line", closing_line), ("bold", bold), ("opening_line", opening_line)];
     for (name, rule) in rules {
         match rule(answer, options) {
-            Some(Found::Option(index)) => return Some((index, name)),
-            Some(Found::Unclear) => return None,
+            Some(Chosen::Option(index)) => return Some((index, name)),
+            Some(Chosen::Unclear) => return None,
             None => {}
         }
     }

@@ -10,10 +10,12 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use super::ground_truth::EvalPlusTask;
-use super::{NAME, OUTPUT, TASKS, python_text};
+use super::python::{OUTPUT, TASKS, python_text};
 use crate::VerifierError;
-use crate::code::{MOST_WALL, SUITE_MEMORY};
+use crate::code::limits::{MOST_WALL, SUITE_MEMORY};
 
+/// The verifier's name.
+pub(super) const NAME: &str = "code_evalplus";
 const RUN_REFERENCE: &str = include_str!("run_reference.py");
 /// Fewest seconds of an input, and the times that the reference's own are taken.
 const LEAST_SECONDS: f64 = 4.0;
