@@ -1,18 +1,33 @@
 //! Files in, rows out: whatever the format, a row is a JSON object, and rows are streamed.
 //!
+//! JSON Lines, JSON arrays, single JSON objects, CSV, Parquet and Arrow (files and streams) are told apart by their
+//! first bytes; text and Arrow streams may be packed as `.gz` or `.zst`. CSV's cells are texts. `cell.rs` says what
+//! Arrow's types become. A path may be a folder with splits and shards (`name.rs`).
+//!
 //! This module knows nothing of tasks, traces or columns' meanings.
 
+mod batches;
+mod cell;
+mod content;
+mod csv_table;
 mod file;
+mod folder;
+mod format;
 mod json_lines;
+mod json_values;
+mod name;
+mod parquet_table;
 mod place;
 mod row;
+mod walk;
 
 use std::path::PathBuf;
 
 use crate::error::DatasetError;
 
 pub use self::place::{Place, PlaceUnit};
-pub use self::row::{Row, Rows};
+pub use self::row::Row;
+pub use self::walk::Rows;
 
 /// What a caller can say about files beyond their paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,11 +56,13 @@ pub fn open_with(paths: &[PathBuf], options: &Options) -> Result<Rows, DatasetEr
 
 /// The files that hold the rows, in the order in which they are read.
 ///
+/// Files that are named are read as they are; with a split, those whose names tell another are left out. Of a
+/// folder, all files of rows are read, those of its folders among them, in the order of their names with numbers by
+/// their value; hidden files and those that describe a data set (`dataset_info.json`) are not.
+///
 /// # Errors
-/// A path is not there.
-pub fn files_of(paths: &[PathBuf], _split: Option<&str>) -> Result<Vec<PathBuf>, DatasetError> {
-    for path in paths {
-        path.metadata().map_err(|source| DatasetError::Read { path: path.clone(), source })?;
-    }
-    Ok(paths.to_vec())
+/// A path is not there; a folder holds no rows, no such split, several splits where none is named, several formats,
+/// or lacks shards.
+pub fn files_of(paths: &[PathBuf], split: Option<&str>) -> Result<Vec<PathBuf>, DatasetError> {
+    folder::files_of(paths, split)
 }
