@@ -4,5 +4,6 @@ mod cursor;
 mod explore;
 mod files;
 mod generate;
+mod layouts;
 mod overlap;
 mod rows;
