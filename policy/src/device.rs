@@ -33,8 +33,8 @@ pub fn resolve_device(asked: &str) -> Result<Device, PolicyError> {
 /// the first where the launcher shows each rank one alone. The shim's CUDA half is loaded, for ranks need NCCL.
 ///
 /// # Errors
-/// As [`resolve_device`]; a number is given where there are several ranks, there are fewer GPUs than ranks, or the program
-/// was built without its CUDA half.
+/// As [`resolve_device`]; a number is given where there are several ranks, there are fewer GPUs than ranks, or the
+/// program was built without its CUDA half.
 pub fn resolve_rank_device(asked: &str, local_rank: usize, local_world_size: usize) -> Result<Device, PolicyError> {
     let refuse = |reason: String| PolicyError::Device { asked: asked.to_owned(), reason };
     match Asked::parse(asked).map_err(refuse)? {

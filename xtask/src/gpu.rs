@@ -1,5 +1,5 @@
-//! `gpu`: what can be tried where an NVIDIA GPU is at hand: the shim against CUDA's headers, NCCL with one rank, updates
-//! and memory held against the CPU's and the plan's, and runs of a micro model on the GPU.
+//! `gpu`: what can be tried where an NVIDIA GPU is at hand: the shim against CUDA's headers, NCCL with one rank,
+//! updates and memory held against the CPU's and the plan's, and runs of a micro model on the GPU.
 //!
 //! Must know of the trainer no more than its command line.
 

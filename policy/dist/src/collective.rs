@@ -1,9 +1,9 @@
 //! Collective operations on tensors: each blocks (`all_reduce`), or starts and returns a handle (`start_all_reduce`).
 //!
 //! Bytes are moved whatever their kind, so broadcast, all-gather and all-to-all take every kind of element. Gloo has no
-//! reduce-scatter: here it is an all-to-all, after which each rank reduces its part in the order of the ranks. NCCL adds on
-//! the way, in an order that it chooses by the layout of the devices. 16-bit numbers are reduced in float32 by either, and
-//! sent so: NCCL would round them at each rank.
+//! reduce-scatter: here it is an all-to-all, after which each rank reduces its part in the order of the ranks. NCCL
+//! adds on the way, in an order that it chooses by the layout of the devices. 16-bit numbers are reduced in float32 by
+//! either, and sent so: NCCL would round them at each rank.
 
 use tch::{Kind, Tensor, no_grad};
 
@@ -121,8 +121,8 @@ impl ProcessGroup {
 
     /// This rank's part of the reduction of all ranks' `[size * n, ...]`: `[n, ...]`, part `rank`.
     ///
-    /// On the CPU the parts are added in the order of the ranks, over NCCL in NCCL's own; 16-bit numbers in float32 with
-    /// one rounding at the end.
+    /// On the CPU the parts are added in the order of the ranks, over NCCL in NCCL's own; 16-bit numbers in float32
+    /// with one rounding at the end.
     ///
     /// # Errors
     /// The first dimension is no multiple of the group's size, or the kind has no such reduction; a peer is gone or the

@@ -118,8 +118,8 @@ impl Connections {
     }
 }
 
-/// Holds operations on a device to their time-outs, until the group ends. An operation's time begins when the one before
-/// it is done: the host issues them long before the device comes to them.
+/// Holds operations on a device to their time-outs, until the group ends. An operation's time begins when the one
+/// before it is done: the host issues them long before the device comes to them.
 fn watch(operations: &Receiver<Watched>) {
     let mut under_way = VecDeque::<Watched>::new();
     let mut first_since = Instant::now();

@@ -278,8 +278,8 @@ impl ProcessGroup {
 
     /// Blocks until what was issued on a device is done; of tensors on the CPU [`Handle::wait`] has done so.
     ///
-    /// Call it before what a device computed is believed: a device whose operation was given up goes on with what was in
-    /// memory.
+    /// Call it before what a device computed is believed: a device whose operation was given up goes on with what was
+    /// in memory.
     ///
     /// # Errors
     /// An operation of the group has failed, or has taken longer than its time-out.

@@ -103,7 +103,8 @@ impl Job {
         self.make(name, ranks, backend, timeout, false)
     }
 
-    /// A group of this rank alone whose operations the backend carries all the same: to try it where there is one device.
+    /// A group of this rank alone whose operations the backend carries all the same: to try it where there is one
+    /// device.
     ///
     /// # Errors
     /// As [`Job::group`].

@@ -1,9 +1,10 @@
 //! Ranks that train together: their environment, store, process groups, mesh, heartbeat and launch.
 //!
-//! Process groups are PyTorch's c10d behind a small C++ shim (`cpp/`), the project's only C++: TCPStore, Gloo for tensors
-//! on the CPU, and NCCL for those on a GPU, in a half of its own that is loaded where CUDA is ([`cuda`]). Every call returns within a time-out, with a [`DistError`] that names group, operation, its
-//! number, rank and the time waited; no C++ exception and no panic comes out of one. The crate knows tensors and bytes,
-//! not models, data or configurations.
+//! Process groups are PyTorch's c10d behind a small C++ shim (`cpp/`), the project's only C++: TCPStore, Gloo for
+//! tensors on the CPU, and NCCL for those on a GPU, in a half of its own that is loaded where CUDA is ([`cuda`]). Every
+//! call returns within a time-out, with a [`DistError`] that names group, operation, its number, rank and the time
+//! waited; no C++ exception and no panic comes out of one. The crate knows tensors and bytes, not models, data or
+//! configurations.
 //!
 //! - [`Environment`]: what torchrun or Slurm tells a process.
 //! - [`Job`]: the ranks have met, agree on a [`Fingerprint`], and tell each other where they stand ([`Board`],

@@ -22,8 +22,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Time between two attempts to reach the store's host.
 const ATTEMPT_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Time that c10d's watchdog leaves an operation on a device, beside a group's own time-out, which is to come first: the
-/// watchdog ends the process, and counts from the moment when an operation is issued.
+/// Time that c10d's watchdog leaves an operation on a device, beside a group's own time-out, which is to come first:
+/// the watchdog ends the process, and counts from the moment when an operation is issued.
 const WATCHDOG_TIMES: u32 = 4;
 /// Time that it leaves one at least.
 const WATCHDOG_LEAST: Duration = Duration::from_secs(600);
@@ -160,9 +160,9 @@ impl Store {
         self.ask("meeting".into(), timeout, move |store| RawGroup::gloo(&store.prefixed(&prefix)?, rank, size, timeout))
     }
 
-    /// Meets the other ranks of a group under `prefix` and connects a device to theirs over NCCL, within `deadline`. The
-    /// store's own thread has other things to do meanwhile, so this is a connection and a thread of its own: where the
-    /// meeting does not end, neither do they.
+    /// Meets the other ranks of a group under `prefix` and connects a device to theirs over NCCL, within `deadline`.
+    /// The store's own thread has other things to do meanwhile, so this is a connection and a thread of its own: where
+    /// the meeting does not end, neither do they.
     pub(crate) fn nccl(
         &self,
         cuda: Cuda,

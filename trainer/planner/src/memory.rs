@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | weights | `w P` | always |
 //! | optimizer | `8 P`: two float32 moments; `12 P` with the float32 master of shorter weights | always |
-//! | optimizer on the host | of these, two pieces under way of 16 MiB for each float32 of a number; the rest is the host's | in an update |
+//! | optimizer on the host | of these two pieces under way, 16 MiB for each float32 of a number | in an update |
 //! | reference, reward model | `w P`, frozen | always |
 //! | critic | `w P` and its optimizer, without a language model's head | always |
 //! | sampling weights | `w` of the whole weights over `tensor`, where they are cut | always |

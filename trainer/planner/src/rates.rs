@@ -26,8 +26,8 @@ pub struct Rates {
     pub within_host_bytes_per_second: f64,
     /// Bytes a second into one GPU from other hosts. 40e9: eight tenths of an adapter of 400 Gb/s for each.
     pub between_hosts_bytes_per_second: f64,
-    /// Bytes a second between a GPU and page-locked memory of its host, one way at a time. 50e9: eight tenths of the 63e9
-    /// that 16 lanes of PCIe 5.0 carry.
+    /// Bytes a second between a GPU and page-locked memory of its host, one way at a time. 50e9: eight tenths of the
+    /// 63e9 that 16 lanes of PCIe 5.0 carry.
     pub host_bytes_per_second: f64,
     /// Seconds from the start of an operation between ranks to its first byte.
     pub link_seconds: f64,

@@ -34,8 +34,8 @@ pub(crate) struct RunIdentity {
     config: BTreeMap<String, String>,
     /// Content of all that the run reads, by the configuration's key.
     inputs: BTreeMap<String, InputContent>,
-    /// libtorch, the kind of device, on a CPU the number of threads, by which sums are split, and that of the ranks; the
-    /// kind of GPU.
+    /// libtorch, the kind of device, on a CPU the number of threads, by which sums are split, and that of the ranks;
+    /// the kind of GPU.
     machine: BTreeMap<String, String>,
 }
 

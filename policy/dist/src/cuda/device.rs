@@ -147,8 +147,8 @@ impl Gpu {
         self.cuda.0.pinned_like(like).map_err(|failure| called("locking memory of the host", &failure))
     }
 
-    /// Gives a copy to the calling thread's stream, and goes on: where the tensor of the host is page-locked, its elements
-    /// are to be read or written only once an event behind the copy is there.
+    /// Gives a copy to the calling thread's stream, and goes on: where the tensor of the host is page-locked, its
+    /// elements are to be read or written only once an event behind the copy is there.
     ///
     /// # Errors
     /// The shapes differ, or CUDA cannot.

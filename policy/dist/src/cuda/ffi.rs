@@ -71,8 +71,9 @@ pub(super) struct RawMemory {
 
 /// Opens a library with all its symbols, for good; what is opened later finds its symbols too.
 pub(super) fn open(path: &Path) -> Result<&'static Library, String> {
-    // SAFETY: what is opened is libtorch's CUDA half of the version that this program is linked with, or the shim's, which
-    // was built with the program. Their static initialisers register operators. It is leaked: no code of it is unmapped.
+    // SAFETY: what is opened is libtorch's CUDA half of the version that this program is linked with, or the shim's,
+    // which was built with the program. Their static initialisers register operators. It is leaked: no code of it is
+    // unmapped.
     let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) };
     library.map(|library| &*Box::leak(Box::new(library))).map_err(|error| error.to_string())
 }

@@ -1,8 +1,8 @@
-//! c10d's flight recorder: the last operations of all NCCL groups of this process, as c10d itself saw them, written into
-//! a folder when one of them fails.
+//! c10d's flight recorder: the last operations of all NCCL groups of this process, as c10d itself saw them, written
+//! into a folder when one of them fails.
 //!
-//! Of a rank there are two files: `rank_N`, pickled, which PyTorch's `torchfrtrace -p rank_ FOLDER` puts beside those of
-//! the other ranks, and `readable_N.json` for whoever has no Python.
+//! Of a rank there are two files: `rank_N`, pickled, which PyTorch's `torchfrtrace -p rank_ FOLDER` puts beside those
+//! of the other ranks, and `readable_N.json` for whoever has no Python.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,8 +26,8 @@ impl FlightRecord {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((cuda, folder, rank));
     }
 
-    /// Writes the record where that was asked for and has not been done. What cannot be written is left out: the failure
-    /// that is at hand counts.
+    /// Writes the record where that was asked for and has not been done. What cannot be written is left out: the
+    /// failure that is at hand counts.
     pub(crate) fn write(&self) {
         let Some((cuda, folder, rank)) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
         let (done, is_done) = mpsc::channel();

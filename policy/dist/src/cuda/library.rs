@@ -70,7 +70,8 @@ impl Cuda {
         self.0.set_device(index)
     }
 
-    /// Meets the other ranks of a group at `store` and connects this one's device to theirs; blocks until all have come.
+    /// Meets the other ranks of a group at `store` and connects this one's device to theirs; blocks until all have
+    /// come.
     pub(crate) fn nccl(self, store: &RawStore, place: &NcclPlace, watchdog: Duration) -> Result<RawGroup, Failure> {
         self.0.nccl(store, place, watchdog)
     }

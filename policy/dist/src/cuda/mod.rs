@@ -1,4 +1,5 @@
-//! CUDA by dlopen: libtorch's CUDA half and the shim's, loaded where they are, in the program that runs without them too.
+//! CUDA by dlopen: libtorch's CUDA half and the shim's, loaded where they are, in the program that runs without them
+//! too.
 //!
 //! The program links neither. [`load_libtorch`] opens the libtorch_cuda that lies beside the libtorch_cpu in use, which
 //! registers its kernels; [`Cuda::load`] adds the shim's second half, which the program carries within itself, for what

@@ -99,8 +99,8 @@ pub(crate) struct RawGroup(NonNull<GroupBox>);
 
 // SAFETY: a c10d backend may be used from any thread.
 unsafe impl Send for RawGroup {}
-// SAFETY: one thread issues a group's operations, for `ProcessGroup` is not Sync; what others call beside it is `abort`,
-// as c10d's own watchdog does.
+// SAFETY: one thread issues a group's operations, for `ProcessGroup` is not Sync; what others call beside it is
+// `abort`, as c10d's own watchdog does.
 unsafe impl Sync for RawGroup {}
 
 impl RawGroup {

@@ -1,5 +1,5 @@
-//! The shim's C interface (cpp/shim.h) behind safe Rust types; with `graph_node.rs` and those of `cuda/` all `unsafe` of
-//! this crate.
+//! The shim's C interface (cpp/shim.h) behind safe Rust types; with `graph_node.rs` and those of `cuda/` all `unsafe`
+//! of this crate.
 //!
 //! Knows pointers, statuses and time-outs in milliseconds; not what a store or a group is used for.
 #![allow(unsafe_code)]
