@@ -67,6 +67,8 @@ int32_t dist_group_barrier(dist_group* group, int64_t timeout_ms, dist_work** wo
 
 // Blocks until the work is done, or for timeout_ms.
 int32_t dist_work_wait(dist_work* work, int64_t timeout_ms, char** error);
+// Nanoseconds from the start of a gather to its end on the host; 0 while it runs, and where they are not measured.
+int64_t dist_work_took(const dist_work* work);
 void dist_work_free(dist_work* work);
 
 // Makes the gradient of an input of that of a value. `apply` takes its tensor over and gives one that is the caller's,

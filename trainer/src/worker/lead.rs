@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use policy::Gathering;
 
 use super::command::{Answers, ModelCommand, ModelEvent, RankTraffic};
 use super::engine_loop::EngineLoop;
@@ -186,7 +187,9 @@ fn obeyed(team: &Team, state: &mut ModelState, order: Order) -> Result<Answer> {
     match order {
         Order::Command(ModelCommand::TakeTraffic) => {
             let (reshard_seconds, reshard_bytes) = state.take_resharding();
-            let traffic = RankTraffic { all: team.take_traffic(), reshard_seconds, reshard_bytes };
+            let Gathering { seconds: gather_seconds, waited: gather_seconds_waited } = state.take_gathering();
+            let all = team.take_traffic();
+            let traffic = RankTraffic { all, gather_seconds, gather_seconds_waited, reshard_seconds, reshard_bytes };
             Ok(Answer::Event(Box::new(ModelEvent::Traffic(vec![traffic]))))
         }
         order => state.obey(order),
