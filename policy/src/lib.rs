@@ -84,7 +84,7 @@ pub use self::placement::Placement;
 pub use self::policy::Policy;
 pub use self::reward_model::RewardModel;
 pub use self::rotary::Rotary;
-pub use self::store::{Lent, Part, Resident, ShardGroups, Sharded, Spread, Storage, TensorCut, WeightStore};
+pub use self::store::{Gathering, Lent, Part, Resident, ShardGroups, Sharded, Spread, Storage, TensorCut, WeightStore};
 pub use self::stored_tensors::StoredTensors;
 pub use self::tensor_parallel::TensorParallel;
 pub use self::tensor_share::{PartCut, TensorShare};

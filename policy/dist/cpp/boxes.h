@@ -4,8 +4,10 @@
 
 #include "shim.h"
 
+#include <atomic>
 #include <cstring>
 #include <exception>
+#include <memory>
 #include <string>
 
 #include <ATen/core/Tensor.h>
@@ -24,6 +26,8 @@ struct dist_group {
 
 struct dist_work {
   c10::intrusive_ptr<c10d::Work> inner;
+  // Nanoseconds from its start to its end; 0 until then. Null where they are not measured.
+  std::shared_ptr<std::atomic<int64_t>> took = nullptr;
 };
 
 namespace {

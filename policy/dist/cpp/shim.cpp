@@ -230,7 +230,18 @@ int32_t dist_group_all_gather(dist_group* group, const void* output, const void*
     at::Tensor own = tensor(input);
     c10d::AllgatherOptions options;
     options.timeout = milliseconds(timeout_ms);
-    *work = new dist_work{group->inner->_allgather_base(gathered, own, options)};
+    const auto begun = std::chrono::steady_clock::now();
+    c10::intrusive_ptr<c10d::Work> inner = group->inner->_allgather_base(gathered, own, options);
+    std::shared_ptr<std::atomic<int64_t>> took;
+    if (group->inner->getBackendName() == "gloo") {
+      took = std::make_shared<std::atomic<int64_t>>(0);
+      // Gloo's thread calls this before it wakes whoever waits.
+      inner->getFuture()->addCallback([took, begun](c10::ivalue::Future&) {
+        const auto time = std::chrono::steady_clock::now() - begun;
+        took->store(std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
+      });
+    }
+    *work = new dist_work{std::move(inner), std::move(took)};
   });
 }
 
@@ -291,6 +302,10 @@ int32_t dist_work_poll(dist_work* work, int32_t* is_done, char** error) {
       std::rethrow_exception(failure);
     }
   });
+}
+
+int64_t dist_work_took(const dist_work* work) {
+  return work->took ? work->took->load() : 0;
 }
 
 void dist_work_free(dist_work* work) {

@@ -77,6 +77,8 @@ int32_t dist_work_wait(dist_work* work, int64_t timeout_ms, char** error);
 int32_t dist_work_order(dist_work* work, char** error);
 // *is_done: 1 where the work is done on the device. Fails where the work did.
 int32_t dist_work_poll(dist_work* work, int32_t* is_done, char** error);
+// Nanoseconds from the start of a gather to its end on the host; 0 while it runs, and where they are not measured.
+int64_t dist_work_took(const dist_work* work);
 void dist_work_free(dist_work* work);
 
 // Makes the gradient of an input of that of a value. `apply` takes its tensor over and gives one that is the caller's,

@@ -140,6 +140,15 @@ fn reason(message: &str, waited: Duration, timeout: Duration) -> String {
     words.to_owned()
 }
 
+/// What an operation cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// Time from its start to its end; `None` where it is not measured, as of every operation but a gather over Gloo.
+    pub took: Option<Duration>,
+    /// Time that was waited for it.
+    pub waited: Duration,
+}
+
 /// What carries an operation out.
 #[derive(Debug)]
 pub(crate) enum UnderWay {
@@ -178,13 +187,23 @@ impl<T> Handle<T> {
     /// # Errors
     /// A peer is gone, or the time-out has passed: [`DistError::Collective`], and the group takes no more operations.
     pub fn wait(self) -> Result<T, DistError> {
+        self.wait_timed().map(|(result, _)| result)
+    }
+
+    /// The same, with what it cost.
+    ///
+    /// # Errors
+    /// As [`Handle::wait`].
+    pub fn wait_timed(self) -> Result<(T, Timing), DistError> {
+        let mut timing = Timing::default();
         match self.work {
             None => {}
             Some(UnderWay::OnHost(work)) => {
                 let left = self.issue.timeout.saturating_sub(self.issue.begun.elapsed());
                 let waiting = Instant::now();
                 let done = work.wait(left + PATIENCE);
-                self.issue.group.meter.waited(waiting.elapsed());
+                timing = Timing { took: work.took(), waited: waiting.elapsed() };
+                self.issue.group.meter.waited(timing.waited);
                 // A work holds the connections open.
                 drop(work);
                 done.map_err(|failure| self.issue.failed(&failure))?;
@@ -197,7 +216,8 @@ impl<T> Handle<T> {
                 work.order().map_err(|failure| self.issue.failed(&failure))?;
             }
         }
-        (self.finish)().map_err(|reason| self.issue.error(reason))
+        let result = (self.finish)().map_err(|reason| self.issue.error(reason))?;
+        Ok((result, timing))
     }
 }
 

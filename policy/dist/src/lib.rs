@@ -70,7 +70,7 @@ pub use self::error::DistError;
 pub use self::fingerprint::Fingerprint;
 pub use self::graph_group::GraphGroup;
 pub use self::group::{Backend, ProcessGroup};
-pub use self::handle::Handle;
+pub use self::handle::{Handle, Timing};
 pub use self::heartbeat::{BEAT_INTERVAL, Watch};
 pub use self::job::Job;
 pub use self::launch::{Launch, Outcome};

@@ -1,6 +1,6 @@
 //! Every collective against values that one process computes for all ranks.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dist::{Address, Backend, Environment, Fingerprint, Job, ProcessGroup, Reduction};
 use tch::{Device, Kind, Tensor, no_grad};
@@ -194,7 +194,7 @@ fn odd_tensors(group: &ProcessGroup) {
 
 /// Operations that are under way together, waited for in another order than they were issued.
 fn several_at_once(group: &ProcessGroup) {
-    let (size, own) = (group.size(), group.rank());
+    let (size, own, begun) = (group.size(), group.rank(), Instant::now());
     let sum = group.start_all_reduce(of_rank(own, 3, Kind::BFloat16), Reduction::Avg).unwrap();
     let all = group.start_all_gather(&of_rank(own, 3, Kind::Int64)).unwrap();
     let part = group.start_reduce_scatter(&of_rank(own, size, Kind::Float), Reduction::Sum).unwrap();
@@ -204,9 +204,14 @@ fn several_at_once(group: &ProcessGroup) {
     assert_same(&first.wait().unwrap(), &of_rank(size - 1, 3, Kind::Bool), "broadcast");
     let expected = reference(&of_all(size, size, Kind::Float), Reduction::Sum).narrow(0, own as i64, 1);
     assert_same(&part.wait().unwrap(), &expected, "reduce_scatter");
-    assert_same(&all.wait().unwrap(), &of_all(size, 3, Kind::Int64).view([-1, 3]), "all_gather");
+    let (all, timing) = all.wait_timed().unwrap();
+    assert_same(&all, &of_all(size, 3, Kind::Int64).view([-1, 3]), "all_gather");
+    assert_eq!(timing.took.is_some(), size > 1, "gathers alone are timed");
+    assert!(timing.took.is_none_or(|took| took < begun.elapsed()) && timing.waited < begun.elapsed(), "{timing:?}");
     let expected = reference(&of_all(size, 3, Kind::BFloat16), Reduction::Avg);
-    assert_same(&sum.wait().unwrap(), &expected, "all_reduce");
+    let (sum, timing) = sum.wait_timed().unwrap();
+    assert_same(&sum, &expected, "all_reduce");
+    assert_eq!(timing.took, None);
 }
 
 /// Sums of numbers that are not exact: the same bits on every rank, near to what float64 gives.

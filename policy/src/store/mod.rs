@@ -21,4 +21,4 @@ pub use self::resident::Resident;
 pub use self::sharded::Sharded;
 pub use self::storage::Storage;
 pub use self::tensor_cut::{ShardGroups, TensorCut};
-pub use self::weight_store::{Lent, Part, Spread, WeightStore};
+pub use self::weight_store::{Gathering, Lent, Part, Spread, WeightStore};

@@ -16,7 +16,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::flat_part::{FlatPart, part_parameters};
 use super::resident::Resident;
-use super::weight_store::{Lent, Part, Spread, WeightStore};
+use super::weight_store::{Gathering, Lent, Part, Spread, WeightStore};
 use crate::block::BlockWeights;
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
@@ -38,6 +38,8 @@ pub struct Sharded {
     /// Embedding, blocks, final norm and head.
     parts: Vec<FlatPart>,
     ahead: RefCell<Ahead>,
+    /// What gathering cost since it was last asked.
+    gathering: RefCell<Gathering>,
     /// The first operation that failed.
     failure: RefCell<Option<Arc<DistError>>>,
 }
@@ -99,8 +101,9 @@ impl Sharded {
         shard: ProcessGroup,
         replica: Option<ProcessGroup>,
     ) -> Self {
-        let (parts, ahead, failure) = (Vec::new(), RefCell::default(), RefCell::default());
-        Self { config: config.clone(), has_head, options, shard, replica, parts, ahead, failure }
+        let (ahead, gathering, failure) = Default::default();
+        let (config, parts) = (config.clone(), Vec::new());
+        Self { config, has_head, options, shard, replica, parts, ahead, gathering, failure }
     }
 
     /// Adds this rank's piece of the next part.
@@ -134,7 +137,14 @@ impl Sharded {
     /// The tensors of a part whose gathering is under way, or zeros where it failed.
     fn finish(&self, place: usize, gathering: Option<Handle<Tensor>>) -> Vec<Tensor> {
         let part = &self.parts[place];
-        let all = gathering.and_then(|handle| self.noted(handle.wait()));
+        let all = gathering.and_then(|handle| self.noted(handle.wait_timed())).map(|(all, timing)| {
+            // Of a store by itself there is nothing to gather.
+            if let Some(took) = timing.took {
+                let cost = Gathering { seconds: took.as_secs_f64(), waited: timing.waited.as_secs_f64() };
+                *self.gathering.borrow_mut() += cost;
+            }
+            all
+        });
         let zeros = || Tensor::zeros([part.length() * self.shard.size() as i64], self.options);
         part.tensors(&all.unwrap_or_else(zeros))
     }
@@ -236,6 +246,10 @@ impl WeightStore for Sharded {
 
     fn spread(&self) -> Spread {
         Spread { shards: self.shard.size(), replicas: self.replica.as_ref().map_or(1, ProcessGroup::size) }
+    }
+
+    fn take_gathering(&self) -> Gathering {
+        self.gathering.take()
     }
 
     fn blank(&self) -> Box<dyn WeightStore> {

@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 use super::flat_part::{part_parameters, shaped_part};
 use super::resident::Resident;
 use super::sharded::Sharded;
-use super::weight_store::{Lent, Part, Spread, WeightStore};
+use super::weight_store::{Gathering, Lent, Part, Spread, WeightStore};
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
 use crate::error::PolicyError;
@@ -239,6 +239,10 @@ impl WeightStore for TensorCut {
 
     fn spread(&self) -> Spread {
         self.inner.spread()
+    }
+
+    fn take_gathering(&self) -> Gathering {
+        self.inner.take_gathering()
     }
 
     fn tensor(&self) -> Option<&TensorParallel> {

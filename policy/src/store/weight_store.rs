@@ -1,7 +1,7 @@
 //! The seam between a decoder and where its weights are.
 
 use std::fmt::Debug;
-use std::ops::Deref;
+use std::ops::{AddAssign, Deref};
 
 use tch::{Device, Kind, Tensor};
 
@@ -64,6 +64,22 @@ impl Spread {
     /// Number of ranks whose gradients are summed.
     pub fn num_ranks(self) -> usize {
         self.shards * self.replicas
+    }
+}
+
+/// What gathering weights took, and what of that was waited for: the rest was covered by computing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Gathering {
+    /// Seconds from the start of each gather to its end.
+    pub seconds: f64,
+    /// Seconds in which nothing was done but wait for one.
+    pub waited: f64,
+}
+
+impl AddAssign for Gathering {
+    fn add_assign(&mut self, more: Self) {
+        self.seconds += more.seconds;
+        self.waited += more.waited;
     }
 }
 
@@ -138,6 +154,11 @@ pub trait WeightStore: Debug + Send {
     /// How many ranks the weights are on.
     fn spread(&self) -> Spread {
         Spread { shards: 1, replicas: 1 }
+    }
+
+    /// What gathering cost since the last call; nothing where weights are not cut, or it is not measured.
+    fn take_gathering(&self) -> Gathering {
+        Gathering::default()
     }
 
     /// The share of a model that the weights are; `None` where they are those of the whole.

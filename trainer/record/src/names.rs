@@ -195,6 +195,10 @@ vocabulary! {
         "The same of the rank that waited longest.";
     DIST_SLOWEST_RANK = "dist/slowest_rank", "rank", OTHER,
         "The rank that waited least, for which the others did.";
+    DIST_GATHER_SECONDS = "dist/gather_seconds", "seconds", "Waiting for ranks",
+        "Time from the start of each gather of weights to its end, the mean over the ranks; not measured on GPUs.";
+    DIST_GATHER_SECONDS_WAITED = "dist/gather_seconds_waited", "seconds", "Waiting for ranks",
+        "What of it was waited for; the rest was covered by computing.";
     DIST_RESHARD_SECONDS = "dist/reshard_seconds", "seconds", "Waiting for ranks",
         "Time in which weights were moved from where they are trained to where they are sampled from.";
     DIST_RESHARD_BYTES = "dist/reshard_bytes", "bytes", "Bytes between ranks",

@@ -9,8 +9,7 @@ use policy::dist::Environment;
 use sandbox::{ServerConfig, ServerHandle};
 use sandbox_api::Secret;
 
-use super::team::Team;
-use super::words::LOOK;
+use super::team::{LOOK, Team};
 use crate::config::SandboxSection;
 
 const TOKEN: &str = "sandbox/token";

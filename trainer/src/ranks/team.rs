@@ -17,13 +17,15 @@ use policy::{ContextParallel, PolicyError, ShardGroups};
 use rollout::RolloutError;
 use tch::Device;
 
-use super::words::LOOK;
 use crate::config::ParallelSection;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 
 /// Key of the rank that failed last, and first part of the key of each one's reason.
 const FAILED: &str = "failed";
+
+/// Longest time between two looks at what another rank has said.
+pub(super) const LOOK: Duration = Duration::from_millis(200);
 
 /// Time until the first look whether the others have come.
 const FIRST_LOOK: Duration = Duration::from_millis(5);
@@ -181,27 +183,22 @@ impl Team {
     /// Waits until so many ranks have come to a place that each of them comes to as often. Unlike an exchange it ends
     /// as soon as a rank says that it failed.
     fn await_all(&self, place: &str, num_ranks: usize) -> Result<()> {
-        let comings = {
+        let expected = {
             let mut comings = self.comings.borrow_mut();
             let count = comings.entry(place.to_owned()).or_insert(0);
             *count += 1;
-            *count as i64
+            (*count * num_ranks) as i64
         };
         let (key, begun, mut pause) = (format!("at/{place}"), Instant::now(), FIRST_LOOK);
         let mut come = self.store().add(&key, 1)?;
-        while come < comings * num_ranks as i64 {
-            self.verify()?;
-            self.interrupt.check()?;
-            if begun.elapsed() >= self.timeout {
-                return Err(DistError::Collective {
-                    group: format!("`{place}`"),
-                    operation: "the coming of its ranks",
-                    number: None,
-                    rank: self.rank(),
-                    waited: begun.elapsed(),
-                    reason: format!("{} of {num_ranks} came", num_ranks as i64 - (comings * num_ranks as i64 - come)),
-                }
-                .into());
+        while come < expected {
+            self.verify()?; // a signal to stop is for the end of the first step
+            let waited = begun.elapsed();
+            if waited >= self.timeout {
+                let (group, rank) = (format!("`{place}`"), self.rank());
+                let (operation, number) = ("the coming of its ranks", None);
+                let reason = format!("{} of {num_ranks} did not come", expected - come);
+                return Err(DistError::Collective { group, operation, number, rank, waited, reason }.into());
             }
             std::thread::sleep(pause);
             pause = (2 * pause).min(LOOK);

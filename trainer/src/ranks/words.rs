@@ -9,7 +9,7 @@ use policy::dist::{DistError, Store, Watch};
 use record::checksum;
 use serde::{Deserialize, Serialize};
 
-use super::team::Team;
+use super::team::{LOOK, Team};
 use crate::failure::{Ended, exit_code};
 
 const START: &str = "start";
@@ -17,9 +17,6 @@ const END: &str = "end";
 
 /// Longest time until a file system shows to all ranks what rank 0 has written.
 const SHOWN_WITHIN: Duration = Duration::from_secs(10);
-
-/// Time between two looks.
-pub(super) const LOOK: Duration = Duration::from_millis(200);
 
 /// Where a run begins.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -129,6 +129,10 @@ pub(crate) enum ModelEvent {
 pub(crate) struct RankTraffic {
     /// Bytes and waiting of all exchanges.
     pub all: Traffic,
+    /// Seconds that gathers of weights took.
+    pub gather_seconds: f64,
+    /// Seconds of them that were waited for.
+    pub gather_seconds_waited: f64,
     /// Seconds in which weights were moved from where they are trained to where they are sampled from.
     pub reshard_seconds: f64,
     /// Bytes of these weights.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use policy::Gathering;
 
 use super::command::{Answers, ModelCommand, ModelEvent, RankTraffic};
 use super::engine_loop::EngineLoop;
@@ -189,8 +190,10 @@ fn obeyed(team: &Team, state: &mut ModelState, order: Order) -> Result<Answer> {
     match order {
         Order::Command(ModelCommand::TakeTraffic) => {
             let (reshard_seconds, reshard_bytes) = state.take_resharding();
+            let Gathering { seconds: gather_seconds, waited: gather_seconds_waited } = state.take_gathering();
             let (all, gpu) = (team.take_traffic(), state.take_gpu_memory());
-            let traffic = RankTraffic { all, reshard_seconds, reshard_bytes, gpu };
+            let traffic =
+                RankTraffic { all, gather_seconds, gather_seconds_waited, reshard_seconds, reshard_bytes, gpu };
             Ok(Answer::Event(Box::new(ModelEvent::Traffic(vec![traffic]))))
         }
         order => state.obey(order),

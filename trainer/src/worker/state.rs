@@ -14,7 +14,7 @@ use learner::trainable::{Actor, Trainable};
 use learner::update::update;
 use learner::update_plan::UpdatePlan;
 use policy::dist::cuda::{Gpu, GpuMemory};
-use policy::{Decoder, HeadOptions, LanguageHead, Packed, Placement, Policy, RewardModel, outputs};
+use policy::{Decoder, Gathering, HeadOptions, LanguageHead, Packed, Placement, Policy, RewardModel, outputs};
 use rollout::{Engine, EngineOptions};
 
 use super::command::{Continuation, ModelCommand, ModelEvent};
@@ -223,6 +223,20 @@ impl ModelState {
         let take =
             |sampled: &mut SampledWeights| (std::mem::take(&mut sampled.seconds), std::mem::take(&mut sampled.bytes));
         self.sampled.as_mut().map_or((0.0, 0), take)
+    }
+
+    /// What gathering the weights of all models cost since the last call.
+    pub(super) fn take_gathering(&self) -> Gathering {
+        let of_learner = self.learner.iter().flat_map(|learner| {
+            let critic = learner.critic.as_ref().map(|critic| &critic.model.decoder);
+            [Some(&learner.policy.model.policy.decoder), learner.reference.as_ref(), critic]
+        });
+        let of_scorer = self.scorer.iter().map(|scorer| Some(&scorer.model.decoder));
+        let mut all = Gathering::default();
+        for decoder in of_learner.chain(of_scorer).flatten() {
+            all += decoder.store().take_gathering();
+        }
+        all
     }
 
     /// Gives the cache's memory back where nothing is sampled: an update needs it, and what is sampled next must not

@@ -88,6 +88,7 @@ unsafe extern "C" {
     fn dist_group_barrier(group: *mut GroupBox, timeout_ms: i64, work: *mut *mut WorkBox, error: Error) -> i32;
 
     fn dist_work_wait(work: *mut WorkBox, timeout_ms: i64, error: Error) -> i32;
+    fn dist_work_took(work: *const WorkBox) -> i64;
     fn dist_work_order(work: *mut WorkBox, error: Error) -> i32;
     fn dist_work_poll(work: *mut WorkBox, is_done: *mut i32, error: Error) -> i32;
     fn dist_work_free(work: *mut WorkBox);
@@ -257,6 +258,13 @@ impl RawWork {
             // SAFETY: the box is live for as long as `self`.
             unsafe { dist_work_wait(self.0.as_ptr(), milliseconds(timeout), error) }
         })
+    }
+
+    /// Time from the start of a gather to its end; `None` while it runs, and of what is not measured.
+    pub(crate) fn took(&self) -> Option<Duration> {
+        // SAFETY: the box is live for as long as `self`, and what is read is atomic.
+        let nanoseconds = unsafe { dist_work_took(self.0.as_ptr()) };
+        u64::try_from(nanoseconds).ok().filter(|nanoseconds| *nanoseconds > 0).map(Duration::from_nanos)
     }
 }
 
