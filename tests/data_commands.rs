@@ -15,8 +15,14 @@ fn data_are_shown_and_checked() {
         let messages = json!([{"role": "user", "content": text}]);
         json!({"id": id, "task": "math", "messages": messages, "verifier": "math", "ground_truth": answer}).to_string()
     };
-    let leaked = "A baker sells twelve loaves in the morning and thirty loaves in the afternoon. How many loaves in all?";
-    let lines = [task("a", "What is $2$?", "2"), task("b", leaked, "42"), task("c", "what IS 2 ?", "2"), task("d", "3 - 1?", "2")];
+    let leaked =
+        "A baker sells twelve loaves in the morning and thirty loaves in the afternoon. How many loaves in all?";
+    let lines = [
+        task("a", "What is $2$?", "2"),
+        task("b", leaked, "42"),
+        task("c", "what IS 2 ?", "2"),
+        task("d", "3 - 1?", "2"),
+    ];
     bench.write("tasks.jsonl", &(lines.join("\n") + "\n"));
     bench.write("held_out.jsonl", &(task("h", &leaked.to_uppercase().replace(' ', "  "), "42") + "\n"));
     let (tasks, held_out) = (bench.text("tasks.jsonl"), bench.text("held_out.jsonl"));
@@ -34,7 +40,10 @@ fn data_are_shown_and_checked() {
     assert_eq!(found["repeated_texts"][0]["ids"], json!(["a", "c"]));
     let overlap = &found["overlaps"][0];
     assert_eq!((&overlap["id"], &overlap["suite_id"], &overlap["kind"]), (&"b".into(), &"h".into(), &"exact".into()));
-    assert!(overlap["text"].as_str().unwrap().contains("baker") && overlap["suite_text"].as_str().unwrap().contains("BAKER"));
+    assert!(
+        overlap["text"].as_str().unwrap().contains("baker")
+            && overlap["suite_text"].as_str().unwrap().contains("BAKER")
+    );
     let cheap = |way: &str| found["cheap"][way].as_f64().unwrap();
     assert_eq!((cheap("formula"), cheap("commonest_answer"), cheap("empty")), (0.5, 0.75, 0.0));
 }
@@ -45,11 +54,27 @@ fn several_sources_are_walked_by_their_weights() {
     let cold = std::fs::read_to_string(bench.path("cold-start.toml")).unwrap();
     let traces = bench.text("data/traces.jsonl");
     let cold = cold.replace(&format!("path = {traces:?}\n"), "");
-    let sources = format!("\n[[data.source]]\npath = {traces:?}\nweight = 3.0\n[[data.source]]\nname = \"again\"\npath = [{traces:?}]\nlimit = 9\n");
+    let sources = format!(
+        "\n[[data.source]]\npath = {traces:?}\nweight = 3.0\n[[data.source]]\nname = \"again\"\npath = [{traces:?}]\nlimit = 9\n"
+    );
     bench.write("two.toml", &(cold + &sources));
-    run(&["cold-start", "--config", &bench.text("two.toml"), "--set", "update.steps=1", "--set", "eval.at_start=false", "--set", "eval.at_end=false"], 0);
+    run(
+        &[
+            "cold-start",
+            "--config",
+            &bench.text("two.toml"),
+            "--set",
+            "update.steps=1",
+            "--set",
+            "eval.at_start=false",
+            "--set",
+            "eval.at_end=false",
+        ],
+        0,
+    );
     let config = std::fs::read_to_string(bench.path("runs/cold-start/config.toml")).unwrap();
     assert!(config.contains("[[data.source]]") && config.contains("limit = 9"), "{config}");
-    let both = run(&["cold-start", "--config", &bench.text("two.toml"), "--set", &format!("traces.path={traces:?}")], 2);
+    let both =
+        run(&["cold-start", "--config", &bench.text("two.toml"), "--set", &format!("traces.path={traces:?}")], 2);
     assert!(String::from_utf8_lossy(&both.stderr).contains("give one of them"));
 }

@@ -112,35 +112,54 @@ fn an_evaluation_outlives_kills_and_its_samples_are_judged_again() {
         std::fs::write(record.join("samples.jsonl"), &samples[..cut]).unwrap();
         evaluate("whole", &[], 0);
         assert_eq!(std::fs::read(record.join("samples.jsonl")).unwrap(), samples, "cut at {cut}");
-        assert_eq!((figures(&bench.text("whole.json")), std::fs::read(bench.path("whole.parquet")).unwrap()), (whole.clone(), table.clone()));
+        assert_eq!(
+            (figures(&bench.text("whole.json")), std::fs::read(bench.path("whole.parquet")).unwrap()),
+            (whole.clone(), table.clone())
+        );
     }
 
     // Other settings go elsewhere, or are refused where the folder is named.
     evaluate("whole", &["--temperature", "0.9"], 0);
-    assert_eq!(std::fs::read_dir(bench.path("whole.evaluation")).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_dir()).count(), 2);
+    assert_eq!(
+        std::fs::read_dir(bench.path("whole.evaluation"))
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().path().is_dir())
+            .count(),
+        2
+    );
     let folder = bench.text("named");
     evaluate("named", &["--output", &folder], 0);
     let arguments = arguments("named");
-    let other: Vec<&str> = arguments.iter().map(String::as_str).chain(["--output", &folder, "--temperature", "0.9"]).collect();
+    let other: Vec<&str> =
+        arguments.iter().map(String::as_str).chain(["--output", &folder, "--temperature", "0.9"]).collect();
     refused(&other, 2, &["protocol.temperature", "0.6", "0.9"]);
 
     // The same texts from a file are the same figures, without a model.
     let mut by_task: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
     for line in String::from_utf8(samples).unwrap().lines() {
         let row: Value = serde_json::from_str(line).unwrap();
-        by_task.entry(row["task_id"].as_str().unwrap().into()).or_default().push(row["completion"].as_str().unwrap().into());
+        by_task
+            .entry(row["task_id"].as_str().unwrap().into())
+            .or_default()
+            .push(row["completion"].as_str().unwrap().into());
     }
-    let lines = by_task.iter().map(|(id, completions)| json!({"id": id, "completions": completions}).to_string() + "\n");
+    let lines =
+        by_task.iter().map(|(id, completions)| json!({"id": id, "completions": completions}).to_string() + "\n");
     bench.write("texts.jsonl", &lines.collect::<String>());
     let (texts, given) = (bench.text("texts.jsonl"), bench.text("given.json"));
     run(&["eval", "--data", &data, "--completions", &texts, "--json", &given], 0);
     for figure in ["pass@1", "interval", "pass_at", "majority_at", "no_answer"] {
         assert_eq!(figures(&given)[0][figure], whole[0][figure], "{figure}");
     }
-    refused(&["eval", "--data", &data, "--completions", &texts, "--samples", "8"], 2, &["8 completions", "texts.jsonl"]);
+    refused(
+        &["eval", "--data", &data, "--completions", &texts, "--samples", "8"],
+        2,
+        &["8 completions", "texts.jsonl"],
+    );
 
     // Judged again by other rules, without a model: the verdict before stays beside.
-    let again = ["eval", "--data", &data, "--samples", "4", "--max-new-tokens", "24", "--json", &bench.text("named.json")];
+    let again =
+        ["eval", "--data", &data, "--samples", "4", "--max-new-tokens", "24", "--json", &bench.text("named.json")];
     let again = [&again[..], &["--output", &folder, "--rejudge", "--verifier", "think_format"]].concat();
     run(&again, 0);
     let results = read(&bench.text("named.json"));

@@ -58,7 +58,8 @@ impl Evaluation {
         for suite in &section.suites {
             sets.push(of_section(suite, prompt)?);
         }
-        let sets = sets.into_iter().map(|held_out| AskedSet { held_out: HeldOut { seed, ..held_out }, prompts: Vec::new() });
+        let sets =
+            sets.into_iter().map(|held_out| AskedSet { held_out: HeldOut { seed, ..held_out }, prompts: Vec::new() });
         let sets: Vec<AskedSet> = sets.collect();
         let names: std::collections::BTreeSet<&str> = sets.iter().map(|set| set.held_out.name.as_str()).collect();
         if names.len() < sets.len() {

@@ -82,7 +82,8 @@ async fn lead(
     interrupt: Interrupt,
 ) -> Result<()> {
     let sources = config.sources()?;
-    let traces: Vec<SourceRecords<Trace>> = sources.iter().map(|source| traces_of(&data_source(source))).collect::<Result<_>>()?;
+    let traces: Vec<SourceRecords<Trace>> =
+        sources.iter().map(|source| traces_of(&data_source(source))).collect::<Result<_>>()?;
     let mut evaluation = Evaluation::new(&config.eval, &config.prompt, EVAL_TOKENS, config.run.seed)?;
     let hosts = HostServers::await_all(team.as_ref(), &config.sandbox).await?;
     let judge = Judge::start(&config.verifiers, &RewardConfig::default(), &config.sandbox, hosts).await?;

@@ -136,9 +136,8 @@ fn candidate_ids(format: &PromptFormat<'_>, task: &SuiteTask) -> Result<Vec<Vec<
     let (chosen, rejected) = task.candidates();
     let question =
         Question { kind: Some(&task.task.kind), messages: &task.conversation, tools: task.task.tools.as_ref() };
-    let ids = |text: &&str| {
-        format.answered_ids(question, split_thinking(text, false).answer.unwrap_or_default().trim())
-    };
+    let ids =
+        |text: &&str| format.answered_ids(question, split_thinking(text, false).answer.unwrap_or_default().trim());
     chosen.iter().chain(&rejected).map(ids).collect()
 }
 

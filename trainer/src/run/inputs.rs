@@ -236,15 +236,15 @@ fn files<'a>(
 ) -> impl Iterator<Item = Input<'a>> + use<'a> {
     let paths = Input { key: format!("{key}.path"), paths, source: InputKind::Data };
     let key = format!("{key}.layout");
-    let layout =
-        layout.map(|layout| Input { key, paths: std::slice::from_mut(layout), source: InputKind::Layout });
+    let layout = layout.map(|layout| Input { key, paths: std::slice::from_mut(layout), source: InputKind::Layout });
     [paths].into_iter().chain(layout)
 }
 
 /// What evaluations read.
 fn held_out(section: &mut EvalSection) -> impl Iterator<Item = Input<'_>> {
     let suites = section.suites.iter_mut().enumerate();
-    let suites = suites.flat_map(|(i, suite)| files(&format!("eval.suites.{i}"), &mut suite.path.0, suite.layout.as_mut()));
+    let suites =
+        suites.flat_map(|(i, suite)| files(&format!("eval.suites.{i}"), &mut suite.path.0, suite.layout.as_mut()));
     sources("eval.datasets", &mut section.datasets).into_iter().chain(suites)
 }
 

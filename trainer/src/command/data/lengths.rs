@@ -56,8 +56,7 @@ impl Lengths {
             median: at(50),
             percentile_95: at(95),
             longest: at(100),
-            beyond_the_model: positions
-                .map_or(0, |most| lengths.iter().filter(|length| **length >= most).count()),
+            beyond_the_model: positions.map_or(0, |most| lengths.iter().filter(|length| **length >= most).count()),
             refused: measured.len() - lengths.len(),
         })
     }

@@ -124,7 +124,9 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
 fn check(args: &EvalArgs) -> Result<()> {
     let is_answered = !args.completions.is_empty() || args.scores.is_some() || args.rejudge || args.prompts.is_some();
     if args.model.is_none() && !is_answered {
-        return Err(Usage::error("--model: name a Hugging Face folder, or judge completions that are there with --completions"));
+        return Err(Usage::error(
+            "--model: name a Hugging Face folder, or judge completions that are there with --completions",
+        ));
     }
     if args.rejudge && !args.completions.is_empty() {
         return Err(Usage::error("--rejudge judges the samples that are stored; leave --completions out"));
@@ -328,7 +330,9 @@ async fn answer(
             held_out.scored_by(scores.unwrap_or(&HashMap::new()), missing, &mut keep)?;
         }
         (Metric::Pass | Metric::Ifeval, Some(completions), _) => {
-            held_out.judge_texts(&with.judging.judge, completions, missing, with.judging.interrupt, |row, _| keep(row)).await?;
+            held_out
+                .judge_texts(&with.judging.judge, completions, missing, with.judging.interrupt, |row, _| keep(row))
+                .await?;
         }
         (metric, None, Some(worker)) => {
             let texts = texts.context("--model: name a Hugging Face folder")?;
@@ -433,7 +437,8 @@ fn write_page(path: &Path, evaluated: &[Evaluated]) -> Result<()> {
     }
     let suites = evaluated.iter().zip(&samples).map(|(one, samples)| {
         let tasks = one.set.held_out.tasks.tasks.iter();
-        let questions = tasks.filter_map(|task| Some((task.task.id.as_str(), task.conversation.last()?.content.as_str())));
+        let questions =
+            tasks.filter_map(|task| Some((task.task.id.as_str(), task.conversation.last()?.content.as_str())));
         EvaluatedSuite { result: &one.result, samples, questions: questions.collect() }
     });
     Ok(write_evaluation(path, "Evaluation", &suites.collect::<Vec<_>>())?)

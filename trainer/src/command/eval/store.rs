@@ -157,9 +157,8 @@ impl Stored {
             let prefix = format!("{}-", name_of(name));
             let entries = std::fs::read_dir(&base).with_context(|| base.display().to_string())?;
             let entries = entries.filter_map(|entry| entry.ok()).map(|entry| entry.path());
-            let is_of_set = |path: &PathBuf| {
-                path.file_name().is_some_and(|found| found.to_string_lossy().starts_with(&prefix))
-            };
+            let is_of_set =
+                |path: &PathBuf| path.file_name().is_some_and(|found| found.to_string_lossy().starts_with(&prefix));
             entries.filter(is_of_set).collect()
         };
         let mut found = Vec::new();
