@@ -1,5 +1,6 @@
 //! Tasks in, from outside: files, the walk over a mixture, and the demo's data.
 
+mod explore;
 mod cursor;
 mod files;
 mod generate;

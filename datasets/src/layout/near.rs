@@ -9,7 +9,8 @@ pub(crate) fn near<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Ve
         .map(|name| {
             let name_plain = plain(name);
             let contains = !name_plain.is_empty() && (name_plain.ends_with(&wanted) || wanted.ends_with(&name_plain));
-            (if contains { 1 } else { distance(&wanted, &name_plain) }, name)
+            let edits = distance(&wanted, &name_plain);
+            (if contains { edits.min(1) } else { edits }, name)
         })
         .filter(|(edits, _)| *edits <= most)
         .collect();

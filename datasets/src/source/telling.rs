@@ -9,8 +9,8 @@ use crate::rows::{self, Row};
 
 /// Rows by which a layout is told.
 const ROWS: usize = 16;
-/// Fields of our own files; a row with two of them is meant to be one.
-const OWN_FIELDS: [&str; 6] = ["id", "task", "messages", "verifier", "ground_truth", "verifiers"];
+/// Fields of our own files; a row with two of them, of which one stands in the first four, is meant to be one.
+const OWN_FIELDS: [&str; 6] = ["messages", "task", "verifier", "verifiers", "id", "ground_truth"];
 /// Splits of which one is looked at where a folder has several: their columns are the same.
 const SPLITS: [&str; 5] = ["test", "train", "validation", "dev", "val"];
 
@@ -66,7 +66,8 @@ fn first_rows(paths: &[PathBuf], split: Option<&str>) -> (Vec<Row>, Option<Datas
 }
 
 fn is_meant_as_own(row: &Row) -> bool {
-    OWN_FIELDS.into_iter().filter(|field| row.fields.contains_key(*field)).count() >= 2
+    let has = |field: &&str| row.fields.contains_key(*field);
+    OWN_FIELDS.iter().filter(|field| has(field)).count() >= 2 && OWN_FIELDS[..4].iter().any(|field| has(field))
 }
 
 fn own(records: Records) -> Result<Arc<Layout>, DatasetError> {

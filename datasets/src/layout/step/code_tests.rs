@@ -165,6 +165,7 @@ fn calls(cases: Vec<Case>, is_method: bool) -> Result<Value, Fault> {
     let mut calls = Vec::new();
     for (index, Case { input, output }) in cases.into_iter().enumerate() {
         let fault = |problem: String| Fault::Value(format!("test {}: {problem}", index + 1));
+        let is_text = input.is_string();
         let args = match input {
             Value::Array(arguments) => arguments,
             Value::String(lines) => {
@@ -175,9 +176,12 @@ fn calls(cases: Vec<Case>, is_method: bool) -> Result<Value, Fault> {
         };
         let expected = match output {
             Value::Array(mut items) if is_wrapped => items.remove(0),
-            Value::String(text) if is_method => {
-                serde_json::from_str(&text).map_err(|error| fault(format!("the expected value is no JSON: {error}")))?
-            }
+            // Where the arguments are JSON in a text, the expected value is too.
+            Value::String(text) if is_text => match serde_json::from_str(&text) {
+                Ok(value) => value,
+                Err(error) if is_method => return Err(fault(format!("the expected value is no JSON: {error}"))),
+                Err(_) => Value::String(text),
+            },
             other => other,
         };
         calls.push(json!({"args": args, "expected": expected}));

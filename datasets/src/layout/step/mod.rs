@@ -7,7 +7,6 @@ mod boxed;
 mod choices;
 mod code_tests;
 mod decoding;
-mod head;
 mod kind;
 mod lists;
 mod numbers;
@@ -15,7 +14,6 @@ mod objects;
 mod registry;
 mod texts;
 mod tools;
-mod tuples;
 
 pub(crate) use self::arguments::{Arguments, Context};
 pub(crate) use self::kind::Step;

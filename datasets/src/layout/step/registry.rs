@@ -1,9 +1,9 @@
 //! All steps by name.
 
 use super::kind::Step;
-use super::{choices, code_tests, decoding, head, lists, numbers, objects, texts, tools, tuples};
+use super::{choices, code_tests, decoding, lists, numbers, objects, texts, tools};
 
-const FAMILIES: [&[Step]; 10] = [
+const FAMILIES: [&[Step]; 8] = [
     texts::STEPS,
     numbers::STEPS,
     lists::STEPS,
@@ -11,9 +11,7 @@ const FAMILIES: [&[Step]; 10] = [
     decoding::STEPS,
     choices::STEPS,
     code_tests::STEPS,
-    head::STEPS,
     tools::STEPS,
-    tuples::STEPS,
 ];
 
 /// The step of this name.
