@@ -5,4 +5,5 @@ mod granting_server;
 mod http;
 mod instructions;
 mod python;
+mod time_outs;
 mod tool_calls;

@@ -21,7 +21,7 @@ use crate::Verdict;
 /// What a task of a benchmark asks for.
 pub(super) enum Benchmark {
     /// These calls, by the functions as JSON Schema has them.
-    Calls { expected: Vec<ExpectedCall>, functions: Value, declared: Value, dialect: Dialect },
+    Calls { expected: Vec<ExpectedCall>, functions: Tools<'static>, declared: Tools<'static>, dialect: Dialect },
     /// No call that can be read.
     NoCall,
     /// One call or more.
@@ -78,32 +78,34 @@ impl Benchmark {
         for call in &mut expected {
             call.name = plain_name(&call.name);
         }
-        let declared = match functions.as_ref().or(tools) {
-            Some(functions) => with_plain_names(functions)?,
-            None => Value::Array(Vec::new()),
-        };
-        let functions = as_json_schemas(&declared)?;
-        let known = Tools::read(&functions)?;
-        if !known.is_empty() {
-            check_against_tools(&expected, &known)?;
+        let given = functions.as_ref().or(tools).map(Tools::read).transpose()?.unwrap_or_default();
+        let declared = given.converted(plain_name, |schema| Ok(schema.clone()))?;
+        let functions = given.converted(plain_name, as_json_schema)?;
+        if !functions.is_empty() {
+            check_against_tools(&expected, &functions)?;
         }
         let dialect = match language.unwrap_or(Language::Python) {
             Language::Python => Dialect::Python,
             Language::Java => Dialect::Java,
             Language::JavaScript => Dialect::JavaScript,
         };
-        if dialect != Dialect::Python && known.is_empty() {
+        if dialect != Dialect::Python && functions.is_empty() {
             return Err("`functions`, or the task's `tools`, must declare the types that arguments have".to_owned());
         }
         Ok(Self::Calls { expected, functions, declared, dialect })
     }
 
-    /// Judges an answer, its thinking removed.
+    /// Judges an answer, its thinking removed. The verdict's answer are the calls, as JSON.
     pub(super) fn judge(&self, answer: &str) -> Verdict {
         if answer.trim().is_empty() {
             return Verdict::no_answer("the answer is empty");
         }
         let calls = decode_calls(answer);
+        let made = calls.as_ref().ok().and_then(|calls| serde_json::to_string(calls).ok());
+        Verdict { answer: made, ..self.verdict(calls) }
+    }
+
+    fn verdict(&self, calls: Result<Vec<ToolCall>, String>) -> Verdict {
         let Self::Calls { expected, functions, declared, dialect } = self else {
             return match (calls, self) {
                 (Err(_), Self::NoCall) => Verdict::pass("no call, as expected"),
@@ -116,9 +118,6 @@ impl Benchmark {
             Ok(calls) => calls,
             Err(problem) => return Verdict::fail(problem),
         };
-        let (Ok(functions), Ok(declared)) = (Tools::read(functions), Tools::read(declared)) else {
-            return Verdict::fail("no function is declared"); // `read` has seen that they are
-        };
         if calls.len() != expected.len() {
             return Verdict::fail(format!("{} calls, expected {}", calls.len(), expected.len()));
         }
@@ -130,7 +129,7 @@ impl Benchmark {
                 return Verdict::fail(problem);
             }
         }
-        match_calls(expected, &calls, Some(&functions))
+        match_calls(expected, &calls, Some(functions))
     }
 }
 
@@ -149,35 +148,6 @@ fn convert(call: &mut ToolCall, parameters: Option<&Value>, dialect: Dialect) ->
 /// A function's name as it is compared: models and their templates write a dot as an underscore.
 fn plain_name(name: &str) -> String {
     name.replace('.', "_")
-}
-
-fn with_plain_names(functions: &Value) -> Result<Value, String> {
-    Tools::read(functions)?;
-    let mut functions = functions.clone();
-    for function in functions.as_array_mut().into_iter().flatten() {
-        let function = match function.get_mut("function") {
-            Some(inner) => inner,
-            None => function,
-        };
-        if let Some(Value::String(name)) = function.get_mut("name") {
-            *name = plain_name(name);
-        }
-    }
-    Ok(functions)
-}
-
-fn as_json_schemas(functions: &Value) -> Result<Value, String> {
-    let mut functions = functions.clone();
-    for function in functions.as_array_mut().into_iter().flatten() {
-        let function = match function.get_mut("function") {
-            Some(inner) => inner,
-            None => function,
-        };
-        if let Some(parameters) = function.get_mut("parameters") {
-            *parameters = as_json_schema(parameters)?;
-        }
-    }
-    Ok(functions)
 }
 
 #[cfg(test)]
@@ -294,6 +264,8 @@ mod tests {
         assert_judged(json!({"expect": "none"}), &["No function fits.", cut], &[call, ""]);
         assert_judged(json!({"expect": "any"}), &[call, "[anything(x=1), more()]"], &["No function fits.", cut, ""]);
         assert_eq!(read(json!({"expect": "none"})).judge(" \n").kind, VerdictKind::NoAnswer);
+        let made = r#"[{"name":"save","arguments":{"text":"tea"}}]"#;
+        assert_eq!(read(json!({"expect": "any"})).judge(call).answer.as_deref(), Some(made));
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! The tools that a task offers, by name. It must not know what calls are expected of them.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 /// Tools in the layout of chat templates: `{"type": "function", "function": {name, parameters, …}}`, or a function
 /// alone.
+#[derive(Default)]
 pub(super) struct Tools<'a> {
-    functions: Vec<(&'a str, Option<&'a Value>)>,
+    functions: Vec<(Cow<'a, str>, Option<Cow<'a, Value>>)>,
 }
 
 impl<'a> Tools<'a> {
@@ -20,7 +23,7 @@ impl<'a> Tools<'a> {
             let function = tool.get("function").unwrap_or(tool);
             let name = function.get("name").and_then(Value::as_str);
             let name = name.ok_or_else(|| format!("`tools[{at}]` has no function with a `name`"))?;
-            functions.push((name, function.get("parameters")));
+            functions.push((name.into(), function.get("parameters").map(Cow::Borrowed)));
         }
         Ok(Self { functions })
     }
@@ -30,12 +33,29 @@ impl<'a> Tools<'a> {
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.functions.iter().any(|(known, _)| *known == name)
+        self.functions.iter().any(|(known, _)| known == name)
     }
 
     /// The JSON Schema of the parameters of the tool called `name`.
-    pub(super) fn parameters(&self, name: &str) -> Option<&'a Value> {
-        self.functions.iter().find(|(known, _)| *known == name)?.1
+    pub(super) fn parameters(&self, name: &str) -> Option<&Value> {
+        self.functions.iter().find(|(known, _)| known == name)?.1.as_deref()
+    }
+
+    /// The same tools under other names, with other schemas of their parameters.
+    ///
+    /// # Errors
+    /// That of `convert`, with the tool's name.
+    pub(super) fn converted(
+        &self,
+        rename: impl Fn(&str) -> String,
+        convert: impl Fn(&Value) -> Result<Value, String>,
+    ) -> Result<Tools<'static>, String> {
+        let functions = self.functions.iter().map(|(name, parameters)| {
+            let parameters = parameters.as_deref().map(&convert).transpose();
+            let parameters = parameters.map_err(|problem| format!("the tool `{name}`: {problem}"))?;
+            Ok((rename(name).into(), parameters.map(Cow::Owned)))
+        });
+        Ok(Tools { functions: functions.collect::<Result<_, String>>()? })
     }
 }
 
