@@ -39,7 +39,8 @@ const REPEAT: &str = "def rep(w, k):\n    return w * k";
 const BELOW: &str = "def below(a, b):\n    return sum(x < b[-1] for x in a)";
 const SHOUT: &str = "print(input().upper())";
 const ADD: &str = "input()\nprint(sum(map(int, input().split() or [0])))";
-const SCALE: &str = "class Solution:\n    def scaleList(self, nums: List[int], k: int):\n        return [n * k for n in nums]";
+const SCALE: &str =
+    "class Solution:\n    def scaleList(self, nums: List[int], k: int):\n        return [n * k for n in nums]";
 const HARBOUR: &str = "The harbour lies still at dawn while small boats rest against their ropes and the gulls have not yet \
     begun their noise; a single lamp burns by the stone steps and the water holds its light like a thread that \
     no wind has moved";
@@ -102,7 +103,10 @@ fn right_calls() -> BTreeMap<&'static str, String> {
         ("simple_python_1", "{\"name\": \"box.pack\", \"arguments\": {\"size\": {\"w\": 4, \"h\": 2}}}".to_owned()),
         ("multiple_0", area.to_owned()),
         ("parallel_0", format!("{}\n{}", note("milk"), note("tea"))),
-        ("simple_java_0", "{\"name\": \"Ledger.open\", \"arguments\": {\"page\": \"3\", \"quiet\": \"true\"}}".to_owned()),
+        (
+            "simple_java_0",
+            "{\"name\": \"Ledger.open\", \"arguments\": {\"page\": \"3\", \"quiet\": \"true\"}}".to_owned(),
+        ),
         ("live_simple_0-0-0", note("Rope")),
     ];
     right.into_iter().map(|(id, call)| (id, calls(&[&call]).remove(0))).collect()
@@ -122,7 +126,12 @@ fn asked(bench: &Bench, suite: &str, data: &str) -> Vec<Value> {
 }
 
 /// Judges completions of each task; returns whether each passed.
-fn judged(bench: &Bench, suite: &str, data: &str, completions: &[(Value, Vec<String>)]) -> BTreeMap<(String, u64), bool> {
+fn judged(
+    bench: &Bench,
+    suite: &str,
+    data: &str,
+    completions: &[(Value, Vec<String>)],
+) -> BTreeMap<(String, u64), bool> {
     let lines = completions.iter().map(|(id, texts)| json!({"id": id, "completions": texts}).to_string() + "\n");
     bench.write("texts.jsonl", &lines.collect::<String>());
     let folder = bench.path("judged");
@@ -135,7 +144,10 @@ fn judged(bench: &Bench, suite: &str, data: &str, completions: &[(Value, Vec<Str
         let row: Value = serde_json::from_str(line).unwrap();
         let verdict = &row["verdict"];
         assert!(!verdict["score"].is_null(), "{suite} {data}: no verdict: {verdict}");
-        ((row["task_id"].as_str().unwrap().to_owned(), row["sample_index"].as_u64().unwrap()), verdict["kind"] == "passed")
+        (
+            (row["task_id"].as_str().unwrap().to_owned(), row["sample_index"].as_u64().unwrap()),
+            verdict["kind"] == "passed",
+        )
     };
     samples.lines().map(row).collect()
 }
@@ -146,8 +158,11 @@ fn check(bench: &Bench, cases: Vec<Case>) {
         let tasks = asked(bench, suite, &data);
         assert_eq!(tasks.len(), right.len(), "{suite} {file}: {tasks:?}");
         let wrong = "I cannot say, but 711.".to_owned();
-        let completions: Vec<_> =
-            tasks.iter().zip(&right).map(|(task, right)| (task["id"].clone(), vec![right.clone(), wrong.clone()])).collect();
+        let completions: Vec<_> = tasks
+            .iter()
+            .zip(&right)
+            .map(|(task, right)| (task["id"].clone(), vec![right.clone(), wrong.clone()]))
+            .collect();
         let passed = judged(bench, suite, &data, &completions);
         assert_eq!(passed.len(), 2 * right.len());
         for ((id, index), passed) in passed {

@@ -305,8 +305,7 @@ impl Findings {
         let counted = |counts: &BTreeMap<String, usize>| {
             counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
         };
-        let counts =
-            [("kinds", &self.kinds), ("verifiers", &self.verifiers), ("no verifier", &self.without_verifier)];
+        let counts = [("kinds", &self.kinds), ("verifiers", &self.verifiers), ("no verifier", &self.without_verifier)];
         for (title, counts) in counts {
             if !counts.is_empty() {
                 text += &format!("{title:<12} {}\n", counted(counts));

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use datasets::DataSource;
 use evaluation::{
-    CompletionFile, Metric, Protocol, ProtocolOverride, SampledCompletion, Selection, Suite, SuiteSource, TaskChoice, select,
+    CompletionFile, Metric, Protocol, ProtocolOverride, SampledCompletion, Selection, Suite, SuiteSource, TaskChoice,
+    select,
 };
 use serde::Deserialize;
 
