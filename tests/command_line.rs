@@ -23,6 +23,8 @@ fn help() {
         "reward-model",
         "recipe",
         "eval",
+        "compare",
+        "data",
         "generate",
         "render",
         "verify",
@@ -37,6 +39,8 @@ fn help() {
         snapshot(&format!("help_{command}"), &stdout(&[command, "--help"]));
     }
     snapshot("help_config-check", &stdout(&["config", "check", "--help"]));
+    snapshot("help_data-show", &stdout(&["data", "show", "--help"]));
+    snapshot("help_data-check", &stdout(&["data", "check", "--help"]));
     snapshot("help_checkpoint-verify", &stdout(&["checkpoint", "verify", "--help"]));
     snapshot("help_checkpoint-export", &stdout(&["checkpoint", "export", "--help"]));
     snapshot("help_bench-update", &stdout(&["bench", "update", "--help"]));

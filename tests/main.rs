@@ -18,6 +18,7 @@ mod sandbox;
 mod services;
 mod several_verifiers;
 mod skipped_updates;
+mod suites;
 mod support;
 mod update_bench;
 mod verify_math;

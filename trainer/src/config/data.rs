@@ -39,7 +39,7 @@ pub(crate) struct SourceSection {
     /// Condition that a row must meet, beside the layout's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
-    /// Number of records that are taken from the start; all where absent.
+    /// Most records, drawn by their ids; all where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// Share of what is drawn, relative to the other sources'.

@@ -78,6 +78,9 @@ struct Findings {
     verifiers: BTreeMap<String, usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lengths: Option<Lengths>,
+    /// Number of tasks by the verifier that they name and that there is not.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    without_verifier: BTreeMap<String, usize>,
     /// Rows that cannot be read or judged.
     unreadable: Vec<UnreadableRow>,
     /// Rows that are others again.
@@ -250,6 +253,11 @@ impl Findings {
         judge.verifiers().prepare(names).await.map_err(|error| Usage::error(error.to_string()))?;
         let mut tasks = Vec::with_capacity(loaded.records.len());
         for (task, place) in loaded.records.into_iter().zip(&loaded.places) {
+            let unknown = task.verifiers.iter().find(|verifier| judge.verifiers().get(&verifier.name).is_err());
+            if let Some(verifier) = unknown {
+                *self.without_verifier.entry(verifier.name.clone()).or_default() += 1;
+                continue;
+            }
             match judge.verifiers().check(&task) {
                 Ok(()) => tasks.push(Arc::new(task)),
                 Err(error) => {
@@ -297,7 +305,8 @@ impl Findings {
         let counted = |counts: &BTreeMap<String, usize>| {
             counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
         };
-        for (title, counts) in [("kinds", &self.kinds), ("verifiers", &self.verifiers)] {
+        let counts = [("kinds", &self.kinds), ("verifiers", &self.verifiers), ("no verifier", &self.without_verifier)];
+        for (title, counts) in counts {
             if !counts.is_empty() {
                 text += &format!("{title:<12} {}\n", counted(counts));
             }

@@ -1,11 +1,13 @@
 //! From the flags to the sets that are asked: which data, by which protocol.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use datasets::DataSource;
 use evaluation::{
-    CompletionFile, Protocol, ProtocolOverride, SampledCompletion, Selection, Suite, SuiteSource, TaskChoice, select,
+    CompletionFile, Metric, Protocol, ProtocolOverride, SampledCompletion, Selection, Suite, SuiteSource, TaskChoice,
+    select,
 };
 use serde::Deserialize;
 
@@ -44,6 +46,9 @@ pub(super) fn asked(args: &EvalArgs, section: &PromptSection) -> Result<Vec<Aske
     let overrides = overrides(args)?;
     let mut sets = Vec::new();
     if args.suite.is_empty() {
+        if args.scores.is_some() {
+            return Err(Usage::error("--scores: name the suite of rewards with --suite"));
+        }
         let mut names = Vec::new();
         for data in &args.data {
             let source = source(args, vec![data.into()]);
@@ -69,7 +74,11 @@ pub(super) fn asked(args: &EvalArgs, section: &PromptSection) -> Result<Vec<Aske
         for (mut suite, paths) in suites {
             overrides.iter().for_each(|with| suite.protocol.set(with));
             let given = completions(args, &suite.name, is_only)?;
-            if given.is_none() {
+            let by_text = given.is_some() && suite.protocol.metric == Metric::LogLikelihood;
+            if by_text {
+                // Another engine's texts have no logprobs: the letters that they name are judged.
+                suite.protocol.metric = Metric::Pass;
+            } else if given.is_none() {
                 suite.protocol.check(&suite.name).map_err(usage)?;
             }
             let source = SuiteSource {
@@ -80,7 +89,14 @@ pub(super) fn asked(args: &EvalArgs, section: &PromptSection) -> Result<Vec<Aske
                 shots: args.shots.clone(),
                 ..SuiteSource::new(paths)
             };
-            let held_out = suite_tasks(suite, &source, choice, section)?;
+            let mut held_out = suite_tasks(suite, &source, choice, section)?;
+            if by_text {
+                let mark = "judged by its texts, where the protocol goes by log-likelihood";
+                Arc::make_mut(&mut held_out.tasks).marks.push(mark.to_owned());
+            }
+            if args.scores.is_some() && held_out.tasks.suite.protocol.metric != Metric::Reward {
+                return Err(Usage::error(format!("--scores: {} is no suite of rewards", held_out.name)));
+            }
             sets.push(with_completions(args, Asked { held_out, completions: None }, given)?);
         }
     }
@@ -164,7 +180,7 @@ fn with_completions(args: &EvalArgs, mut set: Asked, file: Option<PathBuf>) -> R
     let Some(path) = file else { return Ok(set) };
     let given = CompletionFile::read(&path).map_err(usage)?;
     let assigned = given.assign(&set.held_out.tasks, args.samples).map_err(usage)?;
-    let tasks = std::sync::Arc::make_mut(&mut set.held_out.tasks);
+    let tasks = Arc::make_mut(&mut set.held_out.tasks);
     let asked = tasks.suite.protocol.samples;
     if assigned.samples != asked && args.samples.is_none() && !args.suite.is_empty() {
         tasks.marks.push(format!("{} completions of each task, where the protocol has {asked}", assigned.samples));
