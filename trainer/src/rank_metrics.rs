@@ -40,10 +40,13 @@ fn metrics_of(ranks: &[RankTraffic]) -> Metrics {
     metrics
 }
 
+/// Reads one figure of a GPU's memory, in bytes.
+type Figure = fn(&GpuMemory) -> u64;
+
 /// Memory of the GPU that has most; nothing on CPUs.
 fn memory_of(ranks: &[RankTraffic]) -> Metrics {
     let mut metrics = Metrics::new();
-    let figures: [(MetricName, fn(&GpuMemory) -> u64); 4] = [
+    let figures: [(MetricName, Figure); 4] = [
         (names::MEMORY_GPU_ALLOCATED_MIB, |gpu| gpu.allocated),
         (names::MEMORY_GPU_ALLOCATED_PEAK_MIB, |gpu| gpu.peak_allocated),
         (names::MEMORY_GPU_RESERVED_PEAK_MIB, |gpu| gpu.peak_reserved),
