@@ -85,7 +85,7 @@ fn first_rows(paths: &[PathBuf], split: Option<&str>) -> (Vec<Row>, Option<Datas
 
 fn is_meant_as_own(row: &Row) -> bool {
     let has = |field: &&str| row.fields.contains_key(*field);
-    OWN_FIELDS.iter().filter(|field| has(field)).count() >= 2 && OWN_FIELDS[..4].iter().any(|field| has(field))
+    OWN_FIELDS.iter().filter(|field| has(field)).count() >= 2 && OWN_FIELDS[..4].iter().any(has)
 }
 
 fn own(records: Records) -> Result<Arc<Layout>, DatasetError> {

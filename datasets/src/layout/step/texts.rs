@@ -31,7 +31,7 @@ pub(super) const STEPS: &[ExpressionStep] = &[
 ];
 
 fn list<'a>(texts: impl Iterator<Item = &'a str>) -> Item {
-    Item::Json(texts.map(|text| Value::from(text)).collect())
+    Item::Json(texts.map(Value::from).collect())
 }
 
 /// Takes characters of a set, and blanks, from both ends.
