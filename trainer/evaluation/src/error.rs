@@ -11,7 +11,10 @@ use statistics::NothingJudged;
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
     /// No suite has this name.
-    #[error("no suite is called `{name}`{}; known: {known}", nearest.as_ref().map_or_else(String::new, |near| format!(": did you mean `{near}`?")))]
+    #[error(
+        "no suite is called `{name}`{}; known: {known}",
+        nearest.as_ref().map_or_else(String::new, |near| format!(": did you mean `{near}`?"))
+    )]
     UnknownSuite {
         /// The name that was asked for.
         name: String,

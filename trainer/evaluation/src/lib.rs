@@ -2,14 +2,14 @@
 //!
 //! | names | noun |
 //! | --- | --- |
-//! | [`select`], [`Selection`], [`Suite`], [`Protocol`] | a suite by its name; its protocol, numbers with their sources, errata |
+//! | [`select`], [`Selection`], [`Suite`], [`Protocol`] | a suite by its name, with its protocol |
 //! | [`SuiteSource`] | its files to its tasks |
-//! | [`SuiteTasks`], [`SuiteTask`], [`TaskChoice`] | its tasks as they are asked: drawn, shuffled, with their conversations |
+//! | [`SuiteTasks`], [`SuiteTask`], [`TaskChoice`] | its tasks as they are asked |
 //! | [`CompletionFile`], [`PromptLine`] | completions of another engine; prompts for one |
 //! | [`judge`], [`judge_again`], [`SampledCompletion`] | a completion to a row of the record |
 //! | [`FinishedRecord::judge_again`] | all stored samples judged again |
-//! | [`CandidateScores`], [`SuiteTask::scored`], [`SuiteTask::likeliest`] | scores of rewards, sums of logprobs to a row |
-//! | [`Settings`], [`EvaluationRecord`], [`FinishedRecord`] | what ran, and the folder where samples are kept as they end |
+//! | [`CandidateScores`], [`SuiteTask::scored`], [`SuiteTask::likeliest`] | scores, sums of logprobs to a row |
+//! | [`Settings`], [`EvaluationRecord`], [`FinishedRecord`] | what ran; the folder of samples |
 //! | [`Tally`], [`EvalResult`], [`results_table`] | rows to the figures of a suite |
 //! | [`compare_results`], [`SuiteComparison`] | two files of results, task by task |
 //!

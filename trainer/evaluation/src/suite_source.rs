@@ -39,8 +39,8 @@ impl SuiteSource {
     /// Reads the suite's tasks, and the settings that say what was read.
     ///
     /// # Errors
-    /// A file cannot be read or has a layout whose tasks are judged by other means than the suite's, a row cannot be read (file and row are
-    /// named), or [`SuiteTasks::new`] fails.
+    /// A file cannot be read or has a layout whose tasks are judged by other means than the suite's, a row cannot be
+    /// read (file and row are named), or [`SuiteTasks::new`] fails.
     pub fn tasks(&self, suite: Suite, choice: TaskChoice) -> Result<(SuiteTasks, Settings), EvaluationError> {
         let source = DataSource {
             paths: self
@@ -90,7 +90,8 @@ impl SuiteSource {
             notes.push(format!("read by the layout `{layout}`, which the suite does not name"));
         } else if !is_accepted && self.layout.is_none() {
             let problem = format!(
-                "the files have the layout `{layout}`, and it is asked of {}; name the layout if it is right all the same",
+                "the files have the layout `{layout}`, and it is asked of {}; name the layout if it is right \
+                 all the same",
                 suite.layouts.join(", ")
             );
             return Err(EvaluationError::tasks(&suite.name, problem));

@@ -170,10 +170,12 @@ mod tests {
     use super::*;
 
     fn result() -> EvalResult {
-        let text = r#"{"dataset": "sums", "suite": "sums@v1", "marks": ["1 of 2 tasks"], "num_tasks": 1, "num_samples": 2,
+        let text = r#"{"dataset": "sums", "suite": "sums@v1", "marks": ["1 of 2 tasks"], "num_tasks": 1,
+            "num_samples": 2,
             "pass@1": 0.5, "standard_error": null, "interval": [0.1, 0.9], "pass@k": 1.0, "avg@k": 0.5,
             "completion_tokens_mean": 3.0, "truncated": 0.25, "num_verifier_errors": 0, "seconds": 1.5,
-            "by": {"subject": {"algebra": {"num_tasks": 1, "pass@1": 0.5, "interval": [0.1, 0.9], "score_mean": 0.5}}}}"#;
+            "by": {"subject": {"algebra": {
+                "num_tasks": 1, "pass@1": 0.5, "interval": [0.1, 0.9], "score_mean": 0.5}}}}"#;
         serde_json::from_str(text).unwrap()
     }
 
