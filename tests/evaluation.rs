@@ -230,7 +230,6 @@ fn settings_that_do_not_go_together_are_usage_errors() {
     eval(&["--completions", &texts, "--pass-at", "2"], &["--pass-at 2", "1 samples"]);
     eval(&["--suite", "gsm9k", "--completions", &texts], &["gsm9k", "did you mean `gsm8k`"]);
     eval(&["--completions", &texts, "--rejudge"], &["--rejudge", "--completions"]);
-    eval(&["--completions", &texts, "--split", "test"], &["sums.jsonl"]);
     let short = bench.text("short.jsonl");
     bench.write("short.jsonl", "{\"id\": \"sum-1\", \"completions\": [\"2\"]}\n");
     eval(&["--completions", &short], &["short.jsonl", "2 of 3 tasks have no completions", "sum-2, sum-3"]);

@@ -72,7 +72,11 @@ fn rules_and_choices() -> Vec<Case> {
     vec![
         case("ifeval", "ifeval_input_data.jsonl", &[harbour.clone(), "{\"port\": 1}".to_owned()]),
         case("ifeval", "ifeval_converted.parquet", std::slice::from_ref(&harbour)),
-        case("ifeval", "qwq/ifeval.jsonl", &["rhine, seine, po".to_owned()]),
+        case(
+            "ifeval",
+            "qwq/ifeval.jsonl",
+            &["the thames, the severn and the trent are three long rivers of england".to_owned()],
+        ),
         case("mmlu", "mmlu.parquet", &letters(&["C"])),
         case("mmlu", "mmlu_original_test.csv", &letters(&["C"])),
         case("mmlu-pro", "mmlu_pro.parquet", &letters(&["D", "B"])),
@@ -117,56 +121,96 @@ fn sample(file: &str) -> String {
     format!("{}/../tests/golden/suites/{file}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The ids of a suite's tasks, in their order, and what each would be asked.
-fn asked(bench: &Bench, suite: &str, data: &str) -> Vec<Value> {
-    let prompts = bench.text("prompts.jsonl");
-    run(&["eval", "--suite", suite, "--data", data, "--prompts", &prompts], 0);
-    let lines = std::fs::read_to_string(&prompts).unwrap();
-    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+/// Whether each completion passed, by suite, task and place.
+type Passed = BTreeMap<(String, String, u64), bool>;
+
+/// What the command line says of some suites, each with its file.
+fn arguments<'a>(flag: &'a str, files: &'a [(&str, String)]) -> Vec<String> {
+    files.iter().flat_map(|(suite, file)| [flag.to_owned(), format!("{}={file}", name_of(suite))]).collect()
 }
 
-/// Judges completions of each task; returns whether each passed.
+/// The name of a suite, without its version.
+fn name_of(suite: &str) -> &str {
+    suite.split('@').next().unwrap_or(suite)
+}
+
+fn eval(suites: &[(&str, String)], more: &[String]) {
+    let mut all = vec!["eval".to_owned()];
+    all.extend(suites.iter().flat_map(|(suite, _)| ["--suite".to_owned(), (*suite).to_owned()]));
+    all.extend(arguments("--data", suites));
+    all.extend_from_slice(more);
+    run(&all.iter().map(String::as_str).collect::<Vec<_>>(), 0);
+}
+
+/// What would be asked, by suite: a line a task, in their order.
+fn asked(bench: &Bench, suites: &[(&str, String)]) -> BTreeMap<String, Vec<Value>> {
+    let prompts = bench.text("prompts.jsonl");
+    eval(suites, &["--prompts".to_owned(), prompts.clone()]);
+    let mut tasks: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for line in std::fs::read_to_string(&prompts).unwrap().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let suite = line["suite"].as_str().map_or(suites[0].0, |suite| suite);
+        tasks.entry(name_of(suite).to_owned()).or_default().push(line.clone());
+    }
+    tasks
+}
+
+/// Judges completions of the tasks of some suites.
 fn judged(
     bench: &Bench,
-    suite: &str,
-    data: &str,
-    completions: &[(Value, Vec<String>)],
-) -> BTreeMap<(String, u64), bool> {
-    let lines = completions.iter().map(|(id, texts)| json!({"id": id, "completions": texts}).to_string() + "\n");
-    bench.write("texts.jsonl", &lines.collect::<String>());
+    suites: &[(&str, String)],
+    completions: &BTreeMap<String, Vec<(Value, Vec<String>)>>,
+) -> Passed {
+    let mut files = Vec::new();
+    for (suite, completions) in completions {
+        let name = format!("{suite}-texts.jsonl");
+        let lines = completions.iter().map(|(id, texts)| json!({"id": id, "completions": texts}).to_string() + "\n");
+        bench.write(&name, &lines.collect::<String>());
+        files.push((suite.as_str(), bench.text(&name)));
+    }
     let folder = bench.path("judged");
     let _ = std::fs::remove_dir_all(&folder);
-    let (texts, output) = (bench.text("texts.jsonl"), bench.text("judged"));
-    run(&["eval", "--suite", suite, "--data", data, "--completions", &texts, "--output", &output], 0);
-    let record = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_dir());
-    let samples = std::fs::read_to_string(record.unwrap().join("samples.jsonl")).unwrap();
-    let row = |line: &str| {
-        let row: Value = serde_json::from_str(line).unwrap();
-        let verdict = &row["verdict"];
-        assert!(!verdict["score"].is_null(), "{suite} {data}: no verdict: {verdict}");
-        (
-            (row["task_id"].as_str().unwrap().to_owned(), row["sample_index"].as_u64().unwrap()),
-            verdict["kind"] == "passed",
-        )
-    };
-    samples.lines().map(row).collect()
+    let mut more = arguments("--completions", &files);
+    more.extend(["--output".to_owned(), bench.text("judged")]);
+    eval(suites, &more);
+    let mut passed = Passed::new();
+    for record in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        for line in std::fs::read_to_string(record.join("samples.jsonl")).unwrap().lines() {
+            let row: Value = serde_json::from_str(line).unwrap();
+            let text = |field: &str| row[field].as_str().unwrap().to_owned();
+            assert!(!row["verdict"]["score"].is_null(), "no verdict: {row}");
+            let key = (name_of(&text("suite")).to_owned(), text("task_id"), row["sample_index"].as_u64().unwrap());
+            passed.insert(key, row["verdict"]["kind"] == "passed");
+        }
+    }
+    passed
 }
 
-fn check(bench: &Bench, cases: Vec<Case>) {
-    for Case { suite, file, right } in cases {
-        let data = sample(file);
-        let tasks = asked(bench, suite, &data);
-        assert_eq!(tasks.len(), right.len(), "{suite} {file}: {tasks:?}");
-        let wrong = "I cannot say, but 711.".to_owned();
-        let completions: Vec<_> = tasks
-            .iter()
-            .zip(&right)
-            .map(|(task, right)| (task["id"].clone(), vec![right.clone(), wrong.clone()]))
-            .collect();
-        let passed = judged(bench, suite, &data, &completions);
-        assert_eq!(passed.len(), 2 * right.len());
-        for ((id, index), passed) in passed {
-            assert_eq!(passed, index == 0, "{suite} {file}: sample {index} of {id}");
+/// Judges a right and a wrong completion of each task; files of one suite go to commands of their own.
+fn check(bench: &Bench, mut cases: Vec<Case>) {
+    while !cases.is_empty() {
+        let mut round: Vec<Case> = Vec::new();
+        let mut later = Vec::new();
+        for case in cases {
+            let is_there = round.iter().any(|other| name_of(other.suite) == name_of(case.suite));
+            if is_there { later.push(case) } else { round.push(case) }
+        }
+        cases = later;
+        let suites: Vec<(&str, String)> = round.iter().map(|case| (case.suite, sample(case.file))).collect();
+        let tasks = asked(bench, &suites);
+        let mut completions = BTreeMap::new();
+        for Case { suite, file, right } in &round {
+            let tasks = &tasks[name_of(suite)];
+            assert_eq!(tasks.len(), right.len(), "{suite} {file}: {tasks:?}");
+            let both = |right: &String| vec![right.clone(), "I cannot say, but 711.".to_owned()];
+            let own = tasks.iter().zip(right).map(|(task, right)| (task["id"].clone(), both(right)));
+            completions.insert(name_of(suite).to_owned(), own.collect());
+        }
+        let passed = judged(bench, &suites, &completions);
+        assert_eq!(passed.len(), round.iter().map(|case| 2 * case.right.len()).sum::<usize>());
+        for ((suite, id, index), passed) in passed {
+            let file = round.iter().find(|case| name_of(case.suite) == suite).map(|case| case.file);
+            assert_eq!(passed, index == 0, "{suite} {file:?}: sample {index} of {id}");
         }
     }
 }
@@ -181,25 +225,24 @@ fn right_and_wrong_answers_to_rules_and_choices_get_their_verdicts() {
     let bench = Bench::new();
     check(&bench, rules_and_choices());
     // The choices of GPQA have no order of their own: exactly one letter is right, wherever it was put.
-    let data = sample("gpqa_diamond.csv");
-    let id = asked(&bench, "gpqa", &data)[0]["id"].clone();
-    let passed = judged(&bench, "gpqa", &data, &[(id, letters(&["A", "B", "C", "D"]))]);
-    assert_eq!(passed.values().filter(|passed| **passed).count(), 1, "{passed:?}");
-
-    let data = sample("bfcl");
+    let suites = [("gpqa", sample("gpqa_diamond.csv")), ("bfcl", sample("bfcl"))];
+    let tasks = asked(&bench, &suites);
     let right = right_calls();
-    let completions: Vec<_> = asked(&bench, "bfcl", &data)
-        .into_iter()
-        .map(|task| {
-            let id = task["id"].as_str().unwrap();
-            let text = right.get(id).cloned().unwrap_or_else(|| "I do not know.".to_owned());
-            let wrong = calls(&["{\"name\": \"save_note\", \"arguments\": {\"text\": \"salt\"}}"]).remove(0);
-            (task["id"].clone(), vec![text, wrong])
-        })
-        .collect();
-    assert!(completions.len() >= 7, "{completions:?}");
-    for ((id, index), passed) in judged(&bench, "bfcl", &data, &completions) {
-        assert_eq!(passed, index == 0, "bfcl: sample {index} of {id}");
+    let wrong = calls(&["{\"name\": \"save_note\", \"arguments\": {\"text\": \"salt\"}}"]).remove(0);
+    let of_call = |task: &Value| {
+        let text = right.get(task["id"].as_str().unwrap()).cloned();
+        (task["id"].clone(), vec![text.unwrap_or_else(|| "I do not know.".to_owned()), wrong.clone()])
+    };
+    let of_choice = |task: &Value| (task["id"].clone(), letters(&["A", "B", "C", "D"]));
+    assert!(tasks["bfcl"].len() >= 7, "{tasks:?}");
+    let completions = BTreeMap::from([
+        ("bfcl".to_owned(), tasks["bfcl"].iter().map(of_call).collect()),
+        ("gpqa".to_owned(), tasks["gpqa"].iter().map(of_choice).collect()),
+    ]);
+    let passed = judged(&bench, &suites, &completions);
+    assert_eq!(passed.iter().filter(|((suite, ..), passed)| suite == "gpqa" && **passed).count(), 1, "{passed:?}");
+    for ((suite, id, index), passed) in passed {
+        assert!(suite == "gpqa" || passed == (index == 0), "bfcl: sample {index} of {id}");
     }
 }
 

@@ -8,7 +8,6 @@ mod group;
 mod group_stream;
 mod open_group;
 mod refill;
-mod sample;
 mod sample_stream;
 mod score;
 

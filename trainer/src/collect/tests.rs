@@ -6,7 +6,8 @@ use policy::{CHAT_TEMPLATE, Decoder, ModelConfig, Placement, SPECIAL_TOKENS, Tex
 use rollout::{EngineOptions, SamplingParams};
 use verifiers::{RewardConfig, VerifiersConfig};
 
-use super::{Collector, Sampling};
+use super::group_stream::GroupStream;
+use super::{Collector, Group, Sampling};
 use crate::config::{PromptSection, SandboxSection};
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
@@ -48,8 +49,21 @@ fn sampling() -> Sampling {
     }
 }
 
+/// The group of each draw, in their order.
+async fn groups(collector: &Collector, draws: &[Draw]) -> Vec<Group> {
+    let sampling = sampling();
+    let mut stream = GroupStream::new(collector, &sampling, None);
+    stream.submit(draws).unwrap();
+    let mut groups = Vec::new();
+    while let Some(group) = stream.next().await.unwrap() {
+        groups.push(group);
+    }
+    groups.sort_by_key(|group| group.draw);
+    groups
+}
+
 async fn completions(collector: &Collector, draws: &[Draw]) -> Vec<Vec<u32>> {
-    let (groups, _) = collector.sample_groups(draws, &sampling()).await.unwrap();
+    let groups = groups(collector, draws).await;
     assert_eq!(
         groups.iter().map(|group| group.draw).collect::<Vec<_>>(),
         draws.iter().map(|d| d.number).collect::<Vec<_>>()
@@ -75,7 +89,7 @@ async fn a_task_that_is_drawn_twice_gets_other_completions_in_one_round_as_in_tw
 #[tokio::test]
 async fn masked_rollouts_are_counted_and_not_learned_from() {
     let draws = one_task().next_draws(1);
-    let (mut groups, _) = collector().await.sample_groups(&draws, &sampling()).await.unwrap();
+    let mut groups = groups(&collector().await, &draws).await;
     let whole = trajectories(&groups, None);
     assert_eq!((whole[0].trajectories.len(), whole[0].num_masked), (3, 0));
     let masked = groups[0].rollouts.remove(1);

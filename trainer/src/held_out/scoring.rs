@@ -145,23 +145,15 @@ fn candidate_ids(format: &PromptFormat<'_>, task: &SuiteTask) -> Result<Vec<Vec<
 #[derive(Deserialize)]
 struct ScoreLine {
     id: Value,
-    chosen: OneOrMore,
-    rejected: OneOrMore,
+    chosen: Value,
+    rejected: Value,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMore {
-    One(f64),
-    More(Vec<f64>),
-}
-
-impl From<OneOrMore> for Vec<f64> {
-    fn from(scores: OneOrMore) -> Self {
-        match scores {
-            OneOrMore::One(score) => vec![score],
-            OneOrMore::More(scores) => scores,
-        }
+/// A score, or a list of them.
+fn numbers(scores: &Value) -> Option<Vec<f64>> {
+    match scores {
+        Value::Array(several) => several.iter().map(Value::as_f64).collect(),
+        one => one.as_f64().map(|score| vec![score]),
     }
 }
 
@@ -181,7 +173,10 @@ pub(crate) fn read_scores(path: &Path) -> Result<HashMap<String, CandidateScores
         let expected = "a line is {\"id\", \"chosen\": [..], \"rejected\": [..]}";
         let line: ScoreLine = serde_json::from_str(&line).map_err(|error| fail(format!("{expected}: {error}")))?;
         let id = line.id.as_str().map_or_else(|| line.id.to_string(), str::to_owned);
-        let own = CandidateScores { chosen: line.chosen.into(), rejected: line.rejected.into() };
+        let (Some(chosen), Some(rejected)) = (numbers(&line.chosen), numbers(&line.rejected)) else {
+            return Err(fail(expected.to_owned()));
+        };
+        let own = CandidateScores { chosen, rejected };
         if scores.insert(id.clone(), own).is_some() {
             return Err(fail(format!("the id {id} stands in the file twice")));
         }
