@@ -7,7 +7,7 @@
 //! | [`PreferencePair`] | a chosen and a rejected completion, for the reward model |
 //! | [`read_tasks`], [`read_traces`], [`read_preferences`], [`write_jsonl`] | JSON Lines files of the three |
 //! | [`rows`] | rows of files of any format, as JSON objects |
-//! | [`DataSource`], [`Loaded`], [`layout`], [`rows`] | data as it is published: files of any format, read by a layout |
+//! | [`DataSource`], [`Loaded`], [`layout`] | published data of any format, read by a layout |
 //! | [`Candidates`] | a prompt with its better and its worse completions, for suites of rewards |
 //! | [`overlap`] | what training texts have in common with a suite, and with each other |
 //! | [`Mixture`], [`TaskCursor`], [`Draw`] | weighted sources, a resumable walk over them, a task at its place in it |

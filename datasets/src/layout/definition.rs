@@ -1,42 +1,18 @@
 //! A layout, checked: where the parts of a record stand in a row.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 use toml::Table;
 
 use super::expression::Columns;
 use super::file::{LayoutFile, PreferenceFile, RecogniseFile, VerifierFile};
+use super::records::Records;
 use super::step::Context;
 use super::tree::{Expression, Tree};
 use crate::rows::{Place, PlaceUnit};
-
-/// The records that a layout's rows give.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Records {
-    /// Tasks, which verifiers judge.
-    #[default]
-    Tasks,
-    /// Worked examples, for the cold start.
-    Traces,
-    /// Better and worse completions, for a reward model.
-    Preferences,
-}
-
-impl Display for Records {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Tasks => "tasks",
-            Self::Traces => "traces",
-            Self::Preferences => "preferences",
-        })
-    }
-}
 
 /// A layout: what the rows of a data set mean.
 #[derive(Debug)]

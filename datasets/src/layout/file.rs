@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Table;
 
-use super::definition::Records;
+use super::records::Records;
 
 /// The keys of a layout's file.
 #[derive(Debug, Default, Deserialize)]

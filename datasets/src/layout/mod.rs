@@ -16,14 +16,16 @@ mod file;
 mod item;
 mod near;
 mod recognition;
+mod records;
 mod shipped;
 mod step;
 mod tree;
 
-pub use self::definition::{Layout, Records};
-pub use self::recognition::recognise;
-pub use self::shipped::{load, shipped};
-
 pub(crate) use self::apply::{Outcome, RowReader};
+pub use self::definition::Layout;
 pub(crate) use self::fault::Fault;
+pub use self::recognition::recognise;
+pub(crate) use self::recognition::{fits_rows, without_header};
+pub use self::records::Records;
 pub(crate) use self::shipped::{assembled, overridden};
+pub use self::shipped::{load, shipped};

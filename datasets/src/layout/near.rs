@@ -4,7 +4,7 @@
 /// not count.
 pub(crate) fn near<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = plain(wanted);
-    let most = (wanted.len() / 3).max(1);
+    let most = wanted.len().div_ceil(3);
     let mut found: Vec<(usize, &str)> = names
         .map(|name| {
             let name_plain = plain(name);

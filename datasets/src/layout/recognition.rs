@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::definition::{Layout, Recognition, Records};
-use super::expression::{Columns, fits};
+use super::definition::{Layout, Recognition};
+use super::expression::{Columns, fits as fits_pattern};
+use super::records::Records;
 use super::shipped::shipped;
 use super::step::Context;
 use crate::error::DatasetError;
@@ -23,9 +24,8 @@ pub fn recognise(rows: &[Row], wanted: Option<Records>) -> Result<Arc<Layout>, D
         return Err(DatasetError::Layout { name: "?".to_owned(), problem: "there is no row to tell it by".to_owned() });
     };
     let problem = |problem| DatasetError::Row { place: first.place.clone(), problem };
-    let fitting: Vec<(&Arc<Layout>, &Recognition)> = recognisable(wanted)
-        .filter(|(layout, recognition)| rows.iter().all(|row| fits_row(layout, recognition, row)))
-        .collect();
+    let fitting: Vec<(&Arc<Layout>, &Recognition)> =
+        recognisable(wanted).filter(|(layout, recognition)| fits(layout, recognition, rows)).collect();
     let best: Vec<&Arc<Layout>> = fitting
         .iter()
         .filter(|(layout, recognition)| {
@@ -49,8 +49,23 @@ pub fn recognise(rows: &[Row], wanted: Option<Records>) -> Result<Arc<Layout>, D
     }
 }
 
-fn recognisable(wanted: Option<Records>) -> impl Iterator<Item = (&'static Arc<Layout>, &'static Recognition)> {
+/// The shipped layouts of files without a header, with the columns' names.
+pub(crate) fn without_header(
+    wanted: Option<Records>,
+) -> impl Iterator<Item = (&'static Arc<Layout>, &'static [String])> {
     let is_wanted = move |layout: &&Arc<Layout>| wanted.is_none_or(|wanted| layout.records == wanted);
+    shipped().iter().filter(is_wanted).filter_map(|layout| Some((layout, layout.columns.as_deref()?)))
+}
+
+/// True where these first rows are of the layout.
+pub(crate) fn fits_rows(layout: &Layout, rows: &[Row]) -> bool {
+    let recognition = layout.recognition.as_ref();
+    recognition.is_some_and(|recognition| fits(layout, recognition, rows))
+}
+
+fn recognisable(wanted: Option<Records>) -> impl Iterator<Item = (&'static Arc<Layout>, &'static Recognition)> {
+    let is_wanted =
+        move |layout: &&Arc<Layout>| layout.columns.is_none() && wanted.is_none_or(|wanted| layout.records == wanted);
     shipped().iter().filter(is_wanted).filter_map(|layout| Some((layout, layout.recognition.as_ref()?)))
 }
 
@@ -64,27 +79,23 @@ fn is_narrower(one: &Recognition, other: &Recognition) -> bool {
     ones.is_superset(&others) && (ones != others || conditions(one) > conditions(other))
 }
 
-fn fits_row(layout: &Layout, recognition: &Recognition, row: &Row) -> bool {
-    let renamed;
-    let fields = match &layout.columns {
-        // The first row of a file without a header was taken for one: its values are the columns' names.
-        Some(names) if names.len() == row.fields.len() => {
-            renamed = names.iter().cloned().zip(row.fields.keys().map(|key| key.as_str().into())).collect();
-            &renamed
-        }
-        Some(_) => return false,
-        None => &row.fields,
-    };
-    let has = |column: &String| has_column(fields, column);
-    recognition.columns.iter().all(has)
-        && !recognition.absent.iter().any(has)
-        && (recognition.files.is_empty()
-            || recognition.files.iter().any(|pattern| names_file(pattern, &row.place.file)))
-        && recognition.when.as_ref().is_none_or(|when| {
+/// True where the first row has the columns, and the condition holds for half of the rows at least: one that is broken
+/// is none of another set.
+fn fits(layout: &Layout, recognition: &Recognition, rows: &[Row]) -> bool {
+    let Some(first) = rows.first() else { return false };
+    let has = |column: &String| has_column(&first.fields, column);
+    let names_it = |pattern: &String| names_file(pattern, &first.place.file);
+    let holds = |row: &&Row| {
+        recognition.when.as_ref().is_none_or(|when| {
             let context = Context { place: &row.place, index: row.index, tables: &layout.tables, seed: 0 };
             let named = Map::new();
-            when.holds(&Columns { fields, named: &named, context }).unwrap_or(false)
+            when.holds(&Columns { fields: &row.fields, named: &named, context }).unwrap_or(false)
         })
+    };
+    recognition.columns.iter().all(has)
+        && !recognition.absent.iter().any(has)
+        && (recognition.files.is_empty() || recognition.files.iter().any(names_it))
+        && rows.iter().filter(holds).count() * 2 >= rows.len()
 }
 
 /// True where a column is there; one with dots may be a part of another.
@@ -104,14 +115,14 @@ fn has_column(fields: &Map<String, Value>, column: &str) -> bool {
 fn names_file(pattern: &str, file: &Path) -> bool {
     let path = file.to_string_lossy().to_lowercase();
     let starts = path.char_indices().filter(|(at, _)| *at == 0 || path[..*at].ends_with('/')).map(|(at, _)| at);
-    starts.into_iter().any(|start| fits(pattern, &path[start..]))
+    starts.into_iter().any(|start| fits_pattern(pattern, &path[start..]))
 }
 
 /// What to do about a file that no layout fits, with the layouts that miss least.
 fn none_fits(fields: &Map<String, Value>, wanted: Option<Records>) -> String {
     let names: Vec<&str> = fields.keys().map(String::as_str).collect();
     let mut near: Vec<(usize, &str, Vec<&str>)> = recognisable(wanted)
-        .filter(|(layout, recognition)| layout.columns.is_none() && !recognition.columns.is_empty())
+        .filter(|(_, recognition)| !recognition.columns.is_empty())
         .map(|(layout, recognition)| {
             let missing = recognition.columns.iter().filter(|column| !has_column(fields, column));
             let missing: Vec<&str> = missing.map(String::as_str).collect();

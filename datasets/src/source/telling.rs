@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::DatasetError;
 use crate::layout::{self, Layout, Records};
-use crate::rows::{self, Row};
+use crate::rows::{self, Options, Row};
 
 /// Rows by which a layout is told.
 const ROWS: usize = 16;
@@ -22,6 +22,9 @@ pub(super) fn tell(
     assignments: &[String],
     wanted: Option<Records>,
 ) -> Result<Arc<Layout>, DatasetError> {
+    if let Some(layout) = without_header(paths, split, wanted) {
+        return layout::overridden(&layout, assignments);
+    }
     let (first, error) = first_rows(paths, split);
     let is_plain = paths.len() == 1 && is_plain_json_lines(&paths[0]);
     if first.is_empty() {
@@ -41,6 +44,21 @@ pub(super) fn tell(
         Err(error) if assignments.is_empty() => Err(error),
         Err(_) => layout::assembled(assignments),
     }
+}
+
+/// The layout of a CSV file that has no header: its first row is one like the others.
+fn without_header(paths: &[PathBuf], split: Option<&str>, wanted: Option<Records>) -> Option<Arc<Layout>> {
+    let is_csv = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().contains(".csv"));
+    let fits = |layout: &Layout, columns: &[String]| {
+        // Any split will do: their columns are the same.
+        let split = split.or(layout.split.as_deref());
+        let files = rows::files_of(paths, split).ok().filter(|files| files.iter().all(is_csv));
+        let options = Options { split: None, columns: Some(columns.to_vec()) };
+        let rows = files.and_then(|files| rows::open_with(&files, &options).ok());
+        let first: Option<Vec<Row>> = rows.and_then(|rows| rows.take(ROWS).collect::<Result<_, _>>().ok());
+        first.is_some_and(|first| !first.is_empty() && layout::fits_rows(layout, &first))
+    };
+    layout::without_header(wanted).find(|(layout, columns)| fits(layout, columns)).map(|(layout, _)| layout.clone())
 }
 
 /// The first rows, and the error that ended them.
@@ -67,7 +85,7 @@ fn first_rows(paths: &[PathBuf], split: Option<&str>) -> (Vec<Row>, Option<Datas
 
 fn is_meant_as_own(row: &Row) -> bool {
     let has = |field: &&str| row.fields.contains_key(*field);
-    OWN_FIELDS.iter().filter(|field| has(field)).count() >= 2 && OWN_FIELDS[..4].iter().any(|field| has(field))
+    OWN_FIELDS.iter().filter(|field| has(field)).count() >= 2 && OWN_FIELDS[..4].iter().any(has)
 }
 
 fn own(records: Records) -> Result<Arc<Layout>, DatasetError> {

@@ -20,7 +20,7 @@ const NEWEST_PROTOCOL: u8 = 5;
 
 /// The text that a pickle holds; the error says what stands in the way, and where.
 pub(crate) fn read(pickle: &[u8]) -> Result<String, String> {
-    let mut reader = Reader { rest: pickle, length: pickle.len() };
+    let mut reader = PickleBytes { rest: pickle, length: pickle.len() };
     let mut text = None;
     loop {
         let at = reader.position();
@@ -60,12 +60,12 @@ pub(crate) fn read(pickle: &[u8]) -> Result<String, String> {
     }
 }
 
-struct Reader<'a> {
+struct PickleBytes<'a> {
     rest: &'a [u8],
     length: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> PickleBytes<'a> {
     fn position(&self) -> usize {
         self.length - self.rest.len()
     }

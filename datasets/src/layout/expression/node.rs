@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::layout::step::Step;
+use crate::layout::step::ExpressionStep;
 
 /// An expression.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) enum Node {
     /// The second, with the value of the first for `.`.
     Pipe(Box<Node>, Box<Node>),
     /// A step on the value so far.
-    Call(&'static Step, Vec<Node>),
+    Call(&'static ExpressionStep, Vec<Node>),
     /// The second where the first is true, or else the third.
     If(Box<[Node; 3]>),
     /// True where the value is not.

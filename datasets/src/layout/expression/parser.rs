@@ -324,3 +324,46 @@ fn template(inside: &str) -> Result<Node, String> {
     }
     Ok(Node::Template(pieces))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::parse;
+
+    #[test]
+    fn faults_name_their_place() {
+        for (text, problem) in [
+            ("a and", "it ends too soon"),
+            ("a b", "unexpected \"b\" at character 2"),
+            ("'a", "the quote at character 0 is not closed"),
+            ("a | trimm", "there is no step \"trimm\"; near it: trim"),
+            ("trim(a)", "a step stands behind a `|`"),
+            ("a not b", "where `in` or `like` is expected"),
+            ("if(a, b)", "if takes 3 arguments, not 2"),
+            ("f'{a'", "a brace of a text with holes is not closed"),
+            ("a[x]", "where a place in a list is expected"),
+            ("$row", "behind $ stands file or index"),
+            (&"(".repeat(1000), "nests deeper"),
+        ] {
+            let found = parse(text).unwrap_err();
+            assert!(found.contains(problem), "{text}: {found}");
+        }
+    }
+
+    fn expression() -> impl Strategy<Value = String> {
+        let parts = [
+            "a", "`b c`", "'t'", "f'{a}'", "1", ".", "?", "|", "trim", "or", "(", ")", "[", "]", "{", "}", ",", ":",
+            "not", "in", "is", "null", "like", "=", "<=", "if", "$", "-", "each", " ",
+        ];
+        prop::collection::vec(prop::sample::select(parts.to_vec()), 0..24).prop_map(|parts| parts.join(" "))
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in any::<String>(), parts in expression()) {
+            let _ = parse(&text);
+            let _ = parse(&parts);
+        }
+    }
+}

@@ -4,22 +4,22 @@ use random::{Key, KeyedRng};
 use serde_json::Value;
 
 use super::arguments::Arguments;
-use super::kind::Step;
+use super::kind::ExpressionStep;
 use crate::layout::fault::Fault;
 use crate::layout::item::{Item, shown};
 
 /// Options that have a letter.
 const MOST: usize = 26;
 
-pub(super) const STEPS: &[Step] = &[
-    Step::new("letters", (0, 0), |item, _| {
+pub(super) const STEPS: &[ExpressionStep] = &[
+    ExpressionStep::new("letters", (0, 0), |item, _| {
         let options = item.into_list()?;
         Ok(Item::Json((0..options.len()).map(letter_of).collect::<Result<Value, _>>()?))
     }),
-    Step::new("letter", (1, 1), letter),
-    Step::new("position", (1, 1), position),
-    Step::new("shuffled", (1, 1), shuffled),
-    Step::new("lettered", (1, 1), lettered),
+    ExpressionStep::new("letter", (1, 1), letter),
+    ExpressionStep::new("position", (1, 1), position),
+    ExpressionStep::new("shuffled", (1, 1), shuffled),
+    ExpressionStep::new("lettered", (1, 1), lettered),
 ];
 
 fn letter_of(index: usize) -> Result<Value, Fault> {

@@ -14,12 +14,12 @@
 use serde_json::{Map, Value, json};
 
 use super::arguments::Arguments;
-use super::kind::Step;
+use super::kind::ExpressionStep;
 use crate::layout::encoding::python;
 use crate::layout::fault::Fault;
 use crate::layout::item::{Item, shown};
 
-pub(super) const STEPS: &[Step] = &[Step::new("tests", (0, 2), tests).of_null()];
+pub(super) const STEPS: &[ExpressionStep] = &[ExpressionStep::new("tests", (0, 2), tests).of_null()];
 
 const NO_TESTS: &str = "it has no tests, so every program would pass";
 

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use flate2::read::ZlibDecoder;
 
 use super::arguments::Arguments;
-use super::kind::Step;
+use super::kind::ExpressionStep;
 use crate::layout::encoding::{pickle, python};
 use crate::layout::fault::Fault;
 use crate::layout::item::{Item, cut};
@@ -16,20 +16,20 @@ use crate::layout::item::{Item, cut};
 /// Most bytes that one value may have once it is decompressed.
 const MOST_BYTES: u64 = 1 << 30;
 
-pub(super) const STEPS: &[Step] = &[
-    Step::new("json", (0, 0), json),
-    Step::new("python", (0, 0), |item, _| Ok(Item::Json(python::read(&item.into_text()?)?))),
-    Step::new("base64", (0, 0), |item, _| {
+pub(super) const STEPS: &[ExpressionStep] = &[
+    ExpressionStep::new("json", (0, 0), json),
+    ExpressionStep::new("python", (0, 0), |item, _| Ok(Item::Json(python::read(&item.into_text()?)?))),
+    ExpressionStep::new("base64", (0, 0), |item, _| {
         let decoded = BASE64_STANDARD.decode(item.into_text()?.trim());
         Ok(Item::Bytes(decoded.map_err(|error| format!("no base64: {error}"))?))
     }),
-    Step::new("zlib", (0, 0), zlib),
-    Step::new("pickle", (0, 0), |item, _| Ok(pickle::read(&bytes(item)?)?.into())),
-    Step::new("utf8", (0, 0), |item, _| {
+    ExpressionStep::new("zlib", (0, 0), zlib),
+    ExpressionStep::new("pickle", (0, 0), |item, _| Ok(pickle::read(&bytes(item)?)?.into())),
+    ExpressionStep::new("utf8", (0, 0), |item, _| {
         Ok(String::from_utf8(bytes(item)?).map_err(|error| format!("no UTF-8 text: {error}"))?.into())
     }),
-    Step::new("any_of", (2, 8), any_of),
-    Step::new("file", (0, 0), file),
+    ExpressionStep::new("any_of", (2, 8), any_of),
+    ExpressionStep::new("file", (0, 0), file),
 ];
 
 fn json(item: Item, _: &Arguments<'_>) -> Result<Item, Fault> {

@@ -6,7 +6,7 @@ use crate::layout::item::Item;
 
 /// A step that a layout can name.
 #[derive(Debug)]
-pub(crate) struct Step {
+pub(crate) struct ExpressionStep {
     /// The name in expressions.
     pub(crate) name: &'static str,
     /// Fewest and most arguments.
@@ -17,7 +17,7 @@ pub(crate) struct Step {
     pub(crate) run: fn(Item, &Arguments<'_>) -> Result<Item, Fault>,
 }
 
-impl Step {
+impl ExpressionStep {
     /// A step that leaves an empty value empty.
     pub(super) const fn new(
         name: &'static str,

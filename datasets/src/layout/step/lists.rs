@@ -5,20 +5,20 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::arguments::Arguments;
-use super::kind::Step;
+use super::kind::ExpressionStep;
 use crate::layout::fault::Fault;
 use crate::layout::item::{Item, shown};
 
-pub(super) const STEPS: &[Step] = &[
-    Step::new("first", (0, 0), |item, _| place(item, 0)),
-    Step::new("last", (0, 0), |item, _| place(item, -1)),
-    Step::new("only", (0, 0), |item, _| match item.into_list()? {
+pub(super) const STEPS: &[ExpressionStep] = &[
+    ExpressionStep::new("first", (0, 0), |item, _| place(item, 0)),
+    ExpressionStep::new("last", (0, 0), |item, _| place(item, -1)),
+    ExpressionStep::new("only", (0, 0), |item, _| match item.into_list()? {
         items if items.len() == 1 => Ok(Item::Json(items.into_iter().next().unwrap_or_default())),
         items => Err(Fault::Value(format!("a list of one item is expected, found {} items", items.len()))),
     }),
-    Step::new("each", (1, 1), each),
-    Step::new("update", (2, 2), update),
-    Step::new("where", (1, 1), |item, arguments| {
+    ExpressionStep::new("each", (1, 1), each),
+    ExpressionStep::new("update", (2, 2), update),
+    ExpressionStep::new("where", (1, 1), |item, arguments| {
         let mut kept = Vec::new();
         for value in item.into_list()? {
             let value = Item::Json(value);
@@ -28,11 +28,11 @@ pub(super) const STEPS: &[Step] = &[
         }
         Ok(Item::Json(Value::Array(kept)))
     }),
-    Step::new("without", (1, 1), |item, arguments| {
+    ExpressionStep::new("without", (1, 1), |item, arguments| {
         let dropped = arguments.value(0)?.unwrap_or_default();
         Ok(Item::Json(item.into_list()?.into_iter().filter(|value| *value != dropped).collect()))
     }),
-    Step::new("concat", (0, 0), |item, _| {
+    ExpressionStep::new("concat", (0, 0), |item, _| {
         let mut all = Vec::new();
         for part in item.into_list()? {
             if !part.is_null() {
@@ -41,17 +41,17 @@ pub(super) const STEPS: &[Step] = &[
         }
         Ok(Item::Json(Value::Array(all)))
     }),
-    Step::new("pairs", (0, 0), pairs),
-    Step::new("join", (1, 1), join),
-    Step::new("length", (0, 0), |item, _| match item.into_json()? {
+    ExpressionStep::new("pairs", (0, 0), pairs),
+    ExpressionStep::new("join", (1, 1), join),
+    ExpressionStep::new("length", (0, 0), |item, _| match item.into_json()? {
         Value::Array(items) => Ok(Item::Json(items.len().into())),
         Value::Object(entries) => Ok(Item::Json(entries.len().into())),
         Value::String(text) => Ok(Item::Json(text.chars().count().into())),
         other => Err(Fault::Value(format!("{} has no length", shown(&other)))),
     }),
-    Step::new("most_common", (0, 0), most_common),
-    Step::new("one_of", (1, 26), one_of),
-    Step::new("or", (1, 1), |item, arguments| {
+    ExpressionStep::new("most_common", (0, 0), most_common),
+    ExpressionStep::new("one_of", (1, 26), one_of),
+    ExpressionStep::new("or", (1, 1), |item, arguments| {
         let is_empty = matches!(&item, Item::Json(Value::Null) | Item::Json(Value::String(_)))
             && !matches!(&item, Item::Json(Value::String(text)) if !text.is_empty());
         if is_empty { arguments.of(0, &item) } else { Ok(item) }

@@ -16,5 +16,5 @@ mod texts;
 mod tools;
 
 pub(crate) use self::arguments::{Arguments, Context};
-pub(crate) use self::kind::Step;
+pub(crate) use self::kind::ExpressionStep;
 pub(crate) use self::registry::{find, names};

@@ -5,15 +5,15 @@ use std::str::FromStr;
 use serde_json::{Number, Value};
 
 use super::arguments::Arguments;
-use super::kind::Step;
+use super::kind::ExpressionStep;
 use crate::layout::fault::Fault;
 use crate::layout::item::{Item, shown};
 
-pub(super) const STEPS: &[Step] = &[
-    Step::new("integer", (0, 2), integer),
-    Step::new("number", (0, 0), |item, _| number_of(item.into_json()?).map(Item::Json)),
-    Step::new("add", (1, 1), add),
-    Step::new("seconds", (0, 0), seconds),
+pub(super) const STEPS: &[ExpressionStep] = &[
+    ExpressionStep::new("integer", (0, 2), integer),
+    ExpressionStep::new("number", (0, 0), |item, _| number_of(item.into_json()?).map(Item::Json)),
+    ExpressionStep::new("add", (1, 1), add),
+    ExpressionStep::new("seconds", (0, 0), seconds),
 ];
 
 /// The digits of a whole number, as keys write it: `025`, `27.0`, `336^\circ`, `$1{,}000$`.

@@ -5,26 +5,26 @@ use std::str::FromStr;
 use serde_json::{Map, Number, Value, json};
 
 use super::arguments::Arguments;
-use super::kind::Step;
+use super::kind::ExpressionStep;
 use crate::layout::fault::Fault;
 use crate::layout::item::{Item, shown};
 
-pub(super) const STEPS: &[Step] = &[
-    Step::new("entries", (0, 0), |item, _| {
+pub(super) const STEPS: &[ExpressionStep] = &[
+    ExpressionStep::new("entries", (0, 0), |item, _| {
         let entries = object(item)?.into_iter().map(|(key, value)| json!({"key": key, "value": value}));
         Ok(Item::Json(entries.collect()))
     }),
-    Step::new("drop_nulls", (0, 0), |item, _| Ok(Item::Json(drop_nulls(item.into_json()?)))),
-    Step::new("whole_numbers", (0, 0), |item, _| Ok(Item::Json(whole_numbers(item.into_json()?)))),
-    Step::new("omit", (1, 26), |item, arguments| {
+    ExpressionStep::new("drop_nulls", (0, 0), |item, _| Ok(Item::Json(drop_nulls(item.into_json()?)))),
+    ExpressionStep::new("whole_numbers", (0, 0), |item, _| Ok(Item::Json(whole_numbers(item.into_json()?)))),
+    ExpressionStep::new("omit", (1, 26), |item, arguments| {
         let mut object = object(item)?;
         for index in 0..arguments.count {
             object.shift_remove(&arguments.needed_text(index)?);
         }
         Ok(Item::Json(Value::Object(object)))
     }),
-    Step::new("rename", (1, 1), rename),
-    Step::new("lookup", (1, 1), lookup),
+    ExpressionStep::new("rename", (1, 1), rename),
+    ExpressionStep::new("lookup", (1, 1), lookup),
 ];
 
 fn object(item: Item) -> Result<Map<String, Value>, Fault> {

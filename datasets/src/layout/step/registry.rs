@@ -1,9 +1,9 @@
 //! All steps by name.
 
-use super::kind::Step;
+use super::kind::ExpressionStep;
 use super::{choices, code_tests, decoding, lists, numbers, objects, texts, tools};
 
-const FAMILIES: [&[Step]; 8] = [
+const FAMILIES: [&[ExpressionStep]; 8] = [
     texts::STEPS,
     numbers::STEPS,
     lists::STEPS,
@@ -15,7 +15,7 @@ const FAMILIES: [&[Step]; 8] = [
 ];
 
 /// The step of this name.
-pub(crate) fn find(name: &str) -> Option<&'static Step> {
+pub(crate) fn find(name: &str) -> Option<&'static ExpressionStep> {
     FAMILIES.into_iter().flatten().find(|step| step.name == name)
 }
 

@@ -4,32 +4,34 @@ use serde_json::Value;
 
 use super::arguments::Arguments;
 use super::boxed;
-use super::kind::Step;
+use super::kind::ExpressionStep;
 use crate::layout::fault::Fault;
 use crate::layout::item::{Item, cut};
 
-pub(super) const STEPS: &[Step] = &[
-    Step::new("trim", (0, 0), |item, _| Ok(item.into_text()?.trim().to_owned().into())),
-    Step::new("lower", (0, 0), |item, _| Ok(item.into_text()?.to_lowercase().into())),
-    Step::new("strip", (1, 1), strip),
-    Step::new("remove", (1, 1), |item, arguments| Ok(item.into_text()?.replace(&arguments.needed_text(0)?, "").into())),
-    Step::new("replace", (2, 2), |item, arguments| {
+pub(super) const STEPS: &[ExpressionStep] = &[
+    ExpressionStep::new("trim", (0, 0), |item, _| Ok(item.into_text()?.trim().to_owned().into())),
+    ExpressionStep::new("lower", (0, 0), |item, _| Ok(item.into_text()?.to_lowercase().into())),
+    ExpressionStep::new("strip", (1, 1), strip),
+    ExpressionStep::new("remove", (1, 1), |item, arguments| {
+        Ok(item.into_text()?.replace(&arguments.needed_text(0)?, "").into())
+    }),
+    ExpressionStep::new("replace", (2, 2), |item, arguments| {
         let with = arguments.text(1)?.unwrap_or_default();
         Ok(item.into_text()?.replace(&arguments.needed_text(0)?, &with).into())
     }),
-    Step::new("after", (1, 1), after),
-    Step::new("before", (1, 1), before),
-    Step::new("last_box", (0, 0), |item, _| Ok(boxed::last(&item.into_text()?)?.to_owned().into())),
-    Step::new("lines", (0, 0), |item, _| Ok(list(item.into_text()?.lines()))),
-    Step::new("split", (1, 1), |item, arguments| {
+    ExpressionStep::new("after", (1, 1), after),
+    ExpressionStep::new("before", (1, 1), before),
+    ExpressionStep::new("last_box", (0, 0), |item, _| Ok(boxed::last(&item.into_text()?)?.to_owned().into())),
+    ExpressionStep::new("lines", (0, 0), |item, _| Ok(list(item.into_text()?.lines()))),
+    ExpressionStep::new("split", (1, 1), |item, arguments| {
         Ok(list(item.into_text()?.split(&arguments.needed_text(0)?).map(str::trim)))
     }),
-    Step::new("split_answers", (0, 0), |item, _| Ok(list(split_answers(&item.into_text()?).into_iter()))),
-    Step::new("text", (0, 0), text),
+    ExpressionStep::new("split_answers", (0, 0), |item, _| Ok(list(split_answers(&item.into_text()?).into_iter()))),
+    ExpressionStep::new("text", (0, 0), text),
 ];
 
 fn list<'a>(texts: impl Iterator<Item = &'a str>) -> Item {
-    Item::Json(texts.map(|text| Value::from(text)).collect())
+    Item::Json(texts.map(Value::from).collect())
 }
 
 /// Takes characters of a set, and blanks, from both ends.

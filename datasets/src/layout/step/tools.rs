@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::kind::Step;
+use super::kind::ExpressionStep;
 use crate::layout::fault::Fault;
 use crate::layout::item::{Item, shown};
 
-pub(super) const STEPS: &[Step] = &[Step::new("tool_schemas", (0, 0), |item, _| {
+pub(super) const STEPS: &[ExpressionStep] = &[ExpressionStep::new("tool_schemas", (0, 0), |item, _| {
     let tools = item.into_list()?.into_iter().map(|tool| match tool {
         Value::Object(tool) => Ok(json!({"type": "function", "function": function(tool)})),
         other => Err(Fault::Value(format!("a tool must be an object, found {}", shown(&other)))),
