@@ -54,12 +54,12 @@ pub struct TaskCursor {
     mixture: Mixture,
     shares: Vec<f64>,
     seed: u64,
-    places: Vec<Place>,
+    places: Vec<SourcePlace>,
 }
 
 /// The walk's place in one source, with the order of its epoch.
 #[derive(Clone, Debug)]
-struct Place {
+struct SourcePlace {
     num_taken: u64,
     epoch: u64,
     /// The epoch's permutation of the source's tasks.
@@ -118,7 +118,7 @@ impl TaskCursor {
             .zip(num_taken)
             .map(|(source, &num_taken)| {
                 let epoch = num_taken / source.tasks.len() as u64;
-                Place { num_taken, epoch, order: permutation(seed, source, epoch) }
+                SourcePlace { num_taken, epoch, order: permutation(seed, source, epoch) }
             })
             .collect();
         Self { shares: mixture.shares(), mixture, seed, places }

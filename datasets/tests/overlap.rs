@@ -131,7 +131,7 @@ fn wording_of_the_training_set_alone_is_no_overlap() {
     assert!(overlaps.found.is_empty(), "{:?}", overlaps.found);
     assert_eq!(overlaps.wording.iter().map(|wording| wording.num_training_texts).sum::<u64>(), 20);
     // Where a few have it, it is an overlap.
-    assert_eq!(search(&training[..100], &suite).found.len(), 10);
+    assert_eq!(search(&training[..30], &suite).found.len(), 3);
 }
 
 #[test]

@@ -27,10 +27,10 @@ pub use self::index::OverlapIndex;
 pub use self::overlaps::{Overlap, OverlapKind, Overlaps, Wording};
 
 /// A run of words in more distinct texts of a suite than this is the suite's wording.
-pub const MAX_SUITE_TEXTS: usize = 3;
+pub const MAX_SUITE_TEXTS: usize = 2;
 
 /// A run of words in more distinct texts of training than this is the training set's wording.
-pub const MAX_TRAINING_TEXTS: usize = 10;
+pub const MAX_TRAINING_TEXTS: usize = 3;
 
 /// The words of a run that is looked for.
 const RUN_WORDS: usize = 13;

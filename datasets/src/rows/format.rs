@@ -27,17 +27,18 @@ pub(super) enum Packing {
 /// The endings of the files that a folder's rows are read from, without `.gz` and `.zst`.
 pub(super) const ENDINGS: [&str; 9] = ["jsonl", "ndjson", "json", "csv", "tsv", "parquet", "arrow", "feather", "ipc"];
 
-/// What files begin with that hold no rows; each with the words for it.
-const OTHERS: [(&[u8], &str); 9] = [
+/// What files begin with that hold no rows, in any case of letters; each with the words for it.
+const OTHERS: [(&[u8], &str); 10] = [
     (b"version https://git-lfs", "the pointer of a large file in Git, not the file: fetch it with `git lfs pull`"),
-    (b"<", "HTML or XML; a download may have failed"),
+    (b"<!doctype", "HTML; a download may have failed"),
+    (b"<html", "HTML; a download may have failed"),
+    (b"<?xml", "XML; a download may have failed"),
     (b"PK\x03\x04", "a zip archive: unpack it"),
     (b"BZh", "packed by bzip2: unpack it, or pack it as .gz or .zst"),
     (b"\xfd7zXZ", "packed by xz: unpack it, or pack it as .gz or .zst"),
     (b"\x04\x22\x4d\x18", "packed by lz4: unpack it, or pack it as .gz or .zst"),
     (b"\x80", "a Python pickle, which is not read"),
     (b"SQLite format 3", "an SQLite database"),
-    (b"ORC", "an ORC file"),
 ];
 
 impl Packing {
@@ -69,6 +70,10 @@ impl Format {
         if head.starts_with(b"\xff\xff\xff\xff") {
             return Ok(Self::ArrowStream);
         }
+        let begins = |magic: &[u8]| head.get(..magic.len()).is_some_and(|start| start.eq_ignore_ascii_case(magic));
+        if let Some((_, words)) = OTHERS.iter().find(|(magic, _)| begins(magic)) {
+            return Err(format!("the file is {words}"));
+        }
         let ending = ending(path).unwrap_or_default();
         let first = head.iter().find(|byte| !byte.is_ascii_whitespace());
         match (ending.as_str(), first) {
@@ -77,9 +82,6 @@ impl Format {
             ("parquet" | "arrow" | "feather" | "ipc", None) => Err("the file is empty".to_owned()),
             (_, Some(b'{') | None) => Ok(Self::JsonLines),
             (_, Some(b'[')) => Ok(Self::JsonArray),
-            _ if let Some((_, words)) = OTHERS.iter().find(|(magic, _)| head.starts_with(magic)) => {
-                Err(format!("the file is {words}"))
-            }
             _ if has_columns => Ok(Self::Csv(b',')),
             ("jsonl" | "ndjson" | "json", _) => Ok(Self::JsonLines),
             _ => Err(format!(

@@ -23,11 +23,10 @@ mod walk;
 
 use std::path::PathBuf;
 
-use crate::error::DatasetError;
-
 pub use self::place::{Place, PlaceUnit};
 pub use self::row::Row;
 pub use self::walk::Rows;
+use crate::error::DatasetError;
 
 /// What a caller can say about files beyond their paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
