@@ -13,8 +13,8 @@ pub struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// The bootstrap of the values' mean, each resample being the places of the values that are in it. `None` with fewer
-    /// than two resamples, or one that is empty or names a place that is not there.
+    /// The bootstrap of the values' mean, each resample being the places of the values that are in it. `None` with
+    /// fewer than two resamples, or one that is empty or names a place that is not there.
     pub fn of(values: &[f64], resamples: &[Vec<usize>]) -> Option<Self> {
         let resampled = |places: &Vec<usize>| {
             let drawn: Option<Vec<f64>> = places.iter().map(|place| values.get(*place).copied()).collect();

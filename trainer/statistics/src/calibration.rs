@@ -28,8 +28,8 @@ pub struct Calibration {
 }
 
 impl Calibration {
-    /// The calibration of predictions: a probability within 0..=1 each, and what came of it. Bins go from `lowest` to 1:
-    /// from 0, or from 0.5 for the confidence in the likelier side. `None` where there is no prediction.
+    /// The calibration of predictions: a probability within 0..=1 each, and what came of it. Bins go from `lowest` to
+    /// 1: from 0, or from 0.5 for the confidence in the likelier side. `None` where there is no prediction.
     pub fn of(predictions: &[(f64, f64)], lowest: f64) -> Option<Self> {
         let mut members: Vec<Vec<(f64, f64)>> = vec![Vec::new(); NUM_BINS];
         for (probability, outcome) in predictions {

@@ -1,6 +1,6 @@
-//! Errors of the mean over all samples, clustered by task: for sets whose tasks have unequal numbers of samples and whose
-//! figure weighs samples alike. The figures of this crate weigh tasks alike, see [`Figure`](crate::Figure); where all
-//! tasks have as many samples, the sandwich error is theirs.
+//! Errors of the mean over all samples, clustered by task: for sets whose tasks have unequal numbers of samples and
+//! whose figure weighs samples alike. The figures of this crate weigh tasks alike, see [`Figure`](crate::Figure); where
+//! all tasks have as many samples, the sandwich error is theirs.
 
 use crate::mean::{mean, variance};
 

@@ -26,8 +26,8 @@ use crate::task_result::TaskResult;
 pub enum ComparisonError {
     /// No task is in both.
     #[error(
-        "the results share no task: of {num_before} and {num_after} tasks no id is in both; compare results on the same \
-         data"
+        "the results share no task: of {num_before} and {num_after} tasks no id is in both; compare results on the \
+         same data"
     )]
     NoCommonTask {
         /// Tasks of the first result.

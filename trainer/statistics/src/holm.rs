@@ -1,7 +1,7 @@
 //! Holm's correction of several p-values (Holm 1979, "A simple sequentially rejective multiple test procedure").
 
-/// The p-values of one family, corrected so that any false alarm in it is as rare as the level. A test that could not be
-/// made (`None`) counts neither in the number nor in the ranks.
+/// The p-values of one family, corrected so that any false alarm in it is as rare as the level. A test that could not
+/// be made (`None`) counts neither in the number nor in the ranks.
 pub fn holm(p_values: &[Option<f64>]) -> Vec<Option<f64>> {
     let mut order: Vec<(usize, f64)> =
         p_values.iter().enumerate().filter_map(|(place, p_value)| Some((place, (*p_value)?))).collect();

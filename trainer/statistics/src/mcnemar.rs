@@ -54,3 +54,18 @@ fn coin_tail(point: f64, count: usize, heads: usize) -> f64 {
     }
     tail
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_of_flips_neither_overflow_nor_vanish() {
+        let found = McNemar::of(3000, 3000);
+        assert!(found.p_exact == 1.0 && (found.p_mid - 0.995).abs() < 1e-3, "{found:?}");
+        // One of 4000 in the tail: 2 (1 + 4000) / 2^4000 is no number any more, and 0 is right.
+        assert_eq!(McNemar::of(1, 3999).p_exact, 0.0);
+        let found = McNemar::of(900, 1100);
+        assert!((7e-6..9e-6).contains(&found.p_exact) && found.p_mid < found.p_exact, "{found:?}");
+    }
+}

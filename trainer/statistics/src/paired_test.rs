@@ -76,8 +76,8 @@ impl PairedTest {
     }
 
     /// The test of the tasks' differences, at least one. Where fewer than ten are not 0, or all are alike, Student's
-    /// interval is too narrow, down to empty: two pseudo-tasks are added, one better and one worse by `pseudo_size`,
-    /// `1 / sqrt(samples)` (after Bonett and Price 2012, "Adjusted Wald confidence interval for a difference of binomial
+    /// interval is too narrow, down to empty: two pseudo-tasks are added, one better and one worse by `pseudo_size`, `1
+    /// / sqrt(samples)` (after Bonett and Price 2012, "Adjusted Wald confidence interval for a difference of binomial
     /// proportions based on paired data").
     pub fn of_differences(differences: &[f64], pseudo_size: f64) -> Self {
         let plain = StudentMean::of(differences);

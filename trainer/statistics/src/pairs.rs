@@ -71,7 +71,7 @@ fn reduced(pair: &(&TaskResult, &TaskResult)) -> (i64, i64) {
 
 /// The difference of a task's shares over their common denominator: whole, so that what is equal is 0.
 fn numerator((before, after): &(&TaskResult, &TaskResult)) -> i64 {
-    let product = |one: usize, other: usize| one.saturating_mul(other) as i64;
+    let product = |one: usize, other: usize| i64::try_from(one.saturating_mul(other)).unwrap_or(i64::MAX);
     product(after.num_passed, before.num_samples) - product(before.num_passed, after.num_samples)
 }
 

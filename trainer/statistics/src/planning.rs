@@ -1,8 +1,8 @@
 //! How large a difference a set of tasks can show, and how many tasks a difference needs.
 //!
-//! A two-sided test at 5 % finds a difference d over n tasks in 80 of 100 comparisons if
-//! `d = (z_0.975 + z_0.8) s / sqrt(n)`, s being the standard deviation of the tasks' differences. With few tasks the exact
-//! power of the t test, by the noncentral t distribution, asks for a little more.
+//! A two-sided test at 5 % finds a difference of `(z_0.975 + z_0.8) s / sqrt(n)` over n tasks in 80 of 100 comparisons,
+//! s being the standard deviation of the tasks' differences. With few tasks the exact power of the t test, by the
+//! noncentral t distribution, asks for a little more.
 
 use crate::noncentral_t::noncentral_t_below;
 use crate::normal::{NORMAL_800, NORMAL_975, student_quantile_above};
@@ -10,14 +10,19 @@ use crate::normal::{NORMAL_800, NORMAL_975, student_quantile_above};
 /// Share of the comparisons in which a difference is to be found.
 const POWER: f64 = 0.8;
 
+/// Tasks beyond the approximate number among which the exact one is looked for: it is larger by two or three.
+const MOST_MORE: usize = 100;
+
 /// The smallest difference that a test over `num_tasks` tasks finds in 80 of 100 comparisons.
 pub fn smallest_detectable(standard_deviation: f64, num_tasks: usize) -> f64 {
     (NORMAL_975 + NORMAL_800) * standard_deviation / (num_tasks as f64).sqrt()
 }
 
-/// The number of tasks with which a test finds a difference in 80 of 100 comparisons.
-pub fn num_tasks_needed(standard_deviation: f64, difference: f64) -> usize {
-    ((NORMAL_975 + NORMAL_800) * standard_deviation / difference).powi(2).ceil() as usize
+/// The number of tasks with which a test finds a difference in 80 of 100 comparisons; `None` for one that is not above
+/// 0.
+pub fn num_tasks_needed(standard_deviation: f64, difference: f64) -> Option<usize> {
+    let needed = ((NORMAL_975 + NORMAL_800) * standard_deviation / difference).powi(2).ceil() as usize;
+    (difference > 0.0).then_some(needed)
 }
 
 /// The smallest difference by the exact power of the t test; `None` with fewer than two tasks.
@@ -25,7 +30,6 @@ pub fn smallest_detectable_exact(standard_deviation: f64, num_tasks: usize) -> O
     if num_tasks < 2 {
         return None;
     }
-    // The exact difference is above the approximate one, and below its tenfold but with two or three tasks.
     let mut low = 0.0;
     let mut high = smallest_detectable(1.0, num_tasks);
     while power(high, num_tasks) < POWER {
@@ -45,12 +49,11 @@ pub fn smallest_detectable_exact(standard_deviation: f64, num_tasks: usize) -> O
     }
 }
 
-/// The number of tasks by the exact power of the t test.
-pub fn num_tasks_needed_exact(standard_deviation: f64, difference: f64) -> usize {
-    let approximate = num_tasks_needed(standard_deviation, difference);
-    (approximate.saturating_sub(1).max(2)..)
-        .find(|num| power(difference / standard_deviation, *num) >= POWER)
-        .unwrap_or(approximate)
+/// The number of tasks by the exact power of the t test; `None` for a difference that is not above 0, or that needs so
+/// many tasks that the normal approximation is all that can be said.
+pub fn num_tasks_needed_exact(standard_deviation: f64, difference: f64) -> Option<usize> {
+    let fewest = num_tasks_needed(standard_deviation, difference)?.saturating_sub(1).max(2);
+    (fewest..fewest.saturating_add(MOST_MORE)).find(|num| power(difference / standard_deviation, *num) >= POWER)
 }
 
 /// Power of a two-sided t test at 5 % for a difference in standard deviations.
@@ -59,4 +62,20 @@ fn power(effect: f64, num_tasks: usize) -> f64 {
     let noncentrality = effect * (num_tasks as f64).sqrt();
     let critical = student_quantile_above(0.025, df);
     1.0 - noncentral_t_below(critical, df, noncentrality) + noncentral_t_below(-critical, df, noncentrality)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_of_nothing_needs_no_number_of_tasks() {
+        assert_eq!((num_tasks_needed(0.5, 0.0), num_tasks_needed_exact(0.5, f64::NAN)), (None, None));
+        assert_eq!(num_tasks_needed_exact(0.0, 0.1), Some(2));
+        assert_eq!(smallest_detectable_exact(0.5, 1), None);
+        // What is needed for a difference shows that difference.
+        let needed = num_tasks_needed_exact(0.5, 0.1).unwrap();
+        let shown = smallest_detectable_exact(0.5, needed).unwrap();
+        assert!(shown <= 0.1 && smallest_detectable_exact(0.5, needed - 1).unwrap() > 0.1, "{needed} {shown}");
+    }
 }

@@ -2,8 +2,8 @@
 //!
 //! `d` is the chosen completion's score less the rejected one's, and `sigmoid(d)` the probability that the model gives
 //! the choice (Bradley and Terry 1952). A temperature T divides the differences; the best one has the least mean of
-//! `-log sigmoid(d / T)` (Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599). In 1 / T this is
-//! convex, and its slope `-mean d sigmoid(-d / T)` has one root.
+//! `-log sigmoid(d / T)` (Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599). In 1 / T this
+//! is convex, and its slope `-mean d sigmoid(-d / T)` has one root.
 
 use crate::calibration::Calibration;
 use crate::mean::mean;

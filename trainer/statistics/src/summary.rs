@@ -1,14 +1,15 @@
 //! The figures of one dataset or suite, from the samples of each task: how good, how sure, and what stands beside.
 //!
-//! pass@1 is the mean over tasks of the share of a task's samples that pass (avg@n). pass@j and majority@j are means over
-//! tasks as well. The interval of each follows [`Figure`]'s rule. pass@j and majority@j with j > 1 are no means of
-//! independent samples: a task with n of them counts as n / j, rounded down, so that pass@n and majority@n have Wilson's
-//! interval over tasks. That is approximate; what was simulated is pass@1.
+//! pass@1 is the mean over tasks of the share of a task's samples that pass (avg@n). pass@j and majority@j are means
+//! over tasks as well. The interval of each follows [`Figure`]'s rule. pass@j and majority@j with j > 1 are no means of
+//! independent samples: a task with n of them counts as n / j, rounded down, so that pass@n and majority@n have
+//! Wilson's interval over tasks. That is approximate; what was simulated is pass@1.
 //!
 //! **Where verifiers broke** nothing is known of a sample. pass@1 and the other figures are those of the judged samples
 //! alone, and never stand alone: `low` and `high` are pass@1 over all samples with the broken ones wrong and right, and
-//! each interval reaches from the lower end with them wrong to the upper end with them right. A majority counts a broken
-//! sample whose answer was judged in another one by that verdict; the others vote for a wrong and for a right answer.
+//! each interval reaches from the lower end with them wrong to the upper end with them right. A majority counts a
+//! broken sample whose answer was judged in another one by that verdict; the others vote for a wrong and for a right
+//! answer.
 //!
 //! This file must not know who sampled or judged.
 
@@ -34,6 +35,9 @@ pub struct NothingJudged {
     /// Samples whose verifier failed.
     pub num_verifier_errors: usize,
 }
+
+/// Tasks from which on intervals cover what they say.
+const FEWEST_COVERED: usize = 150;
 
 /// The figures of one dataset.
 ///
@@ -196,6 +200,15 @@ impl EvalSummary {
     /// pass@1 with broken verdicts wrong and right; both are pass@1 where no verifier failed.
     pub fn ends(&self) -> [f64; 2] {
         [self.low.unwrap_or(self.pass_at_1), self.high.unwrap_or(self.pass_at_1)]
+    }
+
+    /// The words to say beside a figure of few tasks that nearly all pass, or nearly all fail: its interval covers less
+    /// than it says, by any method. `None` elsewhere. docs/evaluation.md has the numbers.
+    pub fn caveat(&self) -> Option<&'static str> {
+        let is_extreme = self.pass_at_1 >= 0.95 || self.pass_at_1 <= 0.05;
+        (self.num_tasks < FEWEST_COVERED && is_extreme).then_some(
+            "fewer than 150 tasks at 95 % and more or 5 % and less: no method's interval holds in 95 of 100 cases",
+        )
     }
 }
 

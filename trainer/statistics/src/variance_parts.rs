@@ -2,8 +2,8 @@
 //!
 //! `variance of task means = between + within / samples`, from tasks with two samples or more. With the samples'
 //! differences between two results in the place of scores, it says what more samples a task would gain, and where only
-//! more tasks help. The mean squares are those of the one-way analysis of variance (Fisher 1925), its correlation within
-//! tasks that of Donner and Koval 1980, the design effect Kish's (1965).
+//! more tasks help. The mean squares are those of the one-way analysis of variance (Fisher 1925), its correlation
+//! within tasks that of Donner and Koval 1980, the design effect Kish's (1965).
 
 use crate::mean::{mean, variance};
 

@@ -153,9 +153,11 @@ impl Pairs {
             let below = without_effect().map(|row| (row.cell.name(), row.share_below[place]));
             promises.at_most(&format!("P(p <= {level}) without a difference"), level + 0.015, below);
         }
-        let mut text =
-            String::from("A difference: the interval holds it, % of the repeats, with 1, 4 and 16 samples a task");
-        text.push_str("; behind the slash, false alarms at 5 %.\n\n| tasks' pass rates | effect | 30 tasks | 150 tasks | 500 tasks |\n");
+        let mut text = String::from(
+            "A difference: the interval holds it, % of the repeats, with 1, 4 and 16 samples a task; behind the slash, \
+             false alarms at 5 %.\n\n",
+        );
+        text.push_str("| tasks' pass rates | effect | 30 tasks | 150 tasks | 500 tasks |\n");
         text.push_str("| --- | --- | --- | --- | --- |\n");
         for row in self.rows.chunks(TASKS.len() * SAMPLES.len()) {
             let list = |rows: &[Row], share: fn(&Row) -> f64| {

@@ -1,7 +1,7 @@
 //! What is promised of the rules, and whether the simulation bears it out.
 //!
-//! The bounds are for 10,000 repeats a cell. With fewer, the worst of a hundred cells lies further out by chance alone, so
-//! that each bound is four standard errors of a share wider than with 10,000.
+//! The bounds are for 10,000 repeats a cell. With fewer, the worst of a hundred cells lies further out by chance alone,
+//! so that each bound is four standard errors of a share wider than with 10,000.
 
 /// A share of a cell: the cell's name, 0..=1.
 type Share = (String, f64);

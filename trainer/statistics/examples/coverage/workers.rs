@@ -12,9 +12,9 @@ pub(crate) fn map<J: Sync, R: Send>(jobs: &[J], work: impl Fn(&J) -> R + Sync) -
     thread::scope(|scope| {
         for _ in 0..num_threads {
             scope.spawn(|| {
-                while let Some((place, job)) =
-                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|place| Some((place, jobs.get(place)?)))
-                {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(job) = jobs.get(place) else { break };
                     let result = work(job);
                     done.lock().expect("no worker panicked").push((place, result));
                 }
