@@ -110,7 +110,8 @@ async fn livecodebenchs_programs_read_input_and_need_no_imports() {
     let one = json!({"comparison": "livecodebench", "cases": [{"input": "1", "output": "1 2\n3"}]});
     for engine in ENGINES {
         let Some(judge) = Judge::on(engine).await else { continue };
-        let guarded = "def main() -> None:\n    counts: List[int] = []\n    input()\n    counts += map(int, input().split())\n    \
+        let guarded = "def main() -> None:\n    counts: List[int] = []\n    input()\n    \
+                       counts += map(int, input().split())\n    \
                        print(reduce(add, counts))\n\nif __name__ == \"__main__\":\n    main()";
         let buffered =
             "n = int(sys.stdin.buffer.readline())\nprint(sum(map(int, sys.stdin.buffer.readline().split())))";
@@ -134,7 +135,8 @@ async fn livecodebenchs_functions_are_called_with_a_value_a_line() {
         let Some(judge) = Judge::on(engine).await else { continue };
         let programs = [
             (
-                "class Solution:\n    def scaleList(self, nums: List[int], k: int) -> List[int]:\n        return [n * k for n in nums]",
+                "class Solution:\n    def scaleList(self, nums: List[int], k: int) -> List[int]:\n        \
+                 return [n * k for n in nums]",
                 true,
             ),
             (
@@ -182,7 +184,8 @@ fn figures(verdict: &Verdict) -> Vec<(&str, f64)> {
 #[tokio::test]
 async fn evalplus_compares_with_what_its_reference_gives() {
     let three = json!({
-        "entry_point": "plus_three", "rebuild": "HumanEval/0", "prelude": "def plus_three(n: int) -> int:\n    \"\"\"Doc.\"\"\"\n",
+        "entry_point": "plus_three", "rebuild": "HumanEval/0",
+        "prelude": "def plus_three(n: int) -> int:\n    \"\"\"Doc.\"\"\"\n",
         "reference": "def plus_three(n: int) -> int:\n    \"\"\"Doc.\"\"\"\n    return n + 3\n",
         "base_input": [[1], [-3]], "plus_input": [[0], [1_u64 << 60]], "atol": 0,
     });
@@ -269,6 +272,22 @@ async fn evalplus_has_rules_of_its_own_for_some_tasks() {
         ("def check_str(s):\n    return True", false),
     ];
     problems.extend(judge.problems("code_evalplus", &matched, &matches).await);
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[tokio::test]
+async fn evalplus_asks_for_a_thousand_inputs() {
+    let inputs: Vec<Value> = (0..1000).map(|at| json!([(0..at % 50).collect::<Vec<_>>(), at])).collect();
+    let sums = json!({
+        "entry_point": "shifted", "inputs": inputs, "num_base": 10,
+        "reference": "def shifted(xs, k):\n    return [x + k for x in xs]\n",
+    });
+    let Some(judge) = Judge::on(EngineKind::Wasm).await else { return };
+    let programs = [
+        ("def shifted(xs, k):\n    for at in range(len(xs)):\n        xs[at] += k\n    return xs", true),
+        ("def shifted(xs, k):\n    return [x + min(k, 998) for x in xs]", false),
+    ];
+    let problems = judge.problems("code_evalplus", &sums, &programs).await;
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 

@@ -4,13 +4,14 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Found;
+use super::chosen::Chosen;
 use super::options::{Options, behind_marks, undecorated};
 
 /// What leads up to an answer that follows: "the answer is", "correct option would be", "Answer:".
 static LEAD: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = r#"(?ix)
-        (?: \b (?: answer | choice | option | letter ) \b [*"'\s]* (?: is | are | would\ be | should\ be | must\ be ) \b \s* :?
+        (?: \b (?: answer | choice | option | letter ) \b [*"'\s]*
+            (?: is | are | would\ be | should\ be | must\ be ) \b \s* :?
           | "? \b (?: final[\ _] )? answer "? [*_\s]* : [*_]* )"#;
     Regex::new(pattern).expect("the pattern is fixed")
 });
@@ -28,44 +29,21 @@ static VERDICT: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Words between a lead and the letter that say nothing of their own.
-const FILLERS: [&str; 20] = [
-    "clearly",
-    "therefore",
-    "thus",
-    "most",
-    "likely",
-    "probably",
-    "definitely",
-    "indeed",
-    "simply",
-    "obviously",
-    "then",
-    "hence",
-    "option",
-    "choice",
-    "letter",
-    "answer",
-    "number",
-    "statement",
-    "the",
-    "either",
-];
+const FILLERS: &str = "clearly therefore thus most likely probably definitely indeed simply obviously then hence \
+                       option choice letter answer number statement the either";
 
 /// Words that may follow a bare `A` or `I` which is a letter and no word.
-const CONNECTIVES: [&str; 16] = [
-    "because", "since", "as", "for", "due", "given", "which", "that", "and", "or", "by", "from", "with", "where",
-    "but", "in",
-];
+const CONNECTIVES: &str = "because since as for due given which that and or by from with where but in";
 
 /// The last claim of a completion.
-pub(super) fn last_claim(answer: &str, options: &Options) -> Option<Found> {
+pub(super) fn last_claim(answer: &str, options: &Options) -> Option<Chosen> {
     let last_line = answer.trim_end().rfind('\n').map_or(0, |at| at + 1);
-    let boxes = boxes(answer).map(|(at, content)| (at, of_box(content, options)));
-    let claims = LEAD.find_iter(answer).filter_map(|lead| {
+    let boxes = boxes(answer).filter_map(|(at, content)| Some((at, of_box(content, options)?)));
+    let claims = LEAD.find_iter(answer).filter(|lead| !is_supposed(&answer[..lead.start()])).filter_map(|lead| {
         let found = of_text(&answer[lead.end()..], lead.as_str().contains(':'), options);
         // A lead with a colon on the last line is where the answer stands, if there is one.
         let is_last = lead.start() >= last_line && lead.as_str().contains(':');
-        Some((lead.start(), found.or(is_last.then_some(Found::Unclear))?))
+        Some((lead.start(), found.or(is_last.then_some(Chosen::Unclear))?))
     });
     let headed = HEADING.find_iter(answer).filter_map(|heading| {
         let found = of_text(&answer[heading.end()..], true, options)?;
@@ -73,10 +51,22 @@ pub(super) fn last_claim(answer: &str, options: &Options) -> Option<Found> {
     });
     let verdicts = VERDICT.captures_iter(answer).filter_map(|captures| {
         let letter = captures.get(1)?;
-        Some((letter.start(), Found::Option(options.lettered(letter.as_str(), false)?)))
+        let before = answer[..captures.get(0)?.start()].trim_end().to_ascii_lowercase();
+        if ["nor", "or", "and", "if", "whether", ","].iter().any(|word| before.ends_with(word)) {
+            return None; // "neither A nor B is correct"
+        }
+        Some((letter.start(), Chosen::Option(options.lettered(letter.as_str(), false)?)))
     });
     // Of claims at one place, as a box behind a lead is, the later rule reads the same letter.
     boxes.chain(claims).chain(headed).chain(verdicts).max_by_key(|(at, _)| *at).map(|(_, found)| found)
+}
+
+/// True where a sentence that begins so only supposes what follows: "if the".
+fn is_supposed(before: &str) -> bool {
+    let words: Vec<&str> = before.split_whitespace().rev().take(3).collect();
+    words
+        .iter()
+        .any(|word| ["if", "whether", "suppose", "assume"].iter().any(|if_word| word.eq_ignore_ascii_case(if_word)))
 }
 
 /// The boxes of a completion: where each begins and what stands in it.
@@ -96,22 +86,22 @@ fn boxes(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// The option that stands in a box: a letter, one with its option's text behind it, or the text.
-fn of_box(content: &str, options: &Options) -> Found {
+/// The option that stands in a box: a letter, one with its option's text behind it, or the text. A box of anything else
+/// is no claim.
+fn of_box(content: &str, options: &Options) -> Option<Chosen> {
     let content = undecorated(content);
     if let Some(index) = options.with_text(content) {
-        return Found::Option(index);
+        return Some(Chosen::Option(index));
     }
-    let (text, _) = behind_marks(content);
-    match options.leading(text, true) {
-        Some((_, rest)) if names_another(rest, options) => Found::Unclear,
-        Some((index, rest)) if is_mark(rest) => Found::Option(index),
-        _ => Found::Unclear,
+    let (index, rest) = options.leading(behind_marks(content).0, true)?;
+    if names_another(rest, options) {
+        return Some(Chosen::Unclear);
     }
+    is_mark(rest).then_some(Chosen::Option(index))
 }
 
 /// The option that a text begins with, behind a lead: a letter or an option's whole text.
-fn of_text(text: &str, has_colon: bool, options: &Options) -> Option<Found> {
+fn of_text(text: &str, has_colon: bool, options: &Options) -> Option<Chosen> {
     let mut text = text;
     loop {
         let (rest, is_marked) = behind_marks(text.trim_start_matches([':', '*', ' ', '\n', '\t', '\r']));
@@ -121,16 +111,16 @@ fn of_text(text: &str, has_colon: bool, options: &Options) -> Option<Found> {
         if let Some((index, behind)) = options.leading(rest, any_case) {
             let is_claim = is_marked || !is_word(options.letter(index), behind);
             return is_claim.then(|| match names_another(behind, options) {
-                true => Found::Unclear,
-                false => Found::Option(index),
+                true => Chosen::Unclear,
+                false => Chosen::Option(index),
             });
         }
         if let Some(index) = with_text(&text[text.len() - text.trim_start_matches([':', ' ']).len()..], options) {
-            return Some(Found::Option(index));
+            return Some(Chosen::Option(index));
         }
         let word_end = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
         let word = rest[..word_end].to_ascii_lowercase();
-        if !FILLERS.contains(&word.as_str()) {
+        if !FILLERS.split(' ').any(|filler| filler == word) {
             return None;
         }
         text = &rest[word_end..];
@@ -153,7 +143,7 @@ fn is_word(letter: &str, behind: &str) -> bool {
     }
     let next = behind.trim_start();
     let end = next.find(|c: char| !c.is_alphabetic()).unwrap_or(next.len());
-    end > 0 && next.starts_with(|c: char| c.is_lowercase()) && !CONNECTIVES.contains(&&next[..end])
+    end > 0 && next.starts_with(|c: char| c.is_lowercase()) && !CONNECTIVES.split(' ').any(|word| word == &next[..end])
 }
 
 /// True where another letter is named in one breath: `, B`, `or B`, `and (B)`. "B and A distracts" goes on with a verb.

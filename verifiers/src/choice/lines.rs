@@ -1,10 +1,10 @@
 //! The weaker rules: a letter on the last line, in bold, or at the beginning.
 
-use super::Found;
+use super::chosen::Chosen;
 use super::options::{Options, behind_marks, undecorated};
 
 /// The letter that the last line is or begins with, with its mark; or the option whose text the line is.
-pub(super) fn closing_line(answer: &str, options: &Options) -> Option<Found> {
+pub(super) fn closing_line(answer: &str, options: &Options) -> Option<Chosen> {
     let line = answer.trim().lines().next_back()?;
     let alone = undecorated(line);
     let alone = alone.strip_suffix('.').unwrap_or(alone);
@@ -17,11 +17,11 @@ pub(super) fn closing_line(answer: &str, options: &Options) -> Option<Found> {
     letter
         .or_else(|| options.with_text(line))
         .or_else(|| marked(line, options).filter(|_| is_only_marked()))
-        .map(Found::Option)
+        .map(Chosen::Option)
 }
 
 /// The letter of all that stands in bold and is one, alone or with its option's text.
-pub(super) fn bold(answer: &str, options: &Options) -> Option<Found> {
+pub(super) fn bold(answer: &str, options: &Options) -> Option<Chosen> {
     let mut chosen = None;
     for part in answer.split("**").skip(1).step_by(2) {
         let text = undecorated(part);
@@ -29,19 +29,19 @@ pub(super) fn bold(answer: &str, options: &Options) -> Option<Found> {
         let alone = text.trim_start_matches('(').trim_end_matches(['.', ')', ':']);
         let Some(index) = options.lettered(alone, false).or_else(|| marked(text, options)) else { continue };
         if chosen.is_some_and(|chosen| chosen != index) {
-            return Some(Found::Unclear);
+            return Some(Chosen::Unclear);
         }
         chosen = Some(index);
     }
-    chosen.map(Found::Option)
+    chosen.map(Chosen::Option)
 }
 
 /// The letter that the first line begins with, with its mark, where no other line begins with another.
-pub(super) fn opening_line(answer: &str, options: &Options) -> Option<Found> {
+pub(super) fn opening_line(answer: &str, options: &Options) -> Option<Chosen> {
     let mut lines = answer.trim().lines();
     let first = lines.next()?;
     let index = marked(first, options)?;
-    (!lines.any(|line| is_other(line, first, options))).then_some(Found::Option(index))
+    (!lines.any(|line| is_other(line, first, options))).then_some(Chosen::Option(index))
 }
 
 /// True for a line that begins with another option's letter than `line` does: options are listed.

@@ -18,6 +18,7 @@
 //! Departures from the public judges: MMLU-Pro's last lone letter is no claim, and its random letter for a completion
 //! without one is a guess; both are no answer here.
 
+mod chosen;
 mod claims;
 mod lines;
 mod options;
@@ -25,6 +26,7 @@ mod options;
 use datasets::Task;
 use serde_json::Value;
 
+use self::chosen::Chosen;
 use self::claims::last_claim;
 use self::lines::{bold, closing_line, opening_line};
 use self::options::Options;
@@ -33,23 +35,17 @@ use crate::{Judged, Verdict, VerdictFuture, Verifier, VerifierError};
 /// `choice`: the ground truth is `{"answer": "B", "letters": ["A", ..], "texts": [".."]}`.
 pub struct ChoiceVerifier;
 
-/// A rule's finding: where it is none, the next rule looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
-    /// The option at this place among the letters.
-    Option(usize),
-    /// Several options are named, or what is no option: no rule looks further.
-    Unclear,
-}
+/// A rule: what it finds in an answer.
+type Rule = fn(&str, &Options) -> Option<Chosen>;
 
 /// What a completion chooses: the option's place and the rule by which it was found.
 fn choose(answer: &str, options: &Options) -> Option<(usize, &'static str)> {
-    let rules: [(&'static str, fn(&str, &Options) -> Option<Found>); 4] =
+    let rules: [(_, Rule); 4] =
         [("claim", last_claim), ("closing_line", closing_line), ("bold", bold), ("opening_line", opening_line)];
     for (name, rule) in rules {
         match rule(answer, options) {
-            Some(Found::Option(index)) => return Some((index, name)),
-            Some(Found::Unclear) => return None,
+            Some(Chosen::Option(index)) => return Some((index, name)),
+            Some(Chosen::Unclear) => return None,
             None => {}
         }
     }
@@ -138,6 +134,9 @@ mod tests {
                 ("Option B is correct.", Some("B")),
                 ("B is the correct answer.", Some("B")),
                 ("Option B is not correct.", None),
+                ("Neither A nor B is correct.", None),
+                ("If the answer is B, then x is 3.", None),
+                ("The answer is (C), for \\boxed{12} is the sum.", Some("C")),
                 ("The answer is K.", None),
                 ("The answer is clearly option F.", Some("F")),
             ],

@@ -16,7 +16,7 @@ pub(super) struct Options {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Fields {
+struct ChoiceFields {
     answer: String,
     letters: Vec<String>,
     texts: Option<Vec<String>>,
@@ -28,7 +28,8 @@ impl Options {
     /// # Errors
     /// The field and what it must be.
     pub(super) fn read(ground_truth: &Value) -> Result<Self, String> {
-        let Fields { answer, letters, texts } = Fields::deserialize(ground_truth).map_err(|error| error.to_string())?;
+        let ChoiceFields { answer, letters, texts } =
+            ChoiceFields::deserialize(ground_truth).map_err(|error| error.to_string())?;
         if letters.is_empty() {
             return Err("`letters` must name the options".to_owned());
         }

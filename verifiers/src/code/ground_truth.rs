@@ -101,7 +101,7 @@ impl CodeForm {
             return Err("it has no tests, so every program would pass".to_owned());
         }
         let empty = Map::new();
-        let options = Options { fields: ground_truth.as_object().unwrap_or(&empty) };
+        let options = CodeOptions { fields: ground_truth.as_object().unwrap_or(&empty) };
         let is_suite = options.is_livecodebench()?;
         let mut prelude = Prelude::new(options.text("prelude")?.unwrap_or_default());
         prelude.has_stars = is_suite;
@@ -126,11 +126,11 @@ fn function_case(case: FunctionFields, at: usize) -> Result<FunctionCase, String
 }
 
 /// The options beside a task's tests; null is as good as absent.
-struct Options<'a> {
+struct CodeOptions<'a> {
     fields: &'a Map<String, Value>,
 }
 
-impl<'a> Options<'a> {
+impl<'a> CodeOptions<'a> {
     fn text(&self, key: &str) -> Result<Option<&'a str>, String> {
         match self.fields.get(key) {
             None | Some(Value::Null) => Ok(None),

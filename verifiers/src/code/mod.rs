@@ -4,35 +4,29 @@
 //! program and holds it in check. A server that does not answer is an error, never a verdict. `docs/code-judging.md` of
 //! the repository lists where the judging of public suites departs from their own judges.
 
+mod completion;
 mod config;
 mod evalplus;
 mod extraction;
 mod fence;
 mod grading;
 mod ground_truth;
+mod limits;
 mod program;
 
 use datasets::Task;
-use sandbox_api::{GradeReport, GradeRequest, GradeVerdict, Language, Limits};
+use sandbox_api::{GradeReport, GradeRequest, GradeVerdict, Language};
 use serde_json::Value;
 
+use self::completion::program_of;
 pub use self::config::CodeConfig;
 pub use self::evalplus::EvalPlusVerifier;
 pub use self::extraction::{Extraction, ExtractionRule, extract_code};
 use self::grading::Grader;
 pub use self::ground_truth::CodeForm;
 use self::ground_truth::CodeTask;
-use self::program::Prelude;
+use self::limits::limits_of;
 use crate::{Judged, TIME_LIMIT, Verdict, VerdictFuture, Verifier, VerifierError};
-
-/// Wall-clock seconds of a test for each second of processor time, and beside them, where a task limits processor time:
-/// a busy machine must not decide.
-const WALL_PER_CPU: f64 = 4.0;
-const WALL_BESIDE: f64 = 10.0;
-/// Most wall-clock seconds that are asked for; a server grants this many unless its settings say otherwise.
-const MOST_WALL: f64 = 120.0;
-/// Bytes of memory that a program of a public suite may use; the suites' own judges give 4 GB.
-const SUITE_MEMORY: u64 = 2 << 30;
 
 /// `code_asserts`, `code_stdio` or `code_function`, by the form of the tests. A verdict's answer is the program as it
 /// was extracted; the detail of one on a program that ran out of time is [`TIME_LIMIT`].
@@ -75,7 +69,7 @@ impl CodeVerifier {
             language: Language::Python,
             engine: engine.unwrap_or(self.config.engine).named(),
             tests,
-            limits: limits(&self.config.limits, cpu_seconds, is_suite),
+            limits: limits_of(&self.config.limits, cpu_seconds, is_suite),
             stop_at_first_failure: !self.config.partial_credit,
         };
         let repeats = self.config.repeat_time_outs.unwrap_or(is_suite);
@@ -91,34 +85,6 @@ impl CodeVerifier {
         let verdict = Verdict::of_checks(report.num_passed, report.num_tests, self.config.partial_credit, reason);
         if report.verdict == GradeVerdict::TimeLimit { verdict.with_detail(TIME_LIMIT) } else { verdict }
     }
-}
-
-/// The code of a completion, or the verdict on one that has none which can be run.
-fn program_of(judged: &Judged, prelude: &Prelude, config: &CodeConfig) -> Result<String, Verdict> {
-    let answer = judged.answer();
-    let code = match extract_code(answer) {
-        Some(Extraction { code, .. }) => code,
-        None if prelude.is_continued_by(answer) => answer.to_owned(),
-        None => return Err(Verdict::no_answer("no closed block of code")),
-    };
-    if code.len() > config.max_code_bytes {
-        let reason = format!("{} bytes of code, more than {}", code.len(), config.max_code_bytes);
-        return Err(Verdict::unparsed(reason));
-    }
-    Ok(code)
-}
-
-/// The limits of a test: the configuration's, but where the task limits processor time, and more memory in a suite.
-fn limits(limits: &Limits, cpu_seconds: Option<f64>, is_suite: bool) -> Limits {
-    let mut limits = limits.clone();
-    if let Some(cpu_seconds) = cpu_seconds {
-        limits.cpu_seconds = cpu_seconds;
-        limits.wall_seconds = (cpu_seconds * WALL_PER_CPU + WALL_BESIDE).min(MOST_WALL);
-    }
-    if is_suite {
-        limits.memory_bytes = limits.memory_bytes.max(SUITE_MEMORY);
-    }
-    limits
 }
 
 impl Verifier for CodeVerifier {

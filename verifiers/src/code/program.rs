@@ -143,7 +143,8 @@ fn stars() -> String {
 mod tests {
     use super::*;
 
-    const PROMPT: &str = "import math\n\ndef helper(x):\n    return x\n\n@cached\ndef f(x: int) -> int:\n    import re\n    \"\"\"Doc.\"\"\"\n";
+    const PROMPT: &str = "import math\n\ndef helper(x):\n    return x\n\n\
+                          @cached\ndef f(x: int) -> int:\n    import re\n    \"\"\"Doc.\"\"\"\n";
 
     #[test]
     fn a_whole_function_takes_the_place_of_the_open_one() {

@@ -28,7 +28,7 @@ enum Answer {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Fields {
+struct KeyFields {
     answer: Option<Answer>,
     any_of: Option<Vec<Answer>>,
     all_of: Option<Vec<Answer>>,
@@ -79,13 +79,15 @@ impl Key {
         match ground_truth {
             Value::String(gold) => Ok(Self::of(vec![gold.clone()])),
             Value::Number(gold) => Ok(Self::of(vec![gold.to_string()])),
-            Value::Object(_) => Self::of_fields(Fields::deserialize(ground_truth).map_err(|error| error.to_string())?),
+            Value::Object(_) => {
+                Self::of_fields(KeyFields::deserialize(ground_truth).map_err(|error| error.to_string())?)
+            }
             other => Err(format!("the final answer must be text, a number or an object, not {other}")),
         }
     }
 
-    fn of_fields(fields: Fields) -> Result<Self, String> {
-        let Fields { answer, any_of, all_of, form, tolerance, units, ordered } = fields;
+    fn of_fields(fields: KeyFields) -> Result<Self, String> {
+        let KeyFields { answer, any_of, all_of, form, tolerance, units, ordered } = fields;
         let (answers, is_all) = match (answer, any_of, all_of) {
             (Some(answer), None, None) => (vec![answer], false),
             (None, Some(answers), None) => (answers, false),

@@ -1,5 +1,5 @@
-//! Values as programs write them, in Python, Java or JavaScript, read as JSON. They are never run: what is no literal (a
-//! variable, a sum, a call) is the text that stands there.
+//! Values as programs write them, in Python, Java or JavaScript, read as JSON. They are never run: what is no literal
+//! (a variable, a sum, a call) is the text that stands there.
 
 use serde_json::{Map, Value};
 

@@ -7,8 +7,8 @@
 //! case, spaces and punctuation. With `[]` as ground truth no tool fits: the completion must answer and call none, and
 //! a call that is malformed or lacks its tags is one too.
 //!
-//! A ground truth that is an object is a benchmark's (`benchmark.rs`): calls in three notations, the functions' own types,
-//! and BFCL's two kinds of relevance.
+//! A ground truth that is an object is a benchmark's (`benchmark.rs`): calls in three notations, the functions' own
+//! types, and BFCL's two kinds of relevance.
 //!
 //! Departures from BFCL: numbers are compared with all their digits, never as doubles; expected and made calls are
 //! paired so that all find a partner where that is possible, whatever their order; bare values in an allowed object
@@ -22,6 +22,7 @@ mod expected;
 mod literal;
 mod matching;
 mod number;
+mod pairing;
 pub(crate) mod parsing;
 mod tools;
 
@@ -29,9 +30,8 @@ use datasets::Task;
 use serde_json::Value;
 
 use self::benchmark::Benchmark;
-use self::compare::compare_call;
 use self::expected::{ExpectedCall, check_against_tools};
-use self::matching::perfect_matching;
+use self::pairing::match_calls;
 use self::parsing::has_untagged_call;
 pub use self::parsing::{ToolCall, parse_tool_calls};
 use self::tools::Tools;
@@ -83,30 +83,6 @@ impl ToolCallVerifier {
         }
         Ok(match_calls(&expected, &calls, tools.as_ref()))
     }
-}
-
-/// Pairs off the expected calls and those that were made, of which there are as many.
-fn match_calls(expected: &[ExpectedCall], calls: &[ToolCall], tools: Option<&Tools<'_>>) -> Verdict {
-    let compare = |expected: &ExpectedCall, call: &ToolCall| {
-        compare_call(expected, call, tools.and_then(|tools| tools.parameters(&expected.name)))
-    };
-    let fits: Vec<Vec<bool>> =
-        expected.iter().map(|expected| calls.iter().map(|call| compare(expected, call).is_ok()).collect()).collect();
-    let Err(unmatched) = perfect_matching(&fits) else {
-        return Verdict::pass(match expected.len() {
-            0 => "no call, as expected".to_owned(),
-            count => format!("{count} calls as expected"),
-        });
-    };
-    let unmatched = &expected[unmatched];
-    let mismatch =
-        calls.iter().filter(|call| call.name == unmatched.name).find_map(|call| compare(unmatched, call).err());
-    let is_called = calls.iter().any(|call| call.name == unmatched.name);
-    Verdict::fail(match mismatch {
-        Some(mismatch) => mismatch,
-        None if is_called => format!("a call of `{}` is expected more often than it is made", unmatched.name),
-        None => format!("no call of `{}`", unmatched.name),
-    })
 }
 
 impl Verifier for ToolCallVerifier {

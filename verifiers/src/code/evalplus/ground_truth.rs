@@ -27,7 +27,7 @@ pub(super) struct EvalPlusTask {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Fields {
+struct EvalPlusFields {
     entry_point: String,
     prelude: Option<String>,
     reference: String,
@@ -46,7 +46,7 @@ impl EvalPlusTask {
     /// # Errors
     /// The field and what it must be.
     pub(super) fn read(ground_truth: &Value) -> Result<Self, String> {
-        let fields = Fields::deserialize(ground_truth).map_err(|error| error.to_string())?;
+        let fields = EvalPlusFields::deserialize(ground_truth).map_err(|error| error.to_string())?;
         let (inputs, num_base) = match (fields.inputs, fields.num_base, fields.base_input) {
             (Some(inputs), Some(num_base), None) if fields.plus_input.is_none() => (inputs, num_base),
             (None, None, Some(mut base)) => {

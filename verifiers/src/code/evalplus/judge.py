@@ -8,12 +8,11 @@ import zlib
 
 # Relative distance within which floats are equal, and the absolute one where a task names none.
 RELATIVE, ABSOLUTE = 1e-7, 1e-6
-# Tasks whose outputs are compared as sets, and those whose output is a match or none.
+# Tasks whose outputs are compared as sets.
 AS_SETS = set(
     "similar_elements find_char_long common_in_nested_lists extract_singly larg_nnum intersection_array"
     " find_dissimilar Diff".split()
 )
-AS_MATCHES = {"check_str", "text_match_three", "text_starta_endb"}
 
 
 def are_floats(value):

@@ -7,6 +7,7 @@
 //! ones passed.
 
 mod ground_truth;
+mod python;
 mod rebuild;
 mod reference;
 
@@ -15,20 +16,18 @@ use sandbox_api::{GradeReport, GradeRequest, GradeVerdict, Language, Limits, Tes
 use serde_json::Value;
 
 use self::ground_truth::EvalPlusTask;
-use self::reference::{Expected, References};
+use self::python::{OUTPUT, TASKS, python_text};
+use self::reference::{Expected, NAME, References};
+use super::completion::program_of;
 use super::config::CodeConfig;
 use super::grading::Grader;
-use super::{MOST_WALL, SUITE_MEMORY, program_of};
+use super::limits::{MOST_WALL, SUITE_MEMORY};
 use crate::{Judged, Measure, TIME_LIMIT, Verdict, VerdictFuture, Verifier, VerifierError};
 
-const NAME: &str = "code_evalplus";
-/// What rebuilds inputs, and what compares outputs: both are trusted, and run where no program can reach them.
-const REBUILD: &str = include_str!("rebuild.py");
+/// What compares outputs; trusted, it runs where no program can reach it.
 const JUDGE: &str = include_str!("judge.py");
 /// Most seconds for all inputs of a test, whatever each may take: EvalPlus's own.
 const MOST_SECONDS: f64 = 60.0;
-/// Bytes that all that a program returns or prints may take.
-const OUTPUT: u64 = 64 << 20;
 /// What the judge says of a call that took too long; no program has a say in it.
 const PAST_LIMIT: &str = "past its time limit:";
 
@@ -101,18 +100,13 @@ fn tests(task: &EvalPlusTask, expected: &Expected) -> Tests {
     let setup = format!(
         "ponder_names = {{}}\nexec({}, ponder_names)\n\
          ponder_judge = ponder_names['Judge']({}, {inputs}, {}, {}, {limits:?}, {atol})\n",
-        python_text(&format!("{REBUILD}\n{JUDGE}")),
+        python_text(&format!("{TASKS}\n{JUDGE}")),
         python_text(entry_point),
         python_text(task.rebuild.word()),
         python_text(outputs),
     );
     let test = |from: usize, to: usize| format!("assert ponder_judge.passes({entry_point}, {from}, {to})");
     Tests::Asserts { setup, tests: vec![test(0, *num_base), test(*num_base, num_inputs)] }
-}
-
-/// A text as a literal of Python's: JSON's escapes are Python's too.
-fn python_text(text: &str) -> String {
-    Value::from(text).to_string()
 }
 
 /// The limits of a test: those of its inputs together, and some seconds to load what it needs.

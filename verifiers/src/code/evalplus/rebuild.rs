@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rebuild(&'static str);
 
-/// The ways to rebuild arguments, by the words that `rebuild.py` knows, each with the numbers of MBPP+'s tasks.
+/// The ways to rebuild arguments, by the words that `tasks.py` knows, each with the numbers of MBPP+'s tasks.
 const WAYS: [(&str, &[u16]); 11] = [
     (
         "tuple_arguments",

@@ -10,10 +10,12 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use super::ground_truth::EvalPlusTask;
-use super::{NAME, OUTPUT, REBUILD, python_text};
+use super::python::{OUTPUT, TASKS, python_text};
 use crate::VerifierError;
-use crate::code::{MOST_WALL, SUITE_MEMORY};
+use crate::code::limits::{MOST_WALL, SUITE_MEMORY};
 
+/// The verifier's name.
+pub(super) const NAME: &str = "code_evalplus";
 const RUN_REFERENCE: &str = include_str!("run_reference.py");
 /// Fewest seconds of an input, and the times that the reference's own are taken.
 const LEAST_SECONDS: f64 = 4.0;
@@ -72,7 +74,7 @@ async fn run(
 ) -> Result<Expected, VerifierError> {
     let EvalPlusTask { entry_point, reference, inputs, rebuild, num_inputs, .. } = plus_task;
     let code = format!(
-        "{REBUILD}\n{RUN_REFERENCE}\nrun_reference({}, {}, inputs_of(sys.stdin.read(), {}))\n",
+        "{TASKS}\n{RUN_REFERENCE}\nrun_reference({}, {}, inputs_of(sys.stdin.read(), {}))\n",
         python_text(reference),
         python_text(entry_point),
         python_text(rebuild.word()),
