@@ -27,6 +27,40 @@ impl Verifiers {
         Judgement { verdicts: join_all(verdicts).await }
     }
 
+    /// Judges a completion on this very thread, where all verifiers of its task only compute; `None` where one does
+    /// not. For whoever spreads many completions over threads: nothing is handed over. A verdict that took longer than its
+    /// deadline is none, as in [`judge`](Self::judge), but it is waited for.
+    pub fn judge_here(&self, judged: &Judged) -> Option<Judgement> {
+        let asked = judged.task.verifiers.iter().map(|asked| self.get(&asked.name).ok());
+        let verifiers: Vec<&Arc<dyn Verifier>> = asked.collect::<Option<_>>()?;
+        if verifiers.iter().any(|verifier| !verifier.only_computes() || verifier.compares()) {
+            return None;
+        }
+        let each = verifiers.into_iter().enumerate();
+        let verdicts = each.map(|(index, verifier)| {
+            self.ask_here(verifier.as_ref(), &Judged { verifier_index: index, ..judged.clone() })
+        });
+        Some(Judgement { verdicts: verdicts.collect() })
+    }
+
+    fn ask_here(&self, verifier: &dyn Verifier, judged: &Judged) -> VerifierVerdict {
+        let asked = &judged.task.verifiers[judged.verifier_index];
+        let (name, weight) = (asked.name.clone(), asked.weight);
+        let (range, limit) = (verifier.range(), self.deadlines.of(&name));
+        let started = Instant::now();
+        let answer = AssertUnwindSafe(verifier.verify(judged)).catch_unwind().now_or_never();
+        let elapsed = started.elapsed();
+        let verdict = match answer {
+            None => Err(VerifierError::crashed(&name, WAITS)),
+            Some(Err(panic)) => Err(VerifierError::crashed(&name, panicked(panic))),
+            Some(Ok(_)) if elapsed > limit => {
+                Err(VerifierError::timed_out(&name, format!("after {} seconds", limit.as_secs_f64())))
+            }
+            Some(Ok(outcome)) => in_range(outcome, range, &name, &judged.task.id),
+        };
+        VerifierVerdict { verifier: name, weight, range, verdict, seconds: elapsed.as_secs_f64() }
+    }
+
     /// Asks those verifiers of [`judge`](Self::judge) again whose services were away, for the same completion.
     pub async fn judge_again(&self, judged: &Judged, judgement: &mut Judgement) {
         let asked = (0..judged.task.verifiers.len()).filter(|index| !self.compares(judged, *index));
@@ -247,6 +281,21 @@ mod tests {
             use VerdictKind::{Crashed, Partial, Passed};
             assert_eq!(found, [Passed, Partial, Crashed, Crashed, Crashed], "computes: {computes}");
         }
+    }
+
+    #[test]
+    fn one_that_only_computes_judges_where_it_is_asked_and_ends_as_a_kind_too() {
+        let kind = |deed, computes| {
+            let mut registry = Verifiers::default();
+            registry.register(Arc::new(Doing { name: "one", deed, computes }));
+            let judgement = registry.judge_here(&judged(&["one"]))?;
+            Some(judgement.verdicts[0].kind())
+        };
+        assert_eq!(kind(Deed::Score(1.0), true), Some(VerdictKind::Passed));
+        for deed in [Deed::Panic, Deed::Hang, Deed::Score(1.5)] {
+            assert_eq!(kind(deed, true), Some(VerdictKind::Crashed));
+        }
+        assert_eq!(kind(Deed::Score(1.0), false), None);
     }
 
     #[tokio::test]

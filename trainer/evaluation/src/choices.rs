@@ -14,7 +14,8 @@ pub(crate) fn choices_of(task: &Task) -> Vec<Value> {
     let truth = task.verifiers.first().map_or(&Value::Null, |verifier| &verifier.ground_truth);
     let Some(letters) = truth.get("letters").and_then(Value::as_array) else { return Vec::new() };
     let texts = options_of(task).unwrap_or_default();
-    let choice = |(place, letter): (usize, &Value)| json!({"letter": letter, "text": texts.get(place).cloned().unwrap_or_default()});
+    let text = |place: usize| texts.get(place).cloned().unwrap_or_default();
+    let choice = |(place, letter): (usize, &Value)| json!({"letter": letter, "text": text(place)});
     letters.iter().enumerate().map(choice).collect()
 }
 

@@ -95,7 +95,8 @@ impl CompletionFile {
         if samples == 0 || !other.is_empty() {
             let first = other.first().copied().unwrap_or_default();
             let problem = format!(
-                "{samples} completions of each task are judged, and {} tasks have another number: {} (the first has {})",
+                "{samples} completions of each task are judged, and {} tasks have another number: {} (the first has \
+                 {})",
                 other.len(),
                 named(&other),
                 self.by_id.get(first).map_or(0, Vec::len)

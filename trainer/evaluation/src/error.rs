@@ -11,7 +11,10 @@ use statistics::NothingJudged;
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
     /// No suite has this name.
-    #[error("no suite is called `{name}`{}; known: {known}", nearest.as_ref().map_or_else(String::new, |near| format!(": did you mean `{near}`?")))]
+    #[error(
+        "no suite is called `{name}`{}; known: {known}",
+        nearest.as_ref().map_or_else(String::new, |near| format!(": did you mean `{near}`?"))
+    )]
     UnknownSuite {
         /// The name that was asked for.
         name: String,
@@ -104,6 +107,11 @@ impl EvaluationError {
     /// The system's error while `path` was read.
     pub(crate) fn read(path: impl Into<PathBuf>, error: io::Error) -> Self {
         Self::File { path: path.into(), line: None, problem: format!("cannot be read: {error}") }
+    }
+
+    /// The system's error while `path` was written.
+    pub(crate) fn write(path: impl Into<PathBuf>, error: io::Error) -> Self {
+        Self::File { path: path.into(), line: None, problem: format!("cannot be written: {error}") }
     }
 
     pub(crate) fn tasks(suite: &str, problem: impl Into<String>) -> Self {

@@ -44,7 +44,7 @@ impl EvaluationRecord {
     /// The record there was made with other settings, which are named; another process writes it; or a file cannot be
     /// read or written.
     pub fn open(folder: &Path, settings: &Settings) -> Result<Self, EvaluationError> {
-        std::fs::create_dir_all(folder).map_err(|error| EvaluationError::read(folder, error))?;
+        std::fs::create_dir_all(folder).map_err(|error| EvaluationError::write(folder, error))?;
         let lock = FolderLock::take(folder)?;
         match Self::settings(folder)? {
             Some(there) => {
@@ -57,7 +57,7 @@ impl EvaluationRecord {
         }
         let log = SampleLog::open(&folder.join(SAMPLES))?;
         let times = OpenOptions::new().append(true).create(true).open(folder.join(TIMES));
-        let times = times.map_err(|error| EvaluationError::read(folder.join(TIMES), error))?;
+        let times = times.map_err(|error| EvaluationError::write(folder.join(TIMES), error))?;
         Ok(Self { folder: folder.to_owned(), log, times, _lock: lock })
     }
 
@@ -98,9 +98,7 @@ impl EvaluationRecord {
         self.log.append(row)?;
         let line = json!({"task_id": row.task_id, "sample_index": row.sample_index, "seconds": seconds});
         let written = self.times.write_all(format!("{line}\n").as_bytes());
-        written.map_err(|error| {
-            EvaluationError::file(self.folder.join(TIMES), None, format!("cannot be written: {error}"))
-        })
+        written.map_err(|error| EvaluationError::write(self.folder.join(TIMES), error))
     }
 
     /// Ends the record: the samples in the order of the tasks, and the same as a table. The bytes are those of an
@@ -179,14 +177,14 @@ impl FinishedRecord {
     /// An empty log for samples that are judged again; the stored ones stay until the end.
     pub(crate) fn begin_again(&self) -> Result<SampleLog, EvaluationError> {
         let again = self.folder.join(AGAIN);
-        remove_if_there(&again).map_err(|error| EvaluationError::read(&again, error))?;
+        remove_if_there(&again).map_err(|error| EvaluationError::write(&again, error))?;
         Ok(SampleLog::open(&again)?)
     }
 
     /// Puts the samples that were judged again in the place of those that were stored.
     pub(crate) fn end_again(&self, settings: &Settings) -> Result<(), EvaluationError> {
         let again = self.folder.join(AGAIN);
-        std::fs::rename(&again, self.folder.join(SAMPLES)).map_err(|error| EvaluationError::read(&again, error))?;
+        std::fs::rename(&again, self.folder.join(SAMPLES)).map_err(|error| EvaluationError::write(&again, error))?;
         write_settings(&self.folder, settings)?;
         self.write_table(&self.folder.join(TABLE))
     }

@@ -1,4 +1,5 @@
-//! A completion of a suite's task to a row of the record, whoever sampled it. All ways to a verdict meet here: a model's
+//! A completion of a suite's task to a row of the record, whoever sampled
+//! it. All ways to a verdict meet here: a model's
 //! samples, another engine's file, and stored samples that are judged again.
 
 use std::borrow::Cow;
@@ -60,6 +61,17 @@ pub async fn judge(
         Some(corrected) => Some(judge_by(verifiers, &sampled.judged(corrected, task)).await),
         None => None,
     };
+    row_of(suite, task, sample_index, sampled, [Some(&judgement), corrected.as_ref()])
+}
+
+/// The row of a completion under the judgements by the official and by the corrected key.
+fn row_of(
+    suite: &str,
+    task: &SuiteTask,
+    sample_index: u32,
+    sampled: SampledCompletion,
+    [official, corrected]: [Option<&Judgement>; 2],
+) -> SampleRow {
     SampleRow {
         suite: suite.to_owned(),
         task_id: task.task.id.clone(),
@@ -72,25 +84,47 @@ pub async fn judge(
         thinking_open: sampled.thinking_open,
         num_prompt_tokens: sampled.num_prompt_tokens,
         num_completion_tokens: sampled.num_completion_tokens,
-        verdict: verdict_of(&judgement),
-        corrected: corrected.as_ref().map(verdict_of),
+        verdict: official.map(verdict_of).unwrap_or_default(),
+        corrected: corrected.map(verdict_of),
         earlier: None,
     }
 }
 
 /// Judges a stored sample again; the verdict that stood there stays beside the new one.
 pub async fn judge_again(verifiers: &Verifiers, task: &SuiteTask, row: SampleRow) -> SampleRow {
-    let earlier = row.verdict;
-    let sampled = SampledCompletion {
-        text: row.completion,
-        ids: row.completion_ids,
-        finish_reason: row.finish_reason,
-        thinking_open: row.thinking_open,
-        num_prompt_tokens: row.num_prompt_tokens,
-        num_completion_tokens: row.num_completion_tokens,
-    };
-    let judged = judge(verifiers, &row.suite, task, row.sample_index, sampled).await;
+    let (suite, index, earlier) = (row.suite.clone(), row.sample_index, row.verdict.clone());
+    let judged = judge(verifiers, &suite, task, index, SampledCompletion::from(row)).await;
     SampleRow { earlier: Some(earlier), ..judged }
+}
+
+/// Judges a stored sample again on this very thread.
+///
+/// # Errors
+/// The sample itself, where one of the task's verifiers does not only compute.
+pub(crate) fn judge_again_here(
+    verifiers: &Verifiers,
+    task: &SuiteTask,
+    row: SampleRow,
+) -> Result<SampleRow, Box<SampleRow>> {
+    let sampled = SampledCompletion::from(row.clone());
+    let Some(official) = verifiers.judge_here(&sampled.judged(&task.task, task)) else { return Err(Box::new(row)) };
+    let corrected = task.corrected.as_ref().map(|corrected| verifiers.judge_here(&sampled.judged(corrected, task)));
+    let judgements = [Some(&official), corrected.as_ref().and_then(Option::as_ref)];
+    let judged = row_of(&row.suite, task, row.sample_index, sampled, judgements);
+    Ok(SampleRow { earlier: Some(row.verdict), ..judged })
+}
+
+impl From<SampleRow> for SampledCompletion {
+    fn from(row: SampleRow) -> Self {
+        Self {
+            text: row.completion,
+            ids: row.completion_ids,
+            finish_reason: row.finish_reason,
+            thinking_open: row.thinking_open,
+            num_prompt_tokens: row.num_prompt_tokens,
+            num_completion_tokens: row.num_completion_tokens,
+        }
+    }
 }
 
 /// The judgement of one completion, by verifiers that compare completions too: alone in its group.

@@ -1,16 +1,22 @@
 //! Stored samples judged again, without a model: the old verdict stays beside the new one. Rows are streamed, and as
 //! many as the machine's cores can judge are under way.
 
+use std::collections::HashMap;
+
 use futures::stream::{self, StreamExt};
+use rayon::prelude::*;
+use record::samples::SampleRow;
 use verifiers::Verifiers;
 
 use crate::error::EvaluationError;
 use crate::evaluation_record::FinishedRecord;
-use crate::judge::judge_again;
+use crate::judge::{judge_again, judge_again_here};
 use crate::settings::Settings;
-use crate::suite_tasks::SuiteTasks;
+use crate::suite_tasks::{SuiteTask, SuiteTasks};
 use crate::tally::Tally;
 
+/// Rows that are read before they are judged.
+const CHUNK: usize = 2048;
 /// Verdicts under way: enough for every core while rows are read and written.
 const UNDER_WAY: usize = 256;
 
@@ -31,25 +37,44 @@ impl FinishedRecord {
         let by_id = tasks.by_id();
         let mut tally = Tally::new(tasks);
         let mut again = self.begin_again()?;
-        let judged = self.rows()?.map(|row| {
-            let by_id = &by_id;
-            async move {
-                let row = row?;
-                let task = by_id.get(row.task_id.as_str()).ok_or_else(|| {
-                    let problem = format!("there is a sample of the task {}, which is not asked", row.task_id);
-                    EvaluationError::tasks(&tasks.suite.name, problem)
-                })?;
-                Ok::<_, EvaluationError>(judge_again(verifiers, task, row).await)
+        let mut rows = self.rows()?;
+        loop {
+            let chunk: Vec<SampleRow> = rows.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
+            if chunk.is_empty() {
+                break;
             }
-        });
-        let mut judged = std::pin::pin!(stream::iter(judged).buffered(UNDER_WAY));
-        while let Some(row) = judged.next().await {
-            let row = row?;
-            again.append(&row)?;
-            tally.add(&row)?;
+            for row in judge_chunk(verifiers, tasks, &by_id, chunk).await? {
+                again.append(&row)?;
+                tally.add(&row)?;
+            }
         }
         drop(again);
         self.end_again(&settings)?;
         Ok((tally, settings))
     }
+}
+
+/// Judges some samples again, in their order: on all cores where their verifiers only compute, and else as many at once
+/// as may be under way.
+async fn judge_chunk(
+    verifiers: &Verifiers,
+    tasks: &SuiteTasks,
+    by_id: &HashMap<&str, &SuiteTask>,
+    chunk: Vec<SampleRow>,
+) -> Result<Vec<SampleRow>, EvaluationError> {
+    let here = |row: SampleRow| {
+        let task = *by_id.get(row.task_id.as_str()).ok_or_else(|| {
+            let problem = format!("there is a sample of the task {}, which is not asked", row.task_id);
+            EvaluationError::tasks(&tasks.suite.name, problem)
+        })?;
+        Ok((task, judge_again_here(verifiers, task, row)))
+    };
+    let judged: Vec<(&SuiteTask, _)> = chunk.into_par_iter().map(here).collect::<Result<_, EvaluationError>>()?;
+    let rest = judged.into_iter().map(|(task, outcome)| async move {
+        match outcome {
+            Ok(row) => row,
+            Err(row) => judge_again(verifiers, task, *row).await,
+        }
+    });
+    Ok(stream::iter(rest).buffered(UNDER_WAY).collect().await)
 }

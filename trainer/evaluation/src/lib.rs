@@ -2,16 +2,56 @@
 //!
 //! | names | noun |
 //! | --- | --- |
-//! | [`select`], [`Selection`], [`Suite`], [`Protocol`] | a suite by its name; its protocol, numbers with their sources, errata |
+//! | [`select`], [`Selection`], [`Suite`], [`Protocol`] | a suite by its name, with its protocol |
 //! | [`SuiteSource`] | its files to its tasks |
-//! | [`SuiteTasks`], [`SuiteTask`], [`TaskChoice`] | its tasks as they are asked: drawn, shuffled, with their conversations |
+//! | [`SuiteTasks`], [`SuiteTask`], [`TaskChoice`] | its tasks as they are asked |
 //! | [`CompletionFile`], [`PromptLine`] | completions of another engine; prompts for one |
 //! | [`judge`], [`judge_again`], [`SampledCompletion`] | a completion to a row of the record |
 //! | [`FinishedRecord::judge_again`] | all stored samples judged again |
-//! | [`CandidateScores`], [`SuiteTask::scored`], [`SuiteTask::likeliest`] | scores of rewards, sums of logprobs to a row |
-//! | [`Settings`], [`EvaluationRecord`], [`FinishedRecord`] | what ran, and the folder where samples are kept as they end |
+//! | [`CandidateScores`], [`SuiteTask::scored`], [`SuiteTask::likeliest`] | scores, sums of logprobs to a row |
+//! | [`Settings`], [`EvaluationRecord`], [`FinishedRecord`] | what ran; the folder of samples |
 //! | [`Tally`], [`EvalResult`], [`results_table`] | rows to the figures of a suite |
 //! | [`compare_results`], [`SuiteComparison`] | two files of results, task by task |
+//!
+//! # Example
+//! Another engine's completions of two tasks are judged by a suite that ships:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use evaluation::{CompletionFile, EvalResult, SuiteSource, Tally, TaskChoice, judge, select};
+//! use verifiers::{MathVerifier, Verifiers, VerifiersConfig};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let (data, answers) = (folder.path().join("test.jsonl"), folder.path().join("answers.jsonl"));
+//! std::fs::write(&data, concat!(
+//!     "{\"question\": \"What is 3 + 4?\", \"answer\": \"3 + 4 = 7\\n#### 7\"}\n",
+//!     "{\"question\": \"What is 2 - 5?\", \"answer\": \"2 - 5 = -3\\n#### -3\"}\n",
+//! ))?;
+//! std::fs::write(&answers, concat!(
+//!     "{\"id\": \"0\", \"completions\": [\"It is \\\\boxed{7}.\"]}\n",
+//!     "{\"id\": \"1\", \"completions\": [\"It is \\\\boxed{3}.\"]}\n",
+//! ))?;
+//! let suite = select("gsm8k")?.suites.remove(0);
+//! let (tasks, settings) = SuiteSource::new([&data]).tasks(suite, TaskChoice::default())?;
+//! assert_eq!(tasks.marks, ["2 rows, where the set has 1319"]);
+//!
+//! let mut verifiers = Verifiers::default();
+//! verifiers.register(Arc::new(MathVerifier::new(VerifiersConfig::default().math)));
+//! let mut tally = Tally::new(&tasks);
+//! let given = CompletionFile::read(&answers)?.assign(&tasks, Some(1))?;
+//! for (task, completions) in tasks.tasks.iter().zip(given.completions) {
+//!     for (index, completion) in (0..).zip(completions) {
+//!         tally.add(&judge(&verifiers, "gsm8k", task, index, completion).await)?;
+//!     }
+//! }
+//! let result = EvalResult::of(&tally, Some(&verifiers), settings, 0.0)?;
+//! assert_eq!(result.summary.pass_at_1, 0.5);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! This crate knows nothing of models and devices: whoever samples hands it texts, ids and logprobs.
 

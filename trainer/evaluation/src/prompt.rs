@@ -27,6 +27,7 @@ impl<'a> PromptMaker<'a> {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
+        environment.set_keep_trailing_newline(true);
         let templates = [("prompt", &suite.protocol.prompt), ("continuation", &suite.protocol.continuation)];
         for (name, template) in templates {
             let Some(template) = template else { continue };

@@ -223,6 +223,7 @@ fn collect(name: &str, value: &Value, leaves: &mut Vec<(String, String)>) {
             items.iter().enumerate().for_each(|(place, value)| collect(&within(&place.to_string()), value, leaves));
         }
         Value::Null => {}
+        Value::String(text) => leaves.push((name.to_owned(), text.clone())),
         other => leaves.push((name.to_owned(), other.to_string())),
     }
 }

@@ -52,6 +52,7 @@ pub struct Suite {
     #[serde(default)]
     pub versions: BTreeMap<String, SuiteVersion>,
     /// The source of each number, by its key.
+    #[serde(default)]
     pub sources: BTreeMap<String, String>,
     /// Tasks that are known to be wrong.
     #[serde(default)]

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use datasets::layout::{self, Layout};
 use datasets::{DataSource, Loaded, Task};
 
 use crate::error::EvaluationError;
@@ -38,8 +39,8 @@ impl SuiteSource {
     /// Reads the suite's tasks, and the settings that say what was read.
     ///
     /// # Errors
-    /// A file cannot be read or has a layout that the suite does not accept, a row cannot be read (file and row are
-    /// named), or [`SuiteTasks::new`] fails.
+    /// A file cannot be read or has a layout whose tasks are judged by other means than the suite's, a row cannot be
+    /// read (file and row are named), or [`SuiteTasks::new`] fails.
     pub fn tasks(&self, suite: Suite, choice: TaskChoice) -> Result<(SuiteTasks, Settings), EvaluationError> {
         let source = DataSource {
             paths: self
@@ -58,12 +59,12 @@ impl SuiteSource {
             return Err(EvaluationError::tasks(&suite.name, "none of the files belongs to the version"));
         }
         let loaded = if suite.protocol.metric == Metric::Reward {
-            let loaded = source.candidates()?;
-            let tasks = loaded.records.iter().cloned().map(reward::task_of).collect();
+            let mut loaded = source.candidates()?;
+            let tasks = std::mem::take(&mut loaded.records).into_iter().map(reward::task_of).collect();
             self.account(&suite, &loaded, tasks)?
         } else {
-            let loaded = source.tasks()?;
-            let tasks = loaded.records.clone();
+            let mut loaded = source.tasks()?;
+            let tasks = std::mem::take(&mut loaded.records);
             self.account(&suite, &loaded, tasks)?
         };
         let (mut tasks, layout, data) = loaded;
@@ -74,7 +75,8 @@ impl SuiteSource {
         Ok((tasks, settings))
     }
 
-    /// The tasks with the account of their rows, the layout's name, and the files that were read.
+    /// The tasks, which were taken out of what was loaded, with the account of their rows, the layout's name, and the
+    /// files that were read.
     fn account<T>(
         &self,
         suite: &Suite,
@@ -83,9 +85,13 @@ impl SuiteSource {
     ) -> Result<(LoadedTasks, String, Vec<PathBuf>), EvaluationError> {
         let layout = loaded.layout.name.clone();
         let is_accepted = suite.layouts.is_empty() || suite.layouts.contains(&layout) || loaded.layout.is_own;
-        if !is_accepted && self.layout.is_none() {
+        let mut notes = Vec::new();
+        if !is_accepted && self.layout.is_none() && judges_alike(suite, &loaded.layout) {
+            notes.push(format!("read by the layout `{layout}`, which the suite does not name"));
+        } else if !is_accepted && self.layout.is_none() {
             let problem = format!(
-                "the files have the layout `{layout}`, and it is asked of {}; name the layout if it is right all the same",
+                "the files have the layout `{layout}`, and it is asked of {}; name the layout if it is right \
+                 all the same",
                 suite.layouts.join(", ")
             );
             return Err(EvaluationError::tasks(&suite.name, problem));
@@ -100,7 +106,6 @@ impl SuiteSource {
             );
             return Err(EvaluationError::tasks(&suite.name, problem));
         }
-        let mut notes = Vec::new();
         if !loaded.duplicates.is_empty() {
             notes.push(format!("{} rows are others again and were left out", loaded.duplicates.len()));
         }
@@ -131,6 +136,13 @@ impl SuiteSource {
         // A folder without that split is no error: the figure is marked for it.
         Ok(beside.tasks().map(|loaded| loaded.records).unwrap_or_default())
     }
+}
+
+/// True for a layout whose tasks are judged by a verifier that those of the suite's layouts are judged by too.
+fn judges_alike(suite: &Suite, layout: &Layout) -> bool {
+    let names = layout.verifier_names();
+    let accepted = layout::shipped().iter().filter(|accepted| suite.layouts.contains(&accepted.name));
+    accepted.flat_map(|accepted| accepted.verifier_names()).any(|name| names.contains(&name))
 }
 
 /// The files at `path` that belong to the suite's version: of a set in increments the first ones, of a set whose files

@@ -1,7 +1,7 @@
 //! The tasks of a suite as they are asked and judged: drawn, shuffled, with the conversation that the protocol makes,
 //! and with the key that the errata correct.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use datasets::{Message, Task, TaskVerifier};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::choices::{choices_of, permutation, show_in_order};
 use crate::error::EvaluationError;
 use crate::prompt::PromptMaker;
-use crate::protocol::{Metric, Shots};
+use crate::protocol::{Metric, Protocol, Shots};
 use crate::suite::{Erratum, Suite};
 
 /// Tasks of a suite that were read, and what they were read by.
@@ -108,10 +108,9 @@ impl SuiteTasks {
             return Err(EvaluationError::tasks(&suite.name, "no task is left to ask"));
         }
         let is_complete = suite.asked_as_given.contains(&layout);
-        if let Some(Shots { count, split, .. }) = suite.protocol.shots.as_ref().filter(|_| shots.is_empty()) {
-            if !is_complete {
-                marks.push(format!("asked without examples, where the protocol has {count} of the split `{split}`"));
-            }
+        let has_none = shots.is_empty() && !is_complete;
+        if let Some(Shots { count, split, .. }) = suite.protocol.shots.as_ref().filter(|_| has_none) {
+            marks.push(format!("asked without examples, where the protocol has {count} of the split `{split}`"));
         }
         let maker = PromptMaker::new(&suite)?;
         let make = |task: Task| suite_task(&suite, &maker, &shots, is_complete, choice.seed, task);
@@ -131,7 +130,7 @@ impl SuiteTasks {
     /// As [`new`](Self::new).
     pub fn of_file(
         name: &str,
-        protocol: crate::Protocol,
+        protocol: Protocol,
         loaded: LoadedTasks,
         choice: TaskChoice,
     ) -> Result<Self, EvaluationError> {
@@ -150,7 +149,7 @@ impl SuiteTasks {
         self.tasks.iter().flat_map(move |task| (0..samples).map(move |index| (task.task.id.as_str(), index)))
     }
 
-    /// The task with this id.
+    /// The tasks by their ids.
     pub fn by_id(&self) -> HashMap<&str, &SuiteTask> {
         self.tasks.iter().map(|task| (task.task.id.as_str(), task)).collect()
     }
@@ -318,9 +317,7 @@ fn with_key(task: &Task, answer: &str) -> Option<Task> {
     let truth = &mut task.verifiers.first_mut()?.ground_truth;
     match truth {
         Value::Object(fields) => {
-            let is_answer =
-                ["answer", "any_of", "all_of"].into_iter().filter(|name| fields.contains_key(*name)).count() > 0;
-            if !is_answer {
+            if !["answer", "any_of", "all_of"].iter().any(|name| fields.contains_key(*name)) {
                 return None;
             }
             fields.shift_remove("any_of");
@@ -336,9 +333,9 @@ fn with_key(task: &Task, answer: &str) -> Option<Task> {
 /// Refuses one prompt under two ids, and one id twice.
 fn check_prompts(suite: &Suite, tasks: &[SuiteTask]) -> Result<(), EvaluationError> {
     let mut by_prompt: HashMap<String, &str> = HashMap::new();
-    let mut by_id: HashMap<&str, ()> = HashMap::new();
+    let mut ids: HashSet<&str> = HashSet::new();
     for SuiteTask { task, conversation, .. } in tasks {
-        if by_id.insert(&task.id, ()).is_some() {
+        if !ids.insert(&task.id) {
             let problem = format!("two tasks have the id \"{}\"", task.id);
             return Err(EvaluationError::tasks(&suite.name, problem));
         }

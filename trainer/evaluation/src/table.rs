@@ -1,5 +1,6 @@
 //! Results as a table for the terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use statistics::Weighting;
@@ -11,16 +12,16 @@ use crate::eval_result::{EvalResult, over_suites};
 pub fn results_table(results: &[EvalResult]) -> String {
     let width = results.iter().map(|result| result.name().len()).max().unwrap_or(0).max(10);
     let mut out = format!(
-        "{:<width$} {:>6} {:>7} {:>8} {:>16} {:>8} {:>9} {:>7} {:>9} {:>7} {:>7}\n",
-        "suite", "tasks", "samples", "pass@1", "95 % interval", "tokens", "cut", "no ans.", "timed out", "broken", ""
+        "{:<width$} {:>6} {:>7} {:>8} {:>16} {:>8} {:>9} {:>7} {:>9} {:>7}\n",
+        "suite", "tasks", "samples", "pass@1", "95 % interval", "tokens", "cut", "no ans.", "timed out", "broken"
     );
     for result in results {
         let summary = &result.summary;
         let [low, high] = summary.interval;
-        let mark = if result.suite.marks.is_empty() { "" } else { "*" };
+        let mark = if result.suite.marks.is_empty() { "" } else { " *" };
         let _ = writeln!(
             out,
-            "{:<width$} {:>6} {:>7} {:>8} {:>16} {:>8.1} {:>9} {:>7} {:>9} {:>7} {:>7}",
+            "{:<width$} {:>6} {:>7} {:>8} {:>16} {:>8.1} {:>9} {:>7} {:>9} {:>7}{mark}",
             result.name(),
             summary.num_tasks,
             summary.num_samples,
@@ -31,7 +32,6 @@ pub fn results_table(results: &[EvalResult]) -> String {
             percent(summary.no_answer),
             percent(summary.timed_out),
             percent(summary.verifier_errors),
-            mark
         );
         details(result, &mut out);
     }
@@ -58,9 +58,12 @@ fn details(result: &EvalResult, out: &mut String) {
         let count = summary.num_verifier_errors;
         let _ = writeln!(out, "  {count} verdicts broke: pass@1 lies between {} and {}", percent(low), percent(high));
     }
+    if let Some(caveat) = summary.caveat() {
+        let _ = writeln!(out, "  {caveat}");
+    }
     let mut figures = Vec::new();
     if summary.num_samples > 1 {
-        let at = |name: &str, figures: &std::collections::BTreeMap<usize, f64>| {
+        let at = |name: &str, figures: &BTreeMap<usize, f64>| {
             let last = figures.iter().next_back();
             last.map(|(samples, figure)| format!("{name}@{samples} {}", percent(*figure)))
         };
@@ -75,6 +78,14 @@ fn details(result: &EvalResult, out: &mut String) {
         figures.extend(overall.value.map(|value| format!("overall {}", percent(value))));
         let sections = overall.sections.iter().filter_map(|section| Some((&section.name, section.value?)));
         figures.extend(sections.map(|(name, value)| format!("{name} {}", percent(value))));
+    }
+    if let (Some(right), Some(wrong)) = (summary.right_completion_tokens_mean, summary.wrong_completion_tokens_mean)
+        && summary.completion_tokens_mean > 0.0
+    {
+        figures.push(format!("tokens of right ones {right:.1}, of wrong ones {wrong:.1}"));
+    }
+    if let Some(equal) = summary.equal_completions.filter(|equal| *equal > 0.0) {
+        figures.push(format!("completions that equal another of their task {}", percent(equal)));
     }
     if !figures.is_empty() {
         let _ = writeln!(out, "  {}", figures.join(", "));

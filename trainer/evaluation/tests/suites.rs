@@ -67,3 +67,16 @@ fn row_counts_are_those_of_the_published_sets() {
     }
     assert_eq!(select("livecodebench@v3").unwrap().suites[0].versions["v3"].files, Some(3));
 }
+
+#[test]
+fn every_layout_that_a_suite_names_is_one_that_ships() {
+    let known: Vec<&str> = datasets::layout::shipped().iter().map(|layout| layout.name.as_str()).collect();
+    for name in suite_names() {
+        for suite in select(name).unwrap().suites {
+            let versions = suite.versions.values().filter_map(|version| version.layouts.as_ref());
+            for layout in suite.layouts.iter().chain(versions.flatten()) {
+                assert!(known.contains(&layout.as_str()), "{name}: there is no layout {layout}");
+            }
+        }
+    }
+}

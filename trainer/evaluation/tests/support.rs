@@ -7,7 +7,7 @@ use evaluation::{EvalResult, SampledCompletion, Settings, Suite, SuiteSource, Su
 use verifiers::{MathVerifier, Verifiers, VerifiersConfig};
 
 /// A suite of a person's own with these keys, in front of a greedy protocol of one sample.
-pub fn suite(keys: &str, protocol: &str) -> Suite {
+pub(crate) fn suite(keys: &str, protocol: &str) -> Suite {
     let defaults =
         [("samples", "1"), ("temperature", "0.0"), ("top_p", "1.0"), ("top_k", "0"), ("max_new_tokens", "64")];
     let defaults = defaults.iter().filter(|(name, _)| !protocol.contains(&format!("{name} =")));
@@ -21,7 +21,7 @@ pub fn suite(keys: &str, protocol: &str) -> Suite {
 }
 
 /// A file of maths tasks: id, question and key each.
-pub fn math_file(folder: &Path, tasks: &[(&str, &str, &str)]) -> PathBuf {
+pub(crate) fn math_file(folder: &Path, tasks: &[(&str, &str, &str)]) -> PathBuf {
     let line = |(id, question, key): &(&str, &str, &str)| {
         serde_json::json!({
             "id": id, "task": "math", "messages": [{"role": "user", "content": question}],
@@ -32,26 +32,26 @@ pub fn math_file(folder: &Path, tasks: &[(&str, &str, &str)]) -> PathBuf {
     file(folder, "tasks.jsonl", &tasks.iter().map(line).collect::<Vec<_>>())
 }
 
-pub fn file(folder: &Path, name: &str, lines: &[String]) -> PathBuf {
+pub(crate) fn file(folder: &Path, name: &str, lines: &[String]) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, lines.join("\n") + "\n").unwrap();
     path
 }
 
 /// The suite's tasks of a file, all of them.
-pub fn tasks_of(suite: Suite, file: &Path) -> (SuiteTasks, Settings) {
+pub(crate) fn tasks_of(suite: Suite, file: &Path) -> (SuiteTasks, Settings) {
     SuiteSource::new([file]).tasks(suite, TaskChoice::default()).unwrap()
 }
 
 /// The maths verifier alone.
-pub fn verifiers() -> Verifiers {
+pub(crate) fn verifiers() -> Verifiers {
     let mut verifiers = Verifiers::default();
     verifiers.register(Arc::new(MathVerifier::new(VerifiersConfig::default().math)));
     verifiers
 }
 
 /// The result of completions, some for each task.
-pub async fn result_of(tasks: &SuiteTasks, settings: &Settings, completions: &[&[&str]]) -> EvalResult {
+pub(crate) async fn result_of(tasks: &SuiteTasks, settings: &Settings, completions: &[&[&str]]) -> EvalResult {
     let verifiers = verifiers();
     let mut tally = Tally::new(tasks);
     for (task, completions) in tasks.tasks.iter().zip(completions) {

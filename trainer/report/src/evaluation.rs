@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use evaluation::{EvalResult, PartFigure, Settings};
+use evaluation::{EvalResult, PartFigure, Settings, SuitePart};
 use record::RecordError;
 use record::atomic::write_file;
 use record::samples::SampleRow;
@@ -55,9 +55,11 @@ fn page(title: &str, suites: &[EvaluatedSuite<'_>]) -> String {
 fn section(suite: &EvaluatedSuite<'_>, num_samples: usize) -> String {
     let name = escape(suite.result.name());
     let mut out = format!("<section class=\"stage\" id=\"{name}\"><h2>{name}</h2>{}", tiles(suite.result));
-    for note in suite.result.suite.marks.iter().chain(&suite.result.suite.notes) {
-        let _ = write!(out, "<p class=\"facts\">{}</p>", escape(note));
-    }
+    let SuitePart { marks, notes, .. } = &suite.result.suite;
+    let said = marks.iter().chain(notes).map(String::as_str).chain(suite.result.summary.caveat());
+    said.for_each(|sentence| {
+        let _ = write!(out, "<p class=\"facts\">{}</p>", escape(sentence));
+    });
     for (by, parts) in &suite.result.suite.by {
         out.push_str(&part_table(by, parts.iter()));
     }
@@ -65,7 +67,7 @@ fn section(suite: &EvaluatedSuite<'_>, num_samples: usize) -> String {
         out.push_str(&settings_block(settings));
     }
     let _ = write!(out, "<h3>Tasks</h3>{}", filter(suite.samples));
-    out.push_str(&evaluation_tasks::list(suite, num_samples));
+    out.push_str(&evaluation_tasks::list(suite.samples, &suite.questions, num_samples));
     out + "</section>"
 }
 
@@ -159,4 +161,56 @@ fn filter(samples: &[SampleRow]) -> String {
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
+}
+
+#[cfg(test)]
+mod tests {
+    use record::samples::SampleVerdict;
+
+    use super::*;
+
+    fn result() -> EvalResult {
+        let text = r#"{"dataset": "sums", "suite": "sums@v1", "marks": ["1 of 2 tasks"], "num_tasks": 1,
+            "num_samples": 2,
+            "pass@1": 0.5, "standard_error": null, "interval": [0.1, 0.9], "pass@k": 1.0, "avg@k": 0.5,
+            "completion_tokens_mean": 3.0, "truncated": 0.25, "num_verifier_errors": 0, "seconds": 1.5,
+            "by": {"subject": {"algebra": {
+                "num_tasks": 1, "pass@1": 0.5, "interval": [0.1, 0.9], "score_mean": 0.5}}}}"#;
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn sample(index: u32, kind: &str, score: Option<f32>) -> SampleRow {
+        SampleRow {
+            task_id: "a<b".into(),
+            sample_index: index,
+            completion: "<think>so</think>2".into(),
+            finish_reason: "stop".into(),
+            verdict: SampleVerdict { kind: kind.into(), score, reason: "2 & 2".into(), ..SampleVerdict::default() },
+            ..SampleRow::default()
+        }
+    }
+
+    #[test]
+    fn a_page_has_the_figures_and_every_task_with_its_samples_and_loads_nothing() {
+        let result = result();
+        let samples = [sample(0, "passed", Some(1.0)), sample(1, "no_answer", Some(0.0))];
+        let questions = HashMap::from([("a<b", "1 + 1 < 3?")]);
+        let html = page("Evaluation", &[EvaluatedSuite { result: &result, samples: &samples, questions }]);
+        for part in [
+            "<h2>sums@v1</h2>",
+            "50.0 % <span>10.0 % to 90.0 %</span>",
+            "1 of 2 tasks",
+            "<th>algebra</th>",
+            "a&lt;b · 1 of 2 right",
+            "1 + 1 &lt; 3?",
+            "data-kind=\"no_answer\" aria-pressed=\"false\">no answer 1",
+            "<article class=\"wrong\" data-kind=\"no_answer\">",
+            "passed: 2 &amp; 2",
+        ] {
+            assert!(html.contains(part), "{part} is missing in {html}");
+        }
+        for outside in ["http:", "https:", "src=", "@import", "url("] {
+            assert!(!html.contains(outside), "{outside}");
+        }
+    }
 }

@@ -1,11 +1,10 @@
 //! Every task of an evaluation with its samples, folded. Must not know how verdicts are made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
 use record::samples::{SampleRow, SampleVerdict};
 
-use super::evaluation::EvaluatedSuite;
 use super::html::escape;
 use super::traces::{completion, shortened};
 
@@ -23,11 +22,12 @@ pub(super) fn kinds(samples: &[SampleRow]) -> BTreeMap<&str, usize> {
     kinds
 }
 
-/// The tasks as folded blocks; `num_samples` are those of the whole page, which share its room.
-pub(super) fn list(suite: &EvaluatedSuite<'_>, num_samples: usize) -> String {
+/// The tasks as folded blocks, each with its question where that is known; `num_samples` are those of the whole page,
+/// which share its room.
+pub(super) fn list(samples: &[SampleRow], questions: &HashMap<&str, &str>, num_samples: usize) -> String {
     let most = (CHARACTERS / num_samples.max(1)).clamp(OF_ONE.1, OF_ONE.0);
     let mut out = String::new();
-    for samples in suite.samples.chunk_by(|one, other| one.task_id == other.task_id) {
+    for samples in samples.chunk_by(|one, other| one.task_id == other.task_id) {
         let Some(first) = samples.first() else { continue };
         let num_passed = samples.iter().filter(|sample| sample.verdict.passed()).count();
         let _ = write!(
@@ -36,7 +36,7 @@ pub(super) fn list(suite: &EvaluatedSuite<'_>, num_samples: usize) -> String {
             escape(&first.task_id),
             samples.len()
         );
-        if let Some(question) = suite.questions.get(first.task_id.as_str()) {
+        if let Some(question) = questions.get(first.task_id.as_str()) {
             let _ = write!(out, "<pre class=\"prompt\">{}</pre>", escape(&shortened(question, OF_ONE.0)));
         }
         out.push_str("<div class=\"traces\">");

@@ -98,7 +98,9 @@ fn card(row: &RolloutRow) -> String {
     out + "</article>"
 }
 
-/// The completion with its thinking muted, as HTML. Thinking ends at `</think>` and begins at `<think>`, or at the very start
+/// The completion with its thinking muted, as HTML.
+///
+/// Thinking ends at `</think>` and begins at `<think>`, or at the very start
 /// where the prompt has opened it.
 pub(super) fn completion(text: &str) -> String {
     let (before, rest) = match (text.find("<think>"), text.find("</think>")) {
