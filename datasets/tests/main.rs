@@ -1,7 +1,6 @@
 //! Tasks in, from outside: files, the walk over a mixture, and the demo's data.
 
 mod cursor;
-mod explore;
 mod files;
 mod generate;
 mod layouts;
