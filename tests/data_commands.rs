@@ -49,7 +49,7 @@ fn data_are_shown_and_checked() {
 }
 
 #[test]
-fn several_sources_are_walked_by_their_weights() {
+fn several_sources_are_walked_by_their_weights_and_a_run_is_measured_on_a_suite() {
     let bench = Bench::new();
     let cold = std::fs::read_to_string(bench.path("cold-start.toml")).unwrap();
     let traces = bench.text("data/traces.jsonl");
@@ -58,6 +58,7 @@ fn several_sources_are_walked_by_their_weights() {
         "\n[[data.source]]\npath = {traces:?}\nweight = 3.0\n[[data.source]]\nname = \"again\"\npath = [{traces:?}]\nlimit = 9\n"
     );
     bench.write("two.toml", &(cold + &sources));
+    let gsm8k = format!("{}/../tests/golden/suites/gsm8k.parquet", env!("CARGO_MANIFEST_DIR"));
     run(
         &[
             "cold-start",
@@ -68,10 +69,12 @@ fn several_sources_are_walked_by_their_weights() {
             "--set",
             "eval.at_start=false",
             "--set",
-            "eval.at_end=false",
+            &format!("eval.suites=[{{suite = \"gsm8k\", path = {gsm8k:?}, max_new_tokens = 8}}]"),
         ],
         0,
     );
+    let metrics = std::fs::read_to_string(bench.path("runs/cold-start/metrics.jsonl")).unwrap();
+    assert!(metrics.contains("\"eval/gsm8k/pass@1\":") && metrics.contains("\"eval/maths/pass@1\":"), "{metrics}");
     let config = std::fs::read_to_string(bench.path("runs/cold-start/config.toml")).unwrap();
     assert!(config.contains("[[data.source]]") && config.contains("limit = 9"), "{config}");
     let both =

@@ -176,6 +176,17 @@ fn an_evaluation_outlives_kills_and_its_samples_are_judged_again() {
     let line: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     assert_eq!(line["ids"], whole[0]["settings"]["first_prompt"]["ids"]);
     assert_eq!(line["text"], whole[0]["settings"]["first_prompt"]["text"]);
+
+    // A suite of choices goes by the logprobs of its letters: nothing is sampled.
+    let (mmlu, json) =
+        (format!("{}/../tests/golden/suites/mmlu.parquet", env!("CARGO_MANIFEST_DIR")), bench.text("mmlu.json"));
+    run(&["eval", "--suite", "mmlu", "--data", &mmlu, "--model", &model, "--json", &json], 0);
+    let result = &read(&json)[0];
+    assert_eq!(result["measures"]["likeliest"], result["pass@1"]);
+    assert!(result["marks"].to_string().contains("1 rows, where the set has 14042"), "{}", result["marks"]);
+    let record = record_of(&bench.path("mmlu.evaluation"));
+    let row: Value = serde_json::from_slice(&std::fs::read(record.join("samples.jsonl")).unwrap()).unwrap();
+    assert!(row["verdict"]["reason"].as_str().unwrap().ends_with("the key is C"), "{row}");
 }
 
 #[test]
