@@ -72,6 +72,9 @@ impl Libtorch {
         let mut homes = vec![packages.join("cu13")];
         homes.extend(std::env::var_os("CUDA_HOME").map(PathBuf::from));
         let homes: Vec<PathBuf> = homes.into_iter().filter(|home| home.is_dir()).collect();
+        for home in &homes {
+            println!("cargo:rerun-if-changed={}", home.join("include").display());
+        }
         let has = |home: &PathBuf, header: &str| home.join("include").join(header).is_file();
         let lacks = |(header, _): &&(&str, &str)| !homes.iter().any(|home| has(home, header));
         if let Some((header, package)) = CUDA_HEADERS.iter().find(lacks) {
