@@ -37,8 +37,12 @@ fn json(preset: &str, arguments: &[&str], code: i32) -> Value {
 #[test]
 fn every_preset_is_valid() {
     let mut presets = Vec::new();
-    for folder in std::fs::read_dir(root().join("configs")).unwrap() {
-        for preset in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+    for folder in std::fs::read_dir(root().join("configs")).unwrap().map(|folder| folder.unwrap().path()) {
+        // Layouts of data and suites of tasks are no runs.
+        if ["layouts", "suites"].iter().any(|name| folder.ends_with(name)) {
+            continue;
+        }
+        for preset in std::fs::read_dir(&folder).unwrap() {
             presets.push(preset.unwrap().path());
         }
     }

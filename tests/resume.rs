@@ -379,9 +379,9 @@ fn a_reference_behind_a_link_is_the_one_that_the_run_began_with() {
     let (_, fewer) = text.split_once('\n').unwrap();
     std::fs::write(&tasks, fewer).unwrap();
     let more = ["--resume", "--set", &set, "--set", "update.steps=5"];
-    assert_says(&train(&more, 2), &["data.0.path"]);
+    assert_says(&train(&more, 2), &["data.source.0.path"]);
     let said = train(&[&more[..], &["--accept-changes"]].concat(), 0);
-    assert_says(&said, &["data.0.path", "begins again"]);
+    assert_says(&said, &["data.source.0.path", "begins again"]);
 }
 
 #[test]

@@ -39,8 +39,8 @@ impl<'a> PromptCheck<'a> {
         Ok(Self { format, overlong: section.overlong, longest })
     }
 
-    /// Renders and measures the tasks of a source on all cores. Returns those to keep, in their order, and the number of
-    /// those that are too long and dropped, as `prompt.overlong` says.
+    /// Renders and measures the tasks of a source on all cores. Returns those to keep, in their order, and the number
+    /// of those that are too long and dropped, as `prompt.overlong` says.
     ///
     /// # Errors
     /// A usage error that names file, line and task: the template refuses its conversation, or its prompt is too long

@@ -175,17 +175,17 @@ impl HeldOut {
         let mut judging: JoinSet<JudgedRows> = JoinSet::new();
         let mut has_ended = false;
         while !(has_ended && judging.is_empty()) {
-            let happening = async {
+            let answered = async {
                 tokio::select! {
-                    completion = stream.next(), if !has_ended => completion.map(Happening::Completion),
+                    completion = stream.next(), if !has_ended => completion.map(Answered::Completion),
                     Some(judged) = judging.join_next() => {
-                        Ok(Happening::Judged(judged.context("a completion's verdicts")?))
+                        Ok(Answered::Judged(judged.context("a completion's verdicts")?))
                     }
                 }
             };
-            match collector.interrupt.race(happening).await?? {
-                Happening::Completion(None) => has_ended = true,
-                Happening::Completion(Some(completion)) => {
+            match collector.interrupt.race(answered).await?? {
+                Answered::Completion(None) => has_ended = true,
+                Answered::Completion(Some(completion)) => {
                     let place = completion.draw as usize;
                     let thinking_open = prompts[place].thinking_open;
                     let placed = (place, completion.sample as u32, sampled(completion, thinking_open));
@@ -199,7 +199,7 @@ impl HeldOut {
                         judging.spawn(async move { judged(&judge, &name, &tasks, group).await });
                     }
                 }
-                Happening::Judged(JudgedRows { rows, seconds }) => {
+                Answered::Judged(JudgedRows { rows, seconds }) => {
                     for (place, row) in rows {
                         // A companion that is there already was only made for the comparison.
                         if is_missing.contains(&(place, row.sample_index)) {
@@ -274,7 +274,8 @@ impl HeldOut {
     }
 }
 
-enum Happening {
+/// What comes of the samples under way.
+enum Answered {
     Completion(Option<Completion>),
     Judged(JudgedRows),
 }

@@ -181,10 +181,7 @@ fn with_prompts(
 ) -> Result<Ready> {
     let is_sampled = set.completions.is_none() && args.scores.is_none() && !args.rejudge;
     let prompts = match texts {
-        Some(texts) if set.metric() == Metric::Reward => {
-            let _ = texts;
-            None
-        }
+        Some(_) if set.metric() == Metric::Reward => None,
         Some(texts) if is_sampled => Some(set.held_out.prompts(texts, engine)?.0),
         Some(texts) => Some(set.held_out.unchecked_prompts(texts)?),
         None => None,
