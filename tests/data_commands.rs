@@ -55,7 +55,8 @@ fn several_sources_are_walked_by_their_weights_and_a_run_is_measured_on_a_suite(
     let traces = bench.text("data/traces.jsonl");
     let cold = cold.replace(&format!("path = {traces:?}\n"), "");
     let sources = format!(
-        "\n[[data.source]]\npath = {traces:?}\nweight = 3.0\n[[data.source]]\nname = \"again\"\npath = [{traces:?}]\nlimit = 9\n"
+        "\n[[data.source]]\npath = {traces:?}\nweight = 3.0\n\
+         [[data.source]]\nname = \"again\"\npath = [{traces:?}]\nlimit = 9\n"
     );
     bench.write("two.toml", &(cold + &sources));
     let gsm8k = format!("{}/../tests/golden/suites/gsm8k.parquet", env!("CARGO_MANIFEST_DIR"));

@@ -247,7 +247,9 @@ fn settings_that_do_not_go_together_are_usage_errors() {
     eval(&["--rejudge", "--output", &bench.text("nothing")], &["--rejudge", "evaluate first"]);
 
     // A verifier that breaks makes two ends, and too many of them a failure.
-    bench.write("breaks.py", "def compute_score(data_source, solution_str, ground_truth, extra_info):\n    raise ValueError('out of order')\n");
+    let breaks =
+        "def compute_score(data_source, solution_str, ground_truth, extra_info):\n    raise ValueError('no')\n";
+    bench.write("breaks.py", breaks);
     let set = format!("verifiers.python.mine.file={:?}", bench.text("breaks.py"));
     let json = bench.text("broken.json");
     let one = std::fs::read_to_string(&data).unwrap().replacen("\"verifier\":\"math\"", "\"verifier\":\"mine\"", 1);

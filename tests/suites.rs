@@ -41,8 +41,8 @@ const SHOUT: &str = "print(input().upper())";
 const ADD: &str = "input()\nprint(sum(map(int, input().split() or [0])))";
 const SCALE: &str =
     "class Solution:\n    def scaleList(self, nums: List[int], k: int):\n        return [n * k for n in nums]";
-const HARBOUR: &str = "The harbour lies still at dawn while small boats rest against their ropes and the gulls have not yet \
-    begun their noise; a single lamp burns by the stone steps and the water holds its light like a thread that \
+const HARBOUR: &str = "The harbour lies still at dawn while small boats rest against their ropes and the gulls have \
+    not yet begun their noise; a single lamp burns by the stone steps and the water holds its light like a thread that \
     no wind has moved";
 
 fn maths() -> Vec<Case> {

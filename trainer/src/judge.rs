@@ -120,8 +120,8 @@ impl Judge {
         }
     }
 
-    /// Checks the tasks of a source: each names verifiers that there are, these are made ready, and each can judge by its
-    /// ground truth.
+    /// Checks the tasks of a source: each names verifiers that there are, these are made ready, and each can judge by
+    /// its ground truth.
     ///
     /// # Errors
     /// A usage error that names file, line, task and verifier.

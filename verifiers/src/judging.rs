@@ -28,8 +28,8 @@ impl Verifiers {
     }
 
     /// Judges a completion on this very thread, where all verifiers of its task only compute; `None` where one does
-    /// not. For whoever spreads many completions over threads: nothing is handed over. A verdict that took longer than its
-    /// deadline is none, as in [`judge`](Self::judge), but it is waited for.
+    /// not. For whoever spreads many completions over threads: nothing is handed over. A verdict that took longer than
+    /// its deadline is none, as in [`judge`](Self::judge), but it is waited for.
     pub fn judge_here(&self, judged: &Judged) -> Option<Judgement> {
         let asked = judged.task.verifiers.iter().map(|asked| self.get(&asked.name).ok());
         let verifiers: Vec<&Arc<dyn Verifier>> = asked.collect::<Option<_>>()?;

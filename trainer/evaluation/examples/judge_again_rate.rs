@@ -23,8 +23,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let tasks: Vec<String> = (0..num_tasks)
         .map(|id| {
             let question = format!("What is the sum of 1/{} and {id}?", id + 2);
+            let key = format!("{}/{}", 1 + id * (id + 2), id + 2);
             let line = serde_json::json!({"id": format!("t{id}"), "task": "math", "verifier": "math",
-                "messages": [{"role": "user", "content": question}], "ground_truth": format!("{}/{}", 1 + id * (id + 2), id + 2)});
+                "messages": [{"role": "user", "content": question}], "ground_truth": key});
             line.to_string()
         })
         .collect();
@@ -76,8 +77,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let result = EvalResult::of(&tally, Some(&verifiers), settings, 0.0)?;
     let whole = judged.len() as f64 / started.elapsed().as_secs_f64();
     println!(
-        "judged again and summed up: {whole:.0} samples a second, {:.2} of the verifier's rate ({judged_again:.1} s to judge, \
-         {:.1} s in all; pass@1 {:.4})",
+        "judged again and summed up: {whole:.0} samples a second, {:.2} of the verifier's rate ({judged_again:.1} s to \
+         judge, {:.1} s in all; pass@1 {:.4})",
         whole / alone,
         started.elapsed().as_secs_f64(),
         result.summary.pass_at_1

@@ -15,7 +15,8 @@ pub(crate) fn suite(keys: &str, protocol: &str) -> Suite {
     let (keys, errata) =
         keys.split_once("[[errata]]").map_or((keys, String::new()), |(keys, rest)| (keys, format!("[[errata]]{rest}")));
     let text = format!(
-        "name = \"sums\"\ntitle = \"Sums\"\nlicence = \"none\"\n{keys}\n[protocol]\n{protocol}\n{defaults}\n[sources]\n{errata}"
+        "name = \"sums\"\ntitle = \"Sums\"\nlicence = \"none\"\n{keys}\n\
+         [protocol]\n{protocol}\n{defaults}\n[sources]\n{errata}"
     );
     Suite::parse(&text, "sums.toml").unwrap()
 }

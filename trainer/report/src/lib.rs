@@ -45,7 +45,6 @@ use record::atomic;
 use record::run_folder::RunFolder;
 
 pub use self::evaluation::{EvaluatedSuite, write_evaluation};
-
 use self::html::escape;
 use self::run_data::RunData;
 

@@ -26,8 +26,8 @@ impl Collector {
     /// Samples draws of the walk until there are enough groups to learn from.
     ///
     /// # Errors
-    /// A prompt cannot be made or sampled from, the model's thread failed, a service stays away, the reward section ends
-    /// the run at a verdict, or the user interrupted.
+    /// A prompt cannot be made or sampled from, the model's thread failed, a service stays away, the reward section
+    /// ends the run at a verdict, or the user interrupted.
     pub(crate) async fn collect(&self, tasks: &mut TaskCursor, sampling: &Sampling, refill: Refill) -> Result<Batch> {
         let mut stream = GroupStream::new(self, sampling, refill.replaces.then_some(refill.lag));
         let mut num_drawn = refill.wanted.min(refill.max_draws);

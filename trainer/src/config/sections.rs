@@ -52,8 +52,8 @@ impl RunSection {
         }
     }
 
-    /// The device and dtype, with libtorch's threads set: of several ranks on a host each takes a GPU of its own, or its
-    /// share of the cores, or those to which its launcher has bound it.
+    /// The device and dtype, with libtorch's threads set: of several ranks on a host each takes a GPU of its own, or
+    /// its share of the cores, or those to which its launcher has bound it.
     ///
     /// # Errors
     /// A usage error: the device is not to be had, or not for several ranks, or the dtype is unknown.

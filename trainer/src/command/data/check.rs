@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use strum::VariantArray;
 use verifiers::{RewardConfig, VerifiersConfig};
 
-use super::SourceArgs;
-use super::lengths::{Asked, Lengths};
+use super::lengths::{HasQuestion, Lengths};
+use super::source_args::SourceArgs;
 use crate::cheap::{CheapShares, CheapWay, cheap_shares};
 use crate::config::{PromptSection, SandboxSection, Source, load};
 use crate::failure::Usage;
@@ -34,7 +34,7 @@ const SHOWN: usize = 160;
 
 /// What `trainer data check` takes.
 #[derive(Debug, Args)]
-pub(crate) struct CheckArgs {
+pub(crate) struct DataCheckArgs {
     #[command(flatten)]
     source: SourceArgs,
     /// A suite and its data, or any file of tasks, whose texts the data must not hold (may be given several times).
@@ -68,7 +68,7 @@ struct CheckConfig {
 
 /// All that was found.
 #[derive(Debug, Default, Serialize)]
-struct Findings {
+struct DataFindings {
     num_rows: u64,
     num_records: usize,
     num_filtered: u64,
@@ -145,7 +145,7 @@ struct CheapPart {
 ///
 /// # Errors
 /// The data, a suite or the model's texts cannot be read, or the user interrupts.
-pub(super) async fn run(args: &CheckArgs, interrupt: &Interrupt) -> Result<()> {
+pub(super) async fn run(args: &DataCheckArgs, interrupt: &Interrupt) -> Result<()> {
     let config = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
     let CheckConfig { prompt, verifiers, sandbox } = load(&config)?;
     prompt.validate()?;
@@ -155,7 +155,7 @@ pub(super) async fn run(args: &CheckArgs, interrupt: &Interrupt) -> Result<()> {
     let source = args.source.source();
     let layout = source.layout(None)?;
     let mut findings =
-        Findings { layout: layout.name.clone(), records: layout.records.to_string(), ..Findings::default() };
+        DataFindings { layout: layout.name.clone(), records: layout.records.to_string(), ..DataFindings::default() };
     let asked = match layout.records {
         Records::Tasks => {
             let loaded = tokio::task::block_in_place(|| source.tasks())?;
@@ -204,9 +204,9 @@ struct Measure<'a> {
 /// Texts by their ids.
 type AskedTexts = Vec<(String, String)>;
 
-impl Findings {
+impl DataFindings {
     /// Counts rows, duplicates and lengths; returns what is asked by each record's id.
-    fn account<T: Asked>(
+    fn account<T: HasQuestion>(
         &mut self,
         loaded: &Loaded<T>,
         measure: &Measure<'_>,
@@ -244,7 +244,7 @@ impl Findings {
     /// Finds tasks that cannot be judged, and what the others give for nothing.
     async fn judge(
         &mut self,
-        args: &CheckArgs,
+        args: &DataCheckArgs,
         loaded: Loaded<Task>,
         judge: &Arc<Judge>,
         interrupt: &Interrupt,

@@ -21,23 +21,23 @@ pub(super) struct Lengths {
 }
 
 /// Records whose prompts are measured.
-pub(super) trait Asked: Sync {
+pub(super) trait HasQuestion: Sync {
     fn question(&self) -> Question<'_>;
 }
 
-impl Asked for Task {
+impl HasQuestion for Task {
     fn question(&self) -> Question<'_> {
         self.into()
     }
 }
 
-impl Asked for Trace {
+impl HasQuestion for Trace {
     fn question(&self) -> Question<'_> {
         self.into()
     }
 }
 
-impl Asked for PreferencePair {
+impl HasQuestion for PreferencePair {
     fn question(&self) -> Question<'_> {
         self.into()
     }
@@ -45,7 +45,11 @@ impl Asked for PreferencePair {
 
 impl Lengths {
     /// Measures records; `None` where no prompt could be made.
-    pub(super) fn of<T: Asked>(records: &[T], format: &PromptFormat<'_>, positions: Option<usize>) -> Option<Self> {
+    pub(super) fn of<T: HasQuestion>(
+        records: &[T],
+        format: &PromptFormat<'_>,
+        positions: Option<usize>,
+    ) -> Option<Self> {
         let measured = records.par_iter().map(|record| Some(format.prompt(record.question()).ok()?.ids.len()));
         let measured: Vec<Option<usize>> = measured.collect();
         let mut lengths: Vec<usize> = measured.iter().flatten().copied().collect();
@@ -65,8 +69,8 @@ impl Lengths {
     pub(super) fn words(&self) -> String {
         let Self { shortest, median, percentile_95, longest, beyond_the_model, refused } = self;
         format!(
-            "{shortest} to {longest} tokens, median {median}, 95 % up to {percentile_95}; {beyond_the_model} beyond the \
-             model's positions, {refused} refused by its template"
+            "{shortest} to {longest} tokens, median {median}, 95 % up to {percentile_95}; {beyond_the_model} beyond \
+             the model's positions, {refused} refused by its template"
         )
     }
 }

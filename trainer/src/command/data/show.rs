@@ -9,7 +9,7 @@ use datasets::{Loaded, Message, PreferencePair, Task, Trace};
 use policy::Texts;
 use serde_json::Value;
 
-use super::SourceArgs;
+use super::source_args::SourceArgs;
 use crate::config::PromptSection;
 use crate::prompt::{PromptFormat, Question, conversation};
 use crate::prompt_check::load_texts;

@@ -106,8 +106,8 @@ pub(crate) struct EvalArgs {
     /// Largest share of samples whose verifier may break; beyond it the command ends with code 1.
     #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
     pub max_verifier_errors: f64,
-    /// Folder of the record, where each sample is written as it ends; the same command goes on there after a kill. Where
-    /// absent it lies beside the file of --json or --details, by the settings' checksum.
+    /// Folder of the record, where each sample is written as it ends; the same command goes on there after a kill.
+    /// Where absent it lies beside the file of --json or --details, by the settings' checksum.
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// Also write the figures to this file.

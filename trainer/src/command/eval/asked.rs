@@ -21,7 +21,7 @@ const OF_A_FILE: FileProtocol =
     FileProtocol { samples: 1, temperature: 0.6, top_p: 1.0, top_k: 0, max_new_tokens: 1024 };
 
 /// A set that is asked.
-pub(super) struct Asked {
+pub(super) struct RequestedSet {
     pub(super) held_out: HeldOut,
     /// Completions of another engine, where they are judged: those of each task, and their file.
     pub(super) completions: Option<(Vec<Vec<SampledCompletion>>, PathBuf)>,
@@ -41,7 +41,7 @@ struct GenerationConfig {
 ///
 /// # Errors
 /// Usage errors: no such suite, data that do not fit, settings that do not go together, completions that are missing.
-pub(super) fn asked(args: &EvalArgs, section: &PromptSection) -> Result<Vec<Asked>> {
+pub(super) fn asked(args: &EvalArgs, section: &PromptSection) -> Result<Vec<RequestedSet>> {
     let choice = TaskChoice { seed: args.seed, limit: args.limit };
     let overrides = overrides(args)?;
     let mut sets = Vec::new();
@@ -64,7 +64,7 @@ pub(super) fn asked(args: &EvalArgs, section: &PromptSection) -> Result<Vec<Aske
                 protocol.samples = 1; // the file says how many there are
             }
             let held_out = file_tasks(&name, protocol, &source, choice, section)?;
-            sets.push(with_completions(args, Asked { held_out, completions: None }, given)?);
+            sets.push(with_completions(args, RequestedSet { held_out, completions: None }, given)?);
         }
     } else {
         let selections: Vec<Selection> =
@@ -97,7 +97,7 @@ pub(super) fn asked(args: &EvalArgs, section: &PromptSection) -> Result<Vec<Aske
             if args.scores.is_some() && held_out.tasks.suite.protocol.metric != Metric::Reward {
                 return Err(Usage::error(format!("--scores: {} is no suite of rewards", held_out.name)));
             }
-            sets.push(with_completions(args, Asked { held_out, completions: None }, given)?);
+            sets.push(with_completions(args, RequestedSet { held_out, completions: None }, given)?);
         }
     }
     for set in &sets {
@@ -176,7 +176,7 @@ fn completions(args: &EvalArgs, name: &str, is_only: bool) -> Result<Option<Path
 }
 
 /// The set with the completions of its tasks: as many of each as the file has, or as were asked.
-fn with_completions(args: &EvalArgs, mut set: Asked, file: Option<PathBuf>) -> Result<Asked> {
+fn with_completions(args: &EvalArgs, mut set: RequestedSet, file: Option<PathBuf>) -> Result<RequestedSet> {
     let Some(path) = file else { return Ok(set) };
     let given = CompletionFile::read(&path).map_err(usage)?;
     let assigned = given.assign(&set.held_out.tasks, args.samples).map_err(usage)?;

@@ -1,5 +1,5 @@
-//! `trainer eval`: suites and files of tasks, asked of a model or answered by another engine, judged, and summed up with
-//! how sure the figures are.
+//! `trainer eval`: suites and files of tasks, asked of a model or answered by another engine, judged, and summed up
+//! with how sure the figures are.
 
 mod args;
 mod asked;
@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use verifiers::{RewardConfig, VerifiersConfig};
 
 pub(crate) use self::args::EvalArgs;
-use self::asked::{Asked, asked};
+use self::asked::{RequestedSet, asked};
 use self::settings::settings_of;
 use self::store::{Store, Stored, base};
 use crate::collect::Collector;
@@ -57,7 +57,7 @@ struct EvalConfig {
 
 /// A set with all that is needed to answer it.
 struct Ready {
-    set: Asked,
+    set: RequestedSet,
     /// Absent without a model's texts.
     prompts: Option<Vec<Prompt>>,
     settings: Settings,
@@ -140,7 +140,7 @@ fn check(args: &EvalArgs) -> Result<()> {
     Ok(())
 }
 
-impl Asked {
+impl RequestedSet {
     fn metric(&self) -> Metric {
         self.held_out.tasks.suite.protocol.metric
     }
@@ -173,7 +173,7 @@ impl Asked {
 /// A set with its prompts and settings.
 fn with_prompts(
     args: &EvalArgs,
-    mut set: Asked,
+    mut set: RequestedSet,
     texts: Option<&Texts>,
     engine: &EngineOptions,
     placement: Placement,
@@ -247,7 +247,7 @@ struct Answering<'a> {
 
 /// A set whose samples have all ended, with its figures.
 struct Evaluated {
-    set: Asked,
+    set: RequestedSet,
     stored: Stored,
     result: EvalResult,
 }
@@ -293,7 +293,7 @@ async fn model(with: &Answering<'_>, metric: Metric) -> Result<ModelWorker> {
 
 /// What is to be answered of a set.
 struct Work<'a> {
-    set: &'a Asked,
+    set: &'a RequestedSet,
     prompts: &'a [Prompt],
     missing: &'a [(usize, u32)],
     worker: Option<&'a ModelWorker>,
@@ -362,7 +362,7 @@ async fn answer(
 }
 
 /// The figures of a set's samples.
-fn summed_up(set: Asked, stored: Stored, settings: Settings, seconds: f64, judge: &Judge) -> Result<Evaluated> {
+fn summed_up(set: RequestedSet, stored: Stored, settings: Settings, seconds: f64, judge: &Judge) -> Result<Evaluated> {
     let mut tally = Tally::new(&set.held_out.tasks);
     for row in stored.rows()? {
         tally.add(&row?)?;
@@ -371,7 +371,13 @@ fn summed_up(set: Asked, stored: Stored, settings: Settings, seconds: f64, judge
     Evaluated { set, stored, result }.recorded()
 }
 
-fn result_of(set: &Asked, tally: &Tally<'_>, settings: Settings, seconds: f64, judge: &Judge) -> Result<EvalResult> {
+fn result_of(
+    set: &RequestedSet,
+    tally: &Tally<'_>,
+    settings: Settings,
+    seconds: f64,
+    judge: &Judge,
+) -> Result<EvalResult> {
     let mut result = EvalResult::of(tally, Some(judge.verifiers()), settings, seconds)?;
     result.summary.dataset = set.held_out.name.clone();
     Ok(result)

@@ -1,5 +1,5 @@
-//! Where the samples of a set go: a record in a folder, by which the same command goes on after a kill; or memory alone,
-//! where nothing is to be written.
+//! Where the samples of a set go: a record in a folder, by which the same command goes on after a kill; or memory
+//! alone, where nothing is to be written.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
