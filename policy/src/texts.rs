@@ -39,6 +39,8 @@ pub struct Texts {
     pub eos_ids: Vec<u32>,
     /// The token that ends a turn; `None` where neither template nor folder names one.
     pub turn_end: Option<TurnEnd>,
+    /// The token that begins a text, where the folder names one.
+    pub bos_id: Option<u32>,
     /// Positions of the model (`max_position_embeddings`), where `config.json` says them.
     pub max_positions: Option<usize>,
     pub(crate) files: TextFiles,
@@ -75,9 +77,11 @@ impl Texts {
         let named = generation_ids.clone().unwrap_or_else(|| config_ids.clone());
         let mut eos_ids = generation_ids.unwrap_or_default();
         push_new(&mut eos_ids, &config_ids);
+        let special_tokens = files.special_tokens(folder)?;
+        let bos_id = special_tokens.get("bos_token").and_then(|token| tokenizer.token_to_id(token));
         let turn_end = match turn_end(&chat_template, &tokenizer, &eos_ids) {
             Some((text, id)) => Some(TurnEnd { id, text, from_template: true, was_missing: !named.contains(&id) }),
-            None => stand_in(&files.special_tokens(folder)?, &tokenizer, &eos_ids)?,
+            None => stand_in(&special_tokens, &tokenizer, &eos_ids)?,
         };
         if let Some(end) = &turn_end {
             let rest = std::mem::replace(&mut eos_ids, vec![end.id]);
@@ -91,7 +95,7 @@ impl Texts {
         }
         files.set_pad_token(folder, &tokenizer, turn_end.as_ref().map(|end| end.id))?;
         let max_positions = config["max_position_embeddings"].as_u64().map(|positions| positions as usize);
-        Ok(Self { tokenizer, chat_template, eos_ids, turn_end, max_positions, files })
+        Ok(Self { tokenizer, chat_template, eos_ids, turn_end, bos_id, max_positions, files })
     }
 }
 

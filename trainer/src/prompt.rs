@@ -83,6 +83,13 @@ impl<'a> PromptFormat<'a> {
         if ids.is_empty() {
             bail!("the chat template makes an empty prompt of this conversation");
         }
+        if let (Some(bos), [first, second, ..]) = (self.texts.bos_id, ids.as_slice())
+            && [*first, *second] == [bos; 2]
+        {
+            bail!(
+                "the prompt begins with the token {bos} that begins a text twice; have the chat template write it once"
+            );
+        }
         Ok(Prompt { ids, thinking_open: thinking_open(&text), text })
     }
 
@@ -179,6 +186,20 @@ pub(crate) mod tests {
         assert_eq!(answered, format.encode(expected).unwrap());
         let unkind = Question { kind: None, tools: None, ..question };
         assert!(format.prompt(unkind).unwrap().text.contains("[user]c[assistant]"));
+    }
+
+    #[test]
+    fn a_prompt_begins_once() {
+        let prompt = |start: &str| {
+            let template = format!("{start}{{% for m in messages %}}{{{{ m.content }}}}{{% endfor %}}");
+            let texts = texts(&template, "<|im_end|>");
+            let messages = [Message::user("a")];
+            let question = Question { kind: None, messages: &messages, tools: None };
+            PromptFormat::of_texts(&texts, &section("")).unwrap().prompt(question)
+        };
+        assert!(prompt("{{ bos_token }}").is_ok());
+        let error = prompt("{{ bos_token }}{{ bos_token }}").unwrap_err().to_string();
+        assert!(error.contains("twice"), "{error}");
     }
 
     #[test]

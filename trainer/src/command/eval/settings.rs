@@ -10,7 +10,7 @@ use tch::{Device, Kind};
 use verifiers::VerifiersConfig;
 
 use super::EvalArgs;
-use super::asked::Asked;
+use super::asked::RequestedSet;
 use crate::held_out::usage;
 use crate::prompt::Prompt;
 use crate::run::inputs::{template_and_tokenizer, weights_content};
@@ -21,7 +21,7 @@ use crate::run::inputs::{template_and_tokenizer, weights_content};
 /// A file cannot be read.
 pub(super) fn settings_of(
     args: &EvalArgs,
-    set: &Asked,
+    set: &RequestedSet,
     prompts: Option<&[Prompt]>,
     texts: Option<&Texts>,
     placement: Placement,
