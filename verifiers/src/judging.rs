@@ -255,8 +255,10 @@ mod tests {
         Judged::new(task, "")
     }
 
-    async fn kinds(verifiers: Vec<Doing>) -> Vec<VerdictKind> {
-        let config = VerifiersConfig { deadline_seconds: 0.2, ..VerifiersConfig::default() };
+    /// Kinds of the verdicts within a deadline: a short one only where it is to pass, for tests that run at the same
+    /// time share rayon's threads.
+    async fn kinds(verifiers: Vec<Doing>, deadline_seconds: f64) -> Vec<VerdictKind> {
+        let config = VerifiersConfig { deadline_seconds, ..VerifiersConfig::default() };
         let mut registry = Verifiers::default();
         registry.deadlines = config.deadlines();
         let names: Vec<_> = verifiers.iter().map(|verifier| verifier.name).collect();
@@ -270,14 +272,14 @@ mod tests {
     async fn whatever_a_verifier_does_ends_as_a_kind() {
         for computes in [false, true] {
             let doing = |name, deed| Doing { name, deed, computes };
-            let found = kinds(vec![
+            let verifiers = vec![
                 doing("right", Deed::Score(1.0)),
                 doing("partly", Deed::Score(0.5)),
                 doing("panics", Deed::Panic),
                 doing("too much", Deed::Score(1.5)),
                 doing("no number", Deed::Score(f32::NAN)),
-            ])
-            .await;
+            ];
+            let found = kinds(verifiers, 60.0).await;
             use VerdictKind::{Crashed, Partial, Passed};
             assert_eq!(found, [Passed, Partial, Crashed, Crashed, Crashed], "computes: {computes}");
         }
@@ -300,7 +302,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_waits_where_it_only_computes_has_no_verdict() {
-        let found = kinds(vec![Doing { name: "hangs", deed: Deed::Hang, computes: true }]).await;
+        let found = kinds(vec![Doing { name: "hangs", deed: Deed::Hang, computes: true }], 60.0).await;
         assert_eq!(found, [VerdictKind::Crashed]);
     }
 
@@ -336,12 +338,12 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
     async fn a_verdict_has_a_deadline() {
-        let found = kinds(vec![
+        let verifiers = vec![
             Doing { name: "blocks", deed: Deed::Spin, computes: false },
             Doing { name: "hangs", deed: Deed::Hang, computes: false },
             Doing { name: "spins", deed: Deed::Spin, computes: true },
-        ])
-        .await;
+        ];
+        let found = kinds(verifiers, 0.2).await;
         assert_eq!(found, [VerdictKind::TimedOut; 3]);
     }
 
