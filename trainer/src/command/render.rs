@@ -27,7 +27,7 @@ pub(crate) struct RenderArgs {
     /// Where {"id", "text", "ids", "turn_end"} go, one a line, in the input's order.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
-    /// A TOML file whose section [prompt] is used.
+    /// A TOML file whose section for prompts is used.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Overrides one key, as in --set prompt.arguments.enable_thinking=false (may be given several times).

@@ -30,7 +30,7 @@ pub(crate) struct ShowArgs {
     /// A Hugging Face folder, by whose template prompts are rendered.
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
-    /// A run's TOML file whose section [prompt] is used.
+    /// A run's TOML file whose section for prompts is used.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Overrides one key, as in --set prompt.system=... (may be given several times).
