@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use record::RecordError;
 use record::atomic::{remove_if_there, write_file};
 use record::lock::FolderLock;
-use record::samples::{SampleLog, SampleRow, write_samples};
+use record::samples::{SampleLine, SampleLog, SampleRow, write_samples};
 use serde_json::json;
 
 use crate::error::EvaluationError;
@@ -155,6 +155,13 @@ impl FinishedRecord {
     /// The file cannot be read.
     pub fn rows(&self) -> Result<impl Iterator<Item = Result<SampleRow, RecordError>> + use<>, EvaluationError> {
         Ok(SampleLog::rows(&self.folder.join(SAMPLES))?)
+    }
+
+    /// The lines of the samples, not yet read.
+    pub(crate) fn lines(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<SampleLine, RecordError>> + use<>, EvaluationError> {
+        Ok(SampleLog::lines(&self.folder.join(SAMPLES))?)
     }
 
     /// Writes the samples as a table.

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use futures::stream::{self, StreamExt};
 use rayon::prelude::*;
-use record::samples::SampleRow;
+use record::RecordError;
+use record::samples::{SampleLine, SampleRow};
 use verifiers::Verifiers;
 
 use crate::error::EvaluationError;
@@ -37,15 +38,19 @@ impl FinishedRecord {
         let by_id = tasks.by_id();
         let mut tally = Tally::new(tasks);
         let mut again = self.begin_again()?;
-        let mut rows = self.rows()?;
+        let mut lines = self.lines()?;
         loop {
-            let chunk: Vec<SampleRow> = rows.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
+            let chunk: Vec<SampleLine> = lines.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
             if chunk.is_empty() {
                 break;
             }
-            for row in judge_chunk(verifiers, tasks, &by_id, chunk).await? {
-                again.append(&row)?;
-                tally.add(&row)?;
+            let rows = judge_chunk(verifiers, tasks, &by_id, chunk).await?;
+            let line = |row| Ok((row, SampleLine::of(row, again.path())?));
+            let written: Vec<(&SampleRow, SampleLine)> =
+                rows.par_iter().map(line).collect::<Result<_, RecordError>>()?;
+            again.append_lines(&written)?;
+            for row in &rows {
+                tally.add(row)?;
             }
         }
         drop(again);
@@ -60,9 +65,10 @@ async fn judge_chunk(
     verifiers: &Verifiers,
     tasks: &SuiteTasks,
     by_id: &HashMap<&str, &SuiteTask>,
-    chunk: Vec<SampleRow>,
+    chunk: Vec<SampleLine>,
 ) -> Result<Vec<SampleRow>, EvaluationError> {
-    let here = |row: SampleRow| {
+    let here = |line: SampleLine| {
+        let row = line.row()?;
         let task = *by_id.get(row.task_id.as_str()).ok_or_else(|| {
             let problem = format!("there is a sample of the task {}, which is not asked", row.task_id);
             EvaluationError::tasks(&tasks.suite.name, problem)

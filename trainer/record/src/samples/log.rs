@@ -86,15 +86,32 @@ impl SampleLog {
     /// # Panics
     /// The sample is in the log already.
     pub fn append(&mut self, row: &SampleRow) -> Result<(), RecordError> {
-        let key = (row.task_id.clone(), row.sample_index);
-        assert!(!self.spans.contains_key(&key), "sample {} of task {} is in the log already", key.1, key.0);
-        let mut line = serde_json::to_vec(row)
-            .map_err(|error| RecordError::Encode { path: self.path.clone(), source: error.into() })?;
-        line.push(b'\n');
-        self.file.write_all(&line).map_err(|error| write_error(&self.path, error))?;
-        self.spans.insert(key, Span { start: self.end, bytes: line.len() });
-        self.end += line.len() as u64;
-        Ok(())
+        let line = SampleLine::of(row, &self.path)?;
+        self.append_lines(&[(row, line)])
+    }
+
+    /// Writes samples whose lines are made already, in one go.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    ///
+    /// # Panics
+    /// A sample is in the log already.
+    pub fn append_lines(&mut self, samples: &[(&SampleRow, SampleLine)]) -> Result<(), RecordError> {
+        let mut all = Vec::new();
+        for (row, line) in samples {
+            let key = (row.task_id.clone(), row.sample_index);
+            assert!(!self.spans.contains_key(&key), "sample {} of task {} is in the log already", key.1, key.0);
+            self.spans.insert(key, Span { start: self.end, bytes: line.bytes.len() });
+            self.end += line.bytes.len() as u64;
+            all.extend_from_slice(&line.bytes);
+        }
+        self.file.write_all(&all).map_err(|error| write_error(&self.path, error))
+    }
+
+    /// The log's file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The sample, where it is in the log.
@@ -139,33 +156,65 @@ fn read_span(path: &Path, span: Span) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-impl SampleLog {
-    /// The samples of a log, in the order of its lines; a last line without its end is left out.
+/// A line of a log: a sample that is not read yet, or no more.
+#[derive(Debug)]
+pub struct SampleLine {
+    path: PathBuf,
+    number: usize,
+    bytes: Vec<u8>,
+}
+
+impl SampleLine {
+    /// The line of a sample, for the log at `path`.
     ///
     /// # Errors
-    /// The file cannot be opened; errors of its lines come with them.
-    pub fn rows(path: &Path) -> Result<impl Iterator<Item = Result<SampleRow, RecordError>> + use<>, RecordError> {
+    /// The sample is no JSON.
+    pub fn of(row: &SampleRow, path: &Path) -> Result<Self, RecordError> {
+        let encoded = serde_json::to_vec(row);
+        let mut bytes = encoded.map_err(|error| RecordError::Encode { path: path.to_owned(), source: error.into() })?;
+        bytes.push(b'\n');
+        Ok(Self { path: path.to_owned(), number: 0, bytes })
+    }
+
+    /// The sample that it says.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn row(&self) -> Result<SampleRow, RecordError> {
+        serde_json::from_slice(&self.bytes).map_err(|error| RecordError::BadLine {
+            path: self.path.clone(),
+            line: self.number,
+            reason: format!("no sample: {error}"),
+        })
+    }
+}
+
+impl SampleLog {
+    /// The lines of a log; a last one without its end is left out.
+    ///
+    /// # Errors
+    /// The file cannot be opened; what cannot be read of it comes with the lines.
+    pub fn lines(path: &Path) -> Result<impl Iterator<Item = Result<SampleLine, RecordError>> + use<>, RecordError> {
         let fail = |error: io::Error| RecordError::Read { path: path.to_owned(), source: error.into() };
         let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(fail)?);
         let path = path.to_owned();
         let mut number = 0;
-        let mut bytes = Vec::new();
         Ok(std::iter::from_fn(move || {
             number += 1;
-            bytes.clear();
+            let mut bytes = Vec::new();
             if let Err(error) = reader.read_until(b'\n', &mut bytes) {
                 return Some(Err(RecordError::Read { path: path.clone(), source: error.into() }));
             }
-            if bytes.last() != Some(&b'\n') {
-                return None;
-            }
-            let bad_line = |error: serde_json::Error| RecordError::BadLine {
-                path: path.clone(),
-                line: number,
-                reason: format!("no sample: {error}"),
-            };
-            Some(serde_json::from_slice(&bytes).map_err(bad_line))
+            (bytes.last() == Some(&b'\n')).then(|| Ok(SampleLine { path: path.clone(), number, bytes }))
         }))
+    }
+
+    /// The samples of a log, in the order of its lines; a last line without its end is left out.
+    ///
+    /// # Errors
+    /// As for [`lines`](Self::lines); errors of its lines come with them.
+    pub fn rows(path: &Path) -> Result<impl Iterator<Item = Result<SampleRow, RecordError>> + use<>, RecordError> {
+        Ok(Self::lines(path)?.map(|line| line?.row()))
     }
 }
 

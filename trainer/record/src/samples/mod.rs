@@ -8,7 +8,7 @@ mod read;
 mod row;
 mod write;
 
-pub use self::log::SampleLog;
+pub use self::log::{SampleLine, SampleLog};
 pub use self::read::{read_sample_texts, read_samples};
 pub use self::row::{MeasureRow, SampleRow, SampleVerdict};
 pub use self::write::write_samples;
