@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use datasets::TaskKind;
-use evaluation::{CandidateScores, EvalResult, Metric, Settings, Tally, results_table};
+use evaluation::{CandidateScores, EvalResult, Metric, Settings, Tally, VerdictChanges, results_table};
 use learner::trainable::Trainable;
 use policy::{Placement, RewardModel, Texts};
 use record::RecordError;
@@ -408,10 +408,10 @@ async fn judged_again(args: &EvalArgs, ready: Vec<Ready>, with: &Judging<'_>) ->
         settings.protocol.samples = there.protocol.samples;
         let started = Instant::now();
         let judging = record.judge_again(with.judge.verifiers(), &set.held_out.tasks, &settings);
-        let (tally, settings) = with.interrupt.race(judging).await?.map_err(usage)?;
-        let mut result = result_of(&set, &tally, settings, started.elapsed().as_secs_f64(), &with.judge)?;
+        let again = with.interrupt.race(judging).await?.map_err(usage)?;
+        let mut result = result_of(&set, &again.tally, again.settings, started.elapsed().as_secs_f64(), &with.judge)?;
         let stored = Stored::Record(record);
-        let words = changes(&stored)?;
+        let words = in_words(again.changes);
         eprintln!("{name}: {words}");
         result.suite.notes.push(words);
         evaluated.push(Evaluated { set, stored, result }.recorded()?);
@@ -419,17 +419,10 @@ async fn judged_again(args: &EvalArgs, ready: Vec<Ready>, with: &Judging<'_>) ->
     Ok(evaluated)
 }
 
-/// What became of the verdicts of samples that were judged again, in words.
-fn changes(stored: &Stored) -> Result<String> {
-    let (mut num_samples, mut num_gained, mut num_lost) = (0, 0, 0);
-    for row in stored.rows()? {
-        let row = row?;
-        let before = row.earlier.as_ref().is_some_and(|verdict| verdict.passed());
-        num_samples += 1;
-        num_gained += usize::from(row.verdict.passed() && !before);
-        num_lost += usize::from(before && !row.verdict.passed());
-    }
-    Ok(format!("{num_samples} samples judged again: {num_gained} pass now, {num_lost} pass no more"))
+/// What became of the verdicts of samples that were judged again.
+fn in_words(changes: VerdictChanges) -> String {
+    let VerdictChanges { num_samples, num_gained, num_lost } = changes;
+    format!("{num_samples} samples judged again: {num_gained} pass now, {num_lost} pass no more")
 }
 
 /// Writes the page of what was evaluated, with every task and its samples.
