@@ -10,28 +10,31 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace it may import.
-const ALLOWED: [(&str, &[&str]); 19] = [
+const ALLOWED: [(&str, &[&str]); 21] = [
     ("confine", &[]),
     ("datasets", &["random"]),
     ("dist", &[]),
     ("evaluation", &["datasets", "random", "record", "statistics", "verifiers"]),
+    ("hub", &[]),
     ("learner", &["policy"]),
     ("math-verifier", &[]),
     ("planner", &[]),
     ("policy", &["dist", "random"]),
     ("random", &[]),
     ("record", &[]),
-    ("report", &["evaluation", "record"]),
+    ("report", &["evaluation", "record", "sweep"]),
     ("rollout", &["policy", "random"]),
     ("sandbox", &["confine", "sandbox-api"]),
     ("sandbox-api", &[]),
     ("sandbox-bench", &["sandbox", "sandbox-api"]),
     ("statistics", &[]),
+    ("sweep", &["record", "statistics"]),
     (
         "trainer",
         &[
             "datasets",
             "evaluation",
+            "hub",
             "learner",
             "math-verifier",
             "planner",
@@ -44,6 +47,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
             "sandbox-api",
             "sandbox-bench",
             "statistics",
+            "sweep",
             "verifiers",
         ],
     ),

@@ -7,6 +7,7 @@
 mod check;
 mod cpython;
 mod demo;
+mod dist;
 mod gpu;
 mod handover;
 mod hook;
@@ -61,6 +62,14 @@ Commands:
                         where an NVIDIA GPU is at hand: setup, then trainer bench gpu (NCCL with one rank, updates
                         and memory held against the CPU's and the plan's), then micro runs on it in float32 and
                         bfloat16; exits with 2 where there is none. --trainer takes a built one
+  dist [--out DIR] [--debug] [--gzip] [--trainer FILE] [--try | --root DIR | --image NAME]
+                        setup and a release build, then one archive in target/dist with all that the trainer looks
+                        for beside itself, SHA256SUMS and licences; --debug packs the debug build, --trainer a built
+                        one, --gzip is for where zstd is missing. --try unpacks it where there is no Rust (a
+                        container of docker or podman, or a bare root) and runs it: --root takes a folder with a
+                        system, such as debootstrap makes, --image a container's
+  dist --check ARCHIVE [--try | --root DIR | --image NAME]
+                        checks an archive against SHA256SUMS beside it and in it, and tries it
   real [ARGUMENTS]      setup, then scripts/real_models.py [ARGUMENTS]: parity, tasks and training with real
                         models
 
@@ -87,6 +96,10 @@ fn main() -> ExitCode {
         Some("hook") if rest.is_empty() => hook::install(&root).map(done),
         Some("kills") => match kills::Kills::parse(&rest) {
             Ok(kills) => kills.run(&root),
+            Err(what) => return wrong_usage(&what),
+        },
+        Some("dist") => match dist::Dist::parse(&rest) {
+            Ok(dist) => dist.run(&root),
             Err(what) => return wrong_usage(&what),
         },
         Some("coverage") => coverage(&root, &rest).map(done),
