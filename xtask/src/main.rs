@@ -8,6 +8,7 @@ mod check;
 mod cpython;
 mod demo;
 mod gpu;
+mod guide;
 mod handover;
 mod hook;
 mod kills;
@@ -61,6 +62,10 @@ Commands:
                         where an NVIDIA GPU is at hand: setup, then trainer bench gpu (NCCL with one rank, updates
                         and memory held against the CPU's and the plan's), then micro runs on it in float32 and
                         bfloat16; exits with 2 where there is none. --trainer takes a built one
+  guide [PAGE…] [--trainer FILE] [--json FILE]
+                        setup, then every command of the README and of docs/guide/, or of these pages, as a reader
+                        would run it: in an empty folder, with the trainer on the PATH, and what is printed is held
+                        against what is shown; exits with 1 where a line differs. --trainer takes a built one
   real [ARGUMENTS]      setup, then scripts/real_models.py [ARGUMENTS]: parity, tasks and training with real
                         models
 
@@ -92,6 +97,10 @@ fn main() -> ExitCode {
         Some("coverage") => coverage(&root, &rest).map(done),
         Some("gpu") => match gpu::TryGpu::parse(&rest) {
             Ok(gpu) => gpu.run(&root),
+            Err(what) => return wrong_usage(&what),
+        },
+        Some("guide") => match guide::Guide::parse(&rest) {
+            Ok(guide) => guide.run(&root),
             Err(what) => return wrong_usage(&what),
         },
         Some("real") => real(&root, &rest).map(done),
