@@ -3,6 +3,8 @@
 //!
 //! Knows what a page's blocks mean from the crate `guide`, and of the trainer no more than where its program is.
 
+#[cfg(test)]
+mod error_words;
 mod pages;
 mod session;
 
