@@ -8,6 +8,8 @@ mod command;
 mod component_verifier;
 mod config;
 mod console;
+#[cfg(test)]
+mod documented;
 mod entry_args;
 mod evaluation;
 mod evaluation_table;

@@ -9,6 +9,7 @@ mod cpython;
 mod demo;
 mod dist;
 mod gpu;
+mod guide;
 mod handover;
 mod hook;
 mod kills;
@@ -70,6 +71,10 @@ Commands:
                         system, such as debootstrap makes, --image a container's
   dist --check ARCHIVE [--try | --root DIR | --image NAME]
                         checks an archive against SHA256SUMS beside it and in it, and tries it
+  guide [PAGE…] [--trainer FILE] [--json FILE]
+                        setup, then every command of the README and of docs/guide/, or of these pages, as a reader
+                        would run it: in an empty folder, with the trainer on the PATH, and what is printed is held
+                        against what is shown; exits with 1 where a line differs. --trainer takes a built one
   real [ARGUMENTS]      setup, then scripts/real_models.py [ARGUMENTS]: parity, tasks and training with real
                         models
 
@@ -105,6 +110,10 @@ fn main() -> ExitCode {
         Some("coverage") => coverage(&root, &rest).map(done),
         Some("gpu") => match gpu::TryGpu::parse(&rest) {
             Ok(gpu) => gpu.run(&root),
+            Err(what) => return wrong_usage(&what),
+        },
+        Some("guide") => match guide::Guide::parse(&rest) {
+            Ok(guide) => guide.run(&root),
             Err(what) => return wrong_usage(&what),
         },
         Some("real") => real(&root, &rest).map(done),
