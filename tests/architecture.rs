@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace it may import.
-const ALLOWED: [(&str, &[&str]); 21] = [
+const ALLOWED: [(&str, &[&str]); 22] = [
     ("confine", &[]),
     ("datasets", &["random"]),
     ("dist", &[]),
@@ -20,6 +20,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
     ("math-verifier", &[]),
     ("planner", &[]),
     ("policy", &["dist", "random"]),
+    ("progress", &[]),
     ("random", &[]),
     ("record", &[]),
     ("report", &["evaluation", "record", "sweep"]),
@@ -39,6 +40,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
             "math-verifier",
             "planner",
             "policy",
+            "progress",
             "random",
             "record",
             "report",
@@ -52,7 +54,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
         ],
     ),
     ("verifiers", &["datasets", "math-verifier", "sandbox-api"]),
-    ("xtask", &[]),
+    ("xtask", &["progress"]),
 ];
 
 /// Imports that a crate's tests, examples and benches may have besides.

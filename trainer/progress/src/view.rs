@@ -1,0 +1,52 @@
+//! What a person reads of the work under way, as parts and as text. Must not know where it is shown.
+
+use std::time::Duration;
+
+use crate::words::time_words;
+
+/// The innermost work, with what it stands in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct View {
+    /// The work that it stands in and its own title: `phase 2 of 4, stage 1 12/32, maths`.
+    pub path: String,
+    /// Its place among all that there is to do: `40/200`.
+    pub place: String,
+    /// The same as a share, where the total is known.
+    pub share: Option<f64>,
+    /// Its time, and that of all.
+    pub time: String,
+    /// What is under way, or a figure of what is done.
+    pub note: String,
+}
+
+impl View {
+    /// A line by itself.
+    pub(crate) fn line(&self) -> String {
+        joined([&format!("{} {}", self.path, self.place), &self.note, &self.time])
+    }
+
+    /// The line but for its time, which always changes.
+    pub(crate) fn words(&self) -> String {
+        joined([&self.path, &self.place, &self.note])
+    }
+
+    /// The text behind a bar, of which a narrow terminal cuts off the end.
+    pub(crate) fn beside_bar(&self) -> String {
+        joined([&self.place, &self.time, &self.note])
+    }
+}
+
+fn joined(parts: [&str; 3]) -> String {
+    let parts = parts.into_iter().map(str::trim).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("  ")
+}
+
+/// Time left of the work shown, and of the work around it: of `all`, or of what has a name.
+pub(crate) fn left_words(own: Option<Duration>, around: Option<(Duration, &str)>) -> String {
+    match (own, around) {
+        (Some(own), Some((all, name))) => format!("{} left, about {} of {name}", time_words(own), time_words(all)),
+        (Some(own), None) => format!("{} left", time_words(own)),
+        (None, Some((all, name))) => format!("about {} left of {name}", time_words(all)),
+        (None, None) => String::new(),
+    }
+}
