@@ -9,6 +9,7 @@ mod data_commands;
 mod end_to_end;
 mod evaluation;
 mod presets;
+mod progress;
 mod prompts;
 mod ranks;
 mod relocation;

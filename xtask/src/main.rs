@@ -15,6 +15,7 @@ mod launchers;
 mod libtorch;
 mod options;
 mod packages;
+mod pip;
 mod prerequisites;
 mod process_search;
 mod setup;

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use futures::stream::{self, StreamExt};
+use progress::{Progress, Unit};
 use rayon::prelude::*;
 use record::RecordError;
 use record::samples::{SampleLine, SampleRow};
@@ -39,6 +40,7 @@ impl FinishedRecord {
         let mut tally = Tally::new(tasks);
         let mut again = self.begin_again()?;
         let mut lines = self.lines()?;
+        let progress = Progress::start(tasks.suite.name.as_str(), Unit::Parts, Some(tasks.num_samples() as u64));
         loop {
             let chunk: Vec<SampleLine> = lines.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
             if chunk.is_empty() {
@@ -52,7 +54,9 @@ impl FinishedRecord {
             for row in &rows {
                 tally.add(row)?;
             }
+            progress.advance(rows.len() as u64);
         }
+        progress.finish("");
         drop(again);
         self.end_again(&settings)?;
         Ok((tally, settings))

@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
-use crate::bar::{new_bar, show};
-use crate::job::{Job, Manner, view};
-use crate::lines::Lines;
+#[cfg(test)]
+use crate::bar::text;
+use crate::bar::{LEAST_AGE_ON_BAR, new_bar, show};
+use crate::job::{Job, Manner, place_shown, view};
+use crate::lines::{FIRST_INTERVAL, Lines};
 
 /// Time between two looks at the work under way.
 const LOOK: Duration = Duration::from_millis(200);
@@ -70,6 +72,13 @@ impl Console {
     #[cfg(test)]
     pub(crate) fn of_lines(sink: Box<dyn Write + Send>, clock: Clock) -> Self {
         Self::new(Display::Lines(Lines::to(sink)), clock, false)
+    }
+
+    /// What a bar would show.
+    #[cfg(test)]
+    pub(crate) fn bar_text(&self) -> Option<String> {
+        let view = view(&self.state().jobs, self.now(), LEAST_AGE_ON_BAR)?;
+        Some(text(&view, false))
     }
 
     fn new(display: Display, clock: Clock, has_ticker: bool) -> Self {
@@ -140,21 +149,24 @@ impl Console {
         let now = self.now();
         let mut state = self.state();
         let Some(job) = state.jobs.iter_mut().find(|job| job.id == id) else { return };
+        let was_whole = job.is_whole();
         change(job, now);
-        let must_be_said = job.manner == Manner::Main && (job.is_whole() || !job.is_written) && job.has_advanced();
+        let is_first = !job.is_written && job.has_advanced();
+        let must_be_said = job.manner == Manner::Main && (is_first || (job.is_whole() && !was_whole));
         drop(state);
-        self.write_line(must_be_said.then_some(id));
+        if must_be_said {
+            self.write_line(Some(id));
+        }
     }
 
-    /// Writes a line where there is no bar, and one is due or `must` names the innermost work.
+    /// Writes a line where there is no bar, and one is due or `must` names the work that is shown.
     fn write_line(&self, must: Option<u64>) {
         let now = self.now();
         let mut state = self.state();
-        let Some(view) = view(&state.jobs, now) else { return };
         let State { jobs, display: Display::Lines(lines), .. } = &mut *state else { return };
-        let Some(job) = jobs.last_mut() else { return };
-        let must = must == Some(job.id);
-        if must || lines.is_due(now, job, &view) {
+        let Some(view) = view(jobs, now, FIRST_INTERVAL) else { return };
+        let Some(job) = place_shown(jobs).and_then(|place| jobs.get_mut(place)) else { return };
+        if must == Some(job.id) || lines.is_due(now, job, &view) {
             lines.write(now, &view);
             job.is_written = true;
         }
@@ -166,16 +178,18 @@ impl Console {
         let now = self.now();
         let (bar, view) = {
             let mut state = self.state();
-            let view = view(&state.jobs, now);
+            let view = view(&state.jobs, now, LEAST_AGE_ON_BAR);
+            let is_worth_a_bar = state.jobs.iter().any(|job| job.is_worth_a_bar(now));
             let Display::Bar(shown) = &mut state.display else { return };
             let bar = match &view {
+                Some(_) if shown.is_none() && !is_worth_a_bar => None,
                 Some(_) => Some(shown.get_or_insert_with(new_bar).clone()),
                 None => shown.take(),
             };
             (bar, view)
         };
         match (bar, view) {
-            (Some(bar), Some(view)) => show(&bar, view),
+            (Some(bar), Some(view)) => show(&bar, &view),
             (Some(bar), None) => bar.finish_and_clear(),
             (None, _) => {}
         }
@@ -187,8 +201,10 @@ impl Console {
         let line = {
             let mut state = self.state();
             let Some(place) = state.jobs.iter().position(|job| job.id == id) else { return };
-            let job = state.jobs.remove(place);
-            let is_said = job.manner == Manner::Main || job.is_written;
+            let mut job = state.jobs.remove(place);
+            // Within a run its steps have lines, and what a step is made of has none.
+            let is_alone = !state.jobs.iter().any(Job::has_own_line);
+            let is_said = job.has_own_line() || job.phases().is_some() || (job.is_written && is_alone);
             let line = last_words.filter(|_| is_said).map(|words| job.last_line(now, words));
             match (line, &mut state.display) {
                 (Some(line), Display::Lines(lines)) => {

@@ -13,6 +13,9 @@ use crate::words::time_words;
 /// Time after which work whose end is not in sight says how long it has taken.
 const LONG_WITHOUT_END: Duration = Duration::from_secs(2);
 
+/// Time in which work that is often quick is done where it is.
+const MOMENT: Duration = Duration::from_millis(400);
+
 /// Time below which the last line gives tenths of seconds.
 const EXACT: Duration = Duration::from_secs(100);
 
@@ -73,6 +76,16 @@ impl Job {
         self.phases.as_mut()
     }
 
+    /// True of work whose progress is a person's concern, whatever is under way within it.
+    pub(crate) fn has_own_line(&self) -> bool {
+        self.manner == Manner::Main && self.phases.is_none()
+    }
+
+    /// True of work that people wait for; of other work once it has taken a moment.
+    pub(crate) fn is_worth_a_bar(&self, now: Duration) -> bool {
+        self.manner == Manner::Main || now.saturating_sub(self.began) >= MOMENT
+    }
+
     /// True where all is done.
     pub(crate) fn is_whole(&self) -> bool {
         self.total.is_some_and(|total| total > 0 && self.done >= total)
@@ -115,12 +128,32 @@ impl Job {
         if is_counted { self.unit.place(self.done, self.total.filter(|total| *total > 0)) } else { String::new() }
     }
 
-    /// The part of a path that this work is where other work stands in it.
+    fn share(&self) -> Option<f64> {
+        let total = self.total.filter(|total| *total > 0)?;
+        Some((self.done as f64 / total as f64).min(1.0))
+    }
+
+    /// Its title and its place, as a part of a path.
     fn around(&self) -> String {
         match &self.phases {
             Some(phases) => format!("phase {} of {}", phases.number().max(1), phases.len()),
             None => format!("{} {}", self.title, self.place()).trim_end().to_owned(),
         }
+    }
+
+    /// All of it in a few words, for work inside other work.
+    fn under_way(&self, now: Duration) -> String {
+        let left = self.left(now, None).map(|left| format!("{} left", time_words(left)));
+        let time = left.or_else(|| self.so_far(now)).unwrap_or_default();
+        let parts = [self.around(), self.note.clone(), time];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// How long it has taken, where that is all there is to say.
+    fn so_far(&self, now: Duration) -> Option<String> {
+        let ran = now.saturating_sub(self.began);
+        let is_long = ran >= LONG_WITHOUT_END && self.done == 0 && self.phases.is_none();
+        is_long.then(|| format!("{} so far", time_words(ran)))
     }
 
     fn left(&self, now: Duration, inner: Option<Duration>) -> Option<Duration> {
@@ -131,10 +164,18 @@ impl Job {
     }
 }
 
-/// What is to be seen of the innermost of `jobs` at `now`.
-pub(crate) fn view(jobs: &[Job], now: Duration) -> Option<View> {
-    let (inner, around) = jobs.split_last()?;
-    let own_left = inner.left(now, None);
+/// Place of the work that is shown: the innermost that is a person's concern, or else the innermost.
+pub(crate) fn place_shown(jobs: &[Job]) -> Option<usize> {
+    jobs.iter().rposition(Job::has_own_line).or(jobs.len().checked_sub(1))
+}
+
+/// What is to be seen of `jobs` at `now`: the work that is shown, what it stands in, and what of it has been under way
+/// for `least_age`.
+pub(crate) fn view(jobs: &[Job], now: Duration, least_age: Duration) -> Option<View> {
+    let place = place_shown(jobs)?;
+    let (around, shown) = (&jobs[..place], &jobs[place]);
+    let inside = jobs[place + 1..].iter().filter(|job| now.saturating_sub(job.began) >= least_age);
+    let own_left = shown.left(now, None);
     let mut left_inside = own_left;
     let mut of_all = None;
     for (depth, job) in around.iter().enumerate().rev() {
@@ -143,17 +184,14 @@ pub(crate) fn view(jobs: &[Job], now: Duration) -> Option<View> {
             of_all = Some((left, if depth == 0 { "all" } else { job.title.as_str() }));
         }
     }
-    let mut path: Vec<String> = around.iter().map(Job::around).collect();
-    if inner.phases.is_some() {
-        path.push(inner.around());
-    }
-    path.push(inner.title.clone());
+    let path: Vec<String> = around.iter().chain([shown]).map(Job::around).collect();
+    let under_way: Vec<String> = inside.map(|job| job.under_way(now)).collect();
     let mut time = left_words(own_left, of_all);
-    let ran = now.saturating_sub(inner.began);
-    if own_left.is_none() && !inner.is_whole() && inner.done == 0 && ran >= LONG_WITHOUT_END {
-        let so_far = format!("{} so far", time_words(ran));
+    if under_way.is_empty()
+        && let Some(so_far) = shown.so_far(now)
+    {
         time = if time.is_empty() { so_far } else { format!("{so_far}, {time}") };
     }
-    let share = inner.total.filter(|total| *total > 0).map(|total| (inner.done as f64 / total as f64).min(1.0));
-    Some(View { path: path.join(", "), place: inner.place(), share, time, note: inner.note.clone() })
+    let note = shown.note.clone();
+    Some(View { path: path.join(", "), share: shown.share(), time, under_way: under_way.join(", "), note })
 }

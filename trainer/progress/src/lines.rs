@@ -7,7 +7,7 @@ use crate::job::Job;
 use crate::view::View;
 
 /// Time between two lines at first, and at most. Between the two it is this share of the time that the work has taken.
-const FIRST_INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) const FIRST_INTERVAL: Duration = Duration::from_secs(10);
 const LAST_INTERVAL: Duration = Duration::from_secs(60);
 const SHARE_OF_TIME: u32 = 12;
 

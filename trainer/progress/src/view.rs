@@ -4,40 +4,44 @@ use std::time::Duration;
 
 use crate::words::time_words;
 
-/// The innermost work, with what it stands in.
+/// A piece of work, with what it stands in and what of it is under way.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct View {
-    /// The work that it stands in and its own title: `phase 2 of 4, stage 1 12/32, maths`.
+    /// What it stands in, its title and its place: `phase 2 of 4, stage 1 12/32`.
     pub path: String,
-    /// Its place among all that there is to do: `40/200`.
-    pub place: String,
-    /// The same as a share, where the total is known.
+    /// Its place as a share, where the total is known.
     pub share: Option<f64>,
     /// Its time, and that of all.
     pub time: String,
-    /// What is under way, or a figure of what is done.
+    /// What of it is under way.
+    pub under_way: String,
+    /// Figures of what is done.
     pub note: String,
 }
 
 impl View {
     /// A line by itself.
     pub(crate) fn line(&self) -> String {
-        joined([&format!("{} {}", self.path, self.place), &self.note, &self.time])
+        joined(&[&self.path, self.detail(), &self.time])
     }
 
     /// The line but for its time, which always changes.
     pub(crate) fn words(&self) -> String {
-        joined([&self.path, &self.place, &self.note])
+        joined(&[&self.path, self.detail()])
+    }
+
+    fn detail(&self) -> &str {
+        if self.under_way.is_empty() { &self.note } else { &self.under_way }
     }
 
     /// The text behind a bar, of which a narrow terminal cuts off the end.
     pub(crate) fn beside_bar(&self) -> String {
-        joined([&self.place, &self.time, &self.note])
+        joined(&[&self.time, &self.under_way, &self.note])
     }
 }
 
-fn joined(parts: [&str; 3]) -> String {
-    let parts = parts.into_iter().map(str::trim).filter(|part| !part.is_empty());
+fn joined(parts: &[&str]) -> String {
+    let parts = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("  ")
 }
 
