@@ -10,19 +10,20 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace it may import.
-const ALLOWED: [(&str, &[&str]); 22] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("confine", &[]),
-    ("datasets", &["random"]),
+    ("datasets", &["progress", "random"]),
     ("dist", &[]),
-    ("evaluation", &["datasets", "random", "record", "statistics", "verifiers"]),
+    ("evaluation", &["datasets", "progress", "random", "record", "statistics", "verifiers"]),
     ("guide", &[]),
     ("hub", &[]),
     ("learner", &["policy"]),
     ("math-verifier", &[]),
     ("planner", &[]),
-    ("policy", &["dist", "random"]),
+    ("policy", &["dist", "progress", "random"]),
+    ("progress", &[]),
     ("random", &[]),
-    ("record", &[]),
+    ("record", &["progress"]),
     ("report", &["evaluation", "record", "sweep"]),
     ("rollout", &["policy", "random"]),
     ("sandbox", &["confine", "sandbox-api"]),
@@ -40,6 +41,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
             "math-verifier",
             "planner",
             "policy",
+            "progress",
             "random",
             "record",
             "report",
@@ -53,7 +55,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
         ],
     ),
     ("verifiers", &["datasets", "math-verifier", "sandbox-api"]),
-    ("xtask", &["guide"]),
+    ("xtask", &["guide", "progress"]),
 ];
 
 /// Imports that a crate's tests, examples and benches may have besides.

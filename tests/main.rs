@@ -10,6 +10,7 @@ mod end_to_end;
 mod evaluation;
 mod first_run;
 mod presets;
+mod progress;
 mod prompts;
 mod ranks;
 mod relocation;

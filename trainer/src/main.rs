@@ -3,6 +3,7 @@
 mod cheap;
 mod checkpoint;
 mod cli;
+mod code_server;
 mod collect;
 mod command;
 mod component_verifier;
@@ -24,7 +25,6 @@ mod origin;
 mod patience;
 mod plan;
 mod preference_training;
-mod progress;
 mod prompt;
 mod prompt_check;
 mod rank_metrics;
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| progress::Stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
     let result =

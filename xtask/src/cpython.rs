@@ -12,7 +12,9 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use progress::{Progress, Unit};
 
+use crate::pip::{self, Fetched};
 use crate::{prerequisites, third_party, wheels};
 
 /// Files that the component is made from, in the order in which the sandbox hashes them. The last six are one Python
@@ -129,7 +131,8 @@ fn make(folder: &Path, inputs: &[String]) -> Result<PathBuf> {
     pip.arg(&tool).args(&packages).env("TMPDIR", &scratch);
     pip.env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0");
     pip.env("PIP_DISABLE_PIP_VERSION_CHECK", "1").env("PIP_ROOT_USER_ACTION", "ignore");
-    let status = pip.status().context("cannot run python3 -m pip")?;
+    let fetched = Fetched { what: "componentize-py", scratch: &scratch, download: 17_000_000, unpacked: 50_000_000 };
+    let status = pip::run(&mut pip, fetched)?;
     if !status.success() {
         bail!(
             "pip could not install {} ({status}); its message stands above. The sandbox's WebAssembly engine is made \
@@ -157,6 +160,7 @@ fn make(folder: &Path, inputs: &[String]) -> Result<PathBuf> {
         component.as_os_str(),
     ];
     // An empty environment of its own: without one the tool would take in every package of this machine's Python.
+    let progress = Progress::aside("making the sandbox's Python", Unit::Parts, None);
     let status = Command::new("python3")
         .args(["-I", "-c", RUN_TOOL])
         .args(arguments)
@@ -164,6 +168,7 @@ fn make(folder: &Path, inputs: &[String]) -> Result<PathBuf> {
         .env("TMPDIR", &scratch)
         .status()
         .context("cannot run python3")?;
+    drop(progress);
     if !status.success() {
         bail!("componentize-py could not make the sandbox's Python ({status}); its message stands above");
     }

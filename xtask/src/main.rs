@@ -17,6 +17,7 @@ mod launchers;
 mod libtorch;
 mod options;
 mod packages;
+mod pip;
 mod prerequisites;
 mod process_search;
 mod setup;

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use futures::stream::{self, StreamExt};
+use progress::{Progress, Unit};
 use rayon::prelude::*;
 use record::RecordError;
 use record::samples::{SampleLine, SampleRow};
@@ -72,6 +73,7 @@ impl FinishedRecord {
         let again = SecondRecord::begin(self.folder())?;
         let path = again.log_path();
         let mut lines = self.lines()?;
+        let progress = Progress::start(tasks.suite.name.as_str(), Unit::Parts, Some(tasks.num_samples() as u64));
         loop {
             let chunk: Vec<SampleLine> = lines.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
             if chunk.is_empty() {
@@ -80,6 +82,7 @@ impl FinishedRecord {
             let rows = judge_chunk(verifiers, tasks, &by_id, chunk).await?;
             let with_line = |row: SampleRow| SampleLine::of(&row, &path).map(|line| (row, line));
             let written: Vec<Written> = rows.into_par_iter().map(with_line).collect::<Result<_, RecordError>>()?;
+            progress.advance(written.len() as u64);
             for (row, _) in &written {
                 tally.add(row)?;
                 changes.count(row);
@@ -88,6 +91,7 @@ impl FinishedRecord {
                 break;
             }
         }
+        progress.finish("");
         self.end_again(again, &settings)?;
         Ok(JudgedAgain { tally, settings, changes })
     }

@@ -100,6 +100,11 @@ impl Summary {
         self.rows.iter().any(|row| row.stage == stage)
     }
 
+    /// Seconds of a stage that is done.
+    pub(super) fn seconds_of(&self, stage: &str) -> Option<f64> {
+        self.rows.iter().find(|row| row.stage == stage).map(|row| row.seconds)
+    }
+
     /// Name of the stage that was done last.
     pub(super) fn last_stage(&self) -> Option<&str> {
         self.rows.last().map(|row| row.stage.as_str())

@@ -17,6 +17,7 @@ use datasets::TaskKind;
 use evaluation::{CandidateScores, EvalResult, Metric, Settings, Tally, VerdictChanges, results_table};
 use learner::trainable::Trainable;
 use policy::{Placement, RewardModel, Texts};
+use progress::{Progress, Unit, say};
 use record::RecordError;
 use record::atomic::{write_file, write_file_by};
 use record::samples::write_samples;
@@ -35,7 +36,6 @@ use crate::failure::Usage;
 use crate::held_out::{read_scores, usage};
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
-use crate::progress::Progress;
 use crate::prompt::Prompt;
 use crate::prompt_check::load_texts;
 use crate::ranks::environment::refuse_ranks;
@@ -163,9 +163,9 @@ impl RequestedSet {
         let tasks = &self.held_out.tasks;
         let (name, protocol) = (&self.held_out.name, &tasks.suite.protocol);
         let of_each = protocol.samples;
-        eprintln!("{name}: {} tasks, {of_each} of each; {}", tasks.tasks.len(), tasks.notes.join("; "));
+        say(&format!("{name}: {} tasks, {of_each} of each; {}", tasks.tasks.len(), tasks.notes.join("; ")));
         for mark in &tasks.marks {
-            eprintln!("{name}: * {mark}");
+            say(&format!("{name}: * {mark}"));
         }
     }
 }
@@ -309,16 +309,17 @@ async fn answer(
 ) -> Result<()> {
     let held_out = &set.held_out;
     let num_samples = held_out.tasks.num_samples();
-    let progress = Progress::new(&held_out.name, num_samples as u64);
+    let progress = Progress::start(held_out.name.as_str(), Unit::Parts, Some(num_samples as u64));
     let (mut num_done, mut num_passed) = ((num_samples - missing.len()) as u64, 0u64);
     let num_before = num_done;
+    progress.before(num_before);
     store.begin();
     let mut keep = |row: record::samples::SampleRow| -> Result<()> {
         num_done += 1;
         num_passed += u64::from(row.verdict.passed());
         store.append(row)?;
         let share = num_passed as f64 / (num_done - num_before) as f64;
-        progress.step(num_done, &format!("passed {:.1} %", 100.0 * share));
+        progress.reach(num_done, &format!("passed {:.1} %", 100.0 * share));
         Ok(())
     };
     let texts = with.texts.clone();
@@ -412,7 +413,7 @@ async fn judged_again(args: &EvalArgs, ready: Vec<Ready>, with: &Judging<'_>) ->
         let mut result = result_of(&set, &again.tally, again.settings, started.elapsed().as_secs_f64(), &with.judge)?;
         let stored = Stored::Record(record);
         let words = in_words(again.changes);
-        eprintln!("{name}: {words}");
+        say(&format!("{name}: {words}"));
         result.suite.notes.push(words);
         evaluated.push(Evaluated { set, stored, result }.recorded()?);
     }
