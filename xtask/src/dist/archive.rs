@@ -100,7 +100,8 @@ pub(crate) fn pack(packing: &Packing<'_>, to: &Path) -> Result<()> {
     let mut tar = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().context("cannot run tar")?;
     let lines: String = packing.paths.iter().map(|path| format!("{name}/{path}\n")).collect();
     let (list, text) = (tar.stdin.take(), format!("{name}\n{lines}"));
-    // In a thread of its own, for tar may have much to say before it has read all. Where it has ended, its exit says why.
+    // A thread of its own writes, for tar may have much to say before it has read all. Where tar ends early, its exit
+    // says why.
     let written = std::thread::spawn(move || list.map(|mut list| list.write_all(text.as_bytes())));
     for line in tar.stderr.take().into_iter().flat_map(|said| BufReader::new(said).lines().map_while(Result::ok)) {
         match progress.sentence(&line, started.elapsed().as_secs_f64()) {
