@@ -4,11 +4,14 @@
 //! in. tar, zstd and gzip are the machine's own.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
+
+use super::packing_progress::PackingProgress;
 
 /// How an archive is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +71,15 @@ pub(crate) struct Packing<'a> {
     pub compression: Compression,
 }
 
-/// Writes the archive to `to`.
+impl Packing<'_> {
+    /// Bytes of its files.
+    pub(crate) fn bytes(&self) -> u64 {
+        let size = |path: &&str| fs::metadata(self.folder.join(path)).ok().filter(fs::Metadata::is_file);
+        self.paths.iter().filter_map(size).map(|metadata| metadata.len()).sum()
+    }
+}
+
+/// Writes the archive to `to`, and says how far it is.
 ///
 /// # Errors
 /// tar fails, or the file cannot be written.
@@ -84,13 +95,22 @@ pub(crate) fn pack(packing: &Packing<'_>, to: &Path) -> Result<()> {
     command.arg("--directory").arg(parent).args(["--verbatim-files-from", "--files-from=-"]);
     // What a user has set for these programs would change the bytes.
     command.env_remove("TAR_OPTIONS").env_remove("GZIP").env_remove("ZSTD_CLEVEL").env_remove("ZSTD_NBTHREADS");
-    let mut tar = command.stdin(Stdio::piped()).spawn().context("cannot run tar")?;
-    if let Some(mut list) = tar.stdin.take() {
-        let lines: String = packing.paths.iter().map(|path| format!("{name}/{path}\n")).collect();
-        // Where tar has ended already, its exit says why.
-        let _ = list.write_all(format!("{name}\n{lines}").as_bytes());
+    let (progress, started) = (PackingProgress::new(packing.bytes()), Instant::now());
+    command.args(progress.options()).env("LC_ALL", "C");
+    let mut tar = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().context("cannot run tar")?;
+    let lines: String = packing.paths.iter().map(|path| format!("{name}/{path}\n")).collect();
+    let (list, text) = (tar.stdin.take(), format!("{name}\n{lines}"));
+    // A thread of its own writes, for tar may have much to say before it has read all. Where tar ends early, its exit
+    // says why.
+    let written = std::thread::spawn(move || list.map(|mut list| list.write_all(text.as_bytes())));
+    for line in tar.stderr.take().into_iter().flat_map(|said| BufReader::new(said).lines().map_while(Result::ok)) {
+        match progress.sentence(&line, started.elapsed().as_secs_f64()) {
+            Some(sentence) => eprintln!("dist: packing {sentence}"),
+            None => eprintln!("{line}"),
+        }
     }
     let status = tar.wait().context("cannot wait for tar")?;
+    drop(written.join());
     ensure!(status.success(), "tar could not write {} ({status}); its message stands above", to.display());
     File::open(to).and_then(|file| file.sync_all()).with_context(|| format!("cannot write {}", to.display()))
 }

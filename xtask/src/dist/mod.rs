@@ -9,6 +9,7 @@ mod checking;
 mod contents;
 mod elf;
 mod licences;
+mod packing_progress;
 mod release;
 mod sums;
 mod trial;
@@ -199,8 +200,7 @@ fn stage(mut contents: Contents, folder: &Path) -> Result<Contents> {
 fn put(packing: &Packing<'_>, out: &Path, name: &str) -> Result<PathBuf> {
     let started = Instant::now();
     let place = archive::place(out, name, packing.compression);
-    let size: u64 = packing.paths.iter().map(|path| megabytes(&packing.folder.join(path))).sum();
-    eprintln!("dist: packing {size} MB and more into {}; this takes a minute or two", place.display());
+    eprintln!("dist: packing {} MB into {}", packing.bytes() / 1_000_000, place.display());
     let fresh = place.with_extension("new");
     archive::pack(packing, &fresh)?;
     fs::rename(&fresh, &place).with_context(|| format!("cannot write {}", place.display()))?;

@@ -13,7 +13,8 @@ use anyhow::{Context, Result, ensure};
 use nix::unistd::{getgid, getuid};
 
 use super::{archive, bare_root};
-use crate::{handover, kills::micro, third_party};
+use crate::kills::micro;
+use crate::{handover, third_party};
 
 /// What runs in the root.
 const SCRIPT: &str = include_str!("trial.sh");
