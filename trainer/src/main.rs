@@ -11,6 +11,7 @@ mod console;
 mod entry_args;
 mod evaluation;
 mod evaluation_table;
+mod example;
 mod failure;
 mod held_out;
 mod interrupt;
@@ -43,7 +44,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -93,6 +94,7 @@ async fn run(cli: Cli) -> Result<()> {
             None => Ok(()),
         },
         (None, None) => Err(Usage::error("--config: say which stage it is for, with --stage 1 or --stage 2")),
+        (None, Some(Command::Init(args))) => tokio::task::block_in_place(|| command::init::run(&args)),
         (None, Some(Command::ColdStart(run))) => match configuration(&run)? {
             Some(config) => supervised::cold_start(config, run.entry.entry(), interrupt).await,
             None => Ok(()),
@@ -123,6 +125,8 @@ async fn run(cli: Cli) -> Result<()> {
         }
         (None, Some(Command::Config(command))) => tokio::task::block_in_place(|| command::config::run(&command)),
         (None, Some(Command::Sandbox(command))) => command::sandbox::run(command, &interrupt).await,
+        (None, Some(Command::Completions(args))) => command::completions::run(&args, Cli::command()),
+        (None, Some(Command::Man(args))) => command::man::run(&args, Cli::command()),
         (None, Some(Command::Bench(command))) => command::bench::run(command, &interrupt).await,
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use anyhow::{Context, Result};
+use datasets::near::did_you_mean;
 use serde::{Deserialize, Serialize};
 use statistics::{Change, EvalSummary};
 
@@ -118,7 +119,8 @@ impl Summary {
     ) -> Result<()> {
         let find = |dataset: &str| {
             let summary = after.iter().find(|summary| summary.dataset == dataset);
-            summary.with_context(|| format!("has no dataset {dataset}, which summary names"))
+            let hint = || did_you_mean(dataset, after.iter().map(|summary| summary.dataset.as_str()));
+            summary.with_context(|| format!("has no dataset {dataset}{}, which summary names", hint()))
         };
         let (maths, code, instruction) = (find(&columns.maths)?, find(&columns.code)?, find(&columns.instruction)?);
         let change = |after: &EvalSummary| {

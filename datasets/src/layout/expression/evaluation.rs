@@ -6,7 +6,7 @@ use super::comparison::{fits, holds};
 use super::node::{Head, Key, Node, Part};
 use crate::layout::fault::Fault;
 use crate::layout::item::{Item, shown};
-use crate::layout::near::near;
+use crate::near::near;
 use crate::layout::step::{Arguments, Context};
 
 /// The columns of a row, and what the layout's `[let]` made of them.

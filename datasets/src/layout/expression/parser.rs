@@ -6,7 +6,7 @@ use serde_json::{Number, Value};
 
 use super::lexer::{Token, TokenKind, tokens};
 use super::node::{Comparison, Head, Key, Node, Part};
-use crate::layout::near::near;
+use crate::near::near;
 use crate::layout::step;
 
 /// Deepest nesting of an expression.

@@ -30,7 +30,7 @@ use self::asked::{RequestedSet, asked};
 use self::settings::settings_of;
 use self::store::{Store, Stored, base};
 use crate::collect::Collector;
-use crate::config::{PromptSection, RunSection, SandboxSection, Source, load};
+use crate::config::{PromptSection, RunSection, SandboxSection, Source, load_part};
 use crate::failure::Usage;
 use crate::held_out::{read_scores, usage};
 use crate::interrupt::Interrupt;
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     refuse_ranks("eval")?;
     check(&args)?;
     let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
-    let EvalConfig { mut prompt, verifiers, mut sandbox } = load(&source)?;
+    let EvalConfig { mut prompt, verifiers, mut sandbox } = load_part(&source)?;
     prompt.validate()?;
     verifiers.validate().map_err(|error| Usage::error(error.to_string()))?;
     if let Some(suffix) = &args.suffix {
