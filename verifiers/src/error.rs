@@ -12,7 +12,9 @@ pub(crate) const GOLD_UNPARSED: &str = "gold_unparsed";
 #[derive(Debug, thiserror::Error)]
 pub enum VerifierError {
     /// A task names a verifier that is not registered.
-    #[error("no verifier is called `{name}`{hint}; known: {known}. Correct the task's `verifier` field or register one")]
+    #[error(
+        "no verifier is called `{name}`{hint}; known: {known}. Correct the task's `verifier` field or register one"
+    )]
     UnknownVerifier {
         /// The name in the task's `verifier` field.
         name: String,

@@ -97,7 +97,8 @@ fn shipped(name: &SuiteName) -> Result<Suite, EvaluationError> {
 
 fn group(name: &str, source: &str) -> Result<SuiteGroup, EvaluationError> {
     let place = format!("configs/suites/groups/{name}.toml");
-    toml::from_str(source).map_err(|error| EvaluationError::SuiteFile { place, problem: with_near_name(&error.to_string()) })
+    toml::from_str(source)
+        .map_err(|error| EvaluationError::SuiteFile { place, problem: with_near_name(&error.to_string()) })
 }
 
 fn members_of(group: &SuiteGroup) -> Result<Vec<Suite>, EvaluationError> {
