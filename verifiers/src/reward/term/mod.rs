@@ -229,7 +229,19 @@ mod tests {
             assert!(error.contains(told), "{error}");
         }
         let error = toml::from_str::<RewardConfig>(r#"term = [{name = "a", reads = "vibes"}]"#).unwrap_err();
-        assert!(error.to_string().contains("vibes"), "{error}");
+        assert!(error.to_string().contains("vibes") && !error.to_string().contains("did you mean"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_name_suggests_the_near_one() {
+        for (text, near) in [("verifer:math", "verifier"), ("reward-model", "reward_model"), ("lenght", "length")] {
+            let error = text.parse::<Reading>().unwrap_err();
+            assert!(error.contains(&format!("(did you mean `{near}`?)")), "{error}");
+        }
+        assert!(!"verifier:".parse::<Reading>().unwrap_err().contains("did you mean"));
+        let terms = "term = [{name = \"style\", reads = \"format\"}, {name = \"b\", reads = \"term:stile\"}]";
+        let error = toml::from_str::<RewardConfig>(terms).unwrap().validate().unwrap_err().to_string();
+        assert!(error.contains("no term is called `stile` (did you mean `style`?)"), "{error}");
     }
 
     #[test]

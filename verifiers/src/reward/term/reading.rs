@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use datasets::near::did_you_mean;
 use serde::{Deserialize, Serialize};
 
 use crate::verdict::ScoreRange;
@@ -36,6 +37,21 @@ pub enum Reading {
     Term(String),
 }
 
+/// The words, without the names behind them.
+const WORDS: [&str; 11] = [
+    "verdict",
+    "verifier",
+    "reward_model",
+    "format",
+    "length",
+    "overlong",
+    "repetition",
+    "language",
+    "copied",
+    "field",
+    "term",
+];
+
 impl Reading {
     /// The range of a term that gives none: a penalty's is from -1 to 0.
     pub(super) fn default_range(&self) -> ScoreRange {
@@ -69,9 +85,11 @@ impl FromStr for Reading {
             },
         };
         reading.ok_or_else(|| {
+            let word = text.split(':').next().unwrap_or_default();
+            let hint = if WORDS.contains(&word) { String::new() } else { did_you_mean(word, WORDS.into_iter()) };
             format!(
-                "`{text}` is nothing that a term reads; write verdict, verifier:NAME, reward_model, format, length, \
-                 overlong, repetition, language, copied, field:PATH or term:NAME"
+                "`{text}` is nothing that a term reads{hint}; write verdict, verifier:NAME, reward_model, format, \
+                 length, overlong, repetition, language, copied, field:PATH or term:NAME"
             )
         })
     }
