@@ -84,14 +84,41 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     }
 }
 
+/// An error with its causes, each said once: a library's words may already end with those of its cause.
+pub(crate) fn in_words(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// Writes an error where torchrun looks for that of a worker (`TORCHELASTIC_ERROR_FILE`), in its own layout
 /// (`torch/distributed/elastic/multiprocessing/errors/error_handler.py`).
 pub(crate) fn write_error_file(error: &anyhow::Error) {
     let Some(path) = std::env::var_os("TORCHELASTIC_ERROR_FILE").filter(|path| !path.is_empty()) else { return };
     let seconds = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_secs());
     let extra = serde_json::json!({"timestamp": seconds.to_string(), "exit_code": exit_code(error)});
-    let message = serde_json::json!({"message": {"message": format!("{error:#}"), "extraInfo": extra}});
+    let message = serde_json::json!({"message": {"message": in_words(error), "extraInfo": extra}});
     if let Err(error) = std::fs::write(&path, message.to_string()) {
         tracing::warn!("TORCHELASTIC_ERROR_FILE={}: {error}", path.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::in_words;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let error = anyhow!("not there").context("a.jsonl: cannot be read: not there").context("data");
+        assert_eq!(in_words(&error), "data: a.jsonl: cannot be read: not there");
+        assert_eq!(in_words(&anyhow!("why").context("what")), "what: why");
     }
 }

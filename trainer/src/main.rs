@@ -52,7 +52,7 @@ use serde::de::DeserializeOwned;
 
 use self::cli::{Cli, Command, TrainingRunArgs};
 use self::config::{Source, load};
-use self::failure::{Usage, exit_code, write_error_file};
+use self::failure::{Usage, exit_code, in_words, write_error_file};
 use self::interrupt::Interrupt;
 use self::ranks::launch;
 
@@ -78,7 +78,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", in_words(&error));
             write_error_file(&error);
             ExitCode::from(exit_code(&error))
         }

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::command_line::is_open;
+
 /// A fenced block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
@@ -198,7 +200,7 @@ fn with_output<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> Result<Vec<
     for (line, text) in lines {
         if let Some(start) = text.strip_prefix("$ ") {
             commands.push(ShownCommand { line, text: start.to_owned(), shown: Vec::new() });
-            goes_on = start.ends_with('\\');
+            goes_on = is_open(start);
             continue;
         }
         let Some(command) = commands.last_mut() else {
@@ -208,7 +210,7 @@ fn with_output<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> Result<Vec<
             Some(next) if goes_on => {
                 command.text.push('\n');
                 command.text.push_str(next);
-                goes_on = next.ends_with('\\');
+                goes_on = is_open(&command.text);
             }
             None if goes_on => return Err(format!("line {line} goes on with a command and must begin with `> `")),
             _ => command.shown.push(text.to_owned()),
@@ -231,10 +233,10 @@ mod tests {
 
     #[test]
     fn commands_have_their_lines_and_what_stands_below_them() {
-        let block = shell("console", "$ ls \\\n> -l\ntotal 0\n> quoted\n\n$ pwd");
+        let block = shell("console", "$ ls \\\n> -l '\n> '\ntotal 0\n> quoted\n\n$ pwd");
         let of = |command: &ShownCommand| (command.line, command.text.clone(), command.shown.join("|"));
-        assert_eq!(of(&block.commands[0]), (11, "ls \\\n-l".to_owned(), "total 0|> quoted|".to_owned()));
-        assert_eq!(of(&block.commands[1]), (16, "pwd".to_owned(), String::new()));
+        assert_eq!(of(&block.commands[0]), (11, "ls \\\n-l '\n'".to_owned(), "total 0|> quoted|".to_owned()));
+        assert_eq!(of(&block.commands[1]), (17, "pwd".to_owned(), String::new()));
         assert!(block.is_run() && !block.is_exact && block.exit_code == 0 && block.place == Place::Page);
         let plain = shell("sh", "# first\nls \\\n  -l\n\npwd   # where");
         assert_eq!(plain.commands.iter().map(|command| command.line).collect::<Vec<_>>(), [12, 15]);

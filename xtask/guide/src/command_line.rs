@@ -27,6 +27,24 @@ pub fn programs(command: &str) -> Vec<Vec<String>> {
     programs
 }
 
+/// True where the shell waits for more: a backslash at the end, or a quote that is not closed.
+pub(crate) fn is_open(command: &str) -> bool {
+    let mut quote = None;
+    let mut characters = command.chars();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (None, '\\') | (Some('"'), '\\') => match characters.next() {
+                None => return true,
+                Some(_) => continue,
+            },
+            (None, '\'' | '"') => quote = Some(character),
+            (Some(open), _) if open == character => quote = None,
+            _ => {}
+        }
+    }
+    quote.is_some()
+}
+
 fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         !name.is_empty() && name.chars().all(|character| character.is_ascii_uppercase() || character == '_')
@@ -91,5 +109,15 @@ mod tests {
         assert_eq!(of("trainer eval --set a=1 2>&1"), "trainer~eval~--set~a=1");
         assert_eq!(of("trainer verify-math '1/2' ''"), "trainer~verify-math~1/2~");
         assert_eq!(of("# nothing"), "");
+    }
+
+    #[test]
+    fn a_shell_waits_for_the_rest_of_an_open_command() {
+        for open in ["ls \\", "python3 -c 'import json", "echo \"a\\\"", "echo \"it's"] {
+            assert!(is_open(open), "{open}");
+        }
+        for whole in ["ls", "python3 -c 'a\nb'", "echo \\\\", "echo \"it's\"", "echo 'a\\'"] {
+            assert!(!is_open(whole), "{whole}");
+        }
     }
 }

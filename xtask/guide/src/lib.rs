@@ -4,7 +4,7 @@
 //!
 //! | fence | meaning |
 //! | --- | --- |
-//! | `console` | lines with `$ ` are commands, those below are what they print; `> ` goes on with a line that ends in `\` |
+//! | `console` | lines with `$ ` are commands, those below are what they print; `> ` goes on with a command that is open |
 //! | `sh` | each line is a command, and nothing is said of what it prints |
 //! | `file=NAME`, `append=NAME` | the block, of any other language, is written to a file, or added to its end |
 //! | no such word | an illustration |

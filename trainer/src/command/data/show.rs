@@ -58,7 +58,9 @@ pub(super) fn run(args: &ShowArgs) -> Result<()> {
 
 /// The layout and its mapping.
 fn layout_words(layout: &Layout) -> String {
-    let mut text = format!("layout {}: {}\n", layout.name, layout.about);
+    // A layout of the user's own may say nothing of itself.
+    let about = if layout.about.is_empty() { String::new() } else { format!(": {}", layout.about) };
+    let mut text = format!("layout {}{about}\n", layout.name);
     let facts = [
         ("records", Some(layout.records.to_string())),
         ("source", layout.source.clone()),
