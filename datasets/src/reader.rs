@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use progress::{Progress, Unit};
+use progress::{Progress, Unit, titled};
 
 use crate::error::DatasetError;
 use crate::preference::PreferencePair;
@@ -60,7 +60,7 @@ pub(crate) fn read_lines<T: Record>(path: &Path) -> Result<Vec<(usize, T)>, Data
     let cannot_read = |source| DatasetError::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(cannot_read)?;
     let size = file.metadata().ok().map(|metadata| metadata.len());
-    let progress = Progress::aside(format!("reading {}", path.display()), Unit::Bytes, size);
+    let progress = Progress::aside(titled("reading", path), Unit::Bytes, size);
     let mut file = BufReader::new(file);
     let mut records: Vec<(usize, T)> = Vec::new();
     let mut line_of_id: HashMap<String, usize> = HashMap::new();

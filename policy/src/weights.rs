@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use progress::{Progress, Unit};
+use progress::{Progress, Unit, titled};
 use safetensors::{Dtype, View};
 use tch::{Device, Kind, Tensor};
 
@@ -67,11 +67,6 @@ pub(crate) fn load_into(
         progress.advance(size(target));
     }
     Ok(())
-}
-
-/// What is done, with the last part of a path.
-fn titled(work: &str, path: &Path) -> String {
-    format!("{work} {}", path.file_name().unwrap_or(path.as_os_str()).to_string_lossy())
 }
 
 /// Writes a folder's weights to `model.safetensors`, or, past `max_shard_bytes`, to shards and their index; removes the

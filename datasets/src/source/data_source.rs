@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use progress::{Progress, Unit};
+use progress::{Progress, Unit, titled};
 
 use super::account::Account;
 use super::{files, limit, telling};
@@ -123,8 +123,8 @@ impl DataSource {
         let reader = RowReader::new(layout.clone(), self.filter.as_deref(), self.split.as_deref(), self.seed);
         let reader = reader.map_err(|problem| DatasetError::Layout { name: layout.name.clone(), problem })?;
         let mut account = Account::new(reader, layout.clone(), read, id);
-        let first = self.paths.first().map(|path| path.display().to_string()).unwrap_or_default();
-        let progress = Progress::aside(format!("reading {first}, row"), Unit::Parts, None);
+        let first = self.paths.first().map(|path| titled("reading", path)).unwrap_or_default();
+        let progress = Progress::aside(first, Unit::Rows, None);
         for row in files::open(&self.paths, self.split.as_deref(), &layout)? {
             account.add(row?)?;
             progress.advance(1);

@@ -114,9 +114,10 @@ impl Console {
             let job = job(id, now);
             state.jobs.push(job);
             if self.0.has_ticker && !state.is_ticking && !matches!(state.display, Display::Nothing) {
-                state.is_ticking = true;
                 let console = self.clone();
-                std::thread::spawn(move || console.keep_looking());
+                let ticker = std::thread::Builder::new().name("progress".to_owned());
+                // Without the thread what is shown is older, and the work goes on.
+                state.is_ticking = ticker.spawn(move || console.keep_looking()).is_ok();
             }
             id
         };
@@ -165,7 +166,7 @@ impl Console {
         let mut state = self.state();
         let State { jobs, display: Display::Lines(lines), .. } = &mut *state else { return };
         let Some(view) = view(jobs, now, FIRST_INTERVAL) else { return };
-        let Some(job) = place_shown(jobs).and_then(|place| jobs.get_mut(place)) else { return };
+        let Some(job) = place_shown(jobs, now).and_then(|place| jobs.get_mut(place)) else { return };
         if must == Some(job.id) || lines.is_due(now, job, &view) {
             lines.write(now, &view);
             job.is_written = true;
@@ -179,10 +180,8 @@ impl Console {
         let (bar, view) = {
             let mut state = self.state();
             let view = view(&state.jobs, now, LEAST_AGE_ON_BAR);
-            let is_worth_a_bar = state.jobs.iter().any(|job| job.is_worth_a_bar(now));
             let Display::Bar(shown) = &mut state.display else { return };
             let bar = match &view {
-                Some(_) if shown.is_none() && !is_worth_a_bar => None,
                 Some(_) => Some(shown.get_or_insert_with(new_bar).clone()),
                 None => shown.take(),
             };

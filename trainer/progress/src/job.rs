@@ -92,7 +92,6 @@ impl Job {
     }
 
     pub(crate) fn take(&mut self, event: Event, now: Duration) {
-        self.has_advanced |= matches!(event, Event::Advanced(_) | Event::Reached(_));
         match event {
             Event::Total(total) => self.total = Some(total),
             Event::Before(done) => {
@@ -100,12 +99,12 @@ impl Job {
                 self.pace = Pace::new(now);
             }
             Event::Advanced(parts) => {
+                self.has_advanced |= parts > 0;
                 self.done += parts;
                 self.pace.advance(now, parts);
             }
             Event::Reached(done) => {
-                self.pace.advance(now, done.saturating_sub(self.done));
-                self.done = self.done.max(done);
+                self.take(Event::Advanced(done.saturating_sub(self.done)), now);
             }
             Event::Note(note) => self.note = note,
         }
@@ -164,20 +163,26 @@ impl Job {
     }
 }
 
-/// Place of the work that is shown: the innermost that is a person's concern, or else the innermost.
-pub(crate) fn place_shown(jobs: &[Job]) -> Option<usize> {
-    jobs.iter().rposition(Job::has_own_line).or(jobs.len().checked_sub(1))
+/// Place of the work that is shown: the innermost that is a person's concern, or else the innermost that has taken a
+/// moment.
+pub(crate) fn place_shown(jobs: &[Job], now: Duration) -> Option<usize> {
+    let is_long = |job: &Job| job.is_worth_a_bar(now);
+    jobs.iter().rposition(Job::has_own_line).or_else(|| jobs.iter().rposition(is_long))
 }
 
 /// What is to be seen of `jobs` at `now`: the work that is shown, what it stands in, and what of it has been under way
 /// for `least_age`.
 pub(crate) fn view(jobs: &[Job], now: Duration, least_age: Duration) -> Option<View> {
-    let place = place_shown(jobs)?;
+    let place = place_shown(jobs, now)?;
     let (around, shown) = (&jobs[..place], &jobs[place]);
     let inside = jobs[place + 1..].iter().filter(|job| now.saturating_sub(job.began) >= least_age);
-    let own_left = shown.left(now, None);
+    let mut own_left = shown.left(now, None);
     let mut left_inside = own_left;
-    let mut of_all = None;
+    // Of phases all is told, whichever of them runs.
+    let mut of_all = own_left.filter(|_| shown.phases.is_some()).map(|left| (left, "all"));
+    if of_all.is_some() {
+        own_left = None;
+    }
     for (depth, job) in around.iter().enumerate().rev() {
         left_inside = job.left(now, left_inside);
         if let Some(left) = left_inside {

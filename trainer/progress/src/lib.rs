@@ -38,4 +38,4 @@ pub use self::phases::{Phase, Phases};
 pub use self::progress::Progress;
 pub use self::stderr::{Stderr, say};
 pub use self::unit::Unit;
-pub use self::words::time_words;
+pub use self::words::{time_words, titled};

@@ -20,11 +20,11 @@ pub struct Phase {
 /// Phases with what is known of each.
 #[derive(Clone, Debug)]
 pub struct Phases {
-    phases: Vec<(Phase, State)>,
+    phases: Vec<(Phase, PhaseState)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum State {
+enum PhaseState {
     Waiting,
     /// Since when it runs here, and how long it had run before.
     Running {
@@ -38,7 +38,7 @@ enum State {
 impl Phases {
     /// Phases of which none has begun.
     pub fn new(phases: impl IntoIterator<Item = Phase>) -> Self {
-        Self { phases: phases.into_iter().map(|phase| (phase, State::Waiting)).collect() }
+        Self { phases: phases.into_iter().map(|phase| (phase, PhaseState::Waiting)).collect() }
     }
 
     /// Number of phases.
@@ -50,32 +50,32 @@ impl Phases {
     pub fn begin(&mut self, name: &str, now: Duration, before: Duration) {
         self.end_running(now);
         if let Some((_, state)) = self.phases.iter_mut().find(|(phase, _)| phase.name == name) {
-            *state = State::Running { since: now, before };
+            *state = PhaseState::Running { since: now, before };
         }
     }
 
     /// Notes that the phase of the name is done, and how long it took where that is known.
     pub fn done(&mut self, name: &str, took: Option<Duration>) {
         if let Some((_, state)) = self.phases.iter_mut().find(|(phase, _)| phase.name == name) {
-            *state = State::Done(took);
+            *state = PhaseState::Done(took);
         }
     }
 
     fn end_running(&mut self, now: Duration) {
         for (_, state) in &mut self.phases {
-            if let State::Running { since, before } = *state {
-                *state = State::Done(Some(before + now.saturating_sub(since)));
+            if let PhaseState::Running { since, before } = *state {
+                *state = PhaseState::Done(Some(before + now.saturating_sub(since)));
             }
         }
     }
 
     /// Number of phases that have begun: the running one is of this number.
     pub(crate) fn number(&self) -> u64 {
-        self.phases.iter().filter(|(_, state)| *state != State::Waiting).count() as u64
+        self.phases.iter().filter(|(_, state)| *state != PhaseState::Waiting).count() as u64
     }
 
-    /// Time left of all phases at `now`, where `of_running` is left of the one that runs; `None` as long as one of those
-    /// left can be compared with nothing.
+    /// Time left of all phases at `now`, where `of_running` is left of the one that runs; `None` as long as one of them
+    /// can be compared with nothing.
     pub fn left(&self, now: Duration, of_running: Option<Duration>) -> Option<Duration> {
         let known: Vec<(&Phase, f64)> =
             self.phases.iter().filter_map(|(phase, state)| Some((phase, took(*state, now, of_running)?))).collect();
@@ -93,13 +93,13 @@ impl Phases {
         let mut left = 0.0;
         for (phase, state) in &self.phases {
             left += match (*state, of_running) {
-                (State::Done(_), _) => 0.0,
-                (State::Running { .. }, Some(left)) => left.as_secs_f64(),
-                (State::Running { since, before }, None) => {
+                (PhaseState::Done(_), _) => 0.0,
+                (PhaseState::Running { .. }, Some(left)) => left.as_secs_f64(),
+                (PhaseState::Running { since, before }, None) => {
                     let ran = (before + now.saturating_sub(since)).as_secs_f64();
                     (expected(phase)? - ran).max(0.0)
                 }
-                (State::Waiting, _) => expected(phase)?,
+                (PhaseState::Waiting, _) => expected(phase)?,
             };
         }
         Duration::try_from_secs_f64(left).ok()
@@ -107,11 +107,11 @@ impl Phases {
 }
 
 /// Seconds that a phase took, or will have taken where it runs and its end is in sight.
-fn took(state: State, now: Duration, left: Option<Duration>) -> Option<f64> {
+fn took(state: PhaseState, now: Duration, left: Option<Duration>) -> Option<f64> {
     match state {
-        State::Waiting => None,
-        State::Running { since, before } => Some((before + now.saturating_sub(since) + left?).as_secs_f64()),
-        State::Done(took) => took.map(|took| took.as_secs_f64()),
+        PhaseState::Waiting => None,
+        PhaseState::Running { since, before } => Some((before + now.saturating_sub(since) + left?).as_secs_f64()),
+        PhaseState::Done(took) => took.map(|took| took.as_secs_f64()),
     }
 }
 

@@ -5,6 +5,8 @@
 pub enum Unit {
     /// Steps, samples, files, cells: written as `12/32`.
     Parts,
+    /// Rows of data: written as `1200 rows`.
+    Rows,
     /// Bytes, in decimal multiples: written as `1.2/3.4 GB`.
     Bytes,
 }
@@ -19,6 +21,8 @@ impl Unit {
         match (self, total) {
             (Self::Parts, Some(total)) => format!("{done}/{total}"),
             (Self::Parts, None) => done.to_string(),
+            (Self::Rows, Some(total)) => format!("{done}/{total} rows"),
+            (Self::Rows, None) => format!("{done} rows"),
             (Self::Bytes, total) => {
                 // Both in the multiple of the total, so that the eye compares two numbers.
                 let (size, name) = multiple(total.unwrap_or(done));
@@ -52,5 +56,6 @@ mod tests {
         assert_eq!(Unit::Bytes.place(500, Some(2_500)), "0/2 kB");
         assert_eq!(Unit::Parts.place(12, Some(32)), "12/32");
         assert_eq!(Unit::Parts.place(12, None), "12");
+        assert_eq!([Unit::Rows.place(12, None), Unit::Rows.place(12, Some(32))], ["12 rows", "12/32 rows"]);
     }
 }

@@ -48,6 +48,7 @@ fn joined(parts: &[&str]) -> String {
 /// Time left of the work shown, and of the work around it: of `all`, or of what has a name.
 pub(crate) fn left_words(own: Option<Duration>, around: Option<(Duration, &str)>) -> String {
     match (own, around) {
+        (Some(own), Some((all, _))) if time_words(own) == time_words(all) => format!("{} left", time_words(own)),
         (Some(own), Some((all, name))) => format!("{} left, about {} of {name}", time_words(own), time_words(all)),
         (Some(own), None) => format!("{} left", time_words(own)),
         (None, Some((all, name))) => format!("about {} left of {name}", time_words(all)),

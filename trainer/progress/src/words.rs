@@ -1,5 +1,6 @@
-//! Lengths of time in words, no finer than they are known. Must not know what takes the time.
+//! Lengths of time in words, no finer than they are known, and titles. Must not know what takes the time.
 
+use std::path::Path;
 use std::time::Duration;
 
 const MINUTE: u64 = 60;
@@ -16,6 +17,11 @@ pub fn time_words(time: Duration) -> String {
         5400..DAY => two(nearest(seconds, 10 * MINUTE), (HOUR, "h"), (MINUTE, "min")),
         _ => two(nearest(seconds, HOUR), (DAY, "d"), (HOUR, "h")),
     }
+}
+
+/// A title of work on a file or a folder, which is named by the last part of its path.
+pub fn titled(work: &str, path: &Path) -> String {
+    format!("{work} {}", path.file_name().unwrap_or(path.as_os_str()).to_string_lossy())
 }
 
 fn nearest(seconds: u64, step: u64) -> u64 {

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use progress::{Progress, Unit};
+use progress::{Progress, Unit, titled};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -177,8 +177,8 @@ impl Verification {
             self.problems.push(format!("{MANIFEST} is of step {}, the folder's name says {step:05}", manifest.step));
         }
         let all = manifest.components.values().flat_map(|component| &component.files);
-        let title = format!("checking {}", checkpoint.display());
-        let progress = Progress::aside(title, Unit::Bytes, Some(all.map(|file| file.bytes).sum()));
+        let progress =
+            Progress::aside(titled("checking", checkpoint), Unit::Bytes, Some(all.map(|file| file.bytes).sum()));
         let mut listed = BTreeSet::from([MANIFEST.to_owned()]);
         for file in manifest.components.values().flat_map(|component| &component.files) {
             listed.insert(file.path.clone());

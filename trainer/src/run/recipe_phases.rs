@@ -1,5 +1,5 @@
-//! The stages of a recipe as phases of long work: what each costs beside the others, so that the time left of all can be
-//! told. Must not know how a stage is run.
+//! The stages of a recipe as phases of long work: what each costs beside the others, so that the time left of all can
+//! be told. Must not know how a stage is run.
 //!
 //! The cost is the number of sequences that a stage samples and learns from. What one takes differs from kind to kind
 //! of stage (on the demo's model 6 to 20 ms), so that the first stage tells the time of the others roughly; once a
