@@ -32,6 +32,7 @@ fn help() {
         "report",
         "config",
         "checkpoint",
+        "export",
         "sandbox",
         "bench",
     ];

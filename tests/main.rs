@@ -8,6 +8,7 @@ mod command_line;
 mod data_commands;
 mod end_to_end;
 mod evaluation;
+mod hub_names;
 mod presets;
 mod prompts;
 mod ranks;

@@ -10,6 +10,7 @@ use crate::command::compare::CompareArgs;
 use crate::command::config::ConfigCommand;
 use crate::command::data::DataCommand;
 use crate::command::eval::EvalArgs;
+use crate::command::export::ExportArgs;
 use crate::command::generate::GenerateArgs;
 use crate::command::recipe::RecipeArgs;
 use crate::command::render::RenderArgs;
@@ -108,6 +109,8 @@ pub(crate) enum Command {
     /// Look at checkpoints.
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
+    /// Write the folder of a run's model that is uploaded: the model as other tools load it, with a model card.
+    Export(ExportArgs),
     /// The code execution server.
     #[command(subcommand)]
     Sandbox(SandboxCommand),

@@ -39,7 +39,7 @@ pub(crate) struct Answer {
 /// An attempt that brought nothing.
 enum Failure {
     /// Another attempt may go better; with the pause that the hub wants.
-    Again { problem: String, after: Option<Duration>, is_too_many: bool },
+    Again { problem: String, after: Option<Duration>, is_too_many: bool, is_unreachable: bool },
     /// It will not.
     Final(HubError),
 }
@@ -50,6 +50,8 @@ pub(crate) struct Attempts<'a> {
     name: &'a HubName,
     what: String,
     num_failed: u32,
+    /// True where the hub has been reached before.
+    has_answered: bool,
 }
 
 impl Client {
@@ -83,7 +85,7 @@ impl Client {
         path: &str,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<u8>, HubError> {
-        let mut attempts = self.attempts(name, path);
+        let mut attempts = Attempts { has_answered: false, ..self.attempts(name, path) };
         loop {
             let failure = match self.get(name, path, 0) {
                 Ok(mut answer) => {
@@ -100,7 +102,7 @@ impl Client {
     }
 
     pub(crate) fn attempts<'a>(&'a self, name: &'a HubName, what: &str) -> Attempts<'a> {
-        Attempts { client: self, name, what: what.to_owned(), num_failed: 0 }
+        Attempts { client: self, name, what: what.to_owned(), num_failed: 0, has_answered: true }
     }
 
     /// Asks once for what is at a path of the hub, from a byte on.
@@ -117,7 +119,7 @@ impl Client {
             if let Some(header) = token.and_then(|token| token.header()) {
                 request = request.header(AUTHORIZATION, header);
             }
-            let response = request.call().map_err(|error| Failure::again(error.to_string()))?;
+            let response = request.call().map_err(Failure::of)?;
             let (parts, body) = response.into_parts();
             let mut headers = parts.headers;
             for header in LINKED {
@@ -163,7 +165,7 @@ impl Client {
                 let after = answer.headers.get(RETRY_AFTER).and_then(text).and_then(|seconds| seconds.parse().ok());
                 let after = after.map(Duration::from_secs);
                 let problem = format!("answers with status {status}");
-                return Err(Failure::Again { problem, after, is_too_many: status == 429 });
+                return Err(Failure::Again { problem, after, is_too_many: status == 429, is_unreachable: false });
             }
             (status, _) => {
                 let (what, problem) = ("the page".to_owned(), format!("answers with status {status}"));
@@ -175,8 +177,18 @@ impl Client {
 }
 
 impl Failure {
+    fn of(error: ureq::Error) -> Self {
+        let is_unreachable = match &error {
+            ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
+            ureq::Error::Timeout(during) => matches!(during, ureq::Timeout::Resolve | ureq::Timeout::Connect),
+            ureq::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+            _ => false,
+        };
+        Self::Again { problem: error.to_string(), after: None, is_too_many: false, is_unreachable }
+    }
+
     fn again(problem: String) -> Self {
-        Self::Again { problem, after: None, is_too_many: false }
+        Self::Again { problem, after: None, is_too_many: false, is_unreachable: false }
     }
 }
 
@@ -208,16 +220,20 @@ impl Attempts<'_> {
     }
 
     fn pause(&mut self, failure: Failure, on_event: &mut dyn FnMut(Event<'_>)) -> Result<(), HubError> {
-        let (problem, after, is_too_many) = match failure {
+        let (problem, after, is_too_many, is_unreachable) = match failure {
             Failure::Final(error) => return Err(error),
-            Failure::Again { problem, after, is_too_many } => (problem, after, is_too_many),
+            Failure::Again { problem, after, is_too_many, is_unreachable } => {
+                (problem, after, is_too_many, is_unreachable)
+            }
         };
         self.num_failed += 1;
         let HubSettings { endpoint, token, patience, .. } = &self.client.settings;
         let (name, endpoint) = (Box::new(self.name.clone()), endpoint.clone());
         // A hub that wants to be left alone for longer is not asked before.
         let is_too_long = after.is_some_and(|after| after > patience.longest_pause);
-        if self.num_failed >= patience.attempts || is_too_long {
+        // Nor is a hub waited for that was not to be reached at all: there may be no network.
+        let is_hopeless = is_unreachable && !self.has_answered;
+        if self.num_failed >= patience.attempts || is_too_long || is_hopeless {
             return Err(match is_too_many {
                 true => HubError::TooMany { name, endpoint, after, has_token: token.is_some() },
                 false => HubError::Away { name, endpoint, what: self.what.clone(), problem },

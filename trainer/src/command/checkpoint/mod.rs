@@ -6,6 +6,8 @@ mod verify;
 use anyhow::Result;
 use clap::Subcommand;
 
+pub(in crate::command) use self::export::WholeCheckpoint;
+
 /// What can be asked of checkpoints.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CheckpointCommand {

@@ -15,6 +15,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use datasets::TaskKind;
 use evaluation::{CandidateScores, EvalResult, Metric, Settings, Tally, results_table};
+use hub::ModelFiles;
 use learner::trainable::Trainable;
 use policy::{Placement, RewardModel, Texts};
 use record::RecordError;
@@ -35,6 +36,7 @@ use crate::failure::Usage;
 use crate::held_out::{read_scores, usage};
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
+use crate::named_files::NamedFiles;
 use crate::progress::Progress;
 use crate::prompt::Prompt;
 use crate::prompt_check::load_texts;
@@ -67,9 +69,10 @@ struct Ready {
 ///
 /// # Errors
 /// The input is bad, the model does not load, too many verifiers broke, or the user interrupts.
-pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
+pub(crate) async fn run(mut args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     refuse_ranks("eval")?;
     check(&args)?;
+    fetch_names(&mut args, &NamedFiles::new(&interrupt)).await?;
     let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
     let EvalConfig { mut prompt, verifiers, mut sandbox } = load(&source)?;
     prompt.validate()?;
@@ -118,6 +121,22 @@ pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
         judge.stop().await;
     }
     report(&args, &evaluated)
+}
+
+/// Puts folders in the place of names of the hub. Weights are needed where something is sampled.
+async fn fetch_names(args: &mut EvalArgs, named: &NamedFiles) -> Result<()> {
+    named.suites("--data", &args.suite, args.split.as_ref(), &mut args.data).await?;
+    for shots in &mut args.shots {
+        named.data("--shots", shots, &[]).await?;
+    }
+    let is_answered = !args.completions.is_empty() || args.scores.is_some() || args.rejudge;
+    let has_result = args.json.is_some() || args.details.is_some() || args.output.is_some();
+    let is_sampled = !is_answered && (args.prompts.is_none() || has_result);
+    let wanted = if is_sampled { ModelFiles::All } else { ModelFiles::Texts };
+    match &mut args.model {
+        Some(model) => named.model("--model", model, wanted).await,
+        None => Ok(()),
+    }
 }
 
 /// Checks what clap cannot.
