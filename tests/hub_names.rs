@@ -119,8 +119,9 @@ fn a_run_keeps_to_the_commit_that_it_began_with_and_is_exported_with_it() {
     let home = Home::new();
     let config = home.bench.text("stage-1.toml");
     let stage = |more: &[&str], code| {
-        let arguments = ["--stage", "1", "--config", &config, "--set", "model.path=org/tiny", "--set", "update.steps=1"];
-        home.says(&[&arguments[..], &NO_EVAL, more].concat(), code)
+        let arguments =
+            ["--stage", "1", "--config", &config, "--set", "model.path=org/tiny", "--set", "update.steps=1"];
+        home.says(&[&arguments[..], &NO_EVAL[..], more].concat(), code)
     };
     let checked = ["config", "check", &config, "--set", "model.path=org/tiny"];
     home.says(&checked, 0);

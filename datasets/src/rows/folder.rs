@@ -63,7 +63,8 @@ fn files_in(path: &Path, split: Option<&str>) -> Result<Vec<PathBuf>, DatasetErr
 
 /// Of the paths of a folder's files, named from the folder on, those that hold rows, of the split where one is named.
 pub(super) fn chosen_of(paths: &[PathBuf], split: Option<&str>) -> Result<Vec<PathBuf>, String> {
-    let is_read = |path: &&PathBuf| path.iter().all(|part| !is_passed_over(&part.to_string_lossy())) && holds_rows(path);
+    let is_read =
+        |path: &&PathBuf| path.iter().all(|part| !is_passed_over(&part.to_string_lossy())) && holds_rows(path);
     let mut found: Vec<PathBuf> = paths.iter().filter(is_read).cloned().collect();
     found.sort_by(|left, right| natural_order(left, right));
     let found: Vec<Named> = found.into_iter().map(|file| (file.clone(), DataName::of(&file))).collect();

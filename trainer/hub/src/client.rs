@@ -130,9 +130,9 @@ impl Client {
             let status = parts.status.as_u16();
             match headers.get(LOCATION).filter(|_| parts.status.is_redirection()) {
                 Some(location) => {
-                    url = text(location).and_then(|location| joined(&url, location)).ok_or_else(|| {
-                        Failure::again("it is redirected to an address that is none".to_owned())
-                    })?;
+                    url = text(location)
+                        .and_then(|location| joined(&url, location))
+                        .ok_or_else(|| Failure::again("it is redirected to an address that is none".to_owned()))?;
                 }
                 None => {
                     headers.extend(linked);
@@ -197,7 +197,12 @@ impl Attempts<'_> {
     ///
     /// # Errors
     /// The hub refuses, or does not answer however often it is asked.
-    pub(crate) fn open(&mut self, path: &str, from: u64, on_event: &mut dyn FnMut(Event<'_>)) -> Result<Answer, HubError> {
+    pub(crate) fn open(
+        &mut self,
+        path: &str,
+        from: u64,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Answer, HubError> {
         loop {
             match self.client.get(self.name, path, from) {
                 Ok(answer) => return Ok(answer),

@@ -176,7 +176,11 @@ impl Download<'_> {
             };
             if partial.length + count as u64 > size {
                 partial.discard()?;
-                return Err(HubError::broken(self.name, file, format!("has more than the {size} bytes that the hub says")));
+                return Err(HubError::broken(
+                    self.name,
+                    file,
+                    format!("has more than the {size} bytes that the hub says"),
+                ));
             }
             partial.add(&piece[..count])?;
             attempts.has_come_on();

@@ -91,7 +91,8 @@ mod tests {
             hasher.add(b"lo\n");
             assert_eq!(hasher.finish(), expected);
         }
-        for text in ["", "abc", "../../../../../../../../../../etc/passwd.", "zz013625030ba8dba906f756967f9e9ca394464a"] {
+        for text in ["", "abc", "../../../../../../../../../../etc/passwd.", "zz013625030ba8dba906f756967f9e9ca394464a"]
+        {
             assert_eq!(ContentHash::parse(text), None, "{text}");
         }
     }

@@ -118,12 +118,7 @@ impl Hub {
     }
 
     /// Looks up the commit: at the hub, or where the network must not be asked in the cache.
-    fn open(
-        &self,
-        name: &HubName,
-        repo: &CachedRepo,
-        on_event: &mut dyn FnMut(Event<'_>),
-    ) -> Result<Opened, HubError> {
+    fn open(&self, name: &HubName, repo: &CachedRepo, on_event: &mut dyn FnMut(Event<'_>)) -> Result<Opened, HubError> {
         if !self.client.settings().is_offline {
             return Listing::ask(&self.client, name, on_event).map(Opened::Listed);
         }
@@ -148,7 +143,13 @@ impl Hub {
         fs::read(&path).map_err(HubError::io(path))
     }
 
-    fn download<'a>(&'a self, name: &'a HubName, repo: &'a CachedRepo, listing: &'a Listing, total: u64) -> Download<'a> {
+    fn download<'a>(
+        &'a self,
+        name: &'a HubName,
+        repo: &'a CachedRepo,
+        listing: &'a Listing,
+        total: u64,
+    ) -> Download<'a> {
         let (client, commit) = (&self.client, listing.commit.as_str());
         Download { client, name, repo, commit, total, received: 0, last_event: Instant::now() }
     }
@@ -208,9 +209,7 @@ fn weights(
     }
     let shards = shards(&index()?).map_err(|problem| HubError::files(name, problem))?;
     match shards.iter().find(|shard| !holds(shard)) {
-        Some(shard) => {
-            Err(HubError::files(name, format!("{INDEX} names {shard}, and {place} has no such file of it")))
-        }
+        Some(shard) => Err(HubError::files(name, format!("{INDEX} names {shard}, and {place} has no such file of it"))),
         None => Ok(shards.into_iter().chain([INDEX.to_owned()]).collect()),
     }
 }

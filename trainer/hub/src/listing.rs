@@ -55,11 +55,7 @@ impl Listing {
     ///
     /// # Errors
     /// The hub refuses, does not answer, or describes what cannot be.
-    pub(crate) fn ask(
-        client: &Client,
-        name: &HubName,
-        on_event: &mut dyn FnMut(Event<'_>),
-    ) -> Result<Self, HubError> {
+    pub(crate) fn ask(client: &Client, name: &HubName, on_event: &mut dyn FnMut(Event<'_>)) -> Result<Self, HubError> {
         let revision = name.revision().to_owned();
         let repo = hf_hub::Repo::with_revision(name.id.clone(), name.kind.repo_type(), escaped(&revision));
         let text = client.text(name, &format!("api/{}?blobs=true", repo.api_url()), on_event)?;

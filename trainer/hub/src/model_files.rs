@@ -43,7 +43,8 @@ pub(crate) fn is_text(path: &str) -> bool {
 /// # Errors
 /// The index is malformed, in words.
 pub(crate) fn shards(index: &[u8]) -> Result<BTreeSet<String>, String> {
-    let Index { weight_map } = serde_json::from_slice(index).map_err(|error| format!("{INDEX} is no index: {error}"))?;
+    let Index { weight_map } =
+        serde_json::from_slice(index).map_err(|error| format!("{INDEX} is no index: {error}"))?;
     let shards: BTreeSet<String> = weight_map.into_values().collect();
     match shards.iter().find(|shard| shard.contains(['/', '\\']) || !shard.ends_with(".safetensors")) {
         Some(odd) => Err(format!("{INDEX} names `{odd}`, which is no file of weights beside it")),
@@ -59,14 +60,27 @@ mod tests {
     #[test]
     fn texts_are_what_a_model_needs_beside_its_weights() {
         for path in [
-            "config.json", "tokenizer.json", "tokenizer.model", "chat_template.jinja", "merges.txt", "README.md",
-            "LICENSE", "License.txt", "additional_chat_templates/tool_use.jinja",
+            "config.json",
+            "tokenizer.json",
+            "tokenizer.model",
+            "chat_template.jinja",
+            "merges.txt",
+            "README.md",
+            "LICENSE",
+            "License.txt",
+            "additional_chat_templates/tool_use.jinja",
         ] {
             assert!(is_text(path), "{path}");
         }
         for path in [
-            SINGLE, INDEX, "pytorch_model.bin", "pytorch_model.bin.index.json", "model.gguf", "onnx/config.json",
-            "original/params.json", ".gitattributes",
+            SINGLE,
+            INDEX,
+            "pytorch_model.bin",
+            "pytorch_model.bin.index.json",
+            "model.gguf",
+            "onnx/config.json",
+            "original/params.json",
+            ".gitattributes",
         ] {
             assert!(!is_text(path), "{path}");
         }

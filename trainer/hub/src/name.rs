@@ -8,8 +8,7 @@ use hf_hub::RepoType;
 /// What stands before the name of data where nothing else says that data are meant.
 const DATASETS: &str = "datasets/";
 /// Endings of data files: a path with one of them is no name.
-const FILES: [&str; 11] =
-    ["jsonl", "ndjson", "json", "csv", "tsv", "parquet", "arrow", "feather", "ipc", "gz", "zst"];
+const FILES: [&str; 11] = ["jsonl", "ndjson", "json", "csv", "tsv", "parquet", "arrow", "feather", "ipc", "gz", "zst"];
 /// Longest name of a repository, with that of its owner.
 const LONGEST: usize = 96;
 
@@ -167,8 +166,21 @@ mod tests {
     #[test]
     fn paths_are_no_names() {
         for path in [
-            "name", "a/b/c", "/a/b", "./a", "../a", "a/", "a/..", "a/b@", "a/b@../c", "a b/c", "-a/b", "a--b/c", "",
-            "datasets/org/name", "~/model",
+            "name",
+            "a/b/c",
+            "/a/b",
+            "./a",
+            "../a",
+            "a/",
+            "a/..",
+            "a/b@",
+            "a/b@../c",
+            "a b/c",
+            "-a/b",
+            "a--b/c",
+            "",
+            "datasets/org/name",
+            "~/model",
         ] {
             assert_eq!(model(path), None, "{path}");
         }

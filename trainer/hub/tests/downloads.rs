@@ -75,8 +75,12 @@ fn a_download_that_is_cut_off_goes_on_where_it_was() {
     let mut retries = 0;
     let snapshot = user.model_with(&mut |event| retries += usize::from(matches!(event, Event::Retry { .. }))).unwrap();
     assert_eq!(fs::read(snapshot.folder.join(WEIGHTS)).unwrap(), weights);
-    let asked: Vec<Option<usize>> =
-        server.requests().iter().filter(|request| request.path.ends_with(WEIGHTS)).map(|request| request.from()).collect();
+    let asked: Vec<Option<usize>> = server
+        .requests()
+        .iter()
+        .filter(|request| request.path.ends_with(WEIGHTS))
+        .map(|request| request.from())
+        .collect();
     assert_eq!(asked[0], None);
     assert!(asked.len() == 4 && asked.windows(2).all(|pair| pair[1] > pair[0]), "{asked:?}");
     assert_eq!(retries, 3);

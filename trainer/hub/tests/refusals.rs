@@ -25,7 +25,9 @@ fn gated_unknown_private_and_too_many_are_four_messages() {
     let error = refused(gated(), None);
     let said = error.to_string();
     assert!(matches!(error, HubError::Gated { has_token: false, .. }), "{said}");
-    assert!(said.contains("accept its conditions at http://") && said.contains("/org/name") && said.contains("HF_TOKEN"));
+    assert!(
+        said.contains("accept its conditions at http://") && said.contains("/org/name") && said.contains("HF_TOKEN")
+    );
     let said = refused(gated(), token).to_string();
     assert!(said.contains("accept its conditions at") && said.contains("whose token is used"), "{said}");
     let said = refused(Reply::new(401, "").with("X-Error-Code", "GatedRepo"), None).to_string();

@@ -66,8 +66,12 @@ mod tests {
 
     fn chosen(inner: Option<&str>, splits: &[&str]) -> Result<Vec<String>, String> {
         let paths = [
-            ".gitattributes", "README.md", "dataset_infos.json", "main/train-00000-of-00001.parquet",
-            "main/test-00000-of-00001.parquet", "socratic/test-00000-of-00001.parquet",
+            ".gitattributes",
+            "README.md",
+            "dataset_infos.json",
+            "main/train-00000-of-00001.parquet",
+            "main/test-00000-of-00001.parquet",
+            "socratic/test-00000-of-00001.parquet",
         ];
         let paths: Vec<String> = paths.map(str::to_owned).to_vec();
         let splits: Vec<String> = splits.iter().map(|split| (*split).to_owned()).collect();

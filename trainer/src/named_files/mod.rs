@@ -11,8 +11,8 @@ use anyhow::{Result, anyhow};
 use evaluation::select;
 use hub::{Event, Hub, HubError, HubName, HubSettings, Kind, ModelFiles, Origin, Snapshot};
 
-pub(crate) use self::data_files::splits_of;
 use self::data_files::choose;
+pub(crate) use self::data_files::splits_of;
 use self::shown::Shown;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
@@ -35,9 +35,8 @@ impl NamedFiles {
     /// There is neither such a folder nor such a model, the hub refuses or is away, or the user interrupts.
     pub(crate) async fn model(&self, key: &str, path: &mut PathBuf, wanted: ModelFiles) -> Result<()> {
         let Some(name) = name_of(path, Kind::Model) else { return Ok(()) };
-        let bring =
-            move |hub: &Hub, name: &HubName, on_event: &mut dyn FnMut(Event<'_>)| hub.model(name, wanted, on_event);
-        *path = self.snapshot(key, name, bring).await?.folder;
+        let snapshot = self.snapshot(key, name, move |hub, name, on_event| hub.model(name, wanted, on_event));
+        *path = snapshot.await?.folder;
         Ok(())
     }
 
@@ -49,11 +48,10 @@ impl NamedFiles {
     pub(crate) async fn data(&self, key: &str, path: &mut PathBuf, splits: &[String]) -> Result<()> {
         let Some(name) = name_of(path, Kind::Data) else { return Ok(()) };
         let (inner, splits) = (name.inner.clone(), splits.to_vec());
-        let bring = move |hub: &Hub, name: &HubName, on_event: &mut dyn FnMut(Event<'_>)| {
-            let choose = |paths: &[String]| choose(paths, name.inner.as_deref(), &splits);
-            hub.data(name, &choose, on_event)
-        };
-        let folder = self.snapshot(key, name, bring).await?.folder;
+        let snapshot = self.snapshot(key, name, move |hub, name, on_event| {
+            hub.data(name, &|paths| choose(paths, name.inner.as_deref(), &splits), on_event)
+        });
+        let folder = snapshot.await?.folder;
         *path = inner.map_or(folder.clone(), |inner| folder.join(inner));
         Ok(())
     }

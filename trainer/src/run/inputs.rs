@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::{
-    EvalSection, ParallelSection, ReinforceRun, RewardModelRun, RunSection, SandboxSection, SourceSection, SuiteSection,
-    SupervisedRun,
+    EvalSection, ParallelSection, ReinforceRun, RewardModelRun, RunSection, SandboxSection, SourceSection,
+    SuiteSection, SupervisedRun,
 };
 use crate::failure::Usage;
 use crate::named_files::{NamedFiles, splits_of};
@@ -141,7 +141,8 @@ pub(crate) fn contents<C: TrainingRun>(config: &C) -> Result<(Vec<String>, BTree
     let (mut keys, mut contents) = (Vec::new(), BTreeMap::new());
     for Input { key, paths, source, .. } in config.inputs() {
         let Some(path) = paths.first() else { continue };
-        let origins: Vec<String> = paths.iter().filter_map(|path| Origin::of_path(path)).map(|of| of.to_string()).collect();
+        let origins: Vec<String> =
+            paths.iter().filter_map(|path| Origin::of_path(path)).map(|of| of.to_string()).collect();
         if !origins.is_empty() && matches!(source, InputKind::Data | InputKind::Model) {
             let commit = InputContent { path: shown(paths).into(), content: origins.join(", ") };
             contents.insert(format!("{key}{COMMIT}"), commit);

@@ -15,7 +15,6 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use datasets::TaskKind;
 use evaluation::{CandidateScores, EvalResult, Metric, Settings, Tally, results_table};
-use hub::ModelFiles;
 use learner::trainable::Trainable;
 use policy::{Placement, RewardModel, Texts};
 use record::RecordError;
@@ -27,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use verifiers::{RewardConfig, VerifiersConfig};
 
 pub(crate) use self::args::EvalArgs;
-use self::asked::{RequestedSet, asked};
+use self::asked::{RequestedSet, asked, fetch_names};
 use self::settings::settings_of;
 use self::store::{Store, Stored, base};
 use crate::collect::Collector;
@@ -121,22 +120,6 @@ pub(crate) async fn run(mut args: EvalArgs, interrupt: Interrupt) -> Result<()> 
         judge.stop().await;
     }
     report(&args, &evaluated)
-}
-
-/// Puts folders in the place of names of the hub. Weights are needed where something is sampled.
-async fn fetch_names(args: &mut EvalArgs, named: &NamedFiles) -> Result<()> {
-    named.suites("--data", &args.suite, args.split.as_ref(), &mut args.data).await?;
-    for shots in &mut args.shots {
-        named.data("--shots", shots, &[]).await?;
-    }
-    let is_answered = !args.completions.is_empty() || args.scores.is_some() || args.rejudge;
-    let has_result = args.json.is_some() || args.details.is_some() || args.output.is_some();
-    let is_sampled = !is_answered && (args.prompts.is_none() || has_result);
-    let wanted = if is_sampled { ModelFiles::All } else { ModelFiles::Texts };
-    match &mut args.model {
-        Some(model) => named.model("--model", model, wanted).await,
-        None => Ok(()),
-    }
 }
 
 /// Checks what clap cannot.

@@ -26,7 +26,9 @@ impl Licence {
         let is_of_terms = |name: &String| TERMS.iter().any(|word| name.to_uppercase().starts_with(word));
         let file = names.filter(is_of_terms).min();
         let mut lines = head(&card);
-        if lines.is_empty() && let Some(file) = &file {
+        if lines.is_empty()
+            && let Some(file) = &file
+        {
             lines = vec![("license".to_owned(), "other".to_owned()), ("license_link".to_owned(), file.clone())];
         }
         Self { lines, file }
@@ -70,6 +72,6 @@ mod tests {
         let licence = Licence::of(Some(folder.path()));
         assert_eq!((licence.lines.len(), licence.word()), (2, Some("qwen")));
         assert!(!Licence::of(None).is_known());
-        assert_eq!(head("license: mit\n"), []);
+        assert!(head("license: mit\n").is_empty());
     }
 }

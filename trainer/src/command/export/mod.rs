@@ -3,8 +3,8 @@
 
 mod card;
 mod figures;
-mod lineage;
 mod licence;
+mod lineage;
 
 use std::path::{Path, PathBuf};
 
@@ -90,7 +90,11 @@ fn places(dir: &Path) -> Result<(Option<PathBuf>, PathBuf)> {
     }
     if let Some(stage) = ["stage-2", "stage-1", "cold-start"].iter().find(|stage| dir.join(stage).is_dir()) {
         let stage = dir.join(stage);
-        return Err(Usage::error(format!("{} is a recipe: name one of its runs, as {}", dir.display(), stage.display())));
+        return Err(Usage::error(format!(
+            "{} is a recipe: name one of its runs, as {}",
+            dir.display(),
+            stage.display()
+        )));
     }
     let checkpoint = dir.canonicalize().with_context(|| dir.display().to_string())?;
     let run = lineage::run_of(&checkpoint).map(Path::to_owned);
