@@ -10,7 +10,7 @@ use crate::command::compare::CompareArgs;
 use crate::command::config::ConfigCommand;
 use crate::command::data::DataCommand;
 use crate::command::eval::EvalArgs;
-use crate::command::export::ExportArgs;
+use crate::command::export::ModelExportArgs;
 use crate::command::generate::GenerateArgs;
 use crate::command::recipe::RecipeArgs;
 use crate::command::render::RenderArgs;
@@ -110,7 +110,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
     /// Write the folder of a run's model that is uploaded: the model as other tools load it, with a model card.
-    Export(ExportArgs),
+    Export(ModelExportArgs),
     /// The code execution server.
     #[command(subcommand)]
     Sandbox(SandboxCommand),

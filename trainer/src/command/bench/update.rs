@@ -147,10 +147,10 @@ impl Workload {
 /// interrupts.
 pub(super) async fn run(mut args: UpdateArgs, interrupt: &Interrupt) -> Result<()> {
     NamedFiles::new(interrupt).model("--model", &mut args.model, ModelFiles::All).await?;
-    tokio::task::block_in_place(|| measure(&args, interrupt))
+    tokio::task::block_in_place(|| time_updates(&args, interrupt))
 }
 
-fn measure(args: &UpdateArgs, interrupt: &Interrupt) -> Result<()> {
+fn time_updates(args: &UpdateArgs, interrupt: &Interrupt) -> Result<()> {
     let shape = shape(args)?;
     let section = RunSection {
         device: args.device.clone(),

@@ -27,7 +27,7 @@ const CARD: &str = "README.md";
 
 /// What `trainer export` takes.
 #[derive(Debug, Args)]
-pub(crate) struct ExportArgs {
+pub(crate) struct ModelExportArgs {
     /// A run's folder, whose newest checkpoint is taken, or a checkpoint.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
@@ -48,7 +48,7 @@ pub(crate) struct ExportArgs {
 /// # Errors
 /// DIR is neither a run nor a checkpoint, OUT is there, or figures are of other weights (usage errors); the checkpoint is
 /// not whole; a file cannot be read or written.
-pub(crate) fn run(args: &ExportArgs) -> Result<()> {
+pub(crate) fn run(args: &ModelExportArgs) -> Result<()> {
     let (run, checkpoint) = places(&args.dir)?;
     let out = match (&args.out, &run) {
         (Some(out), _) => out.clone(),
