@@ -10,18 +10,20 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace it may import.
-const ALLOWED: [(&str, &[&str]); 21] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("confine", &[]),
-    ("datasets", &["random"]),
+    ("datasets", &["progress", "random"]),
     ("dist", &[]),
-    ("evaluation", &["datasets", "random", "record", "statistics", "verifiers"]),
+    ("evaluation", &["datasets", "progress", "random", "record", "statistics", "verifiers"]),
+    ("guide", &[]),
     ("hub", &[]),
     ("learner", &["policy"]),
     ("math-verifier", &[]),
     ("planner", &[]),
-    ("policy", &["dist", "random"]),
+    ("policy", &["dist", "progress", "random"]),
+    ("progress", &[]),
     ("random", &[]),
-    ("record", &[]),
+    ("record", &["progress"]),
     ("report", &["evaluation", "record", "sweep"]),
     ("rollout", &["policy", "random"]),
     ("sandbox", &["confine", "sandbox-api"]),
@@ -39,6 +41,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
             "math-verifier",
             "planner",
             "policy",
+            "progress",
             "random",
             "record",
             "report",
@@ -52,16 +55,17 @@ const ALLOWED: [(&str, &[&str]); 21] = [
         ],
     ),
     ("verifiers", &["datasets", "math-verifier", "sandbox-api"]),
-    ("xtask", &[]),
+    ("xtask", &["guide", "progress"]),
 ];
 
 /// Imports that a crate's tests, examples and benches may have besides.
-const ALLOWED_FOR_TESTS: [(&str, &[&str]); 5] = [
+const ALLOWED_FOR_TESTS: [(&str, &[&str]); 6] = [
     ("learner", &["dist", "planner"]),
     ("math-verifier", &["random"]),
     ("rollout", &["dist"]),
     ("sandbox", &["datasets", "verifiers"]),
     ("statistics", &["random"]),
+    ("trainer", &["guide"]),
 ];
 
 /// Crates that may depend on libtorch.

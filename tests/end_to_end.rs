@@ -39,6 +39,12 @@ fn the_recipe_runs_from_nothing_to_its_report() {
     let arguments = ["recipe", "--config", &recipe, "--seed", "5", "--run-dir", &moved, "--resume"];
     let output = run(&arguments, 0);
     let printed = String::from_utf8_lossy(&output.stdout);
+    let told = String::from_utf8_lossy(&output.stderr);
+    for line in
+        ["phase 1 of 4, cold start 4/4", "phase 2 of 4, stage 1 4/4", "phase 4 of 4, stage 2 4/4", "recipe done in"]
+    {
+        assert!(told.contains(line) && !printed.contains(line), "{line}: {told}");
+    }
     for stage in ["cold-start", "stage-1", "stage-2"] {
         assert!(printed.contains(stage), "{printed}");
         let folder = bench.path("moved").join(stage);

@@ -11,6 +11,7 @@
 //! | [`Candidates`] | a prompt with its better and its worse completions, for suites of rewards |
 //! | [`overlap`] | what training texts have in common with a suite, and with each other |
 //! | [`Mixture`], [`TaskCursor`], [`Draw`] | weighted sources, a resumable walk over them, a task at its place in it |
+//! | [`near`] | names that come near to one that is not there, for messages |
 //! | [`generate`] | the demo's data: maths, code, instructions, preferences |
 //!
 //! # Example
@@ -77,6 +78,8 @@ pub mod layout;
 mod loaded;
 mod message;
 mod mixture;
+// A public module: `near::near` is of use to every message that suggests a name.
+pub mod near;
 // A public module: `overlap::duplicates` says more than `duplicates`.
 pub mod overlap;
 mod preference;

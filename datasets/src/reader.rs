@@ -8,6 +8,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use progress::{Progress, Unit};
+
 use crate::error::DatasetError;
 use crate::preference::PreferencePair;
 use crate::record::{self, Record};
@@ -56,7 +58,10 @@ fn read<T: Record>(path: &Path) -> Result<Vec<T>, DatasetError> {
 /// The records of a file, each with its line, counted from 1.
 pub(crate) fn read_lines<T: Record>(path: &Path) -> Result<Vec<(usize, T)>, DatasetError> {
     let cannot_read = |source| DatasetError::Read { path: path.to_owned(), source };
-    let mut file = BufReader::new(File::open(path).map_err(cannot_read)?);
+    let file = File::open(path).map_err(cannot_read)?;
+    let size = file.metadata().ok().map(|metadata| metadata.len());
+    let progress = Progress::aside(format!("reading {}", path.display()), Unit::Bytes, size);
+    let mut file = BufReader::new(file);
     let mut records: Vec<(usize, T)> = Vec::new();
     let mut line_of_id: HashMap<String, usize> = HashMap::new();
     let mut bytes = Vec::new();
@@ -65,6 +70,7 @@ pub(crate) fn read_lines<T: Record>(path: &Path) -> Result<Vec<(usize, T)>, Data
         if file.read_until(b'\n', &mut bytes).map_err(cannot_read)? == 0 {
             break;
         }
+        progress.advance(bytes.len() as u64);
         let wrong_line = |problem| DatasetError::Line { path: path.to_owned(), line, problem };
         let text = std::str::from_utf8(&bytes).map_err(|error| wrong_line(format!("not UTF-8 text: {error}")))?;
         let text = text.trim_start_matches('\u{feff}').trim();

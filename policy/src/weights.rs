@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use progress::{Progress, Unit};
 use safetensors::{Dtype, View};
 use tch::{Device, Kind, Tensor};
 
@@ -58,7 +59,19 @@ pub(crate) fn load_into(
         return Err(files.missing(name, &format!("{} of {} are", missing.len(), shapes.len())));
     }
     known.iter().try_for_each(|(name, shape)| stored.check(name, shape))?;
-    targets.iter().try_for_each(|(name, target)| stored.copy(name, target))
+    let size = |target: &Tensor| (target.numel() * target.kind().elt_size_in_bytes()) as u64;
+    let bytes = targets.iter().map(|(_, target)| size(target)).sum();
+    let progress = Progress::aside(titled("reading weights of", folder), Unit::Bytes, Some(bytes));
+    for (name, target) in targets {
+        stored.copy(name, target)?;
+        progress.advance(size(target));
+    }
+    Ok(())
+}
+
+/// What is done, with the last part of a path.
+fn titled(work: &str, path: &Path) -> String {
+    format!("{work} {}", path.file_name().unwrap_or(path.as_os_str()).to_string_lossy())
 }
 
 /// Writes a folder's weights to `model.safetensors`, or, past `max_shard_bytes`, to shards and their index; removes the
@@ -158,7 +171,11 @@ pub fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), Po
 
 fn write_file<V: View>(path: &Path, tensors: impl IntoIterator<Item = (String, V)>) -> Result<(), PolicyError> {
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    safetensors::serialize_to_file(tensors, Some(metadata), path)
+    let tensors: Vec<(String, V)> = tensors.into_iter().collect();
+    let bytes = tensors.iter().map(|(_, tensor)| tensor.data_len() as u64).sum();
+    let progress = Progress::aside(titled("writing", path), Unit::Bytes, Some(bytes));
+    let told = tensors.into_iter().map(|(name, tensor)| (name, Told { tensor, progress: &progress }));
+    safetensors::serialize_to_file(told, Some(metadata), path)
         .map_err(|error| PolicyError::malformed(path, format!("could not be written (is the disk full?): {error}")))
 }
 
@@ -176,6 +193,31 @@ pub(crate) fn stored<'a>(
         Ok((name.clone(), Stored { tensor, dtype, shape }))
     };
     tensors.into_iter().map(store).collect()
+}
+
+/// A tensor whose writing is told.
+struct Told<'a, V> {
+    tensor: V,
+    progress: &'a Progress,
+}
+
+impl<V: View> View for Told<'_, V> {
+    fn dtype(&self) -> Dtype {
+        self.tensor.dtype()
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.tensor.shape()
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        self.progress.advance(self.tensor.data_len() as u64);
+        self.tensor.data()
+    }
+
+    fn data_len(&self) -> usize {
+        self.tensor.data_len()
+    }
 }
 
 /// A tensor as the safetensors writer takes it.

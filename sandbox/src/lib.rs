@@ -52,7 +52,7 @@ pub use self::component::{
     VerifierComponent,
 };
 pub use self::config::{CommandLanguage, ServerConfig};
-pub use self::engine::run_worker_if_asked;
+pub use self::engine::{is_python_compiled, run_worker_if_asked};
 pub use self::error::SandboxError;
 pub use self::isolation::Isolation;
 pub use self::layers::{LayerReport, doctor};

@@ -1,5 +1,6 @@
 //! Shared by the end-to-end tests: the binary, small data, and configurations that run in seconds.
 
+pub(crate) mod commands;
 pub(crate) mod remains;
 
 use std::path::PathBuf;

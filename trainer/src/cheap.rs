@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use datasets::{Task, TaskKind};
+use progress::{Progress, Unit, say};
 use random::KeyedRng;
 use serde_json::Value;
 use strum::{IntoStaticStr, VariantArray};
@@ -138,9 +139,11 @@ pub(crate) async fn cheap_shares(
         }
         shares.push(CheapShares { verifier, kind, num_tasks, num_judged: tasks.len(), num_passed: BTreeMap::new() });
     }
+    let progress = Progress::aside("judging answers worth nothing", Unit::Parts, Some(judging.len() as u64));
     let counted = interrupt.race(async {
         while let Some(judged) = judging.join_next().await {
             let (group, way, passed) = judged.context("the verdict on a completion that is worth nothing")?;
+            progress.advance(1);
             *shares[group].num_passed.entry(way).or_default() += usize::from(passed);
         }
         anyhow::Ok(())
@@ -164,7 +167,7 @@ pub(crate) async fn say_cheap_shares(
     let is_asked = |name: &str| is_built_in(verifiers, name);
     for (source, tasks) in sources {
         for shares in cheap_shares(&tasks, judge, sample, is_asked, interrupt).await? {
-            eprintln!("{}", shares.line(source));
+            say(&shares.line(source));
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use datasets::Task;
 use evaluation::{EvalResult, EvaluationError, Metric, ProtocolOverride, Tally, TaskChoice, select};
 use policy::Texts;
+use progress::{Progress, Unit};
 use record::atomic::write_file;
 use record::metrics::Metrics;
 use record::names;
@@ -144,8 +145,13 @@ impl Evaluation {
         let collector = collector.for_evaluation();
         let mut tally = Tally::new(&held_out.tasks);
         let all: Vec<(usize, u32)> = held_out.all_samples().collect();
+        let progress = Progress::aside(held_out.name.as_str(), Unit::Parts, Some(all.len() as u64));
+        let (mut num_done, mut num_passed) = (0u64, 0u64);
         let mut broken = None;
         let mut count = |row: SampleRow| -> Result<()> {
+            num_done += 1;
+            num_passed += u64::from(row.verdict.passed());
+            progress.reach(num_done, &format!("passed {:.1} %", 100.0 * num_passed as f64 / num_done as f64));
             if row.verdict.score.is_none() {
                 broken.get_or_insert(row.verdict.reason.clone());
             }

@@ -1,16 +1,29 @@
 //! The table of a run's held-out accuracy, before and after.
 
 use anyhow::Result;
+use progress::say;
 use record::metrics::{Metrics, read_metrics};
 use record::names::EVAL_PASS_AT_1;
 
 use crate::open_run::OpenRun;
 
+/// Says on the console the first and the last evaluation of a run side by side; nothing where nothing was evaluated.
+///
+/// # Errors
+/// The run's metrics cannot be read.
+pub(crate) fn say_evaluation_table(run: &OpenRun) -> Result<()> {
+    let table = evaluation_table(run)?;
+    if !table.is_empty() {
+        say(table.trim_end_matches('\n'));
+    }
+    Ok(())
+}
+
 /// The first and the last evaluation of a run side by side; empty where nothing was evaluated.
 ///
 /// # Errors
 /// The run's metrics cannot be read.
-pub(crate) fn evaluation_table(run: &OpenRun) -> Result<String> {
+fn evaluation_table(run: &OpenRun) -> Result<String> {
     let steps = read_metrics(&run.folder.metrics())?;
     let evaluated = |metrics: &&Metrics| metrics.iter().any(|(name, _)| EVAL_PASS_AT_1.part_of(name).is_some());
     let (Some(first), Some(last)) = (steps.iter().find(evaluated), steps.iter().rev().find(evaluated)) else {

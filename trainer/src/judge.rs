@@ -12,6 +12,7 @@ use verifiers::{
     VerifierError, VerifierVerdict, Verifiers, VerifiersConfig, compose,
 };
 
+use crate::code_server::serve;
 use crate::component_verifier;
 use crate::config::SandboxSection;
 use crate::failure::Usage;
@@ -248,6 +249,6 @@ async fn start_server(config: &ServerConfig, token: Option<Secret>) -> Result<(S
         Some(token) => token,
         None => Secret::random()?,
     };
-    let server = sandbox::serve(ServerConfig { token: Some(token.clone()), ..config.clone() }).await?;
+    let server = serve(ServerConfig { token: Some(token.clone()), ..config.clone() }).await?;
     Ok((server, token))
 }

@@ -3,14 +3,18 @@
 mod cheap;
 mod checkpoint;
 mod cli;
+mod code_server;
 mod collect;
 mod command;
 mod component_verifier;
 mod config;
 mod console;
+#[cfg(test)]
+mod documented;
 mod entry_args;
 mod evaluation;
 mod evaluation_table;
+mod example;
 mod failure;
 mod held_out;
 mod interrupt;
@@ -22,7 +26,6 @@ mod origin;
 mod patience;
 mod plan;
 mod preference_training;
-mod progress;
 mod prompt;
 mod prompt_check;
 mod rank_metrics;
@@ -44,7 +47,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -61,7 +64,7 @@ fn main() -> ExitCode {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| progress::Stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
     let result =
@@ -94,6 +97,7 @@ async fn run(cli: Cli) -> Result<()> {
             None => Ok(()),
         },
         (None, None) => Err(Usage::error("--config: say which stage it is for, with --stage 1 or --stage 2")),
+        (None, Some(Command::Init(args))) => tokio::task::block_in_place(|| command::init::run(&args)),
         (None, Some(Command::ColdStart(run))) => match configuration(&run)? {
             Some(config) => supervised::cold_start(config, run.entry.entry(), interrupt).await,
             None => Ok(()),
@@ -123,6 +127,8 @@ async fn run(cli: Cli) -> Result<()> {
         (None, Some(Command::Config(command))) => command::config::run(&command, &interrupt).await,
         (None, Some(Command::Export(args))) => tokio::task::block_in_place(|| command::export::run(&args)),
         (None, Some(Command::Sandbox(command))) => command::sandbox::run(command, &interrupt).await,
+        (None, Some(Command::Completions(args))) => command::completions::run(&args, Cli::command()),
+        (None, Some(Command::Man(args))) => command::man::run(&args, Cli::command()),
         (None, Some(Command::Bench(command))) => command::bench::run(command, &interrupt).await,
     }
 }

@@ -17,7 +17,7 @@ use crate::checkpoint::{Checkpoint, Position};
 use crate::collect::{Collector, Sampling};
 use crate::config::{CriticStart, ReinforceRun};
 use crate::evaluation::Evaluation;
-use crate::evaluation_table::evaluation_table;
+use crate::evaluation_table::say_evaluation_table;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
@@ -100,7 +100,7 @@ async fn lead(stage: u8, run: MetRun<ReinforceRun>, entry: Entry, interrupt: Int
         judge.stop().await;
     }
     result?;
-    eprint!("{}", evaluation_table(&run)?);
+    say_evaluation_table(&run)?;
     Ok(())
 }
 

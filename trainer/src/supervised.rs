@@ -22,7 +22,7 @@ use crate::checkpoint::Checkpoint;
 use crate::collect::Collector;
 use crate::config::SupervisedRun;
 use crate::evaluation::Evaluation;
-use crate::evaluation_table::evaluation_table;
+use crate::evaluation_table::say_evaluation_table;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
@@ -98,7 +98,7 @@ async fn lead(run: MetRun<SupervisedRun>, entry: Entry, interrupt: Interrupt) ->
     let traces = Walk::new(walked.collect(), config.run.seed, "traces");
     let mut stage = ColdStart { config, collector, evaluation, traces, num_dropped };
     run_steps(&mut stage, &mut run, &calendar, &interrupt, "cold start").await?;
-    eprint!("{}", evaluation_table(&run)?);
+    say_evaluation_table(&run)?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use datasets::{CursorState, TaskCursor};
 use learner::advantages::advantages;
 use learner::trajectory::TrajectoryGroup;
 use learner::update_outcome::UpdateOutcome;
+use progress::{Progress, Unit};
 use record::metrics::Metrics;
 use record::names;
 
@@ -98,6 +99,7 @@ impl Trainer {
             tracing::warn!("no group of this step has anything to teach: no update");
             return Ok(UpdateOutcome::default());
         }
+        let _progress = Progress::aside("update", Unit::Parts, None);
         match self.collector.worker.ask(ModelCommand::Update { step: step - 1, groups }).await? {
             ModelEvent::Updated(outcome) => Ok(*outcome),
             other => bail!("the model's thread answered {other:?} to an update"),

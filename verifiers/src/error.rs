@@ -12,10 +12,14 @@ pub(crate) const GOLD_UNPARSED: &str = "gold_unparsed";
 #[derive(Debug, thiserror::Error)]
 pub enum VerifierError {
     /// A task names a verifier that is not registered.
-    #[error("no verifier is called `{name}`; known: {known}. Correct the task's `verifier` field or register one")]
+    #[error(
+        "no verifier is called `{name}`{hint}; known: {known}. Correct the task's `verifier` field or register one"
+    )]
     UnknownVerifier {
         /// The name in the task's `verifier` field.
         name: String,
+        /// The near name in words; empty where none is near.
+        hint: String,
         /// All registered names, comma separated.
         known: String,
     },

@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use datasets::Task;
 use futures::FutureExt;
 use futures::future::join_all;
 use tokio::sync::oneshot;
@@ -27,20 +28,26 @@ impl Verifiers {
         Judgement { verdicts: join_all(verdicts).await }
     }
 
-    /// Judges a completion on this very thread, where all verifiers of its task only compute; `None` where one does
-    /// not. For whoever spreads many completions over threads: nothing is handed over. A verdict that took longer than
+    /// True where all verifiers of the task only compute and look at one completion alone, so that
+    /// [`judge_here`](Self::judge_here) judges it.
+    pub fn only_compute(&self, task: &Task) -> bool {
+        let computes = |verifier: &Arc<dyn Verifier>| verifier.only_computes() && !verifier.compares();
+        task.verifiers.iter().all(|asked| self.get(&asked.name).is_ok_and(computes))
+    }
+
+    /// Judges a completion on this very thread, where all verifiers of its task [only
+    /// compute](Self::only_compute); `None` where one does not. For whoever spreads many completions over threads: nothing is handed over. A verdict that took longer than
     /// its deadline is none, as in [`judge`](Self::judge), but it is waited for.
     pub fn judge_here(&self, judged: &Judged) -> Option<Judgement> {
-        let asked = judged.task.verifiers.iter().map(|asked| self.get(&asked.name).ok());
-        let verifiers: Vec<&Arc<dyn Verifier>> = asked.collect::<Option<_>>()?;
-        if verifiers.iter().any(|verifier| !verifier.only_computes() || verifier.compares()) {
+        if !self.only_compute(&judged.task) {
             return None;
         }
-        let each = verifiers.into_iter().enumerate();
-        let verdicts = each.map(|(index, verifier)| {
-            self.ask_here(verifier.as_ref(), &Judged { verifier_index: index, ..judged.clone() })
+        let each = judged.task.verifiers.iter().enumerate();
+        let verdicts = each.map(|(index, asked)| {
+            let verifier = self.get(&asked.name).ok()?;
+            Some(self.ask_here(verifier.as_ref(), &Judged { verifier_index: index, ..judged.clone() }))
         });
-        Some(Judgement { verdicts: verdicts.collect() })
+        Some(Judgement { verdicts: verdicts.collect::<Option<_>>()? })
     }
 
     fn ask_here(&self, verifier: &dyn Verifier, judged: &Judged) -> VerifierVerdict {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datasets::Task;
+use datasets::near::did_you_mean;
 
 use crate::choice::ChoiceVerifier;
 use crate::code::CodeVerifier;
@@ -71,6 +72,7 @@ impl Verifiers {
     pub fn get(&self, name: &str) -> Result<&Arc<dyn Verifier>, VerifierError> {
         self.by_name.get(name).ok_or_else(|| VerifierError::UnknownVerifier {
             name: name.to_owned(),
+            hint: did_you_mean(name, self.names()),
             known: self.names().collect::<Vec<_>>().join(", "),
         })
     }

@@ -12,7 +12,9 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use progress::{Progress, Unit};
 
+use crate::pip::{self, Fetched};
 use crate::{prerequisites, third_party, wheels};
 
 /// Files that the component is made from, in the order in which the sandbox hashes them. The last six are one Python
@@ -31,6 +33,9 @@ const INPUTS: [&str; 8] = [
 /// Folder of the inputs, seen from the workspace's root.
 const SOURCES: &str = "sandbox/src/engine";
 
+/// Folder of the component, seen from there too.
+const FOLDER: &str = "third_party/cpython-wasm";
+
 /// Runs the tool from the folder that is its first argument, without the user's packages.
 const RUN_TOOL: &str = "import sys\nsys.path.insert(0, sys.argv.pop(1))\nimport componentize_py\n\
                         sys.argv[0] = 'componentize-py'\ncomponentize_py.script()";
@@ -44,9 +49,9 @@ const MAGIC: [u8; 8] = [0, b'a', b's', b'm', 0x0d, 0, 1, 0];
 /// A source cannot be read, pip or the tool fails, or the folder cannot be written.
 pub(crate) fn ensure(root: &Path) -> Result<()> {
     let inputs = read_inputs(&root.join(SOURCES))?;
-    let folder = root.join("third_party").join("cpython-wasm");
+    let component = component_of(root, &inputs);
+    let folder = root.join(FOLDER);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let component = folder.join(format!("python-{:016x}.wasm", hash(&inputs)));
     let _lock = third_party::lock(&folder)?;
     if component.is_file() {
         eprintln!("setup: the sandbox's Python is in place (third_party/cpython-wasm)");
@@ -67,6 +72,18 @@ pub(crate) fn ensure(root: &Path) -> Result<()> {
          this machine, once, in about 10 s (53 MB beside it)"
     );
     Ok(())
+}
+
+/// Place of the component that is made from the sources as they are.
+///
+/// # Errors
+/// A source cannot be read.
+pub(crate) fn component(root: &Path) -> Result<PathBuf> {
+    Ok(component_of(root, &read_inputs(&root.join(SOURCES))?))
+}
+
+fn component_of(root: &Path, inputs: &[String]) -> PathBuf {
+    root.join(FOLDER).join(format!("python-{:016x}.wasm", hash(inputs)))
 }
 
 /// Removes what is left of earlier components and of code compiled from them, but for the last one before `component`:
@@ -114,7 +131,8 @@ fn make(folder: &Path, inputs: &[String]) -> Result<PathBuf> {
     pip.arg(&tool).args(&packages).env("TMPDIR", &scratch);
     pip.env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0");
     pip.env("PIP_DISABLE_PIP_VERSION_CHECK", "1").env("PIP_ROOT_USER_ACTION", "ignore");
-    let status = pip.status().context("cannot run python3 -m pip")?;
+    let fetched = Fetched { what: "componentize-py", scratch: &scratch, download: 17_000_000, unpacked: 50_000_000 };
+    let status = pip::run(&mut pip, fetched)?;
     if !status.success() {
         bail!(
             "pip could not install {} ({status}); its message stands above. The sandbox's WebAssembly engine is made \
@@ -142,6 +160,7 @@ fn make(folder: &Path, inputs: &[String]) -> Result<PathBuf> {
         component.as_os_str(),
     ];
     // An empty environment of its own: without one the tool would take in every package of this machine's Python.
+    let progress = Progress::aside("making the sandbox's Python", Unit::Parts, None);
     let status = Command::new("python3")
         .args(["-I", "-c", RUN_TOOL])
         .args(arguments)
@@ -149,6 +168,7 @@ fn make(folder: &Path, inputs: &[String]) -> Result<PathBuf> {
         .env("TMPDIR", &scratch)
         .status()
         .context("cannot run python3")?;
+    drop(progress);
     if !status.success() {
         bail!("componentize-py could not make the sandbox's Python ({status}); its message stands above");
     }

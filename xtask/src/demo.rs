@@ -5,8 +5,10 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use progress::{Pace, time_words};
 use serde_json::{Value, json};
 
 use crate::options::Options;
@@ -78,9 +80,13 @@ fn recipe(root: &Path) -> std::process::Command {
 /// Runs the seeds one after another, each on from where it was interrupted, and prints the table over all of them.
 fn run_seeds(root: &Path, num_seeds: u64, json: Option<&Path>, dir: &Path) -> Result<ExitCode> {
     let mut runs = Vec::new();
+    let began = Instant::now();
+    let mut pace = Pace::new(Duration::ZERO);
     for seed in 1..=num_seeds {
         let folder = dir.join(format!("seed-{seed}"));
-        eprintln!("\nseed {seed} of {num_seeds}, in {}", folder.display());
+        let left = pace.left(began.elapsed(), num_seeds + 1 - seed);
+        let left = left.map(|left| format!("; about {} left of all", time_words(left))).unwrap_or_default();
+        eprintln!("\nseed {seed} of {num_seeds}, in {}{left}", folder.display());
         let mut recipe = recipe(root);
         recipe.args(["--seed", &seed.to_string(), "--resume", "--run-dir"]).arg(&folder);
         let status = handover::wait_for(&mut recipe)?;
@@ -96,6 +102,7 @@ fn run_seeds(root: &Path, num_seeds: u64, json: Option<&Path>, dir: &Path) -> Re
         let path = root.join(&folder).join("summary.json");
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let summary: Value = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        pace.advance(began.elapsed(), 1);
         runs.push(figures(seed, &summary).with_context(|| path.display().to_string())?);
     }
     print!("{}", table(&runs));

@@ -7,7 +7,9 @@
 mod check;
 mod cpython;
 mod demo;
+mod dist;
 mod gpu;
+mod guide;
 mod handover;
 mod hook;
 mod kills;
@@ -15,6 +17,7 @@ mod launchers;
 mod libtorch;
 mod options;
 mod packages;
+mod pip;
 mod prerequisites;
 mod process_search;
 mod setup;
@@ -61,6 +64,18 @@ Commands:
                         where an NVIDIA GPU is at hand: setup, then trainer bench gpu (NCCL with one rank, updates
                         and memory held against the CPU's and the plan's), then micro runs on it in float32 and
                         bfloat16; exits with 2 where there is none. --trainer takes a built one
+  dist [--out DIR] [--debug] [--gzip] [--trainer FILE] [--try | --root DIR | --image NAME]
+                        setup and a release build, then one archive in target/dist with all that the trainer looks
+                        for beside itself, SHA256SUMS and licences; --debug packs the debug build, --trainer a built
+                        one, --gzip is for where zstd is missing. --try unpacks it where there is no Rust (a
+                        container of docker or podman, or a bare root) and runs it: --root takes a folder with a
+                        system, such as debootstrap makes, --image a container's
+  dist --check ARCHIVE [--try | --root DIR | --image NAME]
+                        checks an archive against SHA256SUMS beside it and in it, and tries it
+  guide [PAGE…] [--trainer FILE] [--json FILE]
+                        setup, then every command of the README and of docs/guide/, or of these pages, as a reader
+                        would run it: in an empty folder, with the trainer on the PATH, and what is printed is held
+                        against what is shown; exits with 1 where a line differs. --trainer takes a built one
   real [ARGUMENTS]      setup, then scripts/real_models.py [ARGUMENTS]: parity, tasks and training with real
                         models
 
@@ -89,9 +104,17 @@ fn main() -> ExitCode {
             Ok(kills) => kills.run(&root),
             Err(what) => return wrong_usage(&what),
         },
+        Some("dist") => match dist::Dist::parse(&rest) {
+            Ok(dist) => dist.run(&root),
+            Err(what) => return wrong_usage(&what),
+        },
         Some("coverage") => coverage(&root, &rest).map(done),
         Some("gpu") => match gpu::TryGpu::parse(&rest) {
             Ok(gpu) => gpu.run(&root),
+            Err(what) => return wrong_usage(&what),
+        },
+        Some("guide") => match guide::Guide::parse(&rest) {
+            Ok(guide) => guide.run(&root),
             Err(what) => return wrong_usage(&what),
         },
         Some("real") => real(&root, &rest).map(done),

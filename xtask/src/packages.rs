@@ -10,6 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::pip::{self, Fetched};
 use crate::{prerequisites, third_party, wheels};
 
 /// Minor version of Python 3, version of numpy, and the sha256 of its wheel for x86_64 Linux with glibc.
@@ -75,7 +76,8 @@ fn install(folder: &Path, site: &Path, requirement: &str) -> Result<()> {
     pip.args(["--require-hashes", "--requirement"]).arg(&requirements).arg("--target").arg(&fresh);
     pip.env("TMPDIR", &scratch).env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0");
     pip.env("PIP_DISABLE_PIP_VERSION_CHECK", "1").env("PIP_ROOT_USER_ACTION", "ignore");
-    let status = pip.status().context("cannot run python3 -m pip")?;
+    let fetched = Fetched { what: "numpy", scratch: &scratch, download: 17_000_000, unpacked: 70_000_000 };
+    let status = pip::run(&mut pip, fetched)?;
     if !status.success() {
         bail!("pip could not install numpy ({status}); its message stands above. Run the command again to retry");
     }

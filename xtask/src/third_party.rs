@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::pip::{self, Fetched};
 use crate::{libtorch, prerequisites, wheels};
 
 /// The Python whose wheel is taken; nothing is imported, so the machine's own may be any.
@@ -78,11 +79,20 @@ impl Variant {
         }
     }
 
-    fn download(self) -> &'static str {
+    fn words(self) -> &'static str {
         match self {
             Self::Cpu => "530 MB to download, 1.2 GB on disk",
             Self::Cuda => "about 2.5 GB to download, 5 GB on disk, with the CUDA libraries for this machine's GPU",
         }
+    }
+
+    /// The same numbers as bytes.
+    fn fetched(self, scratch: &Path) -> Fetched<'_> {
+        let (download, unpacked) = match self {
+            Self::Cpu => (530_000_000, 1_200_000_000),
+            Self::Cuda => (2_500_000_000, 5_000_000_000),
+        };
+        Fetched { what: "libtorch", scratch, download, unpacked }
     }
 }
 
@@ -156,13 +166,12 @@ fn install(folder: &Path, site: &Path, variant: Variant) -> Result<()> {
     remove(&outgoing)?;
     enough_space(folder, variant)?;
     let started = Instant::now();
-    eprintln!("setup: {}", variant.download());
+    eprintln!("setup: {}", variant.words());
     // pip unpacks in its temporary folder: on the same disk, for /tmp is often small.
     let scratch = incoming.join("tmp");
     fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
     let fresh = incoming.join("site");
     run_pip(&fresh, &scratch, variant)?;
-    eprintln!("setup: verifying the hash of every file");
     wheels::verify_hashes(&fresh)?;
     libtorch::verify(&fresh.join("torch"))?;
     fs::write(stamp_of(&fresh), variant.stamp()).context("cannot write the stamp")?;
@@ -179,7 +188,7 @@ fn install(folder: &Path, site: &Path, variant: Variant) -> Result<()> {
 /// All packages in one command: a second one with the same target would remove the first one's `nvidia/`.
 fn run_pip(target: &Path, scratch: &Path, variant: Variant) -> Result<()> {
     let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--no-deps", "--no-compile", "--only-binary", ":all:"]);
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--only-binary", ":all:"]);
     pip.args(["--python-version", WHEEL_PYTHON, "--implementation", "cp"]);
     for minor in GLIBC_MINORS.rev() {
         pip.arg("--platform").arg(format!("manylinux_2_{minor}_x86_64"));
@@ -188,7 +197,7 @@ fn run_pip(target: &Path, scratch: &Path, variant: Variant) -> Result<()> {
     pip.args(variant.packages());
     pip.env("TMPDIR", scratch).env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0");
     pip.env("PIP_DISABLE_PIP_VERSION_CHECK", "1").env("PIP_ROOT_USER_ACTION", "ignore");
-    let status = pip.status().context("cannot run python3 -m pip")?;
+    let status = pip::run(&mut pip, variant.fetched(scratch))?;
     if !status.success() {
         bail!("pip could not install libtorch ({status}); its message stands above. Run the command again to retry");
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use progress::{Progress, Unit};
 
 /// The hash check; Python is needed for the install anyway and has the hash function.
 const VERIFY_HASHES: &str = include_str!("verify_wheels.py");
@@ -41,6 +42,7 @@ pub(crate) fn verify_sizes(site: &Path) -> Result<usize> {
 /// # Errors
 /// Python cannot be run, or files differ; the first ones are named.
 pub(crate) fn verify_hashes(site: &Path) -> Result<()> {
+    let _progress = Progress::aside("verifying the hash of every file", Unit::Parts, None);
     let output = Command::new("python3").arg("-c").arg(VERIFY_HASHES).arg(site).output();
     let output = output.context("cannot run python3 to verify the packages")?;
     if !output.status.success() {

@@ -12,6 +12,7 @@ use super::file::{LayoutFile, PreferenceFile, RecogniseFile, VerifierFile};
 use super::records::Records;
 use super::step::Context;
 use super::tree::{Expression, Tree};
+use crate::near::with_near_name;
 use crate::rows::{Place, PlaceUnit};
 
 /// A layout: what the rows of a data set mean.
@@ -112,7 +113,7 @@ pub(crate) enum Preference {
 impl Layout {
     /// Reads a layout's file. The error says which key is wrong.
     pub(super) fn parse(name: &str, text: &str) -> Result<Self, String> {
-        let file: LayoutFile = toml::from_str(text).map_err(|error| error.to_string())?;
+        let file: LayoutFile = toml::from_str(text).map_err(|error| with_near_name(&error.to_string()))?;
         let expression = |key: &str, text: Option<&String>| {
             text.map(|text| Expression::parse(text).map_err(|problem| format!("{key}: {problem}"))).transpose()
         };

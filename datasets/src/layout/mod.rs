@@ -14,7 +14,6 @@ mod expression;
 mod fault;
 mod file;
 mod item;
-mod near;
 mod recognition;
 mod records;
 mod shipped;

@@ -7,8 +7,8 @@ use toml::Table;
 
 use super::assignment::assign;
 use super::definition::Layout;
-use super::near::near;
 use crate::error::DatasetError;
+use crate::near::near;
 
 /// Name and text of every file of `configs/layouts`.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/layouts.rs"));

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use progress::{Progress, Unit};
+
 use super::account::Account;
 use super::{files, limit, telling};
 use crate::candidates::Candidates;
@@ -121,8 +123,11 @@ impl DataSource {
         let reader = RowReader::new(layout.clone(), self.filter.as_deref(), self.split.as_deref(), self.seed);
         let reader = reader.map_err(|problem| DatasetError::Layout { name: layout.name.clone(), problem })?;
         let mut account = Account::new(reader, layout.clone(), read, id);
+        let first = self.paths.first().map(|path| path.display().to_string()).unwrap_or_default();
+        let progress = Progress::aside(format!("reading {first}, row"), Unit::Parts, None);
         for row in files::open(&self.paths, self.split.as_deref(), &layout)? {
             account.add(row?)?;
+            progress.advance(1);
         }
         let mut loaded = account.finish(&self.paths)?;
         if let Some(most) = self.limit {

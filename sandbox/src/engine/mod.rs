@@ -21,6 +21,12 @@ pub(crate) use self::process::{Prepared, ProcessEngine, ProcessWorker, Ready, co
 pub use self::wasm::run_worker_if_asked;
 use crate::{SandboxError, ServerConfig};
 
+/// False where the first worker of a server of these settings compiles the sandbox's Python: once on a machine, in 10 s
+/// or so.
+pub fn is_python_compiled(config: &ServerConfig) -> bool {
+    wasm::WasmEngine::is_compiled(config)
+}
+
 /// Starts workers of every engine that this server has.
 #[derive(Debug, Clone)]
 pub(crate) struct Engines {

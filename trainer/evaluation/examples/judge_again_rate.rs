@@ -72,9 +72,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("the verifier alone: {alone:.0} samples a second ({num_passed} of {} pass)", judged.len());
 
     let started = Instant::now();
-    let (tally, settings) = FinishedRecord::open(&place)?.judge_again(&verifiers, &tasks, &settings).await?;
+    let again = FinishedRecord::open(&place)?.judge_again(&verifiers, &tasks, &settings).await?;
     let judged_again = started.elapsed().as_secs_f64();
-    let result = EvalResult::of(&tally, Some(&verifiers), settings, 0.0)?;
+    let result = EvalResult::of(&again.tally, Some(&verifiers), again.settings, 0.0)?;
     let whole = judged.len() as f64 / started.elapsed().as_secs_f64();
     println!(
         "judged again and summed up: {whole:.0} samples a second, {:.2} of the verifier's rate ({judged_again:.1} s to \

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use datasets::near::{did_you_mean, with_near_name};
+
 use crate::error::EvaluationError;
 use crate::suite::{Suite, SuiteGroup};
 use crate::suite_name::SuiteName;
@@ -87,7 +89,7 @@ fn shipped(name: &SuiteName) -> Result<Suite, EvaluationError> {
     let (found, source) =
         SHIPPED.iter().find(|(known, _)| *known == name.name).ok_or_else(|| EvaluationError::UnknownSuite {
             name: name.name.clone(),
-            nearest: nearest(&name.name).map(str::to_owned),
+            hint: did_you_mean(&name.name, suite_names()),
             known: suite_names().collect::<Vec<_>>().join(", "),
         })?;
     Suite::parse(source, &format!("configs/suites/{found}.toml"))?.at(name)
@@ -95,7 +97,8 @@ fn shipped(name: &SuiteName) -> Result<Suite, EvaluationError> {
 
 fn group(name: &str, source: &str) -> Result<SuiteGroup, EvaluationError> {
     let place = format!("configs/suites/groups/{name}.toml");
-    toml::from_str(source).map_err(|error| EvaluationError::SuiteFile { place, problem: error.to_string() })
+    toml::from_str(source)
+        .map_err(|error| EvaluationError::SuiteFile { place, problem: with_near_name(&error.to_string()) })
 }
 
 fn members_of(group: &SuiteGroup) -> Result<Vec<Suite>, EvaluationError> {
@@ -108,30 +111,6 @@ fn members_of(group: &SuiteGroup) -> Result<Vec<Suite>, EvaluationError> {
         Ok(suite)
     };
     group.members.iter().map(member).collect()
-}
-
-/// The known name that is most like `name`, where at most a third of its letters differ, two at least.
-fn nearest(name: &str) -> Option<&'static str> {
-    let name = name.to_lowercase();
-    let plain = |text: &str| text.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>();
-    let nearest = suite_names().min_by_key(|known| distance(&plain(known), &plain(&name)))?;
-    (distance(&plain(nearest), &plain(&name)) <= (name.len() / 3).max(2)).then_some(nearest)
-}
-
-/// Levenshtein's distance: the fewest letters to add, to remove or to replace.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (index, left) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
-        for (place, right) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(left != *right);
-            diagonal = row[place + 1];
-            row[place + 1] = replaced.min(diagonal + 1).min(row[place] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 impl Selection {

@@ -11,15 +11,12 @@ use statistics::NothingJudged;
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
     /// No suite has this name.
-    #[error(
-        "no suite is called `{name}`{}; known: {known}",
-        nearest.as_ref().map_or_else(String::new, |near| format!(": did you mean `{near}`?"))
-    )]
+    #[error("no suite is called `{name}`{hint}; known: {known}")]
     UnknownSuite {
         /// The name that was asked for.
         name: String,
-        /// The known name that is most like it, where one is like it at all.
-        nearest: Option<String>,
+        /// The near name in words; empty where none is near.
+        hint: String,
         /// All known names, comma separated.
         known: String,
     },

@@ -13,12 +13,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use record::RecordError;
-use record::atomic::{remove_if_there, write_file};
+use record::atomic::write_file;
 use record::lock::FolderLock;
 use record::samples::{SampleLine, SampleLog, SampleRow, write_samples};
 use serde_json::json;
 
 use crate::error::EvaluationError;
+use crate::second_record::SecondRecord;
 use crate::settings::Settings;
 use crate::suite_tasks::SuiteTasks;
 
@@ -26,7 +27,6 @@ const SETTINGS: &str = "settings.json";
 const SAMPLES: &str = "samples.jsonl";
 const TIMES: &str = "times.jsonl";
 const TABLE: &str = "samples.parquet";
-const AGAIN: &str = "samples-again.jsonl";
 
 /// The record of one suite's evaluation, open for writing by this process alone.
 #[derive(Debug)]
@@ -181,19 +181,10 @@ impl FinishedRecord {
             .map_err(|differences| EvaluationError::OtherSettings { path: self.folder.clone(), differences })
     }
 
-    /// An empty log for samples that are judged again; the stored ones stay until the end.
-    pub(crate) fn begin_again(&self) -> Result<SampleLog, EvaluationError> {
-        let again = self.folder.join(AGAIN);
-        remove_if_there(&again).map_err(|error| EvaluationError::write(&again, error))?;
-        Ok(SampleLog::open(&again)?)
-    }
-
     /// Puts the samples that were judged again in the place of those that were stored.
-    pub(crate) fn end_again(&self, settings: &Settings) -> Result<(), EvaluationError> {
-        let again = self.folder.join(AGAIN);
-        std::fs::rename(&again, self.folder.join(SAMPLES)).map_err(|error| EvaluationError::write(&again, error))?;
-        write_settings(&self.folder, settings)?;
-        self.write_table(&self.folder.join(TABLE))
+    pub(crate) fn end_again(&self, again: SecondRecord, settings: &Settings) -> Result<(), EvaluationError> {
+        again.finish(&self.folder.join(SAMPLES), &self.folder.join(TABLE))?;
+        write_settings(&self.folder, settings)
     }
 }
 

@@ -106,12 +106,15 @@ pub(crate) fn judge_again_here(
     task: &SuiteTask,
     row: SampleRow,
 ) -> Result<SampleRow, Box<SampleRow>> {
-    let sampled = SampledCompletion::from(row.clone());
-    let Some(official) = verifiers.judge_here(&sampled.judged(&task.task, task)) else { return Err(Box::new(row)) };
-    let corrected = task.corrected.as_ref().map(|corrected| verifiers.judge_here(&sampled.judged(corrected, task)));
-    let judgements = [Some(&official), corrected.as_ref().and_then(Option::as_ref)];
-    let judged = row_of(&row.suite, task, row.sample_index, sampled, judgements);
-    Ok(SampleRow { earlier: Some(row.verdict), ..judged })
+    if !verifiers.only_compute(&task.task) {
+        return Err(Box::new(row));
+    }
+    let (suite, index, earlier) = (row.suite.clone(), row.sample_index, row.verdict.clone());
+    let sampled = SampledCompletion::from(row);
+    let official = verifiers.judge_here(&sampled.judged(&task.task, task));
+    let corrected = task.corrected.as_ref().and_then(|key| verifiers.judge_here(&sampled.judged(key, task)));
+    let judged = row_of(&suite, task, index, sampled, [official.as_ref(), corrected.as_ref()]);
+    Ok(SampleRow { earlier: Some(earlier), ..judged })
 }
 
 impl From<SampleRow> for SampledCompletion {

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use futures::stream::{self, StreamExt};
+use progress::{Progress, Unit};
 use rayon::prelude::*;
 use record::RecordError;
 use record::samples::{SampleLine, SampleRow};
@@ -12,6 +13,7 @@ use verifiers::Verifiers;
 use crate::error::EvaluationError;
 use crate::evaluation_record::FinishedRecord;
 use crate::judge::{judge_again, judge_again_here};
+use crate::second_record::{SecondRecord, Written};
 use crate::settings::Settings;
 use crate::suite_tasks::{SuiteTask, SuiteTasks};
 use crate::tally::Tally;
@@ -20,6 +22,37 @@ use crate::tally::Tally;
 const CHUNK: usize = 2048;
 /// Verdicts under way: enough for every core while rows are read and written.
 const UNDER_WAY: usize = 256;
+
+/// What came of judging again.
+#[derive(Debug)]
+pub struct JudgedAgain<'a> {
+    /// The samples under their new verdicts.
+    pub tally: Tally<'a>,
+    /// The settings of the record from now on.
+    pub settings: Settings,
+    /// Which verdicts are others than before.
+    pub changes: VerdictChanges,
+}
+
+/// How many verdicts are others than before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct VerdictChanges {
+    /// Samples that were judged again.
+    pub num_samples: usize,
+    /// Samples that pass now and did not before.
+    pub num_gained: usize,
+    /// Samples that passed before and do no more.
+    pub num_lost: usize,
+}
+
+impl VerdictChanges {
+    fn count(&mut self, row: &SampleRow) {
+        let (now, before) = (row.verdict.passed(), row.earlier.as_ref().is_some_and(|verdict| verdict.passed()));
+        self.num_samples += 1;
+        self.num_gained += usize::from(now && !before);
+        self.num_lost += usize::from(before && !now);
+    }
+}
 
 impl FinishedRecord {
     /// Judges every stored sample again by the suite's tasks as they are now, and counts the new verdicts. Until all of
@@ -33,29 +66,34 @@ impl FinishedRecord {
         verifiers: &Verifiers,
         tasks: &'a SuiteTasks,
         settings: &Settings,
-    ) -> Result<(Tally<'a>, Settings), EvaluationError> {
+    ) -> Result<JudgedAgain<'a>, EvaluationError> {
         let settings = self.settings_judged_again(settings)?;
         let by_id = tasks.by_id();
-        let mut tally = Tally::new(tasks);
-        let mut again = self.begin_again()?;
+        let (mut tally, mut changes) = (Tally::new(tasks), VerdictChanges::default());
+        let again = SecondRecord::begin(self.folder())?;
+        let path = again.log_path();
         let mut lines = self.lines()?;
+        let progress = Progress::start(tasks.suite.name.as_str(), Unit::Parts, Some(tasks.num_samples() as u64));
         loop {
             let chunk: Vec<SampleLine> = lines.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
             if chunk.is_empty() {
                 break;
             }
             let rows = judge_chunk(verifiers, tasks, &by_id, chunk).await?;
-            let line = |row| Ok((row, SampleLine::of(row, again.path())?));
-            let written: Vec<(&SampleRow, SampleLine)> =
-                rows.par_iter().map(line).collect::<Result<_, RecordError>>()?;
-            again.append_lines(&written)?;
-            for row in &rows {
+            let with_line = |row: SampleRow| SampleLine::of(&row, &path).map(|line| (row, line));
+            let written: Vec<Written> = rows.into_par_iter().map(with_line).collect::<Result<_, RecordError>>()?;
+            progress.advance(written.len() as u64);
+            for (row, _) in &written {
                 tally.add(row)?;
+                changes.count(row);
+            }
+            if !again.push(written) {
+                break;
             }
         }
-        drop(again);
-        self.end_again(&settings)?;
-        Ok((tally, settings))
+        progress.finish("");
+        self.end_again(again, &settings)?;
+        Ok(JudgedAgain { tally, settings, changes })
     }
 }
 

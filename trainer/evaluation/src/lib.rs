@@ -7,7 +7,7 @@
 //! | [`SuiteTasks`], [`SuiteTask`], [`TaskChoice`] | its tasks as they are asked |
 //! | [`CompletionFile`], [`PromptLine`] | completions of another engine; prompts for one |
 //! | [`judge`], [`judge_again`], [`SampledCompletion`] | a completion to a row of the record |
-//! | [`FinishedRecord::judge_again`] | all stored samples judged again |
+//! | [`FinishedRecord::judge_again`], [`JudgedAgain`] | all stored samples judged again |
 //! | [`CandidateScores`], [`SuiteTask::scored`], [`SuiteTask::likeliest`] | scores, sums of logprobs to a row |
 //! | [`Settings`], [`EvaluationRecord`], [`FinishedRecord`] | what ran; the folder of samples |
 //! | [`Tally`], [`EvalResult`], [`results_table`] | rows to the figures of a suite |
@@ -70,6 +70,7 @@ mod parts;
 mod prompt;
 mod protocol;
 mod reward;
+mod second_record;
 mod settings;
 mod suite;
 mod suite_name;
@@ -85,6 +86,7 @@ pub use self::error::EvaluationError;
 pub use self::eval_result::{EvalResult, SuitePart, over_suites};
 pub use self::evaluation_record::{EvaluationRecord, FinishedRecord};
 pub use self::judge::{SampledCompletion, judge, judge_again, verdict_of};
+pub use self::judging_again::{JudgedAgain, VerdictChanges};
 pub use self::overall::{OverallFigure, SectionFigure};
 pub use self::pairing::{SuiteComparison, compare_results};
 pub use self::parts::PartFigure;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use datasets::near::with_near_name;
 use serde::{Deserialize, Serialize};
 
 use crate::error::EvaluationError;
@@ -204,7 +205,7 @@ impl Suite {
     /// The text is no suite; the key is named.
     pub fn parse(text: &str, place: &str) -> Result<Self, EvaluationError> {
         let fail = |problem: String| EvaluationError::SuiteFile { place: place.to_owned(), problem };
-        let suite: Self = toml::from_str(text).map_err(|error| fail(error.to_string()))?;
+        let suite: Self = toml::from_str(text).map_err(|error| fail(with_near_name(&error.to_string())))?;
         suite.protocol.check(&suite.name)?;
         if let Some(default) = suite.default_version.as_ref().filter(|name| !suite.versions.contains_key(*name)) {
             return Err(fail(format!("default_version `{default}` stands in no [versions]")));

@@ -95,12 +95,15 @@ async fn stored_samples_are_judged_again_with_the_old_verdict_beside() {
         tasks_of(suite("", "samples = 2\ntemperature = 0.6"), &math_file(folder.path(), &corrected));
     let stored = FinishedRecord::open(&place).unwrap();
     let verifiers = verifiers();
-    let (tally, settings) = stored.judge_again(&verifiers, &tasks, &settings).await.unwrap();
-    let result = EvalResult::of(&tally, Some(&verifiers), settings, 0.0).unwrap();
+    let again = stored.judge_again(&verifiers, &tasks, &settings).await.unwrap();
+    let changes = again.changes;
+    assert_eq!((changes.num_samples, changes.num_gained, changes.num_lost), (6, 1, 1));
+    let result = EvalResult::of(&again.tally, Some(&verifiers), again.settings, 0.0).unwrap();
     assert_eq!(result.summary.tasks[0].num_passed, 1);
     let rows: Vec<_> = stored.rows().unwrap().map(Result::unwrap).collect();
     let verdicts = |place: usize| (rows[place].verdict.passed(), rows[place].earlier.as_ref().unwrap().passed());
     assert_eq!((verdicts(0), verdicts(1)), ((false, true), (true, false)));
+    assert_eq!(record::samples::read_samples(&place.join("samples.parquet")).unwrap(), rows);
     // Samples of another protocol are not these.
     let (tasks, other) = tasks_of(suite("", "samples = 2\ntemperature = 0.7"), &math_file(folder.path(), &corrected));
     let text = stored.judge_again(&verifiers, &tasks, &other).await.unwrap_err().to_string();

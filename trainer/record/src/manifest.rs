@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use progress::{Progress, Unit};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -75,9 +76,11 @@ impl<'a> ManifestBuilder<'a> {
     /// A file cannot be read.
     pub fn component(&mut self, name: &str, folder: &str, paths: &[String]) -> Result<(), RecordError> {
         let mut files = Vec::with_capacity(paths.len());
+        let progress = Progress::aside(format!("checksums of {name}"), Unit::Bytes, None);
         for path in paths {
             let full = self.checkpoint.join(path);
             let (bytes, checksum) = checksum::of_file(&full).map_err(|error| read_error(&full, error))?;
+            progress.advance(bytes);
             files.push(FileRecord { path: path.clone(), bytes, checksum });
         }
         let record = ComponentRecord { folder: folder.to_owned(), files };
@@ -173,6 +176,9 @@ impl Verification {
         if let Some(step) = named.and_then(|step| step.parse::<u64>().ok()).filter(|step| *step != manifest.step) {
             self.problems.push(format!("{MANIFEST} is of step {}, the folder's name says {step:05}", manifest.step));
         }
+        let all = manifest.components.values().flat_map(|component| &component.files);
+        let title = format!("checking {}", checkpoint.display());
+        let progress = Progress::aside(title, Unit::Bytes, Some(all.map(|file| file.bytes).sum()));
         let mut listed = BTreeSet::from([MANIFEST.to_owned()]);
         for file in manifest.components.values().flat_map(|component| &component.files) {
             listed.insert(file.path.clone());
@@ -197,6 +203,7 @@ impl Verification {
                 }
             };
             self.files.push(VerifiedFile { path: file.path.clone(), bytes, state });
+            progress.advance(bytes);
         }
         match files_of(checkpoint) {
             Ok(all) => {

@@ -9,6 +9,7 @@
 use anyhow::Result;
 use datasets::TaskCursor;
 use learner::advantages::is_flat;
+use progress::{Event, Progress, Unit};
 
 use super::collector::Collector;
 use super::group::{Batch, Group, Sampling};
@@ -32,6 +33,7 @@ impl Collector {
         let mut stream = GroupStream::new(self, sampling, refill.replaces.then_some(refill.lag));
         let mut num_drawn = refill.wanted.min(refill.max_draws);
         stream.submit(&tasks.next_draws(num_drawn))?;
+        let progress = Progress::aside("groups", Unit::Parts, Some(num_drawn as u64));
         let mut batch = Batch::default();
         while let Some(group) = stream.next().await? {
             let teaches = teaches(&group, sampling, refill);
@@ -40,6 +42,8 @@ impl Collector {
                 num_drawn += usize::from(next.is_some());
                 stream.replace(group.draw, next.as_ref())?;
             }
+            progress.show(Event::Total(num_drawn as u64));
+            progress.advance(1);
             if teaches { batch.kept.push(group) } else { batch.left_out.push(group) }
         }
         batch.kept.sort_by_key(|group| group.draw);

@@ -9,6 +9,7 @@ use clap::Args;
 use datasets::Message;
 use hub::ModelFiles;
 use policy::Policy;
+use progress::{Progress, Unit};
 use rollout::{Completion, EngineOptions, RolloutRequest, SamplingParams, generate};
 use serde::{Deserialize, Serialize};
 
@@ -133,13 +134,13 @@ fn generate_all(args: &GenerateArgs, interrupt: &Interrupt) -> Result<()> {
     let engine = EngineOptions { max_sequences: args.max_sequences, ..EngineOptions::default() };
     engine.validate().map_err(|error| Usage::error(error.to_string()))?;
     let mut completions: Vec<Option<Completion>> = lines.iter().map(|_| None).collect();
-    let progress = crate::progress::Progress::new("generate", lines.len() as u64);
+    let progress = Progress::start("generate", Unit::Parts, Some(lines.len() as u64));
     let mut num_done = 0;
     let stats = generate(&policy, requests, &engine, 0, interrupt.flag(), |completion| {
         let place = completion.draw as usize;
         completions[place] = Some(completion);
         num_done += 1;
-        progress.step(num_done, "");
+        progress.reach(num_done, "");
     });
     interrupt.check()?;
     let stats = stats?;

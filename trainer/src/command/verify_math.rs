@@ -11,7 +11,7 @@ use math_verifier::{Extraction, MathConfig, MathVerdictKind, extract, extract_go
 use serde::Deserialize;
 use verifiers::VerifiersConfig;
 
-use crate::config::{Source, load};
+use crate::config::{Source, load_part};
 use crate::failure::{Interrupted, Usage};
 use crate::interrupt::Interrupt;
 
@@ -54,7 +54,7 @@ struct Sections {
 /// The configuration or a line of the input is malformed, a file cannot be read or written, or the user interrupts.
 pub(crate) fn run(args: &VerifyMathArgs, interrupt: &Interrupt) -> Result<()> {
     let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
-    let config = load::<Sections>(&source)?.verifiers;
+    let config = load_part::<Sections>(&source)?.verifiers;
     config.validate().map_err(|error| Usage::error(error.to_string()))?;
     match (&args.input, &args.gold, &args.completion) {
         (Some(input), _, _) => verify_file(input, args.output.as_deref(), &config.math, interrupt),

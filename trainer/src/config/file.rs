@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use datasets::near::{did_you_mean, with_near_name};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::renamed::refuse_old_keys;
+use super::run_sections::RUN_SECTIONS;
 use crate::failure::Usage;
 
 /// Origin of a configuration: a file, then assignments `section.key=value` in order.
@@ -23,25 +25,43 @@ pub(crate) struct Source<'a> {
 /// Reads, merges and parses a configuration.
 ///
 /// # Errors
-/// A usage error that names the file and the key: unreadable, not TOML, a renamed or unknown key, a wrong type.
+/// A usage error that names the file and the key: unreadable, not TOML, a renamed or unknown key (with the near one), a
+/// wrong type.
 pub(crate) fn load<C: DeserializeOwned>(source: &Source<'_>) -> Result<C> {
     let name = source.path.map_or("(defaults)".into(), |path| path.display().to_string());
-    let mut table = match source.path {
-        None => Table::new(),
-        Some(path) => {
-            let text =
-                std::fs::read_to_string(path).map_err(|error| Usage::error(format!("config {name}: {error}")))?;
-            let table = text.parse::<Table>();
-            if let Ok(table) = &table {
-                refuse_old_keys(table).map_err(|reason| Usage::error(format!("config {name}: {reason}")))?;
-            }
-            // Parse the text itself where nothing changes it: errors then show the line of the file.
-            if source.assignments.is_empty() && source.moved.is_none() {
-                return toml::from_str(&text).map_err(|error| Usage::error(format!("config {name}: {error}")));
-            }
-            table.map_err(|error| Usage::error(format!("config {name}: {error}")))?
-        }
-    };
+    let Some(path) = source.path else { return assigned(source, Table::new(), &name) };
+    let wrong = |reason: &str| Usage::error(format!("config {name}: {}", with_near_name(reason)));
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
+    let table: Table = text.parse().map_err(|error: toml::de::Error| wrong(&error.to_string()))?;
+    refuse_old_keys(&table).map_err(|reason| wrong(&reason))?;
+    // Parse the text itself where nothing changes it: errors then show the line of the file.
+    if source.assignments.is_empty() && source.moved.is_none() {
+        return toml::from_str(&text).map_err(|error| wrong(&error.to_string()));
+    }
+    assigned(source, table, &name).map_err(|error| match toml::from_str::<C>(&text) {
+        // The file has the same fault by itself: show its own line.
+        Err(own) if error.to_string().contains(own.message()) => wrong(&own.to_string()),
+        _ => error,
+    })
+}
+
+/// Reads a part of a run's configuration, as [`load`]; sections that no run has are refused, and others are not looked
+/// at.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn load_part<C: DeserializeOwned>(source: &Source<'_>) -> Result<C> {
+    let table: Table = load(source)?;
+    if let Some(unknown) = table.keys().find(|key| !RUN_SECTIONS.contains(&key.as_str())) {
+        let name = source.path.map_or_else(|| "--set".to_owned(), |path| format!("config {}", path.display()));
+        let hint = did_you_mean(unknown, RUN_SECTIONS.iter().copied());
+        return Err(Usage::error(format!("{name}: no run has the section `{unknown}`{hint}")));
+    }
+    load(source)
+}
+
+/// Parses the file's table with the source's assignments and moved paths.
+fn assigned<C: DeserializeOwned>(source: &Source<'_>, mut table: Table, name: &str) -> Result<C> {
     if let Some((from, to)) = &source.moved {
         table.iter_mut().for_each(|(_, value)| move_paths(value, from, to));
     }
@@ -53,7 +73,8 @@ pub(crate) fn load<C: DeserializeOwned>(source: &Source<'_>) -> Result<C> {
     let text = toml::to_string(&table).map_err(|error| Usage::error(format!("config {name}: {error}")))?;
     toml::from_str(&text).map_err(|error| {
         let sets = source.assignments.join(" --set ");
-        Usage::error(format!("config {name} with --set {sets}: {error}"))
+        let problem = with_near_name(&error.to_string());
+        Usage::error(format!("config {name} with --set {sets}: {problem}"))
     })
 }
 

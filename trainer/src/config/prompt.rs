@@ -9,7 +9,7 @@ use policy::{Date, RESERVED_ARGUMENTS};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::file::{Source, load};
+use super::file::{Source, load_part};
 use crate::failure::Usage;
 
 /// `[prompt]`: text around a task's words, and what the chat template is told.
@@ -67,7 +67,7 @@ impl PromptSection {
     /// A usage error that names the file and the key.
     pub(crate) fn load(path: Option<&Path>, assignments: &[String]) -> Result<Self> {
         let source = Source { path, assignments: assignments.to_vec(), moved: None };
-        let section = load::<PromptOnly>(&source)?.prompt;
+        let section = load_part::<PromptOnly>(&source)?.prompt;
         section.validate()?;
         Ok(section)
     }

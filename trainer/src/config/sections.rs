@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
+use datasets::near::did_you_mean;
 use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use policy::Placement;
@@ -40,6 +41,13 @@ impl Default for RunSection {
 }
 
 impl RunSection {
+    /// The device that was meant, in words, where the word is none.
+    fn near_device(&self) -> String {
+        let known = ["auto", "cpu", "cuda"];
+        let word = self.device.split(':').next().unwrap_or_default();
+        if known.contains(&word) { String::new() } else { did_you_mean(word, known.into_iter()) }
+    }
+
     /// The dtype.
     ///
     /// # Errors
@@ -48,7 +56,10 @@ impl RunSection {
         match self.dtype.as_str() {
             "float32" => Ok(Kind::Float),
             "bfloat16" => Ok(Kind::BFloat16),
-            other => Err(Usage::error(format!("run.dtype: `{other}` is neither float32 nor bfloat16"))),
+            other => {
+                let hint = did_you_mean(other, ["float32", "bfloat16"].into_iter());
+                Err(Usage::error(format!("run.dtype: `{other}` is neither float32 nor bfloat16{hint}")))
+            }
         }
     }
 
@@ -63,7 +74,7 @@ impl RunSection {
             None => policy::resolve_device(&self.device),
             Some(ranks) => policy::resolve_rank_device(&self.device, ranks.local_rank, ranks.local_world_size),
         };
-        let device = device.map_err(|error| Usage::error(error.to_string()))?;
+        let device = device.map_err(|error| Usage::error(format!("{error}{}", self.near_device())))?;
         let share = ranks.map_or(0, |ranks| cores_of_rank(ranks.local_world_size));
         let num_threads = if self.num_threads > 0 { self.num_threads } else { share };
         if num_threads > 0 {

@@ -16,7 +16,6 @@ pub(crate) use self::data_files::splits_of;
 use self::shown::Shown;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
-use crate::ranks::environment::environment;
 
 /// Puts folders in the place of names.
 #[derive(Debug)]
@@ -98,8 +97,7 @@ impl NamedFiles {
         name: HubName,
         bring: impl FnOnce(&Hub, &HubName, &mut dyn FnMut(Event<'_>)) -> Result<Snapshot, HubError> + Send + 'static,
     ) -> Result<Snapshot> {
-        // Ranks of a host share what the first of them brings, and it alone says how far it is.
-        let mut shown = Shown::new(environment()?.is_none_or(|environment| environment.local_rank == 0));
+        let mut shown = Shown::default();
         let asked = name.clone();
         let work = tokio::task::spawn_blocking(move || {
             let hub = Hub::new(HubSettings::of_process()?);

@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use policy::Placement;
-use policy::dist::Fingerprint;
+use policy::dist::{Environment, Fingerprint};
+use progress::Console;
 use tch::Device;
 
 use self::environment::environment;
@@ -61,6 +62,9 @@ pub(crate) async fn run_on_ranks<C: TrainingRun>(
     lead: impl AsyncFnOnce(MetRun<C>) -> Result<()>,
     load: impl FnOnce(&C, Models<'_>, &Start) -> Result<ModelState>,
 ) -> Result<()> {
+    if let Ok(Some(Environment { rank: 1.., .. })) = environment() {
+        Console::of_process().silence();
+    }
     let fetched = fetch_names(&mut config, &NamedFiles::new(interrupt)).await;
     resolve_links(&mut config);
     let placement = fetched.and_then(|()| config.section().resolve());

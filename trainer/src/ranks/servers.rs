@@ -10,6 +10,7 @@ use sandbox::{ServerConfig, ServerHandle};
 use sandbox_api::Secret;
 
 use super::team::{LOOK, Team};
+use crate::code_server::serve;
 use crate::config::SandboxSection;
 
 const TOKEN: &str = "sandbox/token";
@@ -87,7 +88,7 @@ pub(super) async fn serve_host(team: &Team, section: &SandboxSection) -> Result<
 async fn start(config: &ServerConfig, token: Secret, environment: &Environment) -> Result<ServerHandle> {
     let token = config.resolve_token()?.unwrap_or(token);
     let listen = SocketAddr::new(address_towards(environment), config.listen.port());
-    Ok(sandbox::serve(ServerConfig { listen, token: Some(token), ..config.clone() }).await?)
+    Ok(serve(ServerConfig { listen, token: Some(token), ..config.clone() }).await?)
 }
 
 /// This host's address on the way to rank 0; no packet is sent.

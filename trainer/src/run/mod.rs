@@ -5,6 +5,7 @@ pub(crate) mod identity;
 pub(crate) mod inputs;
 mod previous_run;
 pub(crate) mod recipe;
+mod recipe_phases;
 mod recipe_summary;
 pub(crate) mod run_loop;
 pub(crate) mod run_manifest;

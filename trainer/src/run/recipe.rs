@@ -4,9 +4,10 @@
 //! that are done alone, and goes on with the one that was interrupted.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use progress::{Progress, say};
 use record::atomic::{write_file, write_folder};
 use record::lock::FolderLock;
 use record::metrics::read_metrics;
@@ -15,6 +16,7 @@ use record::run_folder::RunFolder;
 use statistics::EvalSummary;
 
 use super::previous_run::PreviousRun;
+use super::recipe_phases::StageConfigs;
 use super::recipe_summary::Summary;
 use crate::checkpoint::newest_whole;
 use crate::config::{RecipeConfig, ReinforceRun, RewardModelRun, Source, SupervisedRun, load};
@@ -30,6 +32,7 @@ use crate::stage::run_stage;
 use crate::supervised::cold_start;
 
 const COLD_START: &str = "cold-start";
+const REWARD_MODEL: &str = "reward-model";
 
 /// A recipe that runs in its folder.
 pub(crate) struct Recipe {
@@ -87,11 +90,44 @@ impl Recipe {
     /// # Errors
     /// A stage fails, a file cannot be written, or the user interrupts.
     pub(crate) async fn run(&mut self) -> Result<()> {
+        let progress = self.progress()?;
         self.generate_data()?;
-        self.cold_start().await?;
-        self.stage(1, "stage-1").await?;
-        self.reward_model().await?;
-        self.stage(2, "stage-2").await
+        self.cold_start(&progress).await?;
+        self.stage(&progress, 1, "stage-1").await?;
+        self.reward_model(&progress).await?;
+        self.stage(&progress, 2, "stage-2").await?;
+        progress.finish("");
+        Ok(())
+    }
+
+    /// The recipe as long work, with what the stages that are done took.
+    fn progress(&self) -> Result<Progress> {
+        let configs = StageConfigs {
+            cold_start: self.load(&self.config.cold_start, COLD_START, &[])?,
+            stage_1: self.load(&self.config.stage_1, "stage-1", &[])?,
+            reward_model: self.load(&self.config.reward_model, REWARD_MODEL, &[])?,
+            stage_2: self.load(&self.config.stage_2, "stage-2", &[])?,
+        };
+        let phases = configs.phases();
+        let progress = Progress::phases("recipe", phases.clone());
+        for phase in &phases {
+            let seconds = match phase.name.as_str() {
+                REWARD_MODEL => self.summary.reward_model_seconds,
+                stage => self.summary.seconds_of(stage),
+            };
+            if let Some(took) = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+                progress.phase_done(&phase.name, Some(took));
+            }
+        }
+        Ok(progress)
+    }
+
+    /// Notes that a stage begins, or goes on.
+    fn begin(&self, progress: &Progress, name: &str) -> Result<()> {
+        let is_there = self.config.dir.join(name).is_dir();
+        let before = if is_there { self.recorded_seconds(name)? } else { 0.0 };
+        progress.begin_phase(name, Duration::try_from_secs_f64(before).unwrap_or_default());
+        Ok(())
     }
 
     /// The folder that the recipe writes.
@@ -112,22 +148,23 @@ impl Recipe {
             let data = datasets::generate::generate_demo(generate)
                 .map_err(|error| Usage::error(format!("generate: {error}")))?;
             write_folder(&folder, |folder| data.write(folder))?;
-            eprintln!("generated {} traces and their tasks in {}", data.traces.len(), folder.display());
+            say(&format!("generated {} traces and their tasks in {}", data.traces.len(), folder.display()));
         }
         Ok(())
     }
 
-    async fn cold_start(&mut self) -> Result<()> {
+    async fn cold_start(&mut self, progress: &Progress) -> Result<()> {
         let name = COLD_START;
         let started = Instant::now();
         let config: SupervisedRun = self.load(&self.config.cold_start, name, &[])?;
         let Some(entry) = self.entry(name, &config).await? else { return Ok(()) };
         let steps = config.update.steps;
+        self.begin(progress, name)?;
         cold_start(config, entry, self.interrupt.clone()).await?;
         self.add_row(name, steps, started)
     }
 
-    async fn stage(&mut self, stage: u8, name: &str) -> Result<()> {
+    async fn stage(&mut self, progress: &Progress, stage: u8, name: &str) -> Result<()> {
         let started = Instant::now();
         let (file, from) = match stage {
             1 => (&self.config.stage_1, COLD_START),
@@ -135,18 +172,19 @@ impl Recipe {
         };
         let mut assignments = vec![self.assignment("model.path", &self.checkpoint_of(from)?)];
         if stage == 2 {
-            let reward_model = self.checkpoint_of("reward-model")?;
+            let reward_model = self.checkpoint_of(REWARD_MODEL)?;
             assignments.push(self.assignment("reward_model.path", &reward_model));
         }
         let config: ReinforceRun = self.load(file, name, &assignments)?;
         let Some(entry) = self.entry(name, &config).await? else { return Ok(()) };
         let steps = config.update.steps;
+        self.begin(progress, name)?;
         run_stage(stage, config, entry, self.interrupt.clone()).await?;
         self.add_row(name, steps, started)
     }
 
-    async fn reward_model(&mut self) -> Result<()> {
-        let name = "reward-model";
+    async fn reward_model(&mut self, progress: &Progress) -> Result<()> {
+        let name = REWARD_MODEL;
         let started = Instant::now();
         let from = self.assignment("model.path", &self.checkpoint_of(COLD_START)?);
         let config: RewardModelRun = self.load(&self.config.reward_model, name, &[from])?;
@@ -154,8 +192,9 @@ impl Recipe {
         let is_summarised = self.summary.reward_model_seconds.is_some();
         if is_summarised && self.newest_step(name)? >= Some(steps) {
             self.check_unchanged(name, &config).await?;
-            eprintln!("{name}: done before");
+            say(&format!("{name}: done before"));
         } else {
+            self.begin(progress, name)?;
             train_reward_model(config, Entry::Auto(self.on_change), self.interrupt.clone()).await?;
         }
         if self.summary.reward_model_seconds.is_none() {
@@ -169,7 +208,7 @@ impl Recipe {
     async fn entry<C: TrainingRun>(&self, name: &str, config: &C) -> Result<Option<Entry>> {
         if self.summary.has(name) {
             self.check_unchanged(name, config).await?;
-            eprintln!("{name}: done before");
+            say(&format!("{name}: done before"));
             return Ok(None);
         }
         Ok(Some(Entry::Auto(self.on_change)))
@@ -248,9 +287,14 @@ impl Recipe {
 
     /// Wall-clock seconds of a stage that is done: at least those of its recorded steps, if it was interrupted.
     fn seconds(&self, name: &str, started: Instant) -> Result<f64> {
-        let steps = read_metrics(&RunFolder::open(&self.config.dir.join(name))?.metrics())?;
-        let recorded: f64 = steps.iter().filter_map(|step| step.get(TIME_STEP.name)).sum();
-        Ok(started.elapsed().as_secs_f64().max(recorded))
+        Ok(started.elapsed().as_secs_f64().max(self.recorded_seconds(name)?))
+    }
+
+    /// Seconds of a stage's recorded steps; 0 where none is.
+    fn recorded_seconds(&self, name: &str) -> Result<f64> {
+        let path = RunFolder::open(&self.config.dir.join(name))?.metrics();
+        let steps = if path.exists() { read_metrics(&path)? } else { Vec::new() };
+        Ok(steps.iter().filter_map(|step| step.get(TIME_STEP.name)).sum())
     }
 
     fn write_summary(&self) -> Result<()> {

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use anyhow::{Context, Result};
+use datasets::near::did_you_mean;
 use serde::{Deserialize, Serialize};
 use statistics::{Change, EvalSummary};
 
@@ -99,6 +100,11 @@ impl Summary {
         self.rows.iter().any(|row| row.stage == stage)
     }
 
+    /// Seconds of a stage that is done.
+    pub(super) fn seconds_of(&self, stage: &str) -> Option<f64> {
+        self.rows.iter().find(|row| row.stage == stage).map(|row| row.seconds)
+    }
+
     /// Name of the stage that was done last.
     pub(super) fn last_stage(&self) -> Option<&str> {
         self.rows.last().map(|row| row.stage.as_str())
@@ -118,7 +124,8 @@ impl Summary {
     ) -> Result<()> {
         let find = |dataset: &str| {
             let summary = after.iter().find(|summary| summary.dataset == dataset);
-            summary.with_context(|| format!("has no dataset {dataset}, which summary names"))
+            let hint = || did_you_mean(dataset, after.iter().map(|summary| summary.dataset.as_str()));
+            summary.with_context(|| format!("has no dataset {dataset}{}, which summary names", hint()))
         };
         let (maths, code, instruction) = (find(&columns.maths)?, find(&columns.code)?, find(&columns.instruction)?);
         let change = |after: &EvalSummary| {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use learner::trainable::MAX_SKIPPED_IN_A_ROW;
+use progress::{Progress, Unit};
 use record::metrics::Metrics;
 use record::names;
 use serde::Serialize;
@@ -12,7 +13,6 @@ use crate::interrupt::Interrupt;
 use crate::open_run::OpenRun;
 use crate::patience::ServiceAway;
 use crate::plan::Calendar;
-use crate::progress::Progress;
 use crate::rank_metrics::rank_metrics;
 use crate::skipped_update::too_many_skipped;
 use crate::worker::ModelWorker;
@@ -58,11 +58,12 @@ pub(crate) async fn run_steps(
 ) -> Result<()> {
     let steps = calendar.steps;
     run.prune(calendar.checkpoints_kept)?;
-    let progress = Progress::new(title, steps);
+    let progress = Progress::start(title, Unit::Parts, Some(steps));
     if run.step == 0 && calendar.eval_at_start {
         let metrics = stage.evaluate(run, 0).await?;
         run.record(&metrics)?;
     }
+    progress.before(run.step);
     let _finishing = interrupt.finish_steps(calendar.grace)?;
     while run.step < steps {
         let started = Instant::now();
@@ -94,7 +95,7 @@ pub(crate) async fn run_steps(
         if is_due(calendar.checkpoint_every, step) || is_last || asked.is_some() {
             run.checkpoint(stage.worker(), stage.data(), calendar.checkpoints_kept)?;
         }
-        progress.step(step, &stage.line(&metrics));
+        progress.reach(step, &stage.line(&metrics));
         if let Some(asked) = asked.filter(|_| !is_last) {
             return Err(asked.end());
         }

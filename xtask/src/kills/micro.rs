@@ -70,6 +70,14 @@ impl Subject {
 /// # Errors
 /// The folder or a file cannot be written.
 pub(crate) fn write(base: &Path, dtype: &str) -> Result<()> {
+    write_for(base, base, dtype)
+}
+
+/// The same for programs that see `base` as `seen_as`.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn write_for(base: &Path, seen_as: &Path, dtype: &str) -> Result<()> {
     fs::create_dir_all(base).with_context(|| base.display().to_string())?;
     let stage = |from: &str, more: &str| STAGE.replace("FROM", from) + more + EVAL;
     let files = [
@@ -82,7 +90,7 @@ pub(crate) fn write(base: &Path, dtype: &str) -> Result<()> {
         ("ppo-shared.toml", stage("cold-start", PPO_SHARED)),
     ];
     for (name, text) in files {
-        let text = text.replace("DIR", &base.join("recipe").display().to_string()).replace("DTYPE", dtype);
+        let text = text.replace("DIR", &seen_as.join("recipe").display().to_string()).replace("DTYPE", dtype);
         let path = base.join(name);
         fs::write(&path, text).with_context(|| path.display().to_string())?;
     }

@@ -7,7 +7,7 @@ mod markdown;
 mod modules;
 mod rust;
 mod scan;
-mod source_tree;
+pub(crate) mod source_tree;
 mod twins;
 
 use std::path::Path;

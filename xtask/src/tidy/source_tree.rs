@@ -11,7 +11,7 @@ pub(super) const NOT_OURS: [&str; 3] = ["target", "third_party", "runs"];
 
 /// A text file of the project.
 #[derive(Debug)]
-pub(super) struct SourceFile {
+pub(crate) struct SourceFile {
     /// Path from the root, with `/`.
     pub path: String,
     /// The text, with a mark in the place of bytes that are no UTF-8.
@@ -22,7 +22,7 @@ pub(super) struct SourceFile {
 ///
 /// # Errors
 /// A folder or file cannot be read.
-pub(super) fn read(root: &Path, endings: &[&str]) -> Result<Vec<SourceFile>> {
+pub(crate) fn read(root: &Path, endings: &[&str]) -> Result<Vec<SourceFile>> {
     let paths = match tracked(root) {
         Some(paths) => paths,
         None => walked(root)?,

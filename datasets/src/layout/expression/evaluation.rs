@@ -6,8 +6,8 @@ use super::comparison::{fits, holds};
 use super::node::{Head, Key, Node, Part};
 use crate::layout::fault::Fault;
 use crate::layout::item::{Item, shown};
-use crate::layout::near::near;
 use crate::layout::step::{Arguments, Context};
+use crate::near::near;
 
 /// The columns of a row, and what the layout's `[let]` made of them.
 #[derive(Debug, Clone, Copy)]

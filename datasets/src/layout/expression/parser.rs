@@ -6,8 +6,8 @@ use serde_json::{Number, Value};
 
 use super::lexer::{Token, TokenKind, tokens};
 use super::node::{Comparison, Head, Key, Node, Part};
-use crate::layout::near::near;
 use crate::layout::step;
+use crate::near::near;
 
 /// Deepest nesting of an expression.
 const MOST_DEPTH: usize = 32;

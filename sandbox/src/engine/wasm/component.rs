@@ -88,6 +88,16 @@ impl Component {
         &self.path
     }
 
+    /// True where compiled code lies beside the component: a worker will find it, unless it is of another version.
+    pub(crate) fn is_compiled(&self) -> bool {
+        let (Some(folder), Some(stem)) = (self.path.parent(), self.path.file_stem()) else { return false };
+        let is_code = |name: &std::ffi::OsStr| {
+            let name = name.to_string_lossy();
+            name.starts_with(&*stem.to_string_lossy()) && name.ends_with(".cwasm")
+        };
+        fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(|entry| is_code(&entry.file_name())))
+    }
+
     /// The compiled component, and the file of the bytes that its memory starts with. Compiles it if that was not done
     /// before; other processes wait meanwhile.
     ///
@@ -207,6 +217,19 @@ mod tests {
         fs::write(folder.path().join("python.wasm"), "").unwrap();
         assert!(Component::in_folder(relative, "python.wasm").unwrap().path().is_absolute());
         assert!(Component::find(Some(&relative.join("python.wasm"))).unwrap().path().is_absolute());
+    }
+
+    #[test]
+    fn compiled_code_of_the_component_is_found_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("python-1.wasm");
+        for other in ["python-1.wasm", "python-2.0a.cwasm", "python-1.0a.lock"] {
+            fs::write(folder.path().join(other), "").unwrap();
+        }
+        let component = Component::find(Some(&path)).unwrap();
+        assert!(!component.is_compiled());
+        fs::write(folder.path().join("python-1.0a.cwasm"), "").unwrap();
+        assert!(component.is_compiled());
     }
 
     #[test]

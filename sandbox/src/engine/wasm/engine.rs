@@ -5,6 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use sandbox_api::EngineKind;
+
 use super::component::Component;
 use super::process::is_worker_when_asked;
 use super::protocol::{ARGUMENT, WorkerSettings};
@@ -34,6 +36,12 @@ impl WasmEngine {
             executable,
             settings: WorkerSettings { component: component.path().to_owned(), minimum: config.minimum_isolation },
         })
+    }
+
+    /// False where a worker of these settings will compile its Python first: once on a machine, in 10 s or so.
+    pub(crate) fn is_compiled(config: &ServerConfig) -> bool {
+        let uses_wasm = config.default_engine != Some(EngineKind::Process);
+        !uses_wasm || Component::find(config.component.as_deref()).map_or(true, |component| component.is_compiled())
     }
 
     /// Starts a worker, which dies with the calling thread.

@@ -63,6 +63,9 @@ kinds! {
     Reinforce = "reinforce",
 }
 
+/// Keys that stand beside every kind's own.
+const OF_EVERY_KIND: [&str; 4] = ["aggregation", "rollout_correction", "kl_coefficient", "kl_estimator"];
+
 impl Default for PolicyLossKind {
     fn default() -> Self {
         Self::PpoClip(PpoClip::default())
@@ -83,9 +86,9 @@ impl PolicyLossKind {
             let users: Vec<String> = users.map(|(user, _)| format!("\"{user}\"")).collect();
             return Err(match users.as_slice() {
                 [] => format!(
-                    "loss.{key}: no kind of loss has this key; those of kind = \"{name}\" are {}, and every kind has \
-                     aggregation, rollout_correction, kl_coefficient and kl_estimator",
-                    if own.is_empty() { "none".to_owned() } else { own.join(", ") }
+                    "loss.{key}: no kind of loss has this key; with kind = \"{name}\": unknown field `{key}`, expected \
+                     one of {}",
+                    quoted(own.iter().copied().chain(OF_EVERY_KIND))
                 ),
                 users => format!(
                     "loss.{key}: kind = \"{name}\" does not use it; leave it out, or choose a kind that does ({})",
@@ -119,8 +122,13 @@ impl TryFrom<String> for KindName {
 }
 
 fn unknown_kind(name: &str) -> String {
-    let known: Vec<&str> = rows().into_iter().map(|(known, _)| known).collect();
-    format!("loss.kind: there is no kind \"{name}\"; choose one of {}", known.join(", "))
+    let known = rows().into_iter().map(|(known, _)| known);
+    format!("loss.kind: unknown variant `{name}`, expected one of {}", quoted(known))
+}
+
+/// Names as serde's own messages list them, so that whoever suggests a near name finds them.
+fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Names of a struct's fields, as its `Deserialize` asks for them.

@@ -89,14 +89,14 @@ fn a_key_of_another_kind_is_refused_by_name() {
 fn unknown_keys_kinds_and_wrong_types_are_named() {
     let error = refusal("clip_hihg = 0.3");
     assert!(
-        error.starts_with("loss.clip_hihg: no kind") && error.contains("clip_low, clip_high, dual_clip"),
+        error.starts_with("loss.clip_hihg: no kind") && error.contains("`clip_high`, `dual_clip`, `aggregation`"),
         "{error}"
     );
-    assert!(refusal("kind = \"reinforce\"\ncap = 1.0").contains("those of kind = \"reinforce\" are none"));
+    assert!(refusal("kind = \"reinforce\"\ncap = 1.0").contains("expected one of `aggregation`"));
     let error = refusal("kind = \"gsop\"");
     assert_eq!(
         error,
-        "loss.kind: there is no kind \"gsop\"; choose one of ppo_clip, gspo, cispo, cispo_two_sided, reinforce"
+        "loss.kind: unknown variant `gsop`, expected one of `ppo_clip`, `gspo`, `cispo`, `cispo_two_sided`, `reinforce`"
     );
     let error = refusal("clip_low = \"wide\"");
     assert!(error.contains("expected f64") && error.contains("clip_low"), "{error}");

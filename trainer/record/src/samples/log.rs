@@ -87,7 +87,8 @@ impl SampleLog {
     /// The sample is in the log already.
     pub fn append(&mut self, row: &SampleRow) -> Result<(), RecordError> {
         let line = SampleLine::of(row, &self.path)?;
-        self.append_lines(&[(row, line)])
+        self.register(row, &line);
+        self.write(&line.bytes)
     }
 
     /// Writes samples whose lines are made already, in one go.
@@ -97,16 +98,24 @@ impl SampleLog {
     ///
     /// # Panics
     /// A sample is in the log already.
-    pub fn append_lines(&mut self, samples: &[(&SampleRow, SampleLine)]) -> Result<(), RecordError> {
-        let mut all = Vec::new();
+    pub fn append_lines(&mut self, samples: &[(SampleRow, SampleLine)]) -> Result<(), RecordError> {
+        let mut all = Vec::with_capacity(samples.iter().map(|(_, line)| line.bytes.len()).sum());
         for (row, line) in samples {
-            let key = (row.task_id.clone(), row.sample_index);
-            assert!(!self.spans.contains_key(&key), "sample {} of task {} is in the log already", key.1, key.0);
-            self.spans.insert(key, Span { start: self.end, bytes: line.bytes.len() });
-            self.end += line.bytes.len() as u64;
+            self.register(row, line);
             all.extend_from_slice(&line.bytes);
         }
-        self.file.write_all(&all).map_err(|error| write_error(&self.path, error))
+        self.write(&all)
+    }
+
+    fn register(&mut self, row: &SampleRow, line: &SampleLine) {
+        let span = Span { start: self.end, bytes: line.bytes.len() };
+        let earlier = self.spans.insert((row.task_id.clone(), row.sample_index), span);
+        assert!(earlier.is_none(), "sample {} of task {} is in the log already", row.sample_index, row.task_id);
+        self.end += line.bytes.len() as u64;
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), RecordError> {
+        self.file.write_all(bytes).map_err(|error| write_error(&self.path, error))
     }
 
     /// The log's file.

@@ -14,6 +14,7 @@ use clap::Subcommand;
 use self::gpu::GpuArgs;
 use self::sandbox::SandboxArgs;
 use self::update::UpdateArgs;
+use crate::example::example;
 use crate::interrupt::Interrupt;
 
 /// What `trainer bench` measures.
@@ -21,10 +22,16 @@ use crate::interrupt::Interrupt;
 pub(crate) enum BenchCommand {
     /// Try this machine's GPU: copies, NCCL with one rank, updates held against the CPU's, memory against the plan.
     /// Ends with 2 where there is none.
+    #[command(after_help = example!("trainer bench gpu --device 0"))]
     Gpu(GpuArgs),
     /// Time the code execution engines beside other ways to run a Python program found here, or soak them.
+    #[command(after_help = example!("trainer bench sandbox --runs 100"))]
     Sandbox(SandboxArgs),
     /// Time optimizer updates of a model on random tokens, and measure their memory.
+    #[command(after_help = example!(
+        in "a folder of `trainer init`":
+        "trainer bench update --model model --sequences 8",
+    ))]
     Update(UpdateArgs),
 }
 

@@ -1,11 +1,10 @@
 //! `trainer bench sandbox`: the code execution engines beside other ways to run a program, and under load.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use progress::{Progress, Unit};
 use sandbox_api::EngineKind;
 use sandbox_bench::{BenchOptions, SoakOptions};
 
@@ -55,10 +54,9 @@ pub(super) async fn run(args: SandboxArgs) -> Result<()> {
 async fn time(args: SandboxArgs) -> Result<()> {
     let SandboxArgs { runs, clients, workers, python, .. } = args;
     let options = BenchOptions { runs, clients, workers, python, ..BenchOptions::default() };
-    let bar = ProgressBar::new_spinner();
-    bar.enable_steady_tick(Duration::from_millis(100));
-    let report = sandbox_bench::bench(&options, |what| bar.set_message(what.to_owned())).await?;
-    bar.finish_and_clear();
+    let progress = Progress::aside("bench", Unit::Parts, None);
+    let report = sandbox_bench::bench(&options, |what| progress.note(what)).await?;
+    drop(progress);
     show(&report, args.json.as_deref())
 }
 
@@ -72,10 +70,9 @@ async fn soak(args: SandboxArgs, programs: usize) -> Result<()> {
         engines: if args.engine.is_empty() { default.engines.clone() } else { args.engine },
         ..default
     };
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed} left {eta}")?;
-    let bar = ProgressBar::new(programs as u64).with_style(style);
-    let report = sandbox_bench::soak(options, |done| bar.set_position(done as u64)).await?;
-    bar.finish_and_clear();
+    let progress = Progress::start("soak", Unit::Parts, Some(programs as u64));
+    let report = sandbox_bench::soak(options, |done| progress.reach(done as u64, "")).await?;
+    progress.finish("");
     show(&report, args.json.as_deref())?;
     if !report.is_clean() {
         bail!("the soak was not clean");

@@ -17,6 +17,7 @@ use learner::update::update;
 use learner::update_plan::{OldLogprobs, UpdatePlan};
 use policy::dist::cuda::Gpu;
 use policy::{HeadOptions, ModelConfig, Placement, Policy, Recompute, RewardModel};
+use progress::{Progress, Unit};
 
 use super::batch::BatchShape;
 use super::operations::{decoder_update, head_update, matrix_rate, wait};
@@ -27,7 +28,6 @@ use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::memory::{peak_memory, resident_memory};
 use crate::named_files::NamedFiles;
-use crate::progress::Progress;
 
 /// What `trainer bench update` takes.
 #[derive(Debug, Args)]
@@ -207,7 +207,7 @@ fn measure(
     placement: Placement,
     interrupt: &Interrupt,
 ) -> Result<UpdateReport> {
-    let progress = Progress::new("update", args.updates as u64 + 1);
+    let progress = Progress::start("update", Unit::Parts, Some(args.updates as u64 + 1));
     let before = resident_memory().context("/proc/self/status has no VmRSS")?;
     let start = Instant::now();
     let mut workload = Workload::load(args, shape, placement)?;
@@ -218,7 +218,7 @@ fn measure(
     for place in 0..=args.updates as u64 {
         interrupt.check()?;
         all.push(workload.update(placement)?);
-        progress.step(place + 1, "");
+        progress.reach(place + 1, "");
     }
     let gpu = gpu.map(|gpu| gpu.memory()).transpose()?;
     let peak_memory_bytes = peak_memory().context("/proc/self/status has no VmHWM")?;

@@ -11,6 +11,8 @@ mod work;
 use anyhow::Result;
 use clap::Subcommand;
 
+use crate::example::example;
+
 pub(in crate::command) use self::decoder_sizes::sizes;
 use crate::interrupt::Interrupt;
 
@@ -19,6 +21,7 @@ use crate::interrupt::Interrupt;
 pub(crate) enum ConfigCommand {
     /// Validate a run's file, and say what the run will do: its steps, its memory by part and, on so many GPUs, its
     /// layout and the seconds of a step by part. Ends with 2 where the file is invalid or the run does not fit.
+    #[command(after_help = example!(in "a folder of `trainer init`": "trainer config check config.toml"))]
     Check(check::ConfigCheckArgs),
 }
 

@@ -19,7 +19,7 @@ use verifiers::{RewardConfig, VerifiersConfig};
 use super::lengths::{HasQuestion, Lengths};
 use super::source_args::SourceArgs;
 use crate::cheap::{CheapShares, CheapWay, cheap_shares};
-use crate::config::{PromptSection, SandboxSection, Source, load};
+use crate::config::{PromptSection, SandboxSection, Source, load_part};
 use crate::failure::Usage;
 use crate::held_out::usage;
 use crate::interrupt::Interrupt;
@@ -154,7 +154,7 @@ pub(super) async fn run(mut args: DataCheckArgs, interrupt: &Interrupt) -> Resul
     named.suites("--against", &[], None, &mut args.against).await?;
     let args = &args;
     let config = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
-    let CheckConfig { prompt, verifiers, sandbox } = load(&config)?;
+    let CheckConfig { prompt, verifiers, sandbox } = load_part(&config)?;
     prompt.validate()?;
     verifiers.validate().map_err(|error| Usage::error(error.to_string()))?;
     let texts = args.model.as_ref().map(|folder| load_texts(folder, &prompt)).transpose()?;

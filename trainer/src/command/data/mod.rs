@@ -8,15 +8,21 @@ mod source_args;
 use anyhow::Result;
 use clap::Subcommand;
 
+use crate::example::example;
 use crate::interrupt::Interrupt;
 
 /// What is done with data.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
     /// Show the first records as they will be asked and judged, with the layout and its mapping.
+    #[command(after_help = example!(in "a folder of `trainer init`": "trainer data show tasks.jsonl --records 1"))]
     Show(show::ShowArgs),
     /// Check data: rows, kinds, verifiers, lengths, keys that cannot be read, duplicates, overlap with suites, and what
     /// a policy gets for nothing.
+    #[command(after_help = example!(
+        in "a folder of `trainer init`":
+        "trainer data check tasks.jsonl --config config.toml",
+    ))]
     Check(check::DataCheckArgs),
 }
 

@@ -14,9 +14,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use datasets::TaskKind;
-use evaluation::{CandidateScores, EvalResult, Metric, Settings, Tally, results_table};
+use evaluation::{CandidateScores, EvalResult, Metric, Settings, Tally, VerdictChanges, results_table};
 use learner::trainable::Trainable;
 use policy::{Placement, RewardModel, Texts};
+use progress::{Progress, Unit, say};
 use record::RecordError;
 use record::atomic::{write_file, write_file_by};
 use record::samples::write_samples;
@@ -30,13 +31,12 @@ use self::asked::{RequestedSet, asked, fetch_names};
 use self::settings::settings_of;
 use self::store::{Store, Stored, base};
 use crate::collect::Collector;
-use crate::config::{PromptSection, RunSection, SandboxSection, Source, load};
+use crate::config::{PromptSection, RunSection, SandboxSection, Source, load_part};
 use crate::failure::Usage;
 use crate::held_out::{read_scores, usage};
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::named_files::NamedFiles;
-use crate::progress::Progress;
 use crate::prompt::Prompt;
 use crate::prompt_check::load_texts;
 use crate::ranks::environment::refuse_ranks;
@@ -73,7 +73,7 @@ pub(crate) async fn run(mut args: EvalArgs, interrupt: Interrupt) -> Result<()> 
     check(&args)?;
     fetch_names(&mut args, &NamedFiles::new(&interrupt)).await?;
     let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
-    let EvalConfig { mut prompt, verifiers, mut sandbox } = load(&source)?;
+    let EvalConfig { mut prompt, verifiers, mut sandbox } = load_part(&source)?;
     prompt.validate()?;
     verifiers.validate().map_err(|error| Usage::error(error.to_string()))?;
     if let Some(suffix) = &args.suffix {
@@ -165,9 +165,9 @@ impl RequestedSet {
         let tasks = &self.held_out.tasks;
         let (name, protocol) = (&self.held_out.name, &tasks.suite.protocol);
         let of_each = protocol.samples;
-        eprintln!("{name}: {} tasks, {of_each} of each; {}", tasks.tasks.len(), tasks.notes.join("; "));
+        say(&format!("{name}: {} tasks, {of_each} of each; {}", tasks.tasks.len(), tasks.notes.join("; ")));
         for mark in &tasks.marks {
-            eprintln!("{name}: * {mark}");
+            say(&format!("{name}: * {mark}"));
         }
     }
 }
@@ -311,16 +311,17 @@ async fn answer(
 ) -> Result<()> {
     let held_out = &set.held_out;
     let num_samples = held_out.tasks.num_samples();
-    let progress = Progress::new(&held_out.name, num_samples as u64);
+    let progress = Progress::start(held_out.name.as_str(), Unit::Parts, Some(num_samples as u64));
     let (mut num_done, mut num_passed) = ((num_samples - missing.len()) as u64, 0u64);
     let num_before = num_done;
+    progress.before(num_before);
     store.begin();
     let mut keep = |row: record::samples::SampleRow| -> Result<()> {
         num_done += 1;
         num_passed += u64::from(row.verdict.passed());
         store.append(row)?;
         let share = num_passed as f64 / (num_done - num_before) as f64;
-        progress.step(num_done, &format!("passed {:.1} %", 100.0 * share));
+        progress.reach(num_done, &format!("passed {:.1} %", 100.0 * share));
         Ok(())
     };
     let texts = with.texts.clone();
@@ -410,28 +411,21 @@ async fn judged_again(args: &EvalArgs, ready: Vec<Ready>, with: &Judging<'_>) ->
         settings.protocol.samples = there.protocol.samples;
         let started = Instant::now();
         let judging = record.judge_again(with.judge.verifiers(), &set.held_out.tasks, &settings);
-        let (tally, settings) = with.interrupt.race(judging).await?.map_err(usage)?;
-        let mut result = result_of(&set, &tally, settings, started.elapsed().as_secs_f64(), &with.judge)?;
+        let again = with.interrupt.race(judging).await?.map_err(usage)?;
+        let mut result = result_of(&set, &again.tally, again.settings, started.elapsed().as_secs_f64(), &with.judge)?;
         let stored = Stored::Record(record);
-        let words = changes(&stored)?;
-        eprintln!("{name}: {words}");
+        let words = in_words(again.changes);
+        say(&format!("{name}: {words}"));
         result.suite.notes.push(words);
         evaluated.push(Evaluated { set, stored, result }.recorded()?);
     }
     Ok(evaluated)
 }
 
-/// What became of the verdicts of samples that were judged again, in words.
-fn changes(stored: &Stored) -> Result<String> {
-    let (mut num_samples, mut num_gained, mut num_lost) = (0, 0, 0);
-    for row in stored.rows()? {
-        let row = row?;
-        let before = row.earlier.as_ref().is_some_and(|verdict| verdict.passed());
-        num_samples += 1;
-        num_gained += usize::from(row.verdict.passed() && !before);
-        num_lost += usize::from(before && !row.verdict.passed());
-    }
-    Ok(format!("{num_samples} samples judged again: {num_gained} pass now, {num_lost} pass no more"))
+/// What became of the verdicts of samples that were judged again.
+fn in_words(changes: VerdictChanges) -> String {
+    let VerdictChanges { num_samples, num_gained, num_lost } = changes;
+    format!("{num_samples} samples judged again: {num_gained} pass now, {num_lost} pass no more")
 }
 
 /// Writes the page of what was evaluated, with every task and its samples.

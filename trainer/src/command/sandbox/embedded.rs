@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use sandbox::{ServerConfig, ServerHandle};
 use sandbox_api::{EngineKind, Limits};
 
+use crate::code_server::serve;
 use crate::failure::Usage;
 
 /// Most bytes of a request; the tests of one task may be long.
@@ -19,7 +20,7 @@ pub(super) async fn start(engine: Option<EngineKind>, jobs: usize, limits: &Limi
         config.workers = jobs;
     }
     limits.validate(&config.max_limits).map_err(|error| Usage::error(in_options(&error.to_string())))?;
-    sandbox::serve(config).await.context("the code execution server")
+    serve(config).await.context("the code execution server")
 }
 
 /// The message with the names of options in place of the fields' names.

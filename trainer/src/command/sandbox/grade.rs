@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use progress::{Progress, Unit};
 use sandbox::{BatchError, BatchOptions, LineVerdict, Tasks, VerdictLine, grade_solutions};
 use sandbox_api::{EngineChoice, EngineKind, GradeVerdict};
 
@@ -15,7 +16,6 @@ use super::embedded;
 use super::limits::LimitArgs;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
-use crate::progress::Progress;
 
 /// What `trainer sandbox grade` takes.
 #[derive(Debug, Args)]
@@ -60,13 +60,13 @@ pub(super) async fn run(args: GradeArgs, interrupt: &Interrupt) -> Result<()> {
         stop_at_first_failure: args.stop_at_first_failure,
         num_open: jobs * 2,
     };
-    let progress = Progress::new("grade", num_solutions);
+    let progress = Progress::start("grade", Unit::Parts, Some(num_solutions));
     let began = Instant::now();
     let mut table = Table::default();
     let mut failed = None;
     let graded = grade_solutions(&tasks, &args.solutions, &options, |line| {
         table.count(&line);
-        progress.step(table.num_lines, &table.summary());
+        progress.reach(table.num_lines, &table.summary());
         failed = output.write(&line).err();
         failed.is_none() && interrupt.check().is_ok()
     })

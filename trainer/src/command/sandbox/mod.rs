@@ -9,18 +9,27 @@ mod serve;
 use anyhow::Result;
 use clap::Subcommand;
 
+use crate::example::example;
 use crate::interrupt::Interrupt;
 
 /// What `trainer sandbox` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SandboxCommand {
     /// Serve gradings over HTTP until Ctrl-C.
+    #[command(after_help = example!("trainer sandbox serve --listen 127.0.0.1:8080 --workers 2"))]
     Serve(serve::ServeArgs),
     /// Run one program under limits.
+    #[command(after_help = example!("echo 'print(1 + 1)' > sum.py", "trainer sandbox run sum.py"))]
     Run(run::RunProgramArgs),
     /// Grade a file of solutions against a file of tasks.
+    #[command(after_help = example!(
+        "echo '{\"id\": 1, \"kind\": \"stdio\", \"tests\": [{\"input\": \"\", \"output\": \"2\"}]}' > graded.jsonl",
+        "echo '{\"id\": \"first\", \"task_id\": 1, \"code\": \"print(1 + 1)\"}' > solutions.jsonl",
+        "trainer sandbox grade graded.jsonl solutions.jsonl",
+    ))]
     Grade(grade::GradeArgs),
     /// Say which layers of isolation are in force on this machine, and what programs can import.
+    #[command(after_help = example!("trainer sandbox doctor"))]
     Doctor,
 }
 

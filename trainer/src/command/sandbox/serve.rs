@@ -9,6 +9,7 @@ use clap::Args;
 use sandbox::{Isolation, SandboxError, ServerConfig};
 use sandbox_api::{EngineChoice, Secret, TOKEN_VARIABLE};
 
+use crate::code_server::serve;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 
@@ -80,7 +81,7 @@ pub(super) async fn run(args: ServeArgs, interrupt: &Interrupt) -> Result<()> {
         drain_seconds: args.drain_seconds,
         ..default
     };
-    let server = match sandbox::serve(config).await {
+    let server = match serve(config).await {
         Err(error @ SandboxError::BadConfig(_)) => return Err(Usage::error(error.to_string())),
         started => started.context("the code execution server")?,
     };

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use datasets::near::with_near_name;
 use record::atomic::write_file;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -50,9 +51,9 @@ pub(crate) struct CheckArgs {
     set: Vec<String>,
 }
 
-fn isolation(word: &str) -> Result<PythonIsolation, Error> {
+fn isolation(word: &str) -> Result<PythonIsolation, String> {
     let word: StrDeserializer<'_, Error> = word.into_deserializer();
-    PythonIsolation::deserialize(word)
+    PythonIsolation::deserialize(word).map_err(|error| with_near_name(&error.to_string()))
 }
 
 /// Runs the command and prints what it found.

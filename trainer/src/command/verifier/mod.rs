@@ -7,12 +7,17 @@ use anyhow::Result;
 use clap::Subcommand;
 
 use self::check::CheckArgs;
+use crate::example::example;
 use crate::interrupt::Interrupt;
 
 /// What is done with a verifier.
 #[derive(Debug, Subcommand)]
 pub(crate) enum VerifierCommand {
     /// Judge cases by one verifier, and say how often it agrees with them, how fast it is, and where it is slow.
+    #[command(after_help = example!(
+        in "a folder of `trainer init`":
+        "trainer verifier check number --config config.toml --input cases.jsonl",
+    ))]
     Check(CheckArgs),
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use futures::future::join_all;
+use progress::{Progress, Unit};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use verifiers::{Judgement, Verifiers};
@@ -33,10 +34,12 @@ pub(crate) async fn judge_cases(
         });
     }
     let mut judgements: Vec<Vec<Judgement>> = cases.iter().map(|_| Vec::new()).collect();
+    let progress = Progress::aside("judging", Unit::Parts, Some(cases.len() as u64));
     let judged = interrupt.race(async {
         while let Some(judged) = judging.join_next().await {
             let (index, judged) = judged.context("a case's verdicts")?;
             judgements[index] = judged;
+            progress.advance(1);
         }
         anyhow::Ok(())
     });

@@ -1,5 +1,7 @@
 //! What is refused of terms.
 
+use datasets::near::did_you_mean;
+
 use super::config::Combination;
 use super::order::circle;
 use super::reading::Reading;
@@ -74,7 +76,8 @@ impl RewardConfig {
             if let Reading::Term(name) = &term.reads
                 && !self.term.iter().any(|other| other.name == *name)
             {
-                return error(&key("reads"), format!("no term is called `{name}`"));
+                let hint = did_you_mean(name, self.term.iter().map(|other| other.name.as_str()));
+                return error(&key("reads"), format!("no term is called `{name}`{hint}"));
             }
         }
         if let Some(names) = circle(&self.term) {
