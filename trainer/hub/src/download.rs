@@ -120,7 +120,7 @@ impl Download<'_> {
                 return Ok(());
             }
             partial.discard()?;
-            self.received -= size;
+            self.received = self.received.saturating_sub(size);
             // What an earlier process left may have been of no use: then all of it comes anew, once.
             if !is_of_before {
                 return Err(HubError::broken(self.name, file, format!("has {found}, where the hub says {hash}")));
@@ -142,7 +142,7 @@ impl Download<'_> {
             self.check_commit(wanted.file, &answer.headers)?;
             if partial.length > 0 && !goes_on(&answer, partial.length) {
                 // A server that knows no ranges begins anew.
-                self.received -= partial.length;
+                self.received = self.received.saturating_sub(partial.length);
                 partial.restart(wanted)?;
                 if answer.status != 200 {
                     attempts.broke_off("gives another part than was asked for".to_owned(), on_event)?;

@@ -10,6 +10,7 @@ use datasets::layout::Records;
 use datasets::overlap::{Overlap, OverlapIndex, duplicates};
 use datasets::{DataSource, Loaded, Message, PreferencePair, Task, Trace};
 use evaluation::{SuiteSource, TaskChoice, select};
+use hub::ModelFiles;
 use policy::Texts;
 use record::atomic::write_file;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,7 @@ use crate::failure::Usage;
 use crate::held_out::usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
+use crate::named_files::NamedFiles;
 use crate::prompt::PromptFormat;
 use crate::prompt_check::load_texts;
 

@@ -112,7 +112,8 @@ impl Card<'_> {
         for figure in self.figures {
             let CardFigure { dataset, value, interval: [low, high], num_tasks, num_samples, marks, origin } = figure;
             let source = origin.as_ref().map_or_else(String::new, |origin| format!("`{origin}`"));
-            let words: Vec<&str> = [source.as_str(), marks.as_str()].into_iter().filter(|words| !words.is_empty()).collect();
+            let words: Vec<&str> =
+                [source.as_str(), marks.as_str()].into_iter().filter(|words| !words.is_empty()).collect();
             let _ = writeln!(
                 text,
                 "| {dataset} | {} | {} to {} | {num_tasks} | {num_samples} | {} |",
