@@ -95,8 +95,9 @@ mod tests {
     #[test]
     fn a_suite_knows_its_splits() {
         let suite = |name: &str| evaluation::select(name).unwrap().suites.remove(0);
-        assert_eq!(splits_of(&suite("gsm8k"), None), ["test"]);
-        assert!(splits_of(&suite("mmlu"), None).contains(&"dev".to_owned()));
+        assert_eq!(splits_of(&suite("mmlu"), None), ["test", "test", "dev"]);
+        // Some of its layouts are read of any split.
+        assert!(splits_of(&suite("gsm8k"), None).is_empty());
         assert_eq!(splits_of(&suite("gsm8k"), Some(&"train".to_owned())), ["train"]);
     }
 }
