@@ -33,6 +33,7 @@ fn help() {
         "report",
         "config",
         "checkpoint",
+        "export",
         "sandbox",
         "bench",
         "completions",

@@ -9,6 +9,7 @@ mod data_commands;
 mod end_to_end;
 mod evaluation;
 mod first_run;
+mod hub_names;
 mod presets;
 mod progress;
 mod prompts;

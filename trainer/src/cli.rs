@@ -11,6 +11,7 @@ use crate::command::completions::CompletionsArgs;
 use crate::command::config::ConfigCommand;
 use crate::command::data::DataCommand;
 use crate::command::eval::EvalArgs;
+use crate::command::export::ModelExportArgs;
 use crate::command::generate::GenerateArgs;
 use crate::command::init::InitArgs;
 use crate::command::man::ManArgs;
@@ -168,6 +169,9 @@ pub(crate) enum Command {
     ))]
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
+    /// Write the folder of a run's model that is uploaded: the model as other tools load it, with a model card.
+    #[command(after_help = example!(in "a folder of `trainer init`": "trainer export runs/first"))]
+    Export(ModelExportArgs),
     /// The code execution server.
     #[command(after_help = example!("echo 'print(1 + 1)' > sum.py", "trainer sandbox run sum.py"))]
     #[command(subcommand)]

@@ -20,6 +20,7 @@ mod held_out;
 mod interrupt;
 mod judge;
 mod memory;
+mod named_files;
 mod open_run;
 mod origin;
 mod patience;
@@ -109,10 +110,8 @@ async fn run(cli: Cli) -> Result<()> {
         (None, Some(Command::Eval(args))) => command::eval::run(*args, interrupt).await,
         (None, Some(Command::Compare(args))) => tokio::task::block_in_place(|| command::compare::run(&args)),
         (None, Some(Command::Data(command))) => command::data::run(command, interrupt).await,
-        (None, Some(Command::Generate(args))) => {
-            tokio::task::block_in_place(|| command::generate::run(&args, &interrupt))
-        }
-        (None, Some(Command::Render(args))) => tokio::task::block_in_place(|| command::render::run(&args)),
+        (None, Some(Command::Generate(args))) => command::generate::run(args, &interrupt).await,
+        (None, Some(Command::Render(args))) => command::render::run(args, &interrupt).await,
         (None, Some(Command::Verify(args))) => command::verify::run(args, interrupt).await,
         (None, Some(Command::Verifier(command))) => command::verifier::run(command, interrupt).await,
         (None, Some(Command::VerifyMath(args))) => {
@@ -125,7 +124,8 @@ async fn run(cli: Cli) -> Result<()> {
         (None, Some(Command::Checkpoint(command))) => {
             tokio::task::block_in_place(|| command::checkpoint::run(&command))
         }
-        (None, Some(Command::Config(command))) => tokio::task::block_in_place(|| command::config::run(&command)),
+        (None, Some(Command::Config(command))) => command::config::run(&command, &interrupt).await,
+        (None, Some(Command::Export(args))) => tokio::task::block_in_place(|| command::export::run(&args)),
         (None, Some(Command::Sandbox(command))) => command::sandbox::run(command, &interrupt).await,
         (None, Some(Command::Completions(args))) => command::completions::run(&args, Cli::command()),
         (None, Some(Command::Man(args))) => command::man::run(&args, Cli::command()),

@@ -61,6 +61,30 @@ fn files_in(path: &Path, split: Option<&str>) -> Result<Vec<PathBuf>, DatasetErr
     Ok(files.into_iter().map(|(file, _)| path.join(file)).collect())
 }
 
+/// Of the paths of a folder's files, named from the folder on, those that hold rows, of the split where one is named.
+pub(super) fn chosen_of(paths: &[PathBuf], split: Option<&str>) -> Result<Vec<PathBuf>, String> {
+    let is_read =
+        |path: &&PathBuf| path.iter().all(|part| !is_passed_over(&part.to_string_lossy())) && holds_rows(path);
+    let mut found: Vec<PathBuf> = paths.iter().filter(is_read).cloned().collect();
+    found.sort_by(|left, right| natural_order(left, right));
+    let found: Vec<Named> = found.into_iter().map(|file| (file.clone(), DataName::of(&file))).collect();
+    let chosen = match split {
+        Some(split) => choose(found, split)?,
+        None => found,
+    };
+    Ok(chosen.into_iter().map(|(file, _)| file).collect())
+}
+
+/// True for the name of a file or folder that is hidden, or describes a data set.
+fn is_passed_over(name: &str) -> bool {
+    name.starts_with(['.', '_']) || DESCRIPTIONS.contains(&name)
+}
+
+/// True for a file whose ending is that of rows.
+fn holds_rows(file: &Path) -> bool {
+    ending(file).is_some_and(|ending| ENDINGS.contains(&&*ending))
+}
+
 type Named = (PathBuf, DataName);
 
 /// Adds the folder's files of rows, named from the source's folder on.
@@ -73,8 +97,7 @@ fn walk(root: &Path, below: &Path, seen: &mut HashSet<PathBuf>, found: &mut Vec<
     }
     for entry in fs::read_dir(&folder).map_err(cannot_read)? {
         let name = entry.map_err(cannot_read)?.file_name();
-        let text = name.to_string_lossy();
-        if text.starts_with(['.', '_']) || DESCRIPTIONS.contains(&&*text) {
+        if is_passed_over(&name.to_string_lossy()) {
             continue;
         }
         let file = below.join(&name);
@@ -82,7 +105,7 @@ fn walk(root: &Path, below: &Path, seen: &mut HashSet<PathBuf>, found: &mut Vec<
         let metadata = path.metadata().map_err(|source| DatasetError::Read { path, source })?;
         if metadata.is_dir() {
             walk(root, &file, seen, found)?;
-        } else if ending(&file).is_some_and(|ending| ENDINGS.contains(&&*ending)) {
+        } else if holds_rows(&file) {
             found.push(file);
         }
     }

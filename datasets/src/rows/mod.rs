@@ -65,3 +65,12 @@ pub fn open_with(paths: &[PathBuf], options: &Options) -> Result<Rows, DatasetEr
 pub fn files_of(paths: &[PathBuf], split: Option<&str>) -> Result<Vec<PathBuf>, DatasetError> {
     folder::files_of(paths, split)
 }
+
+/// Of the paths of a folder's files, named from the folder on, those that [`files_of`] would read of it: for a folder
+/// that is not here yet. Without a split, those of all splits.
+///
+/// # Errors
+/// There is no such split, in words that name those that there are.
+pub fn choose_files(paths: &[PathBuf], split: Option<&str>) -> Result<Vec<PathBuf>, String> {
+    folder::chosen_of(paths, split)
+}

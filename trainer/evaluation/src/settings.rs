@@ -61,6 +61,9 @@ pub struct DataFile {
     pub bytes: u64,
     /// Checksum of the content.
     pub checksum: String,
+    /// Repository and commit, as `org/name@COMMIT`, of a file of the hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 /// A prompt as text and as token ids.
@@ -79,6 +82,9 @@ pub struct FirstPrompt {
 pub struct ModelSettings {
     /// Folder of the model.
     pub path: PathBuf,
+    /// Repository and commit, as `org/name@COMMIT`, of a model of the hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// Checksum of the weights.
     pub weights: String,
     /// Checksum of tokenizer and chat template.
@@ -98,7 +104,7 @@ impl DataFile {
     /// The file cannot be read.
     pub fn of(path: &Path) -> Result<Self, EvaluationError> {
         let (bytes, checksum) = checksum::of_file(path).map_err(|error| EvaluationError::read(path, error))?;
-        Ok(Self { path: path.to_owned(), bytes, checksum })
+        Ok(Self { path: path.to_owned(), bytes, checksum, origin: None })
     }
 }
 

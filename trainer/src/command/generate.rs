@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Args;
 use datasets::Message;
+use hub::ModelFiles;
 use policy::Policy;
 use progress::{Progress, Unit};
 use rollout::{Completion, EngineOptions, RolloutRequest, SamplingParams, generate};
@@ -15,13 +16,14 @@ use serde::{Deserialize, Serialize};
 use crate::config::{PromptSection, RunSection};
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
+use crate::named_files::NamedFiles;
 use crate::prompt::{PromptFormat, Question};
 use crate::ranks::environment::refuse_ranks;
 
 /// What `trainer generate` takes.
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
-    /// A Hugging Face folder.
+    /// A Hugging Face folder, or the name of a model of the hub.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// A JSONL file of {"id", "messages"}, optionally with "tools", or {"id", "prompt"}.
@@ -90,8 +92,13 @@ struct OutputLine<'a> {
 ///
 /// # Errors
 /// The input is bad (the error names file and line), the model does not load, or the user interrupts.
-pub(crate) fn run(args: &GenerateArgs, interrupt: &Interrupt) -> Result<()> {
+pub(crate) async fn run(mut args: GenerateArgs, interrupt: &Interrupt) -> Result<()> {
     refuse_ranks("generate")?;
+    NamedFiles::new(interrupt).model("--model", &mut args.model, ModelFiles::All).await?;
+    tokio::task::block_in_place(|| generate_all(&args, interrupt))
+}
+
+fn generate_all(args: &GenerateArgs, interrupt: &Interrupt) -> Result<()> {
     let params = SamplingParams {
         temperature: args.temperature,
         top_p: args.top_p,

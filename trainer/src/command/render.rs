@@ -6,19 +6,22 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use datasets::{Message, TaskKind};
+use hub::ModelFiles;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::PromptSection;
 use crate::failure::Usage;
+use crate::interrupt::Interrupt;
+use crate::named_files::NamedFiles;
 use crate::prompt::{Prompt, PromptFormat, Question};
 use crate::prompt_check::load_texts;
 
 /// What `trainer render` takes.
 #[derive(Debug, Args)]
 pub(crate) struct RenderArgs {
-    /// A Hugging Face folder; tokenizer, chat template and config.json are read.
+    /// A Hugging Face folder, or the name of a model of the hub; tokenizer, chat template and config.json are read.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// A JSONL file of tasks; {"id", "messages"}, optionally with "task" and "tools", is enough.
@@ -60,7 +63,12 @@ struct PromptLine<'a> {
 /// # Errors
 /// The configuration, the model's folder or a line of the input is malformed, or the template refuses a conversation
 /// (file and line are named).
-pub(crate) fn run(args: &RenderArgs) -> Result<()> {
+pub(crate) async fn run(mut args: RenderArgs, interrupt: &Interrupt) -> Result<()> {
+    NamedFiles::new(interrupt).model("--model", &mut args.model, ModelFiles::Texts).await?;
+    tokio::task::block_in_place(|| render(&args))
+}
+
+fn render(args: &RenderArgs) -> Result<()> {
     let section = PromptSection::load(args.config.as_deref(), &args.set)?;
     let texts = load_texts(&args.model, &section)?;
     let format = PromptFormat::of_texts(&texts, &section)?;

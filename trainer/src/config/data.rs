@@ -10,6 +10,7 @@ use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::failure::Usage;
+use crate::named_files::repository_name;
 
 /// Endings of compressed files, behind the ending of what they hold.
 const COMPRESSED: [&str; 2] = ["gz", "zst"];
@@ -22,9 +23,9 @@ pub(crate) struct Paths(pub Vec<PathBuf>);
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SourceSection {
-    /// A file or a folder with splits and shards, or a list of them.
+    /// A file or a folder with splits and shards, the name of a data set of the hub, or a list of them.
     pub path: Paths,
-    /// Name in metrics and records; the first file's stem where absent.
+    /// Name in metrics and records; the first file's stem, or the data set's, where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Layout of the rows: the name of one that is shipped, or a TOML file; recognised by the columns where absent.
@@ -103,6 +104,9 @@ impl SourceSection {
             return name.clone();
         }
         let mut path = self.path.0.first().cloned().unwrap_or_default();
+        if let Some(name) = repository_name(&path) {
+            return name;
+        }
         if path.extension().is_some_and(|ending| COMPRESSED.iter().any(|known| ending == *known)) {
             path.set_extension("");
         }

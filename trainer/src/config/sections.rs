@@ -88,7 +88,7 @@ impl RunSection {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ModelSection {
-    /// Hugging Face folder.
+    /// Hugging Face folder, or the name of a model of the hub: `org/name[@revision]`.
     pub path: PathBuf,
 }
 
@@ -100,7 +100,7 @@ impl ModelSection {
     pub(crate) fn path(&self) -> Result<&Path> {
         if self.path.as_os_str().is_empty() {
             return Err(Usage::error(
-                "model.path: name a folder with config.json, model.safetensors and tokenizer.json",
+                "model.path: name a folder with config.json, model.safetensors and tokenizer.json, or a model of the hub",
             ));
         }
         Ok(&self.path)

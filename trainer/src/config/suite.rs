@@ -14,7 +14,7 @@ use super::data::{Paths, SourceSection};
 pub(crate) struct SuiteSection {
     /// `NAME[@VERSION]` of a suite that ships, or a suite's TOML file.
     pub suite: String,
-    /// The suite's files or folder.
+    /// The suite's files or folder, or the name of a data set of the hub.
     pub path: Paths,
     /// Layout of the rows, where the suite takes several.
     #[serde(default, skip_serializing_if = "Option::is_none")]

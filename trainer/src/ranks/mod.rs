@@ -31,8 +31,9 @@ use self::words::Words;
 use crate::config::{ParallelSection, SandboxSection};
 use crate::failure::{Interrupted, Saved, Usage};
 use crate::interrupt::{Asked, Interrupt};
+use crate::named_files::NamedFiles;
 use crate::run::identity::RunIdentity;
-use crate::run::inputs::{TrainingRun, resolve_links};
+use crate::run::inputs::{TrainingRun, fetch_names, resolve_links};
 use crate::worker::{ModelState, follow};
 
 /// Longest stay of rank 0, which hosts the store, after a failure: others may notice it later, and look who is where.
@@ -64,8 +65,9 @@ pub(crate) async fn run_on_ranks<C: TrainingRun>(
     if let Ok(Some(Environment { rank: 1.., .. })) = environment() {
         Console::of_process().silence();
     }
+    let fetched = fetch_names(&mut config, &NamedFiles::new(interrupt)).await;
     resolve_links(&mut config);
-    let placement = config.section().resolve();
+    let placement = fetched.and_then(|()| config.section().resolve());
     let known = placement.and_then(|placement| Ok((placement, RunIdentity::of(&config, placement)?)));
     let (fingerprint, device, known) = match known {
         Ok((placement, identity)) => (identity.fingerprint(), placement.device, Ok((placement, identity))),

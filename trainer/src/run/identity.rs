@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use super::effect::is_mathematics;
-use super::inputs::{InputContent, TrainingRun, contents};
+use super::inputs::{InputContent, TrainingRun, contents, is_commit};
 use crate::ranks::environment::environment;
 
 /// What stands for a value that is not there.
@@ -130,6 +130,10 @@ impl RunIdentity {
         }
         for key in keys(&old.inputs, &self.inputs) {
             let (before, now) = (old.inputs.get(key), self.inputs.get(key));
+            if is_commit(key) && (before.is_none() || now.is_none()) {
+                // Files that came to lie elsewhere are told by their content.
+                continue;
+            }
             if before.map(|input| &input.content) != now.map(|input| &input.content) {
                 let word = |input: &InputContent| format!("{} ({})", input.content, input.path.display());
                 compare(key, before.map(word), now.map(word), is_mathematics(&self.kind, key, rates_are_constant));

@@ -1,19 +1,23 @@
-//! What a run reads: its data, its models, its plug-ins. Links to them are followed once, when the run starts; their
-//! content is told by checksums.
+//! What a run reads: its data, its models, its plug-ins. Names of the hub become folders and links are followed once,
+//! when the run starts; content is told by checksums, and by its commit where it is of the hub.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use evaluation::select;
+use hub::{ModelFiles, Origin};
 use record::checksum::{self, Checksum};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::{
     EvalSection, ParallelSection, ReinforceRun, RewardModelRun, RunSection, SandboxSection, SourceSection,
-    SupervisedRun,
+    SuiteSection, SupervisedRun,
 };
+use crate::failure::Usage;
+use crate::named_files::{NamedFiles, splits_of};
 use crate::plan::Calendar;
 
 /// What stands for a content that is not there.
@@ -26,6 +30,8 @@ const WEIGHTS: [&str; 3] = [".safetensors", ".safetensors.index.json", "model.pi
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const CHAT_TEMPLATE: &str = "chat_template.jinja";
 const MORE_TEMPLATES: &str = "additional_chat_templates";
+/// Ending of the key of a commit, behind that of the path.
+const COMMIT: &str = " commit";
 
 /// A training run as its configuration describes it.
 pub(crate) trait TrainingRun: Clone + Serialize {
@@ -48,6 +54,8 @@ pub(crate) struct Input<'a> {
     key: String,
     paths: &'a mut [PathBuf],
     source: InputKind,
+    /// Splits of data that are read, where they are known before the data are.
+    splits: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,12 +79,53 @@ pub(crate) struct InputContent {
     pub content: String,
 }
 
+/// Puts folders in the place of the names of the hub, with all files that the run reads of them.
+///
+/// # Errors
+/// Something is neither here nor at the hub, the hub refuses or is away, or the user interrupts.
+pub(crate) async fn fetch_names<C: TrainingRun>(config: &mut C, named: &NamedFiles) -> Result<()> {
+    for input in config.inputs() {
+        for path in input.paths {
+            match input.source {
+                InputKind::Model => named.model(&input.key, path, ModelFiles::All).await?,
+                InputKind::Data => named.data(&input.key, path, &input.splits).await?,
+                InputKind::PlugIn | InputKind::Layout => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The same for the texts of models alone: no weights and no data. A model beside the one that is trained may be
+/// missing: its sizes are taken for those of that one.
+///
+/// # Errors
+/// As for [`fetch_names`].
+pub(crate) async fn fetch_texts<C: TrainingRun>(config: &mut C, named: &NamedFiles) -> Result<()> {
+    for input in config.inputs().into_iter().filter(|input| input.source == InputKind::Model) {
+        for path in input.paths {
+            let fetched = named.model(&input.key, path, ModelFiles::Texts).await;
+            match fetched {
+                Err(error) if input.key != "model.path" && error.is::<Usage>() => tracing::warn!("{error}"),
+                fetched => fetched?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// True for the key of an input's commit.
+pub(super) fn is_commit(key: &str) -> bool {
+    key.ends_with(COMMIT)
+}
+
 /// Writes the real paths of data and models into the configuration, so that a link that is moved later changes nothing.
 /// Sources that are named by their files keep their names. What is not there stays as it is: whoever reads it says so.
 pub(crate) fn resolve_links<C: TrainingRun>(config: &mut C) {
     for input in config.inputs() {
         for path in input.paths.iter_mut().filter(|_| matches!(input.source, InputKind::Data | InputKind::Model)) {
-            if let Ok(real) = path.canonicalize() {
+            // What is of the hub stays under its commit: the links of a cache lead to files without a name.
+            if let (None, Ok(real)) = (Origin::of_path(path), path.canonicalize()) {
                 *path = real;
             }
         }
@@ -90,8 +139,14 @@ pub(crate) fn resolve_links<C: TrainingRun>(config: &mut C) {
 pub(crate) fn contents<C: TrainingRun>(config: &C) -> Result<(Vec<String>, BTreeMap<String, InputContent>)> {
     let mut config = config.clone();
     let (mut keys, mut contents) = (Vec::new(), BTreeMap::new());
-    for Input { key, paths, source } in config.inputs() {
+    for Input { key, paths, source, .. } in config.inputs() {
         let Some(path) = paths.first() else { continue };
+        let origins: Vec<String> =
+            paths.iter().filter_map(|path| Origin::of_path(path)).map(|of| of.to_string()).collect();
+        if !origins.is_empty() && matches!(source, InputKind::Data | InputKind::Model) {
+            let commit = InputContent { path: shown(paths).into(), content: origins.join(", ") };
+            contents.insert(format!("{key}{COMMIT}"), commit);
+        }
         let parts = match source {
             InputKind::Data => vec![(String::new(), data_content(paths))],
             InputKind::PlugIn => vec![(String::new(), file_content(path))],
@@ -128,7 +183,11 @@ fn data_content(paths: &[PathBuf]) -> io::Result<String> {
     let mut checksum = Checksum::new();
     let mut files = Vec::new();
     for path in paths {
-        add_files(path, &mut files)?;
+        match Origin::of_path(path).filter(|_| path.is_dir()) {
+            // Which files are there depends on what was asked for so far; the commit says what they hold.
+            Some(origin) => checksum.add(origin.to_string().as_bytes()),
+            None => add_files(path, &mut files)?,
+        }
     }
     for file in files {
         checksum.add(file.file_name().unwrap_or_default().as_encoded_bytes());
@@ -223,38 +282,52 @@ fn names_in(folder: &Path, choose: impl Fn(&str) -> bool) -> io::Result<Vec<Stri
     Ok(names)
 }
 
+impl<'a> Input<'a> {
+    fn new(key: &str, paths: &'a mut [PathBuf], source: InputKind) -> Self {
+        Self { key: key.to_owned(), paths, source, splits: Vec::new() }
+    }
+}
+
 fn model<'a>(key: &str, path: &'a mut PathBuf) -> Option<Input<'a>> {
     let is_given = !path.as_os_str().is_empty();
-    is_given.then(|| Input { key: key.to_owned(), paths: std::slice::from_mut(path), source: InputKind::Model })
+    is_given.then(|| Input::new(key, std::slice::from_mut(path), InputKind::Model))
 }
 
 /// The short form of a source, where it is given.
 fn short<'a>(key: &str, path: &'a mut PathBuf) -> Option<Input<'a>> {
     let is_given = !path.as_os_str().is_empty();
-    is_given.then(|| Input { key: key.to_owned(), paths: std::slice::from_mut(path), source: InputKind::Data })
+    is_given.then(|| Input::new(key, std::slice::from_mut(path), InputKind::Data))
 }
 
 /// What a source reads: its files, and its layout where that is a file.
 fn source<'a>(key: &str, section: &'a mut SourceSection) -> impl Iterator<Item = Input<'a>> + use<'a> {
-    files(key, &mut section.path.0, section.layout.as_mut())
+    files(key, &mut section.path.0, section.layout.as_mut(), section.split.iter().cloned().collect())
+}
+
+/// What a suite reads: the same, of the splits that it asks.
+fn suite<'a>(key: &str, section: &'a mut SuiteSection) -> impl Iterator<Item = Input<'a>> + use<'a> {
+    // A suite that there is not is named when it is read.
+    let suites = select(&section.suite).map(|selection| selection.suites).unwrap_or_default();
+    let splits = suites.first().map(|suite| splits_of(suite, section.split.as_ref())).unwrap_or_default();
+    files(key, &mut section.path.0, section.layout.as_mut(), splits)
 }
 
 fn files<'a>(
     key: &str,
     paths: &'a mut [PathBuf],
     layout: Option<&'a mut PathBuf>,
+    splits: Vec<String>,
 ) -> impl Iterator<Item = Input<'a>> + use<'a> {
-    let paths = Input { key: format!("{key}.path"), paths, source: InputKind::Data };
+    let paths = Input { splits, ..Input::new(&format!("{key}.path"), paths, InputKind::Data) };
     let key = format!("{key}.layout");
-    let layout = layout.map(|layout| Input { key, paths: std::slice::from_mut(layout), source: InputKind::Layout });
+    let layout = layout.map(|layout| Input::new(&key, std::slice::from_mut(layout), InputKind::Layout));
     [paths].into_iter().chain(layout)
 }
 
 /// What evaluations read.
 fn held_out(section: &mut EvalSection) -> impl Iterator<Item = Input<'_>> {
     let suites = section.suites.iter_mut().enumerate();
-    let suites =
-        suites.flat_map(|(i, suite)| files(&format!("eval.suites.{i}"), &mut suite.path.0, suite.layout.as_mut()));
+    let suites = suites.flat_map(|(i, section)| suite(&format!("eval.suites.{i}"), section));
     sources("eval.datasets", &mut section.datasets).into_iter().chain(suites)
 }
 
@@ -363,8 +436,7 @@ impl TrainingRun for ReinforceRun {
         let component =
             self.verifiers.component.iter_mut().map(|(name, component)| ("component", name, &mut component.file));
         let plug_ins = python.chain(component).map(|(section, name, path)| {
-            let key = format!("verifiers.{section}.{name}.file");
-            Input { key, paths: std::slice::from_mut(path), source: InputKind::PlugIn }
+            Input::new(&format!("verifiers.{section}.{name}.file"), std::slice::from_mut(path), InputKind::PlugIn)
         });
         let held_out = held_out(&mut self.eval);
         start.into_iter().chain(reward_model).chain(critic).chain(tasks).chain(plug_ins).chain(held_out).collect()

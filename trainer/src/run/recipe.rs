@@ -22,10 +22,11 @@ use crate::checkpoint::newest_whole;
 use crate::config::{RecipeConfig, ReinforceRun, RewardModelRun, Source, SupervisedRun, load};
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
+use crate::named_files::NamedFiles;
 use crate::open_run::Entry;
 use crate::preference_training::train_reward_model;
 use crate::run::identity::RunIdentity;
-use crate::run::inputs::{TrainingRun, resolve_links};
+use crate::run::inputs::{TrainingRun, fetch_names, resolve_links};
 use crate::run::run_manifest::{OnChange, RunManifest};
 use crate::stage::run_stage;
 use crate::supervised::cold_start;
@@ -156,7 +157,7 @@ impl Recipe {
         let name = COLD_START;
         let started = Instant::now();
         let config: SupervisedRun = self.load(&self.config.cold_start, name, &[])?;
-        let Some(entry) = self.entry(name, &config)? else { return Ok(()) };
+        let Some(entry) = self.entry(name, &config).await? else { return Ok(()) };
         let steps = config.update.steps;
         self.begin(progress, name)?;
         cold_start(config, entry, self.interrupt.clone()).await?;
@@ -175,7 +176,7 @@ impl Recipe {
             assignments.push(self.assignment("reward_model.path", &reward_model));
         }
         let config: ReinforceRun = self.load(file, name, &assignments)?;
-        let Some(entry) = self.entry(name, &config)? else { return Ok(()) };
+        let Some(entry) = self.entry(name, &config).await? else { return Ok(()) };
         let steps = config.update.steps;
         self.begin(progress, name)?;
         run_stage(stage, config, entry, self.interrupt.clone()).await?;
@@ -190,7 +191,7 @@ impl Recipe {
         let steps = config.update.steps;
         let is_summarised = self.summary.reward_model_seconds.is_some();
         if is_summarised && self.newest_step(name)? >= Some(steps) {
-            self.check_unchanged(name, &config)?;
+            self.check_unchanged(name, &config).await?;
             say(&format!("{name}: done before"));
         } else {
             self.begin(progress, name)?;
@@ -204,9 +205,9 @@ impl Recipe {
     }
 
     /// Way into a stage's folder; `None` where the stage is done.
-    fn entry<C: TrainingRun>(&self, name: &str, config: &C) -> Result<Option<Entry>> {
+    async fn entry<C: TrainingRun>(&self, name: &str, config: &C) -> Result<Option<Entry>> {
         if self.summary.has(name) {
-            self.check_unchanged(name, config)?;
+            self.check_unchanged(name, config).await?;
             say(&format!("{name}: done before"));
             return Ok(None);
         }
@@ -214,9 +215,10 @@ impl Recipe {
     }
 
     /// Holds a stage that is done against what its configuration says now: stages after it stand on it.
-    fn check_unchanged<C: TrainingRun>(&self, name: &str, config: &C) -> Result<()> {
+    async fn check_unchanged<C: TrainingRun>(&self, name: &str, config: &C) -> Result<()> {
         let folder = RunFolder::open(&self.config.dir.join(name))?;
         let mut config = config.clone();
+        fetch_names(&mut config, &NamedFiles::new(&self.interrupt)).await?;
         resolve_links(&mut config);
         let identity = RunIdentity::of(&config, config.section().resolve()?)?;
         let step = folder.latest_checkpoint()?.map_or(0, |(step, _)| step);

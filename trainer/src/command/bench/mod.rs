@@ -44,6 +44,6 @@ pub(crate) async fn run(command: BenchCommand, interrupt: &Interrupt) -> Result<
     match command {
         BenchCommand::Gpu(args) => tokio::task::block_in_place(|| gpu::run(&args, interrupt)),
         BenchCommand::Sandbox(args) => sandbox::run(args).await,
-        BenchCommand::Update(args) => tokio::task::block_in_place(|| update::run(&args, interrupt)),
+        BenchCommand::Update(args) => update::run(args, interrupt).await,
     }
 }

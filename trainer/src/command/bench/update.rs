@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use hub::ModelFiles;
 use learner::learner::Learner;
 use learner::loss::{PolicyLossConfig, PolicyLossKind};
 use learner::objective::preference::{self, PairIds, PreferenceLossConfig, PreferencePlan};
@@ -26,11 +27,12 @@ use crate::config::RunSection;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::memory::{peak_memory, resident_memory};
+use crate::named_files::NamedFiles;
 
 /// What `trainer bench update` takes.
 #[derive(Debug, Args)]
 pub(crate) struct UpdateArgs {
-    /// A Hugging Face folder.
+    /// A Hugging Face folder, or the name of a model of the hub.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// Writes the figures as JSON too.
@@ -143,7 +145,12 @@ impl Workload {
 /// # Errors
 /// The arguments make no sense, the model does not load, an update fails, a file cannot be written, or the user
 /// interrupts.
-pub(super) fn run(args: &UpdateArgs, interrupt: &Interrupt) -> Result<()> {
+pub(super) async fn run(mut args: UpdateArgs, interrupt: &Interrupt) -> Result<()> {
+    NamedFiles::new(interrupt).model("--model", &mut args.model, ModelFiles::All).await?;
+    tokio::task::block_in_place(|| time_updates(&args, interrupt))
+}
+
+fn time_updates(args: &UpdateArgs, interrupt: &Interrupt) -> Result<()> {
     let shape = shape(args)?;
     let section = RunSection {
         device: args.device.clone(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use record::atomic::write_folder;
-use record::manifest::Verification;
+use record::manifest::{CheckpointManifest, Verification};
 
 use crate::failure::Usage;
 
@@ -38,22 +38,40 @@ pub(super) fn run(args: &ExportArgs) -> Result<()> {
             last.display()
         )));
     }
-    if out.symlink_metadata().is_ok() {
-        return Err(Usage::error(format!("{} is there already; name a folder that is not", out.display())));
-    }
-    // A link such as `last` may move while the files are copied.
-    let checkpoint = dir.canonicalize().with_context(|| dir.display().to_string())?;
-    if is_inside(out, &checkpoint)? {
-        let reason = "lies within the checkpoint, which would not be as it was written then; name a folder outside";
-        return Err(Usage::error(format!("{} {reason}", out.display())));
-    }
-    let found = Verification::of(&checkpoint);
-    let Some(manifest) = found.manifest.filter(|_| found.problems.is_empty()) else {
-        bail!("{} is not whole, so nothing is exported: {}", dir.display(), found.problems.join("; "));
-    };
+    let WholeCheckpoint { folder: checkpoint, manifest } = WholeCheckpoint::open(dir, out)?;
     write_folder(out, |folder| policy::export_folder(&checkpoint, folder))?;
     println!("{}: the model of step {}", out.display(), manifest.step);
     Ok(())
+}
+
+/// A checkpoint all of whose files are as they were written.
+pub(in crate::command) struct WholeCheckpoint {
+    /// The folder itself, not a link to it.
+    pub(in crate::command) folder: PathBuf,
+    pub(in crate::command) manifest: CheckpointManifest,
+}
+
+impl WholeCheckpoint {
+    /// Verifies a checkpoint that is to be written to the folder `out`.
+    ///
+    /// # Errors
+    /// `out` is there or within the checkpoint (usage errors), or the checkpoint is not whole.
+    pub(in crate::command) fn open(dir: &Path, out: &Path) -> Result<Self> {
+        if out.symlink_metadata().is_ok() {
+            return Err(Usage::error(format!("{} is there already; name a folder that is not", out.display())));
+        }
+        // A link such as `last` may move while the files are copied.
+        let folder = dir.canonicalize().with_context(|| dir.display().to_string())?;
+        if is_inside(out, &folder)? {
+            let reason = "lies within the checkpoint, which would not be as it was written then; name a folder outside";
+            return Err(Usage::error(format!("{} {reason}", out.display())));
+        }
+        let found = Verification::of(&folder);
+        let Some(manifest) = found.manifest.filter(|_| found.problems.is_empty()) else {
+            bail!("{} is not whole, so nothing is exported: {}", dir.display(), found.problems.join("; "));
+        };
+        Ok(Self { folder, manifest })
+    }
 }
 
 /// True where a path that need not be there lies within a folder.

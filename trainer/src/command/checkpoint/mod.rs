@@ -6,6 +6,7 @@ mod verify;
 use anyhow::Result;
 use clap::Subcommand;
 
+pub(in crate::command) use self::export::WholeCheckpoint;
 use crate::example::example;
 
 /// What can be asked of checkpoints.

@@ -20,7 +20,9 @@ use super::outline::RunOutline;
 use super::sizes::model_config;
 use super::work::{Known, work};
 use crate::config::{Source, load};
-use crate::failure::Usage;
+use crate::failure::{Usage, exit_code};
+use crate::interrupt::Interrupt;
+use crate::named_files::NamedFiles;
 
 /// What `trainer config check` takes.
 #[derive(Debug, Args)]
@@ -73,15 +75,27 @@ struct Checked {
 ///
 /// # Errors
 /// A usage error: something is invalid, or the run does not fit.
-pub(super) fn run(args: &ConfigCheckArgs) -> Result<()> {
-    let configured = Configured::load(&args.file, &args.set, args.stage)?;
-    let (config, origin) = model_config(&configured, args.model_config.as_deref())?;
+pub(super) async fn run(args: &ConfigCheckArgs, interrupt: &Interrupt) -> Result<()> {
+    let mut configured = Configured::load(&args.file, &args.set, args.stage)?;
+    // Sizes stand in config.json: where that is given, or something else is at the path, nothing is asked for.
+    if args.model_config.is_none() {
+        let fetched = configured.fetch_models(&NamedFiles::new(interrupt)).await;
+        fetched.map_err(|error| match exit_code(&error) {
+            2 => Usage::error(format!("{error}; or give the model's config.json with --model-config FILE")),
+            _ => error,
+        })?;
+    }
+    tokio::task::block_in_place(|| check(args, &configured))
+}
+
+fn check(args: &ConfigCheckArgs, configured: &Configured) -> Result<()> {
+    let (config, origin) = model_config(configured, args.model_config.as_deref())?;
     let place = place(&configured.run().device, args.gpus.is_some())?;
     let model = sizes(&config);
     let known = Known { model: &config, sizes: model, place, prompt_tokens: args.prompt_tokens };
-    let work = work(&configured, &known)?;
-    let report = report(args, &configured, &model, &work)?;
-    let outline = RunOutline::new(&configured, &args.file.display().to_string(), origin, &model, &work);
+    let work = work(configured, &known)?;
+    let report = report(args, configured, &model, &work)?;
+    let outline = RunOutline::new(configured, &args.file.display().to_string(), origin, &model, &work);
     let refusal = refusal(args, &report);
     if args.json {
         println!("{}", serde_json::to_string_pretty(&Checked { run: outline, report })?);

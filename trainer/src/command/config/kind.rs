@@ -7,6 +7,8 @@ use toml::Table;
 
 use crate::config::{ParallelSection, ReinforceRun, RewardModelRun, RunSection, Source, SupervisedRun, load};
 use crate::failure::Usage;
+use crate::named_files::NamedFiles;
+use crate::run::inputs::fetch_texts;
 
 /// A validated configuration.
 pub(super) enum Configured {
@@ -50,6 +52,18 @@ impl Configured {
         let stage = stage.unwrap_or(if has_reward_model { 2 } else { 1 });
         config.validate(stage)?;
         Ok(Self::Stage(stage, Box::new(config)))
+    }
+
+    /// Puts folders with the configurations of the models in the place of their names.
+    ///
+    /// # Errors
+    /// A model is neither here nor at the hub, the hub refuses or is away, or the user interrupts.
+    pub(super) async fn fetch_models(&mut self, named: &NamedFiles) -> Result<()> {
+        match self {
+            Self::Stage(_, config) => fetch_texts(config.as_mut(), named).await,
+            Self::ColdStart(config) => fetch_texts(config.as_mut(), named).await,
+            Self::RewardModel(config) => fetch_texts(config.as_mut(), named).await,
+        }
     }
 
     /// The kind in words.

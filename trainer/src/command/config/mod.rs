@@ -14,6 +14,7 @@ use clap::Subcommand;
 use crate::example::example;
 
 pub(in crate::command) use self::decoder_sizes::sizes;
+use crate::interrupt::Interrupt;
 
 /// What can be asked of a configuration.
 #[derive(Debug, Subcommand)]
@@ -28,8 +29,8 @@ pub(crate) enum ConfigCommand {
 ///
 /// # Errors
 /// A usage error: the configuration is invalid, or the run does not fit.
-pub(crate) fn run(command: &ConfigCommand) -> Result<()> {
+pub(crate) async fn run(command: &ConfigCommand, interrupt: &Interrupt) -> Result<()> {
     match command {
-        ConfigCommand::Check(args) => check::run(args),
+        ConfigCommand::Check(args) => check::run(args, interrupt).await,
     }
 }

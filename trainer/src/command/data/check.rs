@@ -10,6 +10,7 @@ use datasets::layout::Records;
 use datasets::overlap::{Overlap, OverlapIndex, duplicates};
 use datasets::{DataSource, Loaded, Message, PreferencePair, Task, Trace};
 use evaluation::{SuiteSource, TaskChoice, select};
+use hub::ModelFiles;
 use policy::Texts;
 use record::atomic::write_file;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,7 @@ use crate::failure::Usage;
 use crate::held_out::usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
+use crate::named_files::NamedFiles;
 use crate::prompt::PromptFormat;
 use crate::prompt_check::load_texts;
 
@@ -40,7 +42,7 @@ pub(crate) struct DataCheckArgs {
     /// A suite and its data, or any file of tasks, whose texts the data must not hold (may be given several times).
     #[arg(long, value_name = "SUITE=FILE")]
     against: Vec<String>,
-    /// A Hugging Face folder, by whose template and tokenizer prompts are measured.
+    /// A Hugging Face folder, or the name of a model of the hub, by whose template and tokenizer prompts are measured.
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
     /// Tasks of each verifier and kind that are judged with completions worth nothing; 0 judges none.
@@ -145,7 +147,14 @@ struct CheapPart {
 ///
 /// # Errors
 /// The data, a suite or the model's texts cannot be read, or the user interrupts.
-pub(super) async fn run(args: &DataCheckArgs, interrupt: &Interrupt) -> Result<()> {
+pub(super) async fn run(mut args: DataCheckArgs, interrupt: &Interrupt) -> Result<()> {
+    let named = NamedFiles::new(interrupt);
+    args.source.fetch(&named).await?;
+    if let Some(model) = &mut args.model {
+        named.model("--model", model, ModelFiles::Texts).await?;
+    }
+    named.suites("--against", &[], None, &mut args.against).await?;
+    let args = &args;
     let config = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
     let CheckConfig { prompt, verifiers, sandbox } = load_part(&config)?;
     prompt.validate()?;

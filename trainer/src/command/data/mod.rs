@@ -32,7 +32,7 @@ pub(crate) enum DataCommand {
 /// The data cannot be read, or the user interrupts.
 pub(crate) async fn run(command: DataCommand, interrupt: Interrupt) -> Result<()> {
     match command {
-        DataCommand::Show(args) => tokio::task::block_in_place(|| show::run(&args)),
-        DataCommand::Check(args) => check::run(&args, &interrupt).await,
+        DataCommand::Show(args) => show::run(args, &interrupt).await,
+        DataCommand::Check(args) => check::run(args, &interrupt).await,
     }
 }

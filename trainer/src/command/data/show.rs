@@ -6,11 +6,14 @@ use anyhow::Result;
 use clap::Args;
 use datasets::layout::{Layout, Records};
 use datasets::{Loaded, Message, PreferencePair, Task, Trace};
+use hub::ModelFiles;
 use policy::Texts;
 use serde_json::Value;
 
 use super::source_args::SourceArgs;
 use crate::config::PromptSection;
+use crate::interrupt::Interrupt;
+use crate::named_files::NamedFiles;
 use crate::prompt::{PromptFormat, Question, conversation};
 use crate::prompt_check::load_texts;
 
@@ -27,7 +30,7 @@ pub(crate) struct ShowArgs {
     /// Number of records.
     #[arg(long, default_value_t = 3)]
     records: usize,
-    /// A Hugging Face folder, by whose template prompts are rendered.
+    /// A Hugging Face folder, or the name of a model of the hub, by whose template prompts are rendered.
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
     /// A run's TOML file whose section for prompts is used.
@@ -42,7 +45,16 @@ pub(crate) struct ShowArgs {
 ///
 /// # Errors
 /// The data or the model's texts cannot be read.
-pub(super) fn run(args: &ShowArgs) -> Result<()> {
+pub(super) async fn run(mut args: ShowArgs, interrupt: &Interrupt) -> Result<()> {
+    let named = NamedFiles::new(interrupt);
+    args.source.fetch(&named).await?;
+    if let Some(model) = &mut args.model {
+        named.model("--model", model, ModelFiles::Texts).await?;
+    }
+    tokio::task::block_in_place(|| show_source(&args))
+}
+
+fn show_source(args: &ShowArgs) -> Result<()> {
     let section = PromptSection::load(args.config.as_deref(), &args.set)?;
     let texts = args.model.as_ref().map(|folder| load_texts(folder, &section)).transpose()?;
     let source = args.source.source();

@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::Args;
 use datasets::DataSource;
+
+use crate::named_files::NamedFiles;
 
 /// Files of data, and how they are read.
 #[derive(Debug, Args)]
 pub(super) struct SourceArgs {
-    /// Files or folders, which are one source.
+    /// Files or folders, or names of data sets of the hub, which are one source.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Layout of the rows: the name of one that is shipped, or a TOML file; told by the columns where absent.
@@ -26,6 +29,18 @@ pub(super) struct SourceArgs {
 }
 
 impl SourceArgs {
+    /// Puts folders in the place of names of the hub.
+    ///
+    /// # Errors
+    /// Something is neither here nor at the hub, or the user interrupts.
+    pub(super) async fn fetch(&mut self, named: &NamedFiles) -> Result<()> {
+        let splits: Vec<String> = self.split.iter().cloned().collect();
+        for file in &mut self.files {
+            named.data("FILE", file, &splits).await?;
+        }
+        Ok(())
+    }
+
     /// The source of these files.
     pub(super) fn source(&self) -> DataSource {
         DataSource {

@@ -8,15 +8,15 @@ use evaluation::ProtocolOverride;
 /// What `trainer eval` takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// A Hugging Face folder. Not needed with --completions, --rejudge or --prompts.
+    /// A Hugging Face folder, or the name of a model of the hub. Not needed with --completions, --rejudge or --prompts.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
     /// A suite by name, as in gsm8k, livecodebench@v5:2024-08-01..2025-01-31 or qwq, or its TOML file (may be given
     /// several times). Without one, files are asked and judged as they are.
     #[arg(long, value_name = "NAME")]
     pub suite: Vec<String>,
-    /// Tasks: a file of any format and known layout, or a folder of them (may be given several times). SUITE=FILE where
-    /// there are several suites.
+    /// Tasks: a file of any format and known layout, a folder of them, or the name of a data set of the hub (may be
+    /// given several times). SUITE=FILE where there are several suites.
     #[arg(long, value_name = "FILE", required = true)]
     pub data: Vec<String>,
     /// Layout of the data: the name of one that is shipped, or a TOML file; told by the columns where absent.

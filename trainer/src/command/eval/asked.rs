@@ -9,12 +9,14 @@ use evaluation::{
     CompletionFile, Metric, Protocol, ProtocolOverride, SampledCompletion, Selection, Suite, SuiteSource, TaskChoice,
     select,
 };
+use hub::ModelFiles;
 use serde::Deserialize;
 
 use super::EvalArgs;
 use crate::config::{PromptSection, SourceSection};
 use crate::failure::Usage;
 use crate::held_out::{FileProtocol, HeldOut, file_tasks, suite_tasks, usage};
+use crate::named_files::NamedFiles;
 
 /// Sampling of a file where no flag says otherwise.
 const OF_A_FILE: FileProtocol =
@@ -35,6 +37,25 @@ struct GenerationConfig {
     temperature: Option<f64>,
     top_p: Option<f64>,
     top_k: Option<usize>,
+}
+
+/// Puts folders in the place of names of the hub. Weights are needed where something is sampled.
+///
+/// # Errors
+/// Something is neither here nor at the hub, the hub refuses or is away, or the user interrupts.
+pub(super) async fn fetch_names(args: &mut EvalArgs, named: &NamedFiles) -> Result<()> {
+    named.suites("--data", &args.suite, args.split.as_ref(), &mut args.data).await?;
+    for shots in &mut args.shots {
+        named.data("--shots", shots, &[]).await?;
+    }
+    let is_answered = !args.completions.is_empty() || args.scores.is_some() || args.rejudge;
+    let has_result = args.json.is_some() || args.details.is_some() || args.output.is_some();
+    let is_sampled = !is_answered && (args.prompts.is_none() || has_result);
+    let wanted = if is_sampled { ModelFiles::All } else { ModelFiles::Texts };
+    match &mut args.model {
+        Some(model) => named.model("--model", model, wanted).await,
+        None => Ok(()),
+    }
 }
 
 /// The sets that the flags ask for, in their order.

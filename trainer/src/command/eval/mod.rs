@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use verifiers::{RewardConfig, VerifiersConfig};
 
 pub(crate) use self::args::EvalArgs;
-use self::asked::{RequestedSet, asked};
+use self::asked::{RequestedSet, asked, fetch_names};
 use self::settings::settings_of;
 use self::store::{Store, Stored, base};
 use crate::collect::Collector;
@@ -36,6 +36,7 @@ use crate::failure::Usage;
 use crate::held_out::{read_scores, usage};
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
+use crate::named_files::NamedFiles;
 use crate::prompt::Prompt;
 use crate::prompt_check::load_texts;
 use crate::ranks::environment::refuse_ranks;
@@ -67,9 +68,10 @@ struct Ready {
 ///
 /// # Errors
 /// The input is bad, the model does not load, too many verifiers broke, or the user interrupts.
-pub(crate) async fn run(args: EvalArgs, interrupt: Interrupt) -> Result<()> {
+pub(crate) async fn run(mut args: EvalArgs, interrupt: Interrupt) -> Result<()> {
     refuse_ranks("eval")?;
     check(&args)?;
+    fetch_names(&mut args, &NamedFiles::new(&interrupt)).await?;
     let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
     let EvalConfig { mut prompt, verifiers, mut sandbox } = load_part(&source)?;
     prompt.validate()?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use evaluation::{DataFile, FirstPrompt, ModelSettings, Settings};
+use hub::Origin;
 use policy::{Placement, Texts};
 use record::checksum::Checksum;
 use tch::{Device, Kind};
@@ -37,6 +38,9 @@ pub(super) fn settings_of(
     };
     let answers = set.completions.as_ref().map(|(_, file)| file).or(args.scores.as_ref());
     settings.completions = answers.map(|file| DataFile::of(file)).transpose().map_err(usage)?;
+    for file in &mut settings.data {
+        file.origin = Origin::of_path(&file.path).map(|origin| origin.to_string());
+    }
     settings.verifiers = serde_json::to_value(verifiers)?;
     if let Some(prompts) = prompts {
         let mut checksum = Checksum::new();
@@ -75,6 +79,7 @@ fn model(folder: &Path, placement: Placement, max_sequences: usize) -> Result<Mo
     };
     Ok(ModelSettings {
         path: folder.to_owned(),
+        origin: Origin::of_path(folder).map(|origin| origin.to_string()),
         weights: weights_content(folder)?,
         template: template_and_tokenizer(folder)?,
         dtype: if placement.kind == Kind::BFloat16 { "bfloat16" } else { "float32" }.to_owned(),

@@ -1,0 +1,77 @@
+//! The licence of a base, as its own card says it, or as a file of terms lies beside it.
+
+use std::path::Path;
+
+/// Keys of a card's head that say a licence.
+const KEYS: [&str; 3] = ["license", "license_name", "license_link"];
+/// Beginnings of the names of files of terms, in capitals.
+const TERMS: [&str; 2] = ["LICENSE", "LICENCE"];
+
+/// A licence: lines of a card's head.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Licence {
+    /// Keys with their values, as YAML writes them.
+    pub(super) lines: Vec<(String, String)>,
+    /// File of the terms, which is carried along.
+    pub(super) file: Option<String>,
+}
+
+impl Licence {
+    /// The licence of a model's folder; nothing where there is none, or it says none.
+    pub(super) fn of(folder: Option<&Path>) -> Self {
+        let Some(folder) = folder else { return Self::default() };
+        let card = std::fs::read_to_string(folder.join("README.md")).unwrap_or_default();
+        let names = std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| entry.ok());
+        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+        let is_of_terms = |name: &String| TERMS.iter().any(|word| name.to_uppercase().starts_with(word));
+        let file = names.filter(is_of_terms).min();
+        let mut lines = head(&card);
+        if lines.is_empty()
+            && let Some(file) = &file
+        {
+            lines = vec![("license".to_owned(), "other".to_owned()), ("license_link".to_owned(), file.clone())];
+        }
+        Self { lines, file }
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        !self.lines.is_empty()
+    }
+
+    /// The licence's word.
+    pub(super) fn word(&self) -> Option<&str> {
+        let value = |key: &str| self.lines.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
+        value("license_name").or_else(|| value("license"))
+    }
+}
+
+/// The licence's keys of the head of a card: what stands between two lines of `---`, a key a line.
+fn head(card: &str) -> Vec<(String, String)> {
+    let mut lines = card.trim_start_matches('\u{feff}').lines();
+    if lines.next().map(str::trim_end) != Some("---") {
+        return Vec::new();
+    }
+    let entries = lines.take_while(|line| line.trim_end() != "---").filter_map(|line| line.split_once(':'));
+    let known = entries.filter(|(key, value)| KEYS.contains(key) && !value.trim().is_empty());
+    known.map(|(key, value)| (key.to_owned(), value.trim().to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_says_the_licence_in_its_head() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Licence::of(Some(folder.path())), Licence::default());
+        std::fs::write(folder.path().join("LICENSE.txt"), "terms").unwrap();
+        let of_file = Licence::of(Some(folder.path()));
+        assert_eq!((of_file.word(), of_file.file.as_deref()), (Some("other"), Some("LICENSE.txt")));
+        let card = "---\nlicense: other\nlicense_name: qwen\ntags:\n- license: no\n---\nlicense: none of the head\n";
+        std::fs::write(folder.path().join("README.md"), card).unwrap();
+        let licence = Licence::of(Some(folder.path()));
+        assert_eq!((licence.lines.len(), licence.word()), (2, Some("qwen")));
+        assert!(!Licence::of(None).is_known());
+        assert!(head("license: mit\n").is_empty());
+    }
+}
