@@ -3,6 +3,7 @@
 mod batch;
 mod gpu;
 pub(super) mod operations;
+mod rollout;
 mod sandbox;
 mod show;
 mod update;
@@ -12,6 +13,7 @@ use anyhow::Result;
 use clap::Subcommand;
 
 use self::gpu::GpuArgs;
+use self::rollout::RolloutArgs;
 use self::sandbox::SandboxArgs;
 use self::update::UpdateArgs;
 use crate::interrupt::Interrupt;
@@ -22,6 +24,9 @@ pub(crate) enum BenchCommand {
     /// Try this machine's GPU: copies, NCCL with one rank, updates held against the CPU's, memory against the plan.
     /// Ends with 2 where there is none.
     Gpu(GpuArgs),
+    /// Time completions of random prompts: rates, where the time goes, and how near that is to the least that the same
+    /// work takes.
+    Rollout(RolloutArgs),
     /// Time the code execution engines beside other ways to run a Python program found here, or soak them.
     Sandbox(SandboxArgs),
     /// Time optimizer updates of a model on random tokens, and measure their memory.
@@ -36,6 +41,7 @@ pub(crate) enum BenchCommand {
 pub(crate) async fn run(command: BenchCommand, interrupt: &Interrupt) -> Result<()> {
     match command {
         BenchCommand::Gpu(args) => tokio::task::block_in_place(|| gpu::run(&args, interrupt)),
+        BenchCommand::Rollout(args) => tokio::task::block_in_place(|| rollout::run(&args, interrupt)),
         BenchCommand::Sandbox(args) => sandbox::run(args).await,
         BenchCommand::Update(args) => tokio::task::block_in_place(|| update::run(&args, interrupt)),
     }
