@@ -14,6 +14,7 @@ use crate::attention::Attention;
 use crate::config::ModelConfig;
 use crate::linear::rms_norm;
 use crate::placement::Placement;
+use crate::product_time::product;
 use crate::rotary::Rotary;
 
 /// Sizes of a block, the same for every block of a model: of the whole, or of one rank's share.
@@ -173,7 +174,7 @@ impl BlockShape {
         attention: &mut dyn Attention,
     ) -> Tensor {
         let heads = self.num_heads + 2 * self.num_kv_heads;
-        let qkv = x.linear(&weights.qkv_proj, weights.qkv_bias.as_ref());
+        let qkv = product(x, &weights.qkv_proj, weights.qkv_bias.as_ref());
         let qkv = qkv.view([-1, heads, self.head_dim]); // [tokens, heads + 2 kv_heads, head_dim]
         let sizes = [self.num_heads, self.num_kv_heads];
         let (query_key, value) = head_parts(&qkv, [self.num_heads + self.num_kv_heads, self.num_kv_heads]);
@@ -188,7 +189,7 @@ impl BlockShape {
         };
         let (query, key) = head_parts(&query_key, sizes);
         let attended = attention.attend(layer, &query, &key, &value); // [tokens, heads, head_dim]
-        attended.reshape([-1, self.num_heads * self.head_dim]).linear(&weights.o_proj, None::<&Tensor>)
+        product(&attended.reshape([-1, self.num_heads * self.head_dim]), &weights.o_proj, None)
     }
 }
 
@@ -200,6 +201,6 @@ fn head_parts(x: &Tensor, heads: [i64; 2]) -> (Tensor, Tensor) {
 }
 
 fn feed_forward(weights: &BlockWeights, x: &Tensor) -> Tensor {
-    let gate_up = x.linear(&weights.gate_up_proj, None::<&Tensor>).chunk(2, -1); // [tokens, intermediate] twice
-    (gate_up[0].silu() * &gate_up[1]).linear(&weights.down_proj, None::<&Tensor>)
+    let gate_up = product(x, &weights.gate_up_proj, None).chunk(2, -1); // [tokens, intermediate] twice
+    product(&(gate_up[0].silu() * &gate_up[1]), &weights.down_proj, None)
 }

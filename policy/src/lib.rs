@@ -45,6 +45,7 @@ mod parameters;
 mod pieces;
 mod placement;
 mod policy;
+mod product_time;
 mod reward_model;
 mod rotary;
 mod shards;
@@ -82,6 +83,7 @@ pub use self::parameters::{
 pub use self::pieces::{component_files, rank_file};
 pub use self::placement::Placement;
 pub use self::policy::Policy;
+pub use self::product_time::product_time;
 pub use self::reward_model::RewardModel;
 pub use self::rotary::Rotary;
 pub use self::store::{Gathering, Lent, Part, Resident, ShardGroups, Sharded, Spread, Storage, TensorCut, WeightStore};

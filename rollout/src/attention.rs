@@ -3,6 +3,8 @@
 //! While decoding, the query heads that share a key-value head count as several queries of that head: grouped-query
 //! attention without a repeated key. This file must not know requests or sampling.
 
+use std::time::{Duration, Instant};
+
 use policy::{Attention, PackedAttention};
 use tch::{Device, Tensor};
 
@@ -15,6 +17,7 @@ pub(crate) struct CachedAttention<'a> {
     /// `[tokens]`: places of the pass's keys and values in the flat cache.
     index: Tensor,
     phase: Phase,
+    spent: Duration,
 }
 
 /// The tokens that a pass attends to.
@@ -36,7 +39,7 @@ impl<'a> CachedAttention<'a> {
             cache.restart(slot, length);
         }
         let phase = Phase::Prefill(PackedAttention::new(&lengths, device));
-        Self { cache, index: Tensor::from_slice(&index).to_device(device), phase }
+        Self { cache, index: Tensor::from_slice(&index).to_device(device), phase, spent: Duration::ZERO }
     }
 
     /// A pass over one token of each of the first slots, at the flat `index` `[rows]`. The longest slot holds `longest`
@@ -44,14 +47,20 @@ impl<'a> CachedAttention<'a> {
     pub(crate) fn decode(cache: &'a mut KvCache, index: Tensor, longest: usize) -> Self {
         cache.fill(&index);
         let phase = Phase::Decode { rows: index.size()[0], width: round_up(longest) as i64 };
-        Self { cache, index, phase }
+        Self { cache, index, phase, spent: Duration::ZERO }
+    }
+
+    /// Time that the pass has spent in attention so far.
+    pub(crate) fn spent(&self) -> Duration {
+        self.spent
     }
 }
 
 impl Attention for CachedAttention<'_> {
     fn attend(&mut self, layer: usize, query: &Tensor, key: &Tensor, value: &Tensor) -> Tensor {
+        let started = Instant::now();
         self.cache.write(layer, &self.index, key, value);
-        match &mut self.phase {
+        let attended = match &mut self.phase {
             Phase::Prefill(packed) => packed.attend(layer, query, key, value),
             &mut Phase::Decode { rows, width } => {
                 let (heads, head_dim) = (query.size()[1], query.size()[2]);
@@ -63,7 +72,9 @@ impl Attention for CachedAttention<'_> {
                 Tensor::scaled_dot_product_attention(&query, &keys, &values, Some(&mask), 0.0, false, None, false)
                     .reshape([rows, heads, head_dim])
             }
-        }
+        };
+        self.spent += started.elapsed();
+        attended
     }
 }
 

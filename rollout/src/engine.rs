@@ -9,9 +9,9 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use policy::{Decoder, ModelConfig, Placement, Texts};
+use policy::{Decoder, ModelConfig, Placement, Texts, product_time};
 use tch::Tensor;
 
 use crate::active_sequence::ActiveSequence;
@@ -21,6 +21,7 @@ use crate::completion::{Completion, GenerationStats, RequestId, RolloutRequest};
 use crate::error::RolloutError;
 use crate::params::EngineOptions;
 use crate::sampling_plan::{SamplingPlans, draw_tokens};
+use crate::work::EngineWork;
 
 /// A request that a step brought to its end.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ pub struct Engine {
     waiting: VecDeque<ActiveSequence>,
     num_submitted: u64,
     stats: GenerationStats,
+    work: EngineWork,
 }
 
 impl Engine {
@@ -78,6 +80,7 @@ impl Engine {
             waiting: VecDeque::new(),
             num_submitted: 0,
             stats: GenerationStats::default(),
+            work: EngineWork::default(),
         })
     }
 
@@ -152,6 +155,11 @@ impl Engine {
     /// Counts and times since the last call, or since the engine was made.
     pub fn take_stats(&mut self) -> GenerationStats {
         std::mem::take(&mut self.stats)
+    }
+
+    /// Work and its time by part since the last call, or since the engine was made.
+    pub fn take_work(&mut self) -> EngineWork {
+        std::mem::take(&mut self.work)
     }
 
     /// Gives the cache's memory back while nothing runs; a later step takes it again. Returns false, and keeps it,
@@ -236,8 +244,9 @@ impl Engine {
         for &slot in &admitted {
             self.slots[slot].as_mut().expect("an admitted sequence has a slot").prefilled_by = Some(policy_version);
         }
-        self.prefill(&admitted, decoder);
+        let passes = self.prefill(&admitted, decoder);
         self.stats.prefill_seconds += started.elapsed().as_secs_f64();
+        self.work.scheduling += started.elapsed().saturating_sub(passes);
         Ok(())
     }
 
@@ -268,8 +277,9 @@ impl Engine {
     }
 
     /// Fills the admitted slots with their prompts but the last token: computed in packs, or copied from a slot with
-    /// the same prompt that the same weights computed.
-    fn prefill(&mut self, admitted: &[usize], decoder: &Decoder) {
+    /// the same prompt that the same weights computed. Returns the time of the passes.
+    fn prefill(&mut self, admitted: &[usize], decoder: &Decoder) -> Duration {
+        let mut passes = Duration::ZERO;
         let mut is_filled: Vec<bool> = (0..self.slots.len()).map(|slot| !admitted.contains(&slot)).collect();
         let mut copies = Vec::new();
         let mut pack: Vec<(usize, usize)> = Vec::new();
@@ -290,7 +300,7 @@ impl Engine {
                 self.cache.restart(slot, 0);
             } else {
                 if num_packed + length > self.options.prefill_tokens && !pack.is_empty() {
-                    self.prefill_pack(&std::mem::take(&mut pack), decoder);
+                    passes += self.prefill_pack(&std::mem::take(&mut pack), decoder);
                     num_packed = 0;
                 }
                 num_packed += length;
@@ -298,15 +308,16 @@ impl Engine {
             }
         }
         if !pack.is_empty() {
-            self.prefill_pack(&pack, decoder);
+            passes += self.prefill_pack(&pack, decoder);
         }
         for (twin, slot, length) in copies {
             self.cache.copy(twin, slot, length);
         }
+        passes
     }
 
-    /// Prefills some slots, each with the given number of its prompt's tokens, in one forward pass.
-    fn prefill_pack(&mut self, pack: &[(usize, usize)], decoder: &Decoder) {
+    /// Prefills some slots, each with the given number of its prompt's tokens, in one forward pass. Returns its time.
+    fn prefill_pack(&mut self, pack: &[(usize, usize)], decoder: &Decoder) -> Duration {
         let (mut ids, mut positions) = (Vec::<i64>::new(), Vec::<i64>::new());
         for &(slot, length) in pack {
             ids.extend(self.sequence(slot).request.prompt_ids[..length].iter().map(|&id| i64::from(id)));
@@ -316,7 +327,13 @@ impl Engine {
         self.stats.num_prefill_tokens += ids.len();
         let upload = |values: &[i64]| Tensor::from_slice(values).to_device(decoder.device());
         let mut attention = CachedAttention::prefill(&mut self.cache, pack, decoder.device());
+        let (started, products) = (Instant::now(), product_time());
         let _ = decoder.hidden(&upload(&ids), &upload(&positions), &mut attention);
+        let (attention, pass) = (attention.spent(), started.elapsed());
+        *self.work.prefill_passes.entry(ids.len()).or_default() += 1;
+        self.work.attention += attention;
+        self.work.products += product_time() - products;
+        pass
     }
 
     /// Samples one token for each sequence: two uploads, one pass, one download where all share their parameters.
@@ -327,10 +344,11 @@ impl Engine {
         let num_sequences = self.slots.len();
         let mut inputs = vec![0i64; 3 * num_sequences]; // ids, positions, places in the cache
         let mut uniforms = vec![0f64; num_sequences];
-        let mut longest = 0;
+        let (mut longest, mut num_attended) = (0, 0);
         for (slot, sequence) in self.running().enumerate() {
             let position = sequence.num_cached();
             longest = longest.max(position + 1);
+            num_attended += position as u64 + 1;
             inputs[slot] = i64::from(sequence.next_input());
             inputs[num_sequences + slot] = position as i64;
             inputs[2 * num_sequences + slot] = self.cache.index(slot, position);
@@ -339,10 +357,22 @@ impl Engine {
         let inputs = Tensor::from_slice(&inputs).to_device(decoder.device()).view([3, num_sequences as i64]);
         let uniforms = Tensor::from_slice(&uniforms).to_device(decoder.device());
         let mut attention = CachedAttention::decode(&mut self.cache, inputs.get(2), longest);
+        let (pass_started, products) = (Instant::now(), product_time());
         let hidden = decoder.hidden(&inputs.get(0), &inputs.get(1), &mut attention); // [sequences, hidden]
+        let (attention, pass, products) = (attention.spent(), pass_started.elapsed(), product_time() - products);
+        let head_started = Instant::now();
+        let logits = decoder.logits(&hidden);
+        let head = head_started.elapsed();
         let plans: Vec<_> = self.running().map(|sequence| &sequence.plan).collect();
-        let tokens = draw_tokens(&plans, &decoder.logits(&hidden), &uniforms, decoder.store().tensor());
+        let tokens = draw_tokens(&plans, &logits, &uniforms, decoder.store().tensor());
         decoder.store().verify().map_err(RolloutError::Ranks)?;
+        let sampling = head_started.elapsed() - head;
+        *self.work.decode_passes.entry(num_sequences).or_default() += 1;
+        self.work.num_attended += num_attended;
+        self.work.attention += attention;
+        self.work.products += products;
+        self.work.head += head;
+        self.work.sampling += sampling;
         self.stats.num_decode_steps += 1;
         self.stats.num_sequence_steps += num_sequences;
         self.stats.num_completion_tokens += tokens.len();
@@ -364,6 +394,7 @@ impl Engine {
             finished.push(Finished { request, result });
         }
         self.stats.decode_seconds += started.elapsed().as_secs_f64();
+        self.work.scheduling += started.elapsed().saturating_sub(pass + head + sampling);
         Ok(finished)
     }
 

@@ -59,6 +59,7 @@ mod sampling_plan;
 mod segment;
 mod split_sampler;
 mod stop;
+mod work;
 
 pub use self::completion::{Completion, FinishReason, GenerationStats, RequestId, RolloutRequest};
 pub use self::engine::{Engine, Finished};
@@ -68,3 +69,4 @@ pub use self::params::{EngineOptions, SamplingParams};
 pub use self::request_name::RequestName;
 pub use self::sampler::{SampledToken, Sampler};
 pub use self::segment::{Segment, Sequence, TokenSource, VersionSpan};
+pub use self::work::EngineWork;

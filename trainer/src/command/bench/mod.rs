@@ -3,6 +3,7 @@
 mod batch;
 mod gpu;
 pub(super) mod operations;
+mod rollout;
 mod sandbox;
 mod show;
 mod update;
@@ -12,6 +13,7 @@ use anyhow::Result;
 use clap::Subcommand;
 
 use self::gpu::GpuArgs;
+use self::rollout::RolloutArgs;
 use self::sandbox::SandboxArgs;
 use self::update::UpdateArgs;
 use crate::example::example;
@@ -24,6 +26,9 @@ pub(crate) enum BenchCommand {
     /// Ends with 2 where there is none.
     #[command(after_help = example!("trainer bench gpu --device 0"))]
     Gpu(GpuArgs),
+    /// Time completions of random prompts: rates, where the time goes, and how near that is to the least that the same
+    /// work takes.
+    Rollout(RolloutArgs),
     /// Time the code execution engines beside other ways to run a Python program found here, or soak them.
     #[command(after_help = example!("trainer bench sandbox --runs 100"))]
     Sandbox(SandboxArgs),
@@ -43,6 +48,7 @@ pub(crate) enum BenchCommand {
 pub(crate) async fn run(command: BenchCommand, interrupt: &Interrupt) -> Result<()> {
     match command {
         BenchCommand::Gpu(args) => tokio::task::block_in_place(|| gpu::run(&args, interrupt)),
+        BenchCommand::Rollout(args) => tokio::task::block_in_place(|| rollout::run(&args, interrupt)),
         BenchCommand::Sandbox(args) => sandbox::run(args).await,
         BenchCommand::Update(args) => update::run(args, interrupt).await,
     }
