@@ -1,8 +1,8 @@
-//! A completion of a suite's task to a row of the record, whoever sampled
-//! it. All ways to a verdict meet here: a model's
+//! A completion of a suite's task to a row of the record, whoever sampled it. All ways to a verdict meet here: a model's
 //! samples, another engine's file, and stored samples that are judged again.
 
 use std::borrow::Cow;
+use std::mem;
 use std::sync::Arc;
 
 use datasets::Task;
@@ -104,12 +104,12 @@ pub async fn judge_again(verifiers: &Verifiers, task: &SuiteTask, row: SampleRow
 pub(crate) fn judge_again_here(
     verifiers: &Verifiers,
     task: &SuiteTask,
-    row: SampleRow,
+    mut row: SampleRow,
 ) -> Result<SampleRow, Box<SampleRow>> {
     if !verifiers.only_compute(&task.task) {
         return Err(Box::new(row));
     }
-    let (suite, index, earlier) = (row.suite.clone(), row.sample_index, row.verdict.clone());
+    let (suite, index, earlier) = (mem::take(&mut row.suite), row.sample_index, mem::take(&mut row.verdict));
     let sampled = SampledCompletion::from(row);
     let official = verifiers.judge_here(&sampled.judged(&task.task, task));
     let corrected = task.corrected.as_ref().and_then(|key| verifiers.judge_here(&sampled.judged(key, task)));

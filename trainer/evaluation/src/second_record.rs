@@ -2,6 +2,7 @@
 //! own, and take their places once all samples are there.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -42,8 +43,8 @@ impl SecondRecord {
     }
 
     /// The log, as errors name it.
-    pub(crate) fn log_path(&self) -> PathBuf {
-        self.folder.join(LOG)
+    pub(crate) fn log_path(&self) -> Arc<Path> {
+        self.folder.join(LOG).into()
     }
 
     /// Hands on the next samples; false where writing has failed, of which [`finish`](Self::finish) says why.

@@ -143,7 +143,9 @@ fn reason_not_to_run(shell: &ShellBlock) -> Option<&str> {
 fn wrong_with(shell: &ShellBlock, block: &Block, command: &ShownCommand, ended: &Ended) -> Option<String> {
     let line = command.line;
     match ended.exit_code {
-        None => return Some(format!("line {line}: not done in {:.0} s (limit= of line {})", ended.seconds, block.line)),
+        None => {
+            return Some(format!("line {line}: not done in {:.0} s (limit= of line {})", ended.seconds, block.line));
+        }
         Some(code) if code != shell.exit_code => {
             return Some(format!("line {line}: exit code {code}, and {} is expected", shell.exit_code));
         }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use super::row::SampleRow;
 use crate::atomic::{write_error, write_file_by};
@@ -19,7 +20,7 @@ struct Span {
 /// A log of samples that is open for writing. Each pair of task and sample stands in it once.
 #[derive(Debug)]
 pub struct SampleLog {
-    path: PathBuf,
+    path: Arc<Path>,
     file: File,
     end: u64,
     spans: HashMap<(String, u32), Span>,
@@ -33,15 +34,16 @@ impl SampleLog {
     pub fn open(path: &Path) -> Result<Self, RecordError> {
         let fail = |error| write_error(path, error);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(fail)?;
-        let mut log = Self { path: path.to_owned(), file, end: 0, spans: HashMap::new() };
+        let mut log = Self { path: path.into(), file, end: 0, spans: HashMap::new() };
         log.find_lines()?;
         log.file.set_len(log.end).and_then(|()| log.file.seek(SeekFrom::Start(log.end)).map(drop)).map_err(fail)?;
         Ok(log)
     }
 
     fn find_lines(&mut self) -> Result<(), RecordError> {
-        let bad_line = |line: usize, reason: String| RecordError::BadLine { path: self.path.clone(), line, reason };
-        let read_error = |error: io::Error| RecordError::Read { path: self.path.clone(), source: error.into() };
+        let bad_line =
+            |line: usize, reason: String| RecordError::BadLine { path: self.path.to_path_buf(), line, reason };
+        let read_error = |error: io::Error| RecordError::Read { path: self.path.to_path_buf(), source: error.into() };
         let mut reader = BufReader::new(&self.file);
         let mut bytes = Vec::new();
         for line in 1.. {
@@ -118,19 +120,16 @@ impl SampleLog {
         self.file.write_all(bytes).map_err(|error| write_error(&self.path, error))
     }
 
-    /// The log's file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The sample, where it is in the log.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn row(&self, task_id: &str, sample_index: u32) -> Result<Option<SampleRow>, RecordError> {
         let Some(span) = self.spans.get(&(task_id.to_owned(), sample_index)) else { return Ok(None) };
-        let fail =
-            |source: Box<dyn std::error::Error + Send + Sync>| RecordError::Read { path: self.path.clone(), source };
+        let fail = |source: Box<dyn std::error::Error + Send + Sync>| RecordError::Read {
+            path: self.path.to_path_buf(),
+            source,
+        };
         let bytes = read_span(&self.path, *span).map_err(|error| fail(error.into()))?;
         serde_json::from_slice(&bytes).map(Some).map_err(|error| fail(error.into()))
     }
@@ -140,7 +139,7 @@ impl SampleLog {
     /// # Errors
     /// The file cannot be read or written; the log is then as it was.
     pub fn finish<'a>(self, order: impl Iterator<Item = (&'a str, u32)>) -> Result<(), RecordError> {
-        let read_error = |error: io::Error| RecordError::Read { path: self.path.clone(), source: error.into() };
+        let read_error = |error: io::Error| RecordError::Read { path: self.path.to_path_buf(), source: error.into() };
         let mut source = File::open(&self.path).map_err(read_error)?;
         let mut line = Vec::new();
         write_file_by(&self.path, |file| {
@@ -165,10 +164,13 @@ fn read_span(path: &Path, span: Span) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Bytes of a sample's line beside its texts, about: room for them is taken at once.
+const BESIDE_TEXTS: usize = 512;
+
 /// A line of a log: a sample that is not read yet, or no more.
 #[derive(Debug)]
 pub struct SampleLine {
-    path: PathBuf,
+    path: Arc<Path>,
     number: usize,
     bytes: Vec<u8>,
 }
@@ -178,11 +180,12 @@ impl SampleLine {
     ///
     /// # Errors
     /// The sample is no JSON.
-    pub fn of(row: &SampleRow, path: &Path) -> Result<Self, RecordError> {
-        let encoded = serde_json::to_vec(row);
-        let mut bytes = encoded.map_err(|error| RecordError::Encode { path: path.to_owned(), source: error.into() })?;
+    pub fn of(row: &SampleRow, path: &Arc<Path>) -> Result<Self, RecordError> {
+        let mut bytes = Vec::with_capacity(row.completion.len() + row.completion.len() / 8 + BESIDE_TEXTS);
+        serde_json::to_writer(&mut bytes, row)
+            .map_err(|error| RecordError::Encode { path: path.to_path_buf(), source: error.into() })?;
         bytes.push(b'\n');
-        Ok(Self { path: path.to_owned(), number: 0, bytes })
+        Ok(Self { path: path.clone(), number: 0, bytes })
     }
 
     /// The sample that it says.
@@ -191,7 +194,7 @@ impl SampleLine {
     /// It is none.
     pub fn row(&self) -> Result<SampleRow, RecordError> {
         serde_json::from_slice(&self.bytes).map_err(|error| RecordError::BadLine {
-            path: self.path.clone(),
+            path: self.path.to_path_buf(),
             line: self.number,
             reason: format!("no sample: {error}"),
         })
@@ -206,13 +209,13 @@ impl SampleLog {
     pub fn lines(path: &Path) -> Result<impl Iterator<Item = Result<SampleLine, RecordError>> + use<>, RecordError> {
         let fail = |error: io::Error| RecordError::Read { path: path.to_owned(), source: error.into() };
         let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(fail)?);
-        let path = path.to_owned();
+        let path: Arc<Path> = path.into();
         let mut number = 0;
         Ok(std::iter::from_fn(move || {
             number += 1;
             let mut bytes = Vec::new();
             if let Err(error) = reader.read_until(b'\n', &mut bytes) {
-                return Some(Err(RecordError::Read { path: path.clone(), source: error.into() }));
+                return Some(Err(RecordError::Read { path: path.to_path_buf(), source: error.into() }));
             }
             (bytes.last() == Some(&b'\n')).then(|| Ok(SampleLine { path: path.clone(), number, bytes }))
         }))
