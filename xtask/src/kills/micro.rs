@@ -76,7 +76,7 @@ pub(crate) fn write(base: &Path, dtype: &str) -> Result<()> {
 /// The same for programs that see `base` as `seen_as`.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(crate) fn write_for(base: &Path, seen_as: &Path, dtype: &str) -> Result<()> {
     fs::create_dir_all(base).with_context(|| base.display().to_string())?;
     let stage = |from: &str, more: &str| STAGE.replace("FROM", from) + more + EVAL;
