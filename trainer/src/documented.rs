@@ -57,7 +57,8 @@ fn every_command_in_the_documents_is_one_of_this_program() {
 
 #[test]
 fn a_command_that_is_none_is_named_with_its_line() {
-    let text = "```sh norun nobody\nls\ntrainer evil --data x\n```\n```console\n$ A=1 timeout 3 trainer eval --datum x | cat\n```\n\
+    let text = "```sh norun nobody\nls\ntrainer evil --data x\n```\n\
+        ```console\n$ A=1 timeout 3 trainer eval --datum x | cat\n```\n\
         ```sh synopsis\ntrainer data show | chek FILE   # rows\n```\n";
     let (wrong, num_commands) = wrong_commands(&Page::parse("a.md", text).unwrap());
     let starts: Vec<&str> = wrong.iter().map(|line| line.split(": ").next().unwrap()).collect();

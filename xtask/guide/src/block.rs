@@ -95,7 +95,9 @@ impl Block {
             }
             "bash" | "shell" => return Err(format!("write `sh` or `console` for `{language}`")),
             "" if lines.iter().any(|text| COMMANDS.iter().any(|start| text.starts_with(start))) => {
-                return Err("commands in a block without a language: write `sh`, `console`, or why it is not run".into());
+                return Err(
+                    "commands in a block without a language: write `sh`, `console`, or why it is not run".into()
+                );
             }
             _ => Self::file_or_illustration(words, lines)?,
         };

@@ -3,8 +3,8 @@
 //! As far as documents go: quotes, backslashes, comments, redirections, variables before a program, and what joins
 //! programs. Variables and substitutions stay as they are written.
 
-/// Programs of a command in their order, each as its words: `A=1 trainer eval "a b" | wc -l` has `trainer eval` with one
-/// word more, and `wc -l`.
+/// Programs of a command in their order, each as its words: `A=1 trainer eval "a b" | wc -l` has `trainer eval` with
+/// one word more, and `wc -l`.
 #[must_use]
 pub fn programs(command: &str) -> Vec<Vec<String>> {
     let mut programs = vec![Vec::new()];
@@ -103,7 +103,10 @@ mod tests {
     #[test]
     fn programs_have_their_words() {
         let of = |command: &str| programs(command).iter().map(|words| words.join("~")).collect::<Vec<_>>().join(" / ");
-        assert_eq!(of("trainer eval --data 'a b' \\\n  --json \"c\\\"d\"  # all of it"), "trainer~eval~--data~a b~--json~c\"d");
+        assert_eq!(
+            of("trainer eval --data 'a b' \\\n  --json \"c\\\"d\"  # all of it"),
+            "trainer~eval~--data~a b~--json~c\"d"
+        );
         assert_eq!(of("A=1 trainer eval | wc -l && cd x; ls"), "trainer~eval / wc~-l / cd~x / ls");
         assert_eq!(of("trainer verify < a.jsonl 2> err >> out.txt --x"), "trainer~verify~--x");
         assert_eq!(of("trainer eval --set a=1 2>&1"), "trainer~eval~--set~a=1");

@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn blocks_are_found_in_lists_and_in_longer_fences() {
-        let text = "# A page\n\n- a list\n  ```console\n  $ ls\n    indented\n  ```\n````toml file=a.md\n```\nx\n```\n````\n";
+        let text =
+            "# A page\n\n- a list\n  ```console\n  $ ls\n    indented\n  ```\n````toml file=a.md\n```\nx\n```\n````\n";
         let page = Page::parse("a.md", text).unwrap();
         let lines: Vec<usize> = page.blocks.iter().map(|block| block.line).collect();
         assert_eq!(lines, [4, 8]);

@@ -35,11 +35,13 @@ mod tests {
 
     #[test]
     fn alternatives_are_commands_of_their_own() {
-        assert_eq!(forms("trainer sandbox serve | run | grade   # a server"), [
-            "trainer sandbox serve",
-            "trainer sandbox run",
-            "trainer sandbox grade",
-        ]);
-        assert_eq!(forms("trainer config check FILE [--gpus N] [--json]"), ["trainer config check FILE --gpus 1 --json"]);
+        assert_eq!(
+            forms("trainer sandbox serve | run | grade   # a server"),
+            ["trainer sandbox serve", "trainer sandbox run", "trainer sandbox grade",]
+        );
+        assert_eq!(
+            forms("trainer config check FILE [--gpus N] [--json]"),
+            ["trainer config check FILE --gpus 1 --json"]
+        );
     }
 }

@@ -64,10 +64,9 @@ fn every_error_of_the_page_is_one_that_the_program_says() {
 
 #[test]
 fn words_are_found_in_cells_and_over_broken_lines() {
-    assert_eq!(quoted("| `LIBTORCH is …, a relative path`, `` `…` is a value `` | x `other words` |"), [
-        "LIBTORCH is",
-        ", a relative path",
-        "is a value",
-    ]);
+    assert_eq!(
+        quoted("| `LIBTORCH is …, a relative path`, `` `…` is a value `` | x `other words` |"),
+        ["LIBTORCH is", ", a relative path", "is a value",]
+    );
     assert_eq!(joined("\"one \\\n    two \\\"x\\\"\"\nthree"), "\"one two \"x\"\"\nthree\n");
 }

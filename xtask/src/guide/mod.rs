@@ -143,7 +143,9 @@ fn reason_not_to_run(shell: &ShellBlock) -> Option<&str> {
 fn wrong_with(shell: &ShellBlock, block: &Block, command: &ShownCommand, ended: &Ended) -> Option<String> {
     let line = command.line;
     match ended.exit_code {
-        None => return Some(format!("line {line}: not done in {:.0} s (limit= of line {})", ended.seconds, block.line)),
+        None => {
+            return Some(format!("line {line}: not done in {:.0} s (limit= of line {})", ended.seconds, block.line));
+        }
         Some(code) if code != shell.exit_code => {
             return Some(format!("line {line}: exit code {code}, and {} is expected", shell.exit_code));
         }
@@ -192,7 +194,8 @@ mod tests {
     #[test]
     fn a_page_runs_from_its_text() {
         let text = "```toml file=sub/a.toml\nx = 1\n```\n```toml append=sub/a.toml\ny = 2\n```\n\
-            ```console\n$ cd sub && export NAME=7\n$ cat a.toml; echo \"took 0.25 s of $NAME\" >&2\nx = 1\n…\ntook 9.5 s of 7\n```\n\
+            ```console\n$ cd sub && export NAME=7\n\
+            $ cat a.toml; echo \"took 0.25 s of $NAME\" >&2\nx = 1\n…\ntook 9.5 s of 7\n```\n\
             ```sh norun nothing to see\nfalse\n```\n```console exit=3\n$ (exit 3)\n```\n```sh\ntrainer\n```\n";
         let outcome = outcome(text);
         assert_eq!((outcome.failure, outcome.num_commands), (None, 4));
