@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use guide::{Page, forms, programs};
 
 use crate::cli::Cli;
@@ -34,6 +35,10 @@ fn wrong_commands(page: &Page) -> (Vec<String>, usize) {
                 let Some(start) = of_us.filter(|start| *start == 0 || words[0] == "timeout") else { continue };
                 num_commands += 1;
                 if let Err(error) = Cli::try_parse_from(&words[start..]) {
+                    // A form may leave out what a command needs.
+                    if block.is_synopsis && error.kind() == ErrorKind::MissingRequiredArgument {
+                        continue;
+                    }
                     let first = error.to_string().lines().next().unwrap_or_default().to_owned();
                     wrong.push(format!("{}:{}: {}: {first}", page.path, command.line, words.join(" ")));
                 }
@@ -57,7 +62,8 @@ fn every_command_in_the_documents_is_one_of_this_program() {
 
 #[test]
 fn a_command_that_is_none_is_named_with_its_line() {
-    let text = "```sh norun nobody\nls\ntrainer evil --data x\n```\n```console\n$ A=1 timeout 3 trainer eval --datum x | cat\n```\n\
+    let text = "```sh norun nobody\nls\ntrainer evil --data x\n```\n\
+        ```console\n$ A=1 timeout 3 trainer eval --datum x | cat\n```\n\
         ```sh synopsis\ntrainer data show | chek FILE   # rows\n```\n";
     let (wrong, num_commands) = wrong_commands(&Page::parse("a.md", text).unwrap());
     let starts: Vec<&str> = wrong.iter().map(|line| line.split(": ").next().unwrap()).collect();

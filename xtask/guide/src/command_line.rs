@@ -3,8 +3,8 @@
 //! As far as documents go: quotes, backslashes, comments, redirections, variables before a program, and what joins
 //! programs. Variables and substitutions stay as they are written.
 
-/// Programs of a command in their order, each as its words: `A=1 trainer eval "a b" | wc -l` has `trainer eval` with one
-/// word more, and `wc -l`.
+/// Programs of a command in their order, each as its words: `A=1 trainer eval "a b" | wc -l` has `trainer eval` with
+/// one word more, and `wc -l`.
 #[must_use]
 pub fn programs(command: &str) -> Vec<Vec<String>> {
     let mut programs = vec![Vec::new()];

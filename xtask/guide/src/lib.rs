@@ -4,7 +4,7 @@
 //!
 //! | fence | meaning |
 //! | --- | --- |
-//! | `console` | lines with `$ ` are commands, those below are what they print; `> ` goes on with a command that is open |
+//! | `console` | lines with `$ ` are commands, those below what they print; `> ` goes on with an open command |
 //! | `sh` | each line is a command, and nothing is said of what it prints |
 //! | `file=NAME`, `append=NAME` | the block, of any other language, is written to a file, or added to its end |
 //! | no such word | an illustration |
@@ -21,8 +21,8 @@ mod output;
 mod page;
 mod synopsis;
 
-pub use block::{Block, Content, Place, ShellBlock, ShownCommand};
-pub use command_line::programs;
-pub use output::{Compared, first_difference};
-pub use page::{Broken, Page};
-pub use synopsis::forms;
+pub use self::block::{Block, Content, Place, ShellBlock, ShownCommand};
+pub use self::command_line::programs;
+pub use self::output::{Compared, first_difference};
+pub use self::page::{Broken, Page};
+pub use self::synopsis::forms;

@@ -1,7 +1,7 @@
 //! Output as a page shows it, held against what a command printed.
 //!
-//! `…` stands for any text, and alone on its line for any number of lines. Blanks in a row count as one. A number with a
-//! decimal point or an exponent is a measurement: it stands for any such number, with any sign, unless the page is
+//! `…` stands for any text, and alone on its line for any number of lines. Blanks in a row count as one. A number with
+//! a decimal point or an exponent is a measurement: it stands for any such number, with any sign, unless the page is
 //! exact. A whole number stands for itself.
 
 /// How numbers are compared.

@@ -194,7 +194,8 @@ mod tests {
     #[test]
     fn a_page_runs_from_its_text() {
         let text = "```toml file=sub/a.toml\nx = 1\n```\n```toml append=sub/a.toml\ny = 2\n```\n\
-            ```console\n$ cd sub && export NAME=7\n$ cat a.toml; echo \"took 0.25 s of $NAME\" >&2\nx = 1\n…\ntook 9.5 s of 7\n```\n\
+            ```console\n$ cd sub && export NAME=7\n\
+            $ cat a.toml; echo \"took 0.25 s of $NAME\" >&2\nx = 1\n…\ntook 9.5 s of 7\n```\n\
             ```sh norun nothing to see\nfalse\n```\n```console exit=3\n$ (exit 3)\n```\n```sh\ntrainer\n```\n";
         let outcome = outcome(text);
         assert_eq!((outcome.failure, outcome.num_commands), (None, 4));
