@@ -122,12 +122,11 @@ impl Recipe {
         Ok(progress)
     }
 
-    /// Notes that a stage begins, or goes on.
-    fn begin(&self, progress: &Progress, name: &str) -> Result<()> {
+    /// Notes that a stage begins, or goes on. Whether what it left can be read is the stage's own affair.
+    fn begin(&self, progress: &Progress, name: &str) {
         let is_there = self.config.dir.join(name).is_dir();
-        let before = if is_there { self.recorded_seconds(name)? } else { 0.0 };
+        let before = if is_there { self.recorded_seconds(name).unwrap_or_default() } else { 0.0 };
         progress.begin_phase(name, Duration::try_from_secs_f64(before).unwrap_or_default());
-        Ok(())
     }
 
     /// The folder that the recipe writes.
@@ -159,7 +158,7 @@ impl Recipe {
         let config: SupervisedRun = self.load(&self.config.cold_start, name, &[])?;
         let Some(entry) = self.entry(name, &config).await? else { return Ok(()) };
         let steps = config.update.steps;
-        self.begin(progress, name)?;
+        self.begin(progress, name);
         cold_start(config, entry, self.interrupt.clone()).await?;
         self.add_row(name, steps, started)
     }
@@ -178,7 +177,7 @@ impl Recipe {
         let config: ReinforceRun = self.load(file, name, &assignments)?;
         let Some(entry) = self.entry(name, &config).await? else { return Ok(()) };
         let steps = config.update.steps;
-        self.begin(progress, name)?;
+        self.begin(progress, name);
         run_stage(stage, config, entry, self.interrupt.clone()).await?;
         self.add_row(name, steps, started)
     }
@@ -194,7 +193,7 @@ impl Recipe {
             self.check_unchanged(name, &config).await?;
             say(&format!("{name}: done before"));
         } else {
-            self.begin(progress, name)?;
+            self.begin(progress, name);
             train_reward_model(config, Entry::Auto(self.on_change), self.interrupt.clone()).await?;
         }
         if self.summary.reward_model_seconds.is_none() {
