@@ -116,7 +116,8 @@ pub enum HubError {
     },
     /// The network must not be asked, and the cache has no such name.
     #[error(
-        "{name}: the hub is not asked (HF_HUB_OFFLINE), and {} has no `{}` of it: download it once without that variable",
+        "{name}: the hub is not asked (HF_HUB_OFFLINE), and {} has no `{}` of it: download it once without that \
+         variable",
         .folder.display(), .name.revision()
     )]
     Offline {

@@ -2,9 +2,9 @@
 //! not know what is done with the files.
 //!
 //! A name is resolved to a commit first, and every file is of that commit. A file is in the cache once its size and its
-//! hash are what the hub says; a download that broke off goes on where it was. The cache is `huggingface_hub`'s, so that
-//! what one has brought the other finds; its layout and the hub's address are crate `hf-hub`'s. That crate's own
-//! downloads check neither hash nor size and know no HF_HUB_OFFLINE; those of this crate do.
+//! hash are what the hub says; a download that broke off goes on where it was. The cache is `huggingface_hub`'s: what
+//! one has brought the other finds. Its layout and the hub's address are crate `hf-hub`'s. That crate's own downloads
+//! check neither hash nor size and know no HF_HUB_OFFLINE; those of this crate do.
 //!
 //! # Example
 //! Offline, what is in the cache is found, and the network is not asked:

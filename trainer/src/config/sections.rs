@@ -100,7 +100,8 @@ impl ModelSection {
     pub(crate) fn path(&self) -> Result<&Path> {
         if self.path.as_os_str().is_empty() {
             return Err(Usage::error(
-                "model.path: name a folder with config.json, model.safetensors and tokenizer.json, or a model of the hub",
+                "model.path: name a folder with config.json, model.safetensors and tokenizer.json, or a model of the \
+                 hub",
             ));
         }
         Ok(&self.path)

@@ -1,6 +1,6 @@
-//! Names of the hub where a folder or a file may stand: `org/name[@revision]`. What lies at the path wins; where nothing
-//! does and the text can be a name, its files are brought, and their folder takes the name's place. Must not know what
-//! is read from it.
+//! Names of the hub where a folder or a file may stand: `org/name[@revision]`. What lies at the path wins; where
+//! nothing does and the text can be a name, its files are brought, and their folder takes the name's place. Must not
+//! know what is read from it.
 
 mod data_files;
 mod shown;

@@ -48,7 +48,7 @@ pub(crate) enum BenchCommand {
 pub(crate) async fn run(command: BenchCommand, interrupt: &Interrupt) -> Result<()> {
     match command {
         BenchCommand::Gpu(args) => tokio::task::block_in_place(|| gpu::run(&args, interrupt)),
-        BenchCommand::Rollout(args) => tokio::task::block_in_place(|| rollout::run(&args, interrupt)),
+        BenchCommand::Rollout(args) => rollout::run(args, interrupt).await,
         BenchCommand::Sandbox(args) => sandbox::run(args).await,
         BenchCommand::Update(args) => update::run(args, interrupt).await,
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use hub::ModelFiles;
+use hub::{ModelFiles, Origin};
 use learner::learner::Learner;
 use learner::loss::{PolicyLossConfig, PolicyLossKind};
 use learner::objective::preference::{self, PairIds, PreferenceLossConfig, PreferencePlan};
@@ -255,7 +255,11 @@ fn measure(
     })
 }
 
+/// What a model is called: by its repository, or by its folder.
 pub(super) fn name(folder: &Path) -> String {
+    if let Some(origin) = Origin::of_path(folder) {
+        return origin.to_string();
+    }
     folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
 }
 

@@ -108,7 +108,8 @@ impl Card<'_> {
         let mut text = "## Figures\n".to_owned();
         text += "pass@1 in per cent: the mean over tasks of the share of completions that are right, with its 95 % ";
         text += "interval over tasks.\n\n";
-        text += "| data | pass@1 | 95 % interval | tasks | completions of each | |\n| --- | ---: | --- | ---: | ---: | --- |\n";
+        text += "| data | pass@1 | 95 % interval | tasks | completions of each | |\n";
+        text += "| --- | ---: | --- | ---: | ---: | --- |\n";
         for figure in self.figures {
             let CardFigure { dataset, value, interval: [low, high], num_tasks, num_samples, marks, origin } = figure;
             let source = origin.as_ref().map_or_else(String::new, |origin| format!("`{origin}`"));

@@ -46,8 +46,8 @@ pub(crate) struct ModelExportArgs {
 /// Verifies the checkpoint, and writes the folder.
 ///
 /// # Errors
-/// DIR is neither a run nor a checkpoint, OUT is there, or figures are of other weights (usage errors); the checkpoint is
-/// not whole; a file cannot be read or written.
+/// DIR is neither a run nor a checkpoint, OUT is there, or figures are of other weights (usage errors); the checkpoint
+/// is not whole; a file cannot be read or written.
 pub(crate) fn run(args: &ModelExportArgs) -> Result<()> {
     let (run, checkpoint) = places(&args.dir)?;
     let out = match (&args.out, &run) {

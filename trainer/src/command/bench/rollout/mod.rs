@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use hub::ModelFiles;
 use policy::dist::cuda::Gpu;
 use policy::{CHAT_TEMPLATE, Decoder, ModelConfig, Placement, Policy, Texts, train_tokenizer, write_folder};
 use rollout::{Engine, EngineOptions, EngineWork, GenerationStats};
@@ -24,6 +25,7 @@ use crate::config::RunSection;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::memory::peak_memory;
+use crate::named_files::NamedFiles;
 
 /// Runs that are timed, after one that is not.
 const RUNS: usize = 3;
@@ -33,7 +35,7 @@ const MIXED_IN_FLIGHT: usize = 64;
 /// What `trainer bench rollout` takes.
 #[derive(Debug, Args)]
 pub(crate) struct RolloutArgs {
-    /// A Hugging Face folder; with --random-weights its config.json is enough.
+    /// A Hugging Face folder, or the name of a model of the hub; with --random-weights its config.json is enough.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// Distinct prompts: 64 where it is not given, and 256 with --mixed.
@@ -81,7 +83,13 @@ struct Run {
 /// # Errors
 /// The arguments make no sense, the model does not load, a request fails, a file cannot be written, or the user
 /// interrupts.
-pub(super) fn run(args: &RolloutArgs, interrupt: &Interrupt) -> Result<()> {
+pub(super) async fn run(mut args: RolloutArgs, interrupt: &Interrupt) -> Result<()> {
+    let wanted = if args.random_weights { ModelFiles::Texts } else { ModelFiles::All };
+    NamedFiles::new(interrupt).model("--model", &mut args.model, wanted).await?;
+    tokio::task::block_in_place(|| time_completions(&args, interrupt))
+}
+
+fn time_completions(args: &RolloutArgs, interrupt: &Interrupt) -> Result<()> {
     let section = RunSection {
         device: args.device.clone(),
         dtype: args.dtype.clone(),
