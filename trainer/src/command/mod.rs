@@ -10,6 +10,7 @@ pub(crate) mod generate;
 pub(crate) mod recipe;
 pub(crate) mod render;
 pub(crate) mod sandbox;
+pub(crate) mod sweep;
 pub(crate) mod verifier;
 pub(crate) mod verify;
 pub(crate) mod verify_math;

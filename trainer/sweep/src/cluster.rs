@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClusterSection {
-    /// GPUs of a cell, all on one host.
+    /// Slurm: hosts of a cell. With several, `base.launcher` starts the trainer on each.
+    pub nodes: u32,
+    /// GPUs of each host.
     pub gpus: u32,
-    /// Cores of a cell.
+    /// Cores of each host.
     pub cpus: u32,
-    /// Memory of a cell, in GiB.
+    /// Memory of each host, in GiB.
     pub memory_gib: u32,
     /// Longest time of a cell, in hours; 0 leaves it to the cluster.
     pub hours: u32,
@@ -36,6 +38,7 @@ pub struct ClusterSection {
 impl Default for ClusterSection {
     fn default() -> Self {
         Self {
+            nodes: 1,
             gpus: 0,
             cpus: 2,
             memory_gib: 8,

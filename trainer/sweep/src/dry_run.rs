@@ -6,7 +6,6 @@ use std::fmt::Write;
 use record::metrics::read_metrics;
 use record::names::TIME_STEP;
 
-use crate::arm::BASE;
 use crate::error::SweepError;
 use crate::measured::CellState;
 use crate::plan::Plan;
@@ -110,11 +109,9 @@ pub fn describe(plan: &Plan, num_at_once: usize) -> Result<String, SweepError> {
 fn describe_arms(plan: &Plan, text: &mut String) {
     let _ = writeln!(text, "\n{} arms", plan.arms.len());
     for arm in &plan.arms {
-        let _ = writeln!(text, "  {}", arm.name);
+        let from = arm.from_step.map_or(String::new(), |step| format!(", from step {step} on"));
+        let _ = writeln!(text, "  {}{from}", arm.name);
         let changes = plan.changes.get(&arm.name).map_or(&[][..], Vec::as_slice);
-        if changes.is_empty() && arm.name != BASE {
-            let _ = writeln!(text, "    as the base, with other seeds");
-        }
         changes.iter().take(MOST_CHANGES).for_each(|change| _ = writeln!(text, "    {change}"));
         if changes.len() > MOST_CHANGES {
             let _ = writeln!(text, "    and {} more", changes.len() - MOST_CHANGES);

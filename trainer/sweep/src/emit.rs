@@ -42,6 +42,10 @@ impl JobArray<'_> {
         if let Some(text) = texts.chain([&self.file.to_owned()]).find(|text| text.contains(['\n', '\r', '\0'])) {
             return Err(SweepError::invalid(format!("cluster: {text:?} has more than one line")));
         }
+        if self.cluster.nodes == 0 || (scheduler == Scheduler::Kubernetes && self.cluster.nodes > 1) {
+            let nodes = self.cluster.nodes;
+            return Err(SweepError::invalid(format!("cluster.nodes: is {nodes}; a cell has 1 host, or under Slurm more")));
+        }
         Ok(match scheduler {
             Scheduler::Slurm => self.slurm(),
             Scheduler::Kubernetes => self.kubernetes(),
@@ -53,16 +57,18 @@ impl JobArray<'_> {
     }
 
     fn slurm(&self) -> String {
-        let ClusterSection { gpus, cpus, memory_gib, hours, parallel, sbatch, setup, trainer, work_dir, .. } =
-            self.cluster;
+        let ClusterSection { nodes, gpus, cpus, memory_gib, hours, .. } = self.cluster;
+        let ClusterSection { parallel, sbatch, setup, trainer, work_dir, .. } = self.cluster;
         let mut text = String::from("#!/bin/bash\n");
         let mut option = |option: String| _ = writeln!(text, "#SBATCH {option}");
         option(format!("--job-name={}", self.name));
         let at_once = if *parallel > 0 { format!("%{parallel}") } else { String::new() };
         option(format!("--array=0-{}{at_once}", self.last()));
-        option("--nodes=1".into());
-        option("--ntasks=1".into());
-        option(format!("--cpus-per-task={cpus}"));
+        option(format!("--nodes={nodes}"));
+        if *nodes == 1 {
+            option("--ntasks=1".into());
+            option(format!("--cpus-per-task={cpus}"));
+        }
         option(format!("--mem={memory_gib}G"));
         if *gpus > 0 {
             option(format!("--gpus-per-node={gpus}"));
@@ -273,6 +279,10 @@ mod tests {
         for scheduler in [Scheduler::Slurm, Scheduler::Kubernetes] {
             assert!(array(&cluster, "x").write(scheduler).unwrap_err().to_string().contains("more than one line"));
         }
+        let wide = ClusterSection { nodes: 2, ..ClusterSection::default() };
+        assert!(array(&wide, "x").write(Scheduler::Kubernetes).unwrap_err().to_string().contains("cluster.nodes"));
+        let text = array(&wide, "x").write(Scheduler::Slurm).unwrap();
+        assert!(text.contains("#SBATCH --nodes=2\n") && !text.contains("--ntasks="), "{text}");
         assert_eq!(label("---"), "sweep");
         assert_eq!(quoted("it's"), "'it'\\''s'");
     }

@@ -66,6 +66,8 @@ pub struct BaseSection {
     pub shared: Vec<String>,
     /// Seed of the shared phases.
     pub shared_seed: Option<u64>,
+    /// Command before the trainer's, as `srun` with its options, where a cell has several hosts.
+    pub launcher: Vec<String>,
     /// Further arguments of the trainer, as `--nproc 8`.
     pub arguments: Vec<String>,
 }

@@ -1,13 +1,39 @@
 //! What a unit of work is: its whole configuration, what it reads by content, and the version of the code. Units of one
 //! identity do the same, and are run once. No path and no time is part of it, so that two checkouts agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Component, Path};
 
 use record::checksum;
 use serde::{Deserialize, Serialize};
 
 /// Number of hexadecimal digits of a checksum that name a unit.
 const DIGITS: usize = 12;
+/// What stands for a value that is not there.
+const NOT_SET: &str = "not set";
+
+/// Folder of a run within its unit's, as inputs name it: `UNIT/run/…`.
+pub const RUN: &str = "run";
+
+/// A key in which two units differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyChange {
+    /// The key.
+    pub key: String,
+    /// Its value in the first unit; none where it has none.
+    pub old: Option<String>,
+    /// Its value in the second.
+    pub new: Option<String>,
+}
+
+impl fmt::Display for KeyChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |value: &Option<String>| value.clone().unwrap_or_else(|| NOT_SET.to_owned());
+        write!(f, "{}: {} -> {}", self.key, word(&self.old), word(&self.new))
+    }
+}
 
 /// What a unit is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,24 +63,28 @@ impl Identity {
         format!("{}-{}", self.phase, digits(&[self]))
     }
 
-    /// The keys in which it differs from another, with both values: configuration, inputs, version.
-    pub fn differences_from(&self, old: &Self) -> Vec<String> {
+    /// The keys in which it differs from another: version, configuration, inputs.
+    pub fn differences_from(&self, old: &Self) -> Vec<KeyChange> {
         let mut found = Vec::new();
         let mut compare = |key: &str, old: Option<&String>, new: Option<&String>| {
             if old != new {
-                let word = |value: Option<&String>| value.map_or("not set", String::as_str).to_owned();
-                found.push(format!("{key}: {} -> {}", word(old), word(new)));
+                found.push(KeyChange { key: key.to_owned(), old: old.cloned(), new: new.cloned() });
             }
         };
         compare("version", Some(&old.version), Some(&self.version));
         compare("arguments", Some(&old.arguments.join(" ")), Some(&self.arguments.join(" ")));
         for (old, new) in [(&old.config, &self.config), (&old.inputs, &self.inputs)] {
-            let keys: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+            let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
             keys.into_iter().for_each(|key| compare(key, old.get(key), new.get(key)));
         }
         let step = |until: Option<u64>| until.map(|step| step.to_string());
         compare("until", step(old.until).as_ref(), step(self.until).as_ref());
         found
+    }
+
+    /// True where the input of this key is what another unit makes.
+    pub fn is_made(&self, key: &str) -> bool {
+        self.inputs.get(key).is_some_and(|content| Path::new(content).components().nth(1) == Some(Component::Normal(OsStr::new(RUN))))
     }
 }
 
@@ -107,11 +137,18 @@ mod tests {
     }
 
     #[test]
+    fn what_another_unit_makes_is_told_from_content() {
+        let mut unit = identity("1e-4");
+        unit.inputs.insert("model.path".into(), "cold-start-0/run/checkpoints/step_00004".into());
+        assert!(unit.is_made("model.path") && !unit.is_made("data.source.0.path") && !unit.is_made("schedule.lr"));
+    }
+
+    #[test]
     fn differences_name_the_key_and_both_values() {
         let mut new = identity("2e-4");
         new.config.insert("loss.kind".into(), "cispo".into());
         new.version = "2".into();
-        let found = new.differences_from(&identity("1e-4"));
+        let found: Vec<String> = new.differences_from(&identity("1e-4")).iter().map(KeyChange::to_string).collect();
         assert_eq!(found, ["version: 1 -> 2", "loss.kind: not set -> cispo", "schedule.lr: 1e-4 -> 2e-4"]);
     }
 }

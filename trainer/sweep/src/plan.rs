@@ -8,7 +8,7 @@ use crate::arm::{Arm, BASE, arms};
 use crate::error::SweepError;
 use crate::figure::Place;
 use crate::file::SweepFile;
-use crate::identity::{Identity, digits};
+use crate::identity::{Identity, KeyChange, digits};
 use crate::program::{Phase, Program, Request, Resolved};
 use crate::unit::{UNITS, Unit, UnitFolder, Work};
 
@@ -37,8 +37,8 @@ pub struct Plan {
     pub phases: Vec<String>,
     /// The arms, the base first.
     pub arms: Vec<Arm>,
-    /// What each arm changes, key by key, under the first seed.
-    pub changes: BTreeMap<String, Vec<String>>,
+    /// What each arm changes, key by key, under its first seed; phases stand before the keys.
+    pub changes: BTreeMap<String, Vec<KeyChange>>,
     /// Points of the grid that are the base itself, and are left out.
     pub left_out: Vec<String>,
     /// All cells, seed by seed, so that whole pairs come first.
@@ -369,8 +369,8 @@ fn check_figures(file: &SweepFile, whose: &str, resolved: &Resolved) -> Result<(
     Ok(())
 }
 
-/// What each arm changes against the base, key by key, under the first seed.
-fn changes(arms: &[Arm], cells: &[Cell], units: &BTreeMap<String, Unit>) -> BTreeMap<String, Vec<String>> {
+/// What each arm changes against the base, key by key, under its first seed.
+fn changes(arms: &[Arm], cells: &[Cell], units: &BTreeMap<String, Unit>) -> BTreeMap<String, Vec<KeyChange>> {
     let first = |name: &str| cells.iter().find(|cell| cell.arm == name);
     let of_phase = |cell: &Cell| -> BTreeMap<String, Identity> {
         let units = cell.units.iter().filter_map(|name| units.get(name));
@@ -383,19 +383,12 @@ fn changes(arms: &[Arm], cells: &[Cell], units: &BTreeMap<String, Unit>) -> BTre
         let mut found = Vec::new();
         for (phase, identity) in of_phase(cell) {
             let Some(old) = base.get(&phase) else { continue };
-            let differences = identity.differences_from(old);
             // A checkpoint that another arm's earlier phase makes is told by that phase's own keys.
-            let told = |difference: &&String| !is_of_unit(old, &identity, difference);
-            found.extend(differences.iter().filter(told).map(|difference| format!("{phase}: {difference}")));
+            let is_told = |change: &KeyChange| !old.is_made(&change.key) && !identity.is_made(&change.key);
+            let changes = identity.differences_from(old).into_iter().filter(is_told);
+            found.extend(changes.map(|change| KeyChange { key: format!("{phase}: {}", change.key), ..change }));
         }
-        let from = arm.from_step.map(|step| format!("from step {step} on"));
-        all.insert(arm.name.clone(), from.into_iter().chain(found).collect());
+        all.insert(arm.name.clone(), found);
     }
     all
-}
-
-/// True for a difference in what other units make.
-fn is_of_unit(old: &Identity, new: &Identity, difference: &str) -> bool {
-    let key = difference.split(": ").next().unwrap_or_default();
-    [old, new].iter().any(|identity| identity.inputs.get(key).is_some_and(|content| content.contains("/run/")))
 }

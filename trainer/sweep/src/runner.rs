@@ -86,14 +86,14 @@ pub fn run_plan(
     is_asked: &dyn Fn() -> bool,
     tell: &mut dyn FnMut(&Event<'_>),
 ) -> Result<SweepEnd, SweepError> {
-    check_folder(plan)?;
-    write_folder(plan)?;
     let cells: Vec<&Cell> = match options.cell {
         None => plan.cells.iter().collect(),
         Some(index) => vec![plan.cells.get(index).ok_or_else(|| {
             SweepError::invalid(format!("--cell {index}: the sweep has the cells 0 to {}", plan.cells.len() - 1))
         })?],
     };
+    check_folder(plan)?;
+    write_folder(plan)?;
     let stop = Stop::default();
     let mut progress = Progress::read(plan, cells, options.retries_failed)?;
     progress.tell_ended(tell);

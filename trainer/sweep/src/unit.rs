@@ -4,12 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::identity::Identity;
+use crate::identity::{Identity, RUN};
 
 /// Folder of all units within the sweep's.
 pub const UNITS: &str = "units";
-/// Folder of the run within a unit's.
-const RUN: &str = "run";
 
 /// What a unit does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
