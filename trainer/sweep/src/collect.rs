@@ -14,7 +14,7 @@ use crate::figure::Figure;
 use crate::measured::{Budget, CellState, MeasuredCell, MeasuredFigure};
 use crate::plan::{Cell, Plan};
 use crate::state::UnitState;
-use crate::unit::{Unit, UnitFolder, Work};
+use crate::unit::{WorkUnit, UnitFolder, Work};
 
 /// Reads what every cell measured. A cell whose run is done and lacks a figure counts as failed, with the figure's name.
 ///
@@ -57,7 +57,7 @@ fn measure(plan: &Plan, cell: &Cell) -> Result<MeasuredCell, SweepError> {
 }
 
 /// Adds what the last unit's run recorded.
-fn read_run(plan: &Plan, unit: &Unit, measured: &mut MeasuredCell) -> Result<(), SweepError> {
+fn read_run(plan: &Plan, unit: &WorkUnit, measured: &mut MeasuredCell) -> Result<(), SweepError> {
     let path = UnitFolder::new(plan.dir(), &unit.name).run();
     let Ok(run) = RunFolder::open(&path) else { return Ok(()) };
     let rows = if run.metrics().exists() { read_metrics(&run.metrics())? } else { Vec::new() };

@@ -10,7 +10,7 @@ use crate::error::SweepError;
 use crate::measured::CellState;
 use crate::plan::Plan;
 use crate::state::UnitState;
-use crate::unit::{Unit, UnitFolder, Work};
+use crate::unit::{WorkUnit, UnitFolder, Work};
 
 /// Most changes of an arm that are shown.
 const MOST_CHANGES: usize = 12;
@@ -88,7 +88,7 @@ pub fn describe(plan: &Plan, num_at_once: usize) -> Result<String, SweepError> {
         let shared = file.base.shared.join(", ");
         let _ = writeln!(
             text,
-            "all seeds share {shared} (seed {seed}): how much that varies from seed to seed is not in the result"
+            "all seeds share {shared} (seed {seed}): how much the result varies with that is not in the intervals"
         );
     }
     for figure in &file.figure {
@@ -135,7 +135,7 @@ fn describe_cells(plan: &Plan, text: &mut String) -> Result<(), SweepError> {
         let left = if left.is_empty() { "done".to_owned() } else { format!("runs {}", left.join(", ")) };
         let _ = writeln!(text, "  {index}: {} {}: {left}", cell.label(), cell.hash);
     }
-    let shared: Vec<&Unit> = plan.units.values().filter(|unit| plan.num_cells_of(&unit.name) > 1).collect();
+    let shared: Vec<&WorkUnit> = plan.units.values().filter(|unit| plan.num_cells_of(&unit.name) > 1).collect();
     let _ = writeln!(text, "\n{} units, of which {} are shared", plan.units.len(), shared.len());
     for unit in shared {
         let steps = unit.own_steps(|name| plan.units.get(name));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
+use crate::claims::Claims;
 use crate::cluster::ClusterSection;
 use crate::error::SweepError;
 use crate::figure::Figure;
@@ -34,7 +35,7 @@ pub struct SweepFile {
     pub figure: Vec<Figure>,
     /// How arms are compared.
     #[serde(default)]
-    pub claims: toml::Table,
+    pub claims: Claims,
     /// Cells at once on this machine.
     #[serde(default)]
     pub local: LocalSection,
@@ -176,7 +177,9 @@ impl SweepFile {
             }
             figure.place()?;
         }
-        Ok(())
+        let others: Vec<&str> =
+            self.figure.iter().filter(|figure| !figure.primary).map(|figure| figure.name.as_str()).collect();
+        self.claims.check(primary[0], &others).map_err(|error| SweepError::invalid(error.to_string()))
     }
 
     fn check_numbers(&self) -> Result<(), SweepError> {

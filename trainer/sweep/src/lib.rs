@@ -7,6 +7,7 @@
 //! [`collect`] reads what they recorded.
 
 pub mod arm;
+pub mod claims;
 pub mod cluster;
 pub mod collect;
 pub mod dry_run;
@@ -20,6 +21,7 @@ pub mod measured;
 pub mod plan;
 pub mod process;
 pub mod program;
+pub mod result;
 pub mod runner;
 pub mod state;
 pub mod stop;

@@ -10,7 +10,7 @@ use crate::figure::Place;
 use crate::file::SweepFile;
 use crate::identity::{Identity, KeyChange, digits};
 use crate::program::{Phase, Program, Request, Resolved};
-use crate::unit::{UNITS, Unit, UnitFolder, Work};
+use crate::unit::{UNITS, WorkUnit, UnitFolder, Work};
 
 /// Name of the unit that generates data.
 pub const DATA: &str = "data";
@@ -44,7 +44,7 @@ pub struct Plan {
     /// All cells, seed by seed, so that whole pairs come first.
     pub cells: Vec<Cell>,
     /// All units by name.
-    pub units: BTreeMap<String, Unit>,
+    pub units: BTreeMap<String, WorkUnit>,
 }
 
 impl Cell {
@@ -115,7 +115,7 @@ impl Plan {
     }
 
     /// Units of one cell, in their order.
-    pub fn units_of<'a>(&'a self, cell: &'a Cell) -> impl DoubleEndedIterator<Item = &'a Unit> {
+    pub fn units_of<'a>(&'a self, cell: &'a Cell) -> impl DoubleEndedIterator<Item = &'a WorkUnit> {
         cell.units.iter().filter_map(|name| self.units.get(name))
     }
 
@@ -135,7 +135,7 @@ struct Planner<'a> {
     base: &'a Path,
     phases: &'a [Phase],
     program: &'a dyn Program,
-    units: BTreeMap<String, Unit>,
+    units: BTreeMap<String, WorkUnit>,
 }
 
 impl Planner<'_> {
@@ -235,7 +235,7 @@ impl Planner<'_> {
         let mut needs = context.needs.clone();
         needs.extend(after.clone());
         let accepts_changes = after.is_some();
-        let unit = Unit {
+        let unit = WorkUnit {
             name: name.clone(),
             identity,
             work: Work::Run,
@@ -260,7 +260,7 @@ impl Planner<'_> {
             after: None,
         };
         let name = identity.name();
-        let unit = Unit {
+        let unit = WorkUnit {
             name: name.clone(),
             identity,
             work: Work::Data,
@@ -277,7 +277,7 @@ impl Planner<'_> {
     /// Lets a run that is also the beginning of others go on from where they part, and a beginning from the one before:
     /// the steps are then done once. What a unit is does not change by it: a run that goes on is the run at one stretch.
     fn join_beginnings(&mut self) {
-        let whole = |unit: &Unit| Identity { until: None, ..unit.identity.clone() }.name();
+        let whole = |unit: &WorkUnit| Identity { until: None, ..unit.identity.clone() }.name();
         let mut beginnings: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
         for unit in self.units.values().filter(|unit| unit.identity.until.is_some()) {
             beginnings.entry(whole(unit)).or_default().push((unit.steps, unit.name.clone()));
@@ -370,7 +370,7 @@ fn check_figures(file: &SweepFile, whose: &str, resolved: &Resolved) -> Result<(
 }
 
 /// What each arm changes against the base, key by key, under its first seed.
-fn changes(arms: &[Arm], cells: &[Cell], units: &BTreeMap<String, Unit>) -> BTreeMap<String, Vec<KeyChange>> {
+fn changes(arms: &[Arm], cells: &[Cell], units: &BTreeMap<String, WorkUnit>) -> BTreeMap<String, Vec<KeyChange>> {
     let first = |name: &str| cells.iter().find(|cell| cell.arm == name);
     let of_phase = |cell: &Cell| -> BTreeMap<String, Identity> {
         let units = cell.units.iter().filter_map(|name| units.get(name));

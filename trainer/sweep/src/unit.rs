@@ -20,7 +20,7 @@ pub enum Work {
 
 /// One phase of one or several cells.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Unit {
+pub struct WorkUnit {
     /// Name of its folder: phase and checksum.
     pub name: String,
     /// What it is.
@@ -39,9 +39,9 @@ pub struct Unit {
     pub accepts_changes: bool,
 }
 
-impl Unit {
+impl WorkUnit {
     /// Steps that it does itself, without those of the run that it goes on with.
-    pub fn own_steps<'a>(&self, find: impl Fn(&str) -> Option<&'a Unit>) -> u64 {
+    pub fn own_steps<'a>(&self, find: impl Fn(&str) -> Option<&'a WorkUnit>) -> u64 {
         let before = self.continues.as_deref().and_then(find).map_or(0, |unit| unit.steps);
         self.steps.saturating_sub(before)
     }

@@ -14,7 +14,7 @@ use crate::process::{End, run};
 use crate::program::{Program, Start};
 use crate::state::UnitState;
 use crate::stop::Stop;
-use crate::unit::{Unit, UnitFolder, Work};
+use crate::unit::{WorkUnit, UnitFolder, Work};
 
 /// Time between two looks whether another process has let go of a unit.
 const WAIT: Duration = Duration::from_millis(200);
@@ -23,7 +23,7 @@ const MOST_STOPS: u32 = 100;
 
 /// How a unit is run.
 pub(crate) struct UnitRun<'a> {
-    pub unit: &'a Unit,
+    pub unit: &'a WorkUnit,
     pub dir: &'a Path,
     pub program: &'a dyn Program,
     /// Further arguments of the sweep's file.

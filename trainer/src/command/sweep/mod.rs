@@ -23,12 +23,14 @@ use self::console::Console;
 use self::outcome::{Outcome, write_page};
 use self::phases::Base;
 use self::program::ThisTrainer;
-use crate::failure::{Ended, Interrupted, Usage};
+use crate::failure::{Ended, Usage};
 use crate::interrupt::Interrupt;
 use crate::ranks::environment::refuse_ranks;
 
 /// Least time between two writings of the page while cells run.
 const PAGE_INTERVAL: Duration = Duration::from_secs(15);
+/// Exit code of a command that was asked to stop.
+const INTERRUPTED: u8 = 130;
 /// Bytes of a GiB, in KiB of /proc/meminfo.
 const KIB_OF_GIB: f64 = 1_048_576.0;
 
@@ -102,7 +104,7 @@ pub(crate) fn run(args: &SweepArgs, interrupt: &Interrupt) -> Result<()> {
         run_cells(&plan, &program, options, interrupt)?
     };
     if end == SweepEnd::Interrupted {
-        return Err(Interrupted.into());
+        return Err(Ended::error(INTERRUPTED, "interrupted; the same command goes on".into()));
     }
     // One cell of many leaves the result to --collect.
     if args.cell.is_some() && args.json.is_none() {

@@ -29,7 +29,9 @@ impl<'a> Outcome<'a> {
     pub(super) fn of(plan: &'a Plan) -> Result<Self> {
         let cells = collect(plan).map_err(in_words)?;
         let result = SweepResult::of(&plan.file.claims, &plan.file.name, BASE, &figures(plan), &cells);
-        Ok(Self { plan, result: result.map_err(|error| Usage::error(error.to_string()))?, cells })
+        let mut result = result.map_err(|error| Usage::error(error.to_string()))?;
+        result.notes.extend(shared_note(plan));
+        Ok(Self { plan, cells, result })
     }
 
     /// Prints the tables, and writes the files and the page; `json` is one more place for the result.
@@ -93,6 +95,16 @@ impl<'a> Outcome<'a> {
 /// As [`Outcome::of`], or the page cannot be written.
 pub(super) fn write_page(plan: &Plan) -> Result<()> {
     Outcome::of(plan)?.write_page()
+}
+
+/// What seeds do not vary.
+fn shared_note(plan: &Plan) -> Option<String> {
+    let base = &plan.file.base;
+    let seed = base.shared_seed?;
+    Some(format!(
+        "All seeds share {} (seed {seed}): how much the result varies with that is not in the intervals.",
+        base.shared.join(", ")
+    ))
 }
 
 fn said(cell: &MeasuredCell) -> String {
