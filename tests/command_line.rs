@@ -22,6 +22,7 @@ fn help() {
         "cold-start",
         "reward-model",
         "recipe",
+        "sweep",
         "eval",
         "compare",
         "data",

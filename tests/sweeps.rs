@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{Bench, run, trainer};
 
-/// A recipe's stage 1 under two seeds; of the arms one changes nothing that trains, and one parts after the second step.
+/// A recipe's stage 1 under two seeds; one arm changes nothing that trains, and one parts after the second step.
 const SWEEP: &str = r#"
 name = "micro"
 dir = "DIR"

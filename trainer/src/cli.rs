@@ -93,7 +93,7 @@ pub(crate) enum Command {
     /// Run every stage in order, with a table of held-out accuracy at the end.
     Recipe(#[command(flatten)] RecipeArgs),
     /// Compare arms of a run or recipe over seeds: cells, paired differences, a page.
-    Sweep(#[command(flatten)] SweepArgs),
+    Sweep(SweepArgs),
     /// Measure a model, or what another engine answered, on suites or files of tasks.
     Eval(Box<EvalArgs>),
     /// Compare results of `trainer eval`, task by task.

@@ -14,9 +14,9 @@ use crate::figure::Figure;
 use crate::measured::{Budget, CellState, MeasuredCell, MeasuredFigure};
 use crate::plan::{Cell, Plan};
 use crate::state::UnitState;
-use crate::unit::{WorkUnit, UnitFolder, Work};
+use crate::unit::{UnitFolder, Work, WorkUnit};
 
-/// Reads what every cell measured. A cell whose run is done and lacks a figure counts as failed, with the figure's name.
+/// Reads what every cell measured. A cell whose run is done and lacks a figure counts as failed, by name.
 ///
 /// # Errors
 /// A file is there and cannot be read.

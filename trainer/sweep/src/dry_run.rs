@@ -10,7 +10,7 @@ use crate::error::SweepError;
 use crate::measured::CellState;
 use crate::plan::Plan;
 use crate::state::UnitState;
-use crate::unit::{WorkUnit, UnitFolder, Work};
+use crate::unit::{UnitFolder, Work, WorkUnit};
 
 /// Most changes of an arm that are shown.
 const MOST_CHANGES: usize = 12;

@@ -44,7 +44,9 @@ impl JobArray<'_> {
         }
         if self.cluster.nodes == 0 || (scheduler == Scheduler::Kubernetes && self.cluster.nodes > 1) {
             let nodes = self.cluster.nodes;
-            return Err(SweepError::invalid(format!("cluster.nodes: is {nodes}; a cell has 1 host, or under Slurm more")));
+            return Err(SweepError::invalid(format!(
+                "cluster.nodes: is {nodes}; a cell has 1 host, or under Slurm more"
+            )));
         }
         Ok(match scheduler {
             Scheduler::Slurm => self.slurm(),
@@ -124,16 +126,12 @@ impl JobArray<'_> {
         } else {
             String::new()
         };
-        let command = format!(
-            "[{}, sweep, {}, --cell, $(JOB_COMPLETION_INDEX)]",
-            yaml(trainer),
-            yaml(self.file)
-        );
+        let command = format!("[{}, sweep, {}, --cell, $(JOB_COMPLETION_INDEX)]", yaml(trainer), yaml(self.file));
         let collect = format!("#   {trainer} sweep {} --collect\n", quoted(self.file));
         format!(
             "# Each index is one cell. What cells share is run by the first that comes to it; the others wait, so the\n\
-             # volume must be one that all pods may write and lock (ReadWriteMany). When all have ended, in a pod with\n\
-             # the same volume:\n\
+             # volume must be one that all pods may write and lock (ReadWriteMany). When all have ended, in a pod\n\
+             # with the same volume:\n\
              {collect}\
              apiVersion: batch/v1\n\
              kind: Job\n\
@@ -194,7 +192,7 @@ fn yaml(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// A name as Kubernetes takes it: lower case letters, digits and `-` (RFC 1123), at most 52 of them, for pods add to it.
+/// A name as Kubernetes takes it: lower case letters, digits and `-` (RFC 1123), 52 at most, for pods add to it.
 fn label(name: &str) -> String {
     let fit = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
     let label: String = name.chars().map(fit).take(52).collect();
@@ -240,7 +238,12 @@ mod tests {
             let output = std::process::Command::new("bash")
                 .arg("job.sh")
                 .current_dir(folder.path())
-                .envs([("SLURM_ARRAY_TASK_ID", "3"), ("SLURM_ARRAY_JOB_ID", "77"), ("STUB_CODE", code), ("PATH", &path)])
+                .envs([
+                    ("SLURM_ARRAY_TASK_ID", "3"),
+                    ("SLURM_ARRAY_JOB_ID", "77"),
+                    ("STUB_CODE", code),
+                    ("PATH", &path),
+                ])
                 .output()
                 .unwrap();
             (output.status.code(), String::from_utf8(output.stdout).unwrap())

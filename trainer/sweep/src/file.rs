@@ -207,7 +207,9 @@ impl BaseSection {
             (Some(_), Some(_)) => return refuse("base: recipe and config are two bases; keep one"),
             (None, None) => return refuse("base: name a recipe's file as `recipe`, or a run's as `config`"),
             (Some(_), None) if self.through.is_none() || self.command.is_some() => {
-                return refuse("base: with a recipe, say by `through` which phase is its last; `command` is for config");
+                return refuse(
+                    "base: with a recipe, say by `through` which phase is its last; `command` is for config",
+                );
             }
             (None, Some(_)) if self.command.is_none() || self.through.is_some() => {
                 return refuse("base: with a config, say its `command`, as \"stage-1\"; `through` is for recipes");
@@ -215,7 +217,9 @@ impl BaseSection {
             _ => {}
         }
         if self.shared.is_empty() != self.shared_seed.is_none() {
-            return refuse("base: `shared` and `shared_seed` belong together: phases that all seeds share, and their seed");
+            return refuse(
+                "base: `shared` and `shared_seed` belong together: phases that all seeds share, and their seed",
+            );
         }
         Ok(())
     }

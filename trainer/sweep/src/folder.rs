@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use record::RecordError;
 use record::atomic::{remove_if_there, write_file};
+use record::lock::{FolderLock, LOCK_FILE};
 use serde::{Deserialize, Serialize};
 
 use crate::error::SweepError;
@@ -18,6 +21,8 @@ const SCHEMA: u64 = 1;
 const FILE: &str = "sweep.json";
 /// Most differences of a cell that an error lists.
 const MOST_SHOWN: usize = 6;
+/// Time between two looks whether another process has let go of the folder.
+const WAIT: Duration = Duration::from_millis(50);
 
 /// `sweep.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -62,7 +67,8 @@ pub fn check_folder(plan: &Plan) -> Result<(), SweepError> {
             held.name, plan.file.name
         )));
     }
-    let changed: Vec<String> = held.cells.iter().filter_map(|cell| change(plan, cell).transpose()).collect::<Result<_, _>>()?;
+    let changed: Vec<String> =
+        held.cells.iter().filter_map(|cell| change(plan, cell).transpose()).collect::<Result<_, _>>()?;
     if changed.is_empty() {
         return Ok(());
     }
@@ -73,11 +79,27 @@ pub fn check_folder(plan: &Plan) -> Result<(), SweepError> {
     )))
 }
 
-/// Writes which cells the folder holds, and points from each to its units.
+/// Holds a plan against its folder, and writes there which cells it holds; of cells that start together, on several
+/// hosts, one after the other.
 ///
 /// # Errors
-/// The system refuses.
-pub fn write_folder(plan: &Plan) -> Result<(), SweepError> {
+/// As [`check_folder`], or the system refuses.
+pub fn enter_folder(plan: &Plan) -> Result<(), SweepError> {
+    check_folder(plan)?;
+    let dir = plan.dir();
+    std::fs::create_dir_all(dir).map_err(|error| SweepError::read(dir, error))?;
+    let _lock = loop {
+        match FolderLock::take(dir) {
+            Err(RecordError::Locked { .. }) => std::thread::sleep(WAIT),
+            other => break other?,
+        }
+    };
+    check_folder(plan)?;
+    write_folder(plan)
+}
+
+/// Writes which cells the folder holds, and points from each to its units.
+fn write_folder(plan: &Plan) -> Result<(), SweepError> {
     let dir = plan.dir();
     let cells = plan.cells.iter().map(|cell| HeldCell {
         arm: cell.arm.clone(),
@@ -119,12 +141,11 @@ fn refuse_foreign(dir: &Path) -> Result<(), SweepError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         other => other.map_err(|error| SweepError::read(dir, error))?,
     };
-    match entries.next() {
-        None => Ok(()),
-        Some(_) => Err(SweepError::Folder(format!(
-            "{} holds files and no sweep: name another folder as `dir`",
-            dir.display()
-        ))),
+    match entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != LOCK_FILE)) {
+        false => Ok(()),
+        true => {
+            Err(SweepError::Folder(format!("{} holds files and no sweep: name another folder as `dir`", dir.display())))
+        }
     }
 }
 

@@ -84,7 +84,9 @@ impl Identity {
 
     /// True where the input of this key is what another unit makes.
     pub fn is_made(&self, key: &str) -> bool {
-        self.inputs.get(key).is_some_and(|content| Path::new(content).components().nth(1) == Some(Component::Normal(OsStr::new(RUN))))
+        self.inputs
+            .get(key)
+            .is_some_and(|content| Path::new(content).components().nth(1) == Some(Component::Normal(OsStr::new(RUN))))
     }
 }
 

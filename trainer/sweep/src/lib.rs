@@ -1,5 +1,5 @@
-//! Ablations: arms and seeds in, a table of paired differences out. Must not know how a run trains: a cell is a command,
-//! and what it leaves in its folder.
+//! Ablations: arms and seeds in, a table of paired differences out. Must not know how a run trains: a cell is a
+//! command, and what it leaves in its folder.
 //!
 //! The sweep's [`file`] names a base, [`arm`]s and seeds. A [`plan`] makes of each arm and seed a cell, a chain of
 //! [`unit`]s: phases with their resolved configurations, each named by the checksum of what it is ([`identity`]). Units

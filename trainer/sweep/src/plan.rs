@@ -10,7 +10,7 @@ use crate::figure::Place;
 use crate::file::SweepFile;
 use crate::identity::{Identity, KeyChange, digits};
 use crate::program::{Phase, Program, Request, Resolved};
-use crate::unit::{UNITS, WorkUnit, UnitFolder, Work};
+use crate::unit::{UNITS, UnitFolder, Work, WorkUnit};
 
 /// Name of the unit that generates data.
 pub const DATA: &str = "data";
@@ -185,7 +185,8 @@ impl Planner<'_> {
     fn resolve(&self, context: &Context<'_>, with_arm: bool) -> Result<Resolved, SweepError> {
         let Context { arm, phase, seed, is_last, made, .. } = context;
         let dir = &self.file.dir;
-        let in_phase = |by_phase: &BTreeMap<String, Vec<String>>| by_phase.get(&phase.name).cloned().unwrap_or_default();
+        let in_phase =
+            |by_phase: &BTreeMap<String, Vec<String>>| by_phase.get(&phase.name).cloned().unwrap_or_default();
         let mut assignments = in_phase(&self.file.base.set_in);
         if *is_last {
             assignments.extend(self.file.base.set.clone());
@@ -275,7 +276,7 @@ impl Planner<'_> {
     }
 
     /// Lets a run that is also the beginning of others go on from where they part, and a beginning from the one before:
-    /// the steps are then done once. What a unit is does not change by it: a run that goes on is the run at one stretch.
+    /// the steps are then done once. That changes no unit: a run that goes on is the run at one stretch.
     fn join_beginnings(&mut self) {
         let whole = |unit: &WorkUnit| Identity { until: None, ..unit.identity.clone() }.name();
         let mut beginnings: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();

@@ -77,7 +77,9 @@ pub fn run(command: &[OsString], log: &Path, stop: &Stop) -> io::Result<End> {
         (Some(SAVED | INTERRUPTED), _) => End::Stopped,
         // A launcher of ranks ends in 128 + N where signal N ended one of them.
         (Some(code @ 129..), _) => End::Killed(killed(code - 128)),
-        (Some(code), _) => End::Failed(last_words(log, begin).unwrap_or_else(|| format!("ended with exit code {code}"))),
+        (Some(code), _) => {
+            End::Failed(last_words(log, begin).unwrap_or_else(|| format!("ended with exit code {code}")))
+        }
         (None, signal) => End::Killed(killed(signal.unwrap_or_default())),
     })
 }

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::error::SweepError;
-use crate::folder::{check_folder, write_folder};
+use crate::folder::enter_folder;
 use crate::measured::CellState;
 use crate::plan::{Cell, Plan};
 use crate::program::Program;
@@ -92,8 +92,7 @@ pub fn run_plan(
             SweepError::invalid(format!("--cell {index}: the sweep has the cells 0 to {}", plan.cells.len() - 1))
         })?],
     };
-    check_folder(plan)?;
-    write_folder(plan)?;
+    enter_folder(plan)?;
     let stop = Stop::default();
     let mut progress = Progress::read(plan, cells, options.retries_failed)?;
     progress.tell_ended(tell);

@@ -14,7 +14,7 @@ use crate::process::{End, run};
 use crate::program::{Program, Start};
 use crate::state::UnitState;
 use crate::stop::Stop;
-use crate::unit::{WorkUnit, UnitFolder, Work};
+use crate::unit::{UnitFolder, Work, WorkUnit};
 
 /// Time between two looks whether another process has let go of a unit.
 const WAIT: Duration = Duration::from_millis(200);

@@ -13,7 +13,7 @@ use sweep::plan::Plan;
 use sweep::program::{Phase, Program, Request, Resolved, Start};
 use sweep::runner::{Event, RunOptions, SweepEnd, run_plan};
 
-/// Each step adds `rate` times the seed to what the checkpoint holds. `fault` says how a run ends before its third step.
+/// Each step adds `rate` times the seed to what the checkpoint holds. `fault` is how it ends before the third.
 const SCRIPT: &str = r#"
 config=$1; run=$2; until=$3; counts=$4
 key() { sed -n "s/^$1 = //p" "$config" | tail -n 1 | tr -d '"'; }
@@ -37,11 +37,14 @@ while [ "$step" -lt "$steps" ]; do
   fi
   echo "$(basename "$(dirname "$run")") $step" >> "$counts"
   value=$(awk "BEGIN { print $value + $rate * $seed }")
-  echo "{\"step\": $step, \"reward/mean\": $value, \"eval/maths/pass@1\": $value, \"time/step\": 0.5}" >> "$run/metrics.jsonl"
-  tasks="[{\"task_id\": \"a\", \"pass@1\": $value, \"num_samples\": 1}, {\"task_id\": \"b\", \"pass@1\": 0.5, \"num_samples\": 1}]"
-  rest='"num_tasks": 2, "num_samples": 1, "standard_error": null, "interval": [0, 1], "pass@k": 1, "avg@k": 1, "completion_tokens_mean": 1, "truncated": 0, "num_verifier_errors": 0, "seconds": 1'
-  printf '[{"dataset": "maths", "pass@1": %s, "tasks": %s, %s}]' "$value" "$tasks" "$rest" > "$run/eval/$(printf 'step_%05d' "$step").json"
-  checkpoint="$run/checkpoints/$(printf 'step_%05d' "$step")"
+  name=$(printf 'step_%05d' "$step")
+  row='{"step": %s, "reward/mean": %s, "eval/maths/pass@1": %s, "time/step": 0.5}\n'
+  printf "$row" "$step" "$value" "$value" >> "$run/metrics.jsonl"
+  tasks='[{"task_id": "a", "pass@1": %s, "num_samples": 1}, {"task_id": "b", "pass@1": 0.5, "num_samples": 1}]'
+  rest='"num_tasks": 2, "num_samples": 1, "standard_error": null, "interval": [0, 1], "pass@k": 1, "avg@k": 1'
+  rest="$rest, "'"completion_tokens_mean": 1, "truncated": 0, "num_verifier_errors": 0, "seconds": 1'
+  printf '[{"dataset": "maths", "pass@1": %s, '"$rest"', "tasks": '"$tasks"'}]' "$value" "$value" > "$run/eval/$name.json"
+  checkpoint="$run/checkpoints/$name"
   mkdir "$checkpoint.tmp"; echo "$value" > "$checkpoint.tmp/value"; mv "$checkpoint.tmp" "$checkpoint"
 done
 "#;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use sweep::folder::{check_folder, write_folder};
+use sweep::folder::{check_folder, enter_folder};
 
 use crate::fake::Fake;
 
@@ -13,7 +13,7 @@ fn arms_and_seeds_may_be_added_and_nothing_may_change() {
     let fake = Fake::new();
     let plan = fake.plan(ARM);
     check_folder(&plan).unwrap();
-    write_folder(&plan).unwrap();
+    enter_folder(&plan).unwrap();
     let link = fake.path("sweep/cells/fast/seed-2/stage-1");
     assert_eq!(fs::read_link(&link).unwrap().file_name().unwrap().to_str(), Some(plan.cells[3].units[1].as_str()));
     assert!(fs::read_link(&link).unwrap().is_relative());
@@ -46,7 +46,7 @@ fn a_folder_of_another_kind_is_refused() {
     let said = check_folder(&plan).unwrap_err().to_string();
     assert!(said.contains("holds files and no sweep"), "{said}");
     fs::remove_dir(fake.path("sweep/notes")).unwrap();
-    write_folder(&plan).unwrap();
+    enter_folder(&plan).unwrap();
     let mut file = fake.file(ARM);
     file.name = "other".into();
     let said = check_folder(&fake.plan_of(file).unwrap()).unwrap_err().to_string();

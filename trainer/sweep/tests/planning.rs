@@ -23,7 +23,9 @@ fn what_arms_share_is_one_unit() {
     let shared = fake.plan(&format!("{base}{ARM}"));
     assert_eq!(shared.units.len(), 1 + 4);
     let text = describe(&shared, 2).unwrap();
-    for words in ["all seeds share cold-start (seed 7)", "4 steps, once for 4 cells", "stage-1: rate: 2 -> 3", "4 cells"] {
+    for words in
+        ["all seeds share cold-start (seed 7)", "4 steps, once for 4 cells", "stage-1: rate: 2 -> 3", "4 cells"]
+    {
         assert!(text.contains(words), "no `{words}` in:\n{text}");
     }
     assert!(text.contains("expected: not known; no step of cold-start, stage-1"), "{text}");
@@ -111,7 +113,10 @@ fn what_cannot_be_compared_is_refused_before_anything_runs() {
         ("[[arm]]\nname = \"short\"\nset = [\"rate=3\"]\nfrom_step = 4", "4 is not before the last of 4 steps"),
         ("[[arm]]\nname = \"gone\"\nconfig = \"none.toml\"", "none.toml"),
         ("[[figure]]\nname = \"late\"\nmetric = \"eval/maths/pass@1\"\nat = 9\n[grid]\nrate = [3]", "9 is not reached"),
-        ("[[figure]]\nname = \"art\"\nmetric = \"eval/art/pass@1\"\n[grid]\nrate = [3]", "no dataset `art`, but: maths"),
+        (
+            "[[figure]]\nname = \"art\"\nmetric = \"eval/art/pass@1\"\n[grid]\nrate = [3]",
+            "no dataset `art`, but: maths",
+        ),
         ("[[figure]]\nname = \"m\"\nmetric = \"eval/maths/score\"\nmean_of_last = 5\n[grid]\nrate = [3]", "at 4 steps"),
     ] {
         let said = fake.refusal(text);

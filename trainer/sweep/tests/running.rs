@@ -103,7 +103,11 @@ fn a_failed_cell_leaves_the_others_as_they_were() {
     }
     let cells = collect(&with_faults).unwrap();
     let nan = cells.iter().find(|cell| cell.arm == "nan").unwrap();
-    assert!(nan.state == CellState::Failed && nan.failure.as_ref().unwrap().contains("not finite") && nan.figures.is_empty());
+    assert!(
+        nan.state == CellState::Failed
+            && nan.failure.as_ref().unwrap().contains("not finite")
+            && nan.figures.is_empty()
+    );
 
     // Failed ones only when asked, and then with what is left of them.
     let steps = broken.steps_done();

@@ -122,5 +122,8 @@ fn figures(plan: &Plan) -> SweepFigures {
         figures.map(|figure| FigureName::of_metric(&figure.name, &figure.metric))
     };
     let mut primary = named(true);
-    SweepFigures { primary: primary.next().unwrap_or_else(|| FigureName::of_metric("", "")), others: named(false).collect() }
+    SweepFigures {
+        primary: primary.next().unwrap_or_else(|| FigureName::of_metric("", "")),
+        others: named(false).collect(),
+    }
 }

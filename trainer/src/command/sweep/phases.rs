@@ -20,7 +20,7 @@ pub(super) enum PhaseKind {
 }
 
 /// All kinds with their names, and what each reads of others: key and phase.
-const KINDS: [(PhaseKind, &str, &[(&str, &str)]); 4] = [
+static KINDS: [(PhaseKind, &str, &[(&str, &str)]); 4] = [
     (PhaseKind::ColdStart, "cold-start", &[]),
     (PhaseKind::Stage1, "stage-1", &[("model.path", "cold-start")]),
     (PhaseKind::RewardModel, "reward-model", &[("model.path", "cold-start")]),
@@ -106,7 +106,7 @@ fn needed(name: &str) -> Vec<&str> {
     let mut names = vec![name];
     let mut index = 0;
     while let Some(name) = names.get(index) {
-        let reads = KINDS.iter().find(|(_, known, _)| known == name).map_or(&[][..], |(_, _, reads)| reads);
+        let reads = KINDS.iter().find(|(_, known, _)| known == name).map_or(&[][..], |(_, _, reads)| *reads);
         let new: Vec<&str> = reads.iter().map(|(_, phase)| *phase).filter(|phase| !names.contains(phase)).collect();
         names.extend(new);
         index += 1;

@@ -1,5 +1,5 @@
-//! The trainer as a sweep sees it: configurations resolved and validated as the trainer itself would, and the command of
-//! each unit.
+//! The trainer as a sweep sees it: configurations resolved and validated as the trainer itself would, and the command
+//! of each unit.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -118,7 +118,8 @@ fn is_multiple(every: u64, step: u64) -> bool {
 fn datasets(eval: &EvalSection) -> Result<Vec<String>> {
     let mut names: Vec<String> = eval.datasets.iter().map(|dataset| dataset.name()).collect();
     for section in &eval.suites {
-        let selection = evaluation::select(&section.suite).map_err(|error| Usage::error(format!("eval.suites: {error}")))?;
+        let selection =
+            evaluation::select(&section.suite).map_err(|error| Usage::error(format!("eval.suites: {error}")))?;
         names.extend(selection.suites.into_iter().map(|suite| suite.name));
     }
     Ok(names)
