@@ -18,7 +18,11 @@ recipe = "recipe.toml"
 through = "stage-1"
 shared = ["cold-start"]
 shared_seed = 1
-set = ["eval.every=2", "eval.datasets=[{ name = 'maths', path = 'DATA/math_eval.jsonl' }]"]
+set = [
+    "data=[{ path = 'DATA/math_train.jsonl' }]",
+    "eval.every=2",
+    "eval.datasets=[{ name = 'maths', path = 'DATA/math_eval.jsonl' }]",
+]
 set_in.cold-start = ["eval.at_start=false", "eval.at_end=false"]
 [[arm]]
 name = "same"
@@ -35,6 +39,8 @@ primary = true
 name = "maths"
 metric = "eval/maths/pass@1"
 mean_of_last = 2
+[local]
+jobs = 2
 "#;
 
 fn write(bench: &Bench, name: &str, more: &str) -> String {
@@ -102,7 +108,7 @@ fn killed_and_cell_by_cell_it_makes_the_same_table_and_equal_arms_are_equal() {
     let json = bench.text("whole.json");
     let output = run(&["sweep", &whole, "--json", &json], 1);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("FAILED broken seed 1") && said.contains("rollout"), "{said}");
+    assert!(said.contains("FAILED broken seed 1") && said.contains("2 of 8 cells have no result"), "{said}");
     assert!(dir.join("report.html").is_file());
     // The same command says it again, and runs nothing.
     let again = String::from_utf8(run(&["sweep", &whole], 1).stderr).unwrap();
