@@ -1,5 +1,5 @@
-//! What a t test is to find: with which level, and in how many of 100 repeats. On it stand what n seeds could show at all
-//! and how many seeds a difference needs, by the exact power of the test.
+//! What a t test is to find: with which level, and in how many of 100 repeats. On it stand what n seeds could show at
+//! all and how many seeds a difference needs, by the exact power of the test.
 
 use crate::noncentral_t::{LARGEST, noncentral_t_below};
 use crate::normal::student_quantile_above;
@@ -60,8 +60,8 @@ impl TestAim {
         Some(self.errors_found(num as f64 - 1.0)? / (num as f64).sqrt())
     }
 
-    /// The number of values, at least two, that find a difference of so many standard deviations; `None` for one that is
-    /// not above 0 or needs more than 100,000.
+    /// The number of values, at least two, that find a difference of so many standard deviations; `None` for one that
+    /// is not above 0 or needs more than 100,000.
     pub fn num_needed(&self, deviations: f64) -> Option<usize> {
         let is_found = |num: usize| self.is_found(deviations * (num as f64).sqrt(), num as f64 - 1.0);
         if !(deviations > 0.0 && is_found(MOST)) {

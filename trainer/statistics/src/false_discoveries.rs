@@ -1,5 +1,6 @@
-//! Benjamini and Hochberg's correction (1995, "Controlling the false discovery rate"): of the tests that are called, the
-//! share of false alarms is as rare as the level. For a first look at many arms; a claim wants [`holm`](crate::holm()).
+//! Benjamini and Hochberg's correction (1995, "Controlling the false discovery rate"): of the tests that are called,
+//! the share of false alarms is as rare as the level. For a first look at many arms; a claim wants
+//! [`holm`](crate::holm()).
 
 /// The p-values of one family, corrected. A test that could not be made (`None`) counts neither in the number nor in
 /// the ranks.

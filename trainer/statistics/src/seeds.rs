@@ -1,8 +1,8 @@
 //! Two arms over the seeds that both have: Student's t over the seeds' differences, with n - 1 degrees of freedom.
 //!
 //! The unit is a training run. The claim is for the tasks that were evaluated, not for others like them; that one is
-//! [`TwoLevel`](crate::TwoLevel)'s. Where all differences are alike nothing measures their spread: there is no interval,
-//! and p is 1 if they are 0 and otherwise absent.
+//! [`TwoLevel`](crate::TwoLevel)'s. Where all differences are alike nothing measures their spread: there is no
+//! interval, and p is 1 if they are 0 and otherwise absent.
 
 use crate::mean::near_alike;
 use crate::student::StudentMean;

@@ -1,10 +1,11 @@
 //! Two arms over seeds and tasks that are both drawn at random: the claim for tasks like these.
 //!
-//! The differences of n seeds (rows) on m tasks (columns) are a two-way layout without repeats. With S, T and E the mean
-//! squares of seeds, tasks and the rest (Fisher 1925), S and T held at E at least, the variance of the mean is
-//! `(S + T - E) / (n m)`, and its degrees of freedom are `(S + T - E)^2 / (S^2 / (n - 1) + T^2 / (m - 1) + E^2 / ((n -
-//! 1) (m - 1)))` (Satterthwaite 1946, "An approximate distribution of estimates of variance components") from five seeds
-//! on. With fewer these are too many, up to 12.8 % false alarms: then they are n - 1, which is careful.
+//! The differences of n seeds (rows) on m tasks (columns) are a two-way layout without repeats. With S, T and E the
+//! mean squares of seeds, tasks and the rest (Fisher 1925), S and T held at E at least, the variance of the mean is
+//! `(S + T - E) / (n m)`, and its degrees of freedom are
+//! `(S + T - E)^2 / (S^2 / (n - 1) + T^2 / (m - 1) + E^2 / ((n - 1) (m - 1)))` (Satterthwaite 1946, "An approximate
+//! distribution of estimates of variance components") from five seeds on. With fewer these are too many, up to 12.8 %
+//! false alarms: then they are n - 1, which is careful.
 //!
 //! Student's t over seeds alone is too liberal for this claim, 7 to 16 % false alarms where arms differ by task, and t
 //! over tasks of the seeds' means takes no note of training at all.

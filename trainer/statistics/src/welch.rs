@@ -1,7 +1,7 @@
 //! The difference of two means whose values are not paired: what an interval would be without equal seeds.
 //!
-//! `se^2 = s_1^2 / n_1 + s_2^2 / n_2` with Welch's degrees of freedom (1947, "The generalization of Student's problem when
-//! several different population variances are involved").
+//! `se^2 = s_1^2 / n_1 + s_2^2 / n_2` with Welch's degrees of freedom (1947, "The generalization of Student's problem
+//! when several different population variances are involved").
 
 use crate::mean::{mean, variance};
 use crate::normal::student_quantile_above;

@@ -80,6 +80,11 @@ pub enum ClaimsError {
         /// Names of the figures.
         known: String,
     },
+    /// An arm of the floor's name.
+    #[error(
+        "an arm is called {FLOOR_ARM:?}, the name of the base under other seeds: rename it, or set claims.aa = true"
+    )]
+    FloorsName,
 }
 
 impl Default for Claims {
@@ -111,6 +116,15 @@ impl Claims {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Refuses an arm of the floor's name where no floor is asked for: it would be compared as one.
+    ///
+    /// # Errors
+    /// There is such an arm among `names`.
+    pub fn check_arms<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), ClaimsError> {
+        let is_taken = !self.aa && names.into_iter().any(|name| name == FLOOR_ARM);
+        if is_taken { Err(ClaimsError::FloorsName) } else { Ok(()) }
     }
 
     /// What a test is to find.
@@ -149,5 +163,8 @@ mod tests {
         assert!(said("confirm = \"maths\"").contains("whose tasks choose the winner"));
         assert!(said("confirm = \"fersh\"").contains("its figures are maths, code, fresh"));
         assert_eq!(said("confirm = \"fresh\"\nalpha = 0.01"), "");
+        let arms = ["base", "aa"];
+        assert_eq!(Claims::default().check_arms(arms), Err(ClaimsError::FloorsName));
+        assert_eq!(Claims { aa: true, ..Claims::default() }.check_arms(arms), Ok(()));
     }
 }

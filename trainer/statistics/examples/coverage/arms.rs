@@ -1,5 +1,5 @@
-//! Arms of a sweep on one base that differ in nothing: how often either claim calls a difference, and how often any of a
-//! corrected family does.
+//! Arms of a sweep on one base that differ in nothing: how often either claim calls a difference, and how often any of
+//! a corrected family does.
 //!
 //! Tasks have pass rates around a half, four samples each in either arm. A seed moves the whole arm, and the arms may
 //! differ by task: by an amount of mean 0 over tasks like these, or over these tasks exactly, as the claim has it.
@@ -186,8 +186,8 @@ impl Arms {
 
     fn table(&self) -> String {
         let mut text = String::from(
-            "Arms that differ in nothing, 150 tasks of 4 samples: false alarms at 5 %, % of the sweeps, where the seeds' \
-             differences deviate by 0, 1 and 3 points; in the last two columns, 5 points found.\n\n",
+            "Arms that differ in nothing, 150 tasks of 4 samples: false alarms at 5 %, % of the sweeps, where the \
+             seeds' differences deviate by 0, 1 and 3 points; in the last two columns, 5 points found.\n\n",
         );
         text.push_str("| seeds | arms differ by task | t over seeds, these tasks | t over seeds, tasks like these | ");
         text.push_str("two levels, tasks like these | 5 points, t over seeds | 5 points, two levels |\n");

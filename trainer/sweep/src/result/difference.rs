@@ -136,7 +136,7 @@ impl Rule {
         match self {
             Self::TOverSeeds => "t over seeds",
             Self::TwoLevelSatterthwaite => "two levels, Satterthwaite",
-            Self::TwoLevelSeedsLessOne => "two levels, seeds less one",
+            Self::TwoLevelSeedsLessOne => "two levels, n − 1",
             Self::McnemarMidP => Test::McnemarMidP.title(),
             Self::TOverTasks => Test::T.title(),
             Self::TOverPseudoTasks => Test::TPseudoTasks.title(),
@@ -157,7 +157,7 @@ impl DifferenceResult {
         let by_task = pairs.by_task().filter(|_| !pairs.whole.is_empty());
         let has_one_seed = base_cells.len() == 1;
         let found = if has_one_seed {
-            by_task.as_ref().and_then(over_tasks).into_iter().collect()
+            by_task.as_ref().and_then(|by_task| over_tasks(by_task, claims.aim())).into_iter().collect()
         } else {
             over_pairs(&pairs, by_task.as_ref(), claims.aim())
         };
@@ -258,7 +258,7 @@ fn of_layout(layout: &TwoLevel, aim: TestAim) -> ClaimResult {
 }
 
 /// The claim of a sweep of one seed: the two results are compared task by task.
-fn over_tasks(by_task: &ByTask) -> Option<ClaimResult> {
+fn over_tasks(by_task: &ByTask, aim: TestAim) -> Option<ClaimResult> {
     let (base, arm) = by_task.first_pair()?;
     let differences: Vec<f64> = base.iter().zip(arm).map(|(base, arm)| arm - base).collect();
     if differences.is_empty() {
@@ -279,6 +279,7 @@ fn over_tasks(by_task: &ByTask) -> Option<ClaimResult> {
         Some(Test::TPseudoTasks) => Rule::TOverPseudoTasks,
         Some(Test::T) | None => Rule::TOverTasks,
     };
+    let error = student.standard_error.filter(|error| *error > 0.0);
     Some(ClaimResult {
         claim: Claim::TheseTrainings,
         rule,
@@ -288,7 +289,7 @@ fn over_tasks(by_task: &ByTask) -> Option<ClaimResult> {
         interval: tested.map_or_else(|| student.interval(), |tested| Some(tested.interval)),
         p_value: tested.map_or_else(|| student.p_value(), |tested| Some(tested.p_value)),
         p_corrected: None,
-        smallest_detectable: None,
+        smallest_detectable: error.and_then(|error| Some(aim.errors_found(student.degrees_of_freedom())? * error)),
         more_seeds: None,
     })
 }

@@ -7,7 +7,7 @@ impl SweepResult {
     /// The tables and notes in Markdown.
     pub fn markdown(&self) -> String {
         let mut out = format!("# {}\n", markdown_text(&self.name));
-        for table in self.tables() {
+        for table in self.tables().into_iter().chain(self.claims_table()) {
             out.push_str(&markdown_table(&table));
         }
         if !self.notes.is_empty() {
@@ -25,7 +25,7 @@ impl SweepResult {
         for note in &self.notes {
             out.push_str(&format!("% {}\n", note.replace(['\n', '\r'], " ")));
         }
-        for table in self.tables() {
+        for table in self.tables().into_iter().chain(self.claims_table()) {
             out.push_str(&latex_table(&table));
         }
         out

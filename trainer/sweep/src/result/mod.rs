@@ -11,6 +11,7 @@ mod budgets;
 mod difference;
 mod figure;
 mod files;
+mod losses;
 mod markup;
 mod notes;
 mod pairs;
@@ -121,6 +122,7 @@ impl SweepResult {
         claims.check(&figures.primary.name, &others)?;
         let figures: Vec<FigureName> = figures.all().cloned().collect();
         let names = arm_names(cells);
+        claims.check_arms(names.iter().map(String::as_str))?;
         check(&names, base, &figures, cells)?;
         let of_arm = |arm: &str| cells.iter().filter(|cell| cell.arm == arm).collect::<Vec<_>>();
         let base_cells = of_arm(base);

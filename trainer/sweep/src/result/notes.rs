@@ -4,6 +4,7 @@
 use super::arm::ArmResult;
 use super::difference::DifferenceResult;
 use super::figure::Unit;
+use super::losses::{Loss, list, losses};
 use super::{SweepResult, budgets};
 use crate::claims::{FLOOR_ARM, Tasks};
 use crate::measured::CellState;
@@ -34,15 +35,6 @@ fn primary(result: &SweepResult) -> impl Iterator<Item = &DifferenceResult> {
     result.differences.iter().filter(|difference| difference.is_primary)
 }
 
-/// `1, 2 and 3`.
-fn list<T: ToString>(items: &[T]) -> String {
-    let words: Vec<String> = items.iter().map(ToString::to_string).collect();
-    match words.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => words.concat(),
-    }
-}
-
 fn plural(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
@@ -65,31 +57,15 @@ fn failed_cells(result: &SweepResult) -> Vec<String> {
 
 /// Pairs that lost a side, arms with too few of them, and tasks that a cell lacks.
 fn pairs(result: &SweepResult) -> Vec<String> {
-    let mut notes = Vec::new();
-    for difference in &result.differences {
-        let DifferenceResult { arm, figure, num_pairs, lost_pairs, open_pairs, .. } = difference;
-        let planned = num_pairs + lost_pairs.len() + open_pairs.len();
-        if !lost_pairs.is_empty() {
-            let words = if lost_pairs.len() == 1 { "Seed" } else { "Seeds" };
-            notes.push(format!(
-                "{words} {} counts neither for {arm} nor for {} in {figure}: one of the two has no value there. {} of \
-                 {planned} pairs are whole.",
-                list(lost_pairs),
-                result.base,
-                num_pairs
-            ));
-        }
-        if *num_pairs < 2 && planned > 1 && open_pairs.is_empty() {
-            notes.push(format!(
-                "Arm {arm} has fewer than two whole pairs in {figure} ({num_pairs} of {planned}): there is no spread \
-                 over seeds to measure, so it has neither interval nor p-value. Run the lost cells again."
-            ));
-        }
-        if difference.num_tasks_left_out > 0 {
-            let tasks = plural(difference.num_tasks_left_out, "task", "tasks");
-            notes.push(format!("{figure}, arm {arm}: {tasks} not judged in every cell are left out over tasks."));
-        }
-    }
+    let found = losses(result);
+    let mut notes: Vec<String> = found.iter().map(|loss| loss.said(&result.base)).collect();
+    notes.extend(found.iter().filter(|loss| loss.leaves_few()).map(Loss::said_of_few));
+    let left_out = result.differences.iter().filter(|difference| difference.num_tasks_left_out > 0);
+    notes.extend(left_out.map(|difference| {
+        let tasks = plural(difference.num_tasks_left_out, "task", "tasks");
+        let DifferenceResult { figure, arm, .. } = difference;
+        format!("{figure}, arm {arm}: {tasks} not judged in every cell are left out over tasks.")
+    }));
     notes
 }
 
@@ -165,8 +141,8 @@ fn floor(result: &SweepResult) -> Option<String> {
     let unit = result.primary().unit;
     let difference = with_unit(unit.show_signed(found.difference?), unit.of_differences());
     Some(format!(
-        "The floor: the base once more with other seeds differs from itself by {difference}. No smaller difference of \
-         an arm says anything."
+        "The floor: the base once more with other seeds differs from itself by {difference}. Unpaired, a difference of \
+         that size is the seeds' alone."
     ))
 }
 

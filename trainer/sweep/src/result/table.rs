@@ -1,6 +1,6 @@
 //! The result as a table: rows of text that the terminal, Markdown and LaTeX share.
 
-use super::difference::DifferenceResult;
+use super::difference::{ClaimResult, DifferenceResult};
 use super::figure::FigureName;
 use super::{ArmResult, SweepResult};
 use crate::claims::FLOOR_ARM;
@@ -25,6 +25,22 @@ impl SweepResult {
     /// A table for each figure, the primary one first.
     pub fn tables(&self) -> Vec<FigureTable> {
         self.figures.iter().enumerate().map(|(place, figure)| self.table(figure, place == 0)).collect()
+    }
+
+    /// Every claim of the primary figure's differences, by name; `None` where none can be made.
+    pub fn claims_table(&self) -> Option<FigureTable> {
+        let figure = self.primary();
+        let head = ["arm", "claim", "test", "df", "95 % interval", "p", "p corrected", "could show", "more seeds"];
+        let mut rows = Vec::new();
+        for difference in self.differences_of(&figure.name) {
+            rows.extend(difference.claims.iter().map(|claim| claim_row(figure, difference, claim)));
+        }
+        (!rows.is_empty()).then(|| FigureTable {
+            title: format!("{}: what can be claimed of each difference", figure.name),
+            head: head.map(str::to_owned).into(),
+            rows,
+            foot: Vec::new(),
+        })
     }
 
     fn table(&self, figure: &FigureName, is_primary: bool) -> FigureTable {
@@ -103,7 +119,7 @@ impl SweepResult {
     /// The tables and notes as text for a terminal, wrapped at 100 columns.
     pub fn text(&self) -> String {
         let mut out = String::new();
-        for table in self.tables() {
+        for table in self.tables().into_iter().chain(self.claims_table()) {
             out.push_str(&table.text());
             out.push('\n');
         }
@@ -112,6 +128,24 @@ impl SweepResult {
         }
         out
     }
+}
+
+fn claim_row(figure: &FigureName, difference: &DifferenceResult, claim: &ClaimResult) -> Vec<String> {
+    let none = || "–".to_owned();
+    let signed = |value: f64| figure.unit.show_signed(value);
+    vec![
+        difference.arm.clone(),
+        claim.claim.title().to_owned(),
+        claim.rule.title().to_owned(),
+        claim
+            .degrees_of_freedom
+            .map_or_else(none, |df| if df.fract() == 0.0 { format!("{df}") } else { format!("{df:.1}") }),
+        claim.interval.map_or_else(none, |[low, high]| format!("{} to {}", signed(low), signed(high))),
+        claim.p_value.map_or_else(none, p_text),
+        claim.p_corrected.map_or_else(none, p_text),
+        claim.smallest_detectable.map_or_else(none, |smallest| figure.unit.show(smallest)),
+        claim.more_seeds.map_or_else(none, |seeds| seeds.to_string()),
+    ]
 }
 
 impl FigureTable {

@@ -109,7 +109,7 @@ fn a_lost_seed_leaves_both_arms_by_name() {
     cells[5].figures.get_mut("maths").unwrap().value = f64::NAN;
     let found = plain(&cells);
     assert_eq!((found.differences[0].num_pairs, found.differences[0].interval), (1, None));
-    assert!(found.notes.iter().any(|note| note.contains("fewer than two whole pairs in maths (1 of 3)")));
+    assert!(found.notes.iter().any(|note| note.contains("Arm clip has fewer than two whole pairs in maths (1 of 3)")));
 }
 
 #[test]
@@ -290,6 +290,12 @@ b_c          2 of 3  15.0  −48.5 to 78.5         0.0              –   1.00  
     assert!(text.starts_with(expected), "{text}");
     assert!(text.contains("Differences to base are for these tasks.\n* corrected p of at most 0.05."), "{text}");
     assert!(text.contains("Seed 3 counts neither for b_c nor for base"));
+    let claims = found.claims_table().unwrap();
+    assert_eq!(claims.rows[0][1..5], ["for these tasks", "t over seeds", "2", "+8.5 to +13.5"]);
+    // A seed that the base lost is named once for all arms.
+    cells[2] = failed("base", 3);
+    let said = plain(&cells).notes.join("\n");
+    assert!(said.contains("Seed 3 counts neither for cl|ip and b_c nor for base in maths"), "{said}");
     let markdown = found.markdown();
     assert!(markdown.contains("| cl\\|ip | 3 | 31.0 |") && markdown.contains("| +11.0\\* |"), "{markdown}");
     let latex = found.latex();

@@ -40,8 +40,10 @@ impl Winner {
     /// The winner among two arms or more; `None` where fewer have a difference, or none is better than the base.
     pub(super) fn of(claims: &Claims, differences: &[DifferenceResult]) -> Option<Self> {
         let gain = |difference: f64| if claims.better == Better::Lower { -difference } else { difference };
-        let measured = differences.iter().filter(|difference| difference.is_primary && difference.arm != FLOOR_ARM);
-        let arms: Vec<(&DifferenceResult, f64)> = measured.filter_map(|arm| Some((arm, arm.difference?))).collect();
+        let family = differences.iter().filter(|difference| difference.is_primary && difference.arm != FLOOR_ARM);
+        // An arm of which nothing can be claimed, as with one whole pair, does not win by its survivors.
+        let claimed = family.filter(|arm| !arm.claims.is_empty());
+        let arms: Vec<(&DifferenceResult, f64)> = claimed.filter_map(|arm| Some((arm, arm.difference?))).collect();
         // Of equal arms the first one is taken.
         let best = arms.iter().rev().max_by(|(_, one), (_, other)| gain(*one).total_cmp(&gain(*other)))?;
         let (best, difference) = (best.0, best.1);
