@@ -76,6 +76,8 @@ impl Plan {
     ) -> Result<Self, SweepError> {
         let names: Vec<&str> = phases.iter().map(|phase| phase.name.as_str()).collect();
         let mut arms = arms(&file, &names)?;
+        let all_names = arms.iter().map(|arm| arm.name.as_str());
+        file.claims.check_arms(all_names).map_err(|error| SweepError::invalid(error.to_string()))?;
         let seeds = file.seeds.clone();
         let mut planner = Planner { file: &file, base, phases, program, units: BTreeMap::new() };
         let mut all: Vec<(Arm, u64)> = Vec::new();
