@@ -88,7 +88,9 @@ fn four_digits(value: f64) -> String {
         return format!("{value:.3e}");
     }
     let decimals = if size == 0.0 { 0 } else { (3 - size.log10().floor() as i32).clamp(0, 7) as usize };
-    format!("{value:.decimals$}")
+    let text = format!("{value:.decimals$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    text.to_owned()
 }
 
 #[cfg(test)]

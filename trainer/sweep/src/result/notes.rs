@@ -140,8 +140,11 @@ fn floor(result: &SweepResult) -> Option<String> {
     let found = primary(result).find(|difference| difference.arm == FLOOR_ARM)?;
     let unit = result.primary().unit;
     let difference = with_unit(unit.show_signed(found.difference?), unit.of_differences());
+    let interval = found
+        .interval
+        .map_or_else(String::new, |[low, high]| format!(" ({} to {})", unit.show_signed(low), unit.show_signed(high)));
     Some(format!(
-        "The floor: the base once more with other seeds differs from itself by {difference}. Unpaired, a difference of \
+        "The floor: the base once more with other seeds differs from itself by {difference}{interval}. Unpaired, a difference of \
          that size is the seeds' alone."
     ))
 }
