@@ -2,12 +2,13 @@
 //! from each cell to its units.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use record::RecordError;
 use record::atomic::{remove_if_there, write_file};
-use record::lock::{FolderLock, LOCK_FILE};
+use record::lock::FolderLock;
 use serde::{Deserialize, Serialize};
 
 use crate::error::SweepError;
@@ -141,7 +142,9 @@ fn refuse_foreign(dir: &Path) -> Result<(), SweepError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         other => other.map_err(|error| SweepError::read(dir, error))?,
     };
-    match entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != LOCK_FILE)) {
+    // The lock, and what another cell's process is writing this moment.
+    let is_hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
+    match entries.any(|entry| entry.is_ok_and(|entry| !is_hidden(&entry.file_name()))) {
         false => Ok(()),
         true => {
             Err(SweepError::Folder(format!("{} holds files and no sweep: name another folder as `dir`", dir.display())))

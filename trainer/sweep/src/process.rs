@@ -148,9 +148,22 @@ mod tests {
 
     #[test]
     fn a_child_is_asked_once_and_may_finish() {
-        let stop = Stop::default();
-        stop.ask();
-        assert_eq!(end_of("trap 'exit 75' TERM; while :; do sleep 0.01; done", &stop), End::Stopped);
-        assert_eq!(end_of("while :; do sleep 0.01; done", &stop), End::Killed("SIGTERM".into()));
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log.txt");
+        let asked = |script: &str| {
+            let stop = Stop::default();
+            let _ = std::fs::remove_file(&log);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains("ready")) {
+                        std::thread::sleep(LOOK);
+                    }
+                    stop.ask();
+                });
+                run(&["sh", "-c", script].map(OsString::from), &log, &stop).unwrap()
+            })
+        };
+        assert_eq!(asked("trap 'exit 75' TERM; echo ready; while :; do sleep 0.01; done"), End::Stopped);
+        assert_eq!(asked("echo ready; while :; do sleep 0.01; done"), End::Killed("SIGTERM".into()));
     }
 }
