@@ -23,6 +23,7 @@ fn help() {
         "cold-start",
         "reward-model",
         "recipe",
+        "sweep",
         "eval",
         "compare",
         "data",

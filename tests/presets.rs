@@ -38,8 +38,8 @@ fn json(preset: &str, arguments: &[&str], code: i32) -> Value {
 fn every_preset_is_valid() {
     let mut presets = Vec::new();
     for folder in std::fs::read_dir(root().join("configs")).unwrap().map(|folder| folder.unwrap().path()) {
-        // Layouts of data and suites of tasks are no runs.
-        if ["layouts", "suites"].iter().any(|name| folder.ends_with(name)) {
+        // Layouts of data and suites of tasks are no runs, and sweeps are several.
+        if ["layouts", "suites", "sweeps"].iter().any(|name| folder.ends_with(name)) {
             continue;
         }
         for preset in std::fs::read_dir(&folder).unwrap() {
@@ -53,6 +53,24 @@ fn every_preset_is_valid() {
         let said = check(preset.strip_prefix(root()).unwrap().to_str().unwrap(), &[], if is_recipe { 2 } else { 0 });
         assert!(said.contains(if is_recipe { "is a recipe" } else { "is valid" }), "{}: {said}", preset.display());
     }
+}
+
+#[test]
+fn every_sweep_is_planned() {
+    let mut plans = Vec::new();
+    for preset in std::fs::read_dir(root().join("configs/sweeps")).unwrap().map(|preset| preset.unwrap().path()) {
+        let output = run(&["sweep", preset.to_str().unwrap(), "--dry-run"], 0);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("figure ") && said.contains("(primary)"), "{}: {said}", preset.display());
+        plans.push((preset.file_name().unwrap().to_owned(), said));
+    }
+    assert!(plans.len() >= 4, "{plans:?}");
+    let plan = |name: &str| plans.iter().find(|(preset, _)| preset == name).unwrap().1.as_str();
+    assert!(plan("demo-clip.toml").contains("once for 6 cells"), "{}", plan("demo-clip.toml"));
+    let qwq = plan("qwq-stage-1.toml");
+    assert!(qwq.contains("20 cells") && qwq.contains("100 steps, once for 2 cells"), "{qwq}");
+    // Five seeds of 3 x 200 steps, and 100 of the arm that parts late.
+    assert!(qwq.contains("expected: 1549.72 hours"), "{qwq}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::command::man::ManArgs;
 use crate::command::recipe::RecipeArgs;
 use crate::command::render::RenderArgs;
 use crate::command::sandbox::SandboxCommand;
+use crate::command::sweep::SweepArgs;
 use crate::command::verifier::VerifierCommand;
 use crate::command::verify::VerifyArgs;
 use crate::command::verify_math::VerifyMathArgs;
@@ -59,12 +60,24 @@ pub(crate) struct TrainingRunArgs {
     /// launcher starts them.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub nproc: Option<u16>,
+    /// Ends the run after the step, with its checkpoint, though it has more: `trainer sweep` has runs part there.
+    #[arg(long, value_name = "STEP", hide = true, value_parser = clap::value_parser!(u64).range(1..))]
+    pub until: Option<u64>,
     /// Prints the resolved configuration, with every default and override, and ends.
     #[arg(long)]
     pub print_config: bool,
 }
 
 impl Cli {
+    /// Step after which the run ends, where it is to end before its last.
+    pub(crate) fn until(&self) -> Option<u64> {
+        match &self.command {
+            None => self.run.until,
+            Some(Command::ColdStart(run) | Command::RewardModel(run)) => run.until,
+            Some(_) => None,
+        }
+    }
+
     /// Number of ranks to start, where there are to be several: this process then does nothing else.
     pub(crate) fn num_ranks(&self) -> Option<usize> {
         let run = match &self.command {
@@ -100,6 +113,8 @@ pub(crate) enum Command {
         "trainer recipe --config configs/demo/recipe.toml",
     ))]
     Recipe(#[command(flatten)] RecipeArgs),
+    /// Compare arms of a run or recipe over seeds: cells, paired differences, a page.
+    Sweep(SweepArgs),
     /// Measure a model, or what another engine answered, on suites or files of tasks.
     #[command(after_help = example!(
         in "a folder of `trainer init`":

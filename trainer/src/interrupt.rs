@@ -43,6 +43,8 @@ struct Requests {
     is_cut: AtomicBool,
     /// Longest time from the first signal to the end of the step.
     grace: Mutex<Option<Duration>>,
+    /// Step after which a run ends, though it has more.
+    last_step: Mutex<Option<u64>>,
 }
 
 /// While it lives, steps are finished: see [`Interrupt::finish_steps`].
@@ -114,6 +116,16 @@ impl Interrupt {
         self.0.finishes_steps.store(true, Ordering::SeqCst);
         let steps = Steps(self.clone());
         if self.asked().is_some() { Err(Interrupted.into()) } else { Ok(steps) }
+    }
+
+    /// Has a run end after a step, saved, though it has more: another goes on from there.
+    pub(crate) fn end_after(&self, step: u64) {
+        *lock(&self.0.last_step) = Some(step);
+    }
+
+    /// True where the run was to end after this step, or an earlier one.
+    pub(crate) fn is_end(&self, step: u64) -> bool {
+        lock(&self.0.last_step).is_some_and(|last| step >= last)
     }
 
     /// How the command was asked to stop, once it was.

@@ -59,6 +59,10 @@ use self::ranks::launch;
 
 fn main() -> ExitCode {
     sandbox::run_worker_if_asked();
+    if let Err(error) = sweep::process::end_with_sweep() {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
     let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
@@ -91,6 +95,9 @@ async fn run(cli: Cli) -> Result<()> {
         return launch(num_ranks).await;
     }
     let interrupt = Interrupt::listen()?;
+    if let Some(step) = cli.until() {
+        interrupt.end_after(step);
+    }
     match (cli.stage, cli.command) {
         (Some(stage), _) => match configuration(&cli.run)? {
             Some(config) => stage::run_stage(stage, config, cli.run.entry.entry(), interrupt).await,
@@ -107,6 +114,7 @@ async fn run(cli: Cli) -> Result<()> {
             None => Ok(()),
         },
         (None, Some(Command::Recipe(args))) => command::recipe::run(&args, interrupt).await,
+        (None, Some(Command::Sweep(args))) => tokio::task::block_in_place(|| command::sweep::run(&args, &interrupt)),
         (None, Some(Command::Eval(args))) => command::eval::run(*args, interrupt).await,
         (None, Some(Command::Compare(args))) => tokio::task::block_in_place(|| command::compare::run(&args)),
         (None, Some(Command::Data(command))) => command::data::run(command, interrupt).await,

@@ -40,5 +40,6 @@ pub mod rollouts;
 pub mod run_folder;
 pub mod samples;
 pub mod skipped_batch;
+pub mod sweep_cells;
 
 pub use self::error::RecordError;

@@ -41,6 +41,7 @@ pub(crate) enum Content {
     Updates,
     SkippedBatch,
     Samples,
+    SweepCells,
 }
 
 impl Content {
@@ -50,6 +51,7 @@ impl Content {
             Self::Updates => "updates",
             Self::SkippedBatch => "skipped_batch",
             Self::Samples => "samples",
+            Self::SweepCells => "sweep_cells",
         }
     }
 
@@ -61,6 +63,7 @@ impl Content {
             Self::Updates => "policy_logprobs",
             Self::SkippedBatch => "targets",
             Self::Samples => "verdict_kind",
+            Self::SweepCells => "curve_steps",
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The report of a run: one self-contained HTML page, read from the run's folder and nothing else. The page names what
 //! is missing in the folder; that fails nothing. Must not know how a metric was computed.
 //!
-//! [`write_evaluation`] writes the page of an evaluation: its figures, and every task with its samples.
+//! [`write_evaluation`] writes the page of an evaluation: its figures, and every task with its samples. [`write_sweep`]
+//! writes the page of an ablation, and its pictures as files.
 //!
 //! # Example
 //! A run of one step becomes a page:
@@ -32,9 +33,14 @@ mod evaluation_tasks;
 mod header;
 mod html;
 mod panels;
+mod picture;
 mod run_data;
 mod series;
 mod summary;
+mod sweep;
+mod sweep_curves;
+mod sweep_forest;
+mod sweep_tables;
 mod traces;
 
 use std::fmt::Write;
@@ -47,6 +53,7 @@ use record::run_folder::RunFolder;
 pub use self::evaluation::{EvaluatedSuite, write_evaluation};
 use self::html::escape;
 use self::run_data::RunData;
+pub use self::sweep::{ArmChange, SweepPage, write_sweep};
 
 /// Writes `run/report.html` and returns its path. `run` is the folder of one training run, or of a recipe whose
 /// sub-folders are training runs; a recipe gets one section for each.

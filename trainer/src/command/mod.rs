@@ -14,6 +14,7 @@ pub(crate) mod man;
 pub(crate) mod recipe;
 pub(crate) mod render;
 pub(crate) mod sandbox;
+pub(crate) mod sweep;
 pub(crate) mod verifier;
 pub(crate) mod verify;
 pub(crate) mod verify_math;

@@ -62,13 +62,7 @@ impl RunIdentity {
     /// # Errors
     /// Something that is there cannot be read.
     pub(crate) fn of<C: TrainingRun>(config: &C, placement: Placement) -> Result<Self> {
-        let (keys, inputs) = contents(config)?;
-        let value = toml::Value::try_from(config).context("the configuration as TOML")?;
-        let mut values = BTreeMap::new();
-        flatten("", &value, &mut values);
-        // The value of such a key may be a list.
-        let is_told = |key: &str, told: &String| key.strip_prefix(told.as_str()).is_some_and(is_empty_or_below);
-        values.retain(|key, _| !keys.iter().any(|told| is_told(key, told)));
+        let (values, inputs) = values_and_inputs(config)?;
         let mut machine = BTreeMap::from([("libtorch".to_owned(), libtorch())]);
         machine.insert("device".to_owned(), if placement.device == Device::Cpu { "cpu" } else { "cuda" }.to_owned());
         if placement.device == Device::Cpu {
@@ -144,6 +138,23 @@ impl RunIdentity {
     }
 }
 
+/// Value of each key of a configuration, but for the keys that are told by content, and these contents.
+///
+/// # Errors
+/// Something that is there cannot be read.
+pub(crate) fn values_and_inputs<C: TrainingRun>(
+    config: &C,
+) -> Result<(BTreeMap<String, String>, BTreeMap<String, InputContent>)> {
+    let (keys, inputs) = contents(config)?;
+    let value = toml::Value::try_from(config).context("the configuration as TOML")?;
+    let mut values = BTreeMap::new();
+    flatten("", &value, &mut values);
+    // The value of such a key may be a list.
+    let is_told = |key: &str, told: &String| key.strip_prefix(told.as_str()).is_some_and(is_empty_or_below);
+    values.retain(|key, _| !keys.iter().any(|told| is_told(key, told)));
+    Ok((values, inputs))
+}
+
 /// True for what follows a key in itself, or in a key below it.
 fn is_empty_or_below(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with('.')
@@ -162,7 +173,7 @@ fn keys<'a, V>(old: &'a BTreeMap<String, V>, new: &'a BTreeMap<String, V>) -> im
 }
 
 /// The values of a TOML value by their keys, `section.key` and `array.0.key`.
-fn flatten(key: &str, value: &toml::Value, into: &mut BTreeMap<String, String>) {
+pub(crate) fn flatten(key: &str, value: &toml::Value, into: &mut BTreeMap<String, String>) {
     let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
     match value {
         toml::Value::Table(table) => table.iter().for_each(|(name, value)| flatten(&below(name), value, into)),

@@ -65,7 +65,7 @@ pub(crate) async fn run_steps(
     }
     progress.before(run.step);
     let _finishing = interrupt.finish_steps(calendar.grace)?;
-    while run.step < steps {
+    while run.step < steps && !interrupt.is_end(run.step) {
         let started = Instant::now();
         let step = run.step + 1;
         let before = stage.data();
@@ -92,7 +92,7 @@ pub(crate) async fn run_steps(
         metrics.set(names::TIME_STEP, started.elapsed().as_secs_f64());
         run.record(&metrics)?;
         let asked = interrupt.asked();
-        if is_due(calendar.checkpoint_every, step) || is_last || asked.is_some() {
+        if is_due(calendar.checkpoint_every, step) || is_last || interrupt.is_end(step) || asked.is_some() {
             run.checkpoint(stage.worker(), stage.data(), calendar.checkpoints_kept)?;
         }
         progress.reach(step, &stage.line(&metrics));

@@ -25,12 +25,14 @@
 //!
 //! This crate knows nothing of runs, files, policies or verifiers.
 
+mod aim;
 mod bootstrap;
 mod calibration;
 mod change;
 mod clustered;
 mod compare;
 mod correlation;
+mod false_discoveries;
 mod figure;
 mod figures;
 mod holm;
@@ -48,19 +50,24 @@ mod planning;
 mod preference;
 mod proportion;
 mod sample;
+mod seeds;
 mod sign_flips;
 mod student;
 mod summary;
 mod tango;
 mod task_result;
+mod two_level;
 mod variance_parts;
+mod welch;
 
+pub use self::aim::TestAim;
 pub use self::bootstrap::Bootstrap;
 pub use self::calibration::{Bin, Calibration};
 pub use self::change::Change;
 pub use self::clustered::ClusteredErrors;
 pub use self::compare::{Comparison, ComparisonError};
 pub use self::correlation::{pearson, spearman};
+pub use self::false_discoveries::benjamini_hochberg;
 pub use self::figure::{Figure, Weighting};
 pub use self::holm::holm;
 pub use self::looks::{equal_levels, obrien_fleming_levels};
@@ -73,9 +80,12 @@ pub use self::planning::{num_tasks_needed, num_tasks_needed_exact, smallest_dete
 pub use self::preference::{best_temperature, preference_accuracy, preference_calibration, preference_loss, sigmoid};
 pub use self::proportion::{agresti_coull, wilson};
 pub use self::sample::{EvalRecord, EvalSample};
+pub use self::seeds::over_seeds;
 pub use self::sign_flips::sign_flips;
 pub use self::student::StudentMean;
 pub use self::summary::{EvalSummary, NothingJudged};
 pub use self::tango::Flips;
 pub use self::task_result::TaskResult;
+pub use self::two_level::{ByLevel, DegreesRule, TwoLevel};
 pub use self::variance_parts::VarianceParts;
+pub use self::welch::unpaired_interval;

@@ -23,6 +23,17 @@ pub(crate) fn standard_error(values: &[f64]) -> Option<f64> {
     variance(values).map(|variance| (variance / values.len() as f64).sqrt())
 }
 
+/// Part of the scale within which values are alike: their last digits are rounding.
+const ROUNDING: f64 = 1e-12;
+
+/// True where values made of numbers up to `scale` differ by no more than rounding does.
+pub(crate) fn near_alike(values: &[f64], scale: f64) -> bool {
+    let (low, high) = values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
+    high - low <= ROUNDING * scale
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

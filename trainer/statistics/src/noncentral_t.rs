@@ -11,7 +11,7 @@ use statrs::function::gamma::ln_gamma;
 use crate::normal::normal_tail;
 
 /// The largest noncentrality for which the first terms of the series are no zeros.
-const LARGEST: f64 = 37.0;
+pub(crate) const LARGEST: f64 = 37.0;
 
 /// The probability of at most `t`, for `df` degrees of freedom. Beyond a noncentrality of 37 it is taken as 0 or 1.
 pub(crate) fn noncentral_t_below(t: f64, df: f64, noncentrality: f64) -> f64 {

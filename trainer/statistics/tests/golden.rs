@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 use statistics::{
-    Ballot, Bootstrap, Calibration, ClusteredErrors, Comparison, Figure, Flips, McNemar, StudentMean, TaskResult, Test,
-    VarianceParts, agresti_coull, all_pass_at, best_temperature, equal_levels, holm, num_tasks_needed,
-    num_tasks_needed_exact, obrien_fleming_levels, pass_at, pearson, preference_accuracy, preference_calibration,
-    preference_loss, sigmoid, sign_flips, smallest_detectable, smallest_detectable_exact, spearman, wilson,
+    Ballot, Bootstrap, ByLevel, Calibration, ClusteredErrors, Comparison, DegreesRule, Figure, Flips, McNemar,
+    StudentMean, TaskResult, Test, TwoLevel, VarianceParts, agresti_coull, all_pass_at, benjamini_hochberg,
+    best_temperature, equal_levels, holm, num_tasks_needed, num_tasks_needed_exact, obrien_fleming_levels, over_seeds,
+    pass_at, pearson, preference_accuracy, preference_calibration, preference_loss, sigmoid, sign_flips,
+    smallest_detectable, smallest_detectable_exact, spearman, wilson,
 };
 
 fn golden(name: &str) -> Value {
@@ -257,11 +258,80 @@ fn flips_looks_and_corrections_are_the_references() {
     for (look, level) in obrien_fleming_levels(alpha, num_looks).into_iter().enumerate() {
         same("O'Brien and Fleming", level, &looks["obrien_fleming"][look], 1e-9);
     }
-    for (name, case) in cases(&golden("adjusted")) {
-        let p_values: Vec<Option<f64>> = list(&case["p_values"]).iter().map(Value::as_f64).collect();
-        for (place, corrected) in holm(&p_values).into_iter().enumerate() {
-            same(name, corrected, &case["holm"][place], 1e-12);
+}
+
+fn parts(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().unwrap().iter()
+}
+
+fn maybe(value: &Value) -> Vec<Option<f64>> {
+    list(value).iter().map(Value::as_f64).collect()
+}
+
+#[track_caller]
+fn same_student(name: &str, found: StudentMean, expected: &Value) {
+    same(name, found.mean, &expected["mean"], 1e-9);
+    assert_eq!((found.num, found.num - 1), (count(&expected["num"]), count(&expected["df"])), "{name}");
+    same(name, found.standard_error, &expected["standard_error"], 1e-9);
+    same(name, found.t_from(0.0), &expected["t"], 1e-9);
+    same(name, found.p_value(), &expected["p_value"], 1e-9);
+    for end in 0..2 {
+        same(name, found.interval().map(|ends| ends[end]), expected["interval"].get(end).unwrap_or(&Value::Null), 1e-9);
+    }
+}
+
+#[test]
+fn arms_over_seeds_are_the_references() {
+    let golden = golden("sweep");
+    for (name, case) in parts(&golden["seeds"]) {
+        same_student(name, over_seeds(&maybe(&case["first"]), &maybe(&case["second"])).unwrap(), case);
+    }
+    for (name, case) in parts(&golden["adjusted"]) {
+        let p_values = maybe(&case["p_values"]);
+        assert_eq!(p_values.iter().flatten().count(), count(&case["num_tests"]), "{name}");
+        let corrected = holm(&p_values).into_iter().zip(benjamini_hochberg(&p_values));
+        for (place, (holm, discovery)) in corrected.enumerate() {
+            same(name, holm, &case["holm"][place], 1e-12);
+            same(name, discovery, &case["benjamini_hochberg"][place], 1e-12);
         }
+    }
+}
+
+#[track_caller]
+fn same_levels(name: &str, found: ByLevel, expected: &Value) {
+    same(name, found.seeds, &expected["seeds"], 1e-9);
+    same(name, found.tasks, &expected["tasks"], 1e-9);
+    if let Some(rest) = expected.get("rest") {
+        same(name, found.rest, rest, 1e-9);
+    }
+}
+
+#[test]
+fn arms_over_seeds_and_tasks_are_the_references() {
+    let golden = golden("sweep");
+    for (name, case) in parts(&golden["two_level"]) {
+        let rows = tables(&case["differences"]);
+        let layout = TwoLevel::of(&rows).unwrap();
+        same(name, layout.mean, &case["mean"], 1e-9);
+        same(name, layout.standard_error, &case["standard_error"], 1e-9);
+        same(name, layout.t(), &case["t"], 1e-9);
+        same_levels(name, layout.mean_squares, &case["mean_squares"]);
+        same_levels(name, layout.components(), &case["components"]);
+        same_levels(name, layout.components_unclamped(), &case["components_unclamped"]);
+        for (rule, word) in
+            [(DegreesRule::Satterthwaite, "satterthwaite"), (DegreesRule::SeedsLessOne, "seeds_less_one")]
+        {
+            same(name, layout.degrees_of_freedom(rule), &case[word]["df"], 1e-9);
+            same(name, layout.p_value(rule), &case[word]["p_value"], 1e-9);
+            same_ends(name, layout.interval(rule).unwrap(), &case[word]["interval"], 1e-9);
+            assert_eq!(layout.rule() == rule, case["chosen"] == word, "{name}");
+        }
+        same_ends(name, layout.interval(layout.rule()).unwrap(), &case["interval"], 1e-9);
+        let of_seeds: Vec<f64> = rows.iter().map(|row| StudentMean::of(row).mean).collect();
+        same_student(name, StudentMean::of(&of_seeds), &case["over_seeds"]);
+        let of_tasks = |task: usize| StudentMean::of(&rows.iter().map(|row| row[task]).collect::<Vec<_>>()).mean;
+        let of_tasks: Vec<f64> = (0..rows[0].len()).map(of_tasks).collect();
+        same_student(name, StudentMean::of(&of_tasks), &case["over_tasks"]);
     }
 }
 

@@ -5,6 +5,7 @@
 //! [--repeats N] [--seed S]`; `cargo xtask coverage` runs it in release. With 10,000
 //! repeats the error of a share of 95 % is 0.2 points; with fewer the bounds are wider, see `promises`.
 
+mod arms;
 mod one_mean;
 mod pairs;
 mod population;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
     println!("{} repeats a cell, seed {}.\n", plan.repeats, plan.seed);
     println!("{}", one_mean::simulate(plan).report(&mut promises));
     println!("{}", pairs::simulate(plan).report(&mut promises));
+    println!("{}", arms::simulate(plan).report(&mut promises));
     println!("{}", promises.table());
     if promises.all_kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -87,6 +89,19 @@ mod tests {
         // Where there is a difference, many tasks with many samples find it.
         let found = rows.iter().filter(|row| row.false_alarms().is_none()).map(|row| row.share_below[1]);
         assert!(found.fold(0.0, f64::max) > 0.95);
+    }
+
+    #[test]
+    fn arms_that_differ_in_nothing_are_seldom_told_apart() {
+        let found = arms::simulate(PLAN);
+        assert_eq!((found.rows.len(), found.families.len()), (24, 4));
+        for row in &found.rows {
+            assert!(row.these_tasks < 0.13 && row.like_these < 0.13, "{row:?}");
+        }
+        assert!(found.families.iter().all(|family| family.corrected < 0.13), "{:?}", found.families);
+        // The wrong tests are found out: t over seeds for tasks like these, and a family without a correction.
+        assert!(found.rows.iter().any(|row| row.seeds_for_like_these > 0.1), "{:?}", found.rows);
+        assert!(found.families.iter().any(|family| family.uncorrected > 0.15), "{:?}", found.families);
     }
 
     #[test]

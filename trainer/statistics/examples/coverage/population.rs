@@ -44,7 +44,7 @@ fn gamma(rng: &mut KeyedRng, shape: f64) -> f64 {
 }
 
 /// A normal number (Box and Muller 1958).
-fn normal(rng: &mut KeyedRng) -> f64 {
+pub(crate) fn normal(rng: &mut KeyedRng) -> f64 {
     (-2.0 * (1.0 - rng.uniform()).ln()).sqrt() * (std::f64::consts::TAU * rng.uniform()).cos()
 }
 

@@ -1,0 +1,157 @@
+//! `trainer sweep` from its file to its table: arms that share, cells by hand, kills, a cell that fails, bad input.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{Bench, run, trainer};
+
+/// A recipe's stage 1 under two seeds; one arm changes nothing that trains, and one parts after the second step.
+const SWEEP: &str = r#"
+name = "micro"
+dir = "DIR"
+seeds = [1, 2]
+[base]
+recipe = "recipe.toml"
+through = "stage-1"
+shared = ["cold-start"]
+shared_seed = 1
+set = [
+    "data=[{ path = 'DATA/math_train.jsonl' }]",
+    "eval.every=2",
+    "eval.datasets=[{ name = 'maths', path = 'DATA/math_eval.jsonl' }]",
+]
+set_in.cold-start = ["eval.at_start=false", "eval.at_end=false"]
+[[arm]]
+name = "same"
+set = ["checkpoint.keep=3"]
+[[arm]]
+name = "late"
+set = ["schedule.lr=1e-2"]
+from_step = 2
+[[figure]]
+name = "length"
+metric = "completion/tokens_mean"
+primary = true
+[[figure]]
+name = "maths"
+metric = "eval/maths/pass@1"
+mean_of_last = 2
+[local]
+jobs = 2
+"#;
+
+fn write(bench: &Bench, name: &str, more: &str) -> String {
+    let text = SWEEP.replace("DIR", &bench.text(name)).replace("DATA", &bench.text("data"));
+    let file = format!("{name}.toml");
+    bench.write(&file, &format!("{text}{more}"));
+    bench.text(&file)
+}
+
+/// The result without what depends on place and time.
+fn table(path: &Path) -> Value {
+    let mut value: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    strip(&mut value);
+    value
+}
+
+fn strip(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|key, _| !["folder", "seconds", "notes"].contains(&key.as_str()));
+            map.values_mut().for_each(strip);
+        }
+        Value::Array(values) => values.iter_mut().for_each(strip),
+        _ => {}
+    }
+}
+
+/// Files of the weights with which the cells of an arm end.
+fn weights(dir: &Path, arm: &str) -> Vec<Vec<u8>> {
+    let of_seed = |seed: u64| {
+        let run = dir.join(format!("cells/{arm}/seed-{seed}/stage-1/run"));
+        std::fs::read(run.join("checkpoints/step_00004/model.safetensors")).unwrap()
+    };
+    [1, 2].map(of_seed).to_vec()
+}
+
+/// Starts a sweep and kills it once a file is there.
+fn kill_when(file: &str, is_there: impl Fn() -> bool) {
+    let mut child = trainer().args(["sweep", file]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let started = Instant::now();
+    while !is_there() && child.try_wait().unwrap().is_none() && started.elapsed() < Duration::from_secs(120) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Number of recorded steps of all units of stage 1 in a sweep's folder.
+fn num_steps(dir: &Path) -> usize {
+    let units = std::fs::read_dir(dir.join("units")).into_iter().flatten().map(|unit| unit.unwrap().path());
+    let stages = units.filter(|unit| unit.file_name().unwrap().to_str().unwrap().starts_with("stage-1"));
+    let metrics = |unit: PathBuf| std::fs::read_to_string(unit.join("run/metrics.jsonl")).unwrap_or_default();
+    stages.map(|unit| metrics(unit).lines().count()).sum()
+}
+
+#[test]
+fn killed_and_cell_by_cell_it_makes_the_same_table_and_equal_arms_are_equal() {
+    let bench = Bench::new();
+    let broken = "[[arm]]\nname = \"broken\"\nset = [\"rollout.max_new_tokens=600\"]\n";
+    let (whole, parts) = (write(&bench, "whole", broken), write(&bench, "parts", ""));
+    let dir = bench.path("whole");
+    for at in [1, 4] {
+        kill_when(&whole, || num_steps(&dir) >= at);
+    }
+    let json = bench.text("whole.json");
+    let output = run(&["sweep", &whole, "--json", &json], 1);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("FAILED broken seed 1") && said.contains("2 of 8 cells have no result"), "{said}");
+    assert!(dir.join("report.html").is_file());
+    // The same command says it again, and runs nothing.
+    let again = String::from_utf8(run(&["sweep", &whole], 1).stderr).unwrap();
+    assert!(again.contains("broken seed 2") && !again.contains(": runs ("), "{again}");
+
+    for cell in ["3", "0", "5", "4", "1", "2"] {
+        run(&["sweep", &parts, "--cell", cell], 0);
+    }
+    let json_of_parts = bench.text("parts.json");
+    run(&["sweep", &parts, "--collect", "--json", &json_of_parts], 0);
+    let (whole, parts) = (table(Path::new(&json)), table(Path::new(&json_of_parts)));
+    let figures = |table: &Value, arm: &str| {
+        table["arms"].as_array().unwrap().iter().find(|found| found["name"] == arm).unwrap()["figures"].clone()
+    };
+    for arm in ["base", "same", "late"] {
+        assert_eq!(figures(&whole, arm), figures(&parts, arm), "{arm}");
+    }
+
+    let same = parts["differences"].as_array().unwrap().iter().filter(|difference| difference["arm"] == "same");
+    let same: Vec<&Value> = same.collect();
+    assert_eq!(same.len(), 2);
+    assert!(same.iter().all(|difference| difference["difference"] == 0.0 && difference["num_pairs"] == 2), "{same:?}");
+    assert!(weights(&dir, "base") == weights(&dir, "same") && weights(&dir, "base") != weights(&dir, "late"));
+    assert!(weights(&dir, "base") == weights(&bench.path("parts"), "base"));
+    assert_eq!(weights(&dir, "late"), weights(&bench.path("parts"), "late"));
+}
+
+#[test]
+fn what_is_wrong_is_named_before_any_cell_runs() {
+    let bench = Bench::new();
+    let says = |more: &str, words: &[&str]| {
+        let file = write(&bench, "bad", more);
+        let said = String::from_utf8(run(&["sweep", &file], 2).stderr).unwrap();
+        assert!(words.iter().all(|word| said.contains(word)), "{words:?}: {said}");
+        assert!(!bench.path("bad").exists());
+    };
+    says("[[arm]]\nname = \"x\"\nset = [\"loss.clip_hgih=0.3\"]\n", &["bad.toml", "arm x", "clip_hgih"]);
+    says("[[arm]]\nname = \"x\"\nset = [\"rollout.temperature=0\"]\n", &["arm x", "rollout.temperature"]);
+    says("[[arm]]\nname = \"x\"\nset = [\"eval.every=2\"]\n", &["base seed 1 and x seed 1 are the same run"]);
+    says("[[figure]]\nname = \"y\"\nmetric = \"eval/art/pass@1\"\n", &["figure y", "no dataset `art`", "maths"]);
+    says("[[figure]]\nname = \"y\"\nmetric = \"eval/maths/score\"\nat = 3\n", &["figure y", "step 3"]);
+    says("[claims]\nconfirm = \"none\"\n", &["claims.confirm", "none"]);
+    let sweep = write(&bench, "bad", "");
+    let said = String::from_utf8(run(&["sweep", &sweep, "--cell", "6"], 2).stderr).unwrap();
+    assert!(said.contains("the cells 0 to 5"), "{said}");
+}

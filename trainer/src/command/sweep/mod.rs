@@ -1,0 +1,183 @@
+//! `trainer sweep`: arms over seeds, each cell a run of this program, and a table of paired differences.
+
+mod console;
+mod outcome;
+mod phases;
+mod program;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use sweep::SweepError;
+use sweep::claims::{FLOOR_ARM, floor_seed};
+use sweep::dry_run::describe;
+use sweep::emit::{JobArray, Scheduler};
+use sweep::file::SweepFile;
+use sweep::folder::check_folder;
+use sweep::plan::Plan;
+use sweep::runner::{Event, RunOptions, SweepEnd, run_plan};
+
+use self::console::Console;
+use self::outcome::{Outcome, write_page};
+use self::phases::Base;
+use self::program::ThisTrainer;
+use crate::failure::{Ended, Usage};
+use crate::interrupt::Interrupt;
+use crate::ranks::environment::refuse_ranks;
+
+/// Least time between two writings of the page while cells run.
+const PAGE_INTERVAL: Duration = Duration::from_secs(15);
+/// Exit code of a command that was asked to stop.
+const INTERRUPTED: u8 = 130;
+/// Bytes of a GiB, in KiB of /proc/meminfo.
+const KIB_OF_GIB: f64 = 1_048_576.0;
+
+/// What `trainer sweep` takes.
+#[derive(Debug, Args)]
+pub(crate) struct SweepArgs {
+    /// The sweep's TOML file; examples are in configs/sweeps/.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Prints arms, cells, what is shared and how long it will take, and runs nothing.
+    #[arg(long, conflicts_with_all = ["cell", "collect", "retry_failed", "fail_fast", "emit", "json"])]
+    dry_run: bool,
+    /// Runs one cell, by its place in the plan, and what it needs: what each index of an emitted job does.
+    #[arg(long, value_name = "I", conflicts_with_all = ["collect", "emit"])]
+    cell: Option<usize>,
+    /// Runs nothing, and makes the result of the cells that are done.
+    #[arg(long, conflicts_with_all = ["retry_failed", "fail_fast", "emit"])]
+    collect: bool,
+    /// Runs failed cells again, from where they failed.
+    #[arg(long, conflicts_with = "emit")]
+    retry_failed: bool,
+    /// Ends at the first cell that fails.
+    #[arg(long, conflicts_with = "emit")]
+    fail_fast: bool,
+    /// Prints jobs for a cluster, of which each index runs one cell.
+    #[arg(long, value_name = "slurm|kubernetes", hide_possible_values = true, conflicts_with = "json")]
+    emit: Option<EmitKind>,
+    /// Writes the result as JSON: arms, differences, cells.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// What `--emit` writes for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum EmitKind {
+    /// A batch script with a job array.
+    Slurm,
+    /// An indexed job.
+    Kubernetes,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The file is unusable, the folder holds another sweep, a cell failed, or the user interrupts.
+pub(crate) fn run(args: &SweepArgs, interrupt: &Interrupt) -> Result<()> {
+    refuse_ranks("sweep")?;
+    let (plan, program) = plan(&args.file)?;
+    let num_at_once = plan.file.local.num_at_once(cores(), free_memory_gib());
+    check_folder(&plan).map_err(in_words)?;
+    if args.dry_run {
+        print!("{}", describe(&plan, num_at_once).map_err(in_words)?);
+        return Ok(());
+    }
+    if let Some(kind) = args.emit {
+        print!("{}", jobs(args, &plan, kind)?);
+        return Ok(());
+    }
+    let end = if args.collect {
+        SweepEnd::Done
+    } else {
+        if num_at_once < plan.file.local.jobs && args.cell.is_none() {
+            eprintln!("local.jobs: {num_at_once} at once, for cores and memory are no more");
+        }
+        let options = RunOptions {
+            cell: args.cell,
+            num_at_once: if args.cell.is_some() { 1 } else { num_at_once },
+            retries_failed: args.retry_failed,
+            fails_fast: args.fail_fast,
+        };
+        run_cells(&plan, &program, options, interrupt)?
+    };
+    if end == SweepEnd::Interrupted {
+        return Err(Ended::error(INTERRUPTED, "interrupted; the same command goes on".into()));
+    }
+    // One cell of many leaves the result to --collect.
+    if args.cell.is_some() && args.json.is_none() {
+        return if end == SweepEnd::Failed { Err(failed("the cell failed")) } else { Ok(()) };
+    }
+    let outcome = Outcome::of(&plan)?;
+    outcome.write(args.json.as_deref())?;
+    outcome.check(args.collect)
+}
+
+/// The plan of a sweep's file, with every configuration resolved.
+fn plan(path: &Path) -> Result<(Plan, ThisTrainer)> {
+    let file = SweepFile::read(path).map_err(in_words)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let base = Base::read(&file.base, folder)?;
+    let phases = base.phases.clone();
+    let program = ThisTrainer::new(base, file.base.launcher.clone())?;
+    let seeds: Vec<u64> = file.seeds.iter().copied().map(floor_seed).collect();
+    let floor = file.claims.aa.then_some((FLOOR_ARM, seeds.as_slice()));
+    let plan = Plan::new(file, folder, &phases, floor, &program);
+    let in_file = |error: SweepError| match error {
+        SweepError::Invalid(reason) => Usage::error(format!("sweep {}: {reason}", path.display())),
+        other => in_words(other),
+    };
+    Ok((plan.map_err(in_file)?, program))
+}
+
+fn run_cells(plan: &Plan, program: &ThisTrainer, options: RunOptions, interrupt: &Interrupt) -> Result<SweepEnd> {
+    let console = Console::new(plan, options.num_at_once);
+    let mut written: Option<Instant> = None;
+    let mut tell = |event: &Event<'_>| {
+        console.tell(event);
+        let is_due = written.is_none_or(|at| at.elapsed() >= PAGE_INTERVAL);
+        if options.cell.is_none() && (is_due || matches!(event, Event::CellEnded { .. })) {
+            written = Some(Instant::now());
+            if let Err(error) = write_page(plan) {
+                tracing::warn!("the page waits: {error:#}");
+            }
+        }
+    };
+    let is_asked = || interrupt.asked().is_some();
+    run_plan(plan, program, options, &is_asked, &mut tell).map_err(in_words)
+}
+
+fn jobs(args: &SweepArgs, plan: &Plan, kind: EmitKind) -> Result<String> {
+    let file = args.file.display().to_string();
+    let (name, num_cells) = (plan.file.name.as_str(), plan.cells.len());
+    let array = JobArray { name, file: &file, num_cells, cluster: &plan.file.cluster };
+    let scheduler = match kind {
+        EmitKind::Slurm => Scheduler::Slurm,
+        EmitKind::Kubernetes => Scheduler::Kubernetes,
+    };
+    array.write(scheduler).map_err(in_words)
+}
+
+/// An error of the sweep with this program's exit code.
+fn in_words(error: SweepError) -> anyhow::Error {
+    if error.is_usage() { Usage::error(error.to_string()) } else { error.into() }
+}
+
+/// The end of a sweep of which a cell failed.
+fn failed(reason: impl Into<String>) -> anyhow::Error {
+    Ended::error(1, reason.into())
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Memory that programs may take, in GiB; without an end where the system does not say.
+fn free_memory_gib() -> f64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    kib.map_or(f64::INFINITY, |kib| kib / KIB_OF_GIB)
+}

@@ -1,0 +1,166 @@
+//! The trainer as a sweep sees it: configurations resolved and validated as the trainer itself would, and the command
+//! of each unit.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use datasets::generate::generate_demo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sweep::program::{Program, Request, Resolved, Start};
+
+use super::phases::{Base, PhaseKind};
+use crate::config::{EvalSection, RecipeConfig, ReinforceRun, RewardModelRun, Source, SupervisedRun, load};
+use crate::failure::Usage;
+use crate::run::identity::{flatten, values_and_inputs};
+use crate::run::inputs::TrainingRun;
+
+/// Folder of the generated data within a recipe's.
+const DATA: &str = "data";
+/// Keys of where and not of what.
+const PLACES: [&str; 1] = ["run.dir"];
+
+/// This program, with the base of a sweep.
+pub(super) struct ThisTrainer {
+    base: Base,
+    /// Command before the trainer's.
+    launcher: Vec<String>,
+    executable: PathBuf,
+}
+
+impl ThisTrainer {
+    pub(super) fn new(base: Base, launcher: Vec<String>) -> Result<Self> {
+        Ok(Self { base, launcher, executable: std::env::current_exe().context("this program's own file")? })
+    }
+
+    fn resolve_phase(&self, request: &Request<'_>) -> Result<Resolved> {
+        let kind = PhaseKind::parse(request.phase)?;
+        let recipe = self.base.recipe.as_ref();
+        let moved = recipe.zip(request.data).map(|(recipe, data)| (recipe.dir.join(DATA), data.to_owned()));
+        let seed = recipe.map_or(Some(request.seed), |recipe| {
+            RecipeConfig { seed: Some(request.seed), ..recipe.clone() }.seed_of(request.phase)
+        });
+        let mut assignments = request.assignments.to_vec();
+        assignments.extend(seed.map(|seed| format!("run.seed={seed}")));
+        // The unit's name follows from the configuration, and its folder from the name.
+        assignments.push("run.dir=\"run\"".to_owned());
+        let source = Source { path: Some(request.file), assignments, moved };
+        match kind {
+            PhaseKind::ColdStart => {
+                let config: SupervisedRun = load(&source)?;
+                config.validate()?;
+                self.describe(&config, Some(&config.eval), request)
+            }
+            PhaseKind::RewardModel => {
+                let config: RewardModelRun = load(&source)?;
+                config.validate()?;
+                self.describe(&config, None, request)
+            }
+            PhaseKind::Stage1 | PhaseKind::Stage2 => {
+                let config: ReinforceRun = load(&source)?;
+                config.validate(if kind == PhaseKind::Stage1 { 1 } else { 2 })?;
+                self.describe(&config, Some(&config.eval), request)
+            }
+        }
+    }
+
+    fn describe<C>(&self, config: &C, eval: Option<&EvalSection>, request: &Request<'_>) -> Result<Resolved>
+    where
+        C: TrainingRun + Serialize + DeserializeOwned,
+    {
+        let (mut values, inputs) = values_and_inputs(config)?;
+        values.retain(|key, _| !PLACES.contains(&key.as_str()));
+        let mut told = BTreeMap::new();
+        for (key, input) in inputs {
+            let made = input.path.strip_prefix(request.units).ok().map(|path| path.display().to_string());
+            if made.is_none() {
+                self.refuse_own_folder(&key, &input.path)?;
+            }
+            told.insert(key, made.unwrap_or(input.content));
+        }
+        let calendar = config.calendar();
+        let steps = calendar.steps;
+        let is_due = |step: &u64| match *step {
+            0 => calendar.eval_at_start,
+            step if step == steps => calendar.eval_at_end || is_multiple(calendar.eval_every, step),
+            step => is_multiple(calendar.eval_every, step),
+        };
+        Ok(Resolved {
+            config: values,
+            inputs: told,
+            text: toml::to_string(config).context("the configuration as TOML")?,
+            steps,
+            evaluations: (0..=steps).filter(is_due).collect(),
+            datasets: eval.map(datasets).transpose()?.unwrap_or_default(),
+        })
+    }
+
+    /// Refuses what a recipe would make in a folder of its own, and no phase of the sweep makes.
+    fn refuse_own_folder(&self, key: &str, path: &Path) -> Result<()> {
+        match &self.base.recipe {
+            Some(recipe) if path.starts_with(&recipe.dir) && !path.exists() => Err(Usage::error(format!(
+                "{key}: {} is a folder of the recipe's, which no phase of the sweep makes; run the recipe before, or \
+                 name another",
+                path.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_multiple(every: u64, step: u64) -> bool {
+    every > 0 && step.is_multiple_of(every)
+}
+
+/// Names of what an evaluation measures.
+fn datasets(eval: &EvalSection) -> Result<Vec<String>> {
+    let mut names: Vec<String> = eval.datasets.iter().map(|dataset| dataset.name()).collect();
+    for section in &eval.suites {
+        let selection =
+            evaluation::select(&section.suite).map_err(|error| Usage::error(format!("eval.suites: {error}")))?;
+        names.extend(selection.suites.into_iter().map(|suite| suite.name));
+    }
+    Ok(names)
+}
+
+impl Program for ThisTrainer {
+    fn version(&self) -> String {
+        format!("trainer {}, libtorch {}", env!("CARGO_PKG_VERSION"), env!("LIBTORCH_VERSION"))
+    }
+
+    fn resolve(&self, request: &Request<'_>) -> Result<Resolved, String> {
+        self.resolve_phase(request).map_err(|error| format!("{error:#}"))
+    }
+
+    fn generated(&self) -> Option<BTreeMap<String, String>> {
+        let mut values = BTreeMap::new();
+        flatten("", &toml::Value::try_from(self.base.generate.as_ref()?).ok()?, &mut values);
+        Some(values)
+    }
+
+    fn generate(&self, folder: &Path) -> Result<(), String> {
+        let Some(config) = &self.base.generate else { return Ok(()) };
+        let data = generate_demo(config).map_err(|error| format!("generate: {error}"))?;
+        data.write(folder).map_err(|error| error.to_string())
+    }
+
+    fn command(&self, start: &Start<'_>) -> Vec<OsString> {
+        let mut command: Vec<OsString> = self.launcher.iter().map(OsString::from).collect();
+        command.push(self.executable.clone().into());
+        // A phase's name was parsed when its configuration was resolved.
+        let kind = PhaseKind::parse(start.phase).map_or(&[][..], PhaseKind::arguments);
+        command.extend(kind.iter().map(OsString::from));
+        command.extend(["--config".into(), start.config.into(), "--run-dir".into(), start.run.into()]);
+        command.extend(["--resume", "auto"].map(OsString::from));
+        if start.accepts_changes {
+            command.push("--accept-changes".into());
+        }
+        if let Some(step) = start.until {
+            command.extend(["--until".into(), step.to_string().into()]);
+        }
+        command.extend(start.arguments.iter().map(OsString::from));
+        command
+    }
+}

@@ -1,0 +1,136 @@
+//! What the cells of a plan measured: read from the runs' records where the sweep's file says, and nowhere else.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use record::metrics::{Metrics, read_metrics};
+use record::names;
+use record::run_folder::RunFolder;
+use statistics::EvalSummary;
+
+use crate::error::SweepError;
+use crate::figure::Figure;
+use crate::measured::{Budget, CellState, MeasuredCell, MeasuredFigure};
+use crate::plan::{Cell, Plan};
+use crate::state::UnitState;
+use crate::unit::{UnitFolder, Work, WorkUnit};
+
+/// Reads what every cell measured. A cell whose run is done and lacks a figure counts as failed, by name.
+///
+/// # Errors
+/// A file is there and cannot be read.
+pub fn collect(plan: &Plan) -> Result<Vec<MeasuredCell>, SweepError> {
+    plan.cells.iter().map(|cell| measure(plan, cell)).collect()
+}
+
+fn measure(plan: &Plan, cell: &Cell) -> Result<MeasuredCell, SweepError> {
+    let mut states = Vec::new();
+    for unit in plan.units_of(cell) {
+        states.push((unit, UnitState::read(&UnitFolder::new(plan.dir(), &unit.name).state())?));
+    }
+    let own = || states.iter().filter(|(unit, _)| plan.num_cells_of(&unit.name) == 1);
+    let failed = states.iter().find(|(_, state)| state.state == CellState::Failed);
+    let state = match failed {
+        Some(_) => CellState::Failed,
+        None if states.iter().all(|(_, state)| state.state == CellState::Done) => CellState::Done,
+        None if own().any(|(_, state)| state.state != CellState::Waiting) => CellState::Started,
+        None => CellState::Waiting,
+    };
+    let failure = failed.map(|(unit, state)| {
+        let words = state.failure.as_deref().unwrap_or("failed");
+        format!("{}: {words}", unit.identity.phase)
+    });
+    let mut measured = MeasuredCell {
+        arm: cell.arm.clone(),
+        seed: cell.seed,
+        state,
+        failure,
+        folder: cell.folder(plan.dir()).display().to_string(),
+        seconds: own().map(|(_, state)| state.seconds).sum(),
+        figures: BTreeMap::new(),
+        budget: Budget::default(),
+    };
+    let Some(last) = plan.units_of(cell).next_back().filter(|unit| unit.work == Work::Run) else { return Ok(measured) };
+    read_run(plan, last, &mut measured)?;
+    Ok(measured)
+}
+
+/// Adds what the last unit's run recorded.
+fn read_run(plan: &Plan, unit: &WorkUnit, measured: &mut MeasuredCell) -> Result<(), SweepError> {
+    let path = UnitFolder::new(plan.dir(), &unit.name).run();
+    let Ok(run) = RunFolder::open(&path) else { return Ok(()) };
+    let rows = if run.metrics().exists() { read_metrics(&run.metrics())? } else { Vec::new() };
+    measured.budget = budget(&rows);
+    let mut missing = Vec::new();
+    for figure in &plan.file.figure {
+        match read_figure(figure, unit.steps, &rows, &run) {
+            Ok(value) => _ = measured.figures.insert(figure.name.clone(), value),
+            Err(reason) => missing.push(format!("figure {} ({}): {reason}", figure.name, figure.metric)),
+        }
+    }
+    if measured.state == CellState::Done && !missing.is_empty() {
+        measured.state = CellState::Failed;
+        measured.failure = Some(missing.join("; "));
+    }
+    Ok(())
+}
+
+fn read_figure(figure: &Figure, steps: u64, rows: &[Metrics], run: &RunFolder) -> Result<MeasuredFigure, String> {
+    let mut curve: BTreeMap<u64, f64> = BTreeMap::new();
+    for row in rows {
+        if let (Some(step), Some(value)) = (row.step(), row.get(&figure.metric).filter(|value| value.is_finite())) {
+            curve.insert(step, value);
+        }
+    }
+    if curve.is_empty() {
+        let near = rows.last().map(|row| row.iter().map(|(name, _)| name).filter(|name| *name != "step").collect());
+        let near: Vec<&str> = near.unwrap_or_default();
+        return Err(format!("nobody records it; the last step records {}", near.join(", ")));
+    }
+    let recorded: Vec<u64> = curve.keys().copied().collect();
+    let place = figure.place().map_err(|error| error.to_string())?;
+    let chosen = place.choose(&recorded, steps)?;
+    let values = chosen.iter().filter_map(|step| curve.get(step));
+    let value = values.sum::<f64>() / chosen.len() as f64;
+    let by_task = by_task(figure, &chosen, run)?;
+    Ok(MeasuredFigure { value, by_task, curve: curve.into_iter().collect() })
+}
+
+/// pass@1 of each task, averaged over the steps that are read; none for figures that are no means over tasks.
+fn by_task(figure: &Figure, steps: &[u64], run: &RunFolder) -> Result<Option<BTreeMap<String, f64>>, String> {
+    let Some(dataset) = names::EVAL_PASS_AT_1.part_of(&figure.metric) else { return Ok(None) };
+    let mut sums: BTreeMap<String, (f64, usize)> = BTreeMap::new();
+    for step in steps {
+        let path = run.eval(*step);
+        let Some(summary) = read_evaluation(&path)?.into_iter().find(|summary| summary.dataset == dataset) else {
+            return Err(format!("{} has no dataset {dataset}", path.display()));
+        };
+        for task in summary.tasks {
+            let (sum, count) = sums.entry(task.task_id).or_default();
+            (*sum, *count) = (*sum + task.pass_at_1, *count + 1);
+        }
+    }
+    // A task that was not judged at one of the steps has no mean over them.
+    sums.retain(|_, (_, count)| *count == steps.len());
+    Ok(Some(sums.into_iter().map(|(task, (sum, count))| (task, sum / count as f64)).collect()))
+}
+
+fn read_evaluation(path: &Path) -> Result<Vec<EvalSummary>, String> {
+    let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn budget(rows: &[Metrics]) -> Budget {
+    let tokens = |row: &Metrics| -> f64 {
+        let sampled = row.get(names::TIME_ROLLOUT.name).zip(row.get(names::ROLLOUT_TOKENS_PER_SECOND.name));
+        let sampled = sampled.map(|(seconds, rate)| (seconds * rate).round()).filter(|tokens| tokens.is_finite());
+        sampled.or(row.get(names::BATCH_TOKENS.name)).unwrap_or(0.0)
+    };
+    let seconds = rows.iter().filter_map(|row| row.get(names::TIME_STEP.name)).filter(|seconds| seconds.is_finite());
+    Budget {
+        steps: rows.iter().filter_map(Metrics::step).max().unwrap_or(0),
+        tokens: rows.iter().map(tokens).sum::<f64>() as u64,
+        seconds: seconds.sum(),
+    }
+}

@@ -1,0 +1,50 @@
+//! Errors of a sweep; each names the file, the arm or the folder, and what to do.
+
+use std::path::PathBuf;
+
+use record::RecordError;
+
+/// A sweep that cannot be planned, run or read.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The sweep's file cannot be read, or is not what it should be.
+    #[error("sweep {}: {reason}", path.display())]
+    File {
+        /// The sweep's file.
+        path: PathBuf,
+        /// What is wrong, with the key and the remedy.
+        reason: String,
+    },
+    /// The file can be read, and does not describe a sweep; the key stands first.
+    #[error("{0}")]
+    Invalid(String),
+    /// The folder holds something else.
+    #[error("{0}")]
+    Folder(String),
+    /// A file of the sweep's folder cannot be written or locked.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A file of the sweep's folder cannot be read.
+    #[error("{}: {reason}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's or the parser's words.
+        reason: String,
+    },
+}
+
+impl SweepError {
+    pub(crate) fn invalid(reason: impl Into<String>) -> Self {
+        Self::Invalid(reason.into())
+    }
+
+    pub(crate) fn read(path: impl Into<PathBuf>, reason: impl ToString) -> Self {
+        Self::Read { path: path.into(), reason: reason.to_string() }
+    }
+
+    /// True for what the user's files say wrongly, false for what the system refuses.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::File { .. } | Self::Invalid(_) | Self::Folder(_))
+    }
+}

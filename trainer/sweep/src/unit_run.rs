@@ -1,0 +1,180 @@
+//! Running one unit in its folder: alone, however many sweeps want it, and from where it was left.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use record::RecordError;
+use record::atomic::{write_file, write_folder};
+use record::lock::{FolderLock, LOCK_FILE};
+
+use crate::error::SweepError;
+use crate::measured::CellState;
+use crate::process::{End, run};
+use crate::program::{Program, Start};
+use crate::state::UnitState;
+use crate::stop::Stop;
+use crate::unit::{UnitFolder, Work, WorkUnit};
+
+/// Time between two looks whether another process has let go of a unit.
+const WAIT: Duration = Duration::from_millis(200);
+/// Starts of a unit that was stopped by another than the sweep.
+const MOST_STOPS: u32 = 100;
+
+/// How a unit is run.
+pub(crate) struct UnitRun<'a> {
+    pub unit: &'a WorkUnit,
+    pub dir: &'a Path,
+    pub program: &'a dyn Program,
+    /// Further arguments of the sweep's file.
+    pub arguments: &'a [String],
+    /// Starts of a unit that is killed.
+    pub attempts: u32,
+    /// True where a unit that failed is run again.
+    pub retries_failed: bool,
+    pub stop: &'a Stop,
+}
+
+impl UnitRun<'_> {
+    /// Runs the unit, unless it is done; waits while another process runs it. The state stands in its folder too.
+    ///
+    /// # Errors
+    /// A file of its folder cannot be written, or a process cannot be started.
+    pub(crate) fn run(&self) -> Result<UnitState, SweepError> {
+        let folder = UnitFolder::new(self.dir, &self.unit.name);
+        let fail = |path: &Path, error: std::io::Error| SweepError::read(path, error);
+        fs::create_dir_all(&folder.root).map_err(|error| fail(&folder.root, error))?;
+        let Some(_lock) = self.lock(&folder.root)? else { return UnitState::read(&folder.state()) };
+        let mut state = UnitState::read(&folder.state())?;
+        match state.state {
+            CellState::Done => return Ok(state),
+            CellState::Failed if !self.retries_failed => return Ok(state),
+            _ => {}
+        }
+        state.state = CellState::Started;
+        state.failure = None;
+        state.write(&folder.state())?;
+        let identity = serde_json::to_vec_pretty(&self.unit.identity)
+            .map_err(|error| SweepError::read(folder.identity(), error))?;
+        write_file(&folder.identity(), &identity)?;
+        write_file(&folder.config(), self.unit.text.as_bytes())?;
+        let end = match self.unit.work {
+            Work::Data => self.generate(&folder, &mut state)?,
+            Work::Run => self.train(&folder, &mut state)?,
+        };
+        match end {
+            End::Done => state.state = CellState::Done,
+            End::Stopped => state.state = CellState::Started,
+            End::Failed(words) => (state.state, state.failure) = (CellState::Failed, Some(words)),
+            End::Killed(signal) => {
+                let words = format!("killed by {signal}, {} times in a row", self.attempts);
+                (state.state, state.failure) = (CellState::Failed, Some(words));
+            }
+        }
+        state.write(&folder.state())?;
+        Ok(state)
+    }
+
+    fn generate(&self, folder: &UnitFolder, state: &mut UnitState) -> Result<End, SweepError> {
+        let started = Instant::now();
+        let mut failure = None;
+        let written = write_folder(&folder.run(), |path| {
+            self.program.generate(path).map_err(|reason| {
+                failure = Some(reason.clone());
+                reason
+            })
+        });
+        state.seconds += started.elapsed().as_secs_f64();
+        match (written, failure) {
+            (Ok(()), _) => Ok(End::Done),
+            (Err(_), Some(reason)) => Ok(End::Failed(reason)),
+            (Err(error), None) => Err(error.into()),
+        }
+    }
+
+    /// Starts the process until it ends by itself, or too often by a signal.
+    fn train(&self, folder: &UnitFolder, state: &mut UnitState) -> Result<End, SweepError> {
+        self.copy_beginning(folder)?;
+        let (mut num_killed, mut num_stopped) = (0, 0);
+        loop {
+            if !self.is_free(&folder.run())? {
+                return Ok(End::Stopped);
+            }
+            let started = Instant::now();
+            let start = Start {
+                phase: &self.unit.identity.phase,
+                config: &folder.config(),
+                run: &folder.run(),
+                arguments: self.arguments,
+                until: self.unit.identity.until,
+                accepts_changes: self.unit.accepts_changes,
+            };
+            let command = self.program.command(&start);
+            let end = run(&command, &folder.log(), self.stop).map_err(|error| SweepError::read(folder.log(), error))?;
+            state.seconds += started.elapsed().as_secs_f64();
+            state.write(&folder.state())?;
+            match &end {
+                End::Done | End::Failed(_) => return Ok(end),
+                _ if self.stop.is_asked() => return Ok(End::Stopped),
+                End::Killed(_) => num_killed += 1,
+                End::Stopped => num_stopped += 1,
+            }
+            if num_killed >= self.attempts {
+                return Ok(end);
+            }
+            if num_stopped >= MOST_STOPS {
+                return Ok(End::Failed(format!("was stopped {num_stopped} times by another than the sweep")));
+            }
+        }
+    }
+
+    /// Copies the run that this one goes on from, where it has not begun.
+    fn copy_beginning(&self, folder: &UnitFolder) -> Result<(), SweepError> {
+        let Some(before) = self.unit.continues.as_deref().filter(|_| !folder.run().exists()) else { return Ok(()) };
+        let from = UnitFolder::new(self.dir, before).run();
+        Ok(write_folder(&folder.run(), |to| copy_tree(&from, to))?)
+    }
+
+    /// The unit's lock once no other process holds it; none where the sweep is to stop first, or another process has
+    /// done the unit meanwhile.
+    fn lock(&self, folder: &Path) -> Result<Option<FolderLock>, SweepError> {
+        loop {
+            match FolderLock::take(folder) {
+                Ok(lock) => return Ok(Some(lock)),
+                Err(RecordError::Locked { .. }) if self.stop.is_asked() => return Ok(None),
+                Err(RecordError::Locked { .. }) => std::thread::sleep(WAIT),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Waits until nobody writes the run; false where the sweep is to stop first. The process of a sweep that was
+    /// killed may still be ending.
+    fn is_free(&self, run: &Path) -> Result<bool, SweepError> {
+        if !run.is_dir() {
+            return Ok(true);
+        }
+        Ok(self.lock(run)?.is_some())
+    }
+}
+
+/// Copies a folder with all that is in it, but for its lock. Links stay links.
+fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        let target = to.join(entry.file_name());
+        if entry.file_name() == LOCK_FILE {
+            continue;
+        }
+        if kind.is_dir() {
+            fs::create_dir(&target)?;
+            copy_tree(&path, &target)?;
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(&path)?, &target)?;
+        } else {
+            fs::copy(&path, &target)?;
+        }
+    }
+    Ok(())
+}
