@@ -22,7 +22,7 @@ mod services;
 mod several_verifiers;
 mod skipped_updates;
 mod suites;
-mod sweeps;
 mod support;
+mod sweeps;
 mod update_bench;
 mod verify_math;

@@ -114,6 +114,10 @@ pub(crate) enum Command {
     ))]
     Recipe(#[command(flatten)] RecipeArgs),
     /// Compare arms of a run or recipe over seeds: cells, paired differences, a page.
+    #[command(after_help = example!(
+        in "a clone of the project":
+        "trainer sweep configs/sweeps/demo-clip.toml --dry-run",
+    ))]
     Sweep(SweepArgs),
     /// Measure a model, or what another engine answered, on suites or files of tasks.
     #[command(after_help = example!(

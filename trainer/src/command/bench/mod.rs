@@ -28,6 +28,10 @@ pub(crate) enum BenchCommand {
     Gpu(GpuArgs),
     /// Time completions of random prompts: rates, where the time goes, and how near that is to the least that the same
     /// work takes.
+    #[command(after_help = example!(
+        in "a folder of `trainer init`":
+        "trainer bench rollout --model model --prompts 4 --prompt-tokens 16 --new-tokens 16",
+    ))]
     Rollout(RolloutArgs),
     /// Time the code execution engines beside other ways to run a Python program found here, or soak them.
     #[command(after_help = example!("trainer bench sandbox --runs 100"))]

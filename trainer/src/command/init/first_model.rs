@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use hub::{HubName, Kind};
 
 use crate::failure::Usage;
 
@@ -33,7 +34,7 @@ impl FirstModel {
         if path.exists() {
             return Err(Usage::error(format!("--model {model}: is no model's folder, for it has no config.json")));
         }
-        if !is_hub_name(model) {
+        if HubName::parse(model, Kind::Model).is_none() {
             let problem = "there is no such folder, and it is no name of the hub, as in org/name or org/name@revision";
             return Err(Usage::error(format!("--model {model}: {problem}")));
         }
@@ -55,14 +56,4 @@ impl FirstModel {
             Self::Given(path) => format!("the model {path}"),
         }
     }
-}
-
-/// True for `org/name[@revision]`.
-fn is_hub_name(text: &str) -> bool {
-    let (repository, revision) = text.split_once('@').unwrap_or((text, "main"));
-    let is_part = |part: &str| {
-        part.starts_with(|first: char| first.is_ascii_alphanumeric())
-            && part.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
-    };
-    repository.split_once('/').is_some_and(|(owner, name)| is_part(owner) && is_part(name)) && !revision.is_empty()
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use progress::{Progress, Unit, say, time_words};
 use sweep::dry_run::Expectation;
 use sweep::measured::CellState;
 use sweep::plan::Plan;
@@ -12,11 +13,13 @@ pub(super) struct Console<'a> {
     plan: &'a Plan,
     num_at_once: usize,
     started: Instant,
+    progress: Progress,
 }
 
 impl<'a> Console<'a> {
     pub(super) fn new(plan: &'a Plan, num_at_once: usize) -> Self {
-        Self { plan, num_at_once, started: Instant::now() }
+        let progress = Progress::aside("sweep", Unit::Parts, Some(plan.cells.len() as u64));
+        Self { plan, num_at_once, started: Instant::now(), progress }
     }
 
     /// Shows an event.
@@ -28,7 +31,7 @@ impl<'a> Console<'a> {
                     [cell] => cell.label(),
                     several => format!("shared by {} cells", several.len()),
                 };
-                eprintln!("{unit}: runs ({whose})");
+                say(&format!("{unit}: runs ({whose})"));
             }
             Event::UnitEnded { unit, state } => {
                 let word = match state.state {
@@ -36,14 +39,22 @@ impl<'a> Console<'a> {
                     CellState::Failed => "failed",
                     _ => "stopped, goes on with the same command",
                 };
-                eprintln!("{unit}: {word}, {}", duration(state.seconds));
+                say(&format!("{unit}: {word}, {}", duration(state.seconds)));
             }
             Event::CellEnded { cell, state: CellState::Failed, failure, num_left } => {
                 let words = failure.as_deref().unwrap_or("failed");
-                eprintln!("FAILED {}: {words}\n{}", cell.label(), self.left(*num_left));
+                say(&format!("FAILED {}: {words}\n{}", cell.label(), self.left(*num_left)));
+                self.reach(*num_left);
             }
-            Event::CellEnded { cell, num_left, .. } => eprintln!("{}: done; {}", cell.label(), self.left(*num_left)),
+            Event::CellEnded { cell, num_left, .. } => {
+                say(&format!("{}: done; {}", cell.label(), self.left(*num_left)));
+                self.reach(*num_left);
+            }
         }
+    }
+
+    fn reach(&self, num_left: usize) {
+        self.progress.reach((self.plan.cells.len() - num_left) as u64, "");
     }
 
     /// Cells that are left, and how long they will take where a step was measured.
@@ -58,20 +69,5 @@ impl<'a> Console<'a> {
 
 /// Seconds in words.
 fn duration(seconds: f64) -> String {
-    let whole = Duration::from_secs_f64(seconds.max(0.0)).as_secs();
-    match whole {
-        0..60 => format!("{seconds:.1} s"),
-        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_duration_has_its_two_largest_units() {
-        assert_eq!([1.25, 61.0, 7384.0].map(duration), ["1.2 s", "1 min 1 s", "2 h 3 min"]);
-    }
+    time_words(Duration::from_secs_f64(seconds.max(0.0)))
 }

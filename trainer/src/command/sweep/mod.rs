@@ -93,7 +93,7 @@ pub(crate) fn run(args: &SweepArgs, interrupt: &Interrupt) -> Result<()> {
         SweepEnd::Done
     } else {
         if num_at_once < plan.file.local.jobs && args.cell.is_none() {
-            eprintln!("local.jobs: {num_at_once} at once, for cores and memory are no more");
+            progress::say(&format!("local.jobs: {num_at_once} at once, for cores and memory are no more"));
         }
         let options = RunOptions {
             cell: args.cell,
