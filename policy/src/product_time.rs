@@ -1,5 +1,5 @@
-//! The time that a thread has spent in the blocks' matrix products, for whoever says where a pass's time goes. On a GPU,
-//! where products are queued, it is the time that queuing takes.
+//! The time that a thread has spent in the blocks' matrix products, for whoever says where a pass's time goes. On a
+//! GPU, where products are queued, it is the time that queuing takes.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};

@@ -35,9 +35,9 @@ impl Verifiers {
         task.verifiers.iter().all(|asked| self.get(&asked.name).is_ok_and(computes))
     }
 
-    /// Judges a completion on this very thread, where all verifiers of its task [only
-    /// compute](Self::only_compute); `None` where one does not. For whoever spreads many completions over threads: nothing is handed over. A verdict that took longer than
-    /// its deadline is none, as in [`judge`](Self::judge), but it is waited for.
+    /// Judges a completion on this very thread, where all verifiers of its task [only compute](Self::only_compute);
+    /// `None` where one does not. For whoever spreads many completions over threads: nothing is handed over. A verdict
+    /// that took longer than its deadline is none, as in [`judge`](Self::judge), but it is waited for.
     pub fn judge_here(&self, judged: &Judged) -> Option<Judgement> {
         if !self.only_compute(&judged.task) {
             return None;

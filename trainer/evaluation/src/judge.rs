@@ -1,5 +1,5 @@
-//! A completion of a suite's task to a row of the record, whoever sampled it. All ways to a verdict meet here: a model's
-//! samples, another engine's file, and stored samples that are judged again.
+//! A completion of a suite's task to a row of the record, whoever sampled it. All ways to a verdict meet here: a
+//! model's samples, another engine's file, and stored samples that are judged again.
 
 use std::borrow::Cow;
 use std::mem;

@@ -1,9 +1,9 @@
-//! `trainer bench rollout`: completions of random prompts, their rates, where the time goes, and how near that is to what
-//! the same work takes at the least.
+//! `trainer bench rollout`: completions of random prompts, their rates, where the time goes, and how near that is to
+//! what the same work takes at the least.
 
 mod ceiling;
+mod random_requests;
 mod report;
-mod workload;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use policy::{CHAT_TEMPLATE, Decoder, ModelConfig, Placement, Policy, Texts, trai
 use rollout::{Engine, EngineOptions, EngineWork, GenerationStats};
 
 use self::ceiling::{Ceiling, read_rate};
+use self::random_requests::{RandomRequests, Shape};
 use self::report::{RolloutReport, SecondsByPart};
-use self::workload::{Shape, Workload};
 use super::operations::wait;
 use super::show::show;
 use crate::config::RunSection;
@@ -71,7 +71,7 @@ pub(crate) struct RolloutArgs {
     dtype: String,
 }
 
-/// One run of the workload.
+/// One run of the requests.
 struct Run {
     seconds: f64,
     stats: GenerationStats,
@@ -98,13 +98,13 @@ fn time_completions(args: &RolloutArgs, interrupt: &Interrupt) -> Result<()> {
     };
     let placement = section.resolve()?;
     let config = ModelConfig::from_file(&args.model.join("config.json"))?;
-    let workload = Workload::new(shape(args)?, &config)?;
+    let requests = RandomRequests::new(shape(args)?, &config)?;
     let (decoder, texts) = load(args, &config, placement)?;
     let gpu = Gpu::of(placement.device);
     gpu.map_or(Ok(()), |gpu| gpu.reset_peaks())?;
     let mut runs = Vec::with_capacity(RUNS + 1);
     for _ in 0..=RUNS {
-        runs.push(complete(&workload, &decoder, &texts, placement, interrupt)?);
+        runs.push(complete(&requests, &decoder, &texts, placement, interrupt)?);
     }
     let peak_memory_bytes = match gpu {
         Some(gpu) => gpu.memory()?.peak_allocated,
@@ -116,13 +116,13 @@ fn time_completions(args: &RolloutArgs, interrupt: &Interrupt) -> Result<()> {
     let median = runs.swap_remove(RUNS / 2);
     let bytes_per_second = read_rate(placement);
     let ceiling = Ceiling::of(&median.work, &decoder, bytes_per_second);
-    show(&report(args, &workload, &median, seconds, peak_memory_bytes, &ceiling), args.json.as_deref())
+    show(&report(args, &requests, &median, seconds, peak_memory_bytes, &ceiling), args.json.as_deref())
 }
 
 /// The workload's shape.
 ///
 /// # Errors
-/// A usage error: there is no such workload.
+/// A usage error: there is no such requests.
 fn shape(args: &RolloutArgs) -> Result<Shape> {
     let counts = [
         ("prompts", args.prompts.unwrap_or(1)),
@@ -167,17 +167,17 @@ fn stand_in_texts() -> Result<Texts> {
 
 /// Completes the workload once, with an engine of its own.
 fn complete(
-    workload: &Workload,
+    requests: &RandomRequests,
     decoder: &Decoder,
     texts: &Arc<Texts>,
     placement: Placement,
     interrupt: &Interrupt,
 ) -> Result<Run> {
     let options =
-        EngineOptions { max_sequences: workload.in_flight, cache_tokens: workload.cache_tokens, ..Default::default() };
+        EngineOptions { max_sequences: requests.in_flight, cache_tokens: requests.cache_tokens, ..Default::default() };
     let mut engine = Engine::new(decoder.config(), placement, &options, texts.clone())?;
     let started = Instant::now();
-    for request in workload.requests() {
+    for request in requests.all() {
         engine.submit(request)?;
     }
     while !engine.is_idle() {
@@ -192,7 +192,7 @@ fn complete(
 
 fn report(
     args: &RolloutArgs,
-    workload: &Workload,
+    requests: &RandomRequests,
     run: &Run,
     runs: Vec<f64>,
     peak_memory_bytes: u64,
@@ -213,15 +213,15 @@ fn report(
         // A request is admitted when its worst case fits, so none has to give its place back.
         preemptions: 0,
         mean_running: stats.mean_running(),
-        cache_tokens: workload.cache_tokens,
+        cache_tokens: requests.cache_tokens,
         seconds: SecondsByPart::of(&run.work, run.seconds),
         runs,
         model: super::update::name(&args.model),
         device: args.device.clone(),
         dtype: args.dtype.clone(),
         threads: tch::get_num_threads(),
-        requests: workload.num_requests(),
-        in_flight: workload.in_flight,
+        requests: requests.num_requests(),
+        in_flight: requests.in_flight,
         mixed: args.mixed,
         random_weights: args.random_weights,
     }

@@ -25,7 +25,7 @@ pub(super) enum Shape {
 
 /// The requests of a run, and the engine that they need.
 #[derive(Debug)]
-pub(super) struct Workload {
+pub(super) struct RandomRequests {
     /// Most requests in flight.
     pub(super) in_flight: usize,
     /// Tokens of the cache.
@@ -35,7 +35,7 @@ pub(super) struct Workload {
     params: Vec<Vec<Arc<SamplingParams>>>,
 }
 
-impl Workload {
+impl RandomRequests {
     /// The workload of a shape for a model.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl Workload {
     }
 
     /// The requests, samples of a prompt side by side.
-    pub(super) fn requests(&self) -> impl Iterator<Item = RolloutRequest> + '_ {
+    pub(super) fn all(&self) -> impl Iterator<Item = RolloutRequest> + '_ {
         self.prompts.iter().zip(&self.params).enumerate().flat_map(|(draw, (prompt, params))| {
             params.iter().enumerate().map(move |(sample, params)| RolloutRequest {
                 draw: draw as u64,
@@ -118,25 +118,25 @@ mod tests {
     #[test]
     fn prompts_differ_and_samples_share_theirs() {
         let shape = Shape::Uniform { prompts: 3, samples: 2, prompt_tokens: 20, new_tokens: 5 };
-        let workload = Workload::new(shape, &config(32)).unwrap();
-        let requests: Vec<_> = workload.requests().collect();
+        let workload = RandomRequests::new(shape, &config(32)).unwrap();
+        let requests: Vec<_> = workload.all().collect();
         assert_eq!((requests.len(), workload.in_flight, workload.cache_tokens), (6, 6, 6 * 32));
         assert_eq!(requests[0].prompt_ids, requests[1].prompt_ids);
         assert_ne!(requests[1].prompt_ids, requests[2].prompt_ids);
         assert!(requests.iter().all(|request| request.prompt_ids.iter().all(|id| *id < 50)));
-        assert!(Workload::new(shape, &config(24)).unwrap_err().to_string().contains("24 positions"));
+        assert!(RandomRequests::new(shape, &config(24)).unwrap_err().to_string().contains("24 positions"));
     }
 
     #[test]
     fn a_mixed_workload_is_long_tailed_and_the_same_each_time() {
         let shape = Shape::Mixed { prompts: 256, samples: 1, in_flight: 64 };
-        let workload = Workload::new(shape, &config(1024)).unwrap();
+        let workload = RandomRequests::new(shape, &config(1024)).unwrap();
         assert_eq!(workload.cache_tokens, 64 * 1024 / 2);
-        let mut lengths: Vec<usize> = workload.requests().map(|request| request.prompt_ids.len()).collect();
+        let mut lengths: Vec<usize> = workload.all().map(|request| request.prompt_ids.len()).collect();
         assert!(lengths.iter().all(|length| (16..=512).contains(length)));
         lengths.sort_unstable();
         assert!((70..120).contains(&lengths[128]) && lengths[250] > 400, "{} {}", lengths[128], lengths[250]);
-        let again = Workload::new(shape, &config(1024)).unwrap();
-        assert!(again.requests().eq(workload.requests()));
+        let again = RandomRequests::new(shape, &config(1024)).unwrap();
+        assert!(again.all().eq(workload.all()));
     }
 }
