@@ -21,6 +21,9 @@ pub struct Hub {
     client: Client,
 }
 
+/// Which paths of a repository are wanted, of all that there are; or in words why none can be.
+pub type FileChoice<'a> = dyn Fn(&[String]) -> Result<Vec<String>, String> + 'a;
+
 /// Files of a repository at one commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -92,7 +95,7 @@ impl Hub {
     pub fn data(
         &self,
         name: &HubName,
-        choose: &dyn Fn(&[String]) -> Result<Vec<String>, String>,
+        choose: &FileChoice<'_>,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Snapshot, HubError> {
         let repo = self.repo(name);

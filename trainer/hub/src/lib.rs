@@ -39,7 +39,7 @@ mod token;
 
 pub use self::error::HubError;
 pub use self::event::Event;
-pub use self::hub::{Hub, Snapshot};
+pub use self::hub::{FileChoice, Hub, Snapshot};
 pub use self::model_files::ModelFiles;
 pub use self::name::{HubName, Kind};
 pub use self::origin::Origin;
