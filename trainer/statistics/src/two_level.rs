@@ -4,11 +4,11 @@
 //! mean squares of seeds, tasks and the rest (Fisher 1925), S and T held at E at least, the variance of the mean is
 //! `(S + T - E) / (n m)`, and its degrees of freedom are
 //! `(S + T - E)^2 / (S^2 / (n - 1) + T^2 / (m - 1) + E^2 / ((n - 1) (m - 1)))` (Satterthwaite 1946, "An approximate
-//! distribution of estimates of variance components") from five seeds on. With fewer these are too many, up to 12.8 %
-//! false alarms: then they are n - 1, which is careful.
+//! distribution of estimates of variance components") from five seeds on. With fewer these are too many, and
+//! false alarms too frequent: then they are n - 1, which is careful.
 //!
-//! Student's t over seeds alone is too liberal for this claim, 7 to 16 % false alarms where arms differ by task, and t
-//! over tasks of the seeds' means takes no note of training at all.
+//! Student's t over seeds alone is too liberal for this claim where arms differ by task (docs/ablations.md has the
+//! simulation), and t over tasks of the seeds' means takes no note of training at all.
 
 use serde::{Deserialize, Serialize};
 
