@@ -99,8 +99,9 @@ fn num_steps(dir: &Path) -> usize {
 #[test]
 fn killed_and_cell_by_cell_it_makes_the_same_table_and_equal_arms_are_equal() {
     let bench = Bench::new();
-    let broken = "[[arm]]\nname = \"broken\"\nset = [\"rollout.max_new_tokens=600\"]\n";
-    let (whole, parts) = (write(&bench, "whole", broken), write(&bench, "parts", ""));
+    let none = bench.text("data/none.jsonl");
+    let broken = format!("[[arm]]\nname = \"broken\"\nset = [\"data=[{{ path = '{none}' }}]\"]\n");
+    let (whole, parts) = (write(&bench, "whole", &broken), write(&bench, "parts", ""));
     let dir = bench.path("whole");
     for at in [1, 4] {
         kill_when(&whole, || num_steps(&dir) >= at);
@@ -108,7 +109,12 @@ fn killed_and_cell_by_cell_it_makes_the_same_table_and_equal_arms_are_equal() {
     let json = bench.text("whole.json");
     let output = run(&["sweep", &whole, "--json", &json], 1);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("FAILED broken seed 1") && said.contains("2 of 8 cells have no result"), "{said}");
+    assert!(
+        said.contains("FAILED broken seed 1")
+            && said.contains("none.jsonl")
+            && said.contains("2 of 8 cells have no result"),
+        "{said}"
+    );
     assert!(dir.join("report.html").is_file());
     // The same command says it again, and runs nothing.
     let again = String::from_utf8(run(&["sweep", &whole], 1).stderr).unwrap();

@@ -58,8 +58,9 @@ Commands:
                         on two of network namespaces; each must leave what --nproc leaves, byte for byte. torchrun's
                         ways need that of an importable PyTorch 2.11. --trainer takes a built one
   coverage [--repeats N] [--seed S]
-                        simulates the intervals and tests of evaluations, N times (10,000) each cell, and prints how
-                        often they hold; exits with 1 where docs/evaluation.md promises more
+                        simulates the intervals and tests of evaluations and sweeps, N times (10,000) each cell, and
+                        prints how often they hold; exits with 1 where docs/evaluation.md or docs/ablations.md
+                        promises more
   gpu [--json FILE] [--trainer FILE]
                         where an NVIDIA GPU is at hand: setup, then trainer bench gpu (NCCL with one rank, updates
                         and memory held against the CPU's and the plan's), then micro runs on it in float32 and

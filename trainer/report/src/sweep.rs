@@ -121,10 +121,10 @@ fn figure_section(page: &SweepPage<'_>, place: usize, figure: &FigureName, drawi
     let kind = if place == 0 { " <span class=\"same\">primary figure</span>" } else { "" };
     let mut out = format!("<section class=\"stage\"><h2>{}{kind}</h2>", escape(&figure.name));
     if let Some(table) = result.tables().get(place) {
-        out.push_str(&sweep_tables::figure(table));
+        out.push_str(&sweep_tables::figure(table, 1));
     }
     if let Some(table) = result.claims_table().filter(|_| place == 0) {
-        let _ = write!(out, "<h3>{}</h3>{}", escape(&table.title), sweep_tables::figure(&table));
+        let _ = write!(out, "<h3>{}</h3>{}", escape(&table.title), sweep_tables::figure(&table, 3));
     }
     out.push_str("<div class=\"pictures\">");
     if let Some(picture) = &drawings.differences {

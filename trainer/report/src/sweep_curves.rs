@@ -109,8 +109,12 @@ impl CurveFrame {
     }
 
     fn band(&self, index: usize, curve: &Curve) -> String {
-        if curve.num_seeds < 2 || curve.points.len() < 2 {
+        if curve.num_seeds < 2 {
             return String::new();
+        }
+        if let [(step, [low, _, high])] = curve.points[..] {
+            let class = format!("line thin {}", colour(index).0);
+            return line(&class, self.at(step, low), self.at(step, high));
         }
         let highs = curve.points.iter().map(|(step, values)| self.at(*step, values[2]));
         let lows = curve.points.iter().rev().map(|(step, values)| self.at(*step, values[0]));

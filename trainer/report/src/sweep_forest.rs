@@ -2,14 +2,14 @@
 //! Must not know how an interval is made.
 
 use sweep::claims::FLOOR_ARM;
-use sweep::result::{Claim, ClaimResult, DifferenceResult, FigureName, SweepResult};
+use sweep::result::{Claim, ClaimResult, DifferenceResult, FigureName, SweepResult, p_text};
 
 use super::axis::{Axis, Unit};
 use super::picture::{Picture, colour, dot, line, shortened, text};
 
-const WIDTH: f64 = 760.0;
-const LEFT: f64 = 150.0;
-const RIGHT: f64 = 190.0;
+const WIDTH: f64 = 680.0;
+const LEFT: f64 = 140.0;
+const RIGHT: f64 = 160.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 50.0;
 const ROW: f64 = 44.0;
@@ -112,21 +112,15 @@ fn words(result: &SweepResult, figure: &FigureName, row: &DifferenceResult, midd
     let x = WIDTH - RIGHT + 18.0;
     let value = row.difference.map(signed).unwrap_or_default();
     let interval = match row.interval {
-        Some([low, high]) => format!(" ({} to {})", signed(low), signed(high)),
-        None => String::new(),
+        Some([low, high]) => format!("{} to {}", signed(low), signed(high)),
+        None => "no interval".to_owned(),
     };
     let p_value = match row.p_corrected {
-        Some(p_value) => {
-            format!("p {}{}", sweep::result::p_text(p_value), if is_family(result) { ", corrected" } else { "" })
-        }
-        None => format!("{} pairs", row.num_pairs),
+        Some(p_value) => format!("  p {}", p_text(p_value)),
+        None => String::new(),
     };
-    let first = text("label strong", x, middle - 2.0, &format!("{value}{mark}{interval}"));
-    first + &text("tick", x, middle + 14.0, &p_value)
-}
-
-fn is_family(result: &SweepResult) -> bool {
-    result.differences.iter().filter(|row| row.is_primary && row.arm != FLOOR_ARM).count() > 1
+    let first = text("label strong", x, middle - 3.0, &format!("{value}{mark}{p_value}"));
+    first + &text("tick", x, middle + 13.0, &interval)
 }
 
 /// What filled and hollow dots stand for, over the plot.

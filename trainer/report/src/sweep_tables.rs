@@ -10,9 +10,9 @@ use super::axis::{Unit, number};
 use super::html::escape;
 use super::sweep::ArmChange;
 
-/// A figure's table.
-pub(crate) fn figure(table: &FigureTable) -> String {
-    let mut out = rows(&table.head, table.rows.iter().cloned());
+/// A figure's table; its first columns, `num_words` of them, are words and not numbers.
+pub(crate) fn figure(table: &FigureTable, num_words: usize) -> String {
+    let mut out = rows(&table.head, num_words, table.rows.iter().cloned());
     if !table.foot.is_empty() {
         let _ = write!(out, "<p class=\"facts\">{}</p>", escape(&table.foot.join(" ")));
     }
@@ -35,7 +35,7 @@ pub(crate) fn seeds(result: &SweepResult, figure: &FigureName) -> String {
         let values = all.iter().map(|seed| value(seed).unwrap_or_default());
         std::iter::once(arm.name.clone()).chain(values).collect()
     };
-    let table = rows(&head, result.arms.iter().map(row));
+    let table = rows(&head, 1, result.arms.iter().map(row));
     format!("<details><summary>Every seed's value</summary>{table}</details>")
 }
 
@@ -43,12 +43,9 @@ pub(crate) fn seeds(result: &SweepResult, figure: &FigureName) -> String {
 pub(crate) fn changes(changes: &[ArmChange]) -> String {
     let head = ["arm", "key", "base", "arm's value"].map(str::to_owned);
     let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "–".to_owned());
-    rows(
-        &head,
-        changes
-            .iter()
-            .map(|change| vec![change.arm.clone(), change.key.clone(), shown(&change.base), shown(&change.value)]),
-    )
+    let row =
+        |change: &ArmChange| vec![change.arm.clone(), change.key.clone(), shown(&change.base), shown(&change.value)];
+    rows(&head, head.len(), changes.iter().map(row))
 }
 
 /// Mean cost of a cell by arm, and what the arm took in all.
@@ -67,13 +64,13 @@ pub(crate) fn cost(result: &SweepResult) -> String {
             Unit::Seconds.show(seconds),
         ]
     };
-    rows(&head, result.arms.iter().map(row))
+    rows(&head, 1, result.arms.iter().map(row))
 }
 
 /// Cells with their states; those that failed with their last words.
 pub(crate) fn cells(result: &SweepResult) -> String {
     let head = ["arm", "seed", "state", "time", "folder"].map(str::to_owned);
-    let mut out = opening(&head);
+    let mut out = opening(&head, |column| [0, 2, 4].contains(&column));
     for cell in &result.cells {
         let (class, state) = match cell.state {
             CellState::Waiting => ("same", "waiting"),
@@ -96,18 +93,24 @@ pub(crate) fn cells(result: &SweepResult) -> String {
     out + "</tbody></table></div>"
 }
 
-fn opening(head: &[String]) -> String {
-    let cells: String = head.iter().map(|cell| format!("<th>{}</th>", escape(cell))).collect();
+fn opening(head: &[String], is_words: impl Fn(usize) -> bool) -> String {
+    let cell = |(column, words): (usize, &String)| {
+        format!("<th{}>{}</th>", if is_words(column) { " class=\"words\"" } else { "" }, escape(words))
+    };
+    let cells: String = head.iter().enumerate().map(cell).collect();
     format!("<div class=\"wide\"><table class=\"arms\"><thead><tr>{cells}</tr></thead><tbody>")
 }
 
-fn rows(head: &[String], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut out = opening(head);
+fn rows(head: &[String], num_words: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut out = opening(head, |column| column < num_words);
     for row in rows {
         out.push_str("<tr>");
         for (column, cell) in row.iter().enumerate() {
-            let tag = if column == 0 { "th" } else { "td" };
-            let _ = write!(out, "<{tag}>{}</{tag}>", escape(cell));
+            let _ = match column {
+                0 => write!(out, "<th>{}</th>", escape(cell)),
+                _ if column < num_words => write!(out, "<td class=\"words\">{}</td>", escape(cell)),
+                _ => write!(out, "<td>{}</td>", escape(cell)),
+            };
         }
         out.push_str("</tr>");
     }

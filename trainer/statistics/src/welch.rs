@@ -15,7 +15,7 @@ pub fn unpaired_interval(first: &[f64], second: &[f64]) -> Option<[f64; 2]> {
     let df = squared * squared / (of_first * of_first / df_first + of_second * of_second / df_second);
     let difference = mean(second.iter().copied()) - mean(first.iter().copied());
     let reach = student_quantile_above(0.025, df) * squared.sqrt();
-    (squared > 0.0).then(|| [difference - reach, difference + reach])
+    (squared > 0.0).then_some([difference - reach, difference + reach])
 }
 
 #[cfg(test)]

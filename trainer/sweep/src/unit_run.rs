@@ -79,10 +79,7 @@ impl UnitRun<'_> {
         let started = Instant::now();
         let mut failure = None;
         let written = write_folder(&folder.run(), |path| {
-            self.program.generate(path).map_err(|reason| {
-                failure = Some(reason.clone());
-                reason
-            })
+            self.program.generate(path).inspect_err(|reason| failure = Some(reason.clone()))
         });
         state.seconds += started.elapsed().as_secs_f64();
         match (written, failure) {

@@ -43,6 +43,10 @@ impl ThisTrainer {
             RecipeConfig { seed: Some(request.seed), ..recipe.clone() }.seed_of(request.phase)
         });
         let mut assignments = request.assignments.to_vec();
+        if let Some((from, to)) = &moved {
+            let [from, to] = [from, to].map(|folder| format!("{}/", folder.display()));
+            assignments.iter_mut().for_each(|assignment| *assignment = assignment.replace(&from, &to));
+        }
         assignments.extend(seed.map(|seed| format!("run.seed={seed}")));
         // The unit's name follows from the configuration, and its folder from the name.
         assignments.push("run.dir=\"run\"".to_owned());

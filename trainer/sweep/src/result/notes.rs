@@ -144,8 +144,8 @@ fn floor(result: &SweepResult) -> Option<String> {
         .interval
         .map_or_else(String::new, |[low, high]| format!(" ({} to {})", unit.show_signed(low), unit.show_signed(high)));
     Some(format!(
-        "The floor: the base once more with other seeds differs from itself by {difference}{interval}. Unpaired, a difference of \
-         that size is the seeds' alone."
+        "The floor: the base once more with other seeds differs from itself by {difference}{interval}. Unpaired, a \
+         difference of that size is the seeds' alone."
     ))
 }
 
