@@ -206,7 +206,7 @@ fn correct(differences: &mut [DifferenceResult]) {
         difference.p_corrected = p_corrected;
     }
     for claim in Claim::ALL {
-        let of_claim = |difference: &DifferenceResult| Some(difference.claim_result(claim)?.p_value?);
+        let of_claim = |difference: &DifferenceResult| difference.claim_result(claim)?.p_value;
         let p_values: Vec<Option<f64>> = family.iter().map(|difference| of_claim(difference)).collect();
         for (difference, p_corrected) in family.iter_mut().zip(corrected(p_values.into_iter())) {
             if let Some(result) = difference.claims.iter_mut().find(|result| result.claim == claim) {
