@@ -91,6 +91,6 @@ mod tests {
                 }
             }
         }
-        assert!(num_seen > 3, "{num_seen}");
+        assert!(num_seen >= 3, "{num_seen}");
     }
 }
