@@ -25,6 +25,7 @@
 //! # }
 //! ```
 
+mod arm_change;
 mod axis;
 mod chart;
 mod configuration;
@@ -50,10 +51,11 @@ use anyhow::{Context, Result};
 use record::atomic;
 use record::run_folder::RunFolder;
 
+pub use self::arm_change::ArmChange;
 pub use self::evaluation::{EvaluatedSuite, write_evaluation};
 use self::html::escape;
 use self::run_data::RunData;
-pub use self::sweep::{ArmChange, SweepPage, write_sweep};
+pub use self::sweep::{SweepPage, write_sweep};
 
 /// Writes `run/report.html` and returns its path. `run` is the folder of one training run, or of a recipe whose
 /// sub-folders are training runs; a recipe gets one section for each.

@@ -10,6 +10,7 @@ use record::atomic::write_file;
 use sweep::measured::{CellState, MeasuredCell};
 use sweep::result::{FigureName, SweepResult};
 
+use super::arm_change::ArmChange;
 use super::axis::Unit;
 use super::html::{self, escape};
 use super::picture::Picture;
@@ -24,19 +25,6 @@ pub struct SweepPage<'a> {
     pub cells: &'a [MeasuredCell],
     /// What the arms change of the base's configuration.
     pub changes: &'a [ArmChange],
-}
-
-/// A value of an arm's configuration that is not the base's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ArmChange {
-    /// Name of the arm.
-    pub arm: String,
-    /// The key, as `update.clip_high`.
-    pub key: String,
-    /// The base's value as text; `None` where the base has none.
-    pub base: Option<String>,
-    /// The arm's value as text; `None` where the arm has none.
-    pub value: Option<String>,
 }
 
 /// Writes `report.html` into a sweep's folder, and the pictures as SVG into its `pictures/`. Gives the paths, the page

@@ -6,9 +6,9 @@ use std::fmt::Write;
 use sweep::measured::CellState;
 use sweep::result::{ArmResult, FigureName, FigureTable, SweepResult};
 
+use super::arm_change::ArmChange;
 use super::axis::{Unit, number};
 use super::html::escape;
-use super::sweep::ArmChange;
 
 /// A figure's table; its first columns, `num_words` of them, are words and not numbers.
 pub(crate) fn figure(table: &FigureTable, num_words: usize) -> String {

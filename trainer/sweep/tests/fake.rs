@@ -43,7 +43,8 @@ while [ "$step" -lt "$steps" ]; do
   tasks='[{"task_id": "a", "pass@1": %s, "num_samples": 1}, {"task_id": "b", "pass@1": 0.5, "num_samples": 1}]'
   rest='"num_tasks": 2, "num_samples": 1, "standard_error": null, "interval": [0, 1], "pass@k": 1, "avg@k": 1'
   rest="$rest, "'"completion_tokens_mean": 1, "truncated": 0, "num_verifier_errors": 0, "seconds": 1'
-  printf '[{"dataset": "maths", "pass@1": %s, '"$rest"', "tasks": '"$tasks"'}]' "$value" "$value" > "$run/eval/$name.json"
+  printf '[{"dataset": "maths", "pass@1": %s, '"$rest"', "tasks": '"$tasks"'}]' "$value" "$value" \
+    > "$run/eval/$name.json"
   checkpoint="$run/checkpoints/$name"
   mkdir "$checkpoint.tmp"; echo "$value" > "$checkpoint.tmp/value"; mv "$checkpoint.tmp" "$checkpoint"
 done

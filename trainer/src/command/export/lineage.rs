@@ -15,14 +15,14 @@ const MOST_RUNS: usize = 16;
 #[derive(Debug)]
 pub(super) struct Lineage {
     /// What the first run began with.
-    base: Base,
+    base: FirstWeights,
     /// The runs in the order in which they ran.
     pub(super) runs: Vec<TrainedRun>,
 }
 
 /// What a first run begins with.
 #[derive(Debug)]
-enum Base {
+enum FirstWeights {
     /// Weights drawn at random.
     Nothing,
     /// A folder, and the repository that it is of.
@@ -60,11 +60,11 @@ impl Lineage {
     /// A manifest that is there cannot be read.
     pub(super) fn of(manifest: &CheckpointManifest) -> Result<Self> {
         let mut runs = vec![TrainedRun::of(manifest)];
-        let mut base = Base::Nothing;
+        let mut base = FirstWeights::Nothing;
         while let Some(start) = runs.last().and_then(|run| run.start.clone()) {
             let path = start.join(MANIFEST);
             if !path.is_file() || runs.len() == MOST_RUNS {
-                base = Base::Folder(start.clone(), Origin::of_path(&start));
+                base = FirstWeights::Folder(start.clone(), Origin::of_path(&start));
                 break;
             }
             let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
@@ -78,31 +78,31 @@ impl Lineage {
 
     /// True where the first run began with a model.
     pub(super) fn has_base(&self) -> bool {
-        matches!(self.base, Base::Folder(..))
+        matches!(self.base, FirstWeights::Folder(..))
     }
 
     /// Folder of the base.
     pub(super) fn base_folder(&self) -> Option<&Path> {
         match &self.base {
-            Base::Folder(folder, _) => Some(folder),
-            Base::Nothing => None,
+            FirstWeights::Folder(folder, _) => Some(folder),
+            FirstWeights::Nothing => None,
         }
     }
 
     /// Repository of the base, where it is of the hub.
     pub(super) fn base_origin(&self) -> Option<&Origin> {
         match &self.base {
-            Base::Folder(_, origin) => origin.as_ref(),
-            Base::Nothing => None,
+            FirstWeights::Folder(_, origin) => origin.as_ref(),
+            FirstWeights::Nothing => None,
         }
     }
 
     /// The base in words.
     pub(super) fn base_words(&self) -> String {
         match &self.base {
-            Base::Nothing => "weights drawn at random".to_owned(),
-            Base::Folder(_, Some(origin)) => format!("`{}` at commit `{}`", origin.id, origin.commit),
-            Base::Folder(folder, None) => format!("the folder `{}`, which is of no commit", last_name(folder)),
+            FirstWeights::Nothing => "weights drawn at random".to_owned(),
+            FirstWeights::Folder(_, Some(origin)) => format!("`{}` at commit `{}`", origin.id, origin.commit),
+            FirstWeights::Folder(folder, None) => format!("the folder `{}`, which is of no commit", last_name(folder)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `trainer sweep`: arms over seeds, each cell a run of this program, and a table of paired differences.
 
 mod console;
+mod failed;
 mod outcome;
 mod phases;
 mod program;
@@ -20,6 +21,7 @@ use sweep::plan::Plan;
 use sweep::runner::{Event, RunOptions, SweepEnd, run_plan};
 
 use self::console::Console;
+use self::failed::{failed, in_words};
 use self::outcome::{Outcome, write_page};
 use self::phases::Base;
 use self::program::ThisTrainer;
@@ -158,16 +160,6 @@ fn jobs(args: &SweepArgs, plan: &Plan, kind: EmitKind) -> Result<String> {
         EmitKind::Kubernetes => Scheduler::Kubernetes,
     };
     array.write(scheduler).map_err(in_words)
-}
-
-/// An error of the sweep with this program's exit code.
-fn in_words(error: SweepError) -> anyhow::Error {
-    if error.is_usage() { Usage::error(error.to_string()) } else { error.into() }
-}
-
-/// The end of a sweep of which a cell failed.
-fn failed(reason: impl Into<String>) -> anyhow::Error {
-    Ended::error(1, reason.into())
 }
 
 fn cores() -> usize {

@@ -11,7 +11,7 @@ use sweep::measured::{CellState, MeasuredCell};
 use sweep::plan::Plan;
 use sweep::result::{FigureName, SweepFigures, SweepResult};
 
-use super::{failed, in_words};
+use super::failed::{failed, in_words};
 use crate::failure::Usage;
 
 /// The result of a sweep.

@@ -1,7 +1,7 @@
 //! Budgets of arms beside the base's: a difference that was bought with more of something is named.
 
-use super::SweepResult;
 use super::arm::{ArmBudget, ArmResult};
+use super::sweep_result::SweepResult;
 
 /// Part by which tokens and seconds may differ unnamed: completions have no fixed length, machines no fixed speed.
 const SLACK: f64 = 0.1;

@@ -6,7 +6,7 @@ use record::RecordError;
 use record::atomic::write_file;
 use record::sweep_cells::{SweepCellRow, write_sweep_cells};
 
-use super::SweepResult;
+use super::sweep_result::SweepResult;
 use crate::measured::{CellState, MeasuredCell};
 
 /// Names of the files that [`SweepResult::write`] leaves: JSON, the cells as a table, Markdown, LaTeX.

@@ -1,7 +1,7 @@
 //! Pairs that lost a side, by name: a seed that the base lost is named once for all arms. Must not know any test.
 
-use super::SweepResult;
 use super::difference::DifferenceResult;
+use super::sweep_result::SweepResult;
 
 /// Pairs that were lost alike, in some figures of some arms.
 pub(super) struct Loss<'a> {

@@ -1,6 +1,6 @@
 //! The tables in Markdown and LaTeX, as people put them into papers. Must not know what stands in them.
 
-use super::SweepResult;
+use super::sweep_result::SweepResult;
 use super::table::FigureTable;
 
 impl SweepResult {

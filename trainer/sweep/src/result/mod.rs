@@ -15,64 +15,23 @@ mod losses;
 mod markup;
 mod notes;
 mod pairs;
+mod sweep_result;
 mod table;
 mod winner;
 
 use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
 use statistics::holm;
 
 pub use self::arm::{ArmBudget, ArmFigure, ArmResult, SeedValue};
 pub use self::difference::{Claim, ClaimResult, DifferenceResult, Rule, SeedDifference};
 pub use self::figure::{FigureName, SweepFigures, Unit};
 pub use self::files::RESULT_FILES;
+pub use self::sweep_result::{CellResult, SweepResult};
 pub use self::table::{FigureTable, p_text};
 pub use self::winner::{Confirmation, Winner};
 use crate::claims::{Claims, ClaimsError, FLOOR_ARM};
-use crate::measured::{CellState, MeasuredCell};
-
-/// The result of a sweep: what `--json` writes, and what tables and the page show.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SweepResult {
-    /// Name of the sweep.
-    pub name: String,
-    /// Name of the arm that the others are compared with.
-    pub base: String,
-    /// Figures: the primary one first.
-    pub figures: Vec<FigureName>,
-    /// What was claimed before any cell ran.
-    pub claims: Claims,
-    /// Arms in the order of the file.
-    pub arms: Vec<ArmResult>,
-    /// Differences to the base: by figure, then by arm.
-    pub differences: Vec<DifferenceResult>,
-    /// The best of several arms by the primary figure.
-    pub winner: Option<Winner>,
-    /// Deviations of the seeds' differences that as many seeds as this sweep has could show at all.
-    pub deviations_shown: Option<f64>,
-    /// Sentences that a reader must see beside the figures.
-    pub notes: Vec<String>,
-    /// Cells in the order of the file.
-    pub cells: Vec<CellResult>,
-}
-
-/// One cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CellResult {
-    /// Name of the arm.
-    pub arm: String,
-    /// Seed of the run.
-    pub seed: u64,
-    /// How far it has come.
-    pub state: CellState,
-    /// Folder of the run.
-    pub folder: String,
-    /// Seconds that it took, without what it shares with others.
-    pub seconds: f64,
-    /// Last words of a failed cell.
-    pub failure: Option<String>,
-}
+use crate::measured::MeasuredCell;
 
 /// Cells that cannot be compared.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -150,28 +109,6 @@ impl SweepResult {
         };
         result.notes = notes::of(&result);
         Ok(result)
-    }
-
-    /// The primary figure.
-    pub fn primary(&self) -> &FigureName {
-        &self.figures[0]
-    }
-
-    /// Differences of one figure.
-    pub fn differences_of<'a>(&'a self, figure: &'a str) -> impl Iterator<Item = &'a DifferenceResult> {
-        self.differences.iter().filter(move |difference| difference.figure == figure)
-    }
-
-    /// True where a cell failed.
-    pub fn has_failures(&self) -> bool {
-        self.cells.iter().any(|cell| cell.state == CellState::Failed)
-    }
-}
-
-impl CellResult {
-    fn of(cell: &MeasuredCell) -> Self {
-        let MeasuredCell { arm, seed, state, folder, seconds, failure, .. } = cell.clone();
-        Self { arm, seed, state, folder, seconds, failure }
     }
 }
 

@@ -2,10 +2,11 @@
 //! arm. Must not know where they are shown.
 
 use super::arm::ArmResult;
+use super::budgets;
 use super::difference::DifferenceResult;
 use super::figure::Unit;
 use super::losses::{Loss, list, losses};
-use super::{SweepResult, budgets};
+use super::sweep_result::SweepResult;
 use crate::claims::{FLOOR_ARM, Tasks};
 use crate::measured::CellState;
 

@@ -1,8 +1,9 @@
 //! The result as a table: rows of text that the terminal, Markdown and LaTeX share.
 
+use super::arm::ArmResult;
 use super::difference::{ClaimResult, DifferenceResult};
 use super::figure::FigureName;
-use super::{ArmResult, SweepResult};
+use super::sweep_result::SweepResult;
 use crate::claims::FLOOR_ARM;
 
 /// Mark of a difference whose corrected p-value is at most the level.
