@@ -1,10 +1,10 @@
 //! Ablations: arms and seeds in, a table of paired differences out. Must not know how a run trains: a cell is a
 //! command, and what it leaves in its folder.
 //!
-//! The sweep's [`file`] names a base, [`arm`]s and seeds. A [`plan`] makes of each arm and seed a cell, a chain of
-//! [`unit`]s: phases with their resolved configurations, each named by the checksum of what it is ([`identity`]). Units
-//! that are equal are one, and so what arms share is run once. The [`runner`] runs them as children ([`process`]),
-//! [`collect`] reads what they recorded.
+//! The sweep's [`mod@file`] names a base, [`arm`]s and seeds. A [`plan`] makes of each arm and seed a cell, a chain
+//! of [units](mod@unit): phases with their resolved configurations, each named by the checksum of what it is
+//! ([`identity`]). Units that are equal are one, and so what arms share is run once. The [`runner`] runs them as
+//! children ([`process`]), [`collect`] reads what they recorded.
 
 pub mod arm;
 pub mod claims;

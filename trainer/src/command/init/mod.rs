@@ -22,7 +22,7 @@ pub(crate) struct InitArgs {
     /// The folder to write, which is empty or not there.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// The model to train: a Hugging Face folder, or a name of the hub as org/name[@revision]. Without it a small one
+    /// The model to train: a Hugging Face folder, or a name of the hub as org/name@revision. Without it a small one
     /// with random weights is made in the folder.
     #[arg(long, value_name = "PATH-OR-NAME")]
     model: Option<String>,

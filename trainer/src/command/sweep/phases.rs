@@ -19,8 +19,11 @@ pub(super) enum PhaseKind {
     Stage2,
 }
 
-/// All kinds with their names, and what each reads of others: key and phase.
-static KINDS: [(PhaseKind, &str, &[(&str, &str)]); 4] = [
+/// What a phase reads of others: key and phase.
+type Reads = &'static [(&'static str, &'static str)];
+
+/// All kinds with their names, and what each reads of others.
+static KINDS: [(PhaseKind, &str, Reads); 4] = [
     (PhaseKind::ColdStart, "cold-start", &[]),
     (PhaseKind::Stage1, "stage-1", &[("model.path", "cold-start")]),
     (PhaseKind::RewardModel, "reward-model", &[("model.path", "cold-start")]),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::claims::{Better, Tasks};
-use crate::measured::{Budget, MeasuredFigure};
+use crate::measured::{Budget, CellState, MeasuredFigure};
 
 fn figures(others: &[&str]) -> SweepFigures {
     let share = |name: &str| FigureName { name: name.to_owned(), unit: Unit::Share };
