@@ -222,8 +222,8 @@ fn neither_chunks_nor_micro_batches_change_a_gradient() {
             // Hidden states are equal, and the head's sums are float32.
             5 if parameter == "lm_head.weight" => FLOAT_ROUNDING,
             // Their last bits may turn a few roundings of the hidden states' gradient, which every block hands on
-            // rounded; and autograd hands over a block's gradient rounded once in each micro-batch, where a sum in which
-            // micro-batches cancel is smaller than what was rounded.
+            // rounded; and autograd hands over a block's gradient rounded once in each micro-batch, where a sum in
+            // which micro-batches cancel is smaller than what was rounded.
             _ => 3.0 * ROUNDING,
         };
         for (chunk, sequences) in [(1, 5), (4, 5), (100, 2), (1, 2), (7, 1)] {
