@@ -7,7 +7,7 @@
 //! | `times.jsonl` | seconds of each sample, which are no part of the record: they are never the same twice |
 //! | `samples.parquet` | the same samples as a table |
 //! | `results.json` | the figures |
-//! | `samples-again.jsonl`, `samples-again.parquet`, `settings-again.json` | what is judged again, until it takes the place |
+//! | `samples-again.*`, `settings-again.json` | the same judged again, until it takes the places of the older |
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
