@@ -7,6 +7,7 @@
 //! | `times.jsonl` | seconds of each sample, which are no part of the record: they are never the same twice |
 //! | `samples.parquet` | the same samples as a table |
 //! | `results.json` | the figures |
+//! | `samples-again.*`, `settings-again.json` | the same judged again, until it takes the places of the older |
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -19,14 +20,14 @@ use record::samples::{SampleLine, SampleLog, SampleRow, write_samples};
 use serde_json::json;
 
 use crate::error::EvaluationError;
-use crate::second_record::SecondRecord;
+use crate::second_record::{SecondRecord, is_under_way, new_settings, take_places};
 use crate::settings::Settings;
 use crate::suite_tasks::SuiteTasks;
 
-const SETTINGS: &str = "settings.json";
-const SAMPLES: &str = "samples.jsonl";
+pub(crate) const SETTINGS: &str = "settings.json";
+pub(crate) const SAMPLES: &str = "samples.jsonl";
 const TIMES: &str = "times.jsonl";
-const TABLE: &str = "samples.parquet";
+pub(crate) const TABLE: &str = "samples.parquet";
 
 /// The record of one suite's evaluation, open for writing by this process alone.
 #[derive(Debug)]
@@ -46,7 +47,8 @@ impl EvaluationRecord {
     pub fn open(folder: &Path, settings: &Settings) -> Result<Self, EvaluationError> {
         std::fs::create_dir_all(folder).map_err(|error| EvaluationError::write(folder, error))?;
         let lock = FolderLock::take(folder)?;
-        match Self::settings(folder)? {
+        take_places(folder)?;
+        match read_settings(&folder.join(SETTINGS))? {
             Some(there) => {
                 let differences = settings.differences(&there);
                 if !differences.is_empty() {
@@ -61,19 +63,24 @@ impl EvaluationRecord {
         Ok(Self { folder: folder.to_owned(), log, times, _lock: lock })
     }
 
-    /// The settings of the record in `folder`, where there is one.
+    /// The settings of the record in `folder`, where there is one. Verdicts that were about to take the places of older
+    /// ones when their process ended take them first.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The file cannot be read, or another cannot be renamed.
     pub fn settings(folder: &Path) -> Result<Option<Settings>, EvaluationError> {
-        let path = folder.join(SETTINGS);
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| EvaluationError::file(&path, None, format!("no settings of an evaluation: {error}"))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(EvaluationError::read(&path, error)),
+        if is_under_way(folder) {
+            match FolderLock::take(folder) {
+                Ok(_lock) => take_places(folder)?,
+                // Another process is at it, or this one may not write: what will hold is known all the same.
+                Err(_) => {
+                    if let Some(settings) = read_settings(&new_settings(folder))? {
+                        return Ok(Some(settings));
+                    }
+                }
+            }
         }
+        read_settings(&folder.join(SETTINGS))
     }
 
     /// Number of samples that are there.
@@ -141,7 +148,9 @@ impl FinishedRecord {
         if !folder.join(SAMPLES).is_file() {
             return Err(EvaluationError::file(folder, None, "there are no stored samples: evaluate first"));
         }
-        Ok(Self { folder: folder.to_owned(), _lock: Some(FolderLock::take(folder)?) })
+        let lock = FolderLock::take(folder)?;
+        take_places(folder)?;
+        Ok(Self { folder: folder.to_owned(), _lock: Some(lock) })
     }
 
     /// The folder.
@@ -174,7 +183,7 @@ impl FinishedRecord {
 
     /// The settings of the record with the judging of `settings`, which must be of the same samples.
     pub(crate) fn settings_judged_again(&self, settings: &Settings) -> Result<Settings, EvaluationError> {
-        let there = EvaluationRecord::settings(&self.folder)?;
+        let there = read_settings(&self.folder.join(SETTINGS))?;
         let there = there.ok_or_else(|| EvaluationError::file(self.folder.join(SETTINGS), None, "it is not there"))?;
         there
             .judged_by(settings)
@@ -183,14 +192,25 @@ impl FinishedRecord {
 
     /// Puts the samples that were judged again in the place of those that were stored.
     pub(crate) fn end_again(&self, again: SecondRecord, settings: &Settings) -> Result<(), EvaluationError> {
-        again.finish(&self.folder.join(SAMPLES), &self.folder.join(TABLE))?;
-        write_settings(&self.folder, settings)
+        again.finish(&settings_text(&self.folder, settings)?)
     }
 }
 
 fn write_settings(folder: &Path, settings: &Settings) -> Result<(), EvaluationError> {
-    let path = folder.join(SETTINGS);
-    let text =
-        serde_json::to_vec_pretty(settings).map_err(|error| EvaluationError::file(&path, None, error.to_string()))?;
-    Ok(write_file(&path, &text)?)
+    Ok(write_file(&folder.join(SETTINGS), &settings_text(folder, settings)?)?)
+}
+
+fn settings_text(folder: &Path, settings: &Settings) -> Result<Vec<u8>, EvaluationError> {
+    let failed = |error: serde_json::Error| EvaluationError::file(folder.join(SETTINGS), None, error.to_string());
+    serde_json::to_vec_pretty(settings).map_err(failed)
+}
+
+fn read_settings(path: &Path) -> Result<Option<Settings>, EvaluationError> {
+    match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| EvaluationError::file(path, None, format!("no settings of an evaluation: {error}"))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(EvaluationError::read(path, error)),
+    }
 }

@@ -109,3 +109,78 @@ async fn stored_samples_are_judged_again_with_the_old_verdict_beside() {
     let text = stored.judge_again(&verifiers, &tasks, &other).await.unwrap_err().to_string();
     assert!(text.contains("temperature"), "{text}");
 }
+
+/// Names of the files of a record in the order in which new ones take their places, with those that they grow by.
+const RENAMES: [(&str, &str); 3] = [
+    ("samples-again.jsonl", "samples.jsonl"),
+    ("samples-again.parquet", "samples.parquet"),
+    ("settings-again.json", "settings.json"),
+];
+
+/// Bytes of a record's three files.
+fn bytes_of(place: &Path) -> Vec<Vec<u8>> {
+    RENAMES.iter().map(|(_, name)| std::fs::read(place.join(name)).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_judging_again_that_is_killed_between_two_renames_is_ended_by_whoever_opens_the_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tasks, settings) = setting(folder.path());
+    let place = folder.path().join("record");
+    evaluate(&place, &tasks, &settings, 99, false).await;
+    let old = bytes_of(&place);
+    let corrected = [("a", "1 + 1?", "4"), ("b", "2 + 2?", "4"), ("c", "3 + 4?", "7")];
+    let (tasks, settings) =
+        tasks_of(suite("", "samples = 2\ntemperature = 0.6"), &math_file(folder.path(), &corrected));
+    // The second rename fails: the log is the new one, and the rest waits.
+    std::fs::remove_file(place.join("samples.parquet")).unwrap();
+    std::fs::create_dir_all(place.join("samples.parquet/in the way")).unwrap();
+    let stored = FinishedRecord::open(&place).unwrap();
+    stored.judge_again(&verifiers(), &tasks, &settings).await.unwrap_err();
+    drop(stored);
+    let is_there = |(name, _): &(&str, &str)| place.join(name).exists();
+    assert_eq!(RENAMES.iter().map(is_there).collect::<Vec<_>>(), [false, true, true]);
+    std::fs::remove_dir_all(place.join("samples.parquet")).unwrap();
+    let stored = FinishedRecord::open(&place).unwrap();
+    let new = bytes_of(&place);
+    assert!(old.iter().zip(&new).all(|(old, new)| old != new));
+    drop(stored);
+
+    type Open = fn(&Path, &Settings);
+    let ways: [Open; 3] = [
+        |place, settings| drop(EvaluationRecord::open(place, settings).unwrap()),
+        |place, _| drop(EvaluationRecord::settings(place).unwrap().unwrap()),
+        |place, _| drop(FinishedRecord::open(place).unwrap()),
+    ];
+    let here = EvaluationRecord::settings(&place).unwrap().unwrap();
+    for (number, open) in ways.iter().enumerate() {
+        for num_renamed in 0..RENAMES.len() {
+            let killed = folder.path().join(format!("killed-{number}-{num_renamed}"));
+            std::fs::create_dir(&killed).unwrap();
+            for (index, (growing, name)) in RENAMES.iter().enumerate() {
+                let is_renamed = index < num_renamed;
+                std::fs::write(killed.join(name), if is_renamed { &new[index] } else { &old[index] }).unwrap();
+                if !is_renamed {
+                    std::fs::write(killed.join(growing), &new[index]).unwrap();
+                }
+            }
+            open(&killed, &here);
+            assert!(bytes_of(&killed) == new, "{number} {num_renamed}");
+            assert!(RENAMES.iter().all(|(growing, _)| !killed.join(growing).exists()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_judging_again_that_is_killed_before_its_settings_are_written_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tasks, settings) = setting(folder.path());
+    let place = folder.path().join("record");
+    evaluate(&place, &tasks, &settings, 99, false).await;
+    let old = bytes_of(&place);
+    for (growing, _) in &RENAMES[..2] {
+        std::fs::write(place.join(growing), "of new verdicts").unwrap();
+    }
+    FinishedRecord::open(&place).unwrap();
+    assert!(bytes_of(&place) == old);
+}

@@ -11,6 +11,9 @@ use crate::error::HubError;
 use crate::hash::ContentHash;
 use crate::name::{HubName, is_commit};
 
+/// Folder, in the repository's own, of the paths that commits have.
+const LISTINGS: &str = ".listings";
+
 /// A repository in the cache.
 #[derive(Debug)]
 pub(crate) struct CachedRepo {
@@ -114,6 +117,30 @@ impl CachedRepo {
         made.or_else(|error| if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })
             .and_then(|()| fs::rename(&new, &link))
             .map_err(HubError::io(link))
+    }
+
+    /// Keeps the paths of all files that a commit has, so that offline too a choice is made among all of them.
+    pub(crate) fn set_listed(&self, commit: &str, paths: &[String]) -> Result<(), HubError> {
+        if self.listed(commit).as_deref() == Some(paths) {
+            return Ok(());
+        }
+        let path = self.listing(commit);
+        create_parent(&path)?;
+        // Under another name first: a reader sees all of it or nothing.
+        let new = path.with_extension(std::process::id().to_string());
+        fs::write(&new, serde_json::json!(paths).to_string())
+            .and_then(|()| fs::rename(&new, &path))
+            .map_err(HubError::io(path))
+    }
+
+    /// Paths of all files that a commit has, where they were kept.
+    pub(crate) fn listed(&self, commit: &str) -> Option<Vec<String>> {
+        serde_json::from_slice(&fs::read(self.listing(commit)).ok()?).ok()
+    }
+
+    /// Place of a commit's paths: beside the folders that `huggingface_hub` reads.
+    fn listing(&self, commit: &str) -> PathBuf {
+        self.folder.join(LISTINGS).join(format!("{commit}.json"))
     }
 
     /// Paths of the files that are here of a commit, with `/` between their parts.

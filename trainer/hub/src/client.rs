@@ -1,6 +1,6 @@
 //! Requests to the hub: redirects, repeats, and what its refusals mean. The token goes to the hub's own address alone.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 use ureq::Agent;
@@ -18,6 +18,10 @@ const REDIRECTS: usize = 5;
 const LONGEST_ANSWER: u64 = 256 << 20;
 /// Header in which the hub says why it refuses.
 const ERROR_CODE: &str = "x-error-code";
+/// Errors of a connection that stood. Every other one, as where a name has no address or there is no network, says that
+/// nothing was reached.
+const BROKEN: [ErrorKind; 4] =
+    [ErrorKind::TimedOut, ErrorKind::ConnectionReset, ErrorKind::UnexpectedEof, ErrorKind::BrokenPipe];
 /// Headers of a file that the hub hands on to another host for.
 const LINKED: [&str; 3] = ["x-linked-etag", "x-linked-size", "x-repo-commit"];
 
@@ -181,7 +185,7 @@ impl Failure {
         let is_unreachable = match &error {
             ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
             ureq::Error::Timeout(during) => matches!(during, ureq::Timeout::Resolve | ureq::Timeout::Connect),
-            ureq::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+            ureq::Error::Io(error) => !BROKEN.contains(&error.kind()),
             _ => false,
         };
         Self::Again { problem: error.to_string(), after: None, is_too_many: false, is_unreachable }
@@ -304,6 +308,19 @@ mod tests {
         for other in ["http://hub.test/a", "https://hub.test:444/a", "https://hub.test.evil.test/a", "hub.test", ""] {
             assert!(!is_same_host("https://hub.test/a", other), "{other}");
         }
+    }
+
+    #[test]
+    fn a_host_that_cannot_be_found_is_not_waited_for_and_a_broken_connection_is() {
+        let is_hopeless = |kind: ErrorKind| match Failure::of(ureq::Error::Io(kind.into())) {
+            Failure::Again { is_unreachable, .. } => is_unreachable,
+            Failure::Final(error) => panic!("{error}"),
+        };
+        // What a resolver that finds nothing gives has no kind of its own.
+        for kind in [ErrorKind::Other, ErrorKind::NetworkUnreachable, ErrorKind::ConnectionRefused] {
+            assert!(is_hopeless(kind), "{kind:?}");
+        }
+        assert!(BROKEN.into_iter().all(|kind| !is_hopeless(kind)));
     }
 
     #[test]

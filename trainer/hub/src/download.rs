@@ -50,6 +50,8 @@ struct Partial {
     hasher: Hasher,
     /// Bytes that are there.
     length: u64,
+    /// Most bytes that were there at a time: what comes once more after a new beginning is no progress.
+    farthest: u64,
     /// True where some are of an earlier process.
     is_of_before: bool,
 }
@@ -182,8 +184,9 @@ impl Download<'_> {
                     format!("has more than the {size} bytes that the hub says"),
                 ));
             }
-            partial.add(&piece[..count])?;
-            attempts.has_come_on();
+            if partial.add(&piece[..count])? {
+                attempts.has_come_on();
+            }
             self.received += count as u64;
             if self.last_event.elapsed() >= BETWEEN {
                 self.last_event = Instant::now();
@@ -216,18 +219,22 @@ impl Partial {
             hasher.add(&piece[..count]);
             length += count as u64;
         }
-        let mut partial = Self { path, file, hasher, length, is_of_before: length > 0 };
+        let mut partial = Self { path, file, hasher, length, farthest: length, is_of_before: length > 0 };
         if length > wanted.size {
             partial.restart(wanted)?;
+            partial.farthest = 0;
         }
         Ok(partial)
     }
 
-    fn add(&mut self, bytes: &[u8]) -> Result<(), HubError> {
+    /// Adds bytes; true where some of them were never there before.
+    fn add(&mut self, bytes: &[u8]) -> Result<bool, HubError> {
         self.file.write_all(bytes).map_err(HubError::io(&self.path))?;
         self.hasher.add(bytes);
         self.length += bytes.len() as u64;
-        Ok(())
+        let is_new = self.length > self.farthest;
+        self.farthest = self.farthest.max(self.length);
+        Ok(is_new)
     }
 
     /// Drops all that is there, and begins anew.

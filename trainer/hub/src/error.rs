@@ -126,6 +126,17 @@ pub enum HubError {
         /// Folder of the repository in the cache.
         folder: PathBuf,
     },
+    /// The network must not be asked, and the cache has not all files that are wanted.
+    #[error(
+        "{name}: the hub is not asked (HF_HUB_OFFLINE), and the cache has no {file} of it: download it once without \
+         that variable"
+    )]
+    NotCached {
+        /// Name as it was given.
+        name: Box<HubName>,
+        /// Path within the repository.
+        file: String,
+    },
     /// A file or folder of the cache cannot be read or written.
     #[error("{}: {source}", .path.display())]
     Io {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -88,7 +89,7 @@ impl Hub {
     }
 
     /// The folder of data, with the files that `choose` takes of the paths that there are: those of the repository, or
-    /// offline those of the cache.
+    /// offline those of the cache where it does not have the repository's list.
     ///
     /// # Errors
     /// As for [`Hub::model`], or `choose` finds nothing, which it says in words.
@@ -106,11 +107,21 @@ impl Hub {
         };
         match self.open(name, &repo, on_event)? {
             Opened::Cached(commit, paths) => {
-                chosen(&paths)?;
-                Ok(Snapshot { folder: repo.snapshot(&commit), commit })
+                // A data set that was brought in part is not taken for the whole.
+                let chosen = chosen(&repo.listed(&commit).unwrap_or_else(|| paths.clone()))?;
+                match chosen.iter().find(|path| !paths.contains(path)) {
+                    Some(path) => Err(HubError::NotCached { name: Box::new(name.clone()), file: path.clone() }),
+                    None => Ok(Snapshot { folder: repo.snapshot(&commit), commit }),
+                }
             }
             Opened::Listed(listing) => {
-                let paths = chosen(&listing.paths())?.into_iter().collect();
+                let listed = listing.paths();
+                let paths = chosen(&listed)?.into_iter().collect();
+                match repo.set_listed(&listing.commit, &listed) {
+                    // A cache that is only read serves all the same, where it has the files.
+                    Err(HubError::Io { source, .. }) if is_of_rights(&source) => {}
+                    kept => kept?,
+                }
                 self.bring(name, &repo, &listing, &paths, on_event)
             }
         }
@@ -190,6 +201,11 @@ impl Hub {
         repo.set_commit(commit)?;
         Ok(Snapshot { folder: repo.snapshot(commit), commit: commit.to_owned() })
     }
+}
+
+/// True for the error of a place that may not be written.
+fn is_of_rights(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// The files of a model's weights among the paths that there are: one, or the index with all that it names.

@@ -134,6 +134,22 @@ fn a_server_without_ranges_begins_anew() {
 }
 
 #[test]
+fn a_server_that_begins_anew_and_never_comes_further_is_given_up() {
+    let files = Files::model(NUM_BYTES);
+    let server = Server::start(move |request, _| {
+        let mut plain = request.clone();
+        plain.headers.remove("range");
+        let reply = files.answer(&plain);
+        Reply { cut: request.path.ends_with(WEIGHTS).then_some(NUM_BYTES / 2), ..reply }
+    });
+    let user = User::of(&server);
+    let error = user.model().unwrap_err();
+    assert!(matches!(error, HubError::Away { .. }) && error.to_string().contains(WEIGHTS), "{error}");
+    // The first answer brings new ground, and three in a row none.
+    assert!(server.num_requests(WEIGHTS) <= 4, "{}", server.num_requests(WEIGHTS));
+}
+
+#[test]
 fn a_slow_download_is_whole_and_a_silent_one_is_asked_again() {
     let files = Files::model(20_000);
     let num_asked = AtomicUsize::new(0);
@@ -277,6 +293,24 @@ fn of_data_the_chosen_files_come() {
     assert_eq!(user.offline().data(&name, &choose, &mut |_| ()).unwrap(), snapshot);
     let nothing = Hub::new(user.settings.clone()).data(&name, &|_| Ok(Vec::new()), &mut |_| ()).unwrap_err();
     assert!(nothing.to_string().contains("holds no file of data"), "{nothing}");
+}
+
+#[test]
+fn offline_a_part_of_data_is_not_taken_for_the_whole() {
+    let server = Server::of(Files::default().with("main/a.parquet", "a").with("main/b.parquet", "b"));
+    let user = User::of(&server);
+    let name = HubName::parse("org/name", Kind::Data).unwrap();
+    let part = |paths: &[String]| Ok(paths.iter().filter(|path| path.ends_with("a.parquet")).cloned().collect());
+    let all = |paths: &[String]| Ok(paths.to_vec());
+    let snapshot = Hub::new(user.settings.clone()).data(&name, &part, &mut |_| ()).unwrap();
+    assert_eq!(user.offline().data(&name, &part, &mut |_| ()).unwrap(), snapshot);
+    let error = user.offline().data(&name, &all, &mut |_| ()).unwrap_err();
+    assert!(matches!(&error, HubError::NotCached { file, .. } if file == "main/b.parquet"), "{error}");
+    // A cache that another tool filled has no list: then it is what is there.
+    let listings = user.settings.cache.join("datasets--org--name/.listings");
+    assert_eq!(fs::read_dir(&listings).unwrap().count(), 1);
+    fs::remove_dir_all(listings).unwrap();
+    assert_eq!(user.offline().data(&name, &all, &mut |_| ()).unwrap(), snapshot);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::config::{
     EvalSection, ParallelSection, ReinforceRun, RewardModelRun, RunSection, SandboxSection, SourceSection,
     SuiteSection, SupervisedRun,
 };
-use crate::failure::Usage;
+use crate::failure::Interrupted;
 use crate::named_files::{NamedFiles, splits_of};
 use crate::plan::Calendar;
 
@@ -97,7 +97,7 @@ pub(crate) async fn fetch_names<C: TrainingRun>(config: &mut C, named: &NamedFil
 }
 
 /// The same for the texts of models alone: no weights and no data. A model beside the one that is trained may be
-/// missing: its sizes are taken for those of that one.
+/// missing, for whatever reason: its sizes are taken for those of that one.
 ///
 /// # Errors
 /// As for [`fetch_names`].
@@ -106,7 +106,7 @@ pub(crate) async fn fetch_texts<C: TrainingRun>(config: &mut C, named: &NamedFil
         for path in input.paths {
             let fetched = named.model(&input.key, path, ModelFiles::Texts).await;
             match fetched {
-                Err(error) if input.key != "model.path" && error.is::<Usage>() => tracing::warn!("{error}"),
+                Err(error) if input.key != "model.path" && !error.is::<Interrupted>() => tracing::warn!("{error}"),
                 fetched => fetched?,
             }
         }

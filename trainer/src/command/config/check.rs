@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Args;
 use planner::{
     Axes, Cluster, ModelSizes, Place, Rates, Report, SamplingLayout, Work, bytes_words, memory, parse_bytes, propose,
@@ -80,9 +80,13 @@ pub(super) async fn run(args: &ConfigCheckArgs, interrupt: &Interrupt) -> Result
     // Sizes stand in config.json: where that is given, or something else is at the path, nothing is asked for.
     if args.model_config.is_none() {
         let fetched = configured.fetch_models(&NamedFiles::new(interrupt)).await;
-        fetched.map_err(|error| match exit_code(&error) {
-            2 => Usage::error(format!("{error}; or give the model's config.json with --model-config FILE")),
-            _ => error,
+        fetched.map_err(|error| {
+            let words = format!("{error}; or give the model's config.json with --model-config FILE");
+            match exit_code(&error) {
+                2 => Usage::error(words),
+                130 => error,
+                _ => anyhow!(words),
+            }
         })?;
     }
     tokio::task::block_in_place(|| check(args, &configured))

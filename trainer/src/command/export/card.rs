@@ -149,6 +149,10 @@ impl Card<'_> {
         let words = match (self.licence.word(), &self.licence.file) {
             (Some(word), Some(file)) => format!("The base's terms apply: {word} (`{file}`)."),
             (Some(word), None) => format!("The base's terms apply: {word}."),
+            (None, _) if self.lineage.has_base() && !self.lineage.is_base_here() => {
+                let words = "The base's folder was gone when this was written, so that its licence is not known here.";
+                format!("{words} Whoever publishes this model must find its terms.")
+            }
             (None, _) if self.lineage.has_base() => {
                 "The base says no licence of its own. Whoever publishes this model must find its terms.".to_owned()
             }
@@ -244,6 +248,7 @@ mod tests {
     fn what_is_not_known_is_said() {
         let text = card(&[], &Licence::default());
         assert!(text.contains("Nothing was measured") && text.contains("must find its terms"), "{text}");
+        assert!(text.contains("its licence is not known") && !text.contains("no licence of its own"), "{text}");
         assert!(!text.contains("\nlicense:") && !text.contains("model-index"), "{text}");
     }
 }

@@ -17,14 +17,12 @@ pub(super) struct Licence {
 }
 
 impl Licence {
-    /// The licence of a model's folder; nothing where there is none, or it says none.
-    pub(super) fn of(folder: Option<&Path>) -> Self {
-        let Some(folder) = folder else { return Self::default() };
-        let card = std::fs::read_to_string(folder.join("README.md")).unwrap_or_default();
-        let names = std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| entry.ok());
-        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
-        let is_of_terms = |name: &String| TERMS.iter().any(|word| name.to_uppercase().starts_with(word));
-        let file = names.filter(is_of_terms).min();
+    /// The licence of a base, as its folder says it, or as the terms say it that the checkpoint carries along; nothing
+    /// where there is no base, or nothing says it.
+    pub(super) fn of(base: Option<&Path>, checkpoint: &Path) -> Self {
+        let Some(base) = base else { return Self::default() };
+        let card = std::fs::read_to_string(base.join("README.md")).unwrap_or_default();
+        let file = terms_in(checkpoint).or_else(|| terms_in(base));
         let mut lines = head(&card);
         if lines.is_empty()
             && let Some(file) = &file
@@ -45,6 +43,13 @@ impl Licence {
     }
 }
 
+/// The file of terms in a folder.
+fn terms_in(folder: &Path) -> Option<String> {
+    let names = std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| entry.ok());
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| TERMS.iter().any(|word| name.to_uppercase().starts_with(word))).min()
+}
+
 /// The licence's keys of the head of a card: what stands between two lines of `---`, a key a line.
 fn head(card: &str) -> Vec<(String, String)> {
     let mut lines = card.trim_start_matches('\u{feff}').lines();
@@ -62,16 +67,27 @@ mod tests {
 
     #[test]
     fn a_card_says_the_licence_in_its_head() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Licence::of(Some(folder.path())), Licence::default());
+        let (folder, checkpoint) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let of = |base: Option<&Path>| Licence::of(base, checkpoint.path());
+        assert_eq!(of(Some(folder.path())), Licence::default());
         std::fs::write(folder.path().join("LICENSE.txt"), "terms").unwrap();
-        let of_file = Licence::of(Some(folder.path()));
+        let of_file = of(Some(folder.path()));
         assert_eq!((of_file.word(), of_file.file.as_deref()), (Some("other"), Some("LICENSE.txt")));
         let card = "---\nlicense: other\nlicense_name: qwen\ntags:\n- license: no\n---\nlicense: none of the head\n";
         std::fs::write(folder.path().join("README.md"), card).unwrap();
-        let licence = Licence::of(Some(folder.path()));
+        let licence = of(Some(folder.path()));
         assert_eq!((licence.lines.len(), licence.word()), (2, Some("qwen")));
-        assert!(!Licence::of(None).is_known());
+        assert!(!of(None).is_known());
         assert!(head("license: mit\n").is_empty());
+    }
+
+    #[test]
+    fn terms_that_the_checkpoint_carries_are_those_of_a_base_that_is_gone() {
+        let checkpoint = tempfile::tempdir().unwrap();
+        let gone = checkpoint.path().join("gone");
+        assert!(!Licence::of(Some(&gone), checkpoint.path()).is_known());
+        std::fs::write(checkpoint.path().join("LICENSE"), "terms").unwrap();
+        let licence = Licence::of(Some(&gone), checkpoint.path());
+        assert_eq!((licence.word(), licence.file.as_deref()), (Some("other"), Some("LICENSE")));
     }
 }

@@ -25,8 +25,8 @@ pub(super) struct Lineage {
 enum FirstWeights {
     /// Weights drawn at random.
     Nothing,
-    /// A folder, and the repository that it is of.
-    Folder(PathBuf, Option<Origin>),
+    /// A folder, the repository that it is of, and whether it is here.
+    Folder { folder: PathBuf, origin: Option<Origin>, is_here: bool },
 }
 
 /// A run as its checkpoint tells it.
@@ -64,7 +64,8 @@ impl Lineage {
         while let Some(start) = runs.last().and_then(|run| run.start.clone()) {
             let path = start.join(MANIFEST);
             if !path.is_file() || runs.len() == MOST_RUNS {
-                base = FirstWeights::Folder(start.clone(), Origin::of_path(&start));
+                let (origin, is_here) = (Origin::of_path(&start), start.is_dir());
+                base = FirstWeights::Folder { folder: start, origin, is_here };
                 break;
             }
             let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
@@ -78,13 +79,18 @@ impl Lineage {
 
     /// True where the first run began with a model.
     pub(super) fn has_base(&self) -> bool {
-        matches!(self.base, FirstWeights::Folder(..))
+        matches!(self.base, FirstWeights::Folder { .. })
+    }
+
+    /// True where the base's folder is here, so that what it does not say it does not say.
+    pub(super) fn is_base_here(&self) -> bool {
+        matches!(self.base, FirstWeights::Folder { is_here: true, .. })
     }
 
     /// Folder of the base.
     pub(super) fn base_folder(&self) -> Option<&Path> {
         match &self.base {
-            FirstWeights::Folder(folder, _) => Some(folder),
+            FirstWeights::Folder { folder, .. } => Some(folder),
             FirstWeights::Nothing => None,
         }
     }
@@ -92,7 +98,7 @@ impl Lineage {
     /// Repository of the base, where it is of the hub.
     pub(super) fn base_origin(&self) -> Option<&Origin> {
         match &self.base {
-            FirstWeights::Folder(_, origin) => origin.as_ref(),
+            FirstWeights::Folder { origin, .. } => origin.as_ref(),
             FirstWeights::Nothing => None,
         }
     }
@@ -101,8 +107,16 @@ impl Lineage {
     pub(super) fn base_words(&self) -> String {
         match &self.base {
             FirstWeights::Nothing => "weights drawn at random".to_owned(),
-            FirstWeights::Folder(_, Some(origin)) => format!("`{}` at commit `{}`", origin.id, origin.commit),
-            FirstWeights::Folder(folder, None) => format!("the folder `{}`, which is of no commit", last_name(folder)),
+            FirstWeights::Folder { origin: Some(origin), .. } => {
+                format!("`{}` at commit `{}`", origin.id, origin.commit)
+            }
+            FirstWeights::Folder { folder, is_here: true, .. } => {
+                format!("the folder `{}`, which is of no commit", last_name(folder))
+            }
+            FirstWeights::Folder { folder, .. } => {
+                let name = last_name(folder);
+                format!("the folder `{name}`, which was gone when this was written: what it was made of is not known")
+            }
         }
     }
 }
@@ -215,5 +229,9 @@ mod tests {
         assert!(!nothing.has_base() && nothing.base_words().contains("at random"));
         let local = Lineage::of(&manifest(1, "stage-1", Path::new("/home/me/models/mine"))).unwrap();
         assert!(local.base_words().contains("`mine`") && !local.base_words().contains("/home"));
+        assert!(!local.is_base_here() && local.base_words().contains("was gone"), "{}", local.base_words());
+        let folder = tempfile::tempdir().unwrap();
+        let here = Lineage::of(&manifest(1, "stage-1", folder.path())).unwrap();
+        assert!(here.is_base_here() && here.base_words().contains("of no commit"), "{}", here.base_words());
     }
 }

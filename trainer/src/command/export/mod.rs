@@ -60,7 +60,7 @@ pub(crate) fn run(args: &ModelExportArgs) -> Result<()> {
     let WholeCheckpoint { folder, manifest } = WholeCheckpoint::open(&checkpoint, &out)?;
     let lineage = Lineage::of(&manifest)?;
     let figures = CardFigure::all(run.as_deref(), &folder, manifest.step, &args.results)?;
-    let licence = Licence::of(lineage.base_folder());
+    let licence = Licence::of(lineage.base_folder(), &folder);
     let name = args.name.clone().or_else(|| name_of(&out, run.as_deref())).unwrap_or_else(|| "model".to_owned());
     let card = Card { name: &name, step: manifest.step, lineage: &lineage, figures: &figures, licence: &licence };
     let card = card.text();

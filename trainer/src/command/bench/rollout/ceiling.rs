@@ -1,21 +1,27 @@
 //! The least time of a run's own work: each of its products timed alone in the same process, with the weights of all
 //! blocks in turn as a pass takes them, and the cache's bytes at the rate at which this machine reads memory. What a
-//! run does beside (norms, sampling, scheduling, the arithmetic of attention) is taken for free.
+//! run does beside (norms, sampling, scheduling, the arithmetic of attention) is taken for free. Where passes have many
+//! sizes some are timed, and those between two of them are taken to lie on the line between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use policy::{Decoder, ModelConfig, Placement};
+use progress::{Progress, Unit};
 use rollout::EngineWork;
 use tch::{Kind, Tensor};
 
 use super::super::operations::wait;
+use crate::interrupt::Interrupt;
 
 /// Bytes that the machine is timed with: more than its caches hold.
 const READ_BYTES: i64 = 256 << 20;
 /// Least time for which something is timed, and least number of repeats.
 const TIMED: Duration = Duration::from_millis(100);
 const REPEATS: usize = 3;
+/// Most sizes of passes that are timed: those of a workload of many lengths would take longer than the workload.
+const MOST_SIZES: usize = 16;
 
 /// Seconds at the least.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,21 +34,66 @@ pub(super) struct Ceiling {
 
 impl Ceiling {
     /// That of some work on a decoder.
-    pub(super) fn of(work: &EngineWork, decoder: &Decoder, bytes_per_second: f64) -> Self {
-        let mut products = 0.0;
-        for (rows, count) in &work.decode_passes {
-            products += *count as f64 * (blocks_seconds(decoder, *rows) + head_seconds(decoder, *rows));
-        }
-        for (rows, count) in &work.prefill_passes {
-            products += *count as f64 * blocks_seconds(decoder, *rows);
-        }
+    ///
+    /// # Errors
+    /// The user interrupts.
+    pub(super) fn of(
+        work: &EngineWork,
+        decoder: &Decoder,
+        bytes_per_second: f64,
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
+        let heads = timed_sizes(work.decode_passes.keys().copied().collect());
+        let blocks = timed_sizes(work.decode_passes.keys().chain(work.prefill_passes.keys()).copied().collect());
+        let progress = Progress::aside("ceiling", Unit::Parts, Some((heads.len() + blocks.len()) as u64));
+        let timed = |sizes: Vec<usize>, seconds: fn(&Decoder, usize) -> f64| {
+            let each = sizes.into_iter().map(|rows| {
+                interrupt.check()?;
+                let seconds = seconds(decoder, rows);
+                progress.advance(1);
+                Ok((rows, seconds))
+            });
+            each.collect::<Result<BTreeMap<usize, f64>>>()
+        };
+        let (heads, blocks) = (timed(heads, head_seconds)?, timed(blocks, blocks_seconds)?);
+        drop(progress);
+        let sum = |passes: &BTreeMap<usize, usize>, timed: &BTreeMap<usize, f64>| -> f64 {
+            passes.iter().map(|(rows, count)| *count as f64 * between(timed, *rows)).sum()
+        };
+        let products =
+            sum(&work.decode_passes, &heads) + sum(&work.decode_passes, &blocks) + sum(&work.prefill_passes, &blocks);
         let bytes = work.num_attended as f64 * bytes_per_token(decoder.config(), decoder.kind());
-        Self { products, cache: bytes / bytes_per_second }
+        Ok(Self { products, cache: bytes / bytes_per_second })
     }
 
     /// All together.
     pub(super) fn seconds(&self) -> f64 {
         self.products + self.cache
+    }
+}
+
+/// The sizes that are timed of those that there are: all, or so many that grow by one factor, the smallest and the
+/// largest among them.
+fn timed_sizes(sizes: BTreeSet<usize>) -> Vec<usize> {
+    let (Some(&smallest), Some(&largest)) = (sizes.first(), sizes.last()) else { return Vec::new() };
+    if sizes.len() <= MOST_SIZES {
+        return sizes.into_iter().collect();
+    }
+    let growth = largest as f64 / smallest as f64;
+    let wanted =
+        |place: usize| (smallest as f64 * growth.powf(place as f64 / (MOST_SIZES - 1) as f64)).round() as usize;
+    let chosen = (0..MOST_SIZES).map(|place| *sizes.range(wanted(place)..).next().unwrap_or(&largest));
+    chosen.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Seconds at a size by those at the timed sizes around it.
+fn between(timed: &BTreeMap<usize, f64>, size: usize) -> f64 {
+    match (timed.range(..=size).next_back(), timed.range(size..).next()) {
+        (Some((below, less)), Some((above, more))) if below < above => {
+            less + (more - less) * (size - below) as f64 / (above - below) as f64
+        }
+        (Some((_, seconds)), _) | (None, Some((_, seconds))) => *seconds,
+        (None, None) => 0.0,
     }
 }
 
@@ -120,8 +171,21 @@ mod tests {
         // Keys and values of one head of two numbers, in three blocks, float32.
         assert_eq!(bytes_per_token(decoder.config(), decoder.kind()), 2.0 * 3.0 * 2.0 * 4.0);
         let read = EngineWork { num_attended: 10, ..EngineWork::default() };
-        assert_eq!(Ceiling::of(&read, &decoder, 100.0), Ceiling { products: 0.0, cache: 4.8 });
+        let of = |work: &EngineWork| Ceiling::of(work, &decoder, 100.0, &Interrupt::default()).unwrap();
+        assert_eq!(of(&read), Ceiling { products: 0.0, cache: 4.8 });
         let passes = EngineWork { decode_passes: [(2, 3)].into(), prefill_passes: [(5, 1)].into(), ..read };
-        assert!(Ceiling::of(&passes, &decoder, 100.0).products > 0.0);
+        assert!(of(&passes).products > 0.0);
+    }
+
+    #[test]
+    fn of_many_sizes_some_are_timed_and_the_others_lie_between() {
+        assert!(timed_sizes(BTreeSet::new()).is_empty());
+        assert_eq!(timed_sizes((3..9).collect()), [3, 4, 5, 6, 7, 8]);
+        let timed = timed_sizes((1..=512).collect());
+        assert!(timed.len() <= MOST_SIZES && timed.len() > MOST_SIZES / 2, "{timed:?}");
+        assert_eq!((timed.first(), timed.last()), (Some(&1), Some(&512)));
+        assert!(timed.is_sorted());
+        let seconds: BTreeMap<usize, f64> = [(2, 1.0), (6, 3.0)].into();
+        assert_eq!([2, 3, 6].map(|size| between(&seconds, size)), [1.0, 1.5, 3.0]);
     }
 }
