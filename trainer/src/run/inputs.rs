@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use evaluation::select;
-use hub::{ModelFiles, Origin};
+use hub::{HubName, Kind, ModelFiles, Origin};
 use record::checksum::{self, Checksum};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,7 +17,7 @@ use crate::config::{
     SuiteSection, SupervisedRun,
 };
 use crate::failure::Usage;
-use crate::named_files::{NamedFiles, splits_of};
+use crate::named_files::{NamedFiles, name_of, splits_of};
 use crate::plan::Calendar;
 
 /// What stands for a content that is not there.
@@ -130,6 +130,36 @@ pub(crate) fn resolve_links<C: TrainingRun>(config: &mut C) {
             }
         }
     }
+}
+
+/// A path of an input where nothing lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AbsentPath {
+    /// The configuration's key.
+    pub key: String,
+    /// The path.
+    pub path: PathBuf,
+    /// The path as a name of the hub, where it can be one.
+    pub name: Option<HubName>,
+}
+
+/// The paths of a configuration's inputs where nothing lies. A layout may be one that is shipped.
+pub(crate) fn absent_paths<C: TrainingRun>(config: &C) -> Vec<AbsentPath> {
+    let mut config = config.clone();
+    let mut absent = Vec::new();
+    for Input { key, paths, source, .. } in config.inputs() {
+        let kind = match source {
+            InputKind::Layout => continue,
+            InputKind::PlugIn => None,
+            InputKind::Data => Some(Kind::Data),
+            InputKind::Model => Some(Kind::Model),
+        };
+        for path in paths.iter().filter(|path| !path.exists()) {
+            let name = kind.and_then(|kind| name_of(path, kind));
+            absent.push(AbsentPath { key: key.clone(), path: path.clone(), name });
+        }
+    }
+    absent
 }
 
 /// The configuration's keys whose values are told by content, and the contents.

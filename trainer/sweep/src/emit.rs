@@ -226,7 +226,8 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("job.sh"), &text).unwrap();
-        let stub = "#!/bin/sh\necho \"$@\"\necho \"${SLURM_PROCID-none} $SLURM_NTASKS $MASTER_ADDR\"\nexit $STUB_CODE\n";
+        let stub =
+            "#!/bin/sh\necho \"$@\"\necho \"${SLURM_PROCID-none} $SLURM_NTASKS $MASTER_ADDR\"\nexit $STUB_CODE\n";
         std::fs::write(folder.path().join("stub"), stub).unwrap();
         std::fs::write(folder.path().join("scontrol"), "#!/bin/sh\necho scontrol \"$@\"\n").unwrap();
         for name in ["stub", "scontrol"] {
