@@ -171,6 +171,11 @@ fn what_is_wrong_is_named_before_any_cell_runs() {
     assert_eq!((plan["arms"].as_array().unwrap().len(), plan["differences"].as_array().unwrap().len()), (0, 0));
     let named = |name: &str| format!("[[arm]]\nname = \"x\"\nset = [\"data=[{{ path = '{name}' }}]\"]\n");
     says(&named("no-such-owner/no-such-tasks"), &["arm x: data.source.0.path", "org/name@<40 hex digits>"]);
+    // Two names with their commits are two arms, and nothing is missing.
+    let pinned = |owner: &str| named(&format!("{owner}/tasks@0123456789abcdef0123456789abcdef01234567"));
+    let file = write(&bench, "bad", &format!("{}{}", pinned("first"), pinned("second").replace("\"x\"", "\"y\"")));
+    let planned = String::from_utf8(run(&["sweep", &file, "--dry-run"], 0).stdout).unwrap();
+    assert!(planned.contains("10 cells") && !planned.contains("missing"), "{planned}");
     let sweep = write(&bench, "bad", "");
     let said = String::from_utf8(run(&["sweep", &sweep, "--cell", "6"], 2).stderr).unwrap();
     assert!(said.contains("the cells 0 to 5"), "{said}");
