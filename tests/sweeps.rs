@@ -99,8 +99,9 @@ fn num_steps(dir: &Path) -> usize {
 #[test]
 fn killed_and_cell_by_cell_it_makes_the_same_table_and_equal_arms_are_equal() {
     let bench = Bench::new();
-    let none = bench.text("data/none.jsonl");
-    let broken = format!("[[arm]]\nname = \"broken\"\nset = [\"data=[{{ path = '{none}' }}]\"]\n");
+    bench.write("data/torn.jsonl", "{\"id\": \"a\", \"prompt");
+    let torn = bench.text("data/torn.jsonl");
+    let broken = format!("[[arm]]\nname = \"broken\"\nset = [\"data=[{{ path = '{torn}' }}]\"]\n");
     let (whole, parts) = (write(&bench, "whole", &broken), write(&bench, "parts", ""));
     let dir = bench.path("whole");
     for at in [1, 4] {
@@ -111,7 +112,7 @@ fn killed_and_cell_by_cell_it_makes_the_same_table_and_equal_arms_are_equal() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(
         said.contains("FAILED broken seed 1")
-            && said.contains("none.jsonl")
+            && said.contains("torn.jsonl")
             && said.contains("2 of 8 cells have no result"),
         "{said}"
     );
@@ -157,6 +158,24 @@ fn what_is_wrong_is_named_before_any_cell_runs() {
     says("[[figure]]\nname = \"y\"\nmetric = \"eval/art/pass@1\"\n", &["figure y", "no dataset `art`", "maths"]);
     says("[[figure]]\nname = \"y\"\nmetric = \"eval/maths/score\"\nat = 3\n", &["figure y", "step 3"]);
     says("[claims]\nconfirm = \"none\"\n", &["claims.confirm", "none"]);
+    says("[[figure]]\nname = \"y\"\nmetric = \"completion/tokens\"\n", &["figure y", "completion/tokens_mean"]);
+    says("[[arm]]\nname = \"x\"\nset = [\"eval.samples=3\"]\n", &["arm x", "eval.samples", "measured alike"]);
+    let none = "[[arm]]\nname = \"x\"\nset = [\"data=[{ path = 'no/such/tasks.jsonl' }]\"]\n";
+    let words = ["arm x: data.source.0.path", "no/such/tasks.jsonl"];
+    says(none, &words);
+    let (file, json) = (write(&bench, "bad", none), bench.text("plan.json"));
+    let planned = String::from_utf8(run(&["sweep", &file, "--dry-run", "--json", &json], 0).stdout).unwrap();
+    assert!(words.iter().all(|word| planned.contains(word)), "{planned}");
+    let plan = table(Path::new(&json));
+    assert!(plan["cells"][7]["arm"] == "x" && plan["cells"][7]["state"] == "waiting", "{plan}");
+    assert_eq!((plan["arms"].as_array().unwrap().len(), plan["differences"].as_array().unwrap().len()), (0, 0));
+    let named = |name: &str| format!("[[arm]]\nname = \"x\"\nset = [\"data=[{{ path = '{name}' }}]\"]\n");
+    says(&named("no-such-owner/no-such-tasks"), &["arm x: data.source.0.path", "org/name@<40 hex digits>"]);
+    // Two names with their commits are two arms, and nothing is missing.
+    let pinned = |owner: &str| named(&format!("{owner}/tasks@0123456789abcdef0123456789abcdef01234567"));
+    let file = write(&bench, "bad", &format!("{}{}", pinned("first"), pinned("second").replace("\"x\"", "\"y\"")));
+    let planned = String::from_utf8(run(&["sweep", &file, "--dry-run"], 0).stdout).unwrap();
+    assert!(planned.contains("10 cells") && !planned.contains("missing"), "{planned}");
     let sweep = write(&bench, "bad", "");
     let said = String::from_utf8(run(&["sweep", &sweep, "--cell", "6"], 2).stderr).unwrap();
     assert!(said.contains("the cells 0 to 5"), "{said}");

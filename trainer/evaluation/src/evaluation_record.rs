@@ -20,14 +20,10 @@ use record::samples::{SampleLine, SampleLog, SampleRow, write_samples};
 use serde_json::json;
 
 use crate::error::EvaluationError;
+use crate::record_files::{SAMPLES, SETTINGS, TABLE, TIMES};
 use crate::second_record::{SecondRecord, is_under_way, new_settings, take_places};
 use crate::settings::Settings;
 use crate::suite_tasks::SuiteTasks;
-
-pub(crate) const SETTINGS: &str = "settings.json";
-pub(crate) const SAMPLES: &str = "samples.jsonl";
-const TIMES: &str = "times.jsonl";
-pub(crate) const TABLE: &str = "samples.parquet";
 
 /// The record of one suite's evaluation, open for writing by this process alone.
 #[derive(Debug)]

@@ -69,6 +69,7 @@ mod pairing;
 mod parts;
 mod prompt;
 mod protocol;
+mod record_files;
 mod reward;
 mod second_record;
 mod settings;

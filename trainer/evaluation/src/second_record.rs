@@ -17,12 +17,12 @@ use record::atomic::{remove_if_there, write_file};
 use record::samples::{SampleLine, SampleLog, SampleRow, write_samples};
 
 use crate::error::EvaluationError;
-use crate::evaluation_record::{self as stored, SAMPLES, SETTINGS};
+use crate::record_files::{SAMPLES, SETTINGS, TABLE as STORED_TABLE};
 
 /// A file of the record under the name that it grows by, and under its own.
 type Name = (&'static str, &'static str);
 const LOG: Name = ("samples-again.jsonl", SAMPLES);
-const TABLE: Name = ("samples-again.parquet", stored::TABLE);
+const TABLE: Name = ("samples-again.parquet", STORED_TABLE);
 const NEW_SETTINGS: Name = ("settings-again.json", SETTINGS);
 /// Chunks that may wait to be written: the judging goes on meanwhile, and memory stays bounded.
 const WAITING: usize = 2;

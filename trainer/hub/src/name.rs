@@ -86,6 +86,11 @@ impl HubName {
         self.id.rsplit('/').next().unwrap_or(&self.id)
     }
 
+    /// True where the full hash of a commit is named, so that the files are always the same.
+    pub fn is_pinned(&self) -> bool {
+        self.revision.as_deref().is_some_and(is_commit)
+    }
+
     /// Branch, tag or commit.
     pub(crate) fn revision(&self) -> &str {
         self.revision.as_deref().unwrap_or("main")

@@ -114,7 +114,7 @@ fn is_of(asked: &str, suite: &str) -> bool {
 }
 
 /// The name that stands for a path; none where something lies there, or the text is no name.
-fn name_of(path: &Path, kind: Kind) -> Option<HubName> {
+pub(crate) fn name_of(path: &Path, kind: Kind) -> Option<HubName> {
     let is_there = path.symlink_metadata().is_ok();
     if is_there { None } else { HubName::parse(path.to_str()?, kind) }
 }

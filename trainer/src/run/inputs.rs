@@ -51,15 +51,15 @@ pub(crate) trait TrainingRun: Clone + Serialize {
 
 /// Something that a run reads.
 pub(crate) struct Input<'a> {
-    key: String,
-    paths: &'a mut [PathBuf],
-    source: InputKind,
+    pub(super) key: String,
+    pub(super) paths: &'a mut [PathBuf],
+    pub(super) source: InputKind,
     /// Splits of data that are read, where they are known before the data are.
     splits: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum InputKind {
+pub(super) enum InputKind {
     /// Files of tasks, traces or pairs, and folders of them.
     Data,
     /// A folder in Hugging Face's layout.

@@ -1,5 +1,6 @@
 //! The loop of every run, what a run is and was, and runs that are made of other runs.
 
+pub(crate) mod absent_paths;
 mod effect;
 pub(crate) mod identity;
 pub(crate) mod inputs;

@@ -103,6 +103,7 @@ pub fn describe(plan: &Plan, num_at_once: usize) -> Result<String, SweepError> {
     describe_arms(plan, &mut text);
     describe_cells(plan, &mut text)?;
     describe_time(plan, num_at_once, &mut text)?;
+    describe_missing(plan, &mut text);
     Ok(text)
 }
 
@@ -143,6 +144,14 @@ fn describe_cells(plan: &Plan, text: &mut String) -> Result<(), SweepError> {
         let _ = writeln!(text, "  {}: {steps}once for {} cells", unit.name, plan.num_cells_of(&unit.name));
     }
     Ok(())
+}
+
+fn describe_missing(plan: &Plan, text: &mut String) {
+    let missing = plan.missing(&plan.cells);
+    if !missing.is_empty() {
+        let _ = writeln!(text, "\nmissing, and needed before any cell runs");
+        missing.iter().for_each(|sentence| _ = writeln!(text, "  {sentence}"));
+    }
 }
 
 fn describe_time(plan: &Plan, num_at_once: usize, text: &mut String) -> Result<(), SweepError> {

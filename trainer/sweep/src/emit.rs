@@ -98,7 +98,8 @@ impl JobArray<'_> {
         setup.iter().for_each(|line| _ = writeln!(text, "{line}"));
         let _ = write!(
             text,
-            "{program} sweep {file} --cell \"$SLURM_ARRAY_TASK_ID\" &\n\
+            "# This step is the first of no ranks: `srun` numbers its tasks anew, by what else Slurm says here.\n\
+             env -u SLURM_PROCID {program} sweep {file} --cell \"$SLURM_ARRAY_TASK_ID\" &\n\
              cell=$!\n\
              trap 'kill -TERM \"$cell\" 2>/dev/null' TERM INT\n\
              wait \"$cell\"\n\
@@ -225,7 +226,8 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("job.sh"), &text).unwrap();
-        let stub = "#!/bin/sh\necho \"$@\"\nexit $STUB_CODE\n";
+        let stub =
+            "#!/bin/sh\necho \"$@\"\necho \"${SLURM_PROCID-none} $SLURM_NTASKS $MASTER_ADDR\"\nexit $STUB_CODE\n";
         std::fs::write(folder.path().join("stub"), stub).unwrap();
         std::fs::write(folder.path().join("scontrol"), "#!/bin/sh\necho scontrol \"$@\"\n").unwrap();
         for name in ["stub", "scontrol"] {
@@ -241,6 +243,10 @@ mod tests {
                 .envs([
                     ("SLURM_ARRAY_TASK_ID", "3"),
                     ("SLURM_ARRAY_JOB_ID", "77"),
+                    // A batch step is task 0, as the first of ranks is; `srun` takes the number of tasks from here.
+                    ("SLURM_PROCID", "0"),
+                    ("SLURM_NTASKS", "64"),
+                    ("MASTER_ADDR", "first"),
                     ("STUB_CODE", code),
                     ("PATH", &path),
                 ])
@@ -248,7 +254,7 @@ mod tests {
                 .unwrap();
             (output.status.code(), String::from_utf8(output.stdout).unwrap())
         };
-        assert_eq!(run("0"), (Some(0), "ready\nsweep my sweep.toml --cell 3\n".to_owned()));
+        assert_eq!(run("0"), (Some(0), "ready\nsweep my sweep.toml --cell 3\nnone 64 first\n".to_owned()));
         assert_eq!(run("1").0, Some(1));
         let (code, said) = run("130");
         assert!(code == Some(130) && said.ends_with("scontrol requeue 77_3\n"), "{said}");

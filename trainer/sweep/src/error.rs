@@ -1,5 +1,6 @@
 //! Errors of a sweep; each names the file, the arm or the folder, and what to do.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use record::RecordError;
@@ -41,6 +42,17 @@ impl SweepError {
 
     pub(crate) fn read(path: impl Into<PathBuf>, reason: impl ToString) -> Self {
         Self::Read { path: path.into(), reason: reason.to_string() }
+    }
+
+    /// The error and its causes.
+    pub(crate) fn in_words(&self) -> String {
+        let mut words = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            words = format!("{words}: {error}");
+            cause = error.source();
+        }
+        words
     }
 
     /// True for what the user's files say wrongly, false for what the system refuses.

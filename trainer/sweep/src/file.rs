@@ -179,7 +179,23 @@ impl SweepFile {
         }
         let others: Vec<&str> =
             self.figure.iter().filter(|figure| !figure.primary).map(|figure| figure.name.as_str()).collect();
-        self.claims.check(primary[0], &others).map_err(|error| SweepError::invalid(error.to_string()))
+        self.claims.check(primary[0], &others).map_err(|error| SweepError::invalid(error.to_string()))?;
+        self.check_confirmation(primary[0])
+    }
+
+    /// Refuses a second look at the tasks that choose the winner, or at none.
+    fn check_confirmation(&self, primary: &str) -> Result<(), SweepError> {
+        let Some(name) = self.claims.confirm.as_deref() else { return Ok(()) };
+        let dataset =
+            |name: &str| self.figure.iter().find(|figure| figure.name == name).and_then(|figure| figure.dataset());
+        let reason = match (dataset(name), dataset(primary)) {
+            (None, _) => "is of no held-out dataset".to_owned(),
+            (Some(own), Some(first)) if own == first => format!("is of {own}, whose tasks choose the winner"),
+            _ => return Ok(()),
+        };
+        Err(SweepError::invalid(format!(
+            "claims.confirm: the figure {name} {reason}; name one of another dataset than the primary figure's"
+        )))
     }
 
     fn check_numbers(&self) -> Result<(), SweepError> {
@@ -293,6 +309,15 @@ primary = true
         }
         let twice = format!("{FILE}[[figure]]\nname = 'maths'\nmetric = 'reward/mean'\n");
         assert!(read(&twice).unwrap_err().contains("two are named maths"));
+        for (metric, words) in [
+            ("eval/maths/score", "is of maths, whose tasks choose the winner"),
+            ("reward/mean", "is of no held-out dataset"),
+            ("eval/fresh/pass@1", ""),
+        ] {
+            let confirm = format!("{FILE}[[figure]]\nname = 'c'\nmetric = '{metric}'\n[claims]\nconfirm = 'c'\n");
+            let said = read(&confirm).err().unwrap_or_default();
+            assert!(said.contains(words) && said.contains("claims.confirm") != words.is_empty(), "{metric}: {said}");
+        }
         let both = format!("{FILE}[[figure]]\nname = 'reward'\nmetric = 'reward/mean'\nprimary = true\n");
         assert!(read(&both).unwrap_err().contains("maths, reward are all primary"));
     }

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use record::names::{METRICS, find};
+
 use crate::arm::{Arm, BASE, arms};
 use crate::error::SweepError;
 use crate::figure::Place;
@@ -11,6 +13,9 @@ use crate::file::SweepFile;
 use crate::identity::{Identity, KeyChange, digits};
 use crate::program::{Phase, Program, Request, Resolved};
 use crate::unit::{UNITS, UnitFolder, Work, WorkUnit};
+
+/// Beginnings of the keys that say how a run is measured.
+const EVALUATION: [&str; 2] = ["eval.", "preferences.eval"];
 
 /// Name of the unit that generates data.
 pub const DATA: &str = "data";
@@ -112,6 +117,7 @@ impl Plan {
             check_figures(&file, &format!("arm {} seed {seed}", arm.name), resolved)?;
         }
         let changes = changes(&arms, &cells, &units);
+        refuse_other_evaluation(&changes, names.last().copied().unwrap_or_default())?;
         let phases = names.into_iter().map(str::to_owned).collect();
         Ok(Self { file, phases, arms, changes, left_out, cells, units })
     }
@@ -124,6 +130,18 @@ impl Plan {
     /// Number of cells that a unit is part of.
     pub fn num_cells_of(&self, unit: &str) -> usize {
         self.cells.iter().filter(|cell| cell.units.iter().any(|name| name == unit)).count()
+    }
+
+    /// What cells read and no unit makes and is not there, each with the first arm that reads it.
+    pub fn missing<'a>(&'a self, cells: impl IntoIterator<Item = &'a Cell>) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let mut all = Vec::new();
+        for cell in cells {
+            for sentence in self.units_of(cell).flat_map(|unit| &unit.missing).filter(|it| seen.insert(*it)) {
+                all.push(format!("arm {}: {sentence}", cell.arm));
+            }
+        }
+        all
     }
 
     /// Folder of the sweep.
@@ -156,21 +174,16 @@ impl Planner<'_> {
             let mut needs = data.clone();
             needs.extend(phase.reads.iter().filter_map(|(_, read)| made.get(read.as_str()).cloned()));
             let context = Context { arm, phase, seed, is_last, needs, made: &made };
+            let resolved = self.resolve(&context, true)?;
             let mut beginning = None;
             if let Some(step) = from_step {
-                let resolved = self.resolve(&context, false)?;
-                if step >= resolved.steps {
-                    return Err(SweepError::invalid(format!(
-                        "arm {}: from_step: {step} is not before the last of {} steps",
-                        arm.name, resolved.steps
-                    )));
-                }
-                let identity = Identity { until: Some(step), ..self.identity(phase, &resolved) };
-                let name = self.add(identity, &context, &Resolved { steps: step, ..resolved }, None);
+                let before = self.resolve(&context, false)?;
+                check_parting(&arm.name, step, &before, &resolved)?;
+                let identity = Identity { until: Some(step), ..self.identity(phase, &before) };
+                let name = self.add(identity, &context, &Resolved { steps: step, ..before }, None);
                 chain.push(name.clone());
                 beginning = Some(name);
             }
-            let resolved = self.resolve(&context, true)?;
             let identity = Identity { after: beginning.clone(), ..self.identity(phase, &resolved) };
             let name = self.add(identity, &context, &resolved, beginning);
             made.insert(&phase.name, name.clone());
@@ -242,6 +255,7 @@ impl Planner<'_> {
             name: name.clone(),
             identity,
             work: Work::Run,
+            missing: resolved.missing.clone(),
             text: resolved.text.clone(),
             steps: resolved.steps,
             needs,
@@ -267,6 +281,7 @@ impl Planner<'_> {
             name: name.clone(),
             identity,
             work: Work::Data,
+            missing: Vec::new(),
             text: String::new(),
             steps: 0,
             needs: Vec::new(),
@@ -323,6 +338,20 @@ struct Context<'a> {
     made: &'a BTreeMap<&'a str, String>,
 }
 
+/// Refuses an arm that parts from the base where one of the two has ended, or in nothing.
+fn check_parting(arm: &str, step: u64, base: &Resolved, own: &Resolved) -> Result<(), SweepError> {
+    let refuse = |reason: String| Err(SweepError::invalid(format!("arm {arm}: from_step: {reason}")));
+    for (whose, steps) in [("the base's", base.steps), ("its own", own.steps)] {
+        if step >= steps {
+            return refuse(format!("{step} is not before the last of {whose} {steps} steps"));
+        }
+    }
+    if base.config == own.config && base.inputs == own.inputs {
+        return refuse("`set` changes nothing of the base; an arm without difference measures nothing".into());
+    }
+    Ok(())
+}
+
 /// Points of the grid whose cell is the base's.
 fn left_out(arms: &[Arm], cells: &[Cell], seed: u64) -> Vec<String> {
     let hash = |name: &str| cells.iter().find(|cell| cell.arm == name && cell.seed == seed).map(|cell| &cell.hash);
@@ -360,6 +389,15 @@ fn check_figures(file: &SweepFile, whose: &str, resolved: &Resolved) -> Result<(
         {
             return refuse(format!("step {step} is not reached; the run has {} steps", resolved.steps));
         }
+        if find(&figure.metric).is_none() {
+            return refuse(format!("nobody records it; {}", names_beside(&figure.metric)));
+        }
+        if let Place::MeanOfLast(count) = place
+            && count as u64 > resolved.steps + 1
+        {
+            let steps = resolved.steps;
+            return refuse(format!("the mean of the last {count} is asked for, and the run has {steps} steps"));
+        }
         let Some(dataset) = figure.dataset() else { continue };
         if !resolved.datasets.iter().any(|name| name == dataset) {
             let known = resolved.datasets.join(", ");
@@ -367,6 +405,36 @@ fn check_figures(file: &SweepFile, whose: &str, resolved: &Resolved) -> Result<(
         }
         if let Err(reason) = place.choose(&resolved.evaluations, resolved.steps) {
             return refuse(format!("it {reason}; see eval.every, eval.at_start and eval.at_end"));
+        }
+    }
+    Ok(())
+}
+
+/// Names of metrics that begin as this one does, or else of all groups.
+fn names_beside(metric: &str) -> String {
+    let group = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
+    let wanted = group(metric);
+    let names: Vec<&str> = METRICS.iter().map(|it| it.name).filter(|name| group(name) == wanted).collect();
+    if !names.is_empty() {
+        return format!("what begins so is {}", names.join(", "));
+    }
+    let groups: BTreeSet<String> = METRICS.iter().map(|it| group(it.name)).collect();
+    format!("names begin with {}", groups.into_iter().collect::<Vec<_>>().join(", "))
+}
+
+/// Refuses an arm that is measured in another way than the base.
+fn refuse_other_evaluation(changes: &BTreeMap<String, Vec<KeyChange>>, last: &str) -> Result<(), SweepError> {
+    for (arm, changes) in changes {
+        let is_of_evaluation = |change: &&KeyChange| {
+            let key = change.key.strip_prefix(last).and_then(|key| key.strip_prefix(": "));
+            key.is_some_and(|key| EVALUATION.iter().any(|start| key.starts_with(start)))
+        };
+        let found: Vec<String> = changes.iter().filter(is_of_evaluation).map(KeyChange::to_string).collect();
+        if !found.is_empty() {
+            return Err(SweepError::invalid(format!(
+                "arm {arm}: changes how it is measured: {}; arms are measured alike, so set it in base.set",
+                found.join("; ")
+            )));
         }
     }
     Ok(())

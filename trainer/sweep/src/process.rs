@@ -46,19 +46,23 @@ pub enum End {
 /// Runs a command and waits for its end. The words of the child are appended to the file at `log`.
 ///
 /// # Errors
-/// The child cannot be started, or the log cannot be written.
+/// The log cannot be written, or the child cannot be waited for.
 pub fn run(command: &[OsString], log: &Path, stop: &Stop) -> io::Result<End> {
     let (program, arguments) = command.split_first().ok_or_else(|| io::Error::other("there is no command"))?;
     let file = OpenOptions::new().create(true).append(true).open(log)?;
     let begin = file.metadata()?.len();
-    let mut child = Command::new(program)
+    let spawned = Command::new(program)
         .args(arguments)
         .env(PARENT, std::process::id().to_string())
         .stdin(Stdio::null())
         .stdout(file.try_clone()?)
         .stderr(file)
         .process_group(0)
-        .spawn()?;
+        .spawn();
+    let mut child = match spawned {
+        Ok(child) => child,
+        Err(error) => return Ok(End::Failed(format!("{}: cannot be started: {error}", program.display()))),
+    };
     let mut is_asked = false;
     let status = loop {
         if let Some(status) = child.try_wait()? {
@@ -144,6 +148,14 @@ mod tests {
         assert_eq!(end_of("echo nothing more", &stop), End::Done);
         assert_eq!(end_of("echo what now; exit 3", &stop), End::Failed("what now".into()));
         assert_eq!(end_of("exit 3", &stop), End::Failed("ended with exit code 3".into()));
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_started_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let end = run(&["no-such-program".into()], &folder.path().join("log.txt"), &Stop::default()).unwrap();
+        let End::Failed(words) = end else { panic!("{end:?}") };
+        assert!(words.starts_with("no-such-program: cannot be started: "), "{words}");
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub struct Resolved {
     pub config: BTreeMap<String, String>,
     /// Content of each input by its key; of what other units make, its path below the folder of units.
     pub inputs: BTreeMap<String, String>,
+    /// What it reads and is not there, each in a sentence with the key. It can be planned, and not run.
+    pub missing: Vec<String>,
     /// The whole configuration as TOML.
     pub text: String,
     /// Steps of the run; 0 of what has none.

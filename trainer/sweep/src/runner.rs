@@ -78,7 +78,7 @@ pub enum SweepEnd {
 /// end.
 ///
 /// # Errors
-/// The folder holds another sweep, or cannot be written.
+/// The folder holds another sweep, or cannot be written, or something that the cells read is missing.
 pub fn run_plan(
     plan: &Plan,
     program: &dyn Program,
@@ -92,12 +92,18 @@ pub fn run_plan(
             SweepError::invalid(format!("--cell {index}: the sweep has the cells 0 to {}", plan.cells.len() - 1))
         })?],
     };
+    let missing = plan.missing(cells.iter().copied());
+    if !missing.is_empty() {
+        return Err(SweepError::invalid(format!(
+            "no cell runs, for what they read is missing:\n{}",
+            missing.join("\n")
+        )));
+    }
     enter_folder(plan)?;
     let stop = Stop::default();
     let mut progress = Progress::read(plan, cells, options.retries_failed)?;
     progress.tell_ended(tell);
     let (send, ended) = mpsc::channel::<(String, Result<UnitState, SweepError>)>();
-    let mut broken = None;
     std::thread::scope(|scope| {
         let mut num_running = 0;
         loop {
@@ -131,10 +137,10 @@ pub fn run_plan(
             match ended.recv_timeout(LOOK) {
                 Ok((name, state)) => {
                     num_running -= 1;
-                    let state = state.unwrap_or_else(|error| {
-                        let words = error.to_string();
-                        broken.get_or_insert(error);
-                        UnitState { state: CellState::Failed, failure: Some(words), seconds: 0.0 }
+                    let state = state.unwrap_or_else(|error| UnitState {
+                        state: CellState::Failed,
+                        failure: Some(error.in_words()),
+                        seconds: 0.0,
                     });
                     tell(&Event::UnitEnded { unit: &name, state: &state });
                     let has_failed = state.state == CellState::Failed;
@@ -154,9 +160,6 @@ pub fn run_plan(
     });
     if is_asked() {
         return Ok(SweepEnd::Interrupted);
-    }
-    if let Some(error) = broken {
-        return Err(error);
     }
     Ok(if progress.is_done() { SweepEnd::Done } else { SweepEnd::Failed })
 }

@@ -27,6 +27,8 @@ pub struct WorkUnit {
     pub identity: Identity,
     /// What it does.
     pub work: Work,
+    /// What it reads and is not there, each in a sentence; it cannot be run before.
+    pub missing: Vec<String>,
     /// The resolved configuration as TOML.
     pub text: String,
     /// Steps after which its run ends.

@@ -36,10 +36,11 @@ pub(crate) struct UnitRun<'a> {
 }
 
 impl UnitRun<'_> {
-    /// Runs the unit, unless it is done; waits while another process runs it. The state stands in its folder too.
+    /// Runs the unit, unless it is done; waits while another process runs it. The state stands in its folder too, and
+    /// what keeps the unit from its work is a failure of it.
     ///
     /// # Errors
-    /// A file of its folder cannot be written, or a process cannot be started.
+    /// Its folder cannot be locked, or its state cannot be read or written.
     pub(crate) fn run(&self) -> Result<UnitState, SweepError> {
         let folder = UnitFolder::new(self.dir, &self.unit.name);
         let fail = |path: &Path, error: std::io::Error| SweepError::read(path, error);
@@ -54,15 +55,7 @@ impl UnitRun<'_> {
         state.state = CellState::Started;
         state.failure = None;
         state.write(&folder.state())?;
-        let identity = serde_json::to_vec_pretty(&self.unit.identity)
-            .map_err(|error| SweepError::read(folder.identity(), error))?;
-        write_file(&folder.identity(), &identity)?;
-        write_file(&folder.config(), self.unit.text.as_bytes())?;
-        let end = match self.unit.work {
-            Work::Data => self.generate(&folder, &mut state)?,
-            Work::Run => self.train(&folder, &mut state)?,
-        };
-        match end {
+        match self.work(&folder, &mut state).unwrap_or_else(|error| End::Failed(error.in_words())) {
             End::Done => state.state = CellState::Done,
             End::Stopped => state.state = CellState::Started,
             End::Failed(words) => (state.state, state.failure) = (CellState::Failed, Some(words)),
@@ -73,6 +66,17 @@ impl UnitRun<'_> {
         }
         state.write(&folder.state())?;
         Ok(state)
+    }
+
+    fn work(&self, folder: &UnitFolder, state: &mut UnitState) -> Result<End, SweepError> {
+        let identity = serde_json::to_vec_pretty(&self.unit.identity)
+            .map_err(|error| SweepError::read(folder.identity(), error))?;
+        write_file(&folder.identity(), &identity)?;
+        write_file(&folder.config(), self.unit.text.as_bytes())?;
+        match self.unit.work {
+            Work::Data => self.generate(folder, state),
+            Work::Run => self.train(folder, state),
+        }
     }
 
     fn generate(&self, folder: &UnitFolder, state: &mut UnitState) -> Result<End, SweepError> {

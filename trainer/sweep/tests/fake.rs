@@ -84,8 +84,10 @@ impl Program for Fake {
             inputs.insert("data.path".to_owned(), told.display().to_string());
         }
         let steps = config.get("update.steps").and_then(|steps| steps.parse().ok()).ok_or("update.steps is missing")?;
+        let needs = config.get("needs").filter(|name| !self.path(name).exists());
+        let missing = needs.map(|name| format!("needs: there is nothing at {name}")).into_iter().collect();
         let datasets = vec!["maths".to_owned()];
-        Ok(Resolved { config, inputs, text, steps, evaluations: (1..=steps).collect(), datasets })
+        Ok(Resolved { config, inputs, missing, text, steps, evaluations: (1..=steps).collect(), datasets })
     }
 
     fn generated(&self) -> Option<BTreeMap<String, String>> {

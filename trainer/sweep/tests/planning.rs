@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sweep::dry_run::describe;
 use sweep::plan::Plan;
+use sweep::runner::{RunOptions, run_plan};
 
 use crate::fake::Fake;
 
@@ -82,6 +83,21 @@ fn the_steps_before_a_schedule_parts_are_one_unit() {
 }
 
 #[test]
+fn what_is_missing_is_planned_and_not_run() {
+    let fake = Fake::new();
+    let plan = fake.plan(&format!("{ARM}\n[[arm]]\nname = \"other\"\nset = [\"needs=tasks\"]"));
+    let text = describe(&plan, 1).unwrap();
+    let words = "missing, and needed before any cell runs\n  arm other: needs: there is nothing at tasks\n";
+    assert!(text.ends_with(words), "{text}");
+    let run = |cell| run_plan(&plan, &fake, RunOptions { cell, ..RunOptions::default() }, &|| false, &mut |_| ());
+    let error = run(None).unwrap_err();
+    assert!(error.is_usage() && error.to_string().contains("arm other: needs: there is nothing at tasks"), "{error}");
+    assert!(!fake.path("sweep").exists());
+    assert!(run(Some(2)).is_err());
+    run(Some(0)).unwrap();
+}
+
+#[test]
 fn a_grid_leaves_out_the_base_itself() {
     let fake = Fake::new();
     let plan = fake.plan("[grid]\nrate = [2, 3]\n");
@@ -110,7 +126,25 @@ fn what_cannot_be_compared_is_refused_before_anything_runs() {
         ("[[arm]]\nname = \"same\"\nset = [\"rate=2\"]", "base seed 1 and same seed 1 are the same run"),
         ("[[arm]]\nname = \"a\"\nset = [\"rate=3\"]\n[[arm]]\nname = \"b\"\nset = [\"rate=3\"]", "count a run twice"),
         ("[[arm]]\nname = \"bad\"\nset = [\"rate=much\"]", "arm bad: --set rate=much: no number"),
-        ("[[arm]]\nname = \"short\"\nset = [\"rate=3\"]\nfrom_step = 4", "4 is not before the last of 4 steps"),
+        ("[[arm]]\nname = \"short\"\nset = [\"rate=3\"]\nfrom_step = 4", "the base's 4 steps"),
+        (
+            "[[arm]]\nname = \"short\"\nset = [\"update.steps=2\"]\nfrom_step = 2",
+            "2 is not before the last of its own 2 steps",
+        ),
+        ("[[arm]]\nname = \"same\"\nset = [\"rate=2\"]\nfrom_step = 2", "arm same: from_step: `set` changes nothing"),
+        (
+            "[[arm]]\nname = \"more\"\nset = [\"eval.samples=8\"]",
+            "arm more: changes how it is measured: stage-1: eval.samples",
+        ),
+        (
+            "[[figure]]\nname = \"k\"\nmetric = \"reward\"\n[grid]\nrate = [3]",
+            "nobody records it; what begins so is reward/mean",
+        ),
+        ("[[figure]]\nname = \"k\"\nmetric = \"length\"\n[grid]\nrate = [3]", "names begin with accuracy, batch"),
+        (
+            "[[figure]]\nname = \"m\"\nmetric = \"reward/mean\"\nmean_of_last = 6\n[grid]\nrate = [3]",
+            "the mean of the last 6 is asked for, and the run has 4 steps",
+        ),
         ("[[arm]]\nname = \"gone\"\nconfig = \"none.toml\"", "none.toml"),
         ("[[figure]]\nname = \"late\"\nmetric = \"eval/maths/pass@1\"\nat = 9\n[grid]\nrate = [3]", "9 is not reached"),
         (

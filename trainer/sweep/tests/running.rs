@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sweep::collect::collect;
+use sweep::folder::enter_folder;
 use sweep::measured::CellState;
 use sweep::runner::{RunOptions, SweepEnd, run_plan};
 
@@ -196,4 +197,20 @@ fn a_figure_that_nobody_records_is_named_after_the_run() {
     assert!(cell.state == CellState::Failed && words.contains("figure length (completion/tokens_mean)"), "{words}");
     assert!(words.contains("nobody records it; the last step records reward/mean"), "{words}");
     assert!(cell.figures.contains_key("maths"));
+}
+
+#[test]
+fn a_unit_that_cannot_be_written_is_a_failed_cell() {
+    let fake = Fake::new();
+    let plan = fake.plan(ARM);
+    enter_folder(&plan).unwrap();
+    // A folder stands where the unit's configuration is to be.
+    let unit = plan.cells[1].units.last().unwrap();
+    fs::create_dir_all(fake.path("sweep/units").join(unit).join("config.toml/x")).unwrap();
+    let (end, said) = fake.run(&plan, options(1));
+    assert_eq!((end, said.len()), (SweepEnd::Failed, 4));
+    assert!(said[1].starts_with("fast seed 1 Failed") && said[1].contains("config.toml"), "{said:?}");
+    let cells = collect(&plan).unwrap();
+    assert!(cells[1].failure.as_ref().unwrap().contains("config.toml"), "{:?}", cells[1]);
+    assert!([0, 2, 3].iter().all(|index| cells[*index].state == CellState::Done));
 }

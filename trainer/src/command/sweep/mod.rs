@@ -22,7 +22,7 @@ use sweep::runner::{Event, RunOptions, SweepEnd, run_plan};
 
 use self::console::Console;
 use self::failed::{failed, in_words};
-use self::outcome::{Outcome, write_page};
+use self::outcome::{Outcome, write_page, write_plan};
 use self::phases::Base;
 use self::program::ThisTrainer;
 use crate::failure::{Ended, Usage};
@@ -43,7 +43,7 @@ pub(crate) struct SweepArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Prints arms, cells, what is shared and how long it will take, and runs nothing.
-    #[arg(long, conflicts_with_all = ["cell", "collect", "retry_failed", "fail_fast", "emit", "json"])]
+    #[arg(long, conflicts_with_all = ["cell", "collect", "retry_failed", "fail_fast", "emit"])]
     dry_run: bool,
     /// Runs one cell, by its place in the plan, and what it needs: what each index of an emitted job does.
     #[arg(long, value_name = "I", conflicts_with_all = ["collect", "emit"])]
@@ -60,7 +60,7 @@ pub(crate) struct SweepArgs {
     /// Prints jobs for a cluster, of which each index runs one cell.
     #[arg(long, value_name = "slurm|kubernetes", hide_possible_values = true, conflicts_with = "json")]
     emit: Option<EmitKind>,
-    /// Writes the result as JSON: arms, differences, cells.
+    /// Writes the result as JSON: arms, differences, cells; of a dry run the cells.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -85,10 +85,13 @@ pub(crate) fn run(args: &SweepArgs, interrupt: &Interrupt) -> Result<()> {
     check_folder(&plan).map_err(in_words)?;
     if args.dry_run {
         print!("{}", describe(&plan, num_at_once).map_err(in_words)?);
-        return Ok(());
+        return args.json.as_deref().map_or(Ok(()), |path| write_plan(&plan, path));
     }
     if let Some(kind) = args.emit {
         print!("{}", jobs(args, &plan, kind)?);
+        for sentence in plan.missing(&plan.cells) {
+            progress::say(&format!("missing here, and needed where cells run: {sentence}"));
+        }
         return Ok(());
     }
     let end = if args.collect {
@@ -114,7 +117,9 @@ pub(crate) fn run(args: &SweepArgs, interrupt: &Interrupt) -> Result<()> {
     }
     let outcome = Outcome::of(&plan)?;
     outcome.write(args.json.as_deref())?;
-    outcome.check(args.collect)
+    outcome.check(args.collect)?;
+    // A unit whose folder cannot be written has left no word there.
+    if end == SweepEnd::Failed { Err(failed("a cell failed, and its folder cannot be written")) } else { Ok(()) }
 }
 
 /// The plan of a sweep's file, with every configuration resolved.

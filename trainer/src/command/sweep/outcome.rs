@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use record::atomic::write_file;
 use report::{ArmChange, SweepPage, write_sweep};
+use serde_json::json;
 use sweep::arm::BASE;
 use sweep::collect::collect;
 use sweep::measured::{CellState, MeasuredCell};
@@ -95,6 +96,17 @@ impl<'a> Outcome<'a> {
 /// As [`Outcome::of`], or the page cannot be written.
 pub(super) fn write_page(plan: &Plan) -> Result<()> {
     Outcome::of(plan)?.write_page()
+}
+
+/// Writes the cells of a plan as they stand, in the place of a result.
+///
+/// # Errors
+/// A record of the folder cannot be read, or the file cannot be written.
+pub(super) fn write_plan(plan: &Plan, path: &Path) -> Result<()> {
+    let none: [(); 0] = [];
+    let cells = collect(plan).map_err(in_words)?;
+    let value = json!({ "name": plan.file.name, "arms": none, "differences": none, "cells": cells });
+    Ok(write_file(path, &serde_json::to_vec_pretty(&value)?)?)
 }
 
 /// What seeds do not vary.

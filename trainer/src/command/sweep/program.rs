@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use datasets::generate::generate_demo;
+use hub::HubName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sweep::program::{Program, Request, Resolved, Start};
@@ -14,6 +15,7 @@ use sweep::program::{Program, Request, Resolved, Start};
 use super::phases::{Base, PhaseKind};
 use crate::config::{EvalSection, RecipeConfig, ReinforceRun, RewardModelRun, Source, SupervisedRun, load};
 use crate::failure::Usage;
+use crate::run::absent_paths::{AbsentPath, absent_paths};
 use crate::run::identity::{flatten, values_and_inputs};
 use crate::run::inputs::TrainingRun;
 
@@ -84,6 +86,17 @@ impl ThisTrainer {
             }
             told.insert(key, made.unwrap_or(input.content));
         }
+        let mut missing = Vec::new();
+        for AbsentPath { key, path, name } in absent_paths(config) {
+            if path.starts_with(request.units) {
+                continue;
+            }
+            missing.extend(missing_in_words(&key, &path, name.as_ref()));
+            if let Some(name) = name {
+                let names: &mut String = told.entry(format!("{key} name")).or_default();
+                *names = format!("{names} {name}").trim().to_owned();
+            }
+        }
         let calendar = config.calendar();
         let steps = calendar.steps;
         let is_due = |step: &u64| match *step {
@@ -94,6 +107,7 @@ impl ThisTrainer {
         Ok(Resolved {
             config: values,
             inputs: told,
+            missing,
             text: toml::to_string(config).context("the configuration as TOML")?,
             steps,
             evaluations: (0..=steps).filter(is_due).collect(),
@@ -111,6 +125,18 @@ impl ThisTrainer {
             ))),
             _ => Ok(()),
         }
+    }
+}
+
+/// What keeps a cell from being run with a path where nothing lies; none where it names a commit of the hub.
+fn missing_in_words(key: &str, path: &Path, name: Option<&HubName>) -> Option<String> {
+    match name {
+        Some(name) if name.is_pinned() => None,
+        Some(name) => Some(format!(
+            "{key}: nothing lies at {name} here; if it is a name of the hub, in a sweep name the commit, as \
+             org/name@<40 hex digits>: otherwise arms could train from different ones"
+        )),
+        None => Some(format!("{key}: there is nothing at {}", path.display())),
     }
 }
 
@@ -166,5 +192,26 @@ impl Program for ThisTrainer {
         }
         command.extend(start.arguments.iter().map(OsString::from));
         command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hub::Kind;
+
+    use super::*;
+
+    #[test]
+    fn a_name_of_the_hub_runs_with_its_commit_alone() {
+        let said = |text: &str| {
+            let name = HubName::parse(text, Kind::Model);
+            missing_in_words("model.path", Path::new(text), name.as_ref())
+        };
+        assert_eq!(said("org/name@0123456789abcdef0123456789abcdef01234567"), None);
+        for text in ["org/name", "org/name@main", "org/name@0123456"] {
+            let words = said(text).unwrap();
+            assert!(words.starts_with("model.path: ") && words.contains("org/name@<40 hex digits>"), "{words}");
+        }
+        assert_eq!(said("/no/such/model").unwrap(), "model.path: there is nothing at /no/such/model");
     }
 }
