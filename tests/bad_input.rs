@@ -158,12 +158,15 @@ fn a_recipes_data_follow_from_its_seed() {
     let bench = Bench::new();
     let small = "num_train = 8\nnum_eval = 3\n";
     let sections = ["maths", "code", "instruction", "preference"].map(|name| format!("[generate.{name}]\n{small}"));
-    let recipe = std::fs::read_to_string(bench.path("recipe.toml")).unwrap().replace("cold-start.toml", "nowhere.toml");
+    // All stages' files are read before anything is written; what stops this recipe behind its data is a lost file.
+    let lost = std::fs::read_to_string(bench.path("cold-start.toml")).unwrap();
+    bench.write("lost.toml", &lost.replace("traces.jsonl", "nowhere.jsonl"));
+    let recipe = std::fs::read_to_string(bench.path("recipe.toml")).unwrap().replace("cold-start.toml", "lost.toml");
     bench.write("recipe.toml", &format!("{recipe}[generate]\nnum_traces = 20\n{}", sections.join("")));
     let traces = |folder: &str, seed: &str| {
         let arguments =
             ["recipe", "--config", &bench.text("recipe.toml"), "--run-dir", &bench.text(folder), "--seed", seed];
-        assert_says(&error(&arguments, 2), &["nowhere.toml"]);
+        assert_says(&error(&arguments, 1), &["nowhere.jsonl"]);
         let config = std::fs::read_to_string(bench.path(folder).join("config.toml")).unwrap();
         let config: toml::Table = config.parse().unwrap();
         assert_eq!(config["seed"].as_integer(), seed.parse().ok());
