@@ -45,17 +45,21 @@ pub(crate) fn load<C: DeserializeOwned>(source: &Source<'_>) -> Result<C> {
     })
 }
 
-/// Reads a part of a run's configuration, as [`load`]; sections that no run has are refused, and others are not looked
-/// at.
+/// Reads a part of a run's configuration, as [`load`]. Sections of other parts, and those of other programs, are not
+/// looked at; one that is nearly a run's, or that is assigned, is refused.
 ///
 /// # Errors
 /// As [`load`].
 pub(crate) fn load_part<C: DeserializeOwned>(source: &Source<'_>) -> Result<C> {
     let table: Table = load(source)?;
-    if let Some(unknown) = table.keys().find(|key| !RUN_SECTIONS.contains(&key.as_str())) {
-        let name = source.path.map_or_else(|| "--set".to_owned(), |path| format!("config {}", path.display()));
+    for unknown in table.keys().filter(|key| !RUN_SECTIONS.contains(&key.as_str())) {
         let hint = did_you_mean(unknown, RUN_SECTIONS.iter().copied());
-        return Err(Usage::error(format!("{name}: no run has the section `{unknown}`{hint}")));
+        let is_assigned =
+            source.assignments.iter().any(|assigned| assigned.split(['.', '=']).next() == Some(unknown.as_str()));
+        if !hint.is_empty() || is_assigned {
+            let name = source.path.map_or_else(|| "--set".to_owned(), |path| format!("config {}", path.display()));
+            return Err(Usage::error(format!("{name}: no run has the section `{unknown}`{hint}")));
+        }
     }
     load(source)
 }
