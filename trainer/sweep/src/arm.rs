@@ -31,8 +31,7 @@ pub struct Arm {
     pub is_of_grid: bool,
 }
 
-/// The arms of a file, the base first. `phases` are the names of the phases, the last one last; `seeds` those of the
-/// floor, where the base is to be run again as an arm of its own.
+/// The arms of a file, the base first. `phases` are the names of the phases, the last one last.
 ///
 /// # Errors
 /// Two arms have one name, one changes nothing that it may change, or names an unknown phase.

@@ -1,6 +1,7 @@
 //! `trainer bench`: measurements, as a table for people and as JSON for programs.
 
 mod batch;
+mod compute;
 mod gpu;
 pub(super) mod operations;
 mod rollout;

@@ -20,10 +20,10 @@ use policy::{HeadOptions, ModelConfig, Placement, Policy, Recompute, RewardModel
 use progress::{Progress, Unit};
 
 use super::batch::BatchShape;
+use super::compute::ComputeArgs;
 use super::operations::{decoder_update, head_update, matrix_rate, wait};
 use super::show::show;
 use super::update_report::{UpdateReport, UpdateSeconds};
-use crate::config::RunSection;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::memory::{peak_memory, resident_memory};
@@ -65,15 +65,8 @@ pub(crate) struct UpdateArgs {
     /// Tokens whose logits are in memory at a time.
     #[arg(long, value_name = "N", default_value_t = 512)]
     head_chunk: usize,
-    /// Threads that libtorch computes with on a CPU; 0 leaves it to libtorch.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    threads: usize,
-    /// auto, cpu or cuda:N.
-    #[arg(long, default_value = "cpu")]
-    device: String,
-    /// float32 or bfloat16.
-    #[arg(long, default_value = "float32")]
-    dtype: String,
+    #[command(flatten)]
+    compute: ComputeArgs,
 }
 
 /// A model in training, and the batch that it is trained on.
@@ -152,13 +145,7 @@ pub(super) async fn run(mut args: UpdateArgs, interrupt: &Interrupt) -> Result<(
 
 fn time_updates(args: &UpdateArgs, interrupt: &Interrupt) -> Result<()> {
     let shape = shape(args)?;
-    let section = RunSection {
-        device: args.device.clone(),
-        dtype: args.dtype.clone(),
-        num_threads: args.threads,
-        ..RunSection::default()
-    };
-    let placement = section.resolve()?;
+    let placement = args.compute.resolve()?;
     let config = ModelConfig::from_file(&args.model.join("config.json"))?;
     let positions = config.max_position_embeddings;
     if args.tokens as i64 > positions {
@@ -242,8 +229,8 @@ fn measure(
         seconds: UpdateSeconds { load, first_update: all[0], updates, smallest_update },
         model: name(&args.model),
         trains: if args.reward_model { "reward model" } else { "policy" },
-        device: args.device.clone(),
-        dtype: args.dtype.clone(),
+        device: args.compute.device.clone(),
+        dtype: args.compute.dtype.clone(),
         threads: tch::get_num_threads(),
         streamed: args.streamed,
         sequences: args.sequences,

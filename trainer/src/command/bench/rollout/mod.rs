@@ -19,9 +19,9 @@ use rollout::{Engine, EngineOptions, EngineWork, GenerationStats};
 use self::ceiling::{Ceiling, read_rate};
 use self::random_requests::{RandomRequests, Shape};
 use self::report::{RolloutReport, SecondsByPart};
+use super::compute::ComputeArgs;
 use super::operations::wait;
 use super::show::show;
-use crate::config::RunSection;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::memory::peak_memory;
@@ -60,15 +60,8 @@ pub(crate) struct RolloutArgs {
     /// Writes the figures as JSON too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Threads that libtorch computes with on a CPU; 0 leaves it to libtorch.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    threads: usize,
-    /// auto, cpu or cuda:N.
-    #[arg(long, default_value = "cpu")]
-    device: String,
-    /// float32 or bfloat16.
-    #[arg(long, default_value = "float32")]
-    dtype: String,
+    #[command(flatten)]
+    compute: ComputeArgs,
 }
 
 /// One run of the requests.
@@ -90,13 +83,7 @@ pub(super) async fn run(mut args: RolloutArgs, interrupt: &Interrupt) -> Result<
 }
 
 fn time_completions(args: &RolloutArgs, interrupt: &Interrupt) -> Result<()> {
-    let section = RunSection {
-        device: args.device.clone(),
-        dtype: args.dtype.clone(),
-        num_threads: args.threads,
-        ..RunSection::default()
-    };
-    let placement = section.resolve()?;
+    let placement = args.compute.resolve()?;
     let config = ModelConfig::from_file(&args.model.join("config.json"))?;
     let requests = RandomRequests::new(shape(args)?, &config)?;
     let (decoder, texts) = load(args, &config, placement)?;
@@ -221,8 +208,8 @@ fn report(
         seconds: SecondsByPart::of(&run.work, run.seconds),
         runs,
         model: super::update::name(&args.model),
-        device: args.device.clone(),
-        dtype: args.dtype.clone(),
+        device: args.compute.device.clone(),
+        dtype: args.compute.dtype.clone(),
         threads: tch::get_num_threads(),
         requests: requests.num_requests(),
         in_flight: requests.in_flight,
