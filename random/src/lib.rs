@@ -28,6 +28,6 @@ mod sample;
 
 pub use self::key::Key;
 pub use self::keyed::KeyedRng;
-pub use self::mix::fnv1a;
+pub use self::mix::{fnv1a, hash_bytes};
 pub use self::order::shuffled_places;
 pub use self::sample::{SampleAddress, SampleNumbers};

@@ -39,12 +39,18 @@ impl SampledCompletion {
         Judged {
             conversation: of.conversation.clone(),
             thinking_open: self.thinking_open,
-            finish_reason: Cow::Owned(self.finish_reason.clone()),
+            finish_reason: reason(&self.finish_reason),
             num_prompt_tokens: self.num_prompt_tokens as usize,
             num_completion_tokens: self.num_completion_tokens as usize,
             ..Judged::new(task.clone(), self.text.as_str())
         }
     }
+}
+
+/// A reason for an end, of which there are few.
+fn reason(text: &str) -> Cow<'static, str> {
+    let known = ["stop", "stop_string", "length"].into_iter().find(|known| *known == text);
+    known.map_or_else(|| Cow::Owned(text.to_owned()), Cow::Borrowed)
 }
 
 /// Judges a completion by the task's verifiers, and by the corrected key where there is one. Must be called on a tokio

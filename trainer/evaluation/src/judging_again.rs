@@ -1,9 +1,10 @@
-//! Stored samples judged again, without a model: the old verdict stays beside the new one. Rows are streamed, and as
-//! many as the machine's cores can judge are under way.
+//! Stored samples judged again, without a model: the old verdict stays beside the new one. Rows are streamed: while all
+//! cores judge some, the next are read and those before are written, each on a thread of its own.
 
 use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, sync_channel};
 
-use futures::stream::{self, StreamExt};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use progress::{Progress, Unit};
 use rayon::prelude::*;
 use record::RecordError;
@@ -16,10 +17,12 @@ use crate::judge::{judge_again, judge_again_here};
 use crate::second_record::{SecondRecord, Written};
 use crate::settings::Settings;
 use crate::suite_tasks::{SuiteTask, SuiteTasks};
-use crate::tally::Tally;
+use crate::tally::{Counted, Tally};
 
 /// Rows that are read before they are judged.
 const CHUNK: usize = 2048;
+/// Chunks that may wait to be judged: the reading goes on meanwhile, and memory stays bounded.
+const READ_AHEAD: usize = 1;
 /// Verdicts under way: enough for every core while rows are read and written.
 const UNDER_WAY: usize = 256;
 
@@ -68,24 +71,19 @@ impl FinishedRecord {
         settings: &Settings,
     ) -> Result<JudgedAgain<'a>, EvaluationError> {
         let settings = self.settings_judged_again(settings)?;
-        let by_id = tasks.by_id();
         let (mut tally, mut changes) = (Tally::new(tasks), VerdictChanges::default());
         let again = SecondRecord::begin(self.folder())?;
-        let path = again.log_path();
-        let mut lines = self.lines()?;
+        let chunks = read_ahead(self.lines()?);
         let progress = Progress::start(tasks.suite.name.as_str(), Unit::Parts, Some(tasks.num_samples() as u64));
-        loop {
-            let chunk: Vec<SampleLine> = lines.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
-            if chunk.is_empty() {
-                break;
-            }
-            let rows = judge_chunk(verifiers, tasks, &by_id, chunk).await?;
-            let with_line = |row: SampleRow| SampleLine::of(&row, &path).map(|line| (row, line));
-            let written: Vec<Written> = rows.into_par_iter().map(with_line).collect::<Result<_, RecordError>>()?;
-            progress.advance(written.len() as u64);
-            for (row, _) in &written {
-                tally.add(row)?;
-                changes.count(row);
+        let judging = Judging { verifiers, tasks, by_id: tasks.by_id() };
+        for chunk in chunks {
+            let judged = judging.judge(chunk?, &tally).await?;
+            progress.advance(judged.len() as u64);
+            let mut written = Vec::with_capacity(judged.len());
+            for (counted, sample) in judged {
+                changes.count(&sample.row);
+                tally.insert(counted)?;
+                written.push(sample);
             }
             if !again.push(written) {
                 break;
@@ -97,28 +95,73 @@ impl FinishedRecord {
     }
 }
 
-/// Judges some samples again, in their order: on all cores where their verifiers only compute, and else as many at once
-/// as may be under way.
-async fn judge_chunk(
-    verifiers: &Verifiers,
-    tasks: &SuiteTasks,
-    by_id: &HashMap<&str, &SuiteTask>,
-    chunk: Vec<SampleLine>,
-) -> Result<Vec<SampleRow>, EvaluationError> {
-    let here = |line: SampleLine| {
-        let row = line.row()?;
-        let task = *by_id.get(row.task_id.as_str()).ok_or_else(|| {
-            let problem = format!("there is a sample of the task {}, which is not asked", row.task_id);
-            EvaluationError::tasks(&tasks.suite.name, problem)
-        })?;
-        Ok((task, judge_again_here(verifiers, task, row)))
-    };
-    let judged: Vec<(&SuiteTask, _)> = chunk.into_par_iter().map(here).collect::<Result<_, EvaluationError>>()?;
-    let rest = judged.into_iter().map(|(task, outcome)| async move {
-        match outcome {
-            Ok(row) => row,
-            Err(row) => judge_again(verifiers, task, *row).await,
+/// Lines in chunks as a thread of its own reads them, which ends with them or with whoever takes them.
+fn read_ahead(
+    mut lines: impl Iterator<Item = Result<SampleLine, RecordError>> + Send + 'static,
+) -> Receiver<Result<Vec<SampleLine>, RecordError>> {
+    let (sender, chunks) = sync_channel(READ_AHEAD);
+    std::thread::spawn(move || {
+        loop {
+            let chunk: Result<Vec<SampleLine>, _> = lines.by_ref().take(CHUNK).collect();
+            let goes_on = chunk.as_ref().is_ok_and(|chunk| chunk.len() == CHUNK);
+            if sender.send(chunk).is_err() || !goes_on {
+                return;
+            }
         }
     });
-    Ok(stream::iter(rest).buffered(UNDER_WAY).collect().await)
+    chunks
+}
+
+/// What all samples are judged by.
+struct Judging<'a> {
+    verifiers: &'a Verifiers,
+    tasks: &'a SuiteTasks,
+    by_id: HashMap<&'a str, &'a SuiteTask>,
+}
+
+/// A sample on its way.
+enum Under<'a> {
+    /// It has its verdict.
+    Judged(Counted, Box<Written>),
+    /// A verifier of its task waits for something.
+    Waits(&'a SuiteTask, SampleLine, Box<SampleRow>),
+}
+
+impl<'a> Judging<'a> {
+    /// Judges some samples again, in their order: on all cores where their verifiers only compute, and else as many at
+    /// once as may be under way.
+    async fn judge(
+        &self,
+        chunk: Vec<SampleLine>,
+        tally: &Tally<'_>,
+    ) -> Result<Vec<(Counted, Box<Written>)>, EvaluationError> {
+        // Where they lie one after the other: a collection of results would move each several times.
+        let judged: Vec<Result<Under<'a>, EvaluationError>> =
+            chunk.into_par_iter().map(|line| self.judge_here(line, tally)).collect();
+        let judged = judged.into_iter().map(|under| async {
+            match under? {
+                Under::Judged(counted, written) => Ok((counted, written)),
+                Under::Waits(task, line, row) => finish(tally, line, judge_again(self.verifiers, task, *row).await),
+            }
+        });
+        stream::iter(judged).buffered(UNDER_WAY).try_collect().await
+    }
+
+    fn judge_here(&self, line: SampleLine, tally: &Tally<'_>) -> Result<Under<'a>, EvaluationError> {
+        let row = line.row()?;
+        let task = *self.by_id.get(row.task_id.as_str()).ok_or_else(|| {
+            let problem = format!("there is a sample of the task {}, which is not asked", row.task_id);
+            EvaluationError::tasks(&self.tasks.suite.name, problem)
+        })?;
+        match judge_again_here(self.verifiers, task, row) {
+            Ok(row) => finish(tally, line, row).map(|(counted, written)| Under::Judged(counted, written)),
+            Err(row) => Ok(Under::Waits(task, line, row)),
+        }
+    }
+}
+
+/// What is counted and written of a sample that has its verdict.
+fn finish(tally: &Tally<'_>, line: SampleLine, row: SampleRow) -> Result<(Counted, Box<Written>), EvaluationError> {
+    let line = line.with_verdicts(&row)?;
+    Ok((tally.count(&row)?, Box::new(Written { row, line })))
 }

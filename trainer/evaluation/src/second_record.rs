@@ -6,15 +6,14 @@
 //! the record [ends them](take_places).
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use record::RecordError;
-use record::atomic::{remove_if_there, write_file};
-use record::samples::{SampleLine, SampleLog, SampleRow, write_samples};
+use record::atomic::{remove_if_there, write_error, write_file};
+use record::samples::{SampleLine, SampleRow, write_samples};
 
 use crate::error::EvaluationError;
 use crate::record_files::{SAMPLES, SETTINGS, TABLE as STORED_TABLE};
@@ -28,13 +27,17 @@ const NEW_SETTINGS: Name = ("settings-again.json", SETTINGS);
 const WAITING: usize = 2;
 
 /// A sample with the line that says it.
-pub(crate) type Written = (SampleRow, SampleLine);
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) row: SampleRow,
+    pub(crate) line: SampleLine,
+}
 
 /// A log and a table under way.
 #[derive(Debug)]
 pub(crate) struct SecondRecord {
     folder: PathBuf,
-    chunks: SyncSender<Vec<Written>>,
+    chunks: SyncSender<Vec<Box<Written>>>,
     writer: JoinHandle<Result<(), RecordError>>,
 }
 
@@ -46,21 +49,16 @@ impl SecondRecord {
             let path = folder.join(name);
             remove_if_there(&path).map_err(|error| EvaluationError::write(&path, error))?;
         }
-        let log = SampleLog::open(&folder.join(LOG.0))?;
+        let log = Log::begin(&folder.join(LOG.0))?;
         let (chunks, receiver) = sync_channel(WAITING);
         let table = folder.join(TABLE.0);
         let writer = std::thread::spawn(move || write_samples(&table, rows(log, receiver)));
         Ok(Self { folder: folder.to_owned(), chunks, writer })
     }
 
-    /// The log, as errors name it.
-    pub(crate) fn log_path(&self) -> Arc<Path> {
-        self.folder.join(LOG.0).into()
-    }
-
     /// Hands on the next samples; false where writing has failed, of which [`finish`](Self::finish) says why.
     #[must_use]
-    pub(crate) fn push(&self, chunk: Vec<Written>) -> bool {
+    pub(crate) fn push(&self, chunk: Vec<Box<Written>>) -> bool {
         self.chunks.send(chunk).is_ok()
     }
 
@@ -105,11 +103,31 @@ pub(crate) fn take_places(folder: &Path) -> Result<(), EvaluationError> {
     Ok(())
 }
 
+/// The log that grows.
+struct Log {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Log {
+    fn begin(path: &Path) -> Result<Self, EvaluationError> {
+        let file = File::create(path).map_err(|error| EvaluationError::write(path, error))?;
+        Ok(Self { path: path.to_owned(), file: BufWriter::with_capacity(1 << 20, file) })
+    }
+
+    /// Writes the lines of some samples, and hands them to the system.
+    fn append(&mut self, chunk: &[Box<Written>]) -> Result<(), RecordError> {
+        let mut lines = chunk.iter().map(|sample| self.file.write_all(sample.line.bytes()));
+        let written = lines.try_for_each(|line| line).and_then(|()| self.file.flush());
+        written.map_err(|error| write_error(&self.path, error))
+    }
+}
+
 /// The rows of the chunks as they come, each once its line stands in the log.
-fn rows(mut log: SampleLog, chunks: Receiver<Vec<Written>>) -> impl Iterator<Item = Result<SampleRow, RecordError>> {
+fn rows(mut log: Log, chunks: Receiver<Vec<Box<Written>>>) -> impl Iterator<Item = Result<SampleRow, RecordError>> {
     chunks.into_iter().flat_map(move |chunk| {
-        let failure = log.append_lines(&chunk).err();
+        let failure = log.append(&chunk).err();
         let rows = if failure.is_some() { Vec::new() } else { chunk };
-        failure.map(Err).into_iter().chain(rows.into_iter().map(|(row, _)| Ok(row)))
+        failure.map(Err).into_iter().chain(rows.into_iter().map(|sample| Ok(sample.row)))
     })
 }

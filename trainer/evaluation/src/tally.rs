@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use random::fnv1a;
+use random::hash_bytes;
 use rayon::prelude::*;
 use record::samples::{MeasureRow, SampleRow, SampleVerdict};
 use statistics::{EvalRecord, EvalSample};
@@ -23,11 +23,14 @@ pub struct Tally<'a> {
 
 /// What is counted of a sample.
 #[derive(Debug, Clone)]
-struct Counted {
+pub(crate) struct Counted {
+    /// Place of its task in the suite.
+    place: usize,
     sample_index: u32,
     sample: EvalSample,
     answer: Option<String>,
     corrected: Option<EvalSample>,
+    measures: Vec<MeasureRow>,
 }
 
 impl<'a> Tally<'a> {
@@ -48,24 +51,46 @@ impl<'a> Tally<'a> {
     /// # Errors
     /// The sample is of no task of the suite, or was counted already.
     pub fn add(&mut self, row: &SampleRow) -> Result<(), EvaluationError> {
-        let suite = &self.tasks.suite.name;
-        let fail = |problem: String| EvaluationError::tasks(suite, problem);
+        let counted = self.count(row)?;
+        self.insert(counted)
+    }
+
+    /// What is counted of a sample, which is not among the others yet.
+    ///
+    /// # Errors
+    /// The sample is of no task of the suite.
+    pub(crate) fn count(&self, row: &SampleRow) -> Result<Counted, EvaluationError> {
         let place = self.places.get(row.task_id.as_str()).copied();
-        let place =
-            place.ok_or_else(|| fail(format!("there is a sample of the task {}, which is not asked", row.task_id)))?;
-        let samples = &mut self.samples[place];
-        if samples.iter().any(|counted| counted.sample_index == row.sample_index) {
-            return Err(fail(format!("sample {} of task {} is there twice", row.sample_index, row.task_id)));
-        }
-        let sample = |verdict: &SampleVerdict| sample_of(row, verdict);
-        samples.push(Counted {
+        let unknown = || self.error(format!("there is a sample of the task {}, which is not asked", row.task_id));
+        let completion_hash = hash_bytes(row.completion.as_bytes());
+        let sample = |verdict: &SampleVerdict| sample_of(row, verdict, completion_hash);
+        Ok(Counted {
+            place: place.ok_or_else(unknown)?,
             sample_index: row.sample_index,
             sample: sample(&row.verdict),
             answer: row.verdict.answer.clone().filter(|_| self.tasks.suite.protocol.samples > 1),
             corrected: row.corrected.as_ref().map(sample),
-        });
-        self.measures[place].extend(row.verdict.measures.iter().cloned());
+            measures: row.verdict.measures.clone(),
+        })
+    }
+
+    /// Takes a sample that was [counted](Self::count).
+    ///
+    /// # Errors
+    /// The sample is there already.
+    pub(crate) fn insert(&mut self, mut counted: Counted) -> Result<(), EvaluationError> {
+        let place = counted.place;
+        if self.samples[place].iter().any(|other| other.sample_index == counted.sample_index) {
+            let task = &self.tasks.tasks[place].task.id;
+            return Err(self.error(format!("sample {} of task {task} is there twice", counted.sample_index)));
+        }
+        self.measures[place].append(&mut counted.measures);
+        self.samples[place].push(counted);
         Ok(())
+    }
+
+    fn error(&self, problem: String) -> EvaluationError {
+        EvaluationError::tasks(&self.tasks.suite.name, problem)
     }
 
     /// The samples of each task, as the statistics take them; answers are put into classes by the verifiers' own
@@ -105,7 +130,7 @@ impl<'a> Tally<'a> {
 }
 
 /// What is counted of a row under one of its verdicts.
-fn sample_of(row: &SampleRow, verdict: &SampleVerdict) -> EvalSample {
+fn sample_of(row: &SampleRow, verdict: &SampleVerdict, completion_hash: u64) -> EvalSample {
     let is = |kind: VerdictKind| verdict.kind == kind.as_str();
     EvalSample {
         score: verdict.score.unwrap_or_default(),
@@ -116,7 +141,7 @@ fn sample_of(row: &SampleRow, verdict: &SampleVerdict) -> EvalSample {
         timed_out: verdict.detail.as_deref() == Some(TIME_LIMIT),
         verifier_error: verdict.score.is_none(),
         answer_class: None,
-        completion_hash: Some(fnv1a(row.completion.bytes())),
+        completion_hash: Some(completion_hash),
     }
 }
 

@@ -62,7 +62,7 @@ where
 }
 
 /// The system's error while `path` was written, told apart by whether the disk is full.
-pub(crate) fn write_error(path: &Path, error: io::Error) -> RecordError {
+pub fn write_error(path: &Path, error: io::Error) -> RecordError {
     let path = path.to_owned();
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => RecordError::DiskFull { path, reason: error },

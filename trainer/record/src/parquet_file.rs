@@ -147,6 +147,8 @@ fn writer<T, W: Write + Send>(
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
         .set_key_value_metadata(Some(pairs));
+    // Completions hardly repeat: a dictionary of them is made to be given up.
+    properties = properties.set_column_dictionary_enabled(ColumnPath::from("completion"), false);
     for field in schema.fields().iter().filter(|field| is_float_list(field.data_type())) {
         // Logprobs hardly repeat: a dictionary costs room, and their first bytes compress better side by side.
         let column = ColumnPath::new(vec![field.name().clone(), "list".to_owned(), "item".to_owned()]);

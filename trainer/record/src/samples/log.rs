@@ -89,35 +89,11 @@ impl SampleLog {
     /// The sample is in the log already.
     pub fn append(&mut self, row: &SampleRow) -> Result<(), RecordError> {
         let line = SampleLine::of(row, &self.path)?;
-        self.register(row, &line);
-        self.write(&line.bytes)
-    }
-
-    /// Writes samples whose lines are made already, in one go.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    ///
-    /// # Panics
-    /// A sample is in the log already.
-    pub fn append_lines(&mut self, samples: &[(SampleRow, SampleLine)]) -> Result<(), RecordError> {
-        let mut all = Vec::with_capacity(samples.iter().map(|(_, line)| line.bytes.len()).sum());
-        for (row, line) in samples {
-            self.register(row, line);
-            all.extend_from_slice(&line.bytes);
-        }
-        self.write(&all)
-    }
-
-    fn register(&mut self, row: &SampleRow, line: &SampleLine) {
         let span = Span { start: self.end, bytes: line.bytes.len() };
         let earlier = self.spans.insert((row.task_id.clone(), row.sample_index), span);
         assert!(earlier.is_none(), "sample {} of task {} is in the log already", row.sample_index, row.task_id);
         self.end += line.bytes.len() as u64;
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), RecordError> {
-        self.file.write_all(bytes).map_err(|error| write_error(&self.path, error))
+        self.file.write_all(&line.bytes).map_err(|error| write_error(&self.path, error))
     }
 
     /// The sample, where it is in the log.
@@ -167,6 +143,11 @@ fn read_span(path: &Path, span: Span) -> io::Result<Vec<u8>> {
 /// Bytes of a sample's line beside its texts, about: room for them is taken at once.
 const BESIDE_TEXTS: usize = 512;
 
+/// First and last field before a line's verdicts, and the first verdict: as this program writes them.
+const FIRST: &[u8] = b"{\"suite\":";
+const LAST: &[u8] = b",\"num_completion_tokens\":";
+const VERDICT: &[u8] = b",\"verdict\":";
+
 /// A line of a log: a sample that is not read yet, or no more.
 #[derive(Debug)]
 pub struct SampleLine {
@@ -186,6 +167,43 @@ impl SampleLine {
             .map_err(|error| RecordError::Encode { path: path.to_path_buf(), source: error.into() })?;
         bytes.push(b'\n');
         Ok(Self { path: path.clone(), number: 0, bytes })
+    }
+
+    /// The line of the same sample under other verdicts, those of `row`: what stands before a verdict is kept as it is.
+    ///
+    /// # Errors
+    /// The sample is no JSON.
+    pub fn with_verdicts(&self, row: &SampleRow) -> Result<Self, RecordError> {
+        let Some(kept) = self.before_verdicts() else { return Self::of(row, &self.path) };
+        let mut bytes = Vec::with_capacity(self.bytes.len() + BESIDE_TEXTS);
+        bytes.extend_from_slice(kept);
+        let verdicts = [
+            (VERDICT, Some(&row.verdict)),
+            (b",\"corrected\":", row.corrected.as_ref()),
+            (b",\"earlier\":", row.earlier.as_ref()),
+        ];
+        for (name, verdict) in verdicts {
+            let Some(verdict) = verdict else { continue };
+            bytes.extend_from_slice(name);
+            serde_json::to_writer(&mut bytes, verdict)
+                .map_err(|error| RecordError::Encode { path: self.path.to_path_buf(), source: error.into() })?;
+        }
+        bytes.extend_from_slice(b"}\n");
+        Ok(Self { path: self.path.clone(), number: self.number, bytes })
+    }
+
+    /// What stands before the verdicts, in a line with all else before them. A text holds no bare quotes, so that the
+    /// names found are those of fields.
+    fn before_verdicts(&self) -> Option<&[u8]> {
+        let at = self.bytes.windows(VERDICT.len()).rposition(|found| found == VERDICT)?;
+        let kept = &self.bytes[..at];
+        let number = kept.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        (kept.starts_with(FIRST) && kept[..at - number].ends_with(LAST)).then_some(kept)
+    }
+
+    /// Its bytes, the end of the line among them.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The sample that it says.
@@ -280,6 +298,38 @@ mod tests {
             log.finish(ORDER.into_iter()).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), expected, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_line_under_other_verdicts_is_that_of_the_sample_with_them() {
+        let path: Arc<Path> = Path::new("log").into();
+        let verdict = |answer: &str| SampleVerdict {
+            kind: "failed".into(),
+            score: Some(0.1),
+            answer: Some(answer.into()),
+            measures: vec![crate::samples::MeasureRow { name: "x".into(), value: 1.0, of: 2.0 }],
+            ..SampleVerdict::default()
+        };
+        let before = SampleRow {
+            completion: ",\"verdict\":{}\n\\,\"earlier\":".into(),
+            verdict: verdict(",\"verdict\":"),
+            earlier: Some(verdict("older")),
+            ..sample("a", 3)
+        };
+        let after = SampleRow { verdict: verdict("new"), earlier: Some(before.verdict.clone()), ..before.clone() };
+        let corrected = SampleRow { corrected: Some(verdict("key")), ..after.clone() };
+        let line = SampleLine::of(&before, &path).unwrap();
+        assert!(line.before_verdicts().is_some());
+        for row in [&after, &corrected, &before] {
+            assert_eq!(line.with_verdicts(row).unwrap().bytes, SampleLine::of(row, &path).unwrap().bytes);
+        }
+
+        // Where others stand behind the verdicts nothing is lost either.
+        let bytes = br#"{"suite":"s","verdict":{"kind":"failed"},"task_id":"a"}"#.to_vec();
+        let line = SampleLine { path: path.clone(), number: 1, bytes };
+        let row = SampleRow { verdict: verdict("new"), ..line.row().unwrap() };
+        assert_eq!((row.task_id.as_str(), row.suite.as_str()), ("a", "s"));
+        assert_eq!(line.with_verdicts(&row).unwrap().bytes, SampleLine::of(&row, &path).unwrap().bytes);
     }
 
     #[test]
