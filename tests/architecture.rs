@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace it may import.
-const ALLOWED: [(&str, &[&str]); 23] = [
+const ALLOWED: [(&str, &[&str]); 24] = [
     ("confine", &[]),
     ("datasets", &["progress", "random"]),
     ("dist", &[]),
@@ -25,7 +25,8 @@ const ALLOWED: [(&str, &[&str]); 23] = [
     ("random", &[]),
     ("record", &["progress"]),
     ("report", &["evaluation", "record", "sweep"]),
-    ("rollout", &["policy", "random"]),
+    ("rollout", &["policy", "random", "sampling"]),
+    ("sampling", &[]),
     ("sandbox", &["confine", "sandbox-api"]),
     ("sandbox-api", &[]),
     ("sandbox-bench", &["sandbox", "sandbox-api"]),

@@ -194,37 +194,48 @@ fn generate_and_eval_write_what_they_say() {
         ),
     );
     let output = bench.text("completions.jsonl");
-    let generate = |batch: &str| {
-        run(
-            &[
-                "generate",
-                "--model",
-                &model,
-                "--input",
-                &bench.text("prompts.jsonl"),
-                "--output",
-                &output,
-                "--temperature",
-                "0",
-                "--max-new-tokens",
-                "9",
-                "--ignore-eos",
-                "--max-sequences",
-                batch,
-            ],
-            0,
-        );
-        std::fs::read_to_string(&output).unwrap()
+    let input = bench.text("prompts.jsonl");
+    let generate_with = |flags: &str, code: i32| {
+        let mut arguments = vec!["generate", "--model", &model, "--input", &input, "--output", &output];
+        arguments.extend("--temperature 0 --max-new-tokens 9 --ignore-eos".split(' ').chain(flags.split(' ')));
+        let ran = run(&arguments, code);
+        if code == 0 { std::fs::read_to_string(&output).unwrap() } else { String::from_utf8(ran.stderr).unwrap() }
+    };
+    let generate = |batch: &str| generate_with(&format!("--max-sequences {batch}"), 0);
+    let parsed = |text: &str| -> Vec<serde_json::Value> {
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     };
     let together = generate("8");
-    let lines: Vec<serde_json::Value> = together.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines = parsed(&together);
     assert_eq!((&lines[0]["id"], &lines[1]["id"]), (&7.into(), &"b".into()));
     for line in &lines {
         assert_eq!(line["completion_ids"].as_array().unwrap().len(), 9);
         assert_eq!(line["logprobs"].as_array().unwrap().len(), 9);
         assert_eq!(line["finish_reason"], "length");
         assert!(line["prompt_ids"].as_array().unwrap().len() > 2);
+        assert!(line.get("top_logprobs").is_none() && line.get("entropies").is_none());
     }
+    let told = generate_with("--top-logprobs 2 --entropies --top-k 4 --kept-ids", 0);
+    for (told, line) in parsed(&told).iter().zip(&lines) {
+        assert_eq!(told["completion_ids"], line["completion_ids"]);
+        for (at, logprob) in line["logprobs"].as_array().unwrap().iter().enumerate() {
+            // Greedy: the token is the likeliest, and all that is kept.
+            assert_eq!(told["top_logprobs"][at][0], serde_json::json!([line["completion_ids"][at], logprob]));
+            assert_eq!(told["top_logprobs"][at].as_array().unwrap().len(), 2);
+            assert_eq!(told["kept_ids"][at], serde_json::json!([line["completion_ids"][at]]));
+            assert!(told["entropies"][at].as_f64().unwrap() > 0.0);
+        }
+    }
+    let first = &lines[0]["completion_ids"][0];
+    let banned = generate_with(&format!("--bad-words {first} --repetition-penalty 1.1 --stop-repetition 1,2"), 0);
+    assert!(parsed(&banned).iter().all(|line| !line["completion_ids"].as_array().unwrap().contains(first)));
+    let looping = parsed(&generate_with("--logit-bias 300=1000 --stop-repetition 4,3", 0));
+    assert_eq!(looping[0]["completion_ids"], serde_json::json!([300, 300, 300]));
+    assert_eq!(looping[1]["finish_reason"], "repetition");
+    let said = generate_with("--presence-penalty -3", 2);
+    assert!(said.contains("presence_penalty = -3: must lie in [-2, 2]"), "{said}");
+    let said = generate_with("--logit-bias 99999999=1", 1);
+    assert!(said.contains("logit_bias names token 99999999"), "{said}");
     let ids = |text: &str| -> Vec<serde_json::Value> {
         text.lines().map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap()["completion_ids"].clone()).collect()
     };

@@ -7,13 +7,16 @@ use std::sync::Arc;
 
 use policy::Tokenizer;
 use random::{SampleAddress, SampleNumbers};
+use sampling::SampledToken;
 
+use crate::adjuster::Adjuster;
 use crate::completion::{Completion, FinishReason, RequestId, RolloutRequest};
 use crate::error::RolloutError;
-use crate::sampler::SampledToken;
+use crate::repetition::RepetitionTail;
 use crate::sampling_plan::SamplingPlan;
-use crate::segment::{Segment, Sequence, TokenSource, VersionSpan};
+use crate::segment::{Segment, Sequence, TokenDetails, TokenSource, VersionSpan};
 use crate::stop::{TextTail, final_text};
+use crate::token_draw::TokenDraw;
 
 /// A request and its growing completion.
 #[derive(Debug)]
@@ -31,8 +34,11 @@ pub(crate) struct ActiveSequence {
     rollout_logprobs: Vec<f32>,
     raw_logprobs: Vec<f32>,
     versions: Vec<VersionSpan>,
+    details: Vec<TokenDetails>,
     entropy_sum: f64,
+    adjuster: Adjuster,
     text: TextTail,
+    repetition: RepetitionTail,
 }
 
 impl ActiveSequence {
@@ -42,6 +48,7 @@ impl ActiveSequence {
         Self {
             id,
             random: address.numbers(),
+            adjuster: Adjuster::new(&plan.params, &request.prompt_ids),
             request,
             plan,
             prefilled_by: None,
@@ -50,8 +57,10 @@ impl ActiveSequence {
             rollout_logprobs: Vec::new(),
             raw_logprobs: Vec::new(),
             versions: Vec::new(),
+            details: Vec::new(),
             entropy_sum: 0.0,
             text: TextTail::default(),
+            repetition: RepetitionTail::default(),
         }
     }
 
@@ -71,24 +80,47 @@ impl ActiveSequence {
         *last.expect("prompts are checked not to be empty")
     }
 
-    /// The random number in `[0, 1)` that decides the next token.
-    pub(crate) fn uniform(&self) -> f64 {
-        self.random.at(self.ids.len() as u64)
+    /// What decides the next token, but for its logits.
+    pub(crate) fn next_draw(&self) -> TokenDraw<'_> {
+        let num_tokens = self.ids.len();
+        TokenDraw {
+            plan: &self.plan,
+            adjustments: self.adjuster.next(&self.plan.params, &self.plan.rules, num_tokens),
+            uniform: self.random.at(num_tokens as u64),
+        }
     }
 
     /// Appends a token that these weights gave. Returns the reason to finish where it was the last.
     ///
     /// # Errors
-    /// The logits were not numbers, or the tokenizer refuses the ids.
+    /// The logits were not numbers, no token or too many were left, or the tokenizer refuses the ids.
     pub(crate) fn push(
         &mut self,
         token: SampledToken,
         policy_version: u64,
         tokenizer: &Tokenizer,
     ) -> Result<Option<FinishReason>, RolloutError> {
-        if !(token.raw_logprob.is_finite() && token.rollout_logprob.is_finite()) {
-            return Err(RolloutError::NotFinite { request: self.request.name(), position: self.ids.len() });
+        let params = &self.plan.params;
+        let (request, position) = (|| self.request.name(), self.ids.len());
+        if !token.raw_logprob.is_finite() {
+            return Err(RolloutError::NotFinite { request: request(), position });
         }
+        if !token.rollout_logprob.is_finite() {
+            return Err(RolloutError::NothingToSample { request: request(), position });
+        }
+        let (num_kept, top_k) = (token.kept_ids.len(), params.top_k);
+        if top_k > 0 && num_kept > top_k {
+            return Err(RolloutError::KeptSetTooLarge { request: request(), position, num_kept, top_k });
+        }
+        if params.has_details() {
+            let SampledToken { top_logprobs, kept_ids, .. } = token;
+            self.details.push(TokenDetails {
+                entropy: params.entropies.then_some(token.entropy),
+                top_logprobs,
+                kept_ids,
+            });
+        }
+        self.adjuster.push(token.id, params);
         self.ids.push(token.id);
         self.rollout_logprobs.push(token.rollout_logprob);
         self.raw_logprobs.push(token.raw_logprob);
@@ -107,10 +139,14 @@ impl ActiveSequence {
                 return Ok(Some(FinishReason::StopString));
             }
         }
+        if params.stop_repetition.is_some_and(|stop| self.repetition.ends(&self.ids, stop)) {
+            return Ok(Some(FinishReason::Repetition));
+        }
         Ok((self.ids.len() >= self.limit).then_some(FinishReason::Length))
     }
 
-    /// The finished completion. Its reason is [`FinishReason::StopString`] where the whole text holds a stop string.
+    /// The finished completion. Its reason is [`FinishReason::StopString`] where the whole text of one that was not
+    /// aborted holds a stop string.
     ///
     /// # Errors
     /// The tokenizer refuses the ids.
@@ -118,22 +154,25 @@ impl ActiveSequence {
         let num_text = self.ids.len() - usize::from(reason == FinishReason::Stop);
         let decoded = final_text(&self.ids[..num_text], &self.plan.rules, tokenizer);
         let (text, is_cut) = decoded.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
-        let entropy = (self.entropy_sum / self.ids.len() as f64) as f32;
-        let sampled = Segment {
-            ids: self.ids,
-            source: TokenSource::Sampled,
-            rollout_logprobs: self.rollout_logprobs,
-            raw_logprobs: self.raw_logprobs,
-            versions: self.versions,
-        };
-        let segments = vec![Segment::given(TokenSource::Prompt, self.request.prompt_ids), sampled];
+        let entropy = (self.entropy_sum / self.ids.len().max(1) as f64) as f32;
+        let mut segments = vec![Segment::given(TokenSource::Prompt, self.request.prompt_ids)];
+        if !self.ids.is_empty() {
+            segments.push(Segment {
+                ids: self.ids,
+                source: TokenSource::Sampled,
+                rollout_logprobs: self.rollout_logprobs,
+                raw_logprobs: self.raw_logprobs,
+                versions: self.versions,
+                details: self.details,
+            });
+        }
         Ok(Completion {
             draw: self.request.draw,
             sample: self.request.sample,
             sequence: Sequence::new(segments).expect("prompts are not empty, and each token was pushed whole"),
             text,
             entropy,
-            finish_reason: if is_cut { FinishReason::StopString } else { reason },
+            finish_reason: if is_cut && reason != FinishReason::Aborted { FinishReason::StopString } else { reason },
         })
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::params::SamplingParams;
 use crate::request_name::RequestName;
+use crate::sampling_params::SamplingParams;
 use crate::segment::Sequence;
 
 /// One completion to make.
@@ -34,7 +34,7 @@ mod shared_params {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use crate::params::SamplingParams;
+    use crate::sampling_params::SamplingParams;
 
     pub(super) fn serialize<S: Serializer>(params: &Arc<SamplingParams>, serializer: S) -> Result<S::Ok, S::Error> {
         params.as_ref().serialize(serializer)
@@ -66,15 +66,21 @@ pub enum FinishReason {
     StopString,
     /// The completion reached `max_new_tokens` or the model's last position.
     Length,
+    /// The completion's last tokens were one pattern, as often as `stop_repetition` says.
+    Repetition,
+    /// The request was aborted; the completion is what was sampled until then.
+    Aborted,
 }
 
 impl FinishReason {
-    /// The name used in files: `stop`, `stop_string` or `length`.
+    /// The name used in files: `stop`, `stop_string`, `length`, `repetition` or `aborted`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stop => "stop",
             Self::StopString => "stop_string",
             Self::Length => "length",
+            Self::Repetition => "repetition",
+            Self::Aborted => "aborted",
         }
     }
 }
@@ -87,12 +93,13 @@ pub struct Completion {
     pub draw: u64,
     /// The request's number among the draw's completions.
     pub sample: u64,
-    /// The prompt, then what was sampled, with the stop token where one was.
+    /// The prompt, then what was sampled, with the stop token where one was. The prompt alone where a request was
+    /// aborted before it began.
     pub sequence: Sequence,
     /// Text of the sampled ids, without special tokens and the stop token, cut before a stop string.
     pub text: String,
-    /// Mean over the sampled ids of the entropy, in nats, of the temperature-scaled distribution before filters
-    /// (greedy: temperature 1).
+    /// Mean over the sampled ids of the entropy, in nats, of the adjusted, temperature-scaled distribution before
+    /// filters (greedy: temperature 1); 0 where nothing was sampled.
     pub entropy: f32,
     /// Why the completion ended.
     pub finish_reason: FinishReason,

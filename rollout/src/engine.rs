@@ -17,10 +17,11 @@ use tch::Tensor;
 use crate::active_sequence::ActiveSequence;
 use crate::attention::CachedAttention;
 use crate::cache::{Demand, KvCache, round_up};
-use crate::completion::{Completion, GenerationStats, RequestId, RolloutRequest};
+use crate::completion::{Completion, FinishReason, GenerationStats, RequestId, RolloutRequest};
 use crate::error::RolloutError;
 use crate::params::EngineOptions;
-use crate::sampling_plan::{SamplingPlans, draw_tokens};
+use crate::sampling_plan::SamplingPlans;
+use crate::token_draw::{TokenDraw, TokenDrawer};
 use crate::work::EngineWork;
 
 /// A request that a step brought to its end.
@@ -28,7 +29,8 @@ use crate::work::EngineWork;
 pub struct Finished {
     /// What [`Engine::submit`] returned for it.
     pub request: RequestId,
-    /// The completion; an error where the logits are not finite or the tokenizer fails, which is this request's alone.
+    /// The completion; an error where its logits are not finite, its parameters leave no token or the tokenizer fails,
+    /// which is this request's alone.
     pub result: Result<Completion, RolloutError>,
 }
 
@@ -46,6 +48,7 @@ pub struct Engine {
     options: EngineOptions,
     texts: Arc<Texts>,
     plans: SamplingPlans,
+    drawer: TokenDrawer,
     cache: KvCache,
     /// The sequence in each slot of the cache; empty only between a step and the next admission.
     slots: Vec<Option<ActiveSequence>>,
@@ -76,6 +79,7 @@ impl Engine {
             options: options.clone(),
             texts,
             plans: SamplingPlans::default(),
+            drawer: TokenDrawer::new(placement),
             slots: Vec::new(),
             waiting: VecDeque::new(),
             num_submitted: 0,
@@ -89,7 +93,7 @@ impl Engine {
     /// # Errors
     /// The request or its parameters cannot be used. The other requests are not touched.
     pub fn submit(&mut self, request: RolloutRequest) -> Result<RequestId, RolloutError> {
-        let plan = self.plans.of(&request.params, &self.texts.eos_ids)?;
+        let plan = self.plans.of(&request.params, &self.texts.eos_ids, self.config.vocab_size as usize)?;
         let limit = self.limit(&request)?;
         let id = RequestId(self.num_submitted);
         self.num_submitted += 1;
@@ -114,6 +118,10 @@ impl Engine {
             return Err(RolloutError::TokenOutOfRange { request: request.name(), index, id, vocab_size });
         }
         let limit = request.params.max_new_tokens.min(max_positions - num_tokens);
+        let min_new_tokens = request.params.min_new_tokens;
+        if min_new_tokens > limit {
+            return Err(RolloutError::MinimumOverLimit { request: request.name(), min_new_tokens, limit });
+        }
         let (num_tokens, cache_tokens) = (round_up(num_tokens + limit), self.options.cache_tokens);
         if num_tokens > cache_tokens {
             return Err(RolloutError::CacheTooSmall { request: request.name(), num_tokens, cache_tokens });
@@ -121,20 +129,17 @@ impl Engine {
         Ok(limit)
     }
 
-    /// Drops a request, waiting or running. Returns false where there is none of this id: it has finished.
-    pub fn abort(&mut self, id: RequestId) -> bool {
+    /// Drops a request, waiting or running. Returns what it has sampled so far, a completion whose reason is
+    /// [`FinishReason::Aborted`]; `None` where there is none of this id: it has finished.
+    pub fn abort(&mut self, id: RequestId) -> Option<Finished> {
         let is_it = |sequence: &ActiveSequence| sequence.id == id;
         let running = self.slots.iter_mut().find(|slot| slot.as_ref().is_some_and(is_it));
-        let is_found = if let Some(slot) = running {
-            *slot = None;
-            true
-        } else if let Some(place) = self.waiting.iter().position(is_it) {
-            self.waiting.remove(place).is_some()
-        } else {
-            false
-        };
-        self.stats.num_aborted += usize::from(is_found);
-        is_found
+        let sequence = match running {
+            Some(slot) => slot.take(),
+            None => self.waiting.iter().position(is_it).and_then(|place| self.waiting.remove(place)),
+        }?;
+        self.stats.num_aborted += 1;
+        Some(Finished { request: id, result: sequence.finish(FinishReason::Aborted, &self.texts.tokenizer) })
     }
 
     /// True where no request is waiting or running.
@@ -336,14 +341,13 @@ impl Engine {
         pass
     }
 
-    /// Samples one token for each sequence: two uploads, one pass, one download where all share their parameters.
+    /// Samples one token for each sequence: an upload, one pass, and what sampling takes.
     /// Finished sequences leave their slots.
     fn decode(&mut self, decoder: &Decoder, policy_version: u64) -> Result<Vec<Finished>, RolloutError> {
         let started = Instant::now();
         self.reserve()?;
         let num_sequences = self.slots.len();
         let mut inputs = vec![0i64; 3 * num_sequences]; // ids, positions, places in the cache
-        let mut uniforms = vec![0f64; num_sequences];
         let (mut longest, mut num_attended) = (0, 0);
         for (slot, sequence) in self.running().enumerate() {
             let position = sequence.num_cached();
@@ -352,10 +356,8 @@ impl Engine {
             inputs[slot] = i64::from(sequence.next_input());
             inputs[num_sequences + slot] = position as i64;
             inputs[2 * num_sequences + slot] = self.cache.index(slot, position);
-            uniforms[slot] = sequence.uniform();
         }
         let inputs = Tensor::from_slice(&inputs).to_device(decoder.device()).view([3, num_sequences as i64]);
-        let uniforms = Tensor::from_slice(&uniforms).to_device(decoder.device());
         let mut attention = CachedAttention::decode(&mut self.cache, inputs.get(2), longest);
         let (pass_started, products) = (Instant::now(), product_time());
         let hidden = decoder.hidden(&inputs.get(0), &inputs.get(1), &mut attention); // [sequences, hidden]
@@ -363,8 +365,8 @@ impl Engine {
         let head_started = Instant::now();
         let logits = decoder.logits(&hidden);
         let head = head_started.elapsed();
-        let plans: Vec<_> = self.running().map(|sequence| &sequence.plan).collect();
-        let tokens = draw_tokens(&plans, &logits, &uniforms, decoder.store().tensor());
+        let draws: Vec<TokenDraw<'_>> = self.running().map(ActiveSequence::next_draw).collect();
+        let tokens = self.drawer.draw(&draws, &logits, decoder.store().tensor());
         decoder.store().verify().map_err(RolloutError::Ranks)?;
         let sampling = head_started.elapsed() - head;
         *self.work.decode_passes.entry(num_sequences).or_default() += 1;

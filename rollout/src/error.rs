@@ -1,7 +1,7 @@
 //! Errors between a prompt and its completion.
 //!
-//! Requests and parameters are checked when they are submitted, so that the first five variants never come after an
-//! hour of sampling.
+//! Requests and parameters are checked when they are submitted, so that the variants up to
+//! [`RolloutError::CacheTooSmall`] never come after an hour of sampling.
 
 use crate::request_name::RequestName;
 
@@ -17,6 +17,29 @@ pub enum RolloutError {
         value: String,
         /// Values that the field may have.
         expected: &'static str,
+    },
+    /// A parameter names a token that the model does not have.
+    #[error("{field} names token {id}, but the model's vocabulary has {vocab_size} entries")]
+    IdOutOfRange {
+        /// Name of the parameter.
+        field: &'static str,
+        /// The id that is out of range.
+        id: u32,
+        /// Entries of the model's vocabulary.
+        vocab_size: usize,
+    },
+    /// A completion cannot get as long as it must.
+    #[error(
+        "{request}: min_new_tokens = {min_new_tokens}, but the model's positions leave {limit} behind the prompt; \
+         lower min_new_tokens or shorten the prompt"
+    )]
+    MinimumOverLimit {
+        /// The request.
+        request: RequestName,
+        /// Tokens that the completion must have.
+        min_new_tokens: usize,
+        /// Tokens that it can have.
+        limit: usize,
     },
     /// A request has no prompt ids.
     #[error("{request}: the prompt is empty; a decoder needs at least one token to continue from")]
@@ -91,6 +114,32 @@ pub enum RolloutError {
         /// Position in the completion, from 0.
         position: usize,
     },
+    /// Biases and bans leave no token.
+    #[error(
+        "{request}: no token is left to sample at completion token {position}: bad_words, logit_bias and \
+         min_new_tokens rule out all of them; allow some"
+    )]
+    NothingToSample {
+        /// The request.
+        request: RequestName,
+        /// Position in the completion, from 0.
+        position: usize,
+    },
+    /// More tokens could be drawn than the bound of kept sets.
+    #[error(
+        "{request}: {num_kept} tokens are kept at completion token {position}, more than top_k = {top_k}, \
+         since several are as likely as the last; raise top_k or do without kept_ids"
+    )]
+    KeptSetTooLarge {
+        /// The request.
+        request: RequestName,
+        /// Position in the completion, from 0.
+        position: usize,
+        /// Tokens that could be drawn.
+        num_kept: usize,
+        /// Their bound.
+        top_k: usize,
+    },
     /// The tokenizer could not turn a completion into text.
     #[error("{request}: decoding the completion: {source}")]
     Decode {
@@ -112,6 +161,19 @@ pub enum RolloutError {
         /// libtorch's error.
         source: tch::TchError,
     },
+}
+
+/// An error that names the field, unless something holds of its value.
+pub(crate) fn check(
+    holds: bool,
+    field: &'static str,
+    value: impl ToString,
+    expected: &'static str,
+) -> Result<(), RolloutError> {
+    if holds {
+        return Ok(());
+    }
+    Err(RolloutError::InvalidField { field, value: value.to_string(), expected })
 }
 
 /// Segments that make no sequence.

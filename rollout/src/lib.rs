@@ -46,6 +46,7 @@
 //! ```
 
 mod active_sequence;
+mod adjuster;
 mod attention;
 mod cache;
 mod completion;
@@ -53,20 +54,27 @@ mod engine;
 mod error;
 mod generate;
 mod params;
+mod repetition;
 mod request_name;
+mod row_values;
 mod sampler;
+mod sampling_params;
 mod sampling_plan;
 mod segment;
 mod split_sampler;
 mod stop;
+mod token_draw;
 mod work;
+
+pub use sampling::{SampledToken, TokenLogprob};
 
 pub use self::completion::{Completion, FinishReason, GenerationStats, RequestId, RolloutRequest};
 pub use self::engine::{Engine, Finished};
 pub use self::error::{RolloutError, SegmentError};
 pub use self::generate::generate;
-pub use self::params::{EngineOptions, SamplingParams};
+pub use self::params::EngineOptions;
 pub use self::request_name::RequestName;
-pub use self::sampler::{SampledToken, Sampler};
-pub use self::segment::{Segment, Sequence, TokenSource, VersionSpan};
+pub use self::sampler::Sampler;
+pub use self::sampling_params::{RepetitionStop, SamplingParams};
+pub use self::segment::{Segment, Sequence, TokenDetails, TokenSource, VersionSpan};
 pub use self::work::EngineWork;

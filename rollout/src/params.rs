@@ -1,77 +1,9 @@
-//! Sampling parameters and engine options: the two config sections of this crate, checked before use.
-//!
-//! They must not know the policy: its own `eos_ids` stand with its weights, and `stop_ids` here are the caller's.
+//! Engine options, checked before use.
 
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{round_down, round_up};
-use crate::error::RolloutError;
-
-/// Distribution that tokens are drawn from, and conditions that end a completion.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SamplingParams {
-    /// Divides the logits before sampling. 0 takes the likeliest token (greedy); 1 samples from the model's own
-    /// distribution.
-    pub temperature: f64,
-    /// Keeps the smallest set of tokens whose probability reaches this mass, in `(0, 1]`. 1 is off.
-    pub top_p: f64,
-    /// Keeps this many likeliest tokens (and any equal to the last). 0 is off.
-    pub top_k: usize,
-    /// Drops tokens less likely than this share of the likeliest one, in `[0, 1]`. 0 is off.
-    pub min_p: f64,
-    /// Most tokens in a completion; fewer where the model's positions end earlier.
-    pub max_new_tokens: usize,
-    /// Token ids that end a completion besides the policy's own end-of-sequence ids. The sampled one stays in the
-    /// completion's ids.
-    pub stop_ids: Vec<u32>,
-    /// Texts that end a completion, sought in its text without special tokens; the text is cut before the earliest.
-    pub stop_strings: Vec<String>,
-    /// Seed of the addressed random numbers: the same seed, draw and sample give the same numbers in any batch.
-    pub seed: u64,
-    /// Continues past the policy's end-of-sequence ids (for timings); `stop_ids` still end a completion.
-    pub ignore_eos: bool,
-}
-
-impl Default for SamplingParams {
-    fn default() -> Self {
-        Self {
-            temperature: 1.0,
-            top_p: 1.0,
-            top_k: 0,
-            min_p: 0.0,
-            max_new_tokens: 512,
-            stop_ids: Vec::new(),
-            stop_strings: Vec::new(),
-            seed: 0,
-            ignore_eos: false,
-        }
-    }
-}
-
-impl SamplingParams {
-    /// Checks every field.
-    ///
-    /// # Errors
-    /// [`RolloutError::InvalidField`] names the first field that cannot be used and what it may be.
-    pub fn validate(&self) -> Result<(), RolloutError> {
-        check(
-            self.temperature.is_finite() && self.temperature >= 0.0,
-            "temperature",
-            self.temperature,
-            "must be 0 (greedy) or a positive number",
-        )?;
-        check(self.top_p > 0.0 && self.top_p <= 1.0, "top_p", self.top_p, "must lie in (0, 1]; 1 turns it off")?;
-        check((0.0..=1.0).contains(&self.min_p), "min_p", self.min_p, "must lie in [0, 1]; 0 turns it off")?;
-        check(self.max_new_tokens > 0, "max_new_tokens", self.max_new_tokens, "must be at least 1")?;
-        check(
-            self.stop_strings.iter().all(|text| !text.is_empty()),
-            "stop_strings",
-            format!("{:?}", self.stop_strings),
-            "must not hold an empty string, which every completion begins with",
-        )
-    }
-}
+use crate::error::{RolloutError, check};
 
 /// Most completions that run at once, and memory that their keys and values may take.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -121,20 +53,12 @@ impl EngineOptions {
     }
 }
 
-fn check(holds: bool, field: &'static str, value: impl ToString, expected: &'static str) -> Result<(), RolloutError> {
-    if holds {
-        return Ok(());
-    }
-    Err(RolloutError::InvalidField { field, value: value.to_string(), expected })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn defaults_are_valid() {
-        assert!(SamplingParams::default().validate().is_ok());
         assert!(EngineOptions::default().validate().is_ok());
     }
 
@@ -149,21 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn each_bad_field_is_named() {
-        let good = SamplingParams::default();
-        let cases = [
-            ("temperature", SamplingParams { temperature: -0.1, ..good.clone() }),
-            ("temperature", SamplingParams { temperature: f64::NAN, ..good.clone() }),
-            ("top_p", SamplingParams { top_p: 0.0, ..good.clone() }),
-            ("top_p", SamplingParams { top_p: 1.01, ..good.clone() }),
-            ("min_p", SamplingParams { min_p: f64::NAN, ..good.clone() }),
-            ("max_new_tokens", SamplingParams { max_new_tokens: 0, ..good.clone() }),
-            ("stop_strings", SamplingParams { stop_strings: vec![String::new()], ..good }),
-        ];
-        for (field, params) in cases {
-            let message = params.validate().expect_err(field).to_string();
-            assert!(message.starts_with(field), "{message}");
-        }
+    fn a_bad_option_is_named() {
         let options = EngineOptions { max_sequences: 0, ..EngineOptions::default() };
         assert!(options.validate().expect_err("no sequences").to_string().starts_with("max_sequences = 0"));
     }

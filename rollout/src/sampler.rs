@@ -1,4 +1,5 @@
-//! From logits to tokens: temperature, top-k, top-p and min-p, then the inverse of the cumulative distribution.
+//! From logits to tokens with tensors, where the logits are on a device or split over ranks: temperature, top-k, top-p
+//! and min-p, then the inverse of the cumulative distribution. On the CPU the crate `sampling` draws the same tokens.
 //!
 //! The filters and their order are those of transformers' `generate`; each sees the tokens that the ones before it
 //! left. Top-p keeps the smallest set of likeliest tokens whose mass reaches p (Holtzman et al., arXiv 1904.09751);
@@ -6,9 +7,10 @@
 //! cumulative sum float64. This file must not know where the uniform numbers come from, nor which row belongs to which
 //! task.
 
+use sampling::{SampledToken, TokenLogprob};
 use tch::{Kind, Tensor};
 
-use crate::params::SamplingParams;
+use crate::sampling_params::SamplingParams;
 
 /// Draws one token for each row of logits.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,32 +19,22 @@ pub struct Sampler {
     top_k: i64,
     top_p: f64,
     min_p: f64,
+    top_logprobs: i64,
+    wants_kept: bool,
 }
 
-/// One drawn token.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SampledToken {
-    /// Token id, a column of the logits.
-    pub id: u32,
-    /// Logprob after temperature and filters, renormalised; 0 when greedy.
-    pub rollout_logprob: f32,
-    /// Logprob under the model's softmax at temperature 1.
-    pub raw_logprob: f32,
-    /// Entropy in nats of the temperature-scaled distribution before filters (greedy: temperature 1).
-    pub entropy: f32,
+/// Logits to draw from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DrawnFrom<'a> {
+    /// The model's, `[rows, vocab]` float32.
+    pub(crate) raw: &'a Tensor,
+    /// The same after biases, penalties and bans; `None` where there are none.
+    pub(crate) adjusted: Option<&'a Tensor>,
 }
 
-impl SampledToken {
-    /// Tokens from rows of id, rollout logprob, raw logprob and entropy, `[rows, 4]` float64.
-    pub(crate) fn of_rows(rows: &Tensor) -> Vec<Self> {
-        let rows = Vec::<f64>::try_from(rows.contiguous().view(-1)).expect("a contiguous float64 tensor");
-        let token = |row: &[f64]| Self {
-            id: row[0] as u32,
-            rollout_logprob: row[1] as f32,
-            raw_logprob: row[2] as f32,
-            entropy: row[3] as f32,
-        };
-        rows.chunks_exact(4).map(token).collect()
+impl DrawnFrom<'_> {
+    pub(crate) fn adjusted(&self) -> &Tensor {
+        self.adjusted.unwrap_or(self.raw)
     }
 }
 
@@ -54,6 +46,8 @@ impl Sampler {
             top_k: i64::try_from(params.top_k).unwrap_or(i64::MAX),
             top_p: params.top_p,
             min_p: params.min_p,
+            top_logprobs: params.top_logprobs as i64,
+            wants_kept: params.kept_ids,
         }
     }
 
@@ -61,23 +55,32 @@ impl Sampler {
     ///
     /// Logits that are not numbers give tokens whose `raw_logprob` is not finite.
     pub fn sample(&self, logits: &Tensor, uniforms: &Tensor) -> Vec<SampledToken> {
-        SampledToken::of_rows(&self.draw(logits, uniforms))
+        self.sample_adjusted(DrawnFrom { raw: logits, adjusted: None }, uniforms)
+    }
+
+    /// The same from logits that may be adjusted.
+    pub(crate) fn sample_adjusted(&self, logits: DrawnFrom<'_>, uniforms: &Tensor) -> Vec<SampledToken> {
+        let mut tokens = tokens_of_rows(&self.draw(logits, uniforms));
+        self.add_details(&mut tokens, logits);
+        tokens
     }
 
     /// Id, rollout logprob, raw logprob and entropy in one tensor `[rows, 4]` float64: one transfer to the host.
-    pub(crate) fn draw(&self, logits: &Tensor, uniforms: &Tensor) -> Tensor {
-        let raw = logits.log_softmax(-1, Kind::Float); // [rows, vocab]
+    pub(crate) fn draw(&self, logits: DrawnFrom<'_>, uniforms: &Tensor) -> Tensor {
+        let raw = logits.raw.log_softmax(-1, Kind::Float); // [rows, vocab]
+        let adjusted = match logits.adjusted {
+            Some(adjusted) => adjusted.log_softmax(-1, Kind::Float),
+            None => raw.shallow_clone(),
+        };
+        let logits = logits.adjusted();
         if self.temperature == 0.0 {
             let ids = logits.argmax(-1, true); // [rows, 1]
             let raw_logprobs = raw.gather(1, &ids, false);
-            let entropy = entropy(&raw, &raw.exp());
+            let entropy = entropy(&adjusted, &adjusted.exp());
             return Tensor::cat(&[ids, raw_logprobs.zeros_like(), raw_logprobs, entropy], 1).to_kind(Kind::Double);
         }
-        let scaled = if self.temperature == 1.0 {
-            raw.shallow_clone()
-        } else {
-            (logits / self.temperature).log_softmax(-1, Kind::Float)
-        };
+        let scaled =
+            if self.temperature == 1.0 { adjusted } else { (logits / self.temperature).log_softmax(-1, Kind::Float) };
         let scaled_probs = scaled.exp();
         let entropy = entropy(&scaled, &scaled_probs);
         let (kept, kept_probs) = if self.has_filter() {
@@ -93,9 +96,35 @@ impl Sampler {
         Tensor::cat(&[ids.to_kind(Kind::Double), rollout_logprobs, raw_logprobs, entropy.to_kind(Kind::Double)], 1)
     }
 
+    /// Puts the likeliest tokens and the kept sets to tokens that were drawn from these logits, where they are wanted.
+    pub(crate) fn add_details(&self, tokens: &mut [SampledToken], logits: DrawnFrom<'_>) {
+        if self.top_logprobs > 0 {
+            let (logprobs, ids) = logits.raw.log_softmax(-1, Kind::Float).topk(self.top_logprobs, -1, true, true);
+            let logprobs = Vec::<f32>::try_from(logprobs.view(-1)).expect("a contiguous float32 tensor");
+            let ids = Vec::<i64>::try_from(ids.view(-1)).expect("a contiguous int64 tensor");
+            let told = ids.iter().zip(logprobs).map(|(&id, logprob)| TokenLogprob { id: id as u32, logprob });
+            let told: Vec<TokenLogprob> = told.collect();
+            for (token, told) in tokens.iter_mut().zip(told.chunks(self.top_logprobs as usize)) {
+                token.top_logprobs = told.to_vec();
+            }
+        }
+        if self.wants_kept && self.temperature == 0.0 {
+            tokens.iter_mut().for_each(|token| token.kept_ids = vec![token.id]);
+        } else if self.wants_kept {
+            let kept = self.filter(logits.adjusted()).softmax(-1, Kind::Float).gt(0.0).nonzero(); // [kept, 2]
+            let kept = Vec::<i64>::try_from(kept.contiguous().view(-1)).expect("a contiguous int64 tensor");
+            kept.chunks_exact(2).for_each(|place| tokens[place[0] as usize].kept_ids.push(place[1] as u32));
+        }
+    }
+
     /// True where some tokens may be dropped.
     pub(crate) fn has_filter(&self) -> bool {
         self.top_k > 0 || self.top_p < 1.0 || self.min_p > 0.0
+    }
+
+    /// True where more than the token and its numbers is told.
+    pub(crate) fn has_details(&self) -> bool {
+        self.top_logprobs > 0 || self.wants_kept
     }
 
     /// `logits` `[rows, vocab]` over the temperature, with -inf for every token that a filter drops. Greedy parameters
@@ -127,9 +156,24 @@ impl Sampler {
     }
 }
 
+/// Tokens from rows of id, rollout logprob, raw logprob and entropy, `[rows, 4]` float64.
+pub(crate) fn tokens_of_rows(rows: &Tensor) -> Vec<SampledToken> {
+    let rows = Vec::<f64>::try_from(rows.contiguous().view(-1)).expect("a contiguous float64 tensor");
+    let token = |row: &[f64]| SampledToken {
+        id: row[0] as u32,
+        rollout_logprob: row[1] as f32,
+        raw_logprob: row[2] as f32,
+        entropy: row[3] as f32,
+        top_logprobs: Vec::new(),
+        kept_ids: Vec::new(),
+    };
+    rows.chunks_exact(4).map(token).collect()
+}
+
 /// Entropy of each row in nats, `[rows, 1]`, from logprobs and probabilities `[rows, vocab]`.
 fn entropy(logprobs: &Tensor, probs: &Tensor) -> Tensor {
-    (probs * logprobs).sum_dim_intlist([-1].as_slice(), true, Kind::Float).neg()
+    // What is ruled out has no part in it, where 0 times negative infinity would be no number.
+    (probs * logprobs.clamp_min(f64::from(f32::MIN))).sum_dim_intlist([-1].as_slice(), true, Kind::Float).neg()
 }
 
 /// The first token of each row whose cumulative probability exceeds `uniforms` times the row's total: `[rows, 1]`
@@ -146,6 +190,7 @@ fn inverse_cumulative(probs: &Tensor, uniforms: &Tensor) -> Tensor {
 mod tests {
     use std::collections::HashMap;
 
+    use sampling::{Row, Workers, draw_rows};
     use tch::Device;
 
     use super::*;
@@ -159,12 +204,31 @@ mod tests {
         Tensor::read_safetensors(path).expect("the golden file").into_iter().collect()
     }
 
-    /// The same tokens kept, and probabilities to 1e-6: the goldens' tolerance.
-    fn assert_distribution(filtered: &Tensor, expected: &Tensor, name: &str) {
-        let probs = filtered.softmax(-1, Kind::Float);
+    /// The same tokens kept, and probabilities to 1e-6, the goldens' tolerance: with tensors, and row by row.
+    fn assert_distribution(params: &SamplingParams, logits: &Tensor, expected: &Tensor, name: &str) {
+        let probs = Sampler::new(params).filter(logits).softmax(-1, Kind::Float);
         assert_eq!(probs.gt(0.0), expected.gt(0.0), "{name} keeps other tokens");
         let distance = (probs - expected).abs().max().double_value(&[]);
         assert!(distance <= 1e-6, "{name}: {distance}");
+        for row in 0..logits.size()[0] {
+            let numbers = |tensor: &Tensor| Vec::<f32>::try_from(tensor.get(row).contiguous()).expect("a row");
+            let (logits, expected) = (numbers(logits), numbers(expected));
+            let kept: Vec<u32> = (0..).zip(&expected).filter(|(_, prob)| **prob > 0.0).map(|(id, _)| id).collect();
+            for uniform in [0.001, 0.1, 0.4, 0.7, 0.9, 0.999] {
+                let row = Row {
+                    logits: &logits,
+                    distribution: params.distribution(),
+                    adjustments: &[],
+                    uniform,
+                    top_logprobs: 0,
+                    wants_kept: true,
+                };
+                let token = draw_rows(&[row], &Workers::new(1)).remove(0);
+                assert_eq!(token.kept_ids, kept, "{name} keeps other tokens");
+                let distance = (token.rollout_logprob.exp() - expected[token.id as usize]).abs();
+                assert!(distance <= 1e-6, "{name}: {distance}");
+            }
+        }
     }
 
     #[test]
@@ -178,7 +242,7 @@ mod tests {
             ("min_p", SamplingParams { min_p: 0.05, ..params() }),
         ];
         for (name, params) in cases {
-            assert_distribution(&Sampler::new(&params).filter(&goldens["logits"]), &goldens[name], name);
+            assert_distribution(&params, &goldens["logits"], &goldens[name], name);
         }
     }
 
@@ -190,7 +254,7 @@ mod tests {
         let mut params = SamplingParams { temperature: 0.7, ..params() };
         let mut check = |name: &str, set: fn(&mut SamplingParams)| {
             set(&mut params);
-            assert_distribution(&Sampler::new(&params).filter(&logits), &goldens[name], name);
+            assert_distribution(&params, &logits, &goldens[name], name);
         };
         check("combined.after_temperature", |_| {});
         check("combined.after_top_k", |params| params.top_k = 20);

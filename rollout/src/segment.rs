@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use sampling::TokenLogprob;
 use serde::{Deserialize, Serialize};
 
 use crate::error::SegmentError;
@@ -45,6 +46,21 @@ pub struct VersionSpan {
     pub num_tokens: usize,
 }
 
+/// What a request asked to be told of a sampled token besides its logprobs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TokenDetails {
+    /// Entropy in nats of the adjusted, temperature-scaled distribution before filters (greedy: temperature 1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entropy: Option<f32>,
+    /// The likeliest tokens, in this order, with their logprobs under the model's own softmax at temperature 1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub top_logprobs: Vec<TokenLogprob>,
+    /// Ids of the tokens that could be drawn after all filters, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept_ids: Vec<u32>,
+}
+
 /// Tokens in a row of one source. A [`Sequence`] checks what is said of the fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,12 +81,22 @@ pub struct Segment {
     /// sources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<VersionSpan>,
+    /// Of each sampled id what its request asked for besides. Empty where it asked for nothing, and for other sources.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<TokenDetails>,
 }
 
 impl Segment {
     /// Tokens that the policy was given.
     pub fn given(source: TokenSource, ids: Vec<u32>) -> Self {
-        Self { ids, source, rollout_logprobs: Vec::new(), raw_logprobs: Vec::new(), versions: Vec::new() }
+        Self {
+            ids,
+            source,
+            rollout_logprobs: Vec::new(),
+            raw_logprobs: Vec::new(),
+            versions: Vec::new(),
+            details: Vec::new(),
+        }
     }
 
     /// True where the policy sampled the tokens.
@@ -84,10 +110,12 @@ impl Segment {
             return Err(SegmentError::Empty { at, source_name: self.source.as_str() });
         }
         let num_expected = if self.is_sampled() { self.ids.len() } else { 0 };
+        let num_details = if self.details.is_empty() { num_expected } else { self.details.len() };
         let lengths = [
             ("rollout_logprobs", self.rollout_logprobs.len()),
             ("raw_logprobs", self.raw_logprobs.len()),
             ("versions", self.versions.iter().map(|span| span.num_tokens).sum()),
+            ("details", num_details),
         ];
         for (field, num_found) in lengths {
             if num_found != num_expected {
@@ -189,6 +217,11 @@ impl Sequence {
         self.sampled().flat_map(|segment| segment.raw_logprobs.iter().copied())
     }
 
+    /// What was asked for of each sampled token, in order; nothing where a request asked for nothing.
+    pub fn details(&self) -> impl Iterator<Item = &TokenDetails> {
+        self.sampled().flat_map(|segment| &segment.details)
+    }
+
     /// Version of the weights that gave each sampled token, in order.
     pub fn policy_versions(&self) -> impl Iterator<Item = u64> {
         let spans = self.sampled().flat_map(|segment| &segment.versions);
@@ -229,6 +262,7 @@ mod tests {
                 .iter()
                 .map(|&(policy_version, num_tokens)| VersionSpan { policy_version, num_tokens })
                 .collect(),
+            details: Vec::new(),
         }
     }
 
@@ -271,13 +305,14 @@ mod tests {
             change(&mut segments);
             Sequence::new(segments).expect_err("a refusal").to_string()
         };
-        let cases: [(Change, &str); 9] = [
+        let cases: [(Change, &str); 10] = [
             (|segments| segments.clear(), "no segment"),
             (|segments| drop(segments.remove(0)), "first segment is sampled"),
             (|segments| segments[2].ids.clear(), "segment 2 (tool) has no tokens"),
             (|segments| segments[4].ids.clear(), "segment 4 (sampled) has no tokens"),
             (|segments| segments[1].rollout_logprobs.truncate(2), "segment 1 (sampled): rollout_logprobs is for 2"),
             (|segments| segments[2].raw_logprobs.push(0.0), "segment 2 (tool): raw_logprobs is for 1 tokens, not 0"),
+            (|segments| segments[4].details.resize_with(2, Default::default), "segment 4 (sampled): details is for 2"),
             (|segments| segments[1].versions[0].num_tokens = 2, "segment 1 (sampled): versions is for 4 tokens, not 3"),
             (|segments| segments[1].versions[1].policy_version = 7, "segment 1: versions"),
             (|segments| segments[1].raw_logprobs[2] = f32::NAN, "segment 1: raw_logprobs of token 2"),

@@ -3,44 +3,52 @@
 //! Without a filter nothing of the vocabulary's length is sent. The stretches stand side by side as the vocabulary
 //! does: each rank adds up its mass, and the one in whose stretch a row's uniform number falls finds the token there,
 //! so that a number means the token that it means to one process, but for rounding at a token's edge. Greedy takes the
-//! likeliest of the ranks' likeliest. A filter looks at all tokens together, so for one the logits are gathered. What
-//! the first rank makes of all this is then every rank's, whatever their rounding.
+//! likeliest of the ranks' likeliest. A filter looks at all tokens together, so for one the logits are gathered, and
+//! likewise where the likeliest tokens or kept sets are to be told. What the first rank draws is then every rank's,
+//! whatever their rounding.
 
 use policy::TensorParallel;
 use policy::dist::Reduction;
+use sampling::SampledToken;
 use tch::{Kind, Tensor};
 
-use crate::sampler::{SampledToken, Sampler};
+use crate::sampler::{DrawnFrom, Sampler, tokens_of_rows};
 
 impl Sampler {
-    /// As [`Sampler::sample`], with `logits` `[rows, stretch]` float32 of this rank's stretch, on all ranks at once and
+    /// As [`Sampler::sample_adjusted`], with logits `[rows, stretch]` of this rank's stretch, on all ranks at once and
     /// with the same `uniforms`. Where an operation between ranks fails, the tokens are of no use; the group remembers.
     pub(crate) fn sample_split(
         &self,
-        logits: &Tensor,
+        logits: DrawnFrom<'_>,
         uniforms: &Tensor,
         tensor: &TensorParallel,
     ) -> Vec<SampledToken> {
-        let drawn = if self.temperature > 0.0 && self.has_filter() {
-            self.draw(&tensor.whole_vocabulary(logits), uniforms)
-        } else {
-            self.draw_split(logits, uniforms, tensor)
-        };
-        SampledToken::of_rows(&tensor.group().broadcast(&drawn, 0))
+        let of_first = |drawn: &Tensor| tokens_of_rows(&tensor.group().broadcast(drawn, 0));
+        if !(self.temperature > 0.0 && self.has_filter() || self.has_details()) {
+            return of_first(&self.draw_split(logits, uniforms, tensor));
+        }
+        let raw = tensor.whole_vocabulary(logits.raw);
+        let adjusted = logits.adjusted.map(|adjusted| tensor.whole_vocabulary(adjusted));
+        let whole = DrawnFrom { raw: &raw, adjusted: adjusted.as_ref() };
+        let mut tokens = of_first(&self.draw(whole, uniforms));
+        self.add_details(&mut tokens, whole);
+        tokens
     }
 
     /// As [`Sampler::draw`]: `[rows, 4]` float64.
-    fn draw_split(&self, logits: &Tensor, uniforms: &Tensor, tensor: &TensorParallel) -> Tensor {
-        let raw = log_softmax(logits, tensor);
-        let scaled = match self.temperature {
-            0.0 | 1.0 => raw.shallow_clone(),
-            temperature => log_softmax(&(logits / temperature), tensor),
+    fn draw_split(&self, logits: DrawnFrom<'_>, uniforms: &Tensor, tensor: &TensorParallel) -> Tensor {
+        let raw = log_softmax(logits.raw, tensor);
+        let scaled = match (self.temperature, logits.adjusted) {
+            (0.0 | 1.0, None) => raw.shallow_clone(),
+            (0.0 | 1.0, Some(adjusted)) => log_softmax(adjusted, tensor),
+            (temperature, _) => log_softmax(&(logits.adjusted() / temperature), tensor),
         };
         let probs = scaled.exp();
-        let entropy = (&probs * &scaled).sum_dim_intlist([-1].as_slice(), true, Kind::Double).neg();
+        let entropy =
+            (&probs * scaled.clamp_min(f64::from(f32::MIN))).sum_dim_intlist([-1].as_slice(), true, Kind::Double).neg();
         let entropy = tensor.group().reduced(&entropy, Reduction::Sum); // [rows, 1]
         let (chosen, ids) = if self.temperature == 0.0 {
-            let (largest, ids) = raw.max_dim(-1, true); // [rows, 1] each
+            let (largest, ids) = scaled.max_dim(-1, true); // [rows, 1] each
             let largest = tensor.group().gathered(&largest); // [ranks, rows, 1]
             (largest.argmax(0, false), ids)
         } else {

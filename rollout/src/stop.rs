@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use policy::{PolicyError, Tokenizer};
 
-use crate::params::SamplingParams;
+use crate::sampling_params::SamplingParams;
 
 /// U+FFFD, which decoding puts in the place of bytes that are no UTF-8, or not yet.
 const REPLACEMENT: char = '\u{FFFD}';
@@ -38,6 +38,11 @@ impl StopRules {
     /// True for a token that ends a completion.
     pub(crate) fn is_stop_id(&self, id: u32) -> bool {
         self.ids.contains(&id)
+    }
+
+    /// The tokens that end a completion.
+    pub(crate) fn stop_ids(&self) -> impl Iterator<Item = u32> {
+        self.ids.iter().copied()
     }
 
     /// True where the text must be searched.

@@ -3,8 +3,8 @@
 use policy::{Decoder, ModelConfig, Placement, Policy};
 use proptest::prelude::*;
 use rollout::{
-    Completion, Engine, EngineOptions, Finished, GenerationStats, RequestId, RolloutError, RolloutRequest,
-    SamplingParams, VersionSpan,
+    Completion, Engine, EngineOptions, FinishReason, Finished, GenerationStats, RequestId, RolloutError,
+    RolloutRequest, SamplingParams, VersionSpan,
 };
 
 use crate::support::{assert_same, in_order, params, policy, policy_of, request, requests};
@@ -69,12 +69,25 @@ fn an_aborted_neighbour_changes_nothing() {
     }
     assert_eq!((engine.num_running(), engine.num_waiting()), (6, 6));
     let dropped = [0, 4, 5, 11]; // the first and the last that run, one between, and one that waits
-    assert!(dropped.iter().all(|&at| engine.abort(ids[at])));
+    let aborted: Vec<Completion> = dropped
+        .iter()
+        .map(|&at| {
+            let finished = engine.abort(ids[at]).expect("it is there");
+            assert_eq!(finished.request, ids[at]);
+            finished.result.expect("a completion")
+        })
+        .collect();
+    for (completion, at) in aborted.iter().zip(dropped) {
+        assert_eq!(completion.finish_reason, FinishReason::Aborted);
+        let so_far = if at == 11 { 0 } else { 2 };
+        assert_eq!(completion.completion_ids(), whole[at].completion_ids()[..so_far]);
+        assert_eq!(completion.prompt_ids(), whole[at].prompt_ids());
+    }
     assert_eq!((engine.num_running(), engine.num_waiting()), (3, 5));
-    assert!(!engine.abort(ids[0]), "it is gone");
+    assert!(engine.abort(ids[0]).is_none(), "it is gone");
     let kept: Vec<Completion> = (0..12).filter(|at| !dropped.contains(at)).map(|at| whole[at].clone()).collect();
     assert_same(&kept, &in_order(drain(&mut engine, &policy)));
-    assert!(!engine.abort(ids[1]), "it has finished");
+    assert!(engine.abort(ids[1]).is_none(), "it has finished");
     let stats = engine.take_stats();
     assert_eq!((stats.num_aborted, stats.num_completions), (4, 8));
     assert_eq!(engine.take_stats(), GenerationStats::default());
@@ -88,7 +101,7 @@ fn all_may_be_aborted_and_others_follow() {
     let ids = submit(&mut engine, requests(&params()));
     step(&mut engine, &policy);
     assert!(!engine.release_cache(), "the running sequences need it");
-    assert!(ids.iter().filter(|&&id| engine.abort(id)).count() > 0 && engine.is_idle());
+    assert!(ids.iter().filter(|&&id| engine.abort(id).is_some()).count() > 0 && engine.is_idle());
     assert!(engine.step(&policy.decoder, 7).expect("an idle step").is_empty());
     for _ in 0..2 {
         submit(&mut engine, requests(&params()));
@@ -233,7 +246,7 @@ fn whatever_happens_between_steps_a_request_ends_once_and_as_it_would_alone() {
                 Action::Submit => ids.extend(waiting.next().map(|next| engine.submit(next).expect("a good request"))),
                 Action::Abort(at) => {
                     if let Some(&id) = ids.get(at) {
-                        aborted[at] |= engine.abort(id);
+                        aborted[at] |= engine.abort(id).is_some();
                     }
                 }
                 Action::Steps(num) => (0..num).for_each(|_| completions.extend(step(&mut engine, &policy))),

@@ -3,13 +3,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use policy::{PackedAttention, Policy};
+use policy::Policy;
 use rollout::{
     Completion, EngineOptions, FinishReason, GenerationStats, RolloutError, RolloutRequest, SamplingParams, generate,
 };
-use tch::{Device, Kind, Tensor};
+use tch::Kind;
 
-use crate::support::{MAX_POSITIONS, assert_same, in_order, params, policy, request, requests};
+use crate::support::{MAX_POSITIONS, assert_same, in_order, params, policy, recomputed_logits, request, requests};
 
 fn run(
     policy: &Policy,
@@ -55,18 +55,6 @@ fn samples_of_a_task_differ_and_seeds_differ() {
         first[0].completion_ids(),
         sorted(&policy, requests(&other), &EngineOptions::default())[0].completion_ids()
     );
-}
-
-/// Logits `[completion, vocab]` that a whole forward pass gives where each token of the completion was sampled.
-fn recomputed_logits(policy: &Policy, completion: &Completion) -> Tensor {
-    let _guard = tch::no_grad_guard();
-    let ids: Vec<i64> = completion.sequence.ids().into_iter().map(i64::from).collect();
-    let length = ids.len() as i64;
-    let positions = Tensor::arange(length, (Kind::Int64, Device::Cpu));
-    let mut attention = PackedAttention::new(&[ids.len()], Device::Cpu);
-    let hidden = policy.decoder.hidden(&Tensor::from_slice(&ids), &positions, &mut attention);
-    let num_sampled = completion.sequence.num_sampled() as i64;
-    policy.decoder.logits(&hidden.narrow(0, length - 1 - num_sampled, num_sampled))
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod bf16;
 mod engine;
 mod generate;
+mod parameters;
 #[path = "../../policy/dist/tests/ranks.rs"]
 mod ranks;
 mod role;

@@ -77,6 +77,9 @@ pub(crate) fn play(model_type: &str) {
         SamplingParams { temperature: 0.7, ..params() },
         SamplingParams { temperature: 0.0, ..params() },
         SamplingParams { temperature: 1.3, top_k: 20, top_p: 0.9, min_p: 0.01, ..params() },
+        SamplingParams { logit_bias: vec![(7, 2.5)], frequency_penalty: 0.5, min_new_tokens: 6, ..params() },
+        SamplingParams { repetition_penalty: 1.3, temperature: 0.0, top_logprobs: 2, ..params() },
+        SamplingParams { bad_words: vec![vec![9], vec![3, 4]], top_k: 8, kept_ids: true, ..params() },
     ];
     let whole = policy(model_type, model_type == "qwen3");
     let policy = share_of(&whole, &job);

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use policy::{Decoder, ModelConfig, Placement, Policy};
+use policy::{Decoder, ModelConfig, PackedAttention, Placement, Policy};
 use rollout::{Completion, RolloutRequest, SamplingParams};
+use tch::{Device, Kind, Tensor};
 
 pub(crate) const MAX_POSITIONS: usize = 96;
 
@@ -82,4 +83,16 @@ pub(crate) fn assert_same(left: &[Completion], right: &[Completion]) {
             assert!((left - right).abs() < 1e-4);
         }
     }
+}
+
+/// Logits `[completion, vocab]` that a whole forward pass gives where each token of the completion was sampled.
+pub(crate) fn recomputed_logits(policy: &Policy, completion: &Completion) -> Tensor {
+    let _guard = tch::no_grad_guard();
+    let ids: Vec<i64> = completion.sequence.ids().into_iter().map(i64::from).collect();
+    let length = ids.len() as i64;
+    let positions = Tensor::arange(length, (Kind::Int64, Device::Cpu));
+    let mut attention = PackedAttention::new(&[ids.len()], Device::Cpu);
+    let hidden = policy.decoder.hidden(&Tensor::from_slice(&ids), &positions, &mut attention);
+    let num_sampled = completion.sequence.num_sampled() as i64;
+    policy.decoder.logits(&hidden.narrow(0, length - 1 - num_sampled, num_sampled))
 }

@@ -78,6 +78,7 @@ async fn lead(stage: u8, run: MetRun<ReinforceRun>, entry: Entry, interrupt: Int
     let params = SamplingParams {
         temperature: rollout.temperature,
         max_new_tokens: rollout.max_new_tokens,
+        stop_repetition: rollout.stop_repetition,
         seed: KeyedRng::new(&[seed.into(), "rollout".into()]).next_u64(),
         ..SamplingParams::default()
     };

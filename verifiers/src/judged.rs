@@ -24,7 +24,7 @@ pub struct Judged {
     pub completion: Arc<str>,
     /// True where the prompt ended within the thinking, so that the completion begins in it.
     pub thinking_open: bool,
-    /// Why the completion ended: `stop`, `stop_string` or `length`.
+    /// Why the completion ended: `stop`, `stop_string`, `length` or `repetition`.
     pub finish_reason: Cow<'static, str>,
     /// Number of tokens of the prompt; 0 where they were not counted.
     pub num_prompt_tokens: usize,

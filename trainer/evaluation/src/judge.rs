@@ -18,7 +18,7 @@ pub struct SampledCompletion {
     pub text: String,
     /// Token ids; `None` where another engine sampled it.
     pub ids: Option<Vec<u32>>,
-    /// Reason for its end: `stop`, `stop_string` or `length`.
+    /// Reason for its end: `stop`, `stop_string`, `length` or `repetition`.
     pub finish_reason: String,
     /// True where the prompt ended within the thinking.
     pub thinking_open: bool,

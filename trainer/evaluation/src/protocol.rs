@@ -50,6 +50,16 @@ pub struct Shots {
     pub ids: Vec<String>,
 }
 
+/// The end of a completion whose last tokens are one pattern, again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepetitionEnd {
+    /// Most tokens of the pattern.
+    pub pattern_tokens: usize,
+    /// Times that the pattern stands in a row, at least 2.
+    pub count: usize,
+}
+
 /// A suite's protocol.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,8 +85,23 @@ pub struct Protocol {
     pub top_p: f64,
     /// Most candidates; 0 keeps everything.
     pub top_k: usize,
+    /// Least probability relative to the likeliest token's; none keeps everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_p: Option<f64>,
+    /// Divides the positive logits, and multiplies the others, of tokens of prompt and completion; none for no penalty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repetition_penalty: Option<f64>,
+    /// Subtracted from the logits of the completion's tokens; none for no penalty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence_penalty: Option<f64>,
+    /// Subtracted from a token's logit for each time that the completion has it; none for no penalty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frequency_penalty: Option<f64>,
     /// Longest completion, in tokens.
     pub max_new_tokens: usize,
+    /// The end of a completion that repeats itself; none lets it run to its limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_repetition: Option<RepetitionEnd>,
     /// What is measured.
     #[serde(default)]
     pub metric: Metric,
@@ -113,9 +138,24 @@ pub struct ProtocolOverride {
     /// Most candidates.
     #[serde(default)]
     pub top_k: Option<usize>,
+    /// Least probability relative to the likeliest token's.
+    #[serde(default)]
+    pub min_p: Option<f64>,
+    /// Penalty of tokens that stand in prompt or completion.
+    #[serde(default)]
+    pub repetition_penalty: Option<f64>,
+    /// Penalty of tokens that stand in the completion.
+    #[serde(default)]
+    pub presence_penalty: Option<f64>,
+    /// Penalty of a token for each time that it stands in the completion.
+    #[serde(default)]
+    pub frequency_penalty: Option<f64>,
     /// Longest completion, in tokens.
     #[serde(default)]
     pub max_new_tokens: Option<usize>,
+    /// The end of a completion that repeats itself.
+    #[serde(default)]
+    pub stop_repetition: Option<RepetitionEnd>,
     /// The verifier that judges in the place of the tasks' own.
     #[serde(default)]
     pub verifier: Option<String>,
@@ -127,7 +167,8 @@ pub struct ProtocolOverride {
 impl Protocol {
     /// Puts settings in the place of these.
     pub fn set(&mut self, with: &ProtocolOverride) {
-        let ProtocolOverride { system, samples, temperature, top_p, top_k, max_new_tokens, verifier, metric } = with;
+        let ProtocolOverride { system, samples, temperature, top_p, top_k, max_new_tokens, verifier, metric, .. } =
+            with;
         if let Some(system) = system {
             self.system = Some(system.clone()).filter(|system| !system.is_empty());
         }
@@ -135,7 +176,12 @@ impl Protocol {
         self.temperature = temperature.unwrap_or(self.temperature);
         self.top_p = top_p.unwrap_or(self.top_p);
         self.top_k = top_k.unwrap_or(self.top_k);
+        self.min_p = with.min_p.or(self.min_p);
+        self.repetition_penalty = with.repetition_penalty.or(self.repetition_penalty);
+        self.presence_penalty = with.presence_penalty.or(self.presence_penalty);
+        self.frequency_penalty = with.frequency_penalty.or(self.frequency_penalty);
         self.max_new_tokens = max_new_tokens.unwrap_or(self.max_new_tokens);
+        self.stop_repetition = with.stop_repetition.or(self.stop_repetition);
         self.verifier = verifier.clone().or_else(|| self.verifier.take());
         self.metric = metric.unwrap_or(self.metric);
     }
@@ -173,6 +219,19 @@ mod tests {
     fn greedy() -> Protocol {
         let text = "samples = 1\ntemperature = 0.0\ntop_p = 1.0\ntop_k = 0\nmax_new_tokens = 16\n";
         toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn penalties_are_written_where_they_are_set() {
+        let mut protocol = greedy();
+        assert!(!toml::to_string(&protocol).unwrap().contains("penalty"));
+        let with: ProtocolOverride =
+            toml::from_str("presence_penalty = 1.5\nstop_repetition = { pattern_tokens = 64, count = 4 }").unwrap();
+        protocol.set(&with);
+        protocol.set(&ProtocolOverride::default());
+        assert_eq!((protocol.presence_penalty, protocol.repetition_penalty), (Some(1.5), None));
+        let written = toml::to_string(&protocol).unwrap();
+        assert_eq!(toml::from_str::<Protocol>(&written).unwrap(), protocol);
     }
 
     #[test]

@@ -10,9 +10,10 @@ use datasets::Message;
 use hub::ModelFiles;
 use policy::Policy;
 use progress::{Progress, Unit};
-use rollout::{Completion, EngineOptions, RolloutRequest, SamplingParams, generate};
+use rollout::{Completion, EngineOptions, RolloutRequest, TokenDetails, generate};
 use serde::{Deserialize, Serialize};
 
+use crate::command::sampling_args::SamplingArgs;
 use crate::config::{PromptSection, RunSection};
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
@@ -32,30 +33,8 @@ pub(crate) struct GenerateArgs {
     /// Where the completions go, one a line, in the input's order.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
-    /// Sampling temperature; 0 takes the likeliest token.
-    #[arg(long, default_value_t = 0.0)]
-    temperature: f64,
-    /// Nucleus; 1 keeps everything.
-    #[arg(long, default_value_t = 1.0)]
-    top_p: f64,
-    /// Most candidates; 0 keeps everything.
-    #[arg(long, default_value_t = 0)]
-    top_k: usize,
-    /// Least probability relative to the likeliest token's; 0 keeps everything.
-    #[arg(long, default_value_t = 0.0)]
-    min_p: f64,
-    /// Longest completion, in tokens.
-    #[arg(long, default_value_t = 256)]
-    max_new_tokens: usize,
-    /// End a completion where this text appears (may be given several times).
-    #[arg(long, value_name = "TEXT")]
-    stop: Vec<String>,
-    /// Go on past the tokens that end a turn.
-    #[arg(long)]
-    ignore_eos: bool,
-    /// Random numbers are keyed by this, the prompt's number in the file and the token's position.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    #[command(flatten)]
+    sampling: SamplingArgs,
     /// Most completions in flight.
     #[arg(long, alias = "max-batch", default_value_t = 32)]
     max_sequences: usize,
@@ -77,7 +56,8 @@ struct InputLine {
 }
 
 /// One line of output. `logprobs` are the model's own: of each token of `completion_ids` under its softmax at
-/// temperature 1, before any filter.
+/// temperature 1, before any filter. `top_logprobs` are pairs of id and such a logprob. What is told on request stands
+/// there for each token of `completion_ids`, or not at all.
 #[derive(Serialize)]
 struct OutputLine<'a> {
     id: &'a serde_json::Value,
@@ -86,6 +66,12 @@ struct OutputLine<'a> {
     completion_ids: &'a [u32],
     logprobs: &'a [f32],
     finish_reason: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    top_logprobs: Vec<Vec<(u32, f32)>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    entropies: Vec<f32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kept_ids: Vec<&'a [u32]>,
 }
 
 /// Runs the command.
@@ -99,17 +85,7 @@ pub(crate) async fn run(mut args: GenerateArgs, interrupt: &Interrupt) -> Result
 }
 
 fn generate_all(args: &GenerateArgs, interrupt: &Interrupt) -> Result<()> {
-    let params = SamplingParams {
-        temperature: args.temperature,
-        top_p: args.top_p,
-        top_k: args.top_k,
-        min_p: args.min_p,
-        max_new_tokens: args.max_new_tokens,
-        stop_strings: args.stop.clone(),
-        seed: args.seed,
-        ignore_eos: args.ignore_eos,
-        ..SamplingParams::default()
-    };
+    let params = args.sampling.params();
     params.validate().map_err(|error| Usage::error(error.to_string()))?;
     let params = Arc::new(params);
     let section = RunSection { device: args.device.clone(), dtype: args.dtype.clone(), ..RunSection::default() };
@@ -178,9 +154,21 @@ fn write_lines(path: &std::path::Path, lines: &[InputLine], completions: &[Optio
             completion_ids: &completion.completion_ids(),
             logprobs: &completion.sequence.raw_logprobs().collect::<Vec<_>>(),
             finish_reason: completion.finish_reason.as_str(),
+            top_logprobs: completion.sequence.details().map(pairs).filter(|pairs| !pairs.is_empty()).collect(),
+            entropies: completion.sequence.details().filter_map(|details| details.entropy).collect(),
+            kept_ids: completion
+                .sequence
+                .details()
+                .map(|details| &*details.kept_ids)
+                .filter(|ids| !ids.is_empty())
+                .collect(),
         };
         serde_json::to_writer(&mut file, &output)?;
         file.write_all(b"\n").with_context(place)?;
     }
     file.flush().with_context(place)
+}
+
+fn pairs(details: &TokenDetails) -> Vec<(u32, f32)> {
+    details.top_logprobs.iter().map(|told| (told.id, told.logprob)).collect()
 }

@@ -13,6 +13,7 @@ pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod recipe;
 pub(crate) mod render;
+pub(crate) mod sampling_args;
 pub(crate) mod sandbox;
 pub(crate) mod sweep;
 pub(crate) mod verifier;

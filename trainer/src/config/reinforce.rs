@@ -6,7 +6,7 @@ use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use learner::update_plan::UpdatePlan;
 use policy::{HeadOptions, Recompute};
-use rollout::EngineOptions;
+use rollout::{EngineOptions, RepetitionStop, SamplingParams};
 use serde::{Deserialize, Serialize};
 use verifiers::{Reading, RewardConfig, VerifiersConfig};
 
@@ -79,6 +79,10 @@ pub(crate) struct RolloutSection {
     pub temperature: f64,
     /// Longest completion, in tokens.
     pub max_new_tokens: usize,
+    /// End of a completion whose last tokens are a pattern of at most `pattern_tokens` tokens, `count` times in a row;
+    /// where absent it runs to its limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_repetition: Option<RepetitionStop>,
     /// Batching and memory of the engine.
     pub engine: EngineOptions,
 }
@@ -90,6 +94,7 @@ impl Default for RolloutSection {
             samples_per_prompt: 8,
             temperature: 1.0,
             max_new_tokens: 1024,
+            stop_repetition: None,
             engine: EngineOptions::default(),
         }
     }
@@ -180,6 +185,9 @@ impl ReinforceRun {
         if self.rollout.max_new_tokens == 0 || self.update.steps == 0 {
             return refuse("rollout.max_new_tokens and update.steps must be at least 1");
         }
+        let RolloutSection { stop_repetition, max_new_tokens, .. } = self.rollout;
+        let sampled = SamplingParams { stop_repetition, max_new_tokens, ..SamplingParams::default() };
+        sampled.validate().map_err(|error| Usage::error(format!("rollout.{error}")))?;
         let updates = self.update.updates_per_step;
         if updates == 0 || updates > self.rollout.prompts_per_step {
             return refuse("update.updates_per_step: must lie between 1 and rollout.prompts_per_step");

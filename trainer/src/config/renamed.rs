@@ -1,4 +1,4 @@
-//! Renamed keys: the old name is an error that says the new one.
+//! Keys that a run once had, or might be thought to have: an error that says what to do instead.
 
 use toml::{Table, Value};
 
@@ -8,11 +8,27 @@ const RENAMED: &[(&str, &str)] = &[
     ("sandbox.server.most", "sandbox.server.max_limits"),
 ];
 
-/// Refuses a table that holds an old key.
+/// Parameters of sampling that evaluation and serving have and training has not.
+const NOT_TRAINED: &[&str] = &[
+    "rollout.logit_bias",
+    "rollout.repetition_penalty",
+    "rollout.presence_penalty",
+    "rollout.frequency_penalty",
+    "rollout.bad_words",
+    "rollout.min_new_tokens",
+];
+
+/// Refuses a table that holds an old key, or one that no training has.
 ///
 /// # Errors
-/// The first such key, with its new name.
+/// The first such key, with its new name or the reason.
 pub(super) fn refuse_old_keys(table: &Table) -> Result<(), String> {
+    if let Some(key) = NOT_TRAINED.iter().find(|key| holds(table, key)) {
+        return Err(format!(
+            "`{key}`: penalties and bans would sample from another distribution than the one that is trained; they are \
+             for `trainer generate` and `trainer eval`, so take the key out"
+        ));
+    }
     match RENAMED.iter().find(|(old, _)| holds(table, old)) {
         Some((old, new)) => Err(format!("`{old}` is called `{new}` now; rename the key")),
         None => Ok(()),
@@ -48,8 +64,22 @@ mod tests {
     }
 
     #[test]
+    fn penalties_and_bans_are_refused_in_training() {
+        for key in ["repetition_penalty = 1.0", "bad_words = [[3]]", "min_new_tokens = 4"] {
+            let error = refuse_old_keys(&format!("[rollout]\n{key}").parse().unwrap()).unwrap_err();
+            assert!(error.contains("take the key out") && error.contains("`rollout."), "{error}");
+        }
+    }
+
+    #[test]
     fn other_tables_pass() {
-        for text in ["", "rollout = 3", "[rollout.engine]\nmax_sequences = 8", "[engine]\nmax_batch = 8"] {
+        for text in [
+            "",
+            "rollout = 3",
+            "[rollout.engine]\nmax_sequences = 8",
+            "[engine]\nmax_batch = 8",
+            "[eval]\nmin_new_tokens = 1",
+        ] {
             assert_eq!(refuse_old_keys(&text.parse().unwrap()), Ok(()));
         }
     }

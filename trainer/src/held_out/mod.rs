@@ -15,7 +15,7 @@ use policy::Texts;
 use random::KeyedRng;
 use rayon::prelude::*;
 use record::samples::SampleRow;
-use rollout::{Completion, EngineOptions, SamplingParams};
+use rollout::{Completion, EngineOptions, RepetitionStop, SamplingParams};
 use tokio::task::JoinSet;
 
 pub(crate) use self::scoring::read_scores;
@@ -54,13 +54,21 @@ impl HeldOut {
     pub(crate) fn params(&self) -> Result<Arc<SamplingParams>> {
         let protocol = &self.tasks.suite.protocol;
         let seed = KeyedRng::new(&[self.seed.into(), "evaluation".into(), self.name.as_str().into()]).next_u64();
+        let off = SamplingParams::default();
         let params = SamplingParams {
             temperature: protocol.temperature,
             top_p: protocol.top_p,
             top_k: protocol.top_k,
+            min_p: protocol.min_p.unwrap_or(off.min_p),
+            repetition_penalty: protocol.repetition_penalty.unwrap_or(off.repetition_penalty),
+            presence_penalty: protocol.presence_penalty.unwrap_or(off.presence_penalty),
+            frequency_penalty: protocol.frequency_penalty.unwrap_or(off.frequency_penalty),
             max_new_tokens: protocol.max_new_tokens,
+            stop_repetition: protocol
+                .stop_repetition
+                .map(|end| RepetitionStop { pattern_tokens: end.pattern_tokens, count: end.count }),
             seed,
-            ..SamplingParams::default()
+            ..off
         };
         params.validate().map_err(|error| Usage::error(format!("{}: {error}", self.name)))?;
         Ok(Arc::new(params))

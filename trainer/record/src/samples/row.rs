@@ -22,7 +22,7 @@ pub struct SampleRow {
     /// Token ids of the completion; `None` where another engine sampled it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completion_ids: Option<Vec<u32>>,
-    /// Reason for the end of the completion: `stop`, `stop_string` or `length`.
+    /// Reason for the end of the completion: `stop`, `stop_string`, `length` or `repetition`.
     pub finish_reason: String,
     /// True where the prompt ended within the thinking.
     pub thinking_open: bool,

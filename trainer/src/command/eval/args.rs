@@ -69,6 +69,19 @@ pub(crate) struct EvalArgs {
     /// Most candidates; 0 keeps everything [default: the suite's, or 0].
     #[arg(long)]
     pub top_k: Option<usize>,
+    /// Least probability relative to the likeliest token's; 0 keeps everything [default: the suite's, or 0].
+    #[arg(long)]
+    pub min_p: Option<f64>,
+    /// Divides the positive logits, and multiplies the others, of tokens of prompt and completion; 1 is off [default:
+    /// the suite's, or 1].
+    #[arg(long, value_name = "FACTOR")]
+    pub repetition_penalty: Option<f64>,
+    /// Subtracted from the logits of the completion's tokens, -2 to 2 [default: the suite's, or 0].
+    #[arg(long, value_name = "LOGIT", allow_negative_numbers = true)]
+    pub presence_penalty: Option<f64>,
+    /// Subtracted from a token's logit for each time that the completion has it, -2 to 2 [default: the suite's, or 0].
+    #[arg(long, value_name = "LOGIT", allow_negative_numbers = true)]
+    pub frequency_penalty: Option<f64>,
     /// Longest completion, in tokens [default: the suite's, or 1024].
     #[arg(long)]
     pub max_new_tokens: Option<usize>,
@@ -128,7 +141,12 @@ impl EvalArgs {
             temperature: self.temperature,
             top_p: self.top_p,
             top_k: self.top_k,
+            min_p: self.min_p,
+            repetition_penalty: self.repetition_penalty,
+            presence_penalty: self.presence_penalty,
+            frequency_penalty: self.frequency_penalty,
             max_new_tokens: self.max_new_tokens,
+            stop_repetition: None,
             verifier: self.verifier.clone(),
             metric: None,
         }
