@@ -41,6 +41,7 @@ mod init;
 mod linear;
 mod mapped_file;
 mod packed;
+mod packed_weights;
 mod parameters;
 mod pieces;
 mod placement;
@@ -77,6 +78,7 @@ pub use self::head::{
     head_outputs,
 };
 pub use self::packed::Packed;
+pub use self::packed_weights::PackedWeights;
 pub use self::parameters::{
     HeldPart, NamedTensors, Parameter, ParameterPart, ParameterPiece, ParameterShape, parameter_shapes, part_of_name,
 };

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use policy::{Decoder, ModelConfig, Placement, Texts, product_time};
+use policy::{Decoder, ModelConfig, PackedWeights, Placement, Texts, product_time};
 use tch::Tensor;
 
 use crate::active_sequence::ActiveSequence;
@@ -54,6 +54,8 @@ pub struct Engine {
     slots: Vec<Option<ActiveSequence>>,
     waiting: VecDeque<ActiveSequence>,
     num_submitted: u64,
+    /// The weights of a version as products read them, where they are packed.
+    packed: Option<(u64, PackedWeights)>,
     stats: GenerationStats,
     work: EngineWork,
 }
@@ -83,6 +85,7 @@ impl Engine {
             slots: Vec::new(),
             waiting: VecDeque::new(),
             num_submitted: 0,
+            packed: None,
             stats: GenerationStats::default(),
             work: EngineWork::default(),
         })
@@ -167,11 +170,12 @@ impl Engine {
         std::mem::take(&mut self.work)
     }
 
-    /// Gives the cache's memory back while nothing runs; a later step takes it again. Returns false, and keeps it,
-    /// where a sequence runs.
+    /// Gives the cache's memory back while nothing runs, and that of packed weights; a later step takes it again.
+    /// Returns false, and keeps it, where a sequence runs.
     pub fn release_cache(&mut self) -> bool {
         let is_free = self.num_running() == 0;
         if is_free {
+            self.packed = None;
             self.slots.clear();
             self.cache = KvCache::new(&self.local, self.placement, self.options.cache_tokens);
         }
@@ -204,6 +208,7 @@ impl Engine {
             return Ok(Vec::new());
         }
         let finished = tch::no_grad(|| {
+            self.pack(decoder, policy_version);
             self.admit(decoder, policy_version)?;
             self.decode(decoder, policy_version)
         });
@@ -213,6 +218,14 @@ impl Engine {
             self.release_cache();
         }
         finished
+    }
+
+    /// Packs the weights of this version, unless they are or are not to be.
+    fn pack(&mut self, decoder: &Decoder, policy_version: u64) {
+        if self.options.packed_weights && self.packed.as_ref().is_none_or(|(version, _)| *version != policy_version) {
+            self.packed = None; // one at a time in memory
+            self.packed = PackedWeights::of(decoder).map(|packed| (policy_version, packed));
+        }
     }
 
     fn running(&self) -> impl Iterator<Item = &ActiveSequence> {
@@ -333,7 +346,8 @@ impl Engine {
         let upload = |values: &[i64]| Tensor::from_slice(values).to_device(decoder.device());
         let mut attention = CachedAttention::prefill(&mut self.cache, pack, decoder.device());
         let (started, products) = (Instant::now(), product_time());
-        let _ = decoder.hidden(&upload(&ids), &upload(&positions), &mut attention);
+        let packed = self.packed.as_ref().map(|(_, packed)| packed);
+        let _ = decoder.hidden_by(packed, &upload(&ids), &upload(&positions), &mut attention);
         let (attention, pass) = (attention.spent(), started.elapsed());
         *self.work.prefill_passes.entry(ids.len()).or_default() += 1;
         self.work.attention += attention;
@@ -360,10 +374,11 @@ impl Engine {
         let inputs = Tensor::from_slice(&inputs).to_device(decoder.device()).view([3, num_sequences as i64]);
         let mut attention = CachedAttention::decode(&mut self.cache, inputs.get(2), longest);
         let (pass_started, products) = (Instant::now(), product_time());
-        let hidden = decoder.hidden(&inputs.get(0), &inputs.get(1), &mut attention); // [sequences, hidden]
+        let packed = self.packed.as_ref().map(|(_, packed)| packed);
+        let hidden = decoder.hidden_by(packed, &inputs.get(0), &inputs.get(1), &mut attention); // [sequences, hidden]
         let (attention, pass, products) = (attention.spent(), pass_started.elapsed(), product_time() - products);
         let head_started = Instant::now();
-        let logits = decoder.logits(&hidden);
+        let logits = decoder.logits_by(packed, &hidden);
         let head = head_started.elapsed();
         let draws: Vec<TokenDraw<'_>> = self.running().map(ActiveSequence::next_draw).collect();
         let tokens = self.drawer.draw(&draws, &logits, decoder.store().tensor());

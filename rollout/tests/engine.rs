@@ -237,7 +237,7 @@ fn whatever_happens_between_steps_a_request_ends_once_and_as_it_would_alone() {
     let whole = all_at_once(&policy, requests(&short));
     let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(actions in prop::collection::vec(action(), 1..40), max_sequences in 1..8usize)| {
-        let options = EngineOptions { max_sequences, cache_tokens: 320, prefill_tokens: 10 };
+        let options = EngineOptions { max_sequences, cache_tokens: 320, prefill_tokens: 10, ..Default::default() };
         let mut engine = engine(&policy, &options);
         let (mut waiting, mut ids, mut aborted) = (requests(&short).into_iter(), Vec::new(), vec![false; 12]);
         let mut completions = Vec::new();

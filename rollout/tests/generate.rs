@@ -40,7 +40,7 @@ fn neither_batch_nor_order_nor_budget_changes_a_completion() {
         let mut shuffled = requests(&params);
         shuffled.reverse();
         shuffled.swap(1, 7);
-        let options = EngineOptions { max_sequences: 7, cache_tokens: 300, prefill_tokens: 10 };
+        let options = EngineOptions { max_sequences: 7, cache_tokens: 300, prefill_tokens: 10, ..Default::default() };
         assert_same(&whole, &sorted(&policy, shuffled, &options));
     }
 }

@@ -57,6 +57,7 @@ pub struct Memory {
     pub critic: u64,
     pub reward_model: u64,
     pub sampling_weights: u64,
+    pub packed_weights: u64,
     pub gradients: u64,
     pub activations: u64,
     pub moved: u64,
@@ -104,6 +105,7 @@ pub fn memory(model: &ModelSizes, axes: &Axes, work: &Work) -> Memory {
         critic: of_critic.map_or(0, |state| w * critic_piece + state.on_gpu),
         reward_model: work.reward_model.map_or(0, |sizes| w * sizes.piece(tensor, shard, false)),
         sampling_weights: 0,
+        packed_weights: 0,
         gradients: 4 * piece,
         activations,
         moved,
@@ -123,6 +125,9 @@ pub fn memory(model: &ModelSizes, axes: &Axes, work: &Work) -> Memory {
             memory.sampling_weights = w * model.piece(tensor, 1, true);
             memory.sampling_moved = w * (2 * model.block(tensor)).max(model.embedding(tensor));
         }
+        if completions.packs_weights && axes.tensor == 1 && !axes.is_cut() {
+            memory.packed_weights = w * piece;
+        }
         let tokens = cached_tokens(axes, work, completions);
         let layer = w * model.cached_token(tensor) / model.blocks;
         memory.cache = tokens * layer * (model.blocks + 1);
@@ -130,7 +135,10 @@ pub fn memory(model: &ModelSizes, axes: &Axes, work: &Work) -> Memory {
     }
     let update = memory.held() + memory.gradients + activations + moved;
     let sampling = match work.completions {
-        Some(_) => memory.held() + memory.cache + memory.sampling_activations + memory.sampling_moved,
+        Some(_) => {
+            let cache = memory.cache + memory.packed_weights;
+            memory.held() + cache + memory.sampling_activations + memory.sampling_moved
+        }
         None => 0,
     };
     let loading = if axes.num_ranks() > 1 { loading(model, work, &memory, critic_piece) } else { 0 };
@@ -219,6 +227,7 @@ mod tests {
         max_sequences: 16,
         cache_tokens: 1 << 20,
         prefill_tokens: 4096,
+        packs_weights: false,
     };
 
     fn work() -> Work {
@@ -272,6 +281,18 @@ mod tests {
         };
         assert_eq!(cache(32_768, 1 << 20), 2 * cache(0, 1 << 20));
         assert_eq!(cache(32_768, 1 << 18), cache(0, 1 << 18)); // half as many, twice as long
+    }
+
+    #[test]
+    fn packed_weights_stand_beside_the_cache() {
+        let sampling = |packs_weights, axes| {
+            let completions = Completions { packs_weights, ..SAMPLES };
+            let work = Work { completions: Some(completions), place: Place::Cpu, number_bytes: 4, ..work() };
+            memory(&QWEN_32B, axes, &work).sampling
+        };
+        assert_eq!(sampling(true, &Axes::ONE) - sampling(false, &Axes::ONE), 4 * QWEN_32B.piece(1, 1, true));
+        let cut = Axes { shard: 2, ..Axes::ONE };
+        assert_eq!(sampling(true, &cut), sampling(false, &cut));
     }
 
     #[test]

@@ -66,6 +66,7 @@ fn rows(memory: &Memory) -> Vec<(&'static str, u64, u64)> {
         ("gradients", memory.gradients, 0),
         ("activations", memory.activations, memory.sampling_activations),
         ("moved: gathered, reduced", memory.moved, memory.sampling_moved),
+        ("packed weights", 0, memory.packed_weights),
         ("cache", 0, memory.cache),
         both("slack", memory.slack),
     ];

@@ -391,6 +391,7 @@ mod tests {
             max_sequences: 16,
             cache_tokens: 1 << 30,
             prefill_tokens: 4096,
+            packs_weights: false,
         };
         let work = Work {
             sequences: 4096,

@@ -40,6 +40,8 @@ pub struct Completions {
     pub cache_tokens: u64,
     /// Most prompt tokens in one prefill.
     pub prefill_tokens: u64,
+    /// True where an engine that has the whole model keeps its matrices a second time.
+    pub packs_weights: bool,
 }
 
 /// A critic with weights of its own.

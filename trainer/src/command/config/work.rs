@@ -101,6 +101,7 @@ fn of_stage(stage: u8, config: &ReinforceRun, known: &Known<'_>, base: Work) -> 
             max_sequences: engine.max_sequences as u64,
             cache_tokens: engine.cache_tokens as u64,
             prefill_tokens: engine.prefill_tokens as u64,
+            packs_weights: engine.packed_weights && base.place == Place::Cpu && base.number_bytes == 4,
         }),
         has_reference: config.loss.kl_coefficient != 0.0,
         state_on_host: config.optimizer.state == StatePlace::Host,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use policy::{Decoder, ModelConfig, Placement};
+use policy::{Decoder, ModelConfig, PackedWeights, Placement};
 use progress::{Progress, Unit};
 use rollout::EngineWork;
 use tch::{Kind, Tensor};
@@ -33,23 +33,24 @@ pub(super) struct Ceiling {
 }
 
 impl Ceiling {
-    /// That of some work on a decoder.
+    /// That of some work on a decoder, whose weights are multiplied by as the engine has them.
     ///
     /// # Errors
     /// The user interrupts.
     pub(super) fn of(
         work: &EngineWork,
         decoder: &Decoder,
+        packed: Option<&PackedWeights>,
         bytes_per_second: f64,
         interrupt: &Interrupt,
     ) -> Result<Self> {
         let heads = timed_sizes(work.decode_passes.keys().copied().collect());
         let blocks = timed_sizes(work.decode_passes.keys().chain(work.prefill_passes.keys()).copied().collect());
         let progress = Progress::aside("ceiling", Unit::Parts, Some((heads.len() + blocks.len()) as u64));
-        let timed = |sizes: Vec<usize>, seconds: fn(&Decoder, usize) -> f64| {
+        let timed = |sizes: Vec<usize>, seconds: fn(&Decoder, Option<&PackedWeights>, usize) -> f64| {
             let each = sizes.into_iter().map(|rows| {
                 interrupt.check()?;
-                let seconds = seconds(decoder, rows);
+                let seconds = seconds(decoder, packed, rows);
                 progress.advance(1);
                 Ok((rows, seconds))
             });
@@ -104,16 +105,24 @@ fn bytes_per_token(config: &ModelConfig, kind: Kind) -> f64 {
 }
 
 /// Seconds of the products of all blocks in one pass over `rows` tokens.
-fn blocks_seconds(decoder: &Decoder, rows: usize) -> f64 {
+fn blocks_seconds(decoder: &Decoder, packed: Option<&PackedWeights>, rows: usize) -> f64 {
     let placement = decoder.placement();
     let mut inputs: BTreeMap<i64, Tensor> = BTreeMap::new();
+    let mut input = |width: i64| -> Tensor {
+        let make = || Tensor::rand([rows as i64, width], placement.options());
+        inputs.entry(width).or_insert_with(make).shallow_clone()
+    };
     let mut pass = || {
         for layer in 0..decoder.num_blocks() {
+            if let Some(packed) = packed {
+                for matrix in packed.block_matrices(layer) {
+                    let _ = matrix.product(&input(matrix.size()[1]), None);
+                }
+                continue;
+            }
             let weights = decoder.store().block(layer);
             for weight in [&weights.qkv_proj, &weights.o_proj, &weights.gate_up_proj, &weights.down_proj] {
-                let width = weight.size()[1];
-                let make = || Tensor::rand([rows as i64, width], placement.options());
-                let _ = inputs.entry(width).or_insert_with(make).linear(weight, None::<&Tensor>);
+                let _ = input(weight.size()[1]).linear(weight, None::<&Tensor>);
             }
         }
     };
@@ -121,10 +130,10 @@ fn blocks_seconds(decoder: &Decoder, rows: usize) -> f64 {
 }
 
 /// Seconds of the head's product for `rows` sequences.
-fn head_seconds(decoder: &Decoder, rows: usize) -> f64 {
+fn head_seconds(decoder: &Decoder, packed: Option<&PackedWeights>, rows: usize) -> f64 {
     let placement = decoder.placement();
     let hidden = Tensor::rand([rows as i64, decoder.config().hidden_size], placement.options());
-    fastest(placement, &mut || drop(decoder.logits(&hidden)))
+    fastest(placement, &mut || drop(decoder.logits_by(packed, &hidden)))
 }
 
 /// Bytes a second at which this machine reads memory.
@@ -171,7 +180,7 @@ mod tests {
         // Keys and values of one head of two numbers, in three blocks, float32.
         assert_eq!(bytes_per_token(decoder.config(), decoder.kind()), 2.0 * 3.0 * 2.0 * 4.0);
         let read = EngineWork { num_attended: 10, ..EngineWork::default() };
-        let of = |work: &EngineWork| Ceiling::of(work, &decoder, 100.0, &Interrupt::default()).unwrap();
+        let of = |work: &EngineWork| Ceiling::of(work, &decoder, None, 100.0, &Interrupt::default()).unwrap();
         assert_eq!(of(&read), Ceiling { products: 0.0, cache: 4.8 });
         let passes = EngineWork { decode_passes: [(2, 3)].into(), prefill_passes: [(5, 1)].into(), ..read };
         assert!(of(&passes).products > 0.0);

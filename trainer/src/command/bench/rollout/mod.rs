@@ -13,7 +13,9 @@ use anyhow::{Context, Result};
 use clap::Args;
 use hub::ModelFiles;
 use policy::dist::cuda::Gpu;
-use policy::{CHAT_TEMPLATE, Decoder, ModelConfig, Placement, Policy, Texts, train_tokenizer, write_folder};
+use policy::{
+    CHAT_TEMPLATE, Decoder, ModelConfig, PackedWeights, Placement, Policy, Texts, train_tokenizer, write_folder,
+};
 use rollout::{Engine, EngineOptions, EngineWork, GenerationStats};
 
 use self::ceiling::{Ceiling, read_rate};
@@ -103,7 +105,8 @@ fn time_completions(args: &RolloutArgs, interrupt: &Interrupt) -> Result<()> {
     let median = runs.swap_remove(RUNS / 2);
     interrupt.check()?;
     let bytes_per_second = read_rate(placement);
-    let ceiling = Ceiling::of(&median.work, &decoder, bytes_per_second, interrupt)?;
+    let packed = PackedWeights::of(&decoder);
+    let ceiling = Ceiling::of(&median.work, &decoder, packed.as_ref(), bytes_per_second, interrupt)?;
     show(&report(args, &requests, &median, seconds, peak_memory_bytes, &ceiling), args.json.as_deref())
 }
 
