@@ -16,7 +16,8 @@ use super::phases::{Base, PhaseKind};
 use crate::config::{EvalSection, RecipeConfig, ReinforceRun, RewardModelRun, Source, SupervisedRun, load};
 use crate::failure::Usage;
 use crate::run::absent_paths::{AbsentPath, absent_paths};
-use crate::run::identity::{flatten, values_and_inputs};
+use crate::run::flat_values::flatten;
+use crate::run::identity::values_and_inputs;
 use crate::run::inputs::TrainingRun;
 
 /// Folder of the generated data within a recipe's.
