@@ -82,12 +82,14 @@ fn broken_datasets_name_the_file_and_the_line() {
     let set = format!("traces.path={traces:?}");
     let after = |text: &str| {
         bench.write("broken.jsonl", text);
-        error(&["cold-start", "--config", &cold, "--set", &set], 1)
+        error(&["cold-start", "--config", &cold, "--set", &set], 2)
     };
     let good = r#"{"id": "a", "messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]}"#;
     assert_says(&after(&format!("{good}\nnot json\n")), &["broken.jsonl", "line 2"]);
     assert_says(&after(&format!("{good}\n{{\"id\": \"b\"}}\n")), &["broken.jsonl", "line 2", "messages"]);
     assert_says(&after(""), &["broken.jsonl", "empty"]);
+    std::fs::remove_file(bench.path("broken.jsonl")).unwrap();
+    assert_says(&error(&["cold-start", "--config", &cold, "--set", &set], 2), &["broken.jsonl", "No such file"]);
     assert!(!bench.path("runs/cold-start").exists(), "a run that cannot start leaves no folder");
 }
 
@@ -166,7 +168,7 @@ fn a_recipes_data_follow_from_its_seed() {
     let traces = |folder: &str, seed: &str| {
         let arguments =
             ["recipe", "--config", &bench.text("recipe.toml"), "--run-dir", &bench.text(folder), "--seed", seed];
-        assert_says(&error(&arguments, 1), &["nowhere.jsonl"]);
+        assert_says(&error(&arguments, 2), &["nowhere.jsonl"]);
         let config = std::fs::read_to_string(bench.path(folder).join("config.toml")).unwrap();
         let config: toml::Table = config.parse().unwrap();
         assert_eq!(config["seed"].as_integer(), seed.parse().ok());

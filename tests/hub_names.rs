@@ -129,11 +129,23 @@ fn a_run_keeps_to_the_commit_that_it_began_with_and_is_exported_with_it() {
     let manifest = json_of(&home.bench.path("runs/stage-1/manifest.json"));
     assert_eq!(manifest["run"]["inputs"]["model.path commit"]["content"], format!("org/tiny@{FIRST}"));
     stage(&["--resume"], 0);
-    // The branch moves on, to files that are the same: still another commit.
+    // The branch moves on: the run keeps to the commit that it began with, and says so.
     home.point("models--org--tiny", SECOND);
-    let said = stage(&["--resume"], 2);
-    assert_says(&said, &["model.path commit", &format!("org/tiny@{FIRST}"), &format!("org/tiny@{SECOND}")]);
+    for _ in 0..2 {
+        let said = stage(&["--resume", "auto"], 0);
+        assert_says(&said, &[&format!("model.path: org/tiny at commit {FIRST}"), "--accept-changes"]);
+    }
+    // Another revision than it began with is another model, be its files the same.
+    for other in [format!("org/tiny@{SECOND}"), "org/tiny@main".to_owned()] {
+        let said = stage(&["--resume", "--set", &format!("model.path={other}")], 2);
+        assert_says(&said, &["model.path commit", &format!("org/tiny@{FIRST}"), &format!("org/tiny@{SECOND}")]);
+    }
     stage(&["--resume", "--set", &format!("model.path=org/tiny@{FIRST}")], 0);
+    assert_says(&stage(&["--resume"], 0), &[FIRST]);
+    let accepted = stage(&["--resume", "--accept-changes"], 0);
+    assert_says(&accepted, &["goes on with changes", &format!("-> org/tiny@{SECOND}")]);
+    assert_says(&stage(&["--resume"], 0), &[&format!("model.path: org/tiny at commit {SECOND}")]);
+    stage(&["--resume", "--accept-changes", "--set", &format!("model.path=org/tiny@{FIRST}")], 0);
 
     exported(&home);
 }

@@ -1,10 +1,11 @@
 //! `trainer sweep` from its file to its table: arms that share, cells by hand, kills, a cell that fails, bad input.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Bench, run, trainer};
 
@@ -126,7 +127,13 @@ fn killed_and_cell_by_cell_it_makes_the_same_table_and_equal_arms_are_equal() {
     }
     let json_of_parts = bench.text("parts.json");
     run(&["sweep", &parts, "--collect", "--json", &json_of_parts], 0);
+    refuses_another_program(&bench, &parts);
     let (whole, parts) = (table(Path::new(&json)), table(Path::new(&json_of_parts)));
+    let computed_by = &parts["cells"][0]["computed_by"]["stage-1"];
+    assert!(computed_by["programs"][0].as_str().unwrap().contains(", program "), "{computed_by}");
+    let machine = &computed_by["machines"][0];
+    assert!(machine["device"] == "cpu" && machine["dtype"] == "float32" && machine["processor"] != "", "{machine}");
+    assert!(parts["differences"].as_array().unwrap().iter().all(|it| it["unlike_pairs"] == json!([])));
     let figures = |table: &Value, arm: &str| {
         table["arms"].as_array().unwrap().iter().find(|found| found["name"] == arm).unwrap()["figures"].clone()
     };
@@ -141,6 +148,36 @@ fn killed_and_cell_by_cell_it_makes_the_same_table_and_equal_arms_are_equal() {
     assert!(weights(&dir, "base") == weights(&dir, "same") && weights(&dir, "base") != weights(&dir, "late"));
     assert!(weights(&dir, "base") == weights(&bench.path("parts"), "base"));
     assert_eq!(weights(&dir, "late"), weights(&bench.path("parts"), "late"));
+}
+
+/// Runs a sweep that is done with another build: refused, and accepted by name once.
+fn refuses_another_program(bench: &Bench, file: &str) {
+    let other = bench.path("another-build");
+    // The linker's checksum stands near the file's beginning; a file without is told by all that is in it. A shell
+    // writes it: a file that this process had open to write could be started by none of its threads for a while.
+    let mut head = vec![0; 1 << 16];
+    std::fs::File::open(env!("CARGO_BIN_EXE_trainer")).unwrap().read_exact(&mut head).unwrap();
+    let place = head.windows(8).position(|bytes| bytes == b"\x03\0\0\0GNU\0");
+    let change = match place {
+        Some(place) => format!("printf '!!' | dd of=\"$2\" bs=1 seek={} conv=notrunc status=none", place + 8),
+        None => "printf '!!' >> \"$2\"".to_owned(),
+    };
+    let script = format!("cp \"$1\" \"$2\" && {change}");
+    let copied = Command::new("sh").args(["-c", &script, "sh", env!("CARGO_BIN_EXE_trainer")]).arg(&other).status();
+    assert!(copied.unwrap().success());
+    let says = |arguments: &[&str], code: i32| {
+        let output = Command::new(&other).args(["sweep", file]).args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        said
+    };
+    let said = says(&[], 2);
+    for words in ["its cells are of another program", "base seed 1: done", "--accept-program"] {
+        assert!(said.contains(words), "no `{words}` in: {said}");
+    }
+    says(&["--collect"], 0);
+    says(&["--accept-program"], 0);
+    assert!(!says(&[], 0).contains(": runs ("));
 }
 
 #[test]
@@ -179,4 +216,12 @@ fn what_is_wrong_is_named_before_any_cell_runs() {
     let sweep = write(&bench, "bad", "");
     let said = String::from_utf8(run(&["sweep", &sweep, "--cell", "6"], 2).stderr).unwrap();
     assert!(said.contains("the cells 0 to 5"), "{said}");
+    // Jobs that were written before the file got another arm.
+    let jobs = String::from_utf8(run(&["sweep", &sweep, "--emit", "slurm"], 0).stdout).unwrap();
+    let mark = jobs.split("--of ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    let more = "[[arm]]\nname = \"x\"\nset = [\"loss.clip_high=0.3\"]\n";
+    let sweep = write(&bench, "bad", more);
+    let said = String::from_utf8(run(&["sweep", &sweep, "--cell", "3", "--of", mark], 2).stderr).unwrap();
+    assert!(said.contains("these jobs were written for other cells"), "{said}");
+    assert!(!bench.path("bad").exists());
 }

@@ -104,3 +104,14 @@ pub enum DatasetError {
         problem: String,
     },
 }
+
+impl DatasetError {
+    /// True for files that are not there or do not hold what they should, false for what the system refuses.
+    pub fn is_of_input(&self) -> bool {
+        match self {
+            Self::Read { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            Self::Write { .. } => false,
+            _ => true,
+        }
+    }
+}

@@ -72,7 +72,7 @@ pub use self::context_parallel::ContextParallel;
 pub use self::decoder::Decoder;
 pub use self::device::{resolve_device, resolve_rank_device};
 pub use self::error::PolicyError;
-pub use self::folder::{export_folder, write_folder};
+pub use self::folder::{export_folder, is_licence, is_of_terms, write_folder};
 pub use self::head::{
     Head, HeadOptions, HeadPair, LanguageGradient, LanguageHead, LanguageOutput, LossScope, ScalarGradient, ScalarHead,
     head_outputs,

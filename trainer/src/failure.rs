@@ -1,4 +1,4 @@
-//! Exit codes of a command: 0 done, 1 failed, 2 wrong usage or configuration, 75 stopped and saved, to be started
+//! Exit codes of a command: 0 done, 1 failed, 2 wrong usage, configuration or data, 75 stopped and saved, to be started
 //! again, 130 interrupted.
 
 use std::fmt;

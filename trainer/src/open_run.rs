@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use record::atomic::{remove_if_there, write_file};
 use record::lock::{FolderLock, LOCK_FILE};
+use record::machines::add_machine;
 use record::metrics::{Metrics, MetricsWriter, read_metrics};
 use record::run_folder::RunFolder;
 use serde::Serialize;
@@ -15,6 +16,7 @@ use crate::failure::Usage;
 use crate::ranks::{Start, Team};
 use crate::run::identity::RunIdentity;
 use crate::run::inputs::TrainingRun;
+use crate::run::named_inputs::HeldCommits;
 use crate::run::run_manifest::{OnChange, RunManifest};
 use crate::worker::{ModelCommand, ModelEvent, ModelWorker};
 
@@ -48,6 +50,19 @@ impl Entry {
             Self::New => true,
             Self::Resume(_) => false,
             Self::Auto(_) => !dir.is_dir(),
+        }
+    }
+
+    /// Commits of names of the hub with which a run in `dir` goes on; none of a new run, and none where changes are
+    /// accepted.
+    ///
+    /// # Errors
+    /// What the run was cannot be read.
+    pub(crate) fn held_commits(self, dir: &Path) -> Result<HeldCommits> {
+        match RunFolder::open(dir) {
+            Ok(folder) if self != Self::New => RunManifest::held_commits(&folder, self.on_change()),
+            // A folder that is not there is named by whoever opens it.
+            _ => Ok(HeldCommits::new()),
         }
     }
 
@@ -122,6 +137,7 @@ impl OpenRun {
             clean(&folder, newest.as_ref())?;
             tracing::info!(step, "resuming");
         }
+        add_machine(&folder, step, manifest.identity().machine())?;
         let text = toml::to_string(config).context("the configuration as TOML")?;
         write_file(&folder.config(), text.as_bytes())?;
         let metrics = MetricsWriter::open(&folder.metrics())?;
@@ -223,7 +239,7 @@ fn is_foreign(folder: &RunFolder) -> bool {
 
 /// What lies in a run's folder besides what is written before its first step.
 fn others(folder: &RunFolder) -> Vec<PathBuf> {
-    let names = [LOCK_FILE, "config.toml", "manifest.json", INITIAL_MODEL];
+    let names = [LOCK_FILE, "config.toml", "machines.json", "manifest.json", INITIAL_MODEL];
     let entries = fs::read_dir(folder.root()).into_iter().flatten();
     entries
         .filter_map(|entry| Some(entry.ok()?.path()))

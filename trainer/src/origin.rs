@@ -103,7 +103,10 @@ fn whole<T>(
     loaded: Result<Loaded<T>, DatasetError>,
     id: fn(&T) -> &str,
 ) -> Result<SourceRecords<T>> {
-    let loaded = loaded?;
+    let loaded = loaded.map_err(|error| match error.is_of_input() {
+        true => Usage::error(error.to_string()),
+        false => error.into(),
+    })?;
     if !loaded.unreadable.is_empty() {
         return Err(unreadable(&loaded.unreadable, loaded.num_rows));
     }

@@ -44,7 +44,8 @@ pub(crate) async fn train_reward_model(config: RewardModelRun, entry: Entry, int
     let load = |config: &RewardModelRun, models: Models<'_>, start: &Start| {
         state(config, models, start.resume_from.as_deref())
     };
-    run_on_ranks(config, &interrupt, async |run| lead(run, entry, interrupt.clone()).await, load).await
+    let held = entry.held_commits(&config.run.dir);
+    run_on_ranks(config, held, &interrupt, async |run| lead(run, entry, interrupt.clone()).await, load).await
 }
 
 /// Trains a reward model on the rank that decides.

@@ -42,7 +42,8 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
     let load = |config: &ReinforceRun, models: Models<'_>, start: &Start| {
         state(config, stage, models, start.resume_from.as_deref())
     };
-    run_on_ranks(config, &interrupt, async |run| lead(stage, run, entry, interrupt.clone()).await, load).await
+    let held = entry.held_commits(&config.run.dir);
+    run_on_ranks(config, held, &interrupt, async |run| lead(stage, run, entry, interrupt.clone()).await, load).await
 }
 
 /// Runs a stage on the rank that decides.

@@ -60,7 +60,8 @@ pub(crate) async fn cold_start(config: SupervisedRun, entry: Entry, interrupt: I
     let load = |config: &SupervisedRun, models: Models<'_>, start: &Start| {
         Ok(state(config, models, &start.model, start.resume_from.as_deref())?.0)
     };
-    run_on_ranks(config, &interrupt, async |run| lead(run, entry, interrupt.clone()).await, load).await
+    let held = entry.held_commits(&config.run.dir);
+    run_on_ranks(config, held, &interrupt, async |run| lead(run, entry, interrupt.clone()).await, load).await
 }
 
 /// Runs a cold start on the rank that decides.

@@ -11,6 +11,7 @@ use tch::{Kind, Tensor};
 
 pub use self::export::export_folder;
 pub(crate) use self::text_files::TextFiles;
+pub use self::text_files::{is_licence, is_of_terms};
 use crate::config::{ModelClass, ModelConfig};
 use crate::decoder::Decoder;
 use crate::error::PolicyError;

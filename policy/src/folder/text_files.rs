@@ -44,14 +44,24 @@ const NAMES: [&str; 11] = [
     "USE_POLICY.md",
 ];
 const SUFFIXES: [&str; 3] = [".jinja", ".model", ".py"];
-/// Beginnings of the names of licences and notices, in capitals.
-const TERMS: [&str; 4] = ["LICENSE", "LICENCE", "NOTICE", "COPYING"];
+/// Beginnings of the names of licences, in capitals.
+const LICENCES: [&str; 3] = ["LICENSE", "LICENCE", "COPYING"];
+/// Beginning of the names of notices, which go with a licence.
+const NOTICE: &str = "NOTICE";
+
+/// True for the name of a licence's file.
+pub fn is_licence(name: &str) -> bool {
+    let capitals = name.to_uppercase();
+    LICENCES.iter().any(|licence| capitals.starts_with(licence))
+}
+
+/// True for the name of a file of a model's terms: its licence, and the notices that go with it.
+pub fn is_of_terms(name: &str) -> bool {
+    is_licence(name) || name.to_uppercase().starts_with(NOTICE)
+}
 
 fn is_carried(name: &str) -> bool {
-    let capitals = name.to_uppercase();
-    NAMES.contains(&name)
-        || SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
-        || TERMS.iter().any(|terms| capitals.starts_with(terms))
+    NAMES.contains(&name) || SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) || is_of_terms(name)
 }
 
 /// Names of the files of a folder, links followed, in their order.

@@ -20,6 +20,7 @@ use crate::settings::HubSettings;
 #[derive(Debug)]
 pub struct Hub {
     client: Client,
+    is_of_terms: fn(&str) -> bool,
 }
 
 /// Which paths of a repository are wanted, of all that there are; or in words why none can be.
@@ -43,9 +44,11 @@ enum Opened {
 }
 
 impl Hub {
-    /// A hub by its settings. Nothing is asked yet.
-    pub fn new(settings: HubSettings) -> Self {
-        Self { client: Client::new(settings) }
+    /// A hub by its settings; of a model come, beside its own files, those of its terms, whose names `is_of_terms`
+    /// knows.
+    /// Nothing is asked yet.
+    pub fn new(settings: HubSettings, is_of_terms: fn(&str) -> bool) -> Self {
+        Self { client: Client::new(settings), is_of_terms }
     }
 
     /// Address of the hub.
@@ -77,7 +80,8 @@ impl Hub {
                 Ok(Snapshot { folder, commit })
             }
             Opened::Listed(listing) => {
-                let mut paths: BTreeSet<String> = listing.paths().into_iter().filter(|path| is_text(path)).collect();
+                let mut paths: BTreeSet<String> =
+                    listing.paths().into_iter().filter(|path| is_text(path, self.is_of_terms)).collect();
                 if wanted == ModelFiles::All {
                     let known = listing.paths();
                     let mut ask = || self.index(name, &repo, &listing, on_event);

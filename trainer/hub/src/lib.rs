@@ -15,7 +15,7 @@
 //! let home = tempfile::tempdir()?;
 //! let variables = [("HF_HOME", home.path().display().to_string()), ("HF_HUB_OFFLINE", "1".into())];
 //! let find = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-//! let hub = Hub::new(HubSettings::of(find)?);
+//! let hub = Hub::new(HubSettings::of(find)?, |name| name.starts_with("LICENSE"));
 //!
 //! let name = HubName::parse("org/name@v1.0", Kind::Model).expect("a name");
 //! let error = hub.model(&name, ModelFiles::All, &mut |_| ()).expect_err("the cache is empty");

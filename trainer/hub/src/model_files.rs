@@ -11,8 +11,6 @@ pub(crate) const SINGLE: &str = "model.safetensors";
 pub(crate) const INDEX: &str = "model.safetensors.index.json";
 /// Endings of the texts of a model.
 const TEXTS: [&str; 5] = [".json", ".jinja", ".txt", ".model", ".md"];
-/// Files without such an ending whose names begin so.
-const TERMS: [&str; 4] = ["LICENSE", "LICENCE", "NOTICE", "COPYING"];
 /// Folder of further chat templates.
 const TEMPLATES: &str = "additional_chat_templates/";
 
@@ -30,12 +28,11 @@ struct Index {
     weight_map: std::collections::BTreeMap<String, String>,
 }
 
-/// True for the configuration, the tokenizer, the templates, the terms.
-pub(crate) fn is_text(path: &str) -> bool {
+/// True for the configuration, the tokenizer, the templates, and for files beside them whose names `is_of_terms` knows.
+pub(crate) fn is_text(path: &str, is_of_terms: fn(&str) -> bool) -> bool {
     let name = path.strip_prefix(TEMPLATES).unwrap_or(path);
-    let is_term = TERMS.iter().any(|word| name.to_uppercase().starts_with(word));
     let is_index = name.ends_with(".index.json");
-    !name.contains('/') && !is_index && (is_term || TEXTS.iter().any(|ending| name.ends_with(ending)))
+    !name.contains('/') && !is_index && (is_of_terms(name) || TEXTS.iter().any(|ending| name.ends_with(ending)))
 }
 
 /// The shards that an index names.
@@ -57,6 +54,10 @@ pub(crate) fn shards(index: &[u8]) -> Result<BTreeSet<String>, String> {
 mod tests {
     use super::*;
 
+    fn is_known(path: &str) -> bool {
+        is_text(path, |name| name == "TERMS")
+    }
+
     #[test]
     fn texts_are_what_a_model_needs_beside_its_weights() {
         for path in [
@@ -66,11 +67,10 @@ mod tests {
             "chat_template.jinja",
             "merges.txt",
             "README.md",
-            "LICENSE",
-            "License.txt",
+            "TERMS",
             "additional_chat_templates/tool_use.jinja",
         ] {
-            assert!(is_text(path), "{path}");
+            assert!(is_known(path), "{path}");
         }
         for path in [
             SINGLE,
@@ -80,9 +80,11 @@ mod tests {
             "model.gguf",
             "onnx/config.json",
             "original/params.json",
+            "original/TERMS",
+            "LICENSE",
             ".gitattributes",
         ] {
-            assert!(!is_text(path), "{path}");
+            assert!(!is_known(path), "{path}");
         }
     }
 

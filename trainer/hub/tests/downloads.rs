@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hub::{Event, Hub, HubError, HubName, Kind, ModelFiles, Origin};
 
-use crate::support::{COMMIT, Files, Reply, Server, User, model};
+use crate::support::{COMMIT, Files, Reply, Server, User, is_of_terms, model};
 
 /// Weights of several pieces.
 const NUM_BYTES: usize = 700_000;
@@ -59,7 +59,7 @@ fn a_model_without_safetensors_is_refused() {
     assert!(error.contains("neither model.safetensors"), "{error}");
     // Its texts can be had all the same.
     let user = User::of(&server);
-    Hub::new(user.settings).model(&model("org/name"), ModelFiles::Texts, &mut |_| ()).unwrap();
+    Hub::new(user.settings, is_of_terms).model(&model("org/name"), ModelFiles::Texts, &mut |_| ()).unwrap();
 }
 
 #[test]
@@ -285,13 +285,14 @@ fn of_data_the_chosen_files_come() {
     let user = User::of(&server);
     let name = HubName::parse("org/name", Kind::Data).unwrap();
     let choose = |paths: &[String]| Ok(paths.iter().filter(|path| path.contains("test")).cloned().collect());
-    let snapshot = Hub::new(user.settings.clone()).data(&name, &choose, &mut |_| ()).unwrap();
+    let snapshot = Hub::new(user.settings.clone(), is_of_terms).data(&name, &choose, &mut |_| ()).unwrap();
     assert!(snapshot.folder.join("main/test.parquet").is_file());
     assert!(!snapshot.folder.join("main/train.parquet").exists());
     assert!(server.requests()[0].path.starts_with("/api/datasets/org/name/revision/main"));
     assert!(server.requests()[1].path.starts_with("/datasets/org/name/resolve/"));
     assert_eq!(user.offline().data(&name, &choose, &mut |_| ()).unwrap(), snapshot);
-    let nothing = Hub::new(user.settings.clone()).data(&name, &|_| Ok(Vec::new()), &mut |_| ()).unwrap_err();
+    let nothing =
+        Hub::new(user.settings.clone(), is_of_terms).data(&name, &|_| Ok(Vec::new()), &mut |_| ()).unwrap_err();
     assert!(nothing.to_string().contains("holds no file of data"), "{nothing}");
 }
 
@@ -302,7 +303,7 @@ fn offline_a_part_of_data_is_not_taken_for_the_whole() {
     let name = HubName::parse("org/name", Kind::Data).unwrap();
     let part = |paths: &[String]| Ok(paths.iter().filter(|path| path.ends_with("a.parquet")).cloned().collect());
     let all = |paths: &[String]| Ok(paths.to_vec());
-    let snapshot = Hub::new(user.settings.clone()).data(&name, &part, &mut |_| ()).unwrap();
+    let snapshot = Hub::new(user.settings.clone(), is_of_terms).data(&name, &part, &mut |_| ()).unwrap();
     assert_eq!(user.offline().data(&name, &part, &mut |_| ()).unwrap(), snapshot);
     let error = user.offline().data(&name, &all, &mut |_| ()).unwrap_err();
     assert!(matches!(&error, HubError::NotCached { file, .. } if file == "main/b.parquet"), "{error}");

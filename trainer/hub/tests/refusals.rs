@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use hub::{Event, Hub, HubError, ModelFiles};
 
-use crate::support::{COMMIT, Files, Reply, Server, User, model};
+use crate::support::{COMMIT, Files, Reply, Server, User, is_of_terms, model};
 
 fn refused(reply: Reply, token: Option<&str>) -> HubError {
     let server = Server::start(move |_, _| reply.clone());
@@ -135,7 +135,10 @@ fn no_log_holds_the_token() {
     log::set_max_level(log::LevelFilter::Trace);
     let user = User::of(&Server::of(Files::model(100))).with_token("hf_token_of_the_log");
     user.model_with(&mut |event| lines.lock().unwrap().push_str(&format!("{event:?}"))).unwrap();
-    assert!(!format!("{:?} {:?}", user.settings, Hub::new(user.settings.clone())).contains("hf_token_of_the_log"));
+    assert!(
+        !format!("{:?} {:?}", user.settings, Hub::new(user.settings.clone(), is_of_terms))
+            .contains("hf_token_of_the_log")
+    );
     let lines = lines.lock().unwrap();
     assert!(lines.contains("ureq") && !lines.contains("hf_token_of_the_log"), "{lines}");
 }

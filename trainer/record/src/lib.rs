@@ -32,6 +32,7 @@ pub mod checksum;
 mod columns;
 mod error;
 pub mod lock;
+pub mod machines;
 pub mod manifest;
 pub mod metrics;
 pub mod names;

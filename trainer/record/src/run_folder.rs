@@ -61,6 +61,11 @@ impl RunFolder {
         self.root.join("manifest.json")
     }
 
+    /// Path of what computed the run.
+    pub fn machines(&self) -> PathBuf {
+        self.root.join("machines.json")
+    }
+
     /// Path of the run's metrics: one JSON object a step.
     pub fn metrics(&self) -> PathBuf {
         self.root.join("metrics.jsonl")

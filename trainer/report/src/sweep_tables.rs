@@ -1,10 +1,12 @@
 //! Tables of a sweep's page: a figure by arm, every seed's own value, the arms' configurations, cost, cells. Must not
 //! know how a figure is compared.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use record::machines::Machine;
 use sweep::measured::CellState;
-use sweep::result::{ArmResult, FigureName, FigureTable, SweepResult};
+use sweep::result::{ArmResult, CellResult, FigureName, FigureTable, SweepResult};
 
 use super::arm_change::ArmChange;
 use super::axis::{Unit, number};
@@ -69,8 +71,8 @@ pub(crate) fn cost(result: &SweepResult) -> String {
 
 /// Cells with their states; those that failed with their last words.
 pub(crate) fn cells(result: &SweepResult) -> String {
-    let head = ["arm", "seed", "state", "time", "folder"].map(str::to_owned);
-    let mut out = opening(&head, |column| [0, 2, 4].contains(&column));
+    let head = ["arm", "seed", "state", "time", "computed on", "folder"].map(str::to_owned);
+    let mut out = opening(&head, |column| [0, 2, 4, 5].contains(&column));
     for cell in &result.cells {
         let (class, state) = match cell.state {
             CellState::Waiting => ("same", "waiting"),
@@ -82,15 +84,22 @@ pub(crate) fn cells(result: &SweepResult) -> String {
         let _ = write!(
             out,
             "<tr><th>{}</th><td>{}</td><td class=\"words\"><span class=\"{class}\">{state}</span>{}</td><td>{}</td>\
-             <td class=\"words\"><code>{}</code></td></tr>",
+             <td class=\"words\">{}</td><td class=\"words\"><code>{}</code></td></tr>",
             escape(&cell.arm),
             cell.seed,
             words.unwrap_or_default(),
             escape(&Unit::Seconds.show(cell.seconds)),
+            escape(&machines(cell)),
             escape(&cell.folder)
         );
     }
     out + "</tbody></table></div>"
+}
+
+/// The machines that computed a cell.
+fn machines(cell: &CellResult) -> String {
+    let all = cell.computed_by.values().flat_map(|by| &by.machines).map(Machine::to_string);
+    all.collect::<BTreeSet<String>>().into_iter().collect::<Vec<_>>().join("; ")
 }
 
 fn opening(head: &[String], is_words: impl Fn(usize) -> bool) -> String {

@@ -28,21 +28,7 @@ pub(crate) struct Source<'a> {
 /// A usage error that names the file and the key: unreadable, not TOML, a renamed or unknown key (with the near one), a
 /// wrong type.
 pub(crate) fn load<C: DeserializeOwned>(source: &Source<'_>) -> Result<C> {
-    let name = source.path.map_or("(defaults)".into(), |path| path.display().to_string());
-    let Some(path) = source.path else { return assigned(source, Table::new(), &name) };
-    let wrong = |reason: &str| Usage::error(format!("config {name}: {}", with_near_name(reason)));
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
-    let table: Table = text.parse().map_err(|error: toml::de::Error| wrong(&error.to_string()))?;
-    refuse_old_keys(&table).map_err(|reason| wrong(&reason))?;
-    // Parse the text itself where nothing changes it: errors then show the line of the file.
-    if source.assignments.is_empty() && source.moved.is_none() {
-        return toml::from_str(&text).map_err(|error| wrong(&error.to_string()));
-    }
-    assigned(source, table, &name).map_err(|error| match toml::from_str::<C>(&text) {
-        // The file has the same fault by itself: show its own line.
-        Err(own) if error.to_string().contains(own.message()) => wrong(&own.to_string()),
-        _ => error,
-    })
+    parsed(source, source.read()?.as_deref())
 }
 
 /// Reads a part of a run's configuration, as [`load`]. Sections of other parts, and those of other programs, are not
@@ -51,17 +37,50 @@ pub(crate) fn load<C: DeserializeOwned>(source: &Source<'_>) -> Result<C> {
 /// # Errors
 /// As [`load`].
 pub(crate) fn load_part<C: DeserializeOwned>(source: &Source<'_>) -> Result<C> {
-    let table: Table = load(source)?;
+    let text = source.read()?;
+    let table: Table = parsed(source, text.as_deref())?;
     for unknown in table.keys().filter(|key| !RUN_SECTIONS.contains(&key.as_str())) {
         let hint = did_you_mean(unknown, RUN_SECTIONS.iter().copied());
         let is_assigned =
             source.assignments.iter().any(|assigned| assigned.split(['.', '=']).next() == Some(unknown.as_str()));
         if !hint.is_empty() || is_assigned {
-            let name = source.path.map_or_else(|| "--set".to_owned(), |path| format!("config {}", path.display()));
+            let name = source.path.map_or_else(|| "--set".to_owned(), |_| format!("config {}", source.name()));
             return Err(Usage::error(format!("{name}: no run has the section `{unknown}`{hint}")));
         }
     }
-    load(source)
+    parsed(source, text.as_deref())
+}
+
+impl Source<'_> {
+    /// The file as it is called in errors.
+    fn name(&self) -> String {
+        self.path.map_or("(defaults)".into(), |path| path.display().to_string())
+    }
+
+    /// The file's text; none where there is no file.
+    fn read(&self) -> Result<Option<String>> {
+        let Some(path) = self.path else { return Ok(None) };
+        let text = std::fs::read_to_string(path);
+        Ok(Some(text.map_err(|error| Usage::error(format!("config {}: {error}", self.name())))?))
+    }
+}
+
+/// Parses the text of the source's file.
+fn parsed<C: DeserializeOwned>(source: &Source<'_>, text: Option<&str>) -> Result<C> {
+    let name = source.name();
+    let Some(text) = text else { return assigned(source, Table::new(), &name) };
+    let wrong = |reason: &str| Usage::error(format!("config {name}: {}", with_near_name(reason)));
+    let table: Table = text.parse().map_err(|error: toml::de::Error| wrong(&error.to_string()))?;
+    refuse_old_keys(&table).map_err(|reason| wrong(&reason))?;
+    // Parse the text itself where nothing changes it: errors then show the line of the file.
+    if source.assignments.is_empty() && source.moved.is_none() {
+        return toml::from_str(text).map_err(|error| wrong(&error.to_string()));
+    }
+    assigned(source, table, &name).map_err(|error| match toml::from_str::<C>(text) {
+        // The file has the same fault by itself: show its own line.
+        Err(own) if error.to_string().contains(own.message()) => wrong(&own.to_string()),
+        _ => error,
+    })
 }
 
 /// Parses the file's table with the source's assignments and moved paths.

@@ -100,7 +100,7 @@ impl NamedFiles {
         let mut shown = Shown::default();
         let asked = name.clone();
         let work = tokio::task::spawn_blocking(move || {
-            let hub = Hub::new(HubSettings::of_process()?);
+            let hub = Hub::new(HubSettings::of_process()?, policy::is_of_terms);
             bring(&hub, &asked, &mut |event| shown.show(event))
         });
         let brought = self.interrupt.race(work).await?.map_err(|error| anyhow!("{key}: {error}"))?;

@@ -33,7 +33,8 @@ use crate::failure::{Interrupted, Saved, Usage};
 use crate::interrupt::{Asked, Interrupt};
 use crate::named_files::NamedFiles;
 use crate::run::identity::RunIdentity;
-use crate::run::inputs::{TrainingRun, fetch_names, resolve_links};
+use crate::run::inputs::{TrainingRun, resolve_links};
+use crate::run::named_inputs::{HeldCommits, fetch_names};
 use crate::worker::{ModelState, follow};
 
 /// Longest stay of rank 0, which hosts the store, after a failure: others may notice it later, and look who is where.
@@ -51,13 +52,14 @@ pub(crate) struct MetRun<C> {
 }
 
 /// Runs this process's part of a run of which all ranks are: `lead` on rank 0 and in a process by itself, on any other
-/// rank what rank 0 says once `load` has loaded the models.
+/// rank what rank 0 says once `load` has loaded the models. `held` are commits that a run began with and goes on with.
 ///
 /// # Errors
 /// A rank is missing, there twice, or another run; the layout does not fit the number of ranks; the run fails here or
 /// on another rank; or the user interrupts.
 pub(crate) async fn run_on_ranks<C: TrainingRun>(
     mut config: C,
+    held: Result<HeldCommits>,
     interrupt: &Interrupt,
     lead: impl AsyncFnOnce(MetRun<C>) -> Result<()>,
     load: impl FnOnce(&C, Models<'_>, &Start) -> Result<ModelState>,
@@ -65,10 +67,15 @@ pub(crate) async fn run_on_ranks<C: TrainingRun>(
     if let Ok(Some(Environment { rank: 1.., .. })) = environment() {
         Console::of_process().silence();
     }
-    let fetched = fetch_names(&mut config, &NamedFiles::new(interrupt)).await;
+    let fetched = match held {
+        Ok(held) => fetch_names(&mut config, &NamedFiles::new(interrupt), &held).await,
+        Err(error) => Err(error),
+    };
     resolve_links(&mut config);
-    let placement = fetched.and_then(|()| config.section().resolve());
-    let known = placement.and_then(|placement| Ok((placement, RunIdentity::of(&config, placement)?)));
+    let known = fetched.and_then(|names| {
+        let placement = config.section().resolve()?;
+        Ok((placement, RunIdentity::of(&config, placement)?.with_names(names)))
+    });
     let (fingerprint, device, known) = match known {
         Ok((placement, identity)) => (identity.fingerprint(), placement.device, Ok((placement, identity))),
         // The meeting ends before a device is used.

@@ -3,17 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 
 use anyhow::{Context, Result};
 use policy::Placement;
 use policy::dist::Fingerprint;
-use policy::dist::cuda::{Cuda, Gpu, Versions};
+use record::machines::Machine;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use super::effect::is_mathematics;
+use super::flat_values::flatten;
 use super::inputs::{InputContent, TrainingRun, contents, is_commit};
+use super::machine::{gpu, libtorch, processor};
+use super::named_inputs::HeldCommits;
 use crate::ranks::environment::environment;
 
 /// What stands for a value that is not there.
@@ -34,6 +36,10 @@ pub(crate) struct RunIdentity {
     config: BTreeMap<String, String>,
     /// Content of all that the run reads, by the configuration's key.
     inputs: BTreeMap<String, InputContent>,
+    /// Commits of the names of the hub that may come to have others, as they were resolved. Not compared: `inputs` says
+    /// what was read.
+    #[serde(default)]
+    names: HeldCommits,
     /// libtorch, the kind of device, on a CPU the number of threads, by which sums are split, and that of the ranks;
     /// the kind of GPU.
     machine: BTreeMap<String, String>,
@@ -73,7 +79,31 @@ impl RunIdentity {
         if let Some(ranks) = environment()? {
             machine.insert(RANKS.to_owned(), ranks.world_size.to_string());
         }
-        Ok(Self { kind: config.kind().to_owned(), config: values, inputs, machine })
+        Ok(Self { kind: config.kind().to_owned(), config: values, inputs, names: HeldCommits::new(), machine })
+    }
+
+    /// The same with the commits to which names of the hub were resolved, beside those that it has.
+    pub(crate) fn with_names(mut self, names: HeldCommits) -> Self {
+        self.names.extend(names);
+        self
+    }
+
+    /// Commits to which names of the hub were resolved.
+    pub(crate) fn names(&self) -> &HeldCommits {
+        &self.names
+    }
+
+    /// The machine on which the run is.
+    pub(crate) fn machine(&self) -> Machine {
+        let part = |key: &str| self.machine.get(key).cloned();
+        Machine {
+            device: part(GPU).or_else(|| part("device")).unwrap_or_default(),
+            processor: processor(),
+            dtype: self.config.get("run.dtype").cloned().unwrap_or_default(),
+            threads: tch::get_num_threads().max(1) as usize,
+            ranks: part(RANKS).and_then(|ranks| ranks.parse().ok()).unwrap_or(1),
+            libtorch: part("libtorch").unwrap_or_default(),
+        }
     }
 
     /// What all ranks of a job must agree on: that they are this run, by this version of the program.
@@ -88,10 +118,10 @@ impl RunIdentity {
 
     /// The identity by the names that keys have today: sources of data once had shorter ones.
     fn renamed(self) -> Self {
-        let Self { kind, config, inputs, machine } = self;
+        let Self { kind, config, inputs, names, machine } = self;
         let config = config.into_iter().map(|(key, value)| (renamed(key), value)).collect();
         let inputs = inputs.into_iter().map(|(key, value)| (renamed(key), value)).collect();
-        Self { kind, config, inputs, machine }
+        Self { kind, config, inputs, names, machine }
     }
 
     /// True where no learning rate follows the length of the run: neither the policy's nor that of a critic.
@@ -170,42 +200,6 @@ fn renamed(key: String) -> String {
 
 fn keys<'a, V>(old: &'a BTreeMap<String, V>, new: &'a BTreeMap<String, V>) -> impl Iterator<Item = &'a String> {
     old.keys().chain(new.keys().filter(|key| !old.contains_key(*key)))
-}
-
-/// The values of a TOML value by their keys, `section.key` and `array.0.key`.
-pub(crate) fn flatten(key: &str, value: &toml::Value, into: &mut BTreeMap<String, String>) {
-    let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
-    match value {
-        toml::Value::Table(table) => table.iter().for_each(|(name, value)| flatten(&below(name), value, into)),
-        toml::Value::Array(items) => {
-            items.iter().enumerate().for_each(|(i, value)| flatten(&below(&i.to_string()), value, into));
-        }
-        toml::Value::String(text) => {
-            into.insert(key.to_owned(), text.clone());
-        }
-        other => {
-            into.insert(key.to_owned(), other.to_string());
-        }
-    }
-}
-
-/// The kind of a GPU, the driver's and NCCL's versions; all ranks have the same, for others round otherwise.
-fn gpu(device: Device) -> String {
-    let Some(gpu) = Gpu::of(device) else { return "of no known kind".into() };
-    let described = gpu.describe().map_or_else(|error| error.to_string(), |described| described.to_string());
-    let Ok(Versions { driver, nccl, .. }) = Cuda::load().and_then(Cuda::versions) else { return described };
-    format!("{described}, driver for CUDA {}.{}, NCCL {}.{}.{}", driver.0, driver.1, nccl.0, nccl.1, nccl.2)
-}
-
-/// Version of the libtorch that this program was built with, and the size of the library that it found at run time.
-fn libtorch() -> String {
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    let library = maps
-        .lines()
-        .filter_map(|line| line.split_whitespace().nth(5))
-        .find(|path| Path::new(path).file_name().is_some_and(|name| name == "libtorch_cpu.so"));
-    let bytes = library.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |metadata| metadata.len());
-    format!("{} (libtorch_cpu.so of {bytes} bytes)", env!("LIBTORCH_VERSION"))
 }
 
 #[cfg(test)]

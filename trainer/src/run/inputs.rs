@@ -1,5 +1,5 @@
-//! What a run reads: its data, its models, its plug-ins. Names of the hub become folders and links are followed once,
-//! when the run starts; content is told by checksums, and by its commit where it is of the hub.
+//! What a run reads: its data, its models, its plug-ins. Links are followed once, when the run starts; content is told
+//! by checksums, and by its commit where it is of the hub.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use evaluation::select;
-use hub::{ModelFiles, Origin};
+use hub::Origin;
 use record::checksum::{self, Checksum};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,8 +16,7 @@ use crate::config::{
     EvalSection, ParallelSection, ReinforceRun, RewardModelRun, RunSection, SandboxSection, SourceSection,
     SuiteSection, SupervisedRun,
 };
-use crate::failure::Interrupted;
-use crate::named_files::{NamedFiles, splits_of};
+use crate::named_files::splits_of;
 use crate::plan::Calendar;
 
 /// What stands for a content that is not there.
@@ -55,7 +54,7 @@ pub(crate) struct Input<'a> {
     pub(super) paths: &'a mut [PathBuf],
     pub(super) source: InputKind,
     /// Splits of data that are read, where they are known before the data are.
-    splits: Vec<String>,
+    pub(super) splits: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,41 +76,6 @@ pub(crate) struct InputContent {
     pub path: PathBuf,
     /// Checksum of what was read; `absent` where nothing was there.
     pub content: String,
-}
-
-/// Puts folders in the place of the names of the hub, with all files that the run reads of them.
-///
-/// # Errors
-/// Something is neither here nor at the hub, the hub refuses or is away, or the user interrupts.
-pub(crate) async fn fetch_names<C: TrainingRun>(config: &mut C, named: &NamedFiles) -> Result<()> {
-    for input in config.inputs() {
-        for path in input.paths {
-            match input.source {
-                InputKind::Model => named.model(&input.key, path, ModelFiles::All).await?,
-                InputKind::Data => named.data(&input.key, path, &input.splits).await?,
-                InputKind::PlugIn | InputKind::Layout => {}
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The same for the texts of models alone: no weights and no data. A model beside the one that is trained may be
-/// missing, for whatever reason: its sizes are taken for those of that one.
-///
-/// # Errors
-/// As for [`fetch_names`].
-pub(crate) async fn fetch_texts<C: TrainingRun>(config: &mut C, named: &NamedFiles) -> Result<()> {
-    for input in config.inputs().into_iter().filter(|input| input.source == InputKind::Model) {
-        for path in input.paths {
-            let fetched = named.model(&input.key, path, ModelFiles::Texts).await;
-            match fetched {
-                Err(error) if input.key != "model.path" && !error.is::<Interrupted>() => tracing::warn!("{error}"),
-                fetched => fetched?,
-            }
-        }
-    }
-    Ok(())
 }
 
 /// True for the key of an input's commit.

@@ -2,8 +2,11 @@
 
 pub(crate) mod absent_paths;
 mod effect;
+pub(crate) mod flat_values;
 pub(crate) mod identity;
 pub(crate) mod inputs;
+mod machine;
+pub(crate) mod named_inputs;
 mod previous_run;
 pub(crate) mod recipe;
 mod recipe_phases;

@@ -26,7 +26,8 @@ use crate::named_files::NamedFiles;
 use crate::open_run::Entry;
 use crate::preference_training::train_reward_model;
 use crate::run::identity::RunIdentity;
-use crate::run::inputs::{TrainingRun, fetch_names, resolve_links};
+use crate::run::inputs::{TrainingRun, resolve_links};
+use crate::run::named_inputs::fetch_names;
 use crate::run::run_manifest::{OnChange, RunManifest};
 use crate::stage::run_stage;
 use crate::supervised::cold_start;
@@ -88,9 +89,11 @@ impl Recipe {
     /// Runs every stage that is left.
     ///
     /// # Errors
-    /// A stage fails, a file cannot be written, or the user interrupts.
+    /// A name of the hub cannot be used, a stage fails, a file cannot be written, or the user interrupts.
     pub(crate) async fn run(&mut self) -> Result<()> {
-        let progress = self.progress()?;
+        let configs = self.configs()?;
+        self.fetch_names_of(&configs).await?;
+        let progress = self.progress(&configs);
         self.generate_data()?;
         self.cold_start(&progress).await?;
         self.stage(&progress, 1, "stage-1").await?;
@@ -100,14 +103,38 @@ impl Recipe {
         Ok(())
     }
 
-    /// The recipe as long work, with what the stages that are done took.
-    fn progress(&self) -> Result<Progress> {
-        let configs = StageConfigs {
-            cold_start: self.load(&self.config.cold_start, COLD_START, &[])?,
-            stage_1: self.load(&self.config.stage_1, "stage-1", &[])?,
-            reward_model: self.load(&self.config.reward_model, REWARD_MODEL, &[])?,
-            stage_2: self.load(&self.config.stage_2, "stage-2", &[])?,
+    /// The stages as they are configured, each with its place in the folder for what a stage before it makes.
+    fn configs(&self) -> Result<StageConfigs> {
+        let from = |key: &str, stage: &str| {
+            let checkpoint = self.config.dir.join(stage).join("checkpoints").join("last");
+            self.assignment(key, &checkpoint)
         };
+        let start = from("model.path", COLD_START);
+        let after = [from("model.path", "stage-1"), from("reward_model.path", REWARD_MODEL)];
+        Ok(StageConfigs {
+            cold_start: self.load(&self.config.cold_start, COLD_START, &[])?,
+            stage_1: self.load(&self.config.stage_1, "stage-1", std::slice::from_ref(&start))?,
+            reward_model: self.load(&self.config.reward_model, REWARD_MODEL, &[start])?,
+            stage_2: self.load(&self.config.stage_2, "stage-2", &after)?,
+        })
+    }
+
+    /// Brings what the stages read of the hub before the first begins: a name that cannot be used ends no run that has
+    /// come far.
+    async fn fetch_names_of(&self, configs: &StageConfigs) -> Result<()> {
+        self.fetch_names_in(COLD_START, &configs.cold_start).await?;
+        self.fetch_names_in("stage-1", &configs.stage_1).await?;
+        self.fetch_names_in(REWARD_MODEL, &configs.reward_model).await?;
+        self.fetch_names_in("stage-2", &configs.stage_2).await
+    }
+
+    async fn fetch_names_in<C: TrainingRun>(&self, name: &str, config: &C) -> Result<()> {
+        let held = Entry::Auto(self.on_change).held_commits(&self.config.dir.join(name))?;
+        fetch_names(&mut config.clone(), &NamedFiles::new(&self.interrupt), &held).await.map(drop)
+    }
+
+    /// The recipe as long work, with what the stages that are done took.
+    fn progress(&self, configs: &StageConfigs) -> Progress {
         let phases = configs.phases();
         let progress = Progress::phases("recipe", phases.clone());
         for phase in &phases {
@@ -119,7 +146,7 @@ impl Recipe {
                 progress.phase_done(&phase.name, Some(took));
             }
         }
-        Ok(progress)
+        progress
     }
 
     /// Notes that a stage begins, or goes on. Whether what it left can be read is the stage's own affair.
@@ -217,9 +244,10 @@ impl Recipe {
     async fn check_unchanged<C: TrainingRun>(&self, name: &str, config: &C) -> Result<()> {
         let folder = RunFolder::open(&self.config.dir.join(name))?;
         let mut config = config.clone();
-        fetch_names(&mut config, &NamedFiles::new(&self.interrupt)).await?;
+        let held = RunManifest::held_commits(&folder, self.on_change)?;
+        let names = fetch_names(&mut config, &NamedFiles::new(&self.interrupt), &held).await?;
         resolve_links(&mut config);
-        let identity = RunIdentity::of(&config, config.section().resolve()?)?;
+        let identity = RunIdentity::of(&config, config.section().resolve()?)?.with_names(names);
         let step = folder.latest_checkpoint()?.map_or(0, |(step, _)| step);
         let manifest = RunManifest::resume(&folder, None, identity, step, self.on_change)?;
         if self.on_change == OnChange::Accept { manifest.write(&folder) } else { Ok(()) }

@@ -8,6 +8,7 @@ use record::run_folder::RunFolder;
 use serde::{Deserialize, Serialize};
 
 use super::identity::{Difference, RunIdentity};
+use super::named_inputs::HeldCommits;
 use crate::failure::Usage;
 
 /// Version of the file's layout.
@@ -81,6 +82,8 @@ impl RunManifest {
             tracing::info!("changed without effect on what is trained: {difference}");
         }
         if mathematics.is_empty() {
+            let names = run.names().clone();
+            let run = run.with_names(held.run.names().clone()).with_names(names);
             return Ok(Self { schema: SCHEMA, run, before: held.before });
         }
         let list: Vec<String> = mathematics.iter().map(|difference| format!("\n  {difference}")).collect();
@@ -96,6 +99,17 @@ impl RunManifest {
         let mut before = held.before;
         before.push(EarlierIdentity { until_step: step, run: held.run });
         Ok(Self { schema: SCHEMA, run, before })
+    }
+
+    /// Commits of names of the hub with which the run of a folder goes on; none where changes are accepted.
+    ///
+    /// # Errors
+    /// The manifest is there and cannot be read.
+    pub(crate) fn held_commits(folder: &RunFolder, on_change: OnChange) -> Result<HeldCommits> {
+        match on_change {
+            OnChange::Accept => Ok(HeldCommits::new()),
+            OnChange::Refuse => Ok(Self::read(folder)?.map(|held| held.run.names().clone()).unwrap_or_default()),
+        }
     }
 
     /// Writes the manifest into the run's folder.

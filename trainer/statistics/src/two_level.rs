@@ -100,12 +100,6 @@ impl TwoLevel {
         ByLevel { seeds: (seeds - rest) / self.num_tasks as f64, tasks: (tasks - rest) / self.num_seeds as f64, rest }
     }
 
-    /// The same, below 0 where seeds or tasks differ less than chance has it.
-    pub fn components_unclamped(&self) -> ByLevel {
-        let ByLevel { seeds, tasks, rest } = self.mean_squares;
-        ByLevel { seeds: (seeds - rest) / self.num_tasks as f64, tasks: (tasks - rest) / self.num_seeds as f64, rest }
-    }
-
     /// The rule for this number of seeds.
     pub fn rule(&self) -> DegreesRule {
         rule(self.num_seeds)

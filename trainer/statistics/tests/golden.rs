@@ -317,7 +317,6 @@ fn arms_over_seeds_and_tasks_are_the_references() {
         same(name, layout.t(), &case["t"], 1e-9);
         same_levels(name, layout.mean_squares, &case["mean_squares"]);
         same_levels(name, layout.components(), &case["components"]);
-        same_levels(name, layout.components_unclamped(), &case["components_unclamped"]);
         for (rule, word) in
             [(DegreesRule::Satterthwaite, "satterthwaite"), (DegreesRule::SeedsLessOne, "seeds_less_one")]
         {

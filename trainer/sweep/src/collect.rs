@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use record::machines::read_machines;
 use record::metrics::{Metrics, read_metrics};
 use record::names;
 use record::run_folder::RunFolder;
@@ -16,6 +17,9 @@ use crate::plan::{Cell, Plan};
 use crate::state::UnitState;
 use crate::unit::{UnitFolder, Work, WorkUnit};
 
+/// What a cell lacks whose run was done and is gone.
+const NO_RUN: &str = "its run is not there";
+
 /// Reads what every cell measured. A cell whose run is done and lacks a figure counts as failed, by name.
 ///
 /// # Errors
@@ -24,16 +28,28 @@ pub fn collect(plan: &Plan) -> Result<Vec<MeasuredCell>, SweepError> {
     plan.cells.iter().map(|cell| measure(plan, cell)).collect()
 }
 
+/// The figures that the run of a cell's last unit lacks, each with its reason.
+///
+/// # Errors
+/// A file is there and cannot be read.
+pub(crate) fn lacking(figures: &[Figure], unit: &WorkUnit, dir: &Path) -> Result<Vec<String>, SweepError> {
+    let Some(run) = open_run(unit, dir) else { return Ok(vec![NO_RUN.to_owned()]) };
+    let rows = rows_of(&run)?;
+    Ok(read_figures(figures, unit, &rows, &run).1)
+}
+
 fn measure(plan: &Plan, cell: &Cell) -> Result<MeasuredCell, SweepError> {
     let mut states = Vec::new();
     for unit in plan.units_of(cell) {
         states.push((unit, UnitState::read(&UnitFolder::new(plan.dir(), &unit.name).state())?));
     }
     let own = || states.iter().filter(|(unit, _)| plan.num_cells_of(&unit.name) == 1);
-    let failed = states.iter().find(|(_, state)| state.state == CellState::Failed);
+    // What the last unit stood on was done before it. An arm's beginning that came later is not its affair.
+    let is_done = states.last().is_some_and(|(_, state)| state.state == CellState::Done);
+    let failed = states.iter().find(|(_, state)| !is_done && state.state == CellState::Failed);
     let state = match failed {
+        _ if is_done => CellState::Done,
         Some(_) => CellState::Failed,
-        None if states.iter().all(|(_, state)| state.state == CellState::Done) => CellState::Done,
         None if own().any(|(_, state)| state.state != CellState::Waiting) => CellState::Started,
         None => CellState::Waiting,
     };
@@ -50,30 +66,66 @@ fn measure(plan: &Plan, cell: &Cell) -> Result<MeasuredCell, SweepError> {
         seconds: own().map(|(_, state)| state.seconds).sum(),
         figures: BTreeMap::new(),
         budget: Budget::default(),
+        computed_by: BTreeMap::new(),
     };
-    let Some(last) = plan.units_of(cell).next_back().filter(|unit| unit.work == Work::Run) else { return Ok(measured) };
+    for (unit, state) in states {
+        let machines = match open_run(unit, plan.dir()) {
+            Some(run) => read_machines(&run)?,
+            None => Vec::new(),
+        };
+        if !state.programs.is_empty() {
+            let computed_by = measured.computed_by.entry(unit.identity.phase.clone()).or_default();
+            computed_by.add(state.programs, machines.into_iter().map(|span| span.machine));
+        }
+    }
+    let Some(last) = plan.units_of(cell).next_back() else { return Ok(measured) };
     read_run(plan, last, &mut measured)?;
     Ok(measured)
 }
 
 /// Adds what the last unit's run recorded.
 fn read_run(plan: &Plan, unit: &WorkUnit, measured: &mut MeasuredCell) -> Result<(), SweepError> {
-    let path = UnitFolder::new(plan.dir(), &unit.name).run();
-    let Ok(run) = RunFolder::open(&path) else { return Ok(()) };
-    let rows = if run.metrics().exists() { read_metrics(&run.metrics())? } else { Vec::new() };
-    measured.budget = budget(&rows);
-    let mut missing = Vec::new();
-    for figure in &plan.file.figure {
-        match read_figure(figure, unit.steps, &rows, &run) {
-            Ok(value) => _ = measured.figures.insert(figure.name.clone(), value),
-            Err(reason) => missing.push(format!("figure {} ({}): {reason}", figure.name, figure.metric)),
+    let missing = match open_run(unit, plan.dir()) {
+        None => vec![NO_RUN.to_owned()],
+        Some(run) => {
+            let rows = rows_of(&run)?;
+            measured.budget = budget(&rows);
+            let (figures, missing) = read_figures(&plan.file.figure, unit, &rows, &run);
+            measured.figures = figures;
+            missing
         }
-    }
+    };
     if measured.state == CellState::Done && !missing.is_empty() {
         measured.state = CellState::Failed;
         measured.failure = Some(missing.join("; "));
     }
     Ok(())
+}
+
+/// The run of a unit that trains, where it has begun.
+fn open_run(unit: &WorkUnit, dir: &Path) -> Option<RunFolder> {
+    RunFolder::open(&UnitFolder::new(dir, &unit.name).run()).ok().filter(|_| unit.work == Work::Run)
+}
+
+fn rows_of(run: &RunFolder) -> Result<Vec<Metrics>, SweepError> {
+    Ok(if run.metrics().exists() { read_metrics(&run.metrics())? } else { Vec::new() })
+}
+
+/// The figures that are recorded by their names, and what is wrong with the others.
+fn read_figures(
+    figures: &[Figure],
+    unit: &WorkUnit,
+    rows: &[Metrics],
+    run: &RunFolder,
+) -> (BTreeMap<String, MeasuredFigure>, Vec<String>) {
+    let (mut found, mut missing) = (BTreeMap::new(), Vec::new());
+    for figure in figures {
+        match read_figure(figure, unit.steps, rows, run) {
+            Ok(value) => _ = found.insert(figure.name.clone(), value),
+            Err(reason) => missing.push(format!("figure {} ({}): {reason}", figure.name, figure.metric)),
+        }
+    }
+    (found, missing)
 }
 
 fn read_figure(figure: &Figure, steps: u64, rows: &[Metrics], run: &RunFolder) -> Result<MeasuredFigure, String> {

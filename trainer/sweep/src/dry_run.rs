@@ -7,6 +7,7 @@ use record::metrics::read_metrics;
 use record::names::TIME_STEP;
 
 use crate::error::SweepError;
+use crate::folder::check_program;
 use crate::measured::CellState;
 use crate::plan::Plan;
 use crate::state::UnitState;
@@ -93,17 +94,15 @@ pub fn describe(plan: &Plan, num_at_once: usize) -> Result<String, SweepError> {
     }
     for figure in &file.figure {
         let mark = if figure.primary { " (primary)" } else { "" };
-        let at = match (&figure.at, figure.mean_of_last) {
-            (_, Some(count)) => format!("the mean of the last {count} values"),
-            (Some(at), _) if at.as_str().is_none() => format!("step {at}"),
-            _ => "the last step".to_owned(),
-        };
-        let _ = writeln!(text, "figure {}{mark}: {} at {at}", figure.name, figure.metric);
+        let _ = writeln!(text, "figure {}{mark}: {}", figure.name, figure.in_words());
     }
     describe_arms(plan, &mut text);
     describe_cells(plan, &mut text)?;
     describe_time(plan, num_at_once, &mut text)?;
     describe_missing(plan, &mut text);
+    if let Err(error) = check_program(plan) {
+        let _ = writeln!(text, "\n{error}");
+    }
     Ok(text)
 }
 
@@ -132,6 +131,10 @@ fn describe_cells(plan: &Plan, text: &mut String) -> Result<(), SweepError> {
             if state.state != CellState::Done {
                 left.push(unit.name.as_str());
             }
+        }
+        // The beginning of an arm that came later is not this cell's affair once it is done.
+        if left.last().copied() != cell.units.last().map(String::as_str) {
+            left.clear();
         }
         let left = if left.is_empty() { "done".to_owned() } else { format!("runs {}", left.join(", ")) };
         let _ = writeln!(text, "  {index}: {} {}: {left}", cell.label(), cell.hash);

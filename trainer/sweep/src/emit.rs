@@ -8,6 +8,8 @@ use std::fmt::Write;
 
 use crate::cluster::ClusterSection;
 use crate::error::SweepError;
+use crate::identity::digits_of;
+use crate::plan::{Cell, Plan};
 
 /// What jobs are written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub struct JobArray<'a> {
     pub file: &'a str,
     /// Number of cells.
     pub num_cells: usize,
+    /// Mark of the cells and their order, by which an index stays what it is.
+    pub mark: &'a str,
     /// Resources of each.
     pub cluster: &'a ClusterSection,
 }
@@ -90,6 +94,7 @@ impl JobArray<'_> {
         );
         let program = quoted(trainer);
         let file = quoted(self.file);
+        let mark = quoted(self.mark);
         let _ = writeln!(text, "#   {trainer} sweep {file} --collect");
         text.push_str("set -u\n");
         if !work_dir.is_empty() {
@@ -99,7 +104,7 @@ impl JobArray<'_> {
         let _ = write!(
             text,
             "# This step is the first of no ranks: `srun` numbers its tasks anew, by what else Slurm says here.\n\
-             env -u SLURM_PROCID {program} sweep {file} --cell \"$SLURM_ARRAY_TASK_ID\" &\n\
+             env -u SLURM_PROCID {program} sweep {file} --cell \"$SLURM_ARRAY_TASK_ID\" --of {mark} &\n\
              cell=$!\n\
              trap 'kill -TERM \"$cell\" 2>/dev/null' TERM INT\n\
              wait \"$cell\"\n\
@@ -127,7 +132,8 @@ impl JobArray<'_> {
         } else {
             String::new()
         };
-        let command = format!("[{}, sweep, {}, --cell, $(JOB_COMPLETION_INDEX)]", yaml(trainer), yaml(self.file));
+        let [program, file, mark] = [trainer.as_str(), self.file, self.mark].map(yaml);
+        let command = format!("[{program}, sweep, {file}, --cell, $(JOB_COMPLETION_INDEX), --of, {mark}]");
         let collect = format!("#   {trainer} sweep {} --collect\n", quoted(self.file));
         format!(
             "# Each index is one cell. What cells share is run by the first that comes to it; the others wait, so the\n\
@@ -179,6 +185,33 @@ impl JobArray<'_> {
     }
 }
 
+/// Mark of all cells of a plan and their order, which jobs carry: their number, and the checksum of arms and seeds.
+pub fn mark_of(plan: &Plan) -> String {
+    mark(&plan.cells)
+}
+
+/// Refuses an index of jobs that were written for other cells, or in another order. Cells that came later change
+/// nothing.
+///
+/// # Errors
+/// The mark is not that of as many of the plan's cells.
+pub fn check_mark(plan: &Plan, given: &str) -> Result<(), SweepError> {
+    let num_cells: Option<usize> = given.split_once('-').and_then(|(num_cells, _)| num_cells.parse().ok());
+    if num_cells.and_then(|num_cells| plan.cells.get(..num_cells)).is_some_and(|cells| mark(cells) == given) {
+        return Ok(());
+    }
+    Err(SweepError::invalid(format!(
+        "--of {given}: these jobs were written for other cells than the file has now (its mark is {}): write them \
+         again with --emit",
+        mark_of(plan)
+    )))
+}
+
+fn mark(cells: &[Cell]) -> String {
+    let labels: Vec<String> = cells.iter().map(Cell::label).collect();
+    format!("{}-{}", cells.len(), digits_of(labels.join("\n").as_bytes()))
+}
+
 /// A word of shell.
 fn quoted(text: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+=,@%".contains(letter);
@@ -206,7 +239,7 @@ mod tests {
     use super::*;
 
     fn array<'a>(cluster: &'a ClusterSection, file: &'a str) -> JobArray<'a> {
-        JobArray { name: "Clip_1", file, num_cells: 6, cluster }
+        JobArray { name: "Clip_1", file, num_cells: 6, mark: "6-3f2a", cluster }
     }
 
     #[test]
@@ -254,7 +287,7 @@ mod tests {
                 .unwrap();
             (output.status.code(), String::from_utf8(output.stdout).unwrap())
         };
-        assert_eq!(run("0"), (Some(0), "ready\nsweep my sweep.toml --cell 3\nnone 64 first\n".to_owned()));
+        assert_eq!(run("0"), (Some(0), "ready\nsweep my sweep.toml --cell 3 --of 6-3f2a\nnone 64 first\n".to_owned()));
         assert_eq!(run("1").0, Some(1));
         let (code, said) = run("130");
         assert!(code == Some(130) && said.ends_with("scontrol requeue 77_3\n"), "{said}");
@@ -263,14 +296,14 @@ mod tests {
     #[test]
     fn a_kubernetes_job_has_an_index_for_every_cell() {
         let cluster = ClusterSection { gpus: 8, image: "registry/ponder:1".into(), ..ClusterSection::default() };
-        let text = array(&cluster, "sweep.toml").write(Scheduler::Kubernetes).unwrap();
+        let text = array(&cluster, "s.toml").write(Scheduler::Kubernetes).unwrap();
         for line in [
             "  name: clip-1",
             "  completionMode: Indexed",
             "  completions: 6",
             "  parallelism: 6",
             "  backoffLimitPerIndex: 3",
-            "          command: [\"trainer\", sweep, \"sweep.toml\", --cell, $(JOB_COMPLETION_INDEX)]",
+            "          command: [\"trainer\", sweep, \"s.toml\", --cell, $(JOB_COMPLETION_INDEX), --of, \"6-3f2a\"]",
             "          image: \"registry/ponder:1\"",
             "            limits: {memory: 8Gi, nvidia.com/gpu: \"8\"}",
         ] {

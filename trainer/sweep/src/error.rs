@@ -22,6 +22,9 @@ pub enum SweepError {
     /// The folder holds something else.
     #[error("{0}")]
     Folder(String),
+    /// The program that trains is not what it was, or cannot be read.
+    #[error("{0}")]
+    Program(String),
     /// A file of the sweep's folder cannot be written or locked.
     #[error(transparent)]
     Record(#[from] RecordError),

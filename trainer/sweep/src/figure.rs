@@ -63,6 +63,16 @@ impl Figure {
         }
     }
 
+    /// Its metric, and where that is read.
+    pub(crate) fn in_words(&self) -> String {
+        let place = match (&self.at, self.mean_of_last) {
+            (_, Some(count)) => format!("the mean of the last {count} values"),
+            (Some(at), _) if at.as_str().is_none() => format!("step {at}"),
+            _ => "the last step".to_owned(),
+        };
+        format!("{} at {place}", self.metric)
+    }
+
     /// Name of the dataset or suite where the metric is an evaluation's, `eval/NAME/…`.
     pub fn dataset(&self) -> Option<&str> {
         let (dataset, _) = self.metric.strip_prefix("eval/")?.rsplit_once('/')?;

@@ -1,5 +1,6 @@
-//! The sweep's folder: `sweep.json` says which cells it holds, so that a changed file is noticed, and `cells/` points
-//! from each cell to its units.
+//! A plan and the folder that it is run in: no cell of the folder may become another, no other program may run them
+//! unasked, and what is compared is written down before the first cell runs. `cells/` points from each cell to its
+//! units.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -7,40 +8,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use record::RecordError;
-use record::atomic::{remove_if_there, write_file};
+use record::atomic::remove_if_there;
 use record::lock::FolderLock;
-use serde::{Deserialize, Serialize};
 
+use crate::design::{DesignChange, changes_of, design_of};
 use crate::error::SweepError;
+use crate::held::{Held, HeldCell};
 use crate::identity::Identity;
+use crate::measured::CellState;
 use crate::plan::{Cell, Plan};
+use crate::state::UnitState;
 use crate::unit::{UNITS, UnitFolder};
 
-/// Version of the layout.
-const SCHEMA: u64 = 1;
-/// Name of the file.
-const FILE: &str = "sweep.json";
-/// Most differences of a cell that an error lists.
+/// Most differences of a cell, and cells of another program, that an error lists.
 const MOST_SHOWN: usize = 6;
 /// Time between two looks whether another process has let go of the folder.
 const WAIT: Duration = Duration::from_millis(50);
-
-/// `sweep.json`.
-#[derive(Debug, Serialize, Deserialize)]
-struct Held {
-    schema: u64,
-    name: String,
-    cells: Vec<HeldCell>,
-}
-
-/// A cell as the folder holds it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct HeldCell {
-    arm: String,
-    seed: u64,
-    hash: String,
-    units: Vec<String>,
-}
 
 /// Holds a plan against its folder: nothing that the folder holds may have become another. Writes nothing.
 ///
@@ -48,20 +31,8 @@ struct HeldCell {
 /// The folder holds another sweep or something else, or the file changed or lost cells; all are named.
 pub fn check_folder(plan: &Plan) -> Result<(), SweepError> {
     let dir = plan.dir();
-    let path = dir.join(FILE);
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return refuse_foreign(dir),
-        Err(error) => return Err(SweepError::read(path, error)),
-    };
-    let held: Held = serde_json::from_slice(&bytes).map_err(|error| SweepError::read(&path, error))?;
+    let Some(held) = Held::read(dir)? else { return refuse_foreign(dir) };
     let shown = dir.display();
-    if held.schema != SCHEMA {
-        return Err(SweepError::Folder(format!(
-            "{shown}: {FILE} has schema {}, and this version reads {SCHEMA}",
-            held.schema
-        )));
-    }
     if held.name != plan.file.name {
         return Err(SweepError::Folder(format!(
             "{shown} holds the sweep `{}`, not `{}`: name another folder as `dir`",
@@ -80,12 +51,45 @@ pub fn check_folder(plan: &Plan) -> Result<(), SweepError> {
     )))
 }
 
-/// Holds a plan against its folder, and writes there which cells it holds; of cells that start together, on several
-/// hosts, one after the other.
+/// Refuses to run the folder's cells with a program that is none of those that ran them.
+///
+/// # Errors
+/// The program is another one; both are named, with the cells that the folder has of the old one.
+pub fn check_program(plan: &Plan) -> Result<(), SweepError> {
+    let dir = plan.dir();
+    let Some(held) = Held::read(dir)?.filter(|held| !held.knows(&plan.program)) else { return Ok(()) };
+    let mut begun = Vec::new();
+    for cell in &held.cells {
+        match state_of(dir, cell)? {
+            CellState::Waiting => {}
+            CellState::Started => begun.push(format!("\n  {} seed {}: under way", cell.arm, cell.seed)),
+            CellState::Done => begun.push(format!("\n  {} seed {}: done", cell.arm, cell.seed)),
+            CellState::Failed => begun.push(format!("\n  {} seed {}: failed", cell.arm, cell.seed)),
+        }
+    }
+    let num_more = begun.len().saturating_sub(MOST_SHOWN);
+    begun.truncate(MOST_SHOWN);
+    if num_more > 0 {
+        begun.push(format!("\n  and {num_more} more"));
+    }
+    let known: Vec<&str> = [&held.version].into_iter().chain(&held.accepted).map(String::as_str).collect();
+    Err(SweepError::Folder(format!(
+        "{}: its cells are of another program:\n  {}\nand this one is\n  {}{}\nrun that one, name another folder as \
+         `dir`, or pass --accept-program to go on with this one: the result then says which program computed which \
+         cells",
+        dir.display(),
+        known.join("\n  "),
+        plan.program,
+        if begun.is_empty() { String::new() } else { format!("\nThere are{}", begun.concat()) }
+    )))
+}
+
+/// Holds a plan against its folder, and writes there which cells it holds and what is compared; of cells that start
+/// together, on several hosts, one after the other. `accepts_program` lets the program run cells of another one.
 ///
 /// # Errors
 /// As [`check_folder`], or the system refuses.
-pub fn enter_folder(plan: &Plan) -> Result<(), SweepError> {
+pub fn enter_folder(plan: &Plan, accepts_program: bool) -> Result<(), SweepError> {
     check_folder(plan)?;
     let dir = plan.dir();
     std::fs::create_dir_all(dir).map_err(|error| SweepError::read(dir, error))?;
@@ -96,26 +100,58 @@ pub fn enter_folder(plan: &Plan) -> Result<(), SweepError> {
         }
     };
     check_folder(plan)?;
-    write_folder(plan)
+    write_folder(plan, accepts_program)
 }
 
-/// Writes which cells the folder holds, and points from each to its units.
-fn write_folder(plan: &Plan) -> Result<(), SweepError> {
+/// What of the comparison was changed after cells had run.
+///
+/// # Errors
+/// The folder's file cannot be read.
+pub fn design_changes(plan: &Plan) -> Result<Vec<DesignChange>, SweepError> {
+    Ok(Held::read(plan.dir())?.map(|held| held.changes).unwrap_or_default())
+}
+
+/// Writes what the folder holds, and points from each cell to its units.
+fn write_folder(plan: &Plan, accepts_program: bool) -> Result<(), SweepError> {
     let dir = plan.dir();
-    let cells = plan.cells.iter().map(|cell| HeldCell {
-        arm: cell.arm.clone(),
-        seed: cell.seed,
-        hash: cell.hash.clone(),
-        units: cell.units.clone(),
-    });
-    let held = Held { schema: SCHEMA, name: plan.file.name.clone(), cells: cells.collect() };
-    let path = dir.join(FILE);
-    let bytes = serde_json::to_vec_pretty(&held).map_err(|error| SweepError::read(&path, error))?;
-    if std::fs::read(&path).is_ok_and(|old| old == bytes) {
-        return Ok(());
+    let mut held = match Held::read(dir)? {
+        Some(held) => held,
+        None => Held::new(&plan.file.name, &plan.version),
+    };
+    if accepts_program && !held.knows(&plan.program) {
+        held.accepted.push(plan.program.clone());
     }
-    write_file(&path, &bytes)?;
-    plan.cells.iter().try_for_each(|cell| point(plan, cell))
+    let states = held.cells.iter().map(|cell| state_of(dir, cell)).collect::<Result<Vec<_>, _>>()?;
+    let design = design_of(&plan.file, plan.arms.iter().map(|arm| arm.name.as_str()));
+    if states.iter().any(|state| *state != CellState::Waiting) {
+        let num_done = states.iter().filter(|state| **state == CellState::Done).count();
+        held.changes.extend(changes_of(&held.design, &design, num_done, states.len()));
+    }
+    held.design = design;
+    // Another process may have planned more meanwhile; what it planned was found here by `check_folder`.
+    let new = plan.cells.iter().filter(|cell| held.place_of(&cell.arm, cell.seed).is_none());
+    let new: Vec<HeldCell> = new.map(held_cell).collect();
+    held.cells.extend(new);
+    for cell in &mut held.cells {
+        // The beginning of an arm that came later is a unit of the base's cells too.
+        if let Some(planned) = plan.cells.iter().find(|planned| planned.arm == cell.arm && planned.seed == cell.seed) {
+            cell.units.clone_from(&planned.units);
+        }
+    }
+    if held.write(dir)? {
+        plan.cells.iter().try_for_each(|cell| point(plan, cell))?;
+    }
+    Ok(())
+}
+
+fn held_cell(cell: &Cell) -> HeldCell {
+    HeldCell { arm: cell.arm.clone(), seed: cell.seed, hash: cell.hash.clone(), units: cell.units.clone() }
+}
+
+/// How far a cell of the folder has come by its last unit.
+fn state_of(dir: &Path, cell: &HeldCell) -> Result<CellState, SweepError> {
+    let last = cell.units.last().map_or("", String::as_str);
+    Ok(UnitState::read(&UnitFolder::new(dir, last).state())?.state)
 }
 
 /// Links from a cell's folder to its units, by their phases.

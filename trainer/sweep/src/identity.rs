@@ -93,8 +93,12 @@ impl Identity {
 /// The first digits of the checksum of some identities, written as JSON with their keys in order.
 pub(crate) fn digits(identities: &[&Identity]) -> String {
     // Maps of texts always become JSON.
-    let bytes = serde_json::to_vec(identities).unwrap_or_default();
-    let checksum = checksum::of_bytes(&bytes);
+    digits_of(&serde_json::to_vec(identities).unwrap_or_default())
+}
+
+/// The first digits of the checksum of some bytes.
+pub(crate) fn digits_of(bytes: &[u8]) -> String {
+    let checksum = checksum::of_bytes(bytes);
     let hexadecimal = checksum.rsplit(':').next().unwrap_or_default();
     hexadecimal.chars().take(DIGITS).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use record::machines::Machine;
 use serde::{Deserialize, Serialize};
 
 /// How far a cell has come.
@@ -37,6 +38,33 @@ pub struct MeasuredCell {
     pub figures: BTreeMap<String, MeasuredFigure>,
     /// What it cost.
     pub budget: Budget,
+    /// What computed it, by phase.
+    pub computed_by: BTreeMap<String, ComputedBy>,
+}
+
+/// What computed a phase of a cell; several where it went on elsewhere or with another program.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ComputedBy {
+    /// Versions of the program.
+    pub programs: Vec<String>,
+    /// Machines.
+    pub machines: Vec<Machine>,
+}
+
+impl ComputedBy {
+    /// Adds what is not there yet.
+    pub(crate) fn add(&mut self, programs: Vec<String>, machines: impl Iterator<Item = Machine>) {
+        for program in programs {
+            if !self.programs.contains(&program) {
+                self.programs.push(program);
+            }
+        }
+        for machine in machines {
+            if !self.machines.contains(&machine) {
+                self.machines.push(machine);
+            }
+        }
+    }
 }
 
 /// One figure of a cell.

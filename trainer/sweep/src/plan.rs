@@ -10,6 +10,7 @@ use crate::arm::{Arm, BASE, arms};
 use crate::error::SweepError;
 use crate::figure::Place;
 use crate::file::SweepFile;
+use crate::held::Held;
 use crate::identity::{Identity, KeyChange, digits};
 use crate::program::{Phase, Program, Request, Resolved};
 use crate::unit::{UNITS, UnitFolder, Work, WorkUnit};
@@ -46,10 +47,14 @@ pub struct Plan {
     pub changes: BTreeMap<String, Vec<KeyChange>>,
     /// Points of the grid that are the base itself, and are left out.
     pub left_out: Vec<String>,
-    /// All cells, seed by seed, so that whole pairs come first.
+    /// All cells, in the order in which they were first planned; new ones seed by seed, so that whole pairs come first.
     pub cells: Vec<Cell>,
     /// All units by name.
     pub units: BTreeMap<String, WorkUnit>,
+    /// Version of the program by which units are named: the one that came first to the folder.
+    pub version: String,
+    /// Version of the program at hand.
+    pub program: String,
 }
 
 impl Cell {
@@ -65,13 +70,13 @@ impl Cell {
 }
 
 impl Plan {
-    /// Plans a sweep. `phases` are those of the base, whose files are found; `base` is the folder of the sweep's file,
-    /// to which its arms' files are relative; `floor` are seeds under which the base is run once more as an arm of its
-    /// own, by its name.
+    /// Plans a sweep, as it goes on in its folder where that holds it already. `phases` are those of the base, whose
+    /// files are found; `base` is the folder of the sweep's file, to which its arms' files are relative; `floor` are
+    /// seeds under which the base is run once more as an arm of its own, by its name.
     ///
     /// # Errors
-    /// An arm's configuration is refused, arms have one name or no difference, cells are equal, or a figure cannot be
-    /// read where the file says.
+    /// An arm's configuration is refused, arms have one name or no difference, cells are equal, a figure cannot be read
+    /// where the file says, or the folder cannot be read.
     pub fn new(
         file: SweepFile,
         base: &Path,
@@ -84,7 +89,10 @@ impl Plan {
         let all_names = arms.iter().map(|arm| arm.name.as_str());
         file.claims.check_arms(all_names).map_err(|error| SweepError::invalid(error.to_string()))?;
         let seeds = file.seeds.clone();
-        let mut planner = Planner { file: &file, base, phases, program, units: BTreeMap::new() };
+        let held = Held::read(&file.dir)?;
+        let at_hand = program.version().map_err(SweepError::Program)?;
+        let version = held.as_ref().map_or(at_hand.clone(), |held| held.version.clone());
+        let mut planner = Planner { file: &file, base, phases, program, version, units: BTreeMap::new() };
         let mut all: Vec<(Arm, u64)> = Vec::new();
         for seed in &seeds {
             all.extend(arms.iter().map(|arm| (arm.clone(), *seed)));
@@ -110,7 +118,10 @@ impl Plan {
         cells.retain(|cell| !left_out.contains(&cell.arm));
         arms.retain(|arm| !left_out.contains(&arm.name));
         refuse_equal(&cells)?;
-        let mut units = planner.units;
+        if let Some(held) = &held {
+            cells.sort_by_key(|cell| held.place_of(&cell.arm, cell.seed).unwrap_or(usize::MAX));
+        }
+        let Planner { mut units, version, .. } = planner;
         let used: BTreeSet<String> = cells.iter().flat_map(|cell| cell.units.clone()).collect();
         units.retain(|name, _| used.contains(name));
         for ((arm, seed), resolved) in all.iter().zip(&finals) {
@@ -119,7 +130,7 @@ impl Plan {
         let changes = changes(&arms, &cells, &units);
         refuse_other_evaluation(&changes, names.last().copied().unwrap_or_default())?;
         let phases = names.into_iter().map(str::to_owned).collect();
-        Ok(Self { file, phases, arms, changes, left_out, cells, units })
+        Ok(Self { file, phases, arms, changes, left_out, cells, units, version, program: at_hand })
     }
 
     /// Units of one cell, in their order.
@@ -155,6 +166,7 @@ struct Planner<'a> {
     base: &'a Path,
     phases: &'a [Phase],
     program: &'a dyn Program,
+    version: String,
     units: BTreeMap<String, WorkUnit>,
 }
 
@@ -237,7 +249,7 @@ impl Planner<'_> {
     fn identity(&self, phase: &Phase, resolved: &Resolved) -> Identity {
         Identity {
             phase: phase.name.clone(),
-            version: self.program.version(),
+            version: self.version.clone(),
             config: resolved.config.clone(),
             inputs: resolved.inputs.clone(),
             arguments: self.file.base.arguments.clone(),
@@ -269,7 +281,7 @@ impl Planner<'_> {
     fn add_data(&mut self, config: BTreeMap<String, String>) -> String {
         let identity = Identity {
             phase: DATA.to_owned(),
-            version: self.program.version(),
+            version: self.version.clone(),
             config,
             inputs: BTreeMap::new(),
             arguments: Vec::new(),

@@ -43,11 +43,12 @@ pub enum End {
     Failed(String),
 }
 
-/// Runs a command and waits for its end. The words of the child are appended to the file at `log`.
+/// Runs a command and waits for its end; `look` is called again and again meanwhile. The words of the child are
+/// appended to the file at `log`.
 ///
 /// # Errors
 /// The log cannot be written, or the child cannot be waited for.
-pub fn run(command: &[OsString], log: &Path, stop: &Stop) -> io::Result<End> {
+pub fn run(command: &[OsString], log: &Path, stop: &Stop, look: &mut dyn FnMut()) -> io::Result<End> {
     let (program, arguments) = command.split_first().ok_or_else(|| io::Error::other("there is no command"))?;
     let file = OpenOptions::new().create(true).append(true).open(log)?;
     let begin = file.metadata()?.len();
@@ -73,6 +74,7 @@ pub fn run(command: &[OsString], log: &Path, stop: &Stop) -> io::Result<End> {
             // A child that is not waited for keeps its id, so the signal reaches nobody else.
             let _ = kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM);
         }
+        look();
         std::thread::sleep(LOOK);
     };
     let killed = |signal: i32| Signal::try_from(signal).map_or(format!("signal {signal}"), |it| it.to_string());
@@ -131,7 +133,7 @@ mod tests {
         let command = ["sh", "-c", script].map(OsString::from);
         let log = folder.path().join("log.txt");
         std::fs::write(&log, "error: of an earlier start\n").unwrap();
-        run(&command, &log, stop).unwrap()
+        run(&command, &log, stop, &mut || ()).unwrap()
     }
 
     #[test]
@@ -153,7 +155,8 @@ mod tests {
     #[test]
     fn a_program_that_cannot_be_started_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let end = run(&["no-such-program".into()], &folder.path().join("log.txt"), &Stop::default()).unwrap();
+        let end =
+            run(&["no-such-program".into()], &folder.path().join("log.txt"), &Stop::default(), &mut || ()).unwrap();
         let End::Failed(words) = end else { panic!("{end:?}") };
         assert!(words.starts_with("no-such-program: cannot be started: "), "{words}");
     }
@@ -172,7 +175,7 @@ mod tests {
                     }
                     stop.ask();
                 });
-                run(&["sh", "-c", script].map(OsString::from), &log, &stop).unwrap()
+                run(&["sh", "-c", script].map(OsString::from), &log, &stop, &mut || ()).unwrap()
             })
         };
         assert_eq!(asked("trap 'exit 75' TERM; echo ready; while :; do sleep 0.01; done"), End::Stopped);

@@ -71,8 +71,11 @@ pub struct Start<'a> {
 
 /// The program that trains.
 pub trait Program: Sync {
-    /// Name and version, which are part of every unit.
-    fn version(&self) -> String;
+    /// Name, version and content, which are part of every unit: two that differ may compute other numbers.
+    ///
+    /// # Errors
+    /// Its file cannot be read.
+    fn version(&self) -> Result<String, String>;
 
     /// Resolves and validates a configuration.
     ///

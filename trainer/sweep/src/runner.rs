@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use crate::collect::lacking;
 use crate::error::SweepError;
-use crate::folder::enter_folder;
+use crate::figure::Figure;
+use crate::folder::{check_program, enter_folder};
 use crate::measured::CellState;
 use crate::plan::{Cell, Plan};
 use crate::program::Program;
@@ -29,6 +31,8 @@ pub struct RunOptions {
     pub retries_failed: bool,
     /// True where the first failure ends the sweep.
     pub fails_fast: bool,
+    /// True where this program goes on with cells of another one.
+    pub accepts_program: bool,
 }
 
 /// What is told while a plan runs.
@@ -78,7 +82,8 @@ pub enum SweepEnd {
 /// end.
 ///
 /// # Errors
-/// The folder holds another sweep, or cannot be written, or something that the cells read is missing.
+/// The folder holds another sweep or cells of another program, or cannot be written, or something that the cells read
+/// is missing.
 pub fn run_plan(
     plan: &Plan,
     program: &dyn Program,
@@ -99,7 +104,10 @@ pub fn run_plan(
             missing.join("\n")
         )));
     }
-    enter_folder(plan)?;
+    if !options.accepts_program {
+        check_program(plan)?;
+    }
+    enter_folder(plan, options.accepts_program)?;
     let stop = Stop::default();
     let mut progress = Progress::read(plan, cells, options.retries_failed)?;
     progress.tell_ended(tell);
@@ -120,7 +128,9 @@ pub fn run_plan(
                     unit,
                     dir: plan.dir(),
                     program,
+                    version: &plan.program,
                     arguments: &plan.file.base.arguments,
+                    figures: progress.figures_of(&name),
                     attempts: plan.file.local.attempts,
                     retries_failed: options.retries_failed,
                     stop,
@@ -140,13 +150,13 @@ pub fn run_plan(
                     let state = state.unwrap_or_else(|error| UnitState {
                         state: CellState::Failed,
                         failure: Some(error.in_words()),
-                        seconds: 0.0,
+                        ..UnitState::waiting()
                     });
                     tell(&Event::UnitEnded { unit: &name, state: &state });
                     let has_failed = state.state == CellState::Failed;
                     progress.end(name, state);
-                    progress.tell_ended(tell);
-                    if has_failed && options.fails_fast {
+                    let has_lost = progress.tell_ended(tell);
+                    if (has_failed || has_lost) && options.fails_fast {
                         stop.ask();
                     }
                 }
@@ -170,7 +180,8 @@ struct Progress<'a> {
     cells: Vec<&'a Cell>,
     states: BTreeMap<String, UnitState>,
     running: BTreeSet<String>,
-    told: BTreeSet<usize>,
+    /// How the cells ended that have, by their place.
+    told: BTreeMap<usize, CellState>,
 }
 
 impl<'a> Progress<'a> {
@@ -183,14 +194,41 @@ impl<'a> Progress<'a> {
             }
             states.insert(name.clone(), state);
         }
-        Ok(Self { plan, cells, states, running: BTreeSet::new(), told: BTreeSet::new() })
+        let mut progress = Self { plan, cells, states, running: BTreeSet::new(), told: BTreeMap::new() };
+        if retries_failed {
+            for cell in progress.cells.clone() {
+                if let Some(last) = cell.units.last()
+                    && progress.is(last, CellState::Done)
+                    && progress.lacking(last).is_some()
+                    && let Some(state) = progress.states.get_mut(last)
+                {
+                    state.state = CellState::Started;
+                }
+            }
+        }
+        Ok(progress)
     }
 
     fn is(&self, name: &str, wanted: CellState) -> bool {
         self.states.get(name).is_some_and(|state| state.state == wanted)
     }
 
-    /// The next unit that can run, in the order of the cells.
+    /// The figures that a unit's run records: those of the file where it is the last of a cell.
+    fn figures_of(&self, unit: &str) -> &'a [Figure] {
+        let is_last = self.plan.cells.iter().any(|cell| cell.units.last().is_some_and(|last| last == unit));
+        if is_last { &self.plan.file.figure } else { &[] }
+    }
+
+    /// What a cell's last unit lacks of the figures, in words.
+    fn lacking(&self, unit: &str) -> Option<String> {
+        let unit = self.plan.units.get(unit)?;
+        match lacking(&self.plan.file.figure, unit, self.plan.dir()) {
+            Ok(lacking) => (!lacking.is_empty()).then(|| lacking.join("; ")),
+            Err(error) => Some(error.in_words()),
+        }
+    }
+
+    /// The next unit that can run, in the order of the cells that have not ended.
     fn next(&self) -> Option<String> {
         let is_open = |name: &&String| {
             !self.running.contains(*name) && !self.is(name, CellState::Done) && !self.is(name, CellState::Failed)
@@ -198,11 +236,13 @@ impl<'a> Progress<'a> {
         let is_ready = |name: &&String| {
             self.plan.units.get(*name).is_some_and(|unit| unit.needs.iter().all(|need| self.is(need, CellState::Done)))
         };
-        self.cells.iter().flat_map(|cell| &cell.units).filter(is_open).find(is_ready).cloned()
+        let open = self.cells.iter().enumerate().filter(|(index, _)| !self.told.contains_key(index));
+        open.flat_map(|(_, cell)| &cell.units).filter(is_open).find(is_ready).cloned()
     }
 
     fn cells_of(&self, unit: &str) -> Vec<&'a Cell> {
-        self.cells.iter().copied().filter(|cell| cell.units.iter().any(|name| name == unit)).collect()
+        let open = self.cells.iter().enumerate().filter(|(index, _)| !self.told.contains_key(index));
+        open.map(|(_, cell)| *cell).filter(|cell| cell.units.iter().any(|name| name == unit)).collect()
     }
 
     fn end(&mut self, name: String, state: UnitState) {
@@ -211,27 +251,38 @@ impl<'a> Progress<'a> {
     }
 
     fn is_done(&self) -> bool {
-        self.states.values().all(|state| state.state == CellState::Done)
+        self.told.len() == self.cells.len() && self.told.values().all(|state| *state == CellState::Done)
     }
 
-    /// Tells of the cells that have ended since.
-    fn tell_ended(&mut self, tell: &mut dyn FnMut(&Event<'_>)) {
-        let ended: Vec<(usize, CellState, Option<String>)> = (0..self.cells.len())
-            .filter(|index| !self.told.contains(index))
-            .filter_map(|index| {
-                let units = &self.cells[index].units;
-                if units.iter().all(|name| self.is(name, CellState::Done)) {
-                    return Some((index, CellState::Done, None));
-                }
-                let failed = units.iter().find(|name| self.is(name, CellState::Failed))?;
-                let words = self.states.get(failed).and_then(|state| state.failure.clone()).unwrap_or_default();
-                Some((index, CellState::Failed, Some(format!("{failed}: {words}"))))
-            })
-            .collect();
-        for (index, state, failure) in ended {
-            self.told.insert(index);
+    /// How a cell has ended, with its last words where it failed; none of one that has not.
+    fn ended(&self, cell: &Cell) -> Option<(CellState, Option<String>)> {
+        // What the last unit stands on was done before it.
+        if let Some(last) = cell.units.last()
+            && self.is(last, CellState::Done)
+        {
+            return Some(match self.lacking(last) {
+                None => (CellState::Done, None),
+                Some(words) => (CellState::Failed, Some(format!("{last}: {words}"))),
+            });
+        }
+        let failed = cell.units.iter().find(|name| self.is(name, CellState::Failed))?;
+        let words = self.states.get(failed).and_then(|state| state.failure.clone()).unwrap_or_default();
+        Some((CellState::Failed, Some(format!("{failed}: {words}"))))
+    }
+
+    /// Tells of the cells that have ended since; true where one of them failed.
+    fn tell_ended(&mut self, tell: &mut dyn FnMut(&Event<'_>)) -> bool {
+        let mut has_failed = false;
+        for index in 0..self.cells.len() {
+            if self.told.contains_key(&index) {
+                continue;
+            }
+            let Some((state, failure)) = self.ended(self.cells[index]) else { continue };
+            self.told.insert(index, state);
+            has_failed |= state == CellState::Failed;
             let num_left = self.cells.len() - self.told.len();
             tell(&Event::CellEnded { cell: self.cells[index], state, failure, num_left });
         }
+        has_failed
     }
 }

@@ -1,18 +1,23 @@
 //! Running one unit in its folder: alone, however many sweeps want it, and from where it was left.
 
+use std::ffi::OsString;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use record::RecordError;
-use record::atomic::{write_file, write_folder};
+use record::atomic::{remove_if_there, write_file, write_folder};
 use record::lock::{FolderLock, LOCK_FILE};
+use record::run_folder::RunFolder;
 
+use crate::collect::lacking;
 use crate::error::SweepError;
+use crate::figure::Figure;
 use crate::measured::CellState;
 use crate::process::{End, run};
 use crate::program::{Program, Start};
-use crate::state::UnitState;
+use crate::state::{RunningSeconds, UnitState};
 use crate::stop::Stop;
 use crate::unit::{UnitFolder, Work, WorkUnit};
 
@@ -20,14 +25,20 @@ use crate::unit::{UnitFolder, Work, WorkUnit};
 const WAIT: Duration = Duration::from_millis(200);
 /// Starts of a unit that was stopped by another than the sweep.
 const MOST_STOPS: u32 = 100;
+/// Folder of a run that ended without a figure, once the unit is run again.
+const SET_ASIDE: &str = "run-without-figures";
 
 /// How a unit is run.
 pub(crate) struct UnitRun<'a> {
     pub unit: &'a WorkUnit,
     pub dir: &'a Path,
     pub program: &'a dyn Program,
+    /// Version of the program as the sweep was planned.
+    pub version: &'a str,
     /// Further arguments of the sweep's file.
     pub arguments: &'a [String],
+    /// Figures that the unit's run must have recorded; none of a unit that is not the last of a cell.
+    pub figures: &'a [Figure],
     /// Starts of a unit that is killed.
     pub attempts: u32,
     /// True where a unit that failed is run again.
@@ -40,7 +51,8 @@ impl UnitRun<'_> {
     /// what keeps the unit from its work is a failure of it.
     ///
     /// # Errors
-    /// Its folder cannot be locked, or its state cannot be read or written.
+    /// Its folder cannot be locked, its state cannot be read or written, or the program is no longer the one that the
+    /// sweep was planned with.
     pub(crate) fn run(&self) -> Result<UnitState, SweepError> {
         let folder = UnitFolder::new(self.dir, &self.unit.name);
         let fail = |path: &Path, error: std::io::Error| SweepError::read(path, error);
@@ -48,24 +60,44 @@ impl UnitRun<'_> {
         let Some(_lock) = self.lock(&folder.root)? else { return UnitState::read(&folder.state()) };
         let mut state = UnitState::read(&folder.state())?;
         match state.state {
-            CellState::Done => return Ok(state),
+            CellState::Done if !self.retries_failed || self.figures.is_empty() => return Ok(state),
+            CellState::Done if lacking(self.figures, self.unit, self.dir)?.is_empty() => return Ok(state),
+            // A run that has ended records nothing more: it begins again.
+            CellState::Done => set_aside(&folder)?,
             CellState::Failed if !self.retries_failed => return Ok(state),
             _ => {}
         }
+        self.check_program()?;
         state.state = CellState::Started;
         state.failure = None;
+        if state.programs.last().is_none_or(|last| last != self.version) {
+            state.programs.push(self.version.to_owned());
+        }
         state.write(&folder.state())?;
         match self.work(&folder, &mut state).unwrap_or_else(|error| End::Failed(error.in_words())) {
             End::Done => state.state = CellState::Done,
             End::Stopped => state.state = CellState::Started,
             End::Failed(words) => (state.state, state.failure) = (CellState::Failed, Some(words)),
             End::Killed(signal) => {
-                let words = format!("killed by {signal}, {} times in a row", self.attempts);
+                let words = format!("killed by {signal}, {} times in a row without a new checkpoint", self.attempts);
                 (state.state, state.failure) = (CellState::Failed, Some(words));
             }
         }
         state.write(&folder.state())?;
         Ok(state)
+    }
+
+    /// Refuses a program whose file was replaced since the sweep was planned.
+    fn check_program(&self) -> Result<(), SweepError> {
+        let now = self.program.version().map_err(SweepError::Program)?;
+        if now == self.version {
+            return Ok(());
+        }
+        Err(SweepError::Program(format!(
+            "the program was replaced while the sweep ran ({} -> {now}): start the sweep again, with the old one or \
+             with --accept-program",
+            self.version
+        )))
     }
 
     fn work(&self, folder: &UnitFolder, state: &mut UnitState) -> Result<End, SweepError> {
@@ -97,11 +129,11 @@ impl UnitRun<'_> {
     fn train(&self, folder: &UnitFolder, state: &mut UnitState) -> Result<End, SweepError> {
         self.copy_beginning(folder)?;
         let (mut num_killed, mut num_stopped) = (0, 0);
+        let mut farthest = newest_checkpoint(&folder.run())?;
         loop {
             if !self.is_free(&folder.run())? {
                 return Ok(End::Stopped);
             }
-            let started = Instant::now();
             let start = Start {
                 phase: &self.unit.identity.phase,
                 config: &folder.config(),
@@ -110,14 +142,16 @@ impl UnitRun<'_> {
                 until: self.unit.identity.until,
                 accepts_changes: self.unit.accepts_changes,
             };
-            let command = self.program.command(&start);
-            let end = run(&command, &folder.log(), self.stop).map_err(|error| SweepError::read(folder.log(), error))?;
-            state.seconds += started.elapsed().as_secs_f64();
-            state.write(&folder.state())?;
+            let end = self.start(folder, &self.program.command(&start), state)?;
             match &end {
                 End::Done | End::Failed(_) => return Ok(end),
                 _ if self.stop.is_asked() => return Ok(End::Stopped),
-                End::Killed(_) => num_killed += 1,
+                End::Killed(_) => {
+                    // What is killed and gets on is not killed by itself.
+                    let newest = newest_checkpoint(&folder.run())?;
+                    num_killed = if newest > farthest { 1 } else { num_killed + 1 };
+                    farthest = newest.max(farthest);
+                }
                 End::Stopped => num_stopped += 1,
             }
             if num_killed >= self.attempts {
@@ -126,7 +160,20 @@ impl UnitRun<'_> {
             if num_stopped >= MOST_STOPS {
                 return Ok(End::Failed(format!("was stopped {num_stopped} times by another than the sweep")));
             }
+            // Whoever starts the unit next says why it cannot go on.
+            if self.check_program().is_err() {
+                return Ok(End::Stopped);
+            }
         }
+    }
+
+    /// Starts the process once, and writes down what it takes as time passes.
+    fn start(&self, folder: &UnitFolder, command: &[OsString], state: &mut UnitState) -> Result<End, SweepError> {
+        let path = folder.state();
+        let mut seconds = RunningSeconds::start(state, &path, Instant::now());
+        let end = run(command, &folder.log(), self.stop, &mut || seconds.look(Instant::now()));
+        seconds.end(Instant::now())?;
+        end.map_err(|error| SweepError::read(folder.log(), error))
     }
 
     /// Copies the run that this one goes on from, where it has not begun.
@@ -156,6 +203,22 @@ impl UnitRun<'_> {
             return Ok(true);
         }
         Ok(self.lock(run)?.is_some())
+    }
+}
+
+/// Step of the newest checkpoint of a run; none where it has none.
+fn newest_checkpoint(run: &Path) -> Result<Option<u64>, SweepError> {
+    let Ok(folder) = RunFolder::open(run) else { return Ok(None) };
+    Ok(folder.latest_checkpoint()?.map(|(step, _)| step))
+}
+
+/// Gives a run that ended without a figure another name, under which nobody goes on with it.
+fn set_aside(folder: &UnitFolder) -> Result<(), SweepError> {
+    let aside = folder.root.join(SET_ASIDE);
+    let moved = remove_if_there(&aside).and_then(|()| fs::rename(folder.run(), &aside));
+    match moved {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(SweepError::read(aside, error)),
+        _ => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use sweep::SweepError;
 use sweep::collect::collect;
@@ -26,11 +27,13 @@ value=0
 [ "$step" -gt 0 ] && value=$(cat "$run/checkpoints/$(printf 'step_%05d' "$step")/value")
 while [ "$step" -lt "$steps" ]; do
   step=$((step + 1))
+  if [ "$fault" = often ] && [ ! -e "$run/killed-$step" ]; then touch "$run/killed-$step"; kill -KILL $$; fi
   if [ "$step" -eq 3 ]; then
     case $fault in
       nan) echo "error: 3 updates in a row had a loss that is not finite"; exit 1 ;;
       kill) kill -KILL $$ ;;
       once) [ -e "$run/killed" ] || { touch "$run/killed"; kill -KILL $$; } ;;
+      forget) [ -e "$counts.forgot" ] || { touch "$counts.forgot"; exit 0; } ;;
       stop) [ -e "$run/stopped" ] || { touch "$run/stopped"; exit 75; } ;;
       wait) trap 'exit 75' TERM; touch "$run/waits"; while [ ! -e "$counts.go" ]; do sleep 0.01; done ;;
     esac
@@ -54,11 +57,12 @@ done
 pub(crate) struct Fake {
     pub folder: tempfile::TempDir,
     pub data: Option<BTreeMap<String, String>>,
+    pub version: Mutex<String>,
 }
 
 impl Program for Fake {
-    fn version(&self) -> String {
-        "fake 1".into()
+    fn version(&self) -> Result<String, String> {
+        Ok(self.version.lock().unwrap().clone())
     }
 
     fn resolve(&self, request: &Request<'_>) -> Result<Resolved, String> {
@@ -109,10 +113,15 @@ impl Program for Fake {
 
 impl Fake {
     pub(crate) fn new() -> Self {
-        let fake = Self { folder: tempfile::tempdir().unwrap(), data: None };
+        let fake = Self { folder: tempfile::tempdir().unwrap(), data: None, version: Mutex::new("fake 1".into()) };
         fake.write("cold.toml", "rate = 1\nupdate.steps = 4\n");
         fake.write("stage.toml", "rate = 2\nupdate.steps = 4\n");
         fake
+    }
+
+    /// Puts another build of the program in the place of this one.
+    pub(crate) fn rebuild(&self, version: &str) {
+        *self.version.lock().unwrap() = version.to_owned();
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

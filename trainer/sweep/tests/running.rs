@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sweep::collect::collect;
+use sweep::dry_run::describe;
 use sweep::folder::enter_folder;
 use sweep::measured::CellState;
-use sweep::runner::{RunOptions, SweepEnd, run_plan};
+use sweep::runner::{Event, RunOptions, SweepEnd, run_plan};
 
 use crate::fake::{Fake, figure, table};
 
@@ -203,7 +204,7 @@ fn a_figure_that_nobody_records_is_named_after_the_run() {
 fn a_unit_that_cannot_be_written_is_a_failed_cell() {
     let fake = Fake::new();
     let plan = fake.plan(ARM);
-    enter_folder(&plan).unwrap();
+    enter_folder(&plan, false).unwrap();
     // A folder stands where the unit's configuration is to be.
     let unit = plan.cells[1].units.last().unwrap();
     fs::create_dir_all(fake.path("sweep/units").join(unit).join("config.toml/x")).unwrap();
@@ -213,4 +214,79 @@ fn a_unit_that_cannot_be_written_is_a_failed_cell() {
     let cells = collect(&plan).unwrap();
     assert!(cells[1].failure.as_ref().unwrap().contains("config.toml"), "{:?}", cells[1]);
     assert!([0, 2, 3].iter().all(|index| cells[*index].state == CellState::Done));
+}
+
+#[test]
+fn a_cell_without_its_figure_has_failed_and_begins_again_when_asked() {
+    let fake = Fake::new();
+    let plan = fake.plan("[[arm]]\nname = \"short\"\nset = [\"fault=forget\"]\n");
+    let cell = |retries_failed| RunOptions { cell: Some(1), retries_failed, ..options(1) };
+    // The run ends well after two of its four steps.
+    let words = "maths (eval/maths/pass@1): is not recorded at step 4, but at steps 1, 2";
+    for _ in 0..2 {
+        let (end, said) = fake.run(&plan, cell(false));
+        assert!(end == SweepEnd::Failed && said.len() == 1 && said[0].contains(words), "{said:?}");
+    }
+    assert_eq!(fake.steps_done(), 4 + 2);
+    let read = collect(&plan).unwrap()[1].clone();
+    assert!(read.state == CellState::Failed && read.failure.unwrap().contains(words));
+    assert_eq!(fake.run(&plan, cell(true)).0, SweepEnd::Done);
+    assert_eq!(fake.steps_done(), 4 + 2 + 4);
+    assert_eq!(collect(&plan).unwrap()[1].figures["maths"].curve.len(), 4);
+    let unit = fake.path("sweep/units").join(plan.cells[1].units.last().unwrap());
+    assert!(unit.join("run-without-figures/metrics.jsonl").is_file());
+    // A run that is gone lacks all of them.
+    fs::remove_dir_all(unit.join("run")).unwrap();
+    assert!(collect(&plan).unwrap()[1].failure.as_ref().unwrap().contains("its run is not there"));
+    assert_eq!(fake.run(&plan, cell(true)).0, SweepEnd::Done);
+    assert_eq!(fake.steps_done(), 4 + 2 + 4 + 4);
+    // What is whole is not run again.
+    assert_eq!(fake.run(&plan, cell(true)).0, SweepEnd::Done);
+    assert_eq!(fake.steps_done(), 4 + 2 + 4 + 4);
+}
+
+#[test]
+fn a_run_that_is_killed_and_gets_on_is_not_given_up() {
+    let fake = Fake::new();
+    let plan = fake.plan("[[arm]]\nname = \"often\"\nset = [\"fault=often\", \"update.steps=7\"]\n");
+    // Seven kills, with four attempts.
+    assert_eq!(fake.run(&plan, RunOptions { cell: Some(1), ..options(1) }).0, SweepEnd::Done);
+    assert_eq!(fake.steps_done(), 4 + 7);
+}
+
+#[test]
+fn a_base_that_is_done_waits_for_no_beginning_of_an_arm_that_comes_later() {
+    let fake = Fake::new();
+    fake.run(&fake.plan(ARM), options(2));
+    let steps = fake.steps_done();
+    let late = "[[arm]]\nname = \"late\"\nset = [\"rate=5\"]\nfrom_step = 2\n";
+    let plan = fake.plan(&format!("{ARM}{late}"));
+    assert!(collect(&plan).unwrap()[..4].iter().all(|cell| cell.state == CellState::Done));
+    let text = describe(&plan, 1).unwrap();
+    assert!(text.contains("0: base seed 1 ") && text.contains(": done") && text.contains(": runs stage-1-"), "{text}");
+    assert_eq!(text.matches(": done\n").count(), 4, "{text}");
+    let (end, said) = fake.run(&plan, RunOptions { cell: Some(0), ..options(1) });
+    assert_eq!((end, said.len(), fake.steps_done()), (SweepEnd::Done, 1, steps));
+    // Two steps that are the base's, and two of its own, under either seed.
+    assert_eq!(fake.run(&plan, options(1)).0, SweepEnd::Done);
+    assert_eq!((fake.steps_done(), figure(&plan, "late", 1)), (steps + 2 * 4, 18.0));
+}
+
+#[test]
+fn a_program_that_is_replaced_meanwhile_runs_no_further_cell() {
+    let fake = Fake::new();
+    let plan = fake.plan(ARM);
+    let mut said = Vec::new();
+    let end = run_plan(&plan, &fake, options(1), &|| false, &mut |event| {
+        if let Event::CellEnded { failure, .. } = event {
+            fake.rebuild("fake 2");
+            said.extend(failure.clone());
+        }
+    });
+    assert_eq!(end.unwrap(), SweepEnd::Failed);
+    assert!(said.len() == 3 && said.iter().all(|words| words.contains("fake 1 -> fake 2")), "{said:?}");
+    // Nothing of that is left once the program is the old one.
+    fake.rebuild("fake 1");
+    assert_eq!(fake.run(&fake.plan(ARM), options(1)).0, SweepEnd::Done);
+    assert!(collect(&plan).unwrap().iter().all(|cell| cell.computed_by["stage-1"].programs == ["fake 1"]));
 }

@@ -50,6 +50,8 @@ pub struct ShellBlock {
     pub is_exact: bool,
     /// Folder in which the commands begin.
     pub place: Place,
+    /// Path that the commands make and that must not be there before.
+    pub makes: Option<String>,
 }
 
 /// Folder in which commands run.
@@ -112,7 +114,7 @@ impl Block {
                 Some(("append", path)) => (path, true),
                 _ => return Err(format!("`{word}` is no word of such a fence; there are file=NAME and append=NAME")),
             };
-            if path.is_empty() || path.starts_with('/') || path.split('/').any(|part| part == "..") {
+            if !is_inner(path) {
                 return Err(format!("`{word}` names no file in the page's folder"));
             }
             let text: String = lines.iter().flat_map(|text| [text, "\n"]).collect();
@@ -133,6 +135,7 @@ impl ShellBlock {
             limit: None,
             is_exact: false,
             place: Place::Page,
+            makes: None,
         };
         let mut rest = words.trim();
         while !rest.is_empty() {
@@ -144,6 +147,7 @@ impl ShellBlock {
                 ("synopsis", "") => block.is_synopsis = true,
                 ("exact", "") => block.is_exact = true,
                 ("clone", "") => block.place = Place::Clone,
+                ("makes", path) if is_inner(path) => block.makes = Some(path.to_owned()),
                 ("exit", code) => {
                     block.exit_code = code.parse().map_err(|_| format!("`{word}` is no exit code: exit=2"))?;
                 }
@@ -152,8 +156,8 @@ impl ShellBlock {
                 }
                 _ => {
                     return Err(format!(
-                        "`{word}` is no word of a block of commands; there are exit=N, limit=TIME, exact, clone, \
-                         synopsis and norun REASON"
+                        "`{word}` is no word of a block of commands; there are exit=N, limit=TIME, makes=PATH, exact, \
+                         clone, synopsis and norun REASON"
                     ));
                 }
             }
@@ -166,6 +170,11 @@ impl ShellBlock {
     pub fn is_run(&self) -> bool {
         self.reason_not_to_run.is_none() && !self.is_synopsis
     }
+}
+
+/// True for a path that stays within the folder it is joined to.
+fn is_inner(path: &str) -> bool {
+    !path.is_empty() && !path.starts_with('/') && path.split('/').all(|part| part != "..")
 }
 
 /// `90s` or `20m`.
@@ -247,7 +256,8 @@ mod tests {
 
     #[test]
     fn a_fence_says_how_its_commands_run() {
-        let block = shell("sh exit=2 limit=20m exact clone", "ls");
+        let block = shell("sh exit=2 limit=20m exact clone makes=runs/demo", "ls");
+        assert_eq!(block.makes.as_deref(), Some("runs/demo"));
         assert_eq!((block.exit_code, block.limit), (2, Some(Duration::from_secs(1200))));
         assert!(block.is_exact && block.place == Place::Clone);
         let block = shell("sh clone norun needs a GPU, and exit=3 is its code", "ls");
@@ -273,6 +283,7 @@ mod tests {
             ("sh limit=3h", "ls", "no time"),
             ("sh limit=0s", "ls", "no time"),
             ("sh exit=x", "ls", "no exit code"),
+            ("sh makes=../demo", "ls", "no word of a block of commands"),
             ("sh timeout=3", "ls", "no word of a block of commands"),
             ("sh", "# nothing", "without one"),
             ("sh", "ls \\", "goes on behind"),

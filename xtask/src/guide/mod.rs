@@ -119,8 +119,14 @@ fn run_page(page: &Page, session: Session) -> Result<Outcome> {
             eprintln!("  {:>4}  not run: {reason}", block.line);
             continue;
         }
+        let is_in_clone = shell.place == Place::Clone;
+        if let Some(made) = &shell.makes
+            && let Some(aside) = session.move_aside(made, is_in_clone)?
+        {
+            eprintln!("  {:>4}  {made} was there: it is {} now", block.line, aside.display());
+        }
         for command in &shell.commands {
-            let ended = session.run(&command.text, shell.limit.unwrap_or(LIMIT), shell.place == Place::Clone)?;
+            let ended = session.run(&command.text, shell.limit.unwrap_or(LIMIT), is_in_clone)?;
             outcome.num_commands += 1;
             eprintln!("  {:>4}  {:>6.1} s  {}", command.line, ended.seconds, first_line(&command.text));
             if let Some(what) = wrong_with(shell, block, command, &ended) {
@@ -199,6 +205,20 @@ mod tests {
             ```sh norun nothing to see\nfalse\n```\n```console exit=3\n$ (exit 3)\n```\n```sh\ntrainer\n```\n";
         let outcome = outcome(text);
         assert_eq!((outcome.failure, outcome.num_commands), (None, 4));
+    }
+
+    #[test]
+    fn what_a_block_makes_is_moved_aside_where_it_is_there_already() {
+        let (root, text) =
+            (tempfile::tempdir().unwrap(), "```sh clone makes=runs/a\nmkdir -p runs && mkdir runs/a\n```\n");
+        let page = Page::parse("a.md", text).unwrap();
+        for number in 0..3 {
+            let session = Session::start(root.path(), &root.path().join("page"), Path::new("/bin/true")).unwrap();
+            assert_eq!(run_page(&page, session).unwrap().failure, None, "{number}");
+            std::fs::write(root.path().join("runs/a/number"), number.to_string()).unwrap();
+        }
+        let number = |name: &str| std::fs::read_to_string(root.path().join(name).join("number")).unwrap();
+        assert_eq!(["runs/a.1", "runs/a.2", "runs/a"].map(number), ["0", "1", "2"]);
     }
 
     #[test]

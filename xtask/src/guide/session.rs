@@ -82,6 +82,22 @@ impl Session {
         file.write_all(text.as_bytes()).with_context(|| path.display().to_string())
     }
 
+    /// Gives what lies at a path that commands will make another name, by the next number that is free; the new path
+    /// where something lay there.
+    ///
+    /// # Errors
+    /// It cannot be renamed.
+    pub(super) fn move_aside(&self, path: &str, is_in_clone: bool) -> Result<Option<PathBuf>> {
+        let path = if is_in_clone { self.root.join(path) } else { self.folder.join(path) };
+        if path.symlink_metadata().is_err() {
+            return Ok(None);
+        }
+        let numbered = (1..).map(|number| PathBuf::from(format!("{}.{number}", path.display())));
+        let aside = numbered.into_iter().find(|aside| aside.symlink_metadata().is_err()).unwrap_or_default();
+        fs::rename(&path, &aside).with_context(|| format!("{} to {}", path.display(), aside.display()))?;
+        Ok(Some(aside))
+    }
+
     /// Runs a command to its end, or to that of its time; in the clone it leaves the page's folder as it was.
     ///
     /// # Errors

@@ -210,7 +210,7 @@ impl User {
     }
 
     pub(crate) fn offline(&self) -> Hub {
-        Hub::new(HubSettings { is_offline: true, ..self.settings.clone() })
+        Hub::new(HubSettings { is_offline: true, ..self.settings.clone() }, is_of_terms)
     }
 
     pub(crate) fn model(&self) -> Result<Snapshot, HubError> {
@@ -218,7 +218,7 @@ impl User {
     }
 
     pub(crate) fn model_with(&self, on_event: &mut dyn FnMut(Event<'_>)) -> Result<Snapshot, HubError> {
-        Hub::new(self.settings.clone()).model(&model("org/name"), ModelFiles::All, on_event)
+        Hub::new(self.settings.clone(), is_of_terms).model(&model("org/name"), ModelFiles::All, on_event)
     }
 
     /// Names of what lies in the folder of contents.
@@ -228,6 +228,11 @@ impl User {
         };
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
+}
+
+/// The files of terms, as whoever knows the layout of models would say.
+pub(crate) fn is_of_terms(name: &str) -> bool {
+    name == "LICENSE"
 }
 
 pub(crate) fn model(name: &str) -> HubName {

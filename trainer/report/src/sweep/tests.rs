@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use record::machines::Machine;
 use sweep::claims::{Claims, floor_seed};
-use sweep::measured::{Budget, MeasuredFigure};
+use sweep::measured::{Budget, ComputedBy, MeasuredFigure};
 use sweep::result::SweepFigures;
 
 use super::*;
@@ -35,7 +36,20 @@ fn cell(arm: &str, seed: u64, gain: f64, by_seed: f64) -> MeasuredCell {
             ),
         ]),
         budget: Budget { steps: 120, tokens: 1_200_000 + 1000 * (seed % 10), seconds: 1100.0 },
+        computed_by: BTreeMap::from([("stage-1".to_owned(), computed_by(seed))]),
     }
+}
+
+fn computed_by(seed: u64) -> ComputedBy {
+    let machine = Machine {
+        device: "cpu".to_owned(),
+        processor: if seed % 10 == 2 { "Xeon <2>" } else { "EPYC" }.to_owned(),
+        dtype: "float32".to_owned(),
+        threads: 2,
+        ranks: 1,
+        libtorch: "2.11.0".to_owned(),
+    };
+    ComputedBy { programs: vec!["trainer 1".to_owned()], machines: vec![machine] }
 }
 
 fn cells() -> Vec<MeasuredCell> {
@@ -72,6 +86,9 @@ fn the_page_has_notes_tables_pictures_changes_cost_and_cells() {
     assert!(html.contains("Seed 3 counts neither for no&lt;kl&gt; nor for symmetric in maths"));
     assert!(html.contains(">update.clip_high</td><td class=\"words\">0.2</td><td class=\"words\">0.28</td>"));
     assert!(html.contains("the loss is not finite at step 31") && html.contains("1.2M"));
+    assert!(html.contains("<td class=\"words\">cpu, Xeon &lt;2&gt;, float32, 2 threads, 1 rank</td>"), "{html}");
+    // The floor's seeds are paired by their order: none of its pairs is of two machines.
+    assert!(!html.contains("were not computed alike"));
     assert_eq!(html.matches("<svg").count(), 4);
     let names: Vec<String> =
         paths[1..].iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();

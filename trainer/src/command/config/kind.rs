@@ -8,7 +8,7 @@ use toml::Table;
 use crate::config::{ParallelSection, ReinforceRun, RewardModelRun, RunSection, Source, SupervisedRun, load};
 use crate::failure::Usage;
 use crate::named_files::NamedFiles;
-use crate::run::inputs::fetch_texts;
+use crate::run::named_inputs::fetch_texts;
 
 /// A validated configuration.
 pub(super) enum Configured {

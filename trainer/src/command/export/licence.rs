@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use policy::is_licence;
+
 /// Keys of a card's head that say a licence.
 const KEYS: [&str; 3] = ["license", "license_name", "license_link"];
-/// Beginnings of the names of files of terms, in capitals.
-const TERMS: [&str; 2] = ["LICENSE", "LICENCE"];
 
 /// A licence: lines of a card's head.
 #[derive(Debug, Default, PartialEq)]
@@ -47,7 +47,7 @@ impl Licence {
 fn terms_in(folder: &Path) -> Option<String> {
     let names = std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| entry.ok());
     let names = names.filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| TERMS.iter().any(|word| name.to_uppercase().starts_with(word))).min()
+    names.filter(|name| is_licence(name)).min()
 }
 
 /// The licence's keys of the head of a card: what stands between two lines of `---`, a key a line.
@@ -86,8 +86,11 @@ mod tests {
         let checkpoint = tempfile::tempdir().unwrap();
         let gone = checkpoint.path().join("gone");
         assert!(!Licence::of(Some(&gone), checkpoint.path()).is_known());
-        std::fs::write(checkpoint.path().join("LICENSE"), "terms").unwrap();
+        // A notice says no terms.
+        for name in ["COPYING", "NOTICE"] {
+            std::fs::write(checkpoint.path().join(name), "terms").unwrap();
+        }
         let licence = Licence::of(Some(&gone), checkpoint.path());
-        assert_eq!((licence.word(), licence.file.as_deref()), (Some("other"), Some("LICENSE")));
+        assert_eq!((licence.word(), licence.file.as_deref()), (Some("other"), Some("COPYING")));
     }
 }

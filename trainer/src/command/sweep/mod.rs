@@ -3,6 +3,7 @@
 mod console;
 mod failed;
 mod outcome;
+mod own_program;
 mod phases;
 mod program;
 
@@ -14,9 +15,9 @@ use clap::{Args, ValueEnum};
 use sweep::SweepError;
 use sweep::claims::{FLOOR_ARM, floor_seed};
 use sweep::dry_run::describe;
-use sweep::emit::{JobArray, Scheduler};
+use sweep::emit::{JobArray, Scheduler, check_mark, mark_of};
 use sweep::file::SweepFile;
-use sweep::folder::check_folder;
+use sweep::folder::{check_folder, check_program, enter_folder};
 use sweep::plan::Plan;
 use sweep::runner::{Event, RunOptions, SweepEnd, run_plan};
 
@@ -48,6 +49,9 @@ pub(crate) struct SweepArgs {
     /// Runs one cell, by its place in the plan, and what it needs: what each index of an emitted job does.
     #[arg(long, value_name = "I", conflicts_with_all = ["collect", "emit"])]
     cell: Option<usize>,
+    /// With --cell: the mark of the cells that the index is of, as an emitted job gives it; of other cells none runs.
+    #[arg(long, value_name = "MARK", requires = "cell")]
+    of: Option<String>,
     /// Runs nothing, and makes the result of the cells that are done.
     #[arg(long, conflicts_with_all = ["retry_failed", "fail_fast", "emit"])]
     collect: bool,
@@ -57,6 +61,9 @@ pub(crate) struct SweepArgs {
     /// Ends at the first cell that fails.
     #[arg(long, conflicts_with = "emit")]
     fail_fast: bool,
+    /// Goes on with this program though another one ran cells of the folder; the result says which ran which.
+    #[arg(long, conflicts_with_all = ["dry_run", "emit"])]
+    accept_program: bool,
     /// Prints jobs for a cluster, of which each index runs one cell.
     #[arg(long, value_name = "slurm|kubernetes", hide_possible_values = true, conflicts_with = "json")]
     emit: Option<EmitKind>,
@@ -92,9 +99,14 @@ pub(crate) fn run(args: &SweepArgs, interrupt: &Interrupt) -> Result<()> {
         for sentence in plan.missing(&plan.cells) {
             progress::say(&format!("missing here, and needed where cells run: {sentence}"));
         }
+        if let Err(error) = check_program(&plan) {
+            progress::say(&format!("these jobs will be refused: {error}"));
+        }
         return Ok(());
     }
+    args.of.as_deref().map_or(Ok(()), |mark| check_mark(&plan, mark)).map_err(in_words)?;
     let end = if args.collect {
+        enter_folder(&plan, args.accept_program).map_err(in_words)?;
         SweepEnd::Done
     } else {
         if num_at_once < plan.file.local.jobs && args.cell.is_none() {
@@ -105,6 +117,7 @@ pub(crate) fn run(args: &SweepArgs, interrupt: &Interrupt) -> Result<()> {
             num_at_once: if args.cell.is_some() { 1 } else { num_at_once },
             retries_failed: args.retry_failed,
             fails_fast: args.fail_fast,
+            accepts_program: args.accept_program,
         };
         run_cells(&plan, &program, options, interrupt)?
     };
@@ -158,8 +171,8 @@ fn run_cells(plan: &Plan, program: &ThisTrainer, options: RunOptions, interrupt:
 
 fn jobs(args: &SweepArgs, plan: &Plan, kind: EmitKind) -> Result<String> {
     let file = args.file.display().to_string();
-    let (name, num_cells) = (plan.file.name.as_str(), plan.cells.len());
-    let array = JobArray { name, file: &file, num_cells, cluster: &plan.file.cluster };
+    let (name, num_cells, mark) = (plan.file.name.as_str(), plan.cells.len(), mark_of(plan));
+    let array = JobArray { name, file: &file, num_cells, mark: &mark, cluster: &plan.file.cluster };
     let scheduler = match kind {
         EmitKind::Slurm => Scheduler::Slurm,
         EmitKind::Kubernetes => Scheduler::Kubernetes,

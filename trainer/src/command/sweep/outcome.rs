@@ -8,6 +8,7 @@ use report::{ArmChange, SweepPage, write_sweep};
 use serde_json::json;
 use sweep::arm::BASE;
 use sweep::collect::collect;
+use sweep::folder::design_changes;
 use sweep::measured::{CellState, MeasuredCell};
 use sweep::plan::Plan;
 use sweep::result::{FigureName, SweepFigures, SweepResult};
@@ -30,7 +31,8 @@ impl<'a> Outcome<'a> {
     pub(super) fn of(plan: &'a Plan) -> Result<Self> {
         let cells = collect(plan).map_err(in_words)?;
         let result = SweepResult::of(&plan.file.claims, &plan.file.name, BASE, &figures(plan), &cells);
-        let mut result = result.map_err(|error| Usage::error(error.to_string()))?;
+        let result = result.map_err(|error| Usage::error(error.to_string()))?;
+        let mut result = result.with_changes(design_changes(plan).map_err(in_words)?);
         result.notes.extend(shared_note(plan));
         Ok(Self { plan, cells, result })
     }

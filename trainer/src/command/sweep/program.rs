@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use datasets::generate::generate_demo;
@@ -12,11 +12,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sweep::program::{Program, Request, Resolved, Start};
 
+use super::own_program::OwnProgram;
 use super::phases::{Base, PhaseKind};
 use crate::config::{EvalSection, RecipeConfig, ReinforceRun, RewardModelRun, Source, SupervisedRun, load};
 use crate::failure::Usage;
 use crate::run::absent_paths::{AbsentPath, absent_paths};
-use crate::run::identity::{flatten, values_and_inputs};
+use crate::run::flat_values::flatten;
+use crate::run::identity::values_and_inputs;
 use crate::run::inputs::TrainingRun;
 
 /// Folder of the generated data within a recipe's.
@@ -29,12 +31,12 @@ pub(super) struct ThisTrainer {
     base: Base,
     /// Command before the trainer's.
     launcher: Vec<String>,
-    executable: PathBuf,
+    file: OwnProgram,
 }
 
 impl ThisTrainer {
     pub(super) fn new(base: Base, launcher: Vec<String>) -> Result<Self> {
-        Ok(Self { base, launcher, executable: std::env::current_exe().context("this program's own file")? })
+        Ok(Self { base, launcher, file: OwnProgram::of_process()? })
     }
 
     fn resolve_phase(&self, request: &Request<'_>) -> Result<Resolved> {
@@ -156,8 +158,8 @@ fn datasets(eval: &EvalSection) -> Result<Vec<String>> {
 }
 
 impl Program for ThisTrainer {
-    fn version(&self) -> String {
-        format!("trainer {}, libtorch {}", env!("CARGO_PKG_VERSION"), env!("LIBTORCH_VERSION"))
+    fn version(&self) -> Result<String, String> {
+        self.file.version().map_err(|error| format!("{error:#}"))
     }
 
     fn resolve(&self, request: &Request<'_>) -> Result<Resolved, String> {
@@ -178,7 +180,7 @@ impl Program for ThisTrainer {
 
     fn command(&self, start: &Start<'_>) -> Vec<OsString> {
         let mut command: Vec<OsString> = self.launcher.iter().map(OsString::from).collect();
-        command.push(self.executable.clone().into());
+        command.push(self.file.path().into());
         // A phase's name was parsed when its configuration was resolved.
         let kind = PhaseKind::parse(start.phase).map_or(&[][..], PhaseKind::arguments);
         command.extend(kind.iter().map(OsString::from));

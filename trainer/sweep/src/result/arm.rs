@@ -15,7 +15,7 @@ use crate::measured::{CellState, MeasuredCell, MeasuredFigure};
 pub struct ArmResult {
     /// Name of the arm.
     pub name: String,
-    /// Its seeds in the order of the file.
+    /// Its seeds in the order in which they were planned.
     pub seeds: Vec<u64>,
     /// Cells that ended with their figures.
     pub num_done: usize,

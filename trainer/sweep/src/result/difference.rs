@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use statistics::{DegreesRule, Flips, PairedTest, StudentMean, Test, TestAim, TwoLevel, over_seeds, unpaired_interval};
 
 use super::figure::FigureName;
+use super::machines::UnlikePair;
 use super::pairs::{ByTask, Pairs};
 use crate::claims::{Claims, Tasks};
 use crate::measured::MeasuredCell;
@@ -50,6 +51,8 @@ pub struct DifferenceResult {
     pub shortened_by_pairing: Option<f64>,
     /// Tasks that a cell of a whole pair lacks; they are left out over tasks.
     pub num_tasks_left_out: usize,
+    /// Whole pairs whose sides were not computed alike: by another machine or program.
+    pub unlike_pairs: Vec<UnlikePair>,
 }
 
 /// Difference under one seed.
@@ -196,6 +199,7 @@ impl DifferenceResult {
             num_tasks_left_out: by_task.map_or(0, |by_task| by_task.num_left_out),
             lost_pairs: pairs.lost,
             open_pairs: pairs.open,
+            unlike_pairs: pairs.unlike,
         }
     }
 

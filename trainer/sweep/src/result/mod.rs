@@ -12,6 +12,7 @@ mod difference;
 mod figure;
 mod files;
 mod losses;
+mod machines;
 mod markup;
 mod notes;
 mod pairs;
@@ -27,10 +28,12 @@ pub use self::arm::{ArmBudget, ArmFigure, ArmResult, SeedValue};
 pub use self::difference::{Claim, ClaimResult, DifferenceResult, Rule, SeedDifference};
 pub use self::figure::{FigureName, SweepFigures, Unit};
 pub use self::files::RESULT_FILES;
+pub use self::machines::UnlikePair;
 pub use self::sweep_result::{CellResult, SweepResult};
 pub use self::table::{FigureTable, p_text};
 pub use self::winner::{Confirmation, Winner};
 use crate::claims::{Claims, ClaimsError, FLOOR_ARM};
+use crate::design::DesignChange;
 use crate::measured::MeasuredCell;
 
 /// Cells that cannot be compared.
@@ -104,11 +107,19 @@ impl SweepResult {
             differences,
             winner,
             deviations_shown: claims.aim().deviations_found(num_seeds),
+            changes: Vec::new(),
             notes: Vec::new(),
             cells: cells.iter().map(CellResult::of).collect(),
         };
         result.notes = notes::of(&result);
         Ok(result)
+    }
+
+    /// The same with what of the comparison was changed after cells had run, each said first of all.
+    #[must_use]
+    pub fn with_changes(mut self, changes: Vec<DesignChange>) -> Self {
+        self.notes.splice(..0, notes::of_changes(&changes));
+        Self { changes, ..self }
     }
 }
 

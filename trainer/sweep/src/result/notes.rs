@@ -1,6 +1,8 @@
 //! Sentences that must be read with the figures: what was lost, what so few seeds can show, what differs besides the
 //! arm. Must not know where they are shown.
 
+use std::collections::BTreeMap;
+
 use super::arm::ArmResult;
 use super::budgets;
 use super::difference::DifferenceResult;
@@ -8,6 +10,7 @@ use super::figure::Unit;
 use super::losses::{Loss, list, losses};
 use super::sweep_result::SweepResult;
 use crate::claims::{FLOOR_ARM, Tasks};
+use crate::design::DesignChange;
 use crate::measured::CellState;
 
 pub(super) fn of(result: &SweepResult) -> Vec<String> {
@@ -16,11 +19,26 @@ pub(super) fn of(result: &SweepResult) -> Vec<String> {
     notes.extend(pairs(result));
     notes.extend(reach(result));
     notes.extend(missing_claims(result));
+    notes.extend(unlike(result));
     notes.extend(budgets::warnings(result));
     notes.extend(family(result));
     notes.extend(pairing(result));
     notes.extend(floor(result));
     notes.extend(winner(result));
+    notes
+}
+
+/// What was not fixed beforehand.
+pub(super) fn of_changes(changes: &[DesignChange]) -> Vec<String> {
+    let mut notes: Vec<String> =
+        changes.iter().map(|change| format!("Changed after cells had run: {change}.")).collect();
+    if !notes.is_empty() {
+        notes.push(
+            "What was changed after a look at results was not fixed beforehand: intervals and p-values are those of a \
+             look, and not of a test that was planned."
+                .to_owned(),
+        );
+    }
     notes
 }
 
@@ -113,6 +131,28 @@ fn missing_claims(result: &SweepResult) -> Vec<String> {
         }
     }
     notes
+}
+
+/// A sentence for each arm and way in which pairs of the primary figure were not computed alike.
+fn unlike(result: &SweepResult) -> Vec<String> {
+    let mut said = Vec::new();
+    for difference in result.differences.iter().filter(|difference| difference.is_primary) {
+        let mut by_words: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for pair in &difference.unlike_pairs {
+            by_words.entry(pair.differences.join("; ")).or_default().push(pair.seed);
+        }
+        said.extend(by_words.into_iter().map(|(words, seeds)| {
+            let seed = if seeds.len() == 1 { "seed" } else { "seeds" };
+            format!(
+                "Arm {} and {} were not computed alike under {seed} {}: {words}. Equal seeds are equal to the bit on \
+                 equal machines by one program alone: part of the difference may be rounding.",
+                difference.arm,
+                result.base,
+                list(&seeds)
+            )
+        }));
+    }
+    said
 }
 
 fn family(result: &SweepResult) -> Option<String> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::machines::UnlikePair;
 use crate::claims::FLOOR_ARM;
 use crate::measured::{CellState, MeasuredCell, MeasuredFigure};
 
@@ -14,6 +15,8 @@ pub(super) struct Pairs<'a> {
     pub lost: Vec<u64>,
     /// The base's seeds of pairs that are not done yet.
     pub open: Vec<u64>,
+    /// Whole pairs whose sides were not computed alike.
+    pub unlike: Vec<UnlikePair>,
 }
 
 /// The figure of the base and of the arm under one seed.
@@ -41,10 +44,12 @@ impl<'a> Pairs<'a> {
             cells
         };
         let (by_seed, floor) = (in_order(base), in_order(arm));
-        let mut pairs = Self { whole: Vec::new(), lost: Vec::new(), open: Vec::new() };
+        let mut pairs = Self { whole: Vec::new(), lost: Vec::new(), open: Vec::new(), unlike: Vec::new() };
         for (place, cell) in by_seed.into_iter().enumerate() {
             let other = if is_floor { floor.get(place) } else { floor.iter().find(|other| other.seed == cell.seed) };
             pairs.add(cell.seed, side(figure, Some(cell)), side(figure, other.copied()));
+            let is_whole = pairs.whole.last().is_some_and(|pair| pair.seed == cell.seed);
+            pairs.unlike.extend(other.filter(|_| is_whole).and_then(|other| UnlikePair::of(cell, other)));
         }
         pairs
     }

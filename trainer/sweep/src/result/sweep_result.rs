@@ -1,5 +1,7 @@
 //! What is said of a sweep. Must not know how it is computed.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::arm::ArmResult;
@@ -7,7 +9,8 @@ use super::difference::DifferenceResult;
 use super::figure::FigureName;
 use super::winner::Winner;
 use crate::claims::Claims;
-use crate::measured::{CellState, MeasuredCell};
+use crate::design::DesignChange;
+use crate::measured::{CellState, ComputedBy, MeasuredCell};
 
 /// The result of a sweep: what `--json` writes, and what tables and the page show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,9 +21,9 @@ pub struct SweepResult {
     pub base: String,
     /// Figures: the primary one first.
     pub figures: Vec<FigureName>,
-    /// What was claimed before any cell ran.
+    /// What is claimed; `changes` says what of it was not fixed before any cell ran.
     pub claims: Claims,
-    /// Arms in the order of the file.
+    /// Arms in the order in which they were planned.
     pub arms: Vec<ArmResult>,
     /// Differences to the base: by figure, then by arm.
     pub differences: Vec<DifferenceResult>,
@@ -28,9 +31,11 @@ pub struct SweepResult {
     pub winner: Option<Winner>,
     /// Deviations of the seeds' differences that as many seeds as this sweep has could show at all.
     pub deviations_shown: Option<f64>,
+    /// What of figures, claims, arms and seeds was changed after cells had run.
+    pub changes: Vec<DesignChange>,
     /// Sentences that a reader must see beside the figures.
     pub notes: Vec<String>,
-    /// Cells in the order of the file.
+    /// Cells in the order in which they were planned.
     pub cells: Vec<CellResult>,
 }
 
@@ -49,6 +54,8 @@ pub struct CellResult {
     pub seconds: f64,
     /// Last words of a failed cell.
     pub failure: Option<String>,
+    /// What computed it, by phase.
+    pub computed_by: BTreeMap<String, ComputedBy>,
 }
 
 impl SweepResult {
@@ -61,16 +68,11 @@ impl SweepResult {
     pub fn differences_of<'a>(&'a self, figure: &'a str) -> impl Iterator<Item = &'a DifferenceResult> {
         self.differences.iter().filter(move |difference| difference.figure == figure)
     }
-
-    /// True where a cell failed.
-    pub fn has_failures(&self) -> bool {
-        self.cells.iter().any(|cell| cell.state == CellState::Failed)
-    }
 }
 
 impl CellResult {
     pub(super) fn of(cell: &MeasuredCell) -> Self {
-        let MeasuredCell { arm, seed, state, folder, seconds, failure, .. } = cell.clone();
-        Self { arm, seed, state, folder, seconds, failure }
+        let MeasuredCell { arm, seed, state, folder, seconds, failure, computed_by, .. } = cell.clone();
+        Self { arm, seed, state, folder, seconds, failure, computed_by }
     }
 }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use record::machines::Machine;
+
 use super::*;
 use crate::claims::{Better, Tasks};
-use crate::measured::{Budget, CellState, MeasuredFigure};
+use crate::design::DesignChange;
+use crate::measured::{Budget, CellState, ComputedBy, MeasuredFigure};
 
 fn figures(others: &[&str]) -> SweepFigures {
     let share = |name: &str| FigureName { name: name.to_owned(), unit: Unit::Share };
@@ -22,6 +25,7 @@ fn cell(arm: &str, seed: u64, value: f64) -> MeasuredCell {
         seconds: 60.0,
         figures: BTreeMap::from([("maths".to_owned(), figure)]),
         budget: Budget { steps: 10, tokens: 1000, seconds: 50.0 },
+        computed_by: BTreeMap::new(),
     }
 }
 
@@ -90,7 +94,7 @@ fn the_family_is_corrected_after_holm_and_failed_arms_count() {
     assert_eq!(found.differences[0].p_value, alone.p_value);
     assert_eq!(found.differences[0].p_corrected, alone.p_value.map(|p_value| 2.0 * p_value));
     assert_eq!((found.differences[1].p_value, found.differences[1].p_corrected), (None, None));
-    assert!(found.has_failures() && found.notes.iter().any(|note| note.contains("corrected for 2 arms")));
+    assert!(found.notes.iter().any(|note| note.contains("corrected for 2 arms")));
     assert!(found.notes.iter().any(|note| note == "Arm b, seed 2, failed: the loss is NaN at step 3"), "{found:?}");
 }
 
@@ -201,6 +205,65 @@ fn budgets_that_differ_are_warned_of() {
     let notes = plain(&cells).notes;
     assert!(notes.iter().any(|note| note.contains("long against base: steps 12 against 10.")), "{notes:?}");
     assert!(notes.iter().any(|note| note.contains("wordy against base: tokens 1200 against 1000.")), "{notes:?}");
+}
+
+#[test]
+fn pairs_that_were_not_computed_alike_are_warned_of() {
+    let mut cells = cells(&[("base", &[0.1, 0.2, 0.3]), ("clip", &[0.2, 0.3, 0.4])]);
+    for cell in &mut cells {
+        let machine = Machine {
+            device: "cpu".into(),
+            processor: if cell.arm == "clip" && cell.seed != 2 { "Xeon" } else { "EPYC" }.into(),
+            dtype: "float32".into(),
+            threads: 2,
+            ranks: 1,
+            libtorch: "2.11.0".into(),
+        };
+        let by = ComputedBy { programs: vec!["trainer 1".into()], machines: vec![machine] };
+        cell.computed_by.insert("stage-1".into(), by);
+    }
+    let found = plain(&cells);
+    let unlike = &found.differences[0].unlike_pairs;
+    let words = "processor of stage-1: Xeon against EPYC";
+    assert!(unlike.len() == 2 && unlike.iter().all(|pair| pair.differences == [words]), "{unlike:?}");
+    let said = format!("Arm clip and base were not computed alike under seeds 1 and 3: {words}.");
+    for text in [found.text().replace("\n  ", " "), found.markdown()] {
+        assert!(text.contains(&said), "{text}");
+    }
+    // A cell that went on elsewhere, and with another program.
+    let part = cells[0].computed_by.get_mut("stage-1").unwrap();
+    let moved = Machine { processor: "Xeon".into(), ..part.machines[0].clone() };
+    part.add(vec!["trainer 2".into()], [moved].into_iter());
+    let pair = plain(&cells).differences[0].unlike_pairs[0].clone();
+    let expected = [
+        "processor of stage-1: Xeon against EPYC, then Xeon",
+        "program of stage-1: trainer 1 against trainer 1, then trainer 2",
+    ];
+    assert_eq!((pair.seed, pair.differences), (1, expected.map(str::to_owned).to_vec()));
+    // Beside a GPU processor and threads decide nothing.
+    for cell in &mut cells {
+        let part = cell.computed_by.get_mut("stage-1").unwrap();
+        part.programs.truncate(1);
+        part.machines.iter_mut().for_each(|machine| machine.device = "NVIDIA H200".into());
+    }
+    let found = plain(&cells);
+    assert!(found.differences[0].unlike_pairs.is_empty() && !found.text().contains("alike"), "{:?}", found.notes);
+}
+
+#[test]
+fn what_was_changed_after_cells_had_run_is_said_first() {
+    let change = DesignChange {
+        key: "primary figure".into(),
+        from: Some("maths".into()),
+        to: Some("code".into()),
+        num_done: 4,
+        num_cells: 6,
+    };
+    let found = plain(&cells(&[("base", &[0.1, 0.2]), ("clip", &[0.2, 0.35])])).with_changes(vec![change.clone()]);
+    let said = "Changed after cells had run: primary figure from maths to code, when 4 of 6 cells were done.";
+    assert_eq!((found.notes[0].as_str(), &found.changes[..]), (said, &[change][..]));
+    assert!(found.markdown().contains(said) && found.text().contains("Changed after cells"));
+    assert!(plain(&cells(&[("base", &[0.1, 0.2]), ("clip", &[0.2, 0.35])])).changes.is_empty());
 }
 
 #[test]
