@@ -10,13 +10,14 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace it may import.
-const ALLOWED: [(&str, &[&str]); 23] = [
+const ALLOWED: [(&str, &[&str]); 24] = [
     ("confine", &[]),
     ("datasets", &["progress", "random"]),
     ("dist", &[]),
     ("evaluation", &["datasets", "progress", "random", "record", "statistics", "verifiers"]),
     ("guide", &[]),
     ("hub", &[]),
+    ("kernels", &[]),
     ("learner", &["policy"]),
     ("math-verifier", &[]),
     ("planner", &[]),
@@ -25,7 +26,7 @@ const ALLOWED: [(&str, &[&str]); 23] = [
     ("random", &[]),
     ("record", &["progress"]),
     ("report", &["evaluation", "record", "sweep"]),
-    ("rollout", &["policy", "random"]),
+    ("rollout", &["kernels", "policy", "random"]),
     ("sandbox", &["confine", "sandbox-api"]),
     ("sandbox-api", &[]),
     ("sandbox-bench", &["sandbox", "sandbox-api"]),

@@ -54,13 +54,16 @@ mod error;
 mod generate;
 mod params;
 mod request_name;
+mod rows;
 mod sampler;
 mod sampling_plan;
+mod scheduler;
 mod segment;
 mod split_sampler;
 mod stop;
 mod work;
 
+pub use self::cache::CacheTokens;
 pub use self::completion::{Completion, FinishReason, GenerationStats, RequestId, RolloutRequest};
 pub use self::engine::{Engine, Finished};
 pub use self::error::{RolloutError, SegmentError};
