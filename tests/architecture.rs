@@ -10,13 +10,14 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace it may import.
-const ALLOWED: [(&str, &[&str]); 25] = [
+const ALLOWED: [(&str, &[&str]); 26] = [
     ("confine", &[]),
     ("datasets", &["progress", "random"]),
     ("dist", &[]),
     ("evaluation", &["datasets", "progress", "random", "record", "statistics", "verifiers"]),
     ("guide", &[]),
     ("hub", &[]),
+    ("kernels", &[]),
     ("learner", &["policy"]),
     ("math-verifier", &[]),
     ("operators", &[]),
@@ -26,7 +27,7 @@ const ALLOWED: [(&str, &[&str]); 25] = [
     ("random", &[]),
     ("record", &["progress"]),
     ("report", &["evaluation", "record", "sweep"]),
-    ("rollout", &["policy", "random", "sampling"]),
+    ("rollout", &["kernels", "policy", "random", "sampling"]),
     ("sampling", &[]),
     ("sandbox", &["confine", "sandbox-api"]),
     ("sandbox-api", &[]),

@@ -1,7 +1,7 @@
 //! One completion under way.
 //!
-//! An active sequence knows its request, its sampled tokens and its limit; it must not know its slot or the other
-//! sequences.
+//! An active sequence knows its request, its sampled tokens and its limit; it must not know what is cached of it, or
+//! the other sequences.
 
 use std::sync::Arc;
 
@@ -25,8 +25,6 @@ pub(crate) struct ActiveSequence {
     pub(crate) request: RolloutRequest,
     /// How to sample, and when to stop.
     pub(crate) plan: Arc<SamplingPlan>,
-    /// Version of the weights whose keys and values of the prompt are in the cache; `None` while the request waits.
-    pub(crate) prefilled_by: Option<u64>,
     random: SampleNumbers,
     /// Most tokens that the completion may have.
     limit: usize,
@@ -51,7 +49,6 @@ impl ActiveSequence {
             adjuster: Adjuster::new(&plan.params, &request.prompt_ids),
             request,
             plan,
-            prefilled_by: None,
             limit,
             ids: Vec::new(),
             rollout_logprobs: Vec::new(),
@@ -64,20 +61,9 @@ impl ActiveSequence {
         }
     }
 
-    /// Tokens in the cache: all but the last, which the next step puts there.
-    pub(crate) fn num_cached(&self) -> usize {
-        self.request.prompt_ids.len() + self.ids.len() - 1
-    }
-
     /// Tokens of the prompt and of the longest completion.
     pub(crate) fn most_tokens(&self) -> usize {
         self.request.prompt_ids.len() + self.limit
-    }
-
-    /// The token that goes through the decoder next: the last one.
-    pub(crate) fn next_input(&self) -> u32 {
-        let last = self.ids.last().or(self.request.prompt_ids.last());
-        *last.expect("prompts are checked not to be empty")
     }
 
     /// What decides the next token, but for its logits.

@@ -1,53 +1,69 @@
-//! Attention over the key-value cache, behind the decoder's [`Attention`]: whole prompts, then one token a sequence.
+//! Attention over the key-value cache, behind the decoder's [`Attention`]: any tokens of any sequences in one pass.
 //!
-//! While decoding, the query heads that share a key-value head count as several queries of that head: grouped-query
-//! attention without a repeated key. This file must not know requests or sampling.
+//! A pass's keys and values are written before its queries read, so that tokens of one pass see those before them, also
+//! where these are another sequence's that has the same beginning. This file must not know requests or sampling.
 
 use std::time::{Duration, Instant};
 
-use policy::{Attention, PackedAttention};
+use kernels::{Attending, BLOCK_TOKENS, BlockStore, Place, Threads};
+use policy::{Attention, Placement};
 use tch::{Device, Tensor};
 
-use crate::cache::{KvCache, round_up};
+use crate::cache::{CachedPiece, GatheredPass, GatheredTensors, KvTensors};
+use crate::rows::{numbers_mut, rows};
 
 /// One forward pass over a cache: the places it writes, and the tokens it attends to.
 #[derive(Debug)]
 pub(crate) struct CachedAttention<'a> {
-    cache: &'a mut KvCache,
-    /// `[tokens]`: places of the pass's keys and values in the flat cache.
-    index: Tensor,
-    phase: Phase,
+    memory: PassMemory<'a>,
     spent: Duration,
 }
 
-/// The tokens that a pass attends to.
 #[derive(Debug)]
-enum Phase {
-    /// Whole prompts; each attends to itself.
-    Prefill(PackedAttention),
-    /// One token for each of the first `rows` slots; each attends to its slot's first `width` tokens.
-    Decode { rows: i64, width: i64 },
+enum PassMemory<'a> {
+    Cores {
+        store: &'a mut BlockStore,
+        /// Where the keys of each row go; nowhere where they are there.
+        places: Vec<Option<Place>>,
+        sequences: Vec<Attending<'a>>,
+        threads: &'a Threads,
+    },
+    Gathered {
+        tensors: &'a mut GatheredTensors,
+        pass: GatheredPass,
+    },
 }
 
 impl<'a> CachedAttention<'a> {
-    /// A pass over packed prompts, given in order by their slot and number of tokens. The slots are emptied first.
-    pub(crate) fn prefill(cache: &'a mut KvCache, prompts: &[(usize, usize)], device: Device) -> Self {
-        let place = |&(slot, length): &(usize, usize)| cache.index(slot, 0)..cache.index(slot, length);
-        let index: Vec<i64> = prompts.iter().flat_map(place).collect();
-        let lengths: Vec<usize> = prompts.iter().map(|prompt| prompt.1).collect();
-        for &(slot, length) in prompts {
-            cache.restart(slot, length);
-        }
-        let phase = Phase::Prefill(PackedAttention::new(&lengths, device));
-        Self { cache, index: Tensor::from_slice(&index).to_device(device), phase, spent: Duration::ZERO }
-    }
-
-    /// A pass over one token of each of the first slots, at the flat `index` `[rows]`. The longest slot holds `longest`
-    /// tokens, the new one included.
-    pub(crate) fn decode(cache: &'a mut KvCache, index: Tensor, longest: usize) -> Self {
-        cache.fill(&index);
-        let phase = Phase::Decode { rows: index.size()[0], width: round_up(longest) as i64 };
-        Self { cache, index, phase, spent: Duration::ZERO }
+    /// A pass over the tokens of these pieces, in this order.
+    pub(crate) fn new(
+        tensors: &'a mut KvTensors,
+        pieces: &[CachedPiece<'a>],
+        placement: Placement,
+        threads: &'a Threads,
+    ) -> Self {
+        let memory = match tensors {
+            KvTensors::Cores(store) => {
+                let place_of = |piece: &CachedPiece<'_>, at: usize| {
+                    let place = Place { block: piece.table[at / BLOCK_TOKENS], offset: at % BLOCK_TOKENS };
+                    (at >= piece.num_cached).then_some(place)
+                };
+                let places = pieces
+                    .iter()
+                    .flat_map(|piece| (piece.start..piece.start + piece.num_tokens).map(move |at| place_of(piece, at)));
+                let attending = |&CachedPiece { table, start, num_tokens, .. }: &CachedPiece<'a>| Attending {
+                    table,
+                    start,
+                    num_rows: num_tokens,
+                };
+                let sequences = pieces.iter().map(attending).collect();
+                PassMemory::Cores { places: places.collect(), store, sequences, threads }
+            }
+            KvTensors::Gathered(tensors) => {
+                PassMemory::Gathered { tensors, pass: GatheredPass::new(pieces, placement) }
+            }
+        };
+        Self { memory, spent: Duration::ZERO }
     }
 
     /// Time that the pass has spent in attention so far.
@@ -59,18 +75,18 @@ impl<'a> CachedAttention<'a> {
 impl Attention for CachedAttention<'_> {
     fn attend(&mut self, layer: usize, query: &Tensor, key: &Tensor, value: &Tensor) -> Tensor {
         let started = Instant::now();
-        self.cache.write(layer, &self.index, key, value);
-        let attended = match &mut self.phase {
-            Phase::Prefill(packed) => packed.attend(layer, query, key, value),
-            &mut Phase::Decode { rows, width } => {
-                let (heads, head_dim) = (query.size()[1], query.size()[2]);
-                let kv_heads = key.size()[1];
-                let queries = heads / kv_heads;
-                let [keys, values] = self.cache.read(layer, rows, width);
-                let mask = self.cache.mask(rows, queries, width);
-                let query = query.reshape([rows, kv_heads, queries, head_dim]);
-                Tensor::scaled_dot_product_attention(&query, &keys, &values, Some(&mask), 0.0, false, None, false)
-                    .reshape([rows, heads, head_dim])
+        let attended = match &mut self.memory {
+            PassMemory::Cores { store, places, sequences, threads } => {
+                let (mut whole_key, mut whole_value, mut whole_query) = (None, None, None);
+                store.write(layer, places, rows(key, &mut whole_key), rows(value, &mut whole_value));
+                let mut attended = Tensor::empty(query.size(), (query.kind(), Device::Cpu));
+                let query = rows(query, &mut whole_query);
+                store.attend(layer, sequences, query, numbers_mut(&mut attended), threads);
+                attended // [tokens, heads, head_dim]
+            }
+            PassMemory::Gathered { tensors, pass } => {
+                tensors.write(layer, pass, key, value);
+                tensors.attend(layer, pass, query)
             }
         };
         self.spent += started.elapsed();
@@ -80,11 +96,10 @@ impl Attention for CachedAttention<'_> {
 
 #[cfg(test)]
 mod tests {
-    use policy::{Decoder, ModelConfig, Placement};
+    use policy::{Decoder, ModelConfig, PackedAttention};
     use tch::Kind;
 
     use super::*;
-    use crate::cache::Demand;
 
     fn decoder(kv_heads: i64, placement: Placement) -> Decoder {
         let json = serde_json::json!({
@@ -100,60 +115,85 @@ mod tests {
         (Tensor::arange_start(from, to, (Kind::Int64, Device::Cpu)) * 37 + salt * 11 + 5).remainder(128)
     }
 
-    /// Two sequences of unlike lengths, prefilled in part and decoded to their ends in the other slot order. Logits
-    /// differ by at most `tolerance` times their standard deviation.
-    fn decode_equals_prefill(kv_heads: i64, placement: Placement, tolerance: f64) {
+    fn positions(from: i64, to: i64) -> Tensor {
+        Tensor::arange_start(from, to, (Kind::Int64, Device::Cpu))
+    }
+
+    /// Two sequences in pieces of unlike lengths, several in a pass, and a third that has the blocks of the second:
+    /// each token's logits differ from those of a whole pass by at most `tolerance` times their standard deviation.
+    fn pieces_equal_whole_passes(kv_heads: i64, placement: Placement, is_gathered: bool, tolerance: f64) {
         let _guard = tch::no_grad_guard();
         let decoder = decoder(kv_heads, placement);
-        let positions = |from, to| Tensor::arange_start(from, to, (Kind::Int64, Device::Cpu));
-        let prompts = [7i64, 30];
-        let num_decoded = 9i64;
-        let mut cache = KvCache::new(decoder.config(), placement, 4096);
-        cache.reserve(Demand { sequences: 2, tokens: 39, most_tokens: 39 }).expect("room");
-        let packed_ids = Tensor::cat(&[ids(0, prompts[0], 0), ids(0, prompts[1], 1)], 0);
-        let packed_positions = Tensor::cat(&[positions(0, prompts[0]), positions(0, prompts[1])], 0);
-        let places = [(1, prompts[0] as usize), (0, prompts[1] as usize)];
-        let mut prefill = CachedAttention::prefill(&mut cache, &places, Device::Cpu);
-        let _ = decoder.hidden(&packed_ids, &packed_positions, &mut prefill);
-
+        let mut tensors = if is_gathered {
+            KvTensors::Gathered(GatheredTensors::new(decoder.config(), placement))
+        } else {
+            KvTensors::new(decoder.config(), placement)
+        };
+        assert_eq!(matches!(tensors, KvTensors::Gathered(_)), is_gathered);
+        let lengths = [22i64, 45];
         let whole = [0, 1].map(|sequence: usize| {
-            let length = prompts[sequence] + num_decoded;
+            let length = lengths[sequence];
             let mut attention = PackedAttention::new(&[length as usize], Device::Cpu);
             decoder.logits(&decoder.hidden(&ids(0, length, sequence as i64), &positions(0, length), &mut attention))
         });
-        for step in 0..num_decoded {
-            let at = [prompts[1] + step, prompts[0] + step]; // by slot
-            let token = |sequence: i64, at: i64| ids(at, at + 1, sequence);
-            let index = Tensor::from_slice(&[cache.index(0, at[0] as usize), cache.index(1, at[1] as usize)]);
-            let mut attention = CachedAttention::decode(&mut cache, index, at[0] as usize + 1);
-            let step_ids = Tensor::cat(&[token(1, at[0]), token(0, at[1])], 0);
-            let logits = decoder.logits(&decoder.hidden(&step_ids, &Tensor::from_slice(&at), &mut attention));
-            for (slot, sequence) in [(0, 1), (1, 0)] {
-                let expected = whole[sequence].get(at[slot]);
-                let distance = (logits.get(slot as i64) - &expected).abs().max().double_value(&[]);
-                let spread = expected.std(true).double_value(&[]);
-                assert!(distance < tolerance * spread, "step {step}, slot {slot}: {distance} of {spread}");
-                assert!(spread > 0.1, "logits too flat to tell");
-            }
+        let (tables, threads) = ([vec![6, 1], vec![0, 5, 3]], Threads::new(2));
+        // Pieces of each pass: sequence, first token, end, and how many are cached.
+        let decoding = (0..12).map(|at| vec![(0, 8 + at, 9 + at, 8 + at), (1, 30 + at, 31 + at, 30 + at)]);
+        let beginning = [
+            vec![(0usize, 0i64, 7i64, 0i64), (1, 0, 13, 0)],
+            vec![(0, 7, 8, 7), (1, 13, 30, 13), (1, 29, 30, 30), (1, 10, 30, 30)],
+        ];
+        let end = vec![(1, 42, 45, 42), (0, 20, 22, 20)];
+        let mut num_grown = 4;
+        for pass in beginning.into_iter().chain(decoding).chain([end]) {
+            tensors.grow(num_grown + 3, 20).expect("memory");
+            num_grown += 1;
+            let pieces: Vec<CachedPiece<'_>> = pass
+                .iter()
+                .map(|&(sequence, start, end, cached)| CachedPiece {
+                    table: &tables[sequence],
+                    start: start as usize,
+                    num_tokens: (end - start) as usize,
+                    num_cached: cached as usize,
+                })
+                .collect();
+            let of_pass = |of: fn(i64, i64, i64) -> Tensor| {
+                let parts: Vec<Tensor> = pass.iter().map(|piece| of(piece.1, piece.2, piece.0 as i64)).collect();
+                Tensor::cat(&parts, 0)
+            };
+            let mut attention = CachedAttention::new(&mut tensors, &pieces, placement, &threads);
+            let hidden = decoder.hidden(&of_pass(ids), &of_pass(|from, to, _| positions(from, to)), &mut attention);
+            let logits = decoder.logits(&hidden);
+            let expected: Vec<Tensor> =
+                pass.iter().map(|piece| whole[piece.0].narrow(0, piece.1, piece.2 - piece.1)).collect();
+            let expected = Tensor::cat(&expected, 0);
+            let distance = (logits - &expected).abs().max().double_value(&[]);
+            let spread = expected.std(true).double_value(&[]);
+            assert!(distance < tolerance * spread, "{pass:?}: {distance} of {spread}");
+            assert!(spread > 0.1, "logits too flat to tell");
         }
     }
 
     #[test]
-    fn decode_equals_prefill_with_grouped_queries() {
-        decode_equals_prefill(2, Placement::CPU, 1e-4);
+    fn pieces_equal_whole_passes_on_cores() {
+        for kv_heads in [1, 2, 4] {
+            pieces_equal_whole_passes(kv_heads, Placement::CPU, false, 1e-4);
+        }
     }
 
     #[test]
-    fn decode_equals_prefill_with_a_key_for_each_query() {
-        decode_equals_prefill(4, Placement::CPU, 1e-4);
+    fn pieces_equal_whole_passes_where_blocks_are_gathered() {
+        for kv_heads in [1, 2, 4] {
+            pieces_equal_whole_passes(kv_heads, Placement::CPU, true, 1e-4);
+        }
     }
 
-    /// The two attention kernels add in other orders, and wide weights enlarge each rounding to 8 bits in three blocks.
+    /// Kernels add in other orders, and wide weights enlarge each rounding to 8 bits in three blocks.
     #[test]
-    fn decode_equals_prefill_in_bfloat16() {
+    fn pieces_equal_whole_passes_in_bfloat16() {
         let placement = Placement { kind: Kind::BFloat16, ..Placement::CPU };
-        for kv_heads in [2, 4] {
-            decode_equals_prefill(kv_heads, placement, 0.1);
+        for is_gathered in [false, true] {
+            pieces_equal_whole_passes(2, placement, is_gathered, 0.15);
         }
     }
 }

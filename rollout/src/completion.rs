@@ -126,18 +126,20 @@ pub struct GenerationStats {
     pub num_aborted: usize,
     /// Tokens in the prompts of all requests.
     pub num_prompt_tokens: usize,
-    /// Prompt tokens that went through a prefill; completions of one prompt share theirs.
+    /// Tokens that were computed before the last one of their sequence: of prompts, which those that begin alike share,
+    /// and of sequences that gave their place back.
     pub num_prefill_tokens: usize,
     /// Tokens sampled.
     pub num_completion_tokens: usize,
-    /// Prefill calls.
+    /// Passes that computed such tokens.
     pub num_prefills: usize,
-    /// Decode steps: each gives every running sequence one token.
+    /// Passes that sampled: each gives the sequences whose last token it computes one more.
     pub num_decode_steps: usize,
-    /// Running sequences, summed over the decode steps.
+    /// Sequences that got a token, summed over these passes.
     pub num_sequence_steps: usize,
-    /// Seconds filling the cache with prompts. On CUDA the work is queued: what is unfinished on return counts as
-    /// decoding.
+    /// Times that a running sequence gave its place back, for there were no blocks, and was computed again later.
+    pub num_preemptions: usize,
+    /// Seconds filling the cache with prompts. A pass that samples too is divided by its tokens.
     pub prefill_seconds: f64,
     /// Seconds decoding, sampling and checking stop conditions.
     pub decode_seconds: f64,
@@ -153,6 +155,7 @@ impl GenerationStats {
         self.num_prefill_tokens += other.num_prefill_tokens;
         self.num_completion_tokens += other.num_completion_tokens;
         self.num_prefills += other.num_prefills;
+        self.num_preemptions += other.num_preemptions;
         self.num_sequence_steps += other.num_sequence_steps;
         self.num_decode_steps = self.num_decode_steps.max(other.num_decode_steps);
         self.prefill_seconds = self.prefill_seconds.max(other.prefill_seconds);

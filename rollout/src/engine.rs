@@ -1,44 +1,50 @@
-//! Continuous batching: sequences decode together, a finished sequence's slot goes to the next waiting request.
+//! Continuous batching: prompts are computed and sequences decode together, pass by pass.
 //!
 //! The engine stands beside the policy and borrows its decoder for a step at a time, so that between two steps requests
-//! come and go and weights change. A prompt's tokens but the last are prefilled. The last goes through the decode step
-//! like every sampled token, so sampling happens in one place. A request whose prompt is already in a slot, computed by
-//! the same weights, copies its keys and values instead of computing them: a draw's samples share one prefill.
-//! Sequences occupy slots 0..n without holes while decoding, so a step's work is proportional to the sequences that
-//! run. This file must not know how tokens are drawn, nor when a completion ends.
+//! come and go and weights change. Each step is one pass over what the scheduler plans: pieces of prompts beside the
+//! last tokens of sequences that decode. Whatever computes a sequence's last token, its next one is sampled from it, so
+//! sampling happens in one place. This file must not know how tokens are drawn, when a completion ends, or which
+//! blocks a sequence holds.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kernels::{BLOCK_TOKENS, Threads};
+use policy::dist::Reduction;
 use policy::{Decoder, ModelConfig, PackedWeights, Placement, Texts, product_time};
+use sampling::SampledToken;
 use tch::Tensor;
 
 use crate::active_sequence::ActiveSequence;
 use crate::attention::CachedAttention;
-use crate::cache::{Demand, KvCache, round_up};
+use crate::cache::{CachedPiece, KvTensors, blocks_of, fitting_blocks};
 use crate::completion::{Completion, FinishReason, GenerationStats, RequestId, RolloutRequest};
 use crate::error::RolloutError;
 use crate::params::EngineOptions;
+use crate::request_name::RequestName;
 use crate::sampling_plan::SamplingPlans;
+use crate::scheduler::{Bounds, PassPiece, PassPlan, Scheduler};
 use crate::token_draw::{TokenDraw, TokenDrawer};
 use crate::work::EngineWork;
+
+/// Tokens of a cache whose size is what is free, where nobody says what is.
+const UNKNOWN_TOKENS: usize = 65_536;
 
 /// A request that a step brought to its end.
 #[derive(Debug)]
 pub struct Finished {
     /// What [`Engine::submit`] returned for it.
     pub request: RequestId,
-    /// The completion; an error where its logits are not finite, its parameters leave no token or the tokenizer fails,
-    /// which is this request's alone.
+    /// The completion; an error where the logits are not finite or the tokenizer fails, which is this request's alone.
     pub result: Result<Completion, RolloutError>,
 }
 
 /// Takes requests and completes them, a token a step for each that runs.
 ///
 /// A completion depends on its request and on the weights of each step, not on the sequences beside it, nor on when it
-/// was submitted (up to the rounding of differently shaped matrix products). Where weights change while a sequence
-/// runs, keys and values of its earlier tokens stay those of the weights that computed them.
+/// was submitted or how often it gave its place back (up to the rounding of differently shaped matrix products). Where
+/// weights change while a sequence runs, keys and values of its earlier tokens stay those of the weights that computed
+/// them, unless they are computed again.
 #[derive(Debug)]
 pub struct Engine {
     config: ModelConfig,
@@ -49,10 +55,13 @@ pub struct Engine {
     texts: Arc<Texts>,
     plans: SamplingPlans,
     drawer: TokenDrawer,
-    cache: KvCache,
-    /// The sequence in each slot of the cache; empty only between a step and the next admission.
-    slots: Vec<Option<ActiveSequence>>,
-    waiting: VecDeque<ActiveSequence>,
+    scheduler: Scheduler<ActiveSequence>,
+    tensors: KvTensors,
+    /// Blocks that the cache may have; none before that is known.
+    most_blocks: Option<usize>,
+    /// Processes that share the host's memory, this one among them.
+    num_processes: usize,
+    threads: Threads,
     num_submitted: u64,
     /// The weights of a version as products read them, where they are packed.
     packed: Option<(u64, PackedWeights)>,
@@ -73,8 +82,13 @@ impl Engine {
         texts: Arc<Texts>,
     ) -> Result<Self, RolloutError> {
         options.validate()?;
+        let bounds = Bounds { max_sequences: options.max_sequences, prefill_tokens: options.prefill_tokens };
+        let most_blocks = options.cache_tokens.number().map(|tokens| tokens / BLOCK_TOKENS);
         Ok(Self {
-            cache: KvCache::new(config, placement, options.cache_tokens),
+            tensors: KvTensors::new(config, placement),
+            scheduler: Scheduler::new(bounds, most_blocks.unwrap_or(0)),
+            most_blocks,
+            num_processes: 1,
             config: config.clone(),
             local: config.clone(),
             placement,
@@ -82,13 +96,20 @@ impl Engine {
             texts,
             plans: SamplingPlans::default(),
             drawer: TokenDrawer::new(placement),
-            slots: Vec::new(),
-            waiting: VecDeque::new(),
+            threads: Threads::new(1),
             num_submitted: 0,
             packed: None,
             stats: GenerationStats::default(),
             work: EngineWork::default(),
         })
+    }
+
+    /// The same for one of some processes that share the host's memory: of what is free a cache whose size is
+    /// [`CacheTokens::Auto`](crate::CacheTokens::Auto) counts its part.
+    #[must_use]
+    pub fn beside(mut self, num_processes: usize) -> Self {
+        self.num_processes = num_processes;
+        self
     }
 
     /// Takes a request, which waits until there is room for it. Nothing runs before the next step.
@@ -101,7 +122,10 @@ impl Engine {
         let id = RequestId(self.num_submitted);
         self.num_submitted += 1;
         self.stats.num_prompt_tokens += request.prompt_ids.len();
-        self.waiting.push_back(ActiveSequence::new(id, request, plan, limit));
+        let ids = request.prompt_ids.clone();
+        let sequence = ActiveSequence::new(id, request, plan, limit);
+        let most_tokens = sequence.most_tokens();
+        self.scheduler.submit(sequence, ids, most_tokens);
         Ok(id)
     }
 
@@ -125,9 +149,8 @@ impl Engine {
         if min_new_tokens > limit {
             return Err(RolloutError::MinimumOverLimit { request: request.name(), min_new_tokens, limit });
         }
-        let (num_tokens, cache_tokens) = (round_up(num_tokens + limit), self.options.cache_tokens);
-        if num_tokens > cache_tokens {
-            return Err(RolloutError::CacheTooSmall { request: request.name(), num_tokens, cache_tokens });
+        if let Some(most_blocks) = self.most_blocks {
+            check_room(request.name(), num_tokens + limit, most_blocks)?;
         }
         Ok(limit)
     }
@@ -135,29 +158,24 @@ impl Engine {
     /// Drops a request, waiting or running. Returns what it has sampled so far, a completion whose reason is
     /// [`FinishReason::Aborted`]; `None` where there is none of this id: it has finished.
     pub fn abort(&mut self, id: RequestId) -> Option<Finished> {
-        let is_it = |sequence: &ActiveSequence| sequence.id == id;
-        let running = self.slots.iter_mut().find(|slot| slot.as_ref().is_some_and(is_it));
-        let sequence = match running {
-            Some(slot) => slot.take(),
-            None => self.waiting.iter().position(is_it).and_then(|place| self.waiting.remove(place)),
-        }?;
+        let sequence = self.scheduler.abort(|sequence| sequence.id == id)?;
         self.stats.num_aborted += 1;
         Some(Finished { request: id, result: sequence.finish(FinishReason::Aborted, &self.texts.tokenizer) })
     }
 
     /// True where no request is waiting or running.
     pub fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.num_running() == 0
+        self.num_waiting() == 0 && self.num_running() == 0
     }
 
-    /// Requests that no step has begun.
+    /// Requests that no step has begun, or that gave their place back.
     pub fn num_waiting(&self) -> usize {
-        self.waiting.len()
+        self.scheduler.num_waiting()
     }
 
     /// Requests under way.
     pub fn num_running(&self) -> usize {
-        self.running().count()
+        self.scheduler.running().len()
     }
 
     /// Counts and times since the last call, or since the engine was made.
@@ -170,20 +188,21 @@ impl Engine {
         std::mem::take(&mut self.work)
     }
 
-    /// Gives the cache's memory back while nothing runs, and that of packed weights; a later step takes it again.
-    /// Returns false, and keeps it, where a sequence runs.
+    /// Gives the cache's memory back while nothing runs, with all that it knows of earlier requests, and that of packed
+    /// weights; a later step takes memory again. Returns false, and keeps it, where a sequence runs.
     pub fn release_cache(&mut self) -> bool {
         let is_free = self.num_running() == 0;
         if is_free {
             self.packed = None;
-            self.slots.clear();
-            self.cache = KvCache::new(&self.local, self.placement, self.options.cache_tokens);
+            self.scheduler.reset_blocks(self.most_blocks.unwrap_or(0));
+            self.tensors = KvTensors::new(&self.local, self.placement);
         }
         is_free
     }
 
-    /// Begins waiting requests where there is room, and gives each running sequence one token from these weights,
-    /// without gradients. Returns the requests that it finished; none where the engine is idle.
+    /// Begins waiting requests where there is room, and computes a pass with these weights, without gradients: each
+    /// running sequence gets a token, but for those whose prompts take more passes. Returns the requests that it
+    /// finished; none where the engine is idle.
     ///
     /// `policy_version` is the caller's number of the weights, which changes whenever they do. Where several ranks have
     /// shares of the decoder, the engines of all take the same requests in the same order and step at once, and have
@@ -209,12 +228,10 @@ impl Engine {
         }
         let finished = tch::no_grad(|| {
             self.pack(decoder, policy_version);
-            self.admit(decoder, policy_version)?;
-            self.decode(decoder, policy_version)
+            self.pass(decoder, policy_version)
         });
         if finished.is_err() {
-            self.waiting.clear();
-            self.slots.clear();
+            self.scheduler.clear(self.most_blocks.unwrap_or(0));
             self.release_cache();
         }
         finished
@@ -228,194 +245,173 @@ impl Engine {
         }
     }
 
-    fn running(&self) -> impl Iterator<Item = &ActiveSequence> {
-        self.slots.iter().flatten()
+    fn packed(&self) -> Option<&PackedWeights> {
+        self.packed.as_ref().map(|(_, packed)| packed)
     }
 
-    /// Gives free slots to waiting requests, closes the gaps that are left, and prefills.
-    fn admit(&mut self, decoder: &Decoder, policy_version: u64) -> Result<(), RolloutError> {
+    fn pass(&mut self, decoder: &Decoder, policy_version: u64) -> Result<Vec<Finished>, RolloutError> {
         let started = Instant::now();
-        let mut admitted = Vec::new();
-        let mut num_sequences = self.num_running();
-        let mut most_tokens = self.running().map(ActiveSequence::most_tokens).max().unwrap_or(0);
-        while num_sequences < self.options.max_sequences
-            && let Some(sequence) = self.waiting.front()
-        {
-            most_tokens = most_tokens.max(sequence.most_tokens());
-            if (num_sequences + 1) * round_up(most_tokens) > self.options.cache_tokens {
-                break;
-            }
-            let sequence = self.waiting.pop_front().expect("the front was there");
-            let slot = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
-            if slot == self.slots.len() {
-                self.slots.push(None);
-            }
-            self.slots[slot] = Some(sequence);
-            admitted.push(slot);
-            num_sequences += 1;
+        let (most_blocks, mut finished) = self.size_cache(decoder)?;
+        let plan = self.scheduler.plan(policy_version);
+        self.stats.num_preemptions += self.scheduler.take_preemptions();
+        if plan.pieces.is_empty() {
+            return Ok(finished); // all that waited was too long
         }
-        self.close_gaps();
-        if admitted.is_empty() {
-            return Ok(());
-        }
-        self.reserve()?;
-        for &slot in &admitted {
-            self.slots[slot].as_mut().expect("an admitted sequence has a slot").prefilled_by = Some(policy_version);
-        }
-        let passes = self.prefill(&admitted, decoder);
-        self.stats.prefill_seconds += started.elapsed().as_secs_f64();
-        self.work.scheduling += started.elapsed().saturating_sub(passes);
-        Ok(())
-    }
-
-    /// Moves the last sequences into empty slots. Those just admitted took the lowest slots and never move.
-    fn close_gaps(&mut self) {
-        let mut slot = 0;
-        while slot < self.slots.len() {
-            if self.slots[slot].is_some() {
-                slot += 1;
-                continue;
-            }
-            let last = self.slots.pop().flatten();
-            if let Some(sequence) = last {
-                self.cache.copy(self.slots.len(), slot, sequence.num_cached());
-                self.slots[slot] = Some(sequence);
-            }
-        }
-    }
-
-    /// Makes room in the cache for the tokens that each sequence holds after the next step.
-    fn reserve(&mut self) -> Result<(), RolloutError> {
-        let demand = Demand {
-            sequences: self.slots.len(),
-            tokens: self.running().map(|sequence| sequence.num_cached() + 1).max().unwrap_or(0),
-            most_tokens: self.running().map(ActiveSequence::most_tokens).max().unwrap_or(0),
-        };
-        self.cache.reserve(demand)
-    }
-
-    /// Fills the admitted slots with their prompts but the last token: computed in packs, or copied from a slot with
-    /// the same prompt that the same weights computed. Returns the time of the passes.
-    fn prefill(&mut self, admitted: &[usize], decoder: &Decoder) -> Duration {
-        let mut passes = Duration::ZERO;
-        let mut is_filled: Vec<bool> = (0..self.slots.len()).map(|slot| !admitted.contains(&slot)).collect();
-        let mut copies = Vec::new();
-        let mut pack: Vec<(usize, usize)> = Vec::new();
-        let mut num_packed = 0;
-        for &slot in admitted {
-            let sequence = self.sequence(slot);
-            let length = sequence.num_cached();
-            let twin = (0..self.slots.len()).find(|&other| {
-                let twin = self.sequence(other);
-                is_filled[other]
-                    && twin.prefilled_by == sequence.prefilled_by
-                    && twin.request.prompt_ids == sequence.request.prompt_ids
-            });
-            is_filled[slot] = true;
-            if let Some(twin) = twin {
-                copies.push((twin, slot, length));
-            } else if length == 0 {
-                self.cache.restart(slot, 0);
-            } else {
-                if num_packed + length > self.options.prefill_tokens && !pack.is_empty() {
-                    passes += self.prefill_pack(&std::mem::take(&mut pack), decoder);
-                    num_packed = 0;
-                }
-                num_packed += length;
-                pack.push((slot, length));
-            }
-        }
-        if !pack.is_empty() {
-            passes += self.prefill_pack(&pack, decoder);
-        }
-        for (twin, slot, length) in copies {
-            self.cache.copy(twin, slot, length);
-        }
-        passes
-    }
-
-    /// Prefills some slots, each with the given number of its prompt's tokens, in one forward pass. Returns its time.
-    fn prefill_pack(&mut self, pack: &[(usize, usize)], decoder: &Decoder) -> Duration {
-        let (mut ids, mut positions) = (Vec::<i64>::new(), Vec::<i64>::new());
-        for &(slot, length) in pack {
-            ids.extend(self.sequence(slot).request.prompt_ids[..length].iter().map(|&id| i64::from(id)));
-            positions.extend(0..length as i64);
-        }
-        self.stats.num_prefills += 1;
-        self.stats.num_prefill_tokens += ids.len();
-        let upload = |values: &[i64]| Tensor::from_slice(values).to_device(decoder.device());
-        let mut attention = CachedAttention::prefill(&mut self.cache, pack, decoder.device());
-        let (started, products) = (Instant::now(), product_time());
-        let packed = self.packed.as_ref().map(|(_, packed)| packed);
-        let _ = decoder.hidden_by(packed, &upload(&ids), &upload(&positions), &mut attention);
-        let (attention, pass) = (attention.spent(), started.elapsed());
-        *self.work.prefill_passes.entry(ids.len()).or_default() += 1;
-        self.work.attention += attention;
-        self.work.products += product_time() - products;
-        pass
-    }
-
-    /// Samples one token for each sequence: an upload, one pass, and what sampling takes.
-    /// Finished sequences leave their slots.
-    fn decode(&mut self, decoder: &Decoder, policy_version: u64) -> Result<Vec<Finished>, RolloutError> {
-        let started = Instant::now();
-        self.reserve()?;
-        let num_sequences = self.slots.len();
-        let mut inputs = vec![0i64; 3 * num_sequences]; // ids, positions, places in the cache
-        let (mut longest, mut num_attended) = (0, 0);
-        for (slot, sequence) in self.running().enumerate() {
-            let position = sequence.num_cached();
-            longest = longest.max(position + 1);
-            num_attended += position as u64 + 1;
-            inputs[slot] = i64::from(sequence.next_input());
-            inputs[num_sequences + slot] = position as i64;
-            inputs[2 * num_sequences + slot] = self.cache.index(slot, position);
-        }
-        let inputs = Tensor::from_slice(&inputs).to_device(decoder.device()).view([3, num_sequences as i64]);
-        let mut attention = CachedAttention::decode(&mut self.cache, inputs.get(2), longest);
-        let (pass_started, products) = (Instant::now(), product_time());
-        let packed = self.packed.as_ref().map(|(_, packed)| packed);
-        let hidden = decoder.hidden_by(packed, &inputs.get(0), &inputs.get(1), &mut attention); // [sequences, hidden]
-        let (attention, pass, products) = (attention.spent(), pass_started.elapsed(), product_time() - products);
-        let head_started = Instant::now();
-        let logits = decoder.logits_by(packed, &hidden);
-        let head = head_started.elapsed();
-        let draws: Vec<TokenDraw<'_>> = self.running().map(ActiveSequence::next_draw).collect();
-        let tokens = self.drawer.draw(&draws, &logits, decoder.store().tensor());
+        self.tensors.grow(self.scheduler.num_blocks(), most_blocks)?;
+        self.tensors.copy(&plan.copies);
+        let (hidden, pass) = self.compute(&plan, decoder);
+        self.scheduler.pass_is_over(&plan);
+        let sampled: Vec<PassPiece> = plan.pieces.iter().filter(|piece| piece.is_sampled).copied().collect();
+        let sampling_started = Instant::now();
+        let tokens = self.sample(&plan, &sampled, &hidden, decoder);
         decoder.store().verify().map_err(RolloutError::Ranks)?;
-        let sampling = head_started.elapsed() - head;
-        *self.work.decode_passes.entry(num_sequences).or_default() += 1;
-        self.work.num_attended += num_attended;
-        self.work.attention += attention;
-        self.work.products += products;
+        let sampling = sampling_started.elapsed();
+        finished.extend(self.take_in(&sampled, tokens, policy_version));
+        let spent = started.elapsed();
+        self.work.scheduling += spent.saturating_sub(pass + sampling);
+        self.count(&plan, sampled.len(), spent);
+        Ok(finished)
+    }
+
+    /// Settles how many blocks the cache may have, with the first pass: the memory that is free is then known, and all
+    /// ranks that have a share of the model can agree on the smallest number. Returns the number, and the requests that
+    /// turn out too long for it.
+    fn size_cache(&mut self, decoder: &Decoder) -> Result<(usize, Vec<Finished>), RolloutError> {
+        if let Some(most_blocks) = self.most_blocks {
+            return Ok((most_blocks, Vec::new()));
+        }
+        let of_sequence = blocks_of(self.config.max_position_embeddings as usize);
+        let fitting = fitting_blocks(&self.local, self.placement, self.num_processes);
+        let fitting = fitting.unwrap_or(UNKNOWN_TOKENS / BLOCK_TOKENS);
+        let mut most_blocks = fitting.clamp(1, self.options.max_sequences * of_sequence);
+        if let Some(tensor) = decoder.store().tensor() {
+            let smallest = tensor.group().reduced(&Tensor::from_slice(&[most_blocks as i64]), Reduction::Min);
+            decoder.store().verify().map_err(RolloutError::Ranks)?;
+            most_blocks = smallest.int64_value(&[0]) as usize;
+        }
+        self.most_blocks = Some(most_blocks);
+        self.scheduler.reset_blocks(most_blocks);
+        let refused = self.scheduler.refuse(|sequence| blocks_of(sequence.most_tokens()) > most_blocks);
+        let refusal = |sequence: ActiveSequence| {
+            let result = check_room(sequence.request.name(), sequence.most_tokens(), most_blocks);
+            result.err().map(|error| Finished { request: sequence.id, result: Err(error) })
+        };
+        Ok((most_blocks, refused.into_iter().filter_map(refusal).collect()))
+    }
+
+    /// Computes what is planned. Returns hidden states `[tokens, hidden]`, and the time of the pass.
+    fn compute(&mut self, plan: &PassPlan, decoder: &Decoder) -> (Tensor, Duration) {
+        let started = Instant::now();
+        let num_threads = usize::try_from(tch::get_num_threads()).unwrap_or(1);
+        if matches!(self.tensors, KvTensors::Cores(_)) && self.threads.num_threads() != num_threads {
+            self.threads = Threads::new(num_threads);
+        }
+        let running = self.scheduler.running();
+        let (mut ids, mut positions) = (Vec::<i64>::new(), Vec::<i64>::new());
+        for &PassPiece { index, start, num_tokens, .. } in &plan.pieces {
+            ids.extend(running[index].ids[start..start + num_tokens].iter().map(|&id| i64::from(id)));
+            positions.extend((start..start + num_tokens).map(|position| position as i64));
+        }
+        let cached = |&PassPiece { index, start, num_tokens, num_cached, .. }: &PassPiece| CachedPiece {
+            table: &running[index].table,
+            start,
+            num_tokens,
+            num_cached,
+        };
+        let pieces: Vec<CachedPiece<'_>> = plan.pieces.iter().map(cached).collect();
+        let upload = |values: &[i64]| Tensor::from_slice(values).to_device(decoder.device());
+        let (ids, positions) = (upload(&ids), upload(&positions));
+        let mut attention = CachedAttention::new(&mut self.tensors, &pieces, self.placement, &self.threads);
+        let products = product_time();
+        let packed = self.packed.as_ref().map(|(_, packed)| packed);
+        let hidden = decoder.hidden_by(packed, &ids, &positions, &mut attention); // [tokens, hidden]
+        self.work.attention += attention.spent();
+        self.work.products += product_time() - products;
+        (hidden, started.elapsed())
+    }
+
+    /// Samples one token for each of these pieces: one upload, one download where all share their parameters.
+    fn sample(
+        &mut self,
+        plan: &PassPlan,
+        sampled: &[PassPiece],
+        hidden: &Tensor,
+        decoder: &Decoder,
+    ) -> Vec<SampledToken> {
+        if sampled.is_empty() {
+            return Vec::new();
+        }
+        let started = Instant::now();
+        let running = self.scheduler.running();
+        let logits = if sampled.len() as i64 == hidden.size()[0] {
+            decoder.logits_by(self.packed(), hidden)
+        } else {
+            let ends = plan.pieces.iter().scan(0, |end, piece| {
+                *end += piece.num_tokens as i64;
+                Some((piece.is_sampled, *end - 1))
+            });
+            let last: Vec<i64> = ends.filter(|(is_sampled, _)| *is_sampled).map(|(_, row)| row).collect();
+            let last = hidden.index_select(0, &Tensor::from_slice(&last).to_device(decoder.device()));
+            decoder.logits_by(self.packed(), &last)
+        };
+        let head = started.elapsed();
+        let draws: Vec<TokenDraw<'_>> = sampled.iter().map(|piece| running[piece.index].sequence.next_draw()).collect();
+        let tokens = self.drawer.draw(&draws, &logits, decoder.store().tensor());
         self.work.head += head;
-        self.work.sampling += sampling;
-        self.stats.num_decode_steps += 1;
-        self.stats.num_sequence_steps += num_sequences;
-        self.stats.num_completion_tokens += tokens.len();
-        let mut finished = Vec::new();
-        for (slot, token) in tokens.into_iter().enumerate() {
-            let sequence = self.slots[slot].as_mut().expect("slots have no gaps while decoding");
-            let reason = match sequence.push(token, policy_version, &self.texts.tokenizer) {
-                Ok(None) => continue,
-                Ok(Some(reason)) => Ok(reason),
-                Err(error) => {
-                    self.cache.clear(slot);
-                    Err(error)
-                }
-            };
-            let sequence = self.slots[slot].take().expect("the sequence was there");
+        self.work.sampling += started.elapsed() - head;
+        tokens
+    }
+
+    /// Takes the sampled tokens in, one for each piece. Sequences that end with them leave.
+    fn take_in(&mut self, sampled: &[PassPiece], tokens: Vec<SampledToken>, policy_version: u64) -> Vec<Finished> {
+        let mut ended = Vec::new();
+        for (piece, token) in sampled.iter().zip(tokens) {
+            let id = token.id;
+            let sequence = self.scheduler.sequence_mut(piece.index);
+            match sequence.push(token, policy_version, &self.texts.tokenizer).transpose() {
+                None => self.scheduler.append(piece.index, id),
+                Some(reason) => ended.push((piece.index, reason)),
+            }
+        }
+        let mut finished = Vec::with_capacity(ended.len());
+        for (index, reason) in ended.into_iter().rev() {
+            let sequence = if reason.is_ok() { self.scheduler.end(index) } else { self.scheduler.end_broken(index) };
             let request = sequence.id;
             let result = reason.and_then(|reason| sequence.finish(reason, &self.texts.tokenizer));
             self.stats.num_completions += usize::from(result.is_ok());
             finished.push(Finished { request, result });
         }
-        self.stats.decode_seconds += started.elapsed().as_secs_f64();
-        self.work.scheduling += started.elapsed().saturating_sub(pass + head + sampling);
-        Ok(finished)
+        finished.reverse();
+        finished
     }
 
-    fn sequence(&self, slot: usize) -> &ActiveSequence {
-        self.slots[slot].as_ref().expect("an admitted sequence has a slot")
+    /// Counts a pass that took so long and sampled so many tokens.
+    fn count(&mut self, plan: &PassPlan, num_sampled: usize, spent: Duration) {
+        let num_tokens: usize = plan.pieces.iter().map(|piece| piece.num_tokens).sum();
+        let num_ahead = num_tokens - num_sampled;
+        let seconds = spent.as_secs_f64();
+        let prefill_seconds = seconds * num_ahead as f64 / num_tokens as f64;
+        self.stats.prefill_seconds += prefill_seconds;
+        self.stats.decode_seconds += seconds - prefill_seconds;
+        self.stats.num_prefill_tokens += num_ahead;
+        self.stats.num_prefills += usize::from(num_ahead > 0);
+        self.stats.num_decode_steps += usize::from(num_sampled > 0);
+        self.stats.num_sequence_steps += num_sampled;
+        self.stats.num_completion_tokens += num_sampled;
+        *self.work.passes.entry(num_tokens).or_default() += 1;
+        if num_sampled > 0 {
+            *self.work.sampling_passes.entry(num_sampled).or_default() += 1;
+        }
+        self.work.num_attended += plan.num_attended;
     }
+}
+
+/// # Errors
+/// So many tokens do not fit so many blocks.
+fn check_room(request: RequestName, num_tokens: usize, most_blocks: usize) -> Result<(), RolloutError> {
+    if blocks_of(num_tokens) <= most_blocks {
+        return Ok(());
+    }
+    let [num_tokens, cache_tokens] = [blocks_of(num_tokens), most_blocks].map(|blocks| blocks * BLOCK_TOKENS);
+    Err(RolloutError::CacheTooSmall { request, num_tokens, cache_tokens })
 }

@@ -83,7 +83,7 @@ pub enum RolloutError {
     CacheTooSmall {
         /// The request.
         request: RequestName,
-        /// Prompt and longest completion, rounded up to the cache's step.
+        /// Prompt and longest completion, rounded up to blocks.
         num_tokens: usize,
         /// The cache's budget, in tokens.
         cache_tokens: usize,
@@ -148,18 +148,13 @@ pub enum RolloutError {
         /// The tokenizer's error.
         source: policy::PolicyError,
     },
-    /// libtorch refused to allocate the key-value cache.
-    #[error(
-        "allocating a key-value cache of {num_slots} rows x {capacity} tokens: {source}; \
-         lower max_sequences or cache_tokens"
-    )]
+    /// There is no memory for the key-value cache.
+    #[error("allocating a key-value cache of {num_blocks} blocks: {reason}; lower max_sequences or cache_tokens")]
     CacheAllocation {
-        /// Slots asked for, one a sequence.
-        num_slots: usize,
-        /// Tokens a slot.
-        capacity: usize,
-        /// libtorch's error.
-        source: tch::TchError,
+        /// Blocks asked for, those that were there among them.
+        num_blocks: usize,
+        /// Why there is none.
+        reason: String,
     },
 }
 

@@ -57,9 +57,11 @@ mod params;
 mod repetition;
 mod request_name;
 mod row_values;
+mod rows;
 mod sampler;
 mod sampling_params;
 mod sampling_plan;
+mod scheduler;
 mod segment;
 mod split_sampler;
 mod stop;
@@ -68,6 +70,7 @@ mod work;
 
 pub use sampling::{SampledToken, TokenLogprob};
 
+pub use self::cache::CacheTokens;
 pub use self::completion::{Completion, FinishReason, GenerationStats, RequestId, RolloutRequest};
 pub use self::engine::{Engine, Finished};
 pub use self::error::{RolloutError, SegmentError};

@@ -1,8 +1,9 @@
 //! Engine options, checked before use.
 
+use kernels::BLOCK_TOKENS;
 use serde::{Deserialize, Serialize};
 
-use crate::cache::{round_down, round_up};
+use crate::cache::{CacheTokens, blocks_of};
 use crate::error::{RolloutError, check};
 
 /// Most completions that run at once, and memory that their keys and values may take.
@@ -11,11 +12,13 @@ use crate::error::{RolloutError, check};
 pub struct EngineOptions {
     /// Most completions in flight. Larger is faster until the cores or the memory are full.
     pub max_sequences: usize,
-    /// Most tokens in the key-value cache, counted as sequences x longest sequence; requests wait while prompt and
-    /// longest completion would not fit. A token takes 2 x layers x key-value heads x head_dim numbers.
-    pub cache_tokens: usize,
-    /// Most prompt tokens in one prefill (one prompt always goes through, however long). Bounds the activations'
-    /// memory.
+    /// Most tokens in the key-value cache, or "auto": what fits four fifths of the memory that is free when the first
+    /// request is begun. Sequences take blocks of 16 tokens as they grow, and those of one beginning share its blocks;
+    /// where blocks run out, the youngest sequence waits and is computed again. A token takes 2 x layers x key-value
+    /// heads x head_dim numbers.
+    pub cache_tokens: CacheTokens,
+    /// Most tokens of prompts in one pass, beside the last one of each sequence; a longer prompt takes several passes,
+    /// in which the other sequences go on. Bounds the activations' memory.
     pub prefill_tokens: usize,
     /// Keeps the matrices a second time in the order that the CPU's products read, which makes sampling in float32 on a
     /// CPU faster: as much memory as the weights take, from a step's first token to its update. No change elsewhere.
@@ -24,35 +27,40 @@ pub struct EngineOptions {
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { max_sequences: 32, cache_tokens: 65_536, prefill_tokens: 4096, packed_weights: true }
+        Self {
+            max_sequences: 32,
+            cache_tokens: CacheTokens::Tokens(65_536),
+            prefill_tokens: 4096,
+            packed_weights: true,
+        }
     }
 }
 
 impl EngineOptions {
     /// Most tokens of a prompt that a model of so many positions can complete by up to `max_new_tokens` tokens: one
-    /// position is left for the completion, and both fit the cache.
+    /// position is left for the completion, and both fit the cache, where its size is a number.
     pub fn longest_prompt(&self, max_positions: usize, max_new_tokens: usize) -> usize {
         let by_positions = max_positions.saturating_sub(1);
-        if round_up(max_positions) <= self.cache_tokens {
-            return by_positions;
+        match self.cache_tokens {
+            CacheTokens::Auto => by_positions,
+            CacheTokens::Tokens(tokens) if blocks_of(max_positions) <= tokens / BLOCK_TOKENS => by_positions,
+            // The last block, where it is not whole, cannot be used.
+            CacheTokens::Tokens(tokens) => {
+                by_positions.min((tokens / BLOCK_TOKENS * BLOCK_TOKENS).saturating_sub(max_new_tokens))
+            }
         }
-        // The cache grows in steps: its last, partial one cannot be used.
-        by_positions.min(round_down(self.cache_tokens).saturating_sub(max_new_tokens))
     }
 
     /// Checks every field.
     ///
     /// # Errors
-    /// [`RolloutError::InvalidField`] names the first field that is 0.
+    /// [`RolloutError::InvalidField`] names the first field that cannot be used.
     pub fn validate(&self) -> Result<(), RolloutError> {
-        for (field, value) in [
-            ("max_sequences", self.max_sequences),
-            ("cache_tokens", self.cache_tokens),
-            ("prefill_tokens", self.prefill_tokens),
-        ] {
+        for (field, value) in [("max_sequences", self.max_sequences), ("prefill_tokens", self.prefill_tokens)] {
             check(value > 0, field, value, "must be at least 1")?;
         }
-        Ok(())
+        let holds = self.cache_tokens.number().is_none_or(|tokens| tokens >= BLOCK_TOKENS);
+        check(holds, "cache_tokens", self.cache_tokens, "must be \"auto\", or at least 16: a block of tokens")
     }
 }
 
@@ -67,17 +75,20 @@ mod tests {
 
     #[test]
     fn the_longest_prompt_leaves_room_for_its_completion() {
-        let options = |cache_tokens| EngineOptions { cache_tokens, ..EngineOptions::default() };
+        let of = |cache_tokens| EngineOptions { cache_tokens, ..EngineOptions::default() };
+        let options = |cache_tokens| of(CacheTokens::Tokens(cache_tokens));
         assert_eq!(options(65_536).longest_prompt(512, 400), 511);
-        let (small, step) = (options(1000), round_up(1));
-        assert_eq!(small.longest_prompt(4096, 100), round_down(1000) - 100);
-        assert_eq!(small.longest_prompt(round_down(1000), 100), round_down(1000) - 1);
-        assert_eq!(options(step).longest_prompt(4096, 4096), 0);
+        assert_eq!(options(1000).longest_prompt(4096, 100), 992 - 100);
+        assert_eq!(options(1000).longest_prompt(992, 100), 991);
+        assert_eq!(options(16).longest_prompt(4096, 4096), 0);
+        assert_eq!(of(CacheTokens::Auto).longest_prompt(4096, 4096), 4095);
     }
 
     #[test]
     fn a_bad_option_is_named() {
         let options = EngineOptions { max_sequences: 0, ..EngineOptions::default() };
         assert!(options.validate().expect_err("no sequences").to_string().starts_with("max_sequences = 0"));
+        let options = EngineOptions { cache_tokens: CacheTokens::Tokens(15), ..EngineOptions::default() };
+        assert!(options.validate().expect_err("no block").to_string().starts_with("cache_tokens = 15"));
     }
 }

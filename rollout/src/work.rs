@@ -7,11 +7,12 @@ use std::time::Duration;
 /// for it counts as sampling.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EngineWork {
-    /// Passes that decode, by their number of sequences.
-    pub decode_passes: BTreeMap<usize, usize>,
-    /// Passes that prefill, by their number of tokens.
-    pub prefill_passes: BTreeMap<usize, usize>,
-    /// Cached tokens that sequences attended to while decoding, summed over passes: each is read once by each block.
+    /// Passes by their number of tokens, of prompts and of sequences that decode.
+    pub passes: BTreeMap<usize, usize>,
+    /// Passes that sampled, by their number of sequences that got a token.
+    pub sampling_passes: BTreeMap<usize, usize>,
+    /// Cached tokens that passes attended to, those that several sequences share once a pass: as many must be read by
+    /// each block.
     pub num_attended: u64,
     /// Attention: writing keys and values, reading them, and what comes of it.
     pub attention: Duration,

@@ -3,7 +3,7 @@
 use policy::{Decoder, ModelConfig, Placement, Policy};
 use proptest::prelude::*;
 use rollout::{
-    Completion, Engine, EngineOptions, FinishReason, Finished, GenerationStats, RequestId, RolloutError,
+    CacheTokens, Completion, Engine, EngineOptions, FinishReason, Finished, GenerationStats, RequestId, RolloutError,
     RolloutRequest, SamplingParams, VersionSpan,
 };
 
@@ -55,6 +55,93 @@ fn late_submits_between_steps_change_no_completion() {
         completions.extend(drain(&mut engine, &policy));
         assert_same(&whole, &in_order(completions));
     }
+}
+
+#[test]
+fn sequences_that_give_their_place_back_end_as_they_would_otherwise() {
+    let policy = policy();
+    let free = SamplingParams { ignore_eos: true, ..params() };
+    for params in [free.clone(), SamplingParams { temperature: 0.0, ..free }] {
+        let whole = all_at_once(&policy, requests(&params));
+        // The longest takes five blocks.
+        for (blocks, prefill_tokens) in [(5, 4096), (9, 4096), (9, 7)] {
+            let cache_tokens = CacheTokens::Tokens(16 * blocks + 5);
+            let options = EngineOptions { cache_tokens, prefill_tokens, ..EngineOptions::default() };
+            let mut engine = engine(&policy, &options);
+            submit(&mut engine, requests(&params));
+            assert_same(&whole, &in_order(drain(&mut engine, &policy)));
+            let stats = engine.take_stats();
+            assert!(stats.num_preemptions > 0, "{stats:?}");
+            assert_eq!((stats.num_completions, stats.num_completion_tokens), (12, 12 * 40), "none is sampled twice");
+        }
+    }
+}
+
+#[test]
+fn a_prompt_in_pieces_stalls_nobody() {
+    let policy = policy();
+    let free = SamplingParams { ignore_eos: true, ..params() };
+    let short = || request(0, 0, vec![5, 6, 7], &free);
+    let long = || request(1, 0, (0..50).collect(), &free);
+    let whole = all_at_once(&policy, vec![short(), long()]);
+    let mut engine = engine(&policy, &EngineOptions { prefill_tokens: 10, ..EngineOptions::default() });
+    submit(&mut engine, vec![short(), long()]);
+    // Two tokens before the last of the short one; 49 of the long one in passes of 8, 10, 10, 10, 10 and 1.
+    for step_number in 1..=6 {
+        assert!(step(&mut engine, &policy).is_empty());
+        let stats = engine.take_stats();
+        let num_sampled = if step_number == 6 { 2 } else { 1 };
+        assert_eq!((stats.num_completion_tokens, stats.num_decode_steps), (num_sampled, 1), "step {step_number}");
+    }
+    assert_same(&whole, &in_order(drain(&mut engine, &policy)));
+    let work = engine.take_work();
+    assert_eq!((work.passes[&11], work.passes[&3]), (5, 1));
+    assert_eq!((work.sampling_passes[&1], work.sampling_passes[&2]), (5 + 5, 35));
+}
+
+#[test]
+fn what_begins_as_an_earlier_request_is_not_computed_again() {
+    let policy = policy();
+    let greedy = SamplingParams { temperature: 0.0, max_new_tokens: 20, ignore_eos: true, ..params() };
+    let first: Vec<u32> = (0..30).collect();
+    let mut engine = engine(&policy, &EngineOptions::default());
+    submit(&mut engine, vec![request(0, 0, first.clone(), &greedy)]);
+    let turn = drain(&mut engine, &policy).remove(0);
+    assert_eq!(engine.take_stats().num_prefill_tokens, 29);
+    // All of the first turn but its last token, which was sampled and not computed.
+    let second = [turn.sequence.ids(), vec![9, 8, 7]].concat();
+    let requests = || vec![request(1, 0, first.clone(), &greedy), request(2, 0, second.clone(), &greedy)];
+    submit(&mut engine, requests());
+    let completions = in_order(drain(&mut engine, &policy));
+    assert_eq!(engine.take_stats().num_prefill_tokens, 3);
+    assert_same(&all_at_once(&policy, requests()), &completions);
+    assert!(engine.release_cache());
+    submit(&mut engine, requests());
+    drain(&mut engine, &policy);
+    assert_eq!(engine.take_stats().num_prefill_tokens, 29 + 52 - 16, "of what is under way a whole block is shared");
+}
+
+#[test]
+fn a_cache_takes_its_size_from_what_is_free() {
+    let policy = policy();
+    let whole = all_at_once(&policy, requests(&params()));
+    let options = EngineOptions { cache_tokens: CacheTokens::Auto, ..EngineOptions::default() };
+    let mut engine = engine(&policy, &options).beside(2);
+    submit(&mut engine, requests(&params()));
+    assert_same(&whole, &in_order(drain(&mut engine, &policy)));
+    submit(&mut engine, requests(&params()));
+    assert_same(&whole, &in_order(drain(&mut engine, &policy)));
+    // A machine with as many processes leaves none of them a block.
+    let mut engine = Engine::new(policy.decoder.config(), policy.decoder.placement(), &options, policy.texts.clone())
+        .expect("an engine")
+        .beside(usize::MAX);
+    submit(&mut engine, vec![request(0, 0, vec![5], &SamplingParams { max_new_tokens: 9, ..params() })]);
+    submit(&mut engine, vec![request(1, 0, vec![5], &params())]);
+    let refused = engine.step(&policy.decoder, 7).expect("a step");
+    let [Finished { result: Err(error), .. }] = &refused[..] else { panic!("{refused:?}") };
+    assert!(error.to_string().starts_with("draw 1, sample 0: prompt and completion may take 48 tokens"), "{error}");
+    assert_eq!(drain(&mut engine, &policy).len(), 1, "what fits a block goes on");
+    assert!(engine.submit(request(2, 0, vec![5], &params())).is_err(), "the size is known now");
 }
 
 #[test]
@@ -236,8 +323,10 @@ fn whatever_happens_between_steps_a_request_ends_once_and_as_it_would_alone() {
     let short = SamplingParams { max_new_tokens: 16, ..params() };
     let whole = all_at_once(&policy, requests(&short));
     let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
-    proptest!(config, |(actions in prop::collection::vec(action(), 1..40), max_sequences in 1..8usize)| {
-        let options = EngineOptions { max_sequences, cache_tokens: 320, prefill_tokens: 10, ..Default::default() };
+    let bounds = (1..8usize, 3..20usize, 1..20usize);
+    proptest!(config, |(actions in prop::collection::vec(action(), 1..40), bounds in bounds)| {
+        let (max_sequences, blocks, prefill_tokens) = bounds;
+        let options = EngineOptions { max_sequences, cache_tokens: CacheTokens::Tokens(16 * blocks), prefill_tokens, ..Default::default() };
         let mut engine = engine(&policy, &options);
         let (mut waiting, mut ids, mut aborted) = (requests(&short).into_iter(), Vec::new(), vec![false; 12]);
         let mut completions = Vec::new();

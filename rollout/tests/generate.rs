@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use policy::Policy;
 use rollout::{
-    Completion, EngineOptions, FinishReason, GenerationStats, RolloutError, RolloutRequest, SamplingParams, generate,
+    CacheTokens, Completion, EngineOptions, FinishReason, GenerationStats, RolloutError, RolloutRequest,
+    SamplingParams, generate,
 };
 use tch::Kind;
 
@@ -40,7 +41,12 @@ fn neither_batch_nor_order_nor_budget_changes_a_completion() {
         let mut shuffled = requests(&params);
         shuffled.reverse();
         shuffled.swap(1, 7);
-        let options = EngineOptions { max_sequences: 7, cache_tokens: 300, prefill_tokens: 10, ..Default::default() };
+        let options = EngineOptions {
+            max_sequences: 7,
+            cache_tokens: CacheTokens::Tokens(300),
+            prefill_tokens: 10,
+            ..Default::default()
+        };
         assert_same(&whole, &sorted(&policy, shuffled, &options));
     }
 }
@@ -192,7 +198,7 @@ fn bad_requests_are_refused_before_anything_runs() {
     assert!(matches!(too_long, RolloutError::PromptTooLong { num_tokens: 96, max_positions: 96, .. }));
     let outside = refused(vec![5, 272], &params(), &options);
     assert!(matches!(outside, RolloutError::TokenOutOfRange { index: 1, id: 272, .. }));
-    let small = EngineOptions { cache_tokens: 32, ..options.clone() };
+    let small = EngineOptions { cache_tokens: CacheTokens::Tokens(32), ..options.clone() };
     assert!(matches!(refused(vec![5], &params(), &small), RolloutError::CacheTooSmall { .. }));
     let hot = SamplingParams { temperature: f64::INFINITY, ..params() };
     assert!(matches!(refused(vec![5], &hot, &options), RolloutError::InvalidField { field: "temperature", .. }));

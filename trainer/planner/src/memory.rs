@@ -13,10 +13,14 @@
 //! | sampling weights | `w` of the whole weights over `tensor`, where they are cut | always |
 //! | gradients | `4 P`, from the first micro-batch to the optimizer's step | in an update |
 //! | activations, moved | see `moments.rs` | in an update |
-//! | cache | `2 w` layers x key heads x head_dim a token, in slots of the longest; a layer twice | in sampling |
+//! | cache | `2 w` layers x key heads x head_dim a token; on a GPU a layer twice, gathered to be read | in sampling |
 //!
 //! A policy is loaded part by part. A critic and a reward model are loaded whole on each rank, not even cut over
 //! `tensor`, and the whole stays until all of it is cut: the moment `loading`, beside all that is made before.
+//!
+//! Of the cache the tokens are counted that it may hold: those of every sequence that an engine samples, at its longest,
+//! for what has ended stays as long as there is room; or as many as the cache is allowed. One that takes what is free
+//! counts as one for the sequences that run at once.
 //!
 //! The sampling weights are filled part by part: beside both layouts there are two blocks, or the embedding. Moments
 //! and master are allocated with the model; gradients are dropped after each update, and the cache before it.
@@ -40,8 +44,8 @@ pub const ALLOCATOR_SHARE: f64 = 0.05;
 /// are under way, one that comes and one that is computed with.
 const PIECE: u64 = 16 << 20;
 
-/// Slots of the cache are multiples of so many tokens.
-const CACHE_STEP: u64 = 32;
+/// Tokens of a block of the cache.
+const BLOCK_TOKENS: u64 = 16;
 
 /// Float32 numbers of the vocabulary for each sequence while a token is sampled: logits, and what becomes of them.
 const SAMPLED: u64 = 4;
@@ -130,7 +134,7 @@ pub fn memory(model: &ModelSizes, axes: &Axes, work: &Work) -> Memory {
         }
         let tokens = cached_tokens(axes, work, completions);
         let layer = w * model.cached_token(tensor) / model.blocks;
-        memory.cache = tokens * layer * (model.blocks + 1);
+        memory.cache = tokens * layer * (model.blocks + u64::from(work.place == Place::Gpu));
         memory.sampling_activations = sampling_activations(model, axes, work, completions);
     }
     let update = memory.held() + memory.gradients + activations + moved;
@@ -183,33 +187,40 @@ fn loading(model: &ModelSizes, work: &Work, memory: &Memory, critic_piece: u64) 
     critic.max(reward_model)
 }
 
-/// Sequences that one engine runs at once.
+/// Sequences that one engine runs at once, when all are at their longest.
 pub(crate) fn in_flight(axes: &Axes, work: &Work, completions: &Completions) -> u64 {
     let of_engine = work.sequences.div_ceil(axes.num_engines());
-    of_engine.min(slots(work.longest, completions)).max(1)
+    let fitting = completions.cache_tokens.map_or(u64::MAX, |tokens| tokens / in_blocks(work.longest));
+    of_engine.min(completions.max_sequences).min(fitting).max(1)
 }
 
-/// Sequences of so many tokens that the cache of one engine has room for.
-fn slots(longest: u64, completions: &Completions) -> u64 {
-    completions.max_sequences.min(completions.cache_tokens / longest.next_multiple_of(CACHE_STEP))
+/// Tokens of the blocks that hold so many.
+fn in_blocks(tokens: u64) -> u64 {
+    tokens.next_multiple_of(BLOCK_TOKENS)
 }
 
-/// Tokens of the cache of one engine, once its slots are as long as the longest sequence of a step or an evaluation.
+/// Tokens that the cache of one engine comes to hold in a step or an evaluation.
 fn cached_tokens(axes: &Axes, work: &Work, completions: &Completions) -> u64 {
-    let evaluated = completions.longest_evaluated.next_multiple_of(CACHE_STEP);
-    let in_step = in_flight(axes, work, completions) * work.longest.next_multiple_of(CACHE_STEP);
-    in_step.max(if evaluated == 0 { 0 } else { slots(evaluated, completions) * evaluated })
+    let Completions { max_rounds, longest_evaluated, max_sequences, cache_tokens, .. } = *completions;
+    let of_engine = work.sequences.div_ceil(axes.num_engines());
+    let Some(most) = cache_tokens else {
+        let in_step = of_engine.min(max_sequences) * in_blocks(work.longest);
+        return in_step.max(max_sequences * in_blocks(longest_evaluated));
+    };
+    let most = most / BLOCK_TOKENS * BLOCK_TOKENS;
+    // Nobody says how many sequences an evaluation has.
+    if longest_evaluated > 0 { most } else { most.min(of_engine * max_rounds * in_blocks(work.longest)) }
 }
 
 /// The larger of a prefill's states and of what the sampler makes of the logits.
 fn sampling_activations(model: &ModelSizes, axes: &Axes, work: &Work, completions: &Completions) -> u64 {
     let w = work.number_bytes;
-    let prefill = completions.prefill_tokens.max(work.prompt_tokens);
+    let rows = work.sequences.div_ceil(axes.num_engines()).min(completions.max_sequences).max(1);
+    let prefill = completions.prefill_tokens + rows;
     let tensor = axes.tensor;
     let attention = 2 * model.query(tensor) + 2 * model.key(tensor);
     let states = 4 * model.hidden + 4 * model.intermediate.div_ceil(tensor) + attention;
     let head = if work.place == Place::Cpu && w != 4 { 4 * model.head(tensor) } else { 0 };
-    let rows = in_flight(axes, work, completions);
     (prefill * states * w).max(rows * model.vocab * 4 * SAMPLED + head)
 }
 
@@ -225,7 +236,7 @@ mod tests {
         max_rounds: 1,
         longest_evaluated: 0,
         max_sequences: 16,
-        cache_tokens: 1 << 20,
+        cache_tokens: Some(16 * 16_384),
         prefill_tokens: 4096,
         packs_weights: false,
     };
@@ -273,14 +284,20 @@ mod tests {
     }
 
     #[test]
-    fn the_cache_holds_an_evaluation_too() {
+    fn the_cache_holds_what_is_sampled_as_far_as_it_may() {
         let axes = Axes { replicate: 1, shard: 2, context: 1, tensor: 8 };
-        let cache = |longest_evaluated, cache_tokens| {
+        let tokens = |longest_evaluated, cache_tokens, sequences| {
             let completions = Completions { longest_evaluated, cache_tokens, ..SAMPLES };
-            memory(&QWEN_32B, &axes, &Work { completions: Some(completions), ..work() }).cache
+            cached_tokens(&axes, &Work { sequences, ..work() }, &completions)
         };
-        assert_eq!(cache(32_768, 1 << 20), 2 * cache(0, 1 << 20));
-        assert_eq!(cache(32_768, 1 << 18), cache(0, 1 << 18)); // half as many, twice as long
+        // Two engines. What is sampled stays, but not more than may.
+        assert_eq!(tokens(0, Some(1 << 20), 4096), 1 << 20);
+        assert_eq!(tokens(0, Some((1 << 20) + 15), 4096), 1 << 20);
+        assert_eq!(tokens(0, Some(1 << 20), 8), 4 * 16_384);
+        assert_eq!(tokens(20, Some(1 << 20), 8), 1 << 20, "an evaluation may have any number of sequences");
+        // One of any size is there for 16 sequences at once.
+        assert_eq!(tokens(0, None, 4096), 16 * 16_384);
+        assert_eq!(tokens(32_768, None, 8), 16 * 32_768);
     }
 
     #[test]

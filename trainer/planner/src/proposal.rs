@@ -77,13 +77,18 @@ pub fn remedies(model: &ModelSizes, axes: &Axes, work: &Work, cluster: &Cluster,
         remedies.push("with update.recompute = \"blocks\"".into());
     }
     if let Some(completions) = work.completions {
+        let with = |completions| Work { completions: Some(completions), ..*work };
+        let fewer = |max_sequences| with(crate::work::Completions { max_sequences, ..completions });
         let halves = (1..).map(|power| completions.max_sequences >> power).take_while(|sequences| *sequences > 0);
-        let fewer = |max_sequences| {
-            let fewer = crate::work::Completions { max_sequences, ..completions };
-            Work { completions: Some(fewer), ..*work }
-        };
         if let Some(sequences) = halves.into_iter().find(|sequences| holds(axes, &fewer(*sequences))) {
             remedies.push(format!("with rollout.engine.max_sequences = {sequences}"));
+        }
+        let smaller = |tokens| with(crate::work::Completions { cache_tokens: Some(tokens), ..completions });
+        let longest = work.longest.max(completions.longest_evaluated);
+        let halves = completions.cache_tokens.into_iter().flat_map(|tokens| (1..32).map(move |power| tokens >> power));
+        let mut halves = halves.take_while(|tokens| *tokens >= longest.next_multiple_of(16));
+        if let Some(tokens) = halves.find(|tokens| holds(axes, &smaller(*tokens))) {
+            remedies.push(format!("with rollout.engine.cache_tokens = {tokens}"));
         }
     }
     let halves = (1..8).map(|power| work.micro_batch_tokens >> power).take_while(|tokens| *tokens >= work.longest);

@@ -1,7 +1,7 @@
 //! Seconds of one step by part.
 //!
 //! - **Sampling.** A token for each of `n` sequences takes the longer of two: to read the weights and the cache of `n`
-//!   slots as wide as the longest sequence, and to compute `2 P n` operations; beside it the launches, and two
+//!   sequences at their longest, and to compute `2 P n` operations; beside it the launches, and two
 //!   reductions a block over the tensor axis. There are as many such steps as an engine's tokens over `n`, and as the
 //!   longest completion has tokens at least: at the end few sequences are left. Each prompt is computed once.
 //! - **Scoring.** Forward passes of the old policy, the reference, the critic and the reward model over the sequences
@@ -389,7 +389,7 @@ mod tests {
             max_rounds: 1,
             longest_evaluated: 0,
             max_sequences: 16,
-            cache_tokens: 1 << 30,
+            cache_tokens: Some(1 << 30),
             prefill_tokens: 4096,
             packs_weights: false,
         };

@@ -36,9 +36,9 @@ pub struct Completions {
     pub longest_evaluated: u64,
     /// Most completions in flight in one engine.
     pub max_sequences: u64,
-    /// Most tokens in the cache of one engine.
-    pub cache_tokens: u64,
-    /// Most prompt tokens in one prefill.
+    /// Most tokens in the cache of one engine; absent where it takes what is free.
+    pub cache_tokens: Option<u64>,
+    /// Most tokens of prompts in one pass.
     pub prefill_tokens: u64,
     /// True where an engine that has the whole model keeps its matrices a second time.
     pub packs_weights: bool,

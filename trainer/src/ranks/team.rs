@@ -226,7 +226,7 @@ impl Team {
     }
 
     /// What the launcher told this process.
-    pub(super) fn environment(&self) -> &Environment {
+    pub(crate) fn environment(&self) -> &Environment {
         self.job.environment()
     }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct DecodeOrder {
     /// True where the cache's memory is given back first, unless a sequence runs: what is sampled next must not depend
-    /// on how large it was for what was sampled before.
+    /// on what it holds of what was sampled before.
     pub(super) is_afresh: bool,
     /// Tickets whose requests are dropped.
     pub(super) aborted: Vec<u64>,
@@ -34,6 +34,11 @@ pub(super) struct RankEngine {
 impl RankEngine {
     pub(super) fn new(engine: Engine) -> Self {
         Self { engine, tickets: HashMap::new() }
+    }
+
+    /// The same for one of some processes that share the host's memory.
+    pub(super) fn beside(self, num_processes: usize) -> Self {
+        Self { engine: self.engine.beside(num_processes), ..self }
     }
 
     /// Takes what joins, and does the steps.

@@ -134,6 +134,7 @@ impl ModelState {
     pub(crate) fn on(mut self, team: Option<&Team>) -> Result<Self> {
         let Some(team) = team else { return Ok(self) };
         self.seat = Seat::new(team.rank(), team.shape());
+        self.engine = self.engine.map(|engine| engine.beside(team.environment().local_world_size));
         if let Some(learner) = &mut self.learner {
             let ranks = team.learning()?;
             ranks.fits(&learner.policy.model.policy.decoder).map_err(|error| Usage::error(error.to_string()))?;
@@ -240,7 +241,7 @@ impl ModelState {
     }
 
     /// Gives the cache's memory back where nothing is sampled: an update needs it, and what is sampled next must not
-    /// depend on how large it was for what was sampled before.
+    /// depend on what it holds of what was sampled before.
     fn release_cache(&mut self) {
         if let Some(engine) = &mut self.engine {
             engine.release_cache();

@@ -67,8 +67,10 @@ fn of_stage(stage: u8, config: &ReinforceRun, known: &Known<'_>, base: Work) -> 
         (false, tokens) => tokens.min(known.positions() - prompt_tokens),
     };
     let longest_evaluated = if evaluated_tokens == 0 { 0 } else { prompt_tokens + evaluated_tokens };
+    // What is free when a run begins is not known here.
+    let cache_tokens = engine.cache_tokens.number().map(|tokens| tokens as u64);
     for (key, tokens) in [("rollout", new_tokens), ("eval", evaluated_tokens)] {
-        if prompt_tokens + tokens > engine.cache_tokens as u64 {
+        if cache_tokens.is_some_and(|most| prompt_tokens + tokens > most) {
             return Err(Usage::error(format!(
                 "rollout.engine.cache_tokens: is {}, and a prompt of {prompt_tokens} tokens with {tokens} new ones \
                  ({key}.max_new_tokens) takes {}; set it higher, or --prompt-tokens lower",
@@ -99,7 +101,7 @@ fn of_stage(stage: u8, config: &ReinforceRun, known: &Known<'_>, base: Work) -> 
             max_rounds,
             longest_evaluated,
             max_sequences: engine.max_sequences as u64,
-            cache_tokens: engine.cache_tokens as u64,
+            cache_tokens,
             prefill_tokens: engine.prefill_tokens as u64,
             packs_weights: engine.packed_weights && base.place == Place::Cpu && base.number_bytes == 4,
         }),

@@ -44,8 +44,8 @@ impl Ceiling {
         bytes_per_second: f64,
         interrupt: &Interrupt,
     ) -> Result<Self> {
-        let heads = timed_sizes(work.decode_passes.keys().copied().collect());
-        let blocks = timed_sizes(work.decode_passes.keys().chain(work.prefill_passes.keys()).copied().collect());
+        let heads = timed_sizes(work.sampling_passes.keys().copied().collect());
+        let blocks = timed_sizes(work.passes.keys().copied().collect());
         let progress = Progress::aside("ceiling", Unit::Parts, Some((heads.len() + blocks.len()) as u64));
         let timed = |sizes: Vec<usize>, seconds: fn(&Decoder, Option<&PackedWeights>, usize) -> f64| {
             let each = sizes.into_iter().map(|rows| {
@@ -61,8 +61,7 @@ impl Ceiling {
         let sum = |passes: &BTreeMap<usize, usize>, timed: &BTreeMap<usize, f64>| -> f64 {
             passes.iter().map(|(rows, count)| *count as f64 * between(timed, *rows)).sum()
         };
-        let products =
-            sum(&work.decode_passes, &heads) + sum(&work.decode_passes, &blocks) + sum(&work.prefill_passes, &blocks);
+        let products = sum(&work.sampling_passes, &heads) + sum(&work.passes, &blocks);
         let bytes = work.num_attended as f64 * bytes_per_token(decoder.config(), decoder.kind());
         Ok(Self { products, cache: bytes / bytes_per_second })
     }
@@ -182,7 +181,7 @@ mod tests {
         let read = EngineWork { num_attended: 10, ..EngineWork::default() };
         let of = |work: &EngineWork| Ceiling::of(work, &decoder, None, 100.0, &Interrupt::default()).unwrap();
         assert_eq!(of(&read), Ceiling { products: 0.0, cache: 4.8 });
-        let passes = EngineWork { decode_passes: [(2, 3)].into(), prefill_passes: [(5, 1)].into(), ..read };
+        let passes = EngineWork { passes: [(2, 3), (5, 1)].into(), sampling_passes: [(2, 3)].into(), ..read };
         assert!(of(&passes).products > 0.0);
     }
 

@@ -16,7 +16,7 @@ use policy::dist::cuda::Gpu;
 use policy::{
     CHAT_TEMPLATE, Decoder, ModelConfig, PackedWeights, Placement, Policy, Texts, train_tokenizer, write_folder,
 };
-use rollout::{Engine, EngineOptions, EngineWork, GenerationStats};
+use rollout::{CacheTokens, Engine, EngineOptions, EngineWork, GenerationStats};
 
 use self::ceiling::{Ceiling, read_rate};
 use self::random_requests::{RandomRequests, Shape};
@@ -167,8 +167,11 @@ fn complete(
     placement: Placement,
     interrupt: &Interrupt,
 ) -> Result<Run> {
-    let options =
-        EngineOptions { max_sequences: requests.in_flight, cache_tokens: requests.cache_tokens, ..Default::default() };
+    let options = EngineOptions {
+        max_sequences: requests.in_flight,
+        cache_tokens: CacheTokens::Tokens(requests.cache_tokens),
+        ..Default::default()
+    };
     let mut engine = Engine::new(decoder.config(), placement, &options, texts.clone())?;
     let started = Instant::now();
     for request in requests.all() {
@@ -204,8 +207,7 @@ fn report(
         peak_memory_bytes,
         new_tokens: stats.num_completion_tokens,
         prefill_tokens: stats.num_prefill_tokens,
-        // A request is admitted when its worst case fits, so none has to give its place back.
-        preemptions: 0,
+        preemptions: stats.num_preemptions,
         mean_running: stats.mean_running(),
         cache_tokens: requests.cache_tokens,
         seconds: SecondsByPart::of(&run.work, run.seconds),

@@ -11,8 +11,8 @@ use crate::failure::Usage;
 
 /// Shortest and longest prompt, and completion, of a mixed workload.
 const MIXED_TOKENS: [usize; 2] = [16, 512];
-/// The cache grows by steps of this many tokens, which a request's share is rounded up to.
-const CACHE_STEP: usize = 32;
+/// Tokens of a block of the cache, which a request's share is rounded up to.
+const BLOCK_TOKENS: usize = 16;
 
 /// Shape of a workload.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,7 +68,7 @@ impl RandomRequests {
         }
         let (in_flight, cache_tokens) = match shape {
             Shape::Uniform { .. } => {
-                (num_prompts * samples, num_prompts * samples * longest.next_multiple_of(CACHE_STEP))
+                (num_prompts * samples, num_prompts * samples * longest.next_multiple_of(BLOCK_TOKENS))
             }
             Shape::Mixed { in_flight, .. } => (in_flight, in_flight * (2 * MIXED_TOKENS[1]) / 2),
         };

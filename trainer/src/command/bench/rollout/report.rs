@@ -24,9 +24,9 @@ pub(super) struct RolloutReport {
     pub(super) peak_memory_bytes: u64,
     /// Tokens sampled.
     pub(super) new_tokens: usize,
-    /// Prompt tokens that went through a prefill.
+    /// Tokens that were computed before the last one of their sequence; those that begin alike share them.
     pub(super) prefill_tokens: usize,
-    /// Sequences that gave their place in the cache back before their end.
+    /// Times that a sequence gave its place in the cache back before its end.
     pub(super) preemptions: usize,
     /// Mean number of sequences that a decoding pass gave a token.
     pub(super) mean_running: f64,
@@ -77,6 +77,7 @@ impl fmt::Display for RolloutReport {
         writeln!(f, "  decoding               {:.0}", self.decode_tokens_per_second)?;
         writeln!(f, "prefill tokens/s         {:.0}", self.prefill_tokens_per_second)?;
         writeln!(f, "share of the ceiling     {:.2}", self.ceiling_fraction)?;
+        writeln!(f, "preemptions              {}", self.preemptions)?;
         writeln!(f, "peak memory              {:.0} MiB", self.peak_memory_bytes as f64 / f64::from(1 << 20))?;
         writeln!(f, "seconds                  {:.2}", seconds.all)?;
         let parts = [
