@@ -18,9 +18,9 @@
 //! A policy is loaded part by part. A critic and a reward model are loaded whole on each rank, not even cut over
 //! `tensor`, and the whole stays until all of it is cut: the moment `loading`, beside all that is made before.
 //!
-//! Of the cache the tokens are counted that it may hold: those of every sequence that an engine samples, at its longest,
-//! for what has ended stays as long as there is room; or as many as the cache is allowed. One that takes what is free
-//! counts as one for the sequences that run at once.
+//! Of the cache the tokens are counted that it may hold: those of every sequence that an engine samples, at its
+//! longest, for what has ended stays as long as there is room; or as many as the cache is allowed. One that takes what
+//! is free counts as one for the sequences that run at once.
 //!
 //! The sampling weights are filled part by part: beside both layouts there are two blocks, or the embedding. Moments
 //! and master are allocated with the model; gradients are dropped after each update, and the cache before it.
