@@ -150,6 +150,21 @@ fn a_run_keeps_to_the_commit_that_it_began_with_and_is_exported_with_it() {
     exported(&home);
 }
 
+#[test]
+fn a_recipe_looks_at_all_its_names_before_the_first_stage() {
+    let home = Home::new();
+    let bench = &home.bench;
+    let stage = fs::read_to_string(bench.path("stage-2.toml")).unwrap();
+    let data = stage.lines().find(|line| line.contains(".jsonl")).unwrap();
+    let start = data.find(['"', '\'']).unwrap();
+    let quote = &data[start..=start];
+    let end = data[start + 1..].find(quote).unwrap() + start + 1;
+    bench.write("stage-2.toml", &stage.replace(&data[start + 1..end], "no-such/tasks"));
+    let said = home.says(&["recipe", "--config", &bench.text("recipe.toml"), "--run-dir", &bench.text("whole")], 2);
+    assert_says(&said, &["there is no file or folder no-such/tasks here", "name of a data set of the hub"]);
+    assert!(!bench.path("whole/cold-start").exists() && !bench.path("whole/data").exists(), "{said}");
+}
+
 /// Exports the run of stage 1, and looks at the folder.
 fn exported(home: &Home) {
     let run_dir = home.bench.text("runs/stage-1");
