@@ -13,7 +13,7 @@ use tch::Tensor;
 use crate::attention::Attention;
 use crate::config::ModelConfig;
 use crate::linear::rms_norm;
-use crate::packed_weights::PackedBlock;
+use crate::packed_block::PackedBlock;
 use crate::placement::Placement;
 use crate::product_time::product;
 use crate::rotary::Rotary;

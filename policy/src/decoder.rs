@@ -259,6 +259,12 @@ impl Decoder {
         logits
     }
 
+    /// The weights as they are now, packed for passes without a gradient. `None` where products are taken with the
+    /// weights themselves: on a GPU, in other types than float32, and where the weights are cut over ranks.
+    pub fn packed_weights(&self) -> Option<PackedWeights> {
+        PackedWeights::of(self.store.as_ref(), self.num_blocks())
+    }
+
     /// [`logits`](Self::logits) with the packed head where there is one; without a gradient then.
     pub fn logits_by(&self, packed: Option<&PackedWeights>, hidden: &Tensor) -> Tensor {
         match packed.and_then(PackedWeights::head) {

@@ -41,6 +41,7 @@ mod init;
 mod linear;
 mod mapped_file;
 mod packed;
+mod packed_block;
 mod packed_weights;
 mod parameters;
 mod pieces;

@@ -5,9 +5,8 @@
 
 use operators::PackedMatrix;
 
-use crate::block::BlockWeights;
-use crate::decoder::Decoder;
-use crate::store::Lent;
+use crate::packed_block::PackedBlock;
+use crate::store::{Lent, WeightStore};
 
 /// A smaller head gains nothing: its product is done before packing could help.
 const SMALLEST_HEAD: i64 = 1 << 21;
@@ -19,30 +18,19 @@ pub struct PackedWeights {
     head: Option<PackedMatrix>,
 }
 
-/// The matrices of one block.
-#[derive(Debug)]
-pub(crate) struct PackedBlock {
-    pub(crate) qkv_proj: PackedMatrix,
-    pub(crate) o_proj: PackedMatrix,
-    pub(crate) gate_up_proj: PackedMatrix,
-    pub(crate) down_proj: PackedMatrix,
-}
-
 impl PackedWeights {
-    /// Packs the weights that a decoder has now. `None` where products are taken with the weights as they are: on a
-    /// GPU, in other types than float32, and where the weights are cut over ranks.
-    pub fn of(decoder: &Decoder) -> Option<Self> {
-        let store = decoder.store();
+    /// See [`Decoder::packed_weights`](crate::Decoder::packed_weights).
+    pub(crate) fn of(store: &dyn WeightStore, num_blocks: usize) -> Option<Self> {
         if store.spread().shards > 1 || store.tensor().is_some() {
             return None;
         }
         let block = |layer| match store.block(layer) {
-            Lent::Resident(weights) => PackedBlock::of(weights),
+            Lent::Resident(of) => PackedBlock::new([&of.qkv_proj, &of.o_proj, &of.gate_up_proj, &of.down_proj]),
             Lent::Gathered(_) => None,
         };
         let head = store.head();
         let head = (head.numel() as i64 >= SMALLEST_HEAD).then(|| PackedMatrix::new(&head)).flatten();
-        Some(Self { blocks: (0..decoder.num_blocks()).map(block).collect::<Option<_>>()?, head })
+        Some(Self { blocks: (0..num_blocks).map(block).collect::<Option<_>>()?, head })
     }
 
     pub(crate) fn block(&self, layer: usize) -> &PackedBlock {
@@ -61,17 +49,6 @@ impl PackedWeights {
     }
 }
 
-impl PackedBlock {
-    fn of(weights: &BlockWeights) -> Option<Self> {
-        Some(Self {
-            qkv_proj: PackedMatrix::new(&weights.qkv_proj)?,
-            o_proj: PackedMatrix::new(&weights.o_proj)?,
-            gate_up_proj: PackedMatrix::new(&weights.gate_up_proj)?,
-            down_proj: PackedMatrix::new(&weights.down_proj)?,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tch::{Device, Kind, Tensor};
@@ -79,6 +56,7 @@ mod tests {
     use super::*;
     use crate::attention::PackedAttention;
     use crate::config::ModelConfig;
+    use crate::decoder::Decoder;
     use crate::placement::Placement;
 
     fn decoder(vocab_size: i64, placement: Placement) -> Decoder {
@@ -94,7 +72,7 @@ mod tests {
     fn packed_weights_give_the_logits_of_the_plain_ones() {
         for (vocab_size, is_packed) in [(128, false), (32_768, true)] {
             let decoder = decoder(vocab_size, Placement::CPU);
-            let packed = PackedWeights::of(&decoder).expect("float32 on a CPU");
+            let packed = decoder.packed_weights().expect("float32 on a CPU");
             assert_eq!(packed.head().is_some(), is_packed);
             let positions = Tensor::arange(9, (Kind::Int64, Device::Cpu));
             let ids = &positions * 11 + 3;
@@ -114,6 +92,6 @@ mod tests {
     #[test]
     fn other_types_are_not_packed() {
         let placement = Placement { kind: Kind::BFloat16, ..Placement::CPU };
-        assert!(PackedWeights::of(&decoder(128, placement)).is_none());
+        assert!(decoder(128, placement).packed_weights().is_none());
     }
 }

@@ -241,7 +241,7 @@ impl Engine {
     fn pack(&mut self, decoder: &Decoder, policy_version: u64) {
         if self.options.packed_weights && self.packed.as_ref().is_none_or(|(version, _)| *version != policy_version) {
             self.packed = None; // one at a time in memory
-            self.packed = PackedWeights::of(decoder).map(|packed| (policy_version, packed));
+            self.packed = decoder.packed_weights().map(|packed| (policy_version, packed));
         }
     }
 

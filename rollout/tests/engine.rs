@@ -326,7 +326,8 @@ fn whatever_happens_between_steps_a_request_ends_once_and_as_it_would_alone() {
     let bounds = (1..8usize, 3..20usize, 1..20usize);
     proptest!(config, |(actions in prop::collection::vec(action(), 1..40), bounds in bounds)| {
         let (max_sequences, blocks, prefill_tokens) = bounds;
-        let options = EngineOptions { max_sequences, cache_tokens: CacheTokens::Tokens(16 * blocks), prefill_tokens, ..Default::default() };
+        let cache_tokens = CacheTokens::Tokens(16 * blocks);
+        let options = EngineOptions { max_sequences, cache_tokens, prefill_tokens, ..Default::default() };
         let mut engine = engine(&policy, &options);
         let (mut waiting, mut ids, mut aborted) = (requests(&short).into_iter(), Vec::new(), vec![false; 12]);
         let mut completions = Vec::new();

@@ -1,8 +1,8 @@
 //! e to a power that is not positive, as arithmetic that a compiler turns into vectors.
 //!
 //! The power is split into n ln 2 + r with |r| <= ln 2 / 2; e^r is the polynomial of Cephes' `expf` (Moshier, 1992),
-//! and 2^n is put together from bits. Products and sums are rounded one by one, never fused, so that every processor has
-//! the same bits. The relative error is below 1.1e-7 down to e^-87; below e^-87.7 the result is 0.
+//! and 2^n is put together from bits. Products and sums are rounded one by one, never fused, so that every processor
+//! has the same bits. The relative error is below 1.1e-7 down to e^-87; below e^-87.7 the result is 0.
 
 /// Powers are raised to this one; its result is 0.
 pub(crate) const LEAST: f32 = -88.0;

@@ -142,11 +142,6 @@ fn free_of_group(root: &Path, line: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Section {
-        cache_tokens: CacheTokens,
-    }
-
     #[test]
     fn a_number_and_auto_go_through_json_and_nothing_else_does() {
         for (text, tokens) in [("4096", CacheTokens::Tokens(4096)), ("\"auto\"", CacheTokens::Auto)] {

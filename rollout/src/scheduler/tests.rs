@@ -301,7 +301,9 @@ proptest! {
                     }
                 }
                 Action::Steps(num) => (0..num).for_each(|_| { machine.step(); }),
-                Action::Abort(number) => dropped += usize::from(machine.scheduler.abort(|job| job.number == number).is_some()),
+                Action::Abort(number) => {
+                    dropped += usize::from(machine.scheduler.abort(|job| job.number == number).is_some());
+                }
                 Action::Break(index) => {
                     if index < machine.scheduler.running().len() {
                         machine.scheduler.end_broken(index);

@@ -13,9 +13,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use hub::ModelFiles;
 use policy::dist::cuda::Gpu;
-use policy::{
-    CHAT_TEMPLATE, Decoder, ModelConfig, PackedWeights, Placement, Policy, Texts, train_tokenizer, write_folder,
-};
+use policy::{CHAT_TEMPLATE, Decoder, ModelConfig, Placement, Policy, Texts, train_tokenizer, write_folder};
 use rollout::{CacheTokens, Engine, EngineOptions, EngineWork, GenerationStats};
 
 use self::ceiling::{Ceiling, read_rate};
@@ -105,7 +103,7 @@ fn time_completions(args: &RolloutArgs, interrupt: &Interrupt) -> Result<()> {
     let median = runs.swap_remove(RUNS / 2);
     interrupt.check()?;
     let bytes_per_second = read_rate(placement);
-    let packed = PackedWeights::of(&decoder);
+    let packed = decoder.packed_weights();
     let ceiling = Ceiling::of(&median.work, &decoder, packed.as_ref(), bytes_per_second, interrupt)?;
     show(&report(args, &requests, &median, seconds, peak_memory_bytes, &ceiling), args.json.as_deref())
 }
