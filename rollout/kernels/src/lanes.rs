@@ -12,7 +12,7 @@ pub(crate) const LEAST_POWER: f32 = -126.0;
 /// 2^x - 1 over x, for x in [-1/2, 1/2] and from the highest power on: that of Cephes's `exp2f`, with an error of
 /// 2e-7 of 2^x at most.
 pub(crate) const EXP2: [f32; 6] =
-    [1.535_336_2e-4, 1.339_887_5e-3, 9.618_437_5e-3, 5.550_332_5e-2, 2.402_264_8e-1, 6.931_472e-1];
+    [1.535_336_2e-4, 1.339_887_5e-3, 9.618_438e-3, 5.550_332_5e-2, 2.402_264_8e-1, 6.931_472e-1];
 
 /// Sixteen float32 numbers.
 pub(crate) trait Lanes: Copy {

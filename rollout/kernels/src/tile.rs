@@ -100,9 +100,9 @@ fn attend_tile<L: Lanes, E: Element, const N: usize>(
         let mut lane = 0;
         while lane < lanes {
             lane += match lanes - lane {
-                4.. if N <= 2 => weigh::<L, E, N, 4>(head, &blocks[..], num_tokens, lane, weights, sums),
-                2.. => weigh::<L, E, N, 2>(head, &blocks[..], num_tokens, lane, weights, sums),
-                _ => weigh::<L, E, N, 1>(head, &blocks[..], num_tokens, lane, weights, sums),
+                4.. if N <= 2 => weigh::<L, E, N, 4>(head, blocks, num_tokens, lane, weights, sums),
+                2.. => weigh::<L, E, N, 2>(head, blocks, num_tokens, lane, weights, sums),
+                _ => weigh::<L, E, N, 1>(head, blocks, num_tokens, lane, weights, sums),
             };
         }
     }
