@@ -144,10 +144,8 @@ mod tests {
             vec![(0, 7, 8, 7), (1, 13, 30, 13), (1, 29, 30, 30), (1, 10, 30, 30)],
         ];
         let end = vec![(1, 42, 45, 42), (0, 20, 22, 20)];
-        let mut num_grown = 4;
-        for pass in beginning.into_iter().chain(decoding).chain([end]) {
-            tensors.grow(num_grown + 3, 20).expect("memory");
-            num_grown += 1;
+        for (num_blocks, pass) in (7..).zip(beginning.into_iter().chain(decoding).chain([end])) {
+            tensors.grow(num_blocks, 20).expect("memory");
             let pieces: Vec<CachedPiece<'_>> = pass
                 .iter()
                 .map(|&(sequence, start, end, cached)| CachedPiece {

@@ -207,7 +207,7 @@ mod tests {
                 let is_mixed = kind == plans.len();
                 let draw = |row: u64| TokenDraw {
                     plan: &plans[if is_mixed { row as usize % kind } else { kind }],
-                    adjustments: if is_mixed && row % 2 == 0 { adjustments() } else { Vec::new() },
+                    adjustments: if is_mixed && row.is_multiple_of(2) { adjustments() } else { Vec::new() },
                     uniform: uniform(row),
                 };
                 let draws: Vec<TokenDraw<'_>> = (0..ROWS).map(draw).collect();

@@ -122,7 +122,7 @@ struct Judging<'a> {
 /// A sample on its way.
 enum Under<'a> {
     /// It has its verdict.
-    Judged(Counted, Box<Written>),
+    Judged(Counted, Written),
     /// A verifier of its task waits for something.
     Waits(&'a SuiteTask, SampleLine, Box<SampleRow>),
 }
@@ -134,7 +134,7 @@ impl<'a> Judging<'a> {
         &self,
         chunk: Vec<SampleLine>,
         tally: &Tally<'_>,
-    ) -> Result<Vec<(Counted, Box<Written>)>, EvaluationError> {
+    ) -> Result<Vec<(Counted, Written)>, EvaluationError> {
         // Where they lie one after the other: a collection of results would move each several times.
         let judged: Vec<Result<Under<'a>, EvaluationError>> =
             chunk.into_par_iter().map(|line| self.judge_here(line, tally)).collect();
@@ -161,7 +161,7 @@ impl<'a> Judging<'a> {
 }
 
 /// What is counted and written of a sample that has its verdict.
-fn finish(tally: &Tally<'_>, line: SampleLine, row: SampleRow) -> Result<(Counted, Box<Written>), EvaluationError> {
+fn finish(tally: &Tally<'_>, line: SampleLine, row: SampleRow) -> Result<(Counted, Written), EvaluationError> {
     let line = line.with_verdicts(&row)?;
-    Ok((tally.count(&row)?, Box::new(Written { row, line })))
+    Ok((tally.count(&row)?, Written { row: Box::new(row), line }))
 }

@@ -29,7 +29,7 @@ const WAITING: usize = 2;
 /// A sample with the line that says it.
 #[derive(Debug)]
 pub(crate) struct Written {
-    pub(crate) row: SampleRow,
+    pub(crate) row: Box<SampleRow>,
     pub(crate) line: SampleLine,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Written {
 #[derive(Debug)]
 pub(crate) struct SecondRecord {
     folder: PathBuf,
-    chunks: SyncSender<Vec<Box<Written>>>,
+    chunks: SyncSender<Vec<Written>>,
     writer: JoinHandle<Result<(), RecordError>>,
 }
 
@@ -58,7 +58,7 @@ impl SecondRecord {
 
     /// Hands on the next samples; false where writing has failed, of which [`finish`](Self::finish) says why.
     #[must_use]
-    pub(crate) fn push(&self, chunk: Vec<Box<Written>>) -> bool {
+    pub(crate) fn push(&self, chunk: Vec<Written>) -> bool {
         self.chunks.send(chunk).is_ok()
     }
 
@@ -116,7 +116,7 @@ impl Log {
     }
 
     /// Writes the lines of some samples, and hands them to the system.
-    fn append(&mut self, chunk: &[Box<Written>]) -> Result<(), RecordError> {
+    fn append(&mut self, chunk: &[Written]) -> Result<(), RecordError> {
         let mut lines = chunk.iter().map(|sample| self.file.write_all(sample.line.bytes()));
         let written = lines.try_for_each(|line| line).and_then(|()| self.file.flush());
         written.map_err(|error| write_error(&self.path, error))
@@ -124,10 +124,10 @@ impl Log {
 }
 
 /// The rows of the chunks as they come, each once its line stands in the log.
-fn rows(mut log: Log, chunks: Receiver<Vec<Box<Written>>>) -> impl Iterator<Item = Result<SampleRow, RecordError>> {
+fn rows(mut log: Log, chunks: Receiver<Vec<Written>>) -> impl Iterator<Item = Result<SampleRow, RecordError>> {
     chunks.into_iter().flat_map(move |chunk| {
         let failure = log.append(&chunk).err();
         let rows = if failure.is_some() { Vec::new() } else { chunk };
-        failure.map(Err).into_iter().chain(rows.into_iter().map(|sample| Ok(sample.row)))
+        failure.map(Err).into_iter().chain(rows.into_iter().map(|sample| Ok(*sample.row)))
     })
 }
