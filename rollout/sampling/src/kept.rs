@@ -344,7 +344,11 @@ mod tests {
         ) {
             let filters = Distribution { temperature, top_k, top_p, min_p };
             prop_assume!(row.iter().any(|logit| logit.is_finite()));
-            prop_assert_eq!(kept(&row, filters), by_sorting(&row, filters));
+            // One whose weight is nearly 0 in float32, or is, may be kept or not: it is not drawn.
+            let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let has_weight = |id: &u32| f64::from(row[*id as usize] - largest) / temperature > -86.0;
+            let drawn = |ids: Vec<u32>| ids.into_iter().filter(has_weight).collect::<Vec<_>>();
+            prop_assert_eq!(drawn(kept(&row, filters)), drawn(by_sorting(&row, filters)));
         }
 
         #[test]
