@@ -151,7 +151,7 @@ proptest! {
         let text = writer.into_inner().unwrap();
         let file = match packing {
             0 => folder.write("table.csv", [b"\xef\xbb\xbf", &text[..]].concat()),
-            1 => folder.write("table.csv.gz", gzip(text.trim_ascii_end())),
+            1 => folder.write("table.csv.gz", gzip(text.strip_suffix(b"\n").unwrap_or(&text))),
             _ => folder.write("table.csv.zst", zstd(&text)),
         };
         let expected: Vec<Value> =
