@@ -28,7 +28,7 @@ const ALLOWED: [(&str, &[&str]); 26] = [
     ("record", &["progress"]),
     ("report", &["evaluation", "record", "sweep"]),
     ("rollout", &["kernels", "policy", "random", "sampling"]),
-    ("sampling", &[]),
+    ("sampling", &["kernels"]),
     ("sandbox", &["confine", "sandbox-api"]),
     ("sandbox-api", &[]),
     ("sandbox-bench", &["sandbox", "sandbox-api"]),

@@ -8,13 +8,13 @@
 use std::time::Instant;
 
 use rollout::{Sampler, SamplingParams};
-use sampling::{Distribution, Row, Workers, draw_rows};
+use sampling::{Distribution, Row, Threads, draw_rows};
 use tch::{Device, Kind, Tensor};
 
 fn main() {
     let num_threads = std::env::args().nth(1).map_or(2, |text| text.parse().expect("THREADS is a whole number"));
     tch::set_num_threads(num_threads);
-    let workers = Workers::new(num_threads as usize);
+    let threads = Threads::new(num_threads as usize);
     println!("{:>16}  {:<24} {:>10} {:>10} {:>6}", "rows x tokens", "sampling", "rows ms", "tensors ms", "ratio");
     for (rows, vocab) in [(64, 2048), (64, 32_768), (1, 32_768), (64, 151_936)] {
         tch::manual_seed(7);
@@ -43,7 +43,7 @@ fn main() {
                 wants_kept: false,
             });
             let row_list: Vec<Row<'_>> = rows_of.collect();
-            let by_row = median_milliseconds(|| drop(draw_rows(&row_list, &workers)));
+            let by_row = median_milliseconds(|| drop(draw_rows(&row_list, &threads)));
             let by_tensor = median_milliseconds(|| drop(sampler.sample(&logits, &uniform_tensor)));
             let shape = format!("{rows} x {vocab}");
             println!("{shape:>16}  {name:<24} {by_row:>10.3} {by_tensor:>10.3} {:>6.1}", by_tensor / by_row);

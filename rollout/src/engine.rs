@@ -13,7 +13,7 @@ use kernels::{BLOCK_TOKENS, Threads};
 use policy::dist::Reduction;
 use policy::{Decoder, ModelConfig, PackedWeights, Placement, Texts, product_time};
 use sampling::SampledToken;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::active_sequence::ActiveSequence;
 use crate::attention::CachedAttention;
@@ -24,7 +24,7 @@ use crate::params::EngineOptions;
 use crate::request_name::RequestName;
 use crate::sampling_plan::SamplingPlans;
 use crate::scheduler::{Bounds, PassPiece, PassPlan, Scheduler};
-use crate::token_draw::{TokenDraw, TokenDrawer};
+use crate::token_draw::{TokenDraw, draw_tokens};
 use crate::work::EngineWork;
 
 /// Tokens of a cache whose size is what is free, where nobody says what is.
@@ -54,7 +54,6 @@ pub struct Engine {
     options: EngineOptions,
     texts: Arc<Texts>,
     plans: SamplingPlans,
-    drawer: TokenDrawer,
     scheduler: Scheduler<ActiveSequence>,
     tensors: KvTensors,
     /// Blocks that the cache may have; none before that is known.
@@ -63,8 +62,8 @@ pub struct Engine {
     num_processes: usize,
     threads: Threads,
     num_submitted: u64,
-    /// The weights of a version as products read them, where they are packed.
-    packed: Option<(u64, PackedWeights)>,
+    /// The weights of a version as products read them, where they can be packed.
+    packed: Option<(u64, Option<PackedWeights>)>,
     stats: GenerationStats,
     work: EngineWork,
 }
@@ -95,7 +94,6 @@ impl Engine {
             options: options.clone(),
             texts,
             plans: SamplingPlans::default(),
-            drawer: TokenDrawer::new(placement),
             threads: Threads::new(1),
             num_submitted: 0,
             packed: None,
@@ -241,12 +239,12 @@ impl Engine {
     fn pack(&mut self, decoder: &Decoder, policy_version: u64) {
         if self.options.packed_weights && self.packed.as_ref().is_none_or(|(version, _)| *version != policy_version) {
             self.packed = None; // one at a time in memory
-            self.packed = decoder.packed_weights().map(|packed| (policy_version, packed));
+            self.packed = Some((policy_version, decoder.packed_weights()));
         }
     }
 
     fn packed(&self) -> Option<&PackedWeights> {
-        self.packed.as_ref().map(|(_, packed)| packed)
+        self.packed.as_ref().and_then(|(_, packed)| packed.as_ref())
     }
 
     fn pass(&mut self, decoder: &Decoder, policy_version: u64) -> Result<Vec<Finished>, RolloutError> {
@@ -303,7 +301,7 @@ impl Engine {
     fn compute(&mut self, plan: &PassPlan, decoder: &Decoder) -> (Tensor, Duration) {
         let started = Instant::now();
         let num_threads = usize::try_from(tch::get_num_threads()).unwrap_or(1);
-        if matches!(self.tensors, KvTensors::Cores(_)) && self.threads.num_threads() != num_threads {
+        if self.placement.device == Device::Cpu && self.threads.num_threads() != num_threads {
             self.threads = Threads::new(num_threads);
         }
         let running = self.scheduler.running();
@@ -323,7 +321,7 @@ impl Engine {
         let (ids, positions) = (upload(&ids), upload(&positions));
         let mut attention = CachedAttention::new(&mut self.tensors, &pieces, self.placement, &self.threads);
         let products = product_time();
-        let packed = self.packed.as_ref().map(|(_, packed)| packed);
+        let packed = self.packed.as_ref().and_then(|(_, packed)| packed.as_ref());
         let hidden = decoder.hidden_by(packed, &ids, &positions, &mut attention); // [tokens, hidden]
         self.work.attention += attention.spent();
         self.work.products += product_time() - products;
@@ -356,7 +354,7 @@ impl Engine {
         };
         let head = started.elapsed();
         let draws: Vec<TokenDraw<'_>> = sampled.iter().map(|piece| running[piece.index].sequence.next_draw()).collect();
-        let tokens = self.drawer.draw(&draws, &logits, decoder.store().tensor());
+        let tokens = draw_tokens(&draws, &logits, decoder.store().tensor(), &self.threads);
         self.work.head += head;
         self.work.sampling += started.elapsed() - head;
         tokens

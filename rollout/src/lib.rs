@@ -56,7 +56,6 @@ mod generate;
 mod params;
 mod repetition;
 mod request_name;
-mod row_values;
 mod rows;
 mod sampler;
 mod sampling_params;

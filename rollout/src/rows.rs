@@ -46,6 +46,20 @@ pub(crate) fn numbers_mut(tensor: &mut Tensor) -> NumbersMut<'_> {
     }
 }
 
+/// The numbers of a contiguous float32 tensor on the CPU, in order; `None` for any other.
+///
+/// Nobody may write to the tensor's storage, through another handle of it either, while the numbers are borrowed.
+pub(crate) fn row_values(tensor: &Tensor) -> Option<&[f32]> {
+    let is_readable = tensor.device() == Device::Cpu && tensor.kind() == Kind::Float && tensor.is_contiguous();
+    if !is_readable || tensor.numel() == 0 {
+        return None;
+    }
+    // SAFETY: the tensor has `numel` float32 numbers one behind the other from `data_ptr`, which its handle keeps
+    // alive; the handle is borrowed as long as the numbers are. Callers hold to what is said above about writing.
+    #[allow(unsafe_code)]
+    Some(unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<f32>(), tensor.numel()) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +85,15 @@ mod tests {
         let NumbersMut::BFloat16(numbers) = numbers_mut(&mut tensor) else { panic!("bfloat16") };
         numbers[1] = 0x3f80;
         assert_eq!(Vec::<f32>::try_from(tensor.to_kind(Kind::Float)).unwrap(), [0.0, 1.0]);
+    }
+
+    #[test]
+    fn numbers_are_read_in_order_or_not_at_all() {
+        let tensor = Tensor::arange(6, (Kind::Float, Device::Cpu)).view([2, 3]);
+        assert_eq!(row_values(&tensor), Some([0.0, 1.0, 2.0, 3.0, 4.0, 5.0].as_slice()));
+        assert_eq!(row_values(&tensor.get(1)), Some([3.0, 4.0, 5.0].as_slice()));
+        assert_eq!(row_values(&tensor.tr()), None);
+        assert_eq!(row_values(&tensor.to_kind(Kind::Double)), None);
+        assert_eq!(row_values(&tensor.narrow(0, 0, 0)), None);
     }
 }

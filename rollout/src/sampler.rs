@@ -190,7 +190,7 @@ fn inverse_cumulative(probs: &Tensor, uniforms: &Tensor) -> Tensor {
 mod tests {
     use std::collections::HashMap;
 
-    use sampling::{Row, Workers, draw_rows};
+    use sampling::{Row, Threads, draw_rows};
     use tch::Device;
 
     use super::*;
@@ -223,7 +223,7 @@ mod tests {
                     top_logprobs: 0,
                     wants_kept: true,
                 };
-                let token = draw_rows(&[row], &Workers::new(1)).remove(0);
+                let token = draw_rows(&[row], &Threads::new(1)).remove(0);
                 assert_eq!(token.kept_ids, kept, "{name} keeps other tokens");
                 let distance = (token.rollout_logprob.exp() - expected[token.id as usize]).abs();
                 assert!(distance <= 1e-6, "{name}: {distance}");

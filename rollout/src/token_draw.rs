@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use policy::{Placement, TensorParallel};
-use sampling::{Adjustment, Row, SampledToken, Workers, draw_rows};
+use policy::TensorParallel;
+use sampling::{Adjustment, Row, SampledToken, Threads, draw_rows};
 use tch::{Device, Kind, Tensor};
 
-use crate::row_values::row_values;
+use crate::rows::row_values;
 use crate::sampler::{DrawnFrom, Sampler};
 use crate::sampling_plan::SamplingPlan;
 
@@ -25,38 +25,24 @@ pub(crate) struct TokenDraw<'a> {
     pub(crate) uniform: f64,
 }
 
-/// Draws the tokens of an engine's steps.
-#[derive(Debug)]
-pub(crate) struct TokenDrawer {
-    workers: Workers,
-}
-
-impl TokenDrawer {
-    /// One for logits in this place, with as many threads as libtorch has.
-    pub(crate) fn new(placement: Placement) -> Self {
-        let num_threads = if placement.device == Device::Cpu { tch::get_num_threads().max(1) as usize } else { 1 };
-        Self { workers: Workers::new(num_threads) }
+/// Draws a token for each row of `logits` `[rows, vocab]` float32. Where the vocabulary is split over ranks, the logits
+/// are those of this rank's stretch. `threads` share the rows on the CPU.
+pub(crate) fn draw_tokens(
+    draws: &[TokenDraw<'_>],
+    logits: &Tensor,
+    tensor: Option<&TensorParallel>,
+    threads: &Threads,
+) -> Vec<SampledToken> {
+    if tensor.is_none()
+        && logits.device() == Device::Cpu
+        && let contiguous = logits.contiguous()
+        && let Some(values) = row_values(&contiguous)
+    {
+        let rows = values.chunks_exact(values.len() / draws.len().max(1)).zip(draws);
+        let rows: Vec<Row<'_>> = rows.map(|(logits, draw)| draw.row(logits)).collect();
+        return draw_rows(&rows, threads);
     }
-
-    /// Draws a token for each row of `logits` `[rows, vocab]` float32. Where the vocabulary is split over ranks, the
-    /// logits are those of this rank's stretch.
-    pub(crate) fn draw(
-        &self,
-        draws: &[TokenDraw<'_>],
-        logits: &Tensor,
-        tensor: Option<&TensorParallel>,
-    ) -> Vec<SampledToken> {
-        if tensor.is_none()
-            && logits.device() == Device::Cpu
-            && let contiguous = logits.contiguous()
-            && let Some(values) = row_values(&contiguous)
-        {
-            let rows = values.chunks_exact(values.len() / draws.len().max(1)).zip(draws);
-            let rows: Vec<Row<'_>> = rows.map(|(logits, draw)| draw.row(logits)).collect();
-            return draw_rows(&rows, &self.workers);
-        }
-        draw_with_tensors(draws, logits, tensor)
-    }
+    draw_with_tensors(draws, logits, tensor)
 }
 
 impl TokenDraw<'_> {
@@ -72,7 +58,7 @@ impl TokenDraw<'_> {
     }
 }
 
-/// As [`TokenDrawer::draw`], with tensors on the logits' device.
+/// As [`draw_tokens`], with tensors on the logits' device.
 fn draw_with_tensors(draws: &[TokenDraw<'_>], logits: &Tensor, tensor: Option<&TensorParallel>) -> Vec<SampledToken> {
     let sample = |sampler: &Sampler, logits: DrawnFrom<'_>, uniforms: &Tensor| match tensor {
         None => sampler.sample_adjusted(logits, uniforms),
@@ -199,7 +185,7 @@ mod tests {
         ];
         let mut plans = SamplingPlans::default();
         let plans = kinds.map(|params| plans.of(&Arc::new(params), &[], 272).expect("good parameters"));
-        let drawer = TokenDrawer::new(Placement::CPU);
+        let threads = Threads::new(2);
         for vocab in [272, 2049] {
             let logits = logits(vocab);
             for kind in 0..=plans.len() {
@@ -213,9 +199,9 @@ mod tests {
                 let draws: Vec<TokenDraw<'_>> = (0..ROWS).map(draw).collect();
                 let name = format!("{vocab} tokens, kind {kind}");
                 let with_tensors = draw_with_tensors(&draws, &logits, None);
-                assert_alike(&drawer.draw(&draws, &logits, None), &with_tensors, &name);
+                assert_alike(&draw_tokens(&draws, &logits, None, &threads), &with_tensors, &name);
                 let transposed = logits.tr().contiguous().tr();
-                assert_alike(&drawer.draw(&draws, &transposed, None), &with_tensors, &name);
+                assert_alike(&draw_tokens(&draws, &transposed, None, &threads), &with_tensors, &name);
             }
         }
     }
@@ -227,10 +213,10 @@ mod tests {
         let logits = logits(64);
         let draw = |row| TokenDraw { plan: &plan, adjustments: adjustments(), uniform: uniform(row) };
         let draws: Vec<TokenDraw<'_>> = (0..ROWS).map(draw).collect();
-        let drawer = TokenDrawer::new(Placement::CPU);
+        let threads = Threads::new(2);
         let half = logits.to_kind(Kind::BFloat16);
         let ids = |tokens: Vec<SampledToken>| tokens.into_iter().map(|token| token.id).collect::<Vec<_>>();
         let rounded = half.to_kind(Kind::Float);
-        assert_eq!(ids(drawer.draw(&draws, &half, None)), ids(drawer.draw(&draws, &rounded, None)));
+        assert_eq!(ids(draw_tokens(&draws, &half, None, &threads)), ids(draw_tokens(&draws, &rounded, None, &threads)));
     }
 }

@@ -1,4 +1,7 @@
-//! The threads that share a pass's work: the one that calls, and helpers that sleep between two calls.
+//! The threads that share a step's work: the one that calls, and helpers that sleep between two calls.
+//!
+//! They are these alone: a pool that other work is given too would let a step wait for it. Which thread does what
+//! changes no result.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -15,7 +18,8 @@ pub struct Threads {
 impl Threads {
     /// So many threads, the caller's among them.
     pub fn new(num_threads: usize) -> Self {
-        let build = |num_helpers| ThreadPoolBuilder::new().num_threads(num_helpers).build().ok();
+        let name = |number| format!("engine-{number}");
+        let build = |num_helpers| ThreadPoolBuilder::new().num_threads(num_helpers).thread_name(name).build().ok();
         Self { num_threads, helpers: num_threads.checked_sub(1).filter(|num_helpers| *num_helpers > 0).and_then(build) }
     }
 
@@ -25,7 +29,7 @@ impl Threads {
     }
 
     /// Does each piece of work once, whichever thread comes to it, with something that each thread makes for itself.
-    pub(crate) fn run<T: Send, S>(&self, pieces: Vec<T>, make: impl Fn() -> S + Sync, work: impl Fn(T, &mut S) + Sync) {
+    pub fn run<T: Send, S>(&self, pieces: Vec<T>, make: impl Fn() -> S + Sync, work: impl Fn(T, &mut S) + Sync) {
         let num_pieces = pieces.len();
         let queue = Mutex::new(pieces.into_iter());
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();

@@ -6,12 +6,12 @@
 //!
 //! # Example
 //! ```
-//! use sampling::{Distribution, Row, Workers, draw_rows};
+//! use sampling::{Distribution, Row, Threads, draw_rows};
 //!
 //! let logits = [0.0, 3.0, 1.0, 2.9];
 //! let distribution = Distribution { temperature: 0.7, top_k: 2, top_p: 1.0, min_p: 0.0 };
 //! let row = Row { logits: &logits, distribution, adjustments: &[], uniform: 0.6, top_logprobs: 1, wants_kept: true };
-//! let token = &draw_rows(&[row], &Workers::new(1))[0];
+//! let token = &draw_rows(&[row], &Threads::new(1))[0];
 //! assert_eq!((token.id, token.kept_ids.as_slice()), (3, [1, 3].as_slice()));
 //! assert_eq!(token.top_logprobs[0].id, 1);
 //! ```
@@ -26,11 +26,11 @@ mod row;
 mod row_tests;
 mod rows;
 mod token;
-mod workers;
+
+pub use kernels::Threads;
 
 pub use self::adjustment::Adjustment;
 pub use self::distribution::Distribution;
 pub use self::row::Row;
 pub use self::rows::draw_rows;
 pub use self::token::{SampledToken, TokenLogprob};
-pub use self::workers::Workers;

@@ -6,12 +6,13 @@
 //! is in.
 //! This file must not know where the uniform numbers come from, nor which row belongs to which task.
 
+use kernels::Threads;
+
 use crate::adjustment::Adjustment;
 use crate::distribution::Distribution;
 use crate::kept::{Kept, block_above, first_above};
 use crate::passes::{BLOCK, Mass, Maxima, Scale, masses, maxima, weights};
 use crate::token::{SampledToken, TokenLogprob};
-use crate::workers::Workers;
 
 /// A row of logits, and what is asked of it.
 #[derive(Debug, Clone, Copy)]
@@ -39,10 +40,10 @@ pub(crate) struct Scratch {
     kept: Kept,
 }
 
-/// Draws the row's token. The passes over the row are shared by `workers`.
-pub(crate) fn draw(row: &Row<'_>, scratch: &mut Scratch, workers: &Workers) -> SampledToken {
+/// Draws the row's token. The passes over the row are shared by `threads`.
+pub(crate) fn draw(row: &Row<'_>, scratch: &mut Scratch, threads: &Threads) -> SampledToken {
     let Scratch { maxima, masses, adjusted, kept } = scratch;
-    let raw_largest = largest(row.logits, maxima, workers);
+    let raw_largest = largest(row.logits, maxima, threads);
     if !raw_largest.is_finite() {
         return without_token(f32::NAN, f32::NAN);
     }
@@ -58,17 +59,17 @@ pub(crate) fn draw(row: &Row<'_>, scratch: &mut Scratch, workers: &Workers) -> S
     let (logits, raw_total) = if row.adjustments.is_empty() {
         (row.logits, None)
     } else {
-        let raw = sums(row.logits, Scale { inverse: 1.0, ..scale }, masses, workers).raw;
+        let raw = sums(row.logits, Scale { inverse: 1.0, ..scale }, masses, threads).raw;
         adjusted.clear();
         adjusted.extend_from_slice(row.logits);
         for adjustment in row.adjustments {
             let logit = &mut adjusted[adjustment.id as usize];
             *logit = adjustment.of(*logit);
         }
-        scale.largest = largest(adjusted, maxima, workers);
+        scale.largest = largest(adjusted, maxima, threads);
         (adjusted.as_slice(), Some(raw))
     };
-    let sums = sums(logits, scale, masses, workers);
+    let sums = sums(logits, scale, masses, threads);
     let raw_normaliser = f64::from(raw_largest) + raw_total.unwrap_or(sums.raw).ln();
     let raw_logprob = |id: u32| (f64::from(row.logits[id as usize]) - raw_normaliser) as f32;
     if !scale.largest.is_finite() {
@@ -142,17 +143,17 @@ fn likeliest(logits: &[f32], places: &[u32], count: usize) -> Vec<u32> {
 }
 
 /// The largest logit; not a number where one is none.
-fn largest(logits: &[f32], blocks: &mut Vec<Maxima>, workers: &Workers) -> f32 {
+fn largest(logits: &[f32], blocks: &mut Vec<Maxima>, threads: &Threads) -> f32 {
     blocks.resize(logits.len().div_ceil(BLOCK), Default::default());
-    let are_numbers = in_parts(logits, blocks, workers, maxima);
+    let are_numbers = in_parts(logits, blocks, threads, maxima);
     let largest = blocks.as_flattened().iter().copied().fold(f32::NEG_INFINITY, f32::max);
     if are_numbers.into_iter().all(|are_numbers| are_numbers) { largest } else { f32::NAN }
 }
 
 /// The sums over a row, whose blocks' are left in `blocks`.
-fn sums(logits: &[f32], scale: Scale, blocks: &mut Vec<Mass>, workers: &Workers) -> Mass {
+fn sums(logits: &[f32], scale: Scale, blocks: &mut Vec<Mass>, threads: &Threads) -> Mass {
     blocks.resize(logits.len().div_ceil(BLOCK), Mass::default());
-    in_parts(logits, blocks, workers, |logits, blocks| masses(logits, scale, blocks));
+    in_parts(logits, blocks, threads, |logits, blocks| masses(logits, scale, blocks));
     blocks.iter().fold(Mass::default(), |sum, block| Mass {
         scaled: sum.scaled + block.scaled,
         weighted: sum.weighted + block.weighted,
@@ -160,18 +161,18 @@ fn sums(logits: &[f32], scale: Scale, blocks: &mut Vec<Mass>, workers: &Workers)
     })
 }
 
-/// Does a pass over a row in as many parts as there are workers, each of whole blocks.
+/// Does a pass over a row in as many parts as there are threads, each of whole blocks.
 fn in_parts<B: Send, R: Send>(
     logits: &[f32],
     blocks: &mut [B],
-    workers: &Workers,
+    threads: &Threads,
     pass: impl Fn(&[f32], &mut [B]) -> R + Sync,
 ) -> Vec<R> {
-    let num_blocks = blocks.len().div_ceil(workers.num_threads()).max(1);
+    let num_blocks = blocks.len().div_ceil(threads.num_threads()).max(1);
     let mut results: Vec<Option<R>> = Vec::new();
     let parts = logits.chunks(num_blocks * BLOCK).zip(blocks.chunks_mut(num_blocks));
     results.resize_with(parts.len(), || None);
     let parts: Vec<_> = parts.zip(&mut results).collect();
-    workers.share(parts, |((logits, blocks), result)| *result = Some(pass(logits, blocks)));
+    threads.run(parts, || (), |((logits, blocks), result), ()| *result = Some(pass(logits, blocks)));
     results.into_iter().flatten().collect()
 }

@@ -1,11 +1,12 @@
 //! Rows against the distribution as it is defined.
 
+use kernels::Threads;
+
 use crate::adjustment::Adjustment;
 use crate::distribution::Distribution;
 use crate::row::Row;
 use crate::rows::draw_rows;
 use crate::token::SampledToken;
-use crate::workers::Workers;
 
 const ALL: Distribution = Distribution { temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0 };
 
@@ -14,7 +15,7 @@ fn row(logits: &[f32], distribution: Distribution, uniform: f64) -> Row<'_> {
 }
 
 fn one(row: Row<'_>) -> SampledToken {
-    draw_rows(&[row], &Workers::new(1)).remove(0)
+    draw_rows(&[row], &Threads::new(1)).remove(0)
 }
 
 /// Logits of many tokens, some of them likely.
@@ -158,8 +159,8 @@ fn neither_threads_nor_neighbours_change_a_bit() {
         .collect();
     let alone: Vec<SampledToken> = rows.iter().map(|&row| one(row)).collect();
     for num_threads in [1, 2, 3, 8] {
-        let workers = Workers::new(num_threads);
-        assert_eq!(draw_rows(&rows, &workers), alone, "{num_threads} threads");
-        assert_eq!(draw_rows(&[long], &workers), [one(long)], "{num_threads} threads");
+        let threads = Threads::new(num_threads);
+        assert_eq!(draw_rows(&rows, &threads), alone, "{num_threads} threads");
+        assert_eq!(draw_rows(&[long], &threads), [one(long)], "{num_threads} threads");
     }
 }
