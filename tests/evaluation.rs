@@ -165,7 +165,7 @@ fn an_evaluation_outlives_kills_and_its_samples_are_judged_again() {
     let results = read(&bench.text("named.json"));
     let notes = results[0]["notes"].to_string();
     assert!(notes.contains("20 samples judged again"), "{notes}");
-    let first = std::fs::read_to_string(bench.path("named/math_eval/samples.jsonl")).unwrap();
+    let first = std::fs::read_to_string(bench.path("named/math_eval/verdicts.jsonl")).unwrap();
     let first: Value = serde_json::from_str(first.lines().next().unwrap()).unwrap();
     assert!(first["earlier"]["kind"].is_string() && first["verdict"]["kind"].is_string(), "{first}");
 

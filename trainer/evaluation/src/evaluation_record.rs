@@ -4,23 +4,24 @@
 //! | --- | --- |
 //! | `settings.json` | what runs: the key by which the same command goes on |
 //! | `samples.jsonl` | a line a sample, written as it ends; in the order of the tasks once all have ended |
+//! | `verdicts.jsonl` | once they were judged again: a line for each of the samples', with the verdicts that hold |
 //! | `times.jsonl` | seconds of each sample, which are no part of the record: they are never the same twice |
 //! | `samples.parquet` | the same samples as a table |
 //! | `results.json` | the figures |
-//! | `samples-again.*`, `settings-again.json` | the same judged again, until it takes the places of the older |
+//! | `verdicts-again.jsonl`, `samples-again.parquet`, `settings-again.json` | what comes of judging again, until it takes the places of what was there |
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use record::RecordError;
-use record::atomic::write_file;
+use record::atomic::{remove_if_there, write_file};
 use record::lock::FolderLock;
-use record::samples::{SampleLine, SampleLog, SampleRow, write_samples};
+use record::samples::{SampleLines, SampleLog, SampleRow, write_samples};
 use serde_json::json;
 
 use crate::error::EvaluationError;
-use crate::record_files::{SAMPLES, SETTINGS, TABLE, TIMES};
+use crate::record_files::{SAMPLES, SETTINGS, TABLE, TIMES, VERDICTS};
 use crate::second_record::{SecondRecord, is_under_way, new_settings, take_places};
 use crate::settings::Settings;
 use crate::suite_tasks::SuiteTasks;
@@ -53,6 +54,7 @@ impl EvaluationRecord {
             }
             None => write_settings(folder, settings)?,
         }
+        join_verdicts(folder)?;
         let log = SampleLog::open(&folder.join(SAMPLES))?;
         let times = OpenOptions::new().append(true).create(true).open(folder.join(TIMES));
         let times = times.map_err(|error| EvaluationError::write(folder.join(TIMES), error))?;
@@ -154,19 +156,17 @@ impl FinishedRecord {
         &self.folder
     }
 
-    /// The samples, in the order of their lines.
+    /// The samples, in the order of their lines, under the verdicts that hold.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// A file cannot be read.
     pub fn rows(&self) -> Result<impl Iterator<Item = Result<SampleRow, RecordError>> + use<>, EvaluationError> {
-        Ok(SampleLog::rows(&self.folder.join(SAMPLES))?)
+        Ok(self.lines()?.map(|line| line?.row()))
     }
 
     /// The lines of the samples, not yet read.
-    pub(crate) fn lines(
-        &self,
-    ) -> Result<impl Iterator<Item = Result<SampleLine, RecordError>> + use<>, EvaluationError> {
-        Ok(SampleLog::lines(&self.folder.join(SAMPLES))?)
+    pub(crate) fn lines(&self) -> Result<SampleLines, EvaluationError> {
+        sample_lines(&self.folder)
     }
 
     /// Writes the samples as a table.
@@ -174,7 +174,7 @@ impl FinishedRecord {
     /// # Errors
     /// The samples cannot be read, or the table cannot be written.
     pub fn write_table(&self, path: &Path) -> Result<(), EvaluationError> {
-        Ok(write_samples(path, SampleLog::rows(&self.folder.join(SAMPLES))?)?)
+        Ok(write_samples(path, self.rows()?)?)
     }
 
     /// The settings of the record with the judging of `settings`, which must be of the same samples.
@@ -190,6 +190,23 @@ impl FinishedRecord {
     pub(crate) fn end_again(&self, again: SecondRecord, settings: &Settings) -> Result<(), EvaluationError> {
         again.finish(&settings_text(&self.folder, settings)?)
     }
+}
+
+/// The lines of a record's samples, with their verdicts where those stand in a file of their own.
+fn sample_lines(folder: &Path) -> Result<SampleLines, EvaluationError> {
+    let verdicts = folder.join(VERDICTS);
+    Ok(SampleLines::open(&folder.join(SAMPLES), verdicts.is_file().then_some(verdicts.as_path()))?)
+}
+
+/// Writes verdicts that stand in a file of their own into the log, so that more samples may follow. A process that is
+/// killed within leaves what can be joined once more.
+fn join_verdicts(folder: &Path) -> Result<(), EvaluationError> {
+    let (samples, verdicts) = (folder.join(SAMPLES), folder.join(VERDICTS));
+    if !verdicts.is_file() {
+        return Ok(());
+    }
+    SampleLog::write(&samples, sample_lines(folder)?.map(|line| line?.row()))?;
+    remove_if_there(&verdicts).map_err(|error| EvaluationError::write(&verdicts, error))
 }
 
 fn write_settings(folder: &Path, settings: &Settings) -> Result<(), EvaluationError> {

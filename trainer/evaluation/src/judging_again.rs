@@ -2,19 +2,20 @@
 //! cores judge some, the next are read and those before are written, each on a thread of its own.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use progress::{Progress, Unit};
 use rayon::prelude::*;
 use record::RecordError;
-use record::samples::{SampleLine, SampleRow};
+use record::samples::{SampleLine, SampleRow, SampleVerdict, SampleVerdicts};
 use verifiers::Verifiers;
 
 use crate::error::EvaluationError;
 use crate::evaluation_record::FinishedRecord;
 use crate::judge::{judge_again, judge_again_here};
-use crate::second_record::{SecondRecord, Written};
+use crate::second_record::{NewVerdicts, SecondRecord};
 use crate::settings::Settings;
 use crate::suite_tasks::{SuiteTask, SuiteTasks};
 use crate::tally::{Counted, Tally};
@@ -49,8 +50,8 @@ pub struct VerdictChanges {
 }
 
 impl VerdictChanges {
-    fn count(&mut self, row: &SampleRow) {
-        let (now, before) = (row.verdict.passed(), row.earlier.as_ref().is_some_and(|verdict| verdict.passed()));
+    fn count(&mut self, verdicts: &SampleVerdicts) {
+        let (now, before) = (verdicts.verdict.passed(), verdicts.earlier.as_ref().is_some_and(SampleVerdict::passed));
         self.num_samples += 1;
         self.num_gained += usize::from(now && !before);
         self.num_lost += usize::from(before && !now);
@@ -75,15 +76,15 @@ impl FinishedRecord {
         let again = SecondRecord::begin(self.folder())?;
         let chunks = read_ahead(self.lines()?);
         let progress = Progress::start(tasks.suite.name.as_str(), Unit::Parts, Some(tasks.num_samples() as u64));
-        let judging = Judging { verifiers, tasks, by_id: tasks.by_id() };
+        let judging = Judging { verifiers, tasks, by_id: tasks.by_id(), folder: self.folder() };
         for chunk in chunks {
             let judged = judging.judge(chunk?, &tally).await?;
             progress.advance(judged.len() as u64);
             let mut written = Vec::with_capacity(judged.len());
-            for (counted, sample) in judged {
-                changes.count(&sample.row);
+            for (counted, new) in judged {
+                changes.count(&new.verdicts);
                 tally.insert(counted)?;
-                written.push(sample);
+                written.push(new);
             }
             if !again.push(written) {
                 break;
@@ -117,14 +118,16 @@ struct Judging<'a> {
     verifiers: &'a Verifiers,
     tasks: &'a SuiteTasks,
     by_id: HashMap<&'a str, &'a SuiteTask>,
+    /// Folder of the record.
+    folder: &'a Path,
 }
 
 /// A sample on its way.
 enum Under<'a> {
     /// It has its verdict.
-    Judged(Counted, Written),
+    Judged(Counted, NewVerdicts),
     /// A verifier of its task waits for something.
-    Waits(&'a SuiteTask, SampleLine, Box<SampleRow>),
+    Waits(&'a SuiteTask, Box<SampleRow>),
 }
 
 impl<'a> Judging<'a> {
@@ -134,17 +137,28 @@ impl<'a> Judging<'a> {
         &self,
         chunk: Vec<SampleLine>,
         tally: &Tally<'_>,
-    ) -> Result<Vec<(Counted, Written)>, EvaluationError> {
+    ) -> Result<Vec<(Counted, NewVerdicts)>, EvaluationError> {
         // Where they lie one after the other: a collection of results would move each several times.
         let judged: Vec<Result<Under<'a>, EvaluationError>> =
             chunk.into_par_iter().map(|line| self.judge_here(line, tally)).collect();
-        let judged = judged.into_iter().map(|under| async {
+        let (mut settled, mut waiting) = (Vec::with_capacity(judged.len()), Vec::new());
+        for under in judged {
             match under? {
-                Under::Judged(counted, written) => Ok((counted, written)),
-                Under::Waits(task, line, row) => finish(tally, line, judge_again(self.verifiers, task, *row).await),
+                Under::Judged(counted, new) => settled.push(Some((counted, new))),
+                Under::Waits(task, row) => {
+                    waiting.push((settled.len(), task, row));
+                    settled.push(None);
+                }
             }
+        }
+        let verdicts = waiting.into_iter().map(|(place, task, row)| async move {
+            Ok::<_, EvaluationError>((place, self.finish(tally, judge_again(self.verifiers, task, *row).await)?))
         });
-        stream::iter(judged).buffered(UNDER_WAY).try_collect().await
+        let mut verdicts = stream::iter(verdicts).buffer_unordered(UNDER_WAY);
+        while let Some((place, new)) = verdicts.try_next().await? {
+            settled[place] = Some(new);
+        }
+        Ok(settled.into_iter().flatten().collect())
     }
 
     fn judge_here(&self, line: SampleLine, tally: &Tally<'_>) -> Result<Under<'a>, EvaluationError> {
@@ -154,14 +168,13 @@ impl<'a> Judging<'a> {
             EvaluationError::tasks(&self.tasks.suite.name, problem)
         })?;
         match judge_again_here(self.verifiers, task, row) {
-            Ok(row) => finish(tally, line, row).map(|(counted, written)| Under::Judged(counted, written)),
-            Err(row) => Ok(Under::Waits(task, line, row)),
+            Ok(row) => self.finish(tally, row).map(|(counted, new)| Under::Judged(counted, new)),
+            Err(row) => Ok(Under::Waits(task, row)),
         }
     }
-}
 
-/// What is counted and written of a sample that has its verdict.
-fn finish(tally: &Tally<'_>, line: SampleLine, row: SampleRow) -> Result<(Counted, Written), EvaluationError> {
-    let line = line.with_verdicts(&row)?;
-    Ok((tally.count(&row)?, Written { row: Box::new(row), line }))
+    /// What is counted and written of a sample that has its verdict.
+    fn finish(&self, tally: &Tally<'_>, row: SampleRow) -> Result<(Counted, NewVerdicts), EvaluationError> {
+        Ok((tally.count(&row)?, NewVerdicts::of(row, self.folder)?))
+    }
 }

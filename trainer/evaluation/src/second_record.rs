@@ -1,5 +1,6 @@
-//! The record of samples that are being judged again: log and table grow beside the stored ones, on a thread of their
-//! own, and take their places once all samples are there.
+//! The verdicts of samples that are being judged again: their log and the table grow beside the stored ones, on a thread
+//! of their own, and take their places once all are there. What was sampled is not written once more: it stays in its
+//! log, and its columns in the table are copied as they are encoded.
 //!
 //! The new settings are written beside them once log and table are whole, and only then the three are renamed: log,
 //! table, settings. As long as the new settings are there, a process was killed between two renames, and whoever opens
@@ -13,31 +14,38 @@ use std::thread::JoinHandle;
 
 use record::RecordError;
 use record::atomic::{remove_if_there, write_error, write_file};
-use record::samples::{SampleLine, SampleRow, write_samples};
+use record::samples::{SampleLines, SampleRow, SampleVerdicts, verdict_line, write_samples, write_samples_under};
 
 use crate::error::EvaluationError;
-use crate::record_files::{SAMPLES, SETTINGS, TABLE as STORED_TABLE};
+use crate::record_files::{SAMPLES, SETTINGS, TABLE as STORED_TABLE, VERDICTS};
 
 /// A file of the record under the name that it grows by, and under its own.
 type Name = (&'static str, &'static str);
-const LOG: Name = ("samples-again.jsonl", SAMPLES);
+const LOG: Name = ("verdicts-again.jsonl", VERDICTS);
 const TABLE: Name = ("samples-again.parquet", STORED_TABLE);
 const NEW_SETTINGS: Name = ("settings-again.json", SETTINGS);
 /// Chunks that may wait to be written: the judging goes on meanwhile, and memory stays bounded.
 const WAITING: usize = 2;
 
-/// A sample with the line that says it.
+/// The verdicts on a sample with the line that says them.
 #[derive(Debug)]
-pub(crate) struct Written {
-    pub(crate) row: Box<SampleRow>,
-    pub(crate) line: SampleLine,
+pub(crate) struct NewVerdicts {
+    pub(crate) verdicts: SampleVerdicts,
+    line: Vec<u8>,
+}
+
+impl NewVerdicts {
+    /// Those of a sample of the record in `folder`.
+    pub(crate) fn of(row: SampleRow, folder: &Path) -> Result<Self, RecordError> {
+        Ok(Self { line: verdict_line(&row, folder)?, verdicts: row.into() })
+    }
 }
 
 /// A log and a table under way.
 #[derive(Debug)]
 pub(crate) struct SecondRecord {
     folder: PathBuf,
-    chunks: SyncSender<Vec<Written>>,
+    chunks: SyncSender<Vec<NewVerdicts>>,
     writer: JoinHandle<Result<(), RecordError>>,
 }
 
@@ -51,14 +59,14 @@ impl SecondRecord {
         }
         let log = Log::begin(&folder.join(LOG.0))?;
         let (chunks, receiver) = sync_channel(WAITING);
-        let table = folder.join(TABLE.0);
-        let writer = std::thread::spawn(move || write_samples(&table, rows(log, receiver)));
+        let of_record = folder.to_owned();
+        let writer = std::thread::spawn(move || write(&of_record, log, receiver));
         Ok(Self { folder: folder.to_owned(), chunks, writer })
     }
 
     /// Hands on the next samples; false where writing has failed, of which [`finish`](Self::finish) says why.
     #[must_use]
-    pub(crate) fn push(&self, chunk: Vec<Written>) -> bool {
+    pub(crate) fn push(&self, chunk: Vec<NewVerdicts>) -> bool {
         self.chunks.send(chunk).is_ok()
     }
 
@@ -103,6 +111,18 @@ pub(crate) fn take_places(folder: &Path) -> Result<(), EvaluationError> {
     Ok(())
 }
 
+/// Writes log and table of a record in `folder`.
+fn write(folder: &Path, log: Log, chunks: Receiver<Vec<NewVerdicts>>) -> Result<(), RecordError> {
+    let (log_path, table) = (log.path.clone(), folder.join(TABLE.0));
+    let mut verdicts = verdicts(log, chunks);
+    if write_samples_under(&table, &folder.join(STORED_TABLE), &mut verdicts)? {
+        return Ok(());
+    }
+    // No table is there, or one of other columns or samples: it is made anew of what stands in the logs.
+    verdicts.try_for_each(|verdicts| verdicts.map(drop))?;
+    write_samples(&table, SampleLines::open(&folder.join(SAMPLES), Some(&log_path))?.map(|line| line?.row()))
+}
+
 /// The log that grows.
 struct Log {
     path: PathBuf,
@@ -115,19 +135,22 @@ impl Log {
         Ok(Self { path: path.to_owned(), file: BufWriter::with_capacity(1 << 20, file) })
     }
 
-    /// Writes the lines of some samples, and hands them to the system.
-    fn append(&mut self, chunk: &[Written]) -> Result<(), RecordError> {
-        let mut lines = chunk.iter().map(|sample| self.file.write_all(sample.line.bytes()));
+    /// Writes the lines of some verdicts, and hands them to the system.
+    fn append(&mut self, chunk: &[NewVerdicts]) -> Result<(), RecordError> {
+        let mut lines = chunk.iter().map(|new| self.file.write_all(&new.line));
         let written = lines.try_for_each(|line| line).and_then(|()| self.file.flush());
         written.map_err(|error| write_error(&self.path, error))
     }
 }
 
-/// The rows of the chunks as they come, each once its line stands in the log.
-fn rows(mut log: Log, chunks: Receiver<Vec<Written>>) -> impl Iterator<Item = Result<SampleRow, RecordError>> {
+/// The verdicts of the chunks as they come, each once its line stands in the log.
+fn verdicts(
+    mut log: Log,
+    chunks: Receiver<Vec<NewVerdicts>>,
+) -> impl Iterator<Item = Result<SampleVerdicts, RecordError>> {
     chunks.into_iter().flat_map(move |chunk| {
         let failure = log.append(&chunk).err();
-        let rows = if failure.is_some() { Vec::new() } else { chunk };
-        failure.map(Err).into_iter().chain(rows.into_iter().map(|sample| Ok(*sample.row)))
+        let verdicts = if failure.is_some() { Vec::new() } else { chunk };
+        failure.map(Err).into_iter().chain(verdicts.into_iter().map(|new| Ok(new.verdicts)))
     })
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use evaluation::{
     EvalResult, EvaluationRecord, FinishedRecord, ProtocolOverride, SampledCompletion, Settings, SuiteTasks, judge,
 };
+use record::samples::{SampleRow, read_samples};
 
 use crate::support::{math_file, suite, tasks_of, verifiers};
 
@@ -58,7 +59,7 @@ async fn an_evaluation_killed_ten_times_ends_with_the_same_bytes() {
         let bytes = |folder: &Path| std::fs::read(folder.join(file)).unwrap();
         assert!(bytes(&whole) == bytes(&killed), "{file} differs");
     }
-    let rows = record::samples::read_samples(&killed.join("samples.parquet")).unwrap();
+    let rows = read_samples(&killed.join("samples.parquet")).unwrap();
     let order: Vec<(&str, u32)> = rows.iter().map(|row| (row.task_id.as_str(), row.sample_index)).collect();
     assert_eq!(order, [("a", 0), ("a", 1), ("b", 0), ("b", 1), ("c", 0), ("c", 1)]);
     assert_eq!(rows[0].verdict.answer.as_deref(), Some("2"));
@@ -93,6 +94,7 @@ async fn stored_samples_are_judged_again_with_the_old_verdict_beside() {
     let corrected = [("a", "1 + 1?", "4"), ("b", "2 + 2?", "4"), ("c", "3 + 4?", "7")];
     let (tasks, settings) =
         tasks_of(suite("", "samples = 2\ntemperature = 0.6"), &math_file(folder.path(), &corrected));
+    let samples = std::fs::read(place.join("samples.jsonl")).unwrap();
     let stored = FinishedRecord::open(&place).unwrap();
     let verifiers = verifiers();
     let again = stored.judge_again(&verifiers, &tasks, &settings).await.unwrap();
@@ -103,23 +105,45 @@ async fn stored_samples_are_judged_again_with_the_old_verdict_beside() {
     let rows: Vec<_> = stored.rows().unwrap().map(Result::unwrap).collect();
     let verdicts = |place: usize| (rows[place].verdict.passed(), rows[place].earlier.as_ref().unwrap().passed());
     assert_eq!((verdicts(0), verdicts(1)), ((false, true), (true, false)));
-    assert_eq!(record::samples::read_samples(&place.join("samples.parquet")).unwrap(), rows);
+    assert_eq!(read_samples(&place.join("samples.parquet")).unwrap(), rows);
+    // What was sampled was neither written anew nor read for the table: its columns lie as they lay.
+    let drawn: SampleRow = serde_json::from_slice(samples.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    assert_eq!(std::fs::read(place.join("samples.jsonl")).unwrap(), samples);
+    assert_eq!(Some(&drawn.verdict), rows[0].earlier.as_ref());
+    // Without a table it is made anew, and is the same; and the verdict before stays beside that of each time.
+    std::fs::remove_file(place.join("samples.parquet")).unwrap();
+    stored.judge_again(&verifiers, &tasks, &settings).await.unwrap();
+    let twice: Vec<SampleRow> = stored.rows().unwrap().map(Result::unwrap).collect();
+    assert_eq!(read_samples(&place.join("samples.parquet")).unwrap(), twice);
+    assert!(twice.iter().zip(&rows).all(|(twice, once)| twice.earlier.as_ref() == Some(&once.verdict)));
+    // Who goes on with the record finds the verdicts in its log.
+    drop(stored);
+    let record = EvaluationRecord::open(&place, &EvaluationRecord::settings(&place).unwrap().unwrap()).unwrap();
+    record.finish(&tasks).unwrap();
+    assert!(!place.join("verdicts.jsonl").exists());
+    assert_eq!(rows_of(&place), twice);
+    assert_eq!(read_samples(&place.join("samples.parquet")).unwrap(), twice);
     // Samples of another protocol are not these.
     let (tasks, other) = tasks_of(suite("", "samples = 2\ntemperature = 0.7"), &math_file(folder.path(), &corrected));
+    let stored = FinishedRecord::open(&place).unwrap();
     let text = stored.judge_again(&verifiers, &tasks, &other).await.unwrap_err().to_string();
     assert!(text.contains("temperature"), "{text}");
 }
 
 /// Names of the files of a record in the order in which new ones take their places, with those that they grow by.
 const RENAMES: [(&str, &str); 3] = [
-    ("samples-again.jsonl", "samples.jsonl"),
+    ("verdicts-again.jsonl", "verdicts.jsonl"),
     ("samples-again.parquet", "samples.parquet"),
     ("settings-again.json", "settings.json"),
 ];
 
-/// Bytes of a record's three files.
-fn bytes_of(place: &Path) -> Vec<Vec<u8>> {
-    RENAMES.iter().map(|(_, name)| std::fs::read(place.join(name)).unwrap()).collect()
+/// Bytes of a record's three files, where they are there.
+fn bytes_of(place: &Path) -> Vec<Option<Vec<u8>>> {
+    RENAMES.iter().map(|(_, name)| std::fs::read(place.join(name)).ok()).collect()
+}
+
+fn rows_of(place: &Path) -> Vec<SampleRow> {
+    FinishedRecord::open(place).unwrap().rows().unwrap().map(Result::unwrap).collect()
 }
 
 #[tokio::test]
@@ -143,8 +167,9 @@ async fn a_judging_again_that_is_killed_between_two_renames_is_ended_by_whoever_
     std::fs::remove_dir_all(place.join("samples.parquet")).unwrap();
     let stored = FinishedRecord::open(&place).unwrap();
     let new = bytes_of(&place);
-    assert!(old.iter().zip(&new).all(|(old, new)| old != new));
+    assert!(old.iter().zip(&new).all(|(old, new)| old != new && new.is_some()));
     drop(stored);
+    let (samples, rows) = (std::fs::read(place.join("samples.jsonl")).unwrap(), rows_of(&place));
 
     type Open = fn(&Path, &Settings);
     let ways: [Open; 3] = [
@@ -157,15 +182,20 @@ async fn a_judging_again_that_is_killed_between_two_renames_is_ended_by_whoever_
         for num_renamed in 0..RENAMES.len() {
             let killed = folder.path().join(format!("killed-{number}-{num_renamed}"));
             std::fs::create_dir(&killed).unwrap();
+            std::fs::write(killed.join("samples.jsonl"), &samples).unwrap();
+            let write = |name: &str, bytes: &Option<Vec<u8>>| {
+                bytes.iter().for_each(|bytes| std::fs::write(killed.join(name), bytes).unwrap());
+            };
             for (index, (growing, name)) in RENAMES.iter().enumerate() {
                 let is_renamed = index < num_renamed;
-                std::fs::write(killed.join(name), if is_renamed { &new[index] } else { &old[index] }).unwrap();
+                write(name, if is_renamed { &new[index] } else { &old[index] });
                 if !is_renamed {
-                    std::fs::write(killed.join(growing), &new[index]).unwrap();
+                    write(growing, &new[index]);
                 }
             }
             open(&killed, &here);
-            assert!(bytes_of(&killed) == new, "{number} {num_renamed}");
+            assert_eq!(rows_of(&killed), rows, "{number} {num_renamed}");
+            assert!(bytes_of(&killed)[1..] == new[1..], "{number} {num_renamed}");
             assert!(RENAMES.iter().all(|(growing, _)| !killed.join(growing).exists()));
         }
     }

@@ -37,6 +37,7 @@ pub mod manifest;
 pub mod metrics;
 pub mod names;
 mod parquet_file;
+mod parquet_replacement;
 pub mod rollouts;
 pub mod run_folder;
 pub mod samples;

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Schema};
 use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
@@ -30,7 +30,7 @@ const VERSION_KEY: &str = "ponder.schema_version";
 /// Key of the table's name in the file's metadata.
 const CONTENT_KEY: &str = "ponder.content";
 /// Rows that become arrays at once: Arrow counts the bytes of a batch's texts in 31 bits.
-const ROWS_PER_BATCH: usize = 256;
+pub(crate) const ROWS_PER_BATCH: usize = 256;
 /// Encoded bytes that are held in memory, at most a batch more, where rows come one by one.
 const BYTES_PER_ROW_GROUP: usize = 64 << 20;
 
@@ -80,7 +80,7 @@ pub(crate) fn write<T>(
 ) -> Result<(), RecordError> {
     let encode = || {
         let mut bytes = Vec::new();
-        let mut writer = writer(&mut bytes, content, to_batch)?;
+        let mut writer = writer(&mut bytes, content, &to_batch(&[])?.schema())?;
         for rows in rows.chunks(ROWS_PER_BATCH) {
             writer.write(&to_batch(rows)?)?;
         }
@@ -105,7 +105,8 @@ pub(crate) fn write_streamed<T>(
     let mut failure = None;
     let written = atomic::write_file_by(path, |file| {
         let fill = || -> Result<(), RecordError> {
-            let mut writer = writer(file, content, to_batch).map_err(encode_error)?;
+            let schema = to_batch(&[]).map_err(|error| encode_error(error.into()))?.schema();
+            let mut writer = writer(file, content, &schema).map_err(encode_error)?;
             let mut batch = Vec::with_capacity(ROWS_PER_BATCH);
             loop {
                 batch.clear();
@@ -133,16 +134,16 @@ pub(crate) fn write_streamed<T>(
     }
 }
 
-/// A writer of a table of `content`, whose columns are those of a batch of no rows.
-fn writer<T, W: Write + Send>(
+/// A writer of a table of `content` with these columns.
+pub(crate) fn writer<W: Write + Send>(
     target: W,
     content: Content,
-    to_batch: fn(&[T]) -> Result<RecordBatch, ArrowError>,
+    schema: &Schema,
 ) -> Result<ArrowWriter<W>, Box<dyn Error + Send + Sync>> {
     let metadata = [(CONTENT_KEY, content.as_str().to_owned()), (VERSION_KEY, SCHEMA_VERSION.to_string())];
     let metadata = metadata.map(|(key, value)| (key.to_owned(), value));
     // Arrow's own copy of the schema has the pairs too: pyarrow keeps those alone when it writes a table anew.
-    let schema = to_batch(&[])?.schema().as_ref().clone().with_metadata(metadata.clone());
+    let schema = schema.clone().with_metadata(metadata.clone());
     let pairs = metadata.map(|(key, value)| KeyValue::new(key, value)).to_vec();
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))

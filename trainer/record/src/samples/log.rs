@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
+use super::lines::SampleLines;
 use super::row::SampleRow;
 use crate::atomic::{write_error, write_file_by};
 use crate::error::RecordError;
@@ -20,7 +20,7 @@ struct Span {
 /// A log of samples that is open for writing. Each pair of task and sample stands in it once.
 #[derive(Debug)]
 pub struct SampleLog {
-    path: Arc<Path>,
+    path: PathBuf,
     file: File,
     end: u64,
     spans: HashMap<(String, u32), Span>,
@@ -34,16 +34,15 @@ impl SampleLog {
     pub fn open(path: &Path) -> Result<Self, RecordError> {
         let fail = |error| write_error(path, error);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(fail)?;
-        let mut log = Self { path: path.into(), file, end: 0, spans: HashMap::new() };
+        let mut log = Self { path: path.to_owned(), file, end: 0, spans: HashMap::new() };
         log.find_lines()?;
         log.file.set_len(log.end).and_then(|()| log.file.seek(SeekFrom::Start(log.end)).map(drop)).map_err(fail)?;
         Ok(log)
     }
 
     fn find_lines(&mut self) -> Result<(), RecordError> {
-        let bad_line =
-            |line: usize, reason: String| RecordError::BadLine { path: self.path.to_path_buf(), line, reason };
-        let read_error = |error: io::Error| RecordError::Read { path: self.path.to_path_buf(), source: error.into() };
+        let bad_line = |line: usize, reason: String| RecordError::BadLine { path: self.path.clone(), line, reason };
+        let read_error = |error: io::Error| RecordError::Read { path: self.path.clone(), source: error.into() };
         let mut reader = BufReader::new(&self.file);
         let mut bytes = Vec::new();
         for line in 1.. {
@@ -88,12 +87,12 @@ impl SampleLog {
     /// # Panics
     /// The sample is in the log already.
     pub fn append(&mut self, row: &SampleRow) -> Result<(), RecordError> {
-        let line = SampleLine::of(row, &self.path)?;
-        let span = Span { start: self.end, bytes: line.bytes.len() };
+        let line = line_of(row, &self.path)?;
+        let span = Span { start: self.end, bytes: line.len() };
         let earlier = self.spans.insert((row.task_id.clone(), row.sample_index), span);
         assert!(earlier.is_none(), "sample {} of task {} is in the log already", row.sample_index, row.task_id);
-        self.end += line.bytes.len() as u64;
-        self.file.write_all(&line.bytes).map_err(|error| write_error(&self.path, error))
+        self.end += line.len() as u64;
+        self.file.write_all(&line).map_err(|error| write_error(&self.path, error))
     }
 
     /// The sample, where it is in the log.
@@ -102,10 +101,8 @@ impl SampleLog {
     /// The file cannot be read.
     pub fn row(&self, task_id: &str, sample_index: u32) -> Result<Option<SampleRow>, RecordError> {
         let Some(span) = self.spans.get(&(task_id.to_owned(), sample_index)) else { return Ok(None) };
-        let fail = |source: Box<dyn std::error::Error + Send + Sync>| RecordError::Read {
-            path: self.path.to_path_buf(),
-            source,
-        };
+        let fail =
+            |source: Box<dyn std::error::Error + Send + Sync>| RecordError::Read { path: self.path.clone(), source };
         let bytes = read_span(&self.path, *span).map_err(|error| fail(error.into()))?;
         serde_json::from_slice(&bytes).map(Some).map_err(|error| fail(error.into()))
     }
@@ -115,7 +112,7 @@ impl SampleLog {
     /// # Errors
     /// The file cannot be read or written; the log is then as it was.
     pub fn finish<'a>(self, order: impl Iterator<Item = (&'a str, u32)>) -> Result<(), RecordError> {
-        let read_error = |error: io::Error| RecordError::Read { path: self.path.to_path_buf(), source: error.into() };
+        let read_error = |error: io::Error| RecordError::Read { path: self.path.clone(), source: error.into() };
         let mut source = File::open(&self.path).map_err(read_error)?;
         let mut line = Vec::new();
         write_file_by(&self.path, |file| {
@@ -143,108 +140,43 @@ fn read_span(path: &Path, span: Span) -> io::Result<Vec<u8>> {
 /// Bytes of a sample's line beside its texts, about: room for them is taken at once.
 const BESIDE_TEXTS: usize = 512;
 
-/// First and last field before a line's verdicts, and the first verdict: as this program writes them.
-const FIRST: &[u8] = b"{\"suite\":";
-const LAST: &[u8] = b",\"num_completion_tokens\":";
-const VERDICT: &[u8] = b",\"verdict\":";
-
-/// A line of a log: a sample that is not read yet, or no more.
-#[derive(Debug)]
-pub struct SampleLine {
-    path: Arc<Path>,
-    number: usize,
-    bytes: Vec<u8>,
-}
-
-impl SampleLine {
-    /// The line of a sample, for the log at `path`.
-    ///
-    /// # Errors
-    /// The sample is no JSON.
-    pub fn of(row: &SampleRow, path: &Arc<Path>) -> Result<Self, RecordError> {
-        let mut bytes = Vec::with_capacity(row.completion.len() + row.completion.len() / 8 + BESIDE_TEXTS);
-        serde_json::to_writer(&mut bytes, row)
-            .map_err(|error| RecordError::Encode { path: path.to_path_buf(), source: error.into() })?;
-        bytes.push(b'\n');
-        Ok(Self { path: path.clone(), number: 0, bytes })
-    }
-
-    /// The line of the same sample under other verdicts, those of `row`: what stands before a verdict is kept as it is.
-    ///
-    /// # Errors
-    /// The sample is no JSON.
-    pub fn with_verdicts(&self, row: &SampleRow) -> Result<Self, RecordError> {
-        let Some(kept) = self.before_verdicts() else { return Self::of(row, &self.path) };
-        let mut bytes = Vec::with_capacity(self.bytes.len() + BESIDE_TEXTS);
-        bytes.extend_from_slice(kept);
-        let verdicts = [
-            (VERDICT, Some(&row.verdict)),
-            (b",\"corrected\":", row.corrected.as_ref()),
-            (b",\"earlier\":", row.earlier.as_ref()),
-        ];
-        for (name, verdict) in verdicts {
-            let Some(verdict) = verdict else { continue };
-            bytes.extend_from_slice(name);
-            serde_json::to_writer(&mut bytes, verdict)
-                .map_err(|error| RecordError::Encode { path: self.path.to_path_buf(), source: error.into() })?;
-        }
-        bytes.extend_from_slice(b"}\n");
-        Ok(Self { path: self.path.clone(), number: self.number, bytes })
-    }
-
-    /// What stands before the verdicts, in a line with all else before them. A text holds no bare quotes, so that the
-    /// names found are those of fields.
-    fn before_verdicts(&self) -> Option<&[u8]> {
-        let at = self.bytes.windows(VERDICT.len()).rposition(|found| found == VERDICT)?;
-        let kept = &self.bytes[..at];
-        let number = kept.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-        (kept.starts_with(FIRST) && kept[..at - number].ends_with(LAST)).then_some(kept)
-    }
-
-    /// Its bytes, the end of the line among them.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The sample that it says.
-    ///
-    /// # Errors
-    /// It is none.
-    pub fn row(&self) -> Result<SampleRow, RecordError> {
-        serde_json::from_slice(&self.bytes).map_err(|error| RecordError::BadLine {
-            path: self.path.to_path_buf(),
-            line: self.number,
-            reason: format!("no sample: {error}"),
-        })
-    }
+/// The line of a sample, with its end.
+fn line_of(row: &SampleRow, path: &Path) -> Result<Vec<u8>, RecordError> {
+    let mut bytes = Vec::with_capacity(row.completion.len() + row.completion.len() / 8 + BESIDE_TEXTS);
+    serde_json::to_writer(&mut bytes, row)
+        .map_err(|error| RecordError::Encode { path: path.to_owned(), source: error.into() })?;
+    bytes.push(b'\n');
+    Ok(bytes)
 }
 
 impl SampleLog {
-    /// The lines of a log; a last one without its end is left out.
+    /// Writes a log of these samples in the place of the one at `path`.
     ///
     /// # Errors
-    /// The file cannot be opened; what cannot be read of it comes with the lines.
-    pub fn lines(path: &Path) -> Result<impl Iterator<Item = Result<SampleLine, RecordError>> + use<>, RecordError> {
-        let fail = |error: io::Error| RecordError::Read { path: path.to_owned(), source: error.into() };
-        let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(fail)?);
-        let path: Arc<Path> = path.into();
-        let mut number = 0;
-        Ok(std::iter::from_fn(move || {
-            number += 1;
-            let mut bytes = Vec::new();
-            if let Err(error) = reader.read_until(b'\n', &mut bytes) {
-                return Some(Err(RecordError::Read { path: path.to_path_buf(), source: error.into() }));
+    /// A sample cannot be had, or the file cannot be written; the old one is then as it was.
+    pub fn write(path: &Path, rows: impl Iterator<Item = Result<SampleRow, RecordError>>) -> Result<(), RecordError> {
+        let mut failure = None;
+        let written = write_file_by(path, |file| {
+            let mut target = BufWriter::new(file);
+            for row in rows {
+                let line = row.and_then(|row| line_of(&row, path));
+                let line = line.map_err(|error| {
+                    failure = Some(error);
+                    io::Error::other("the rows ended with an error")
+                })?;
+                target.write_all(&line)?;
             }
-            (bytes.last() == Some(&b'\n')).then(|| Ok(SampleLine { path: path.clone(), number, bytes }))
-        }))
+            target.flush()
+        });
+        failure.map_or(written, Err)
     }
 
     /// The samples of a log, in the order of its lines; a last line without its end is left out.
     ///
     /// # Errors
-    /// As for [`lines`](Self::lines); errors of its lines come with them.
+    /// The file cannot be opened; what cannot be read of it comes with the samples.
     pub fn rows(path: &Path) -> Result<impl Iterator<Item = Result<SampleRow, RecordError>> + use<>, RecordError> {
-        Ok(Self::lines(path)?.map(|line| line?.row()))
+        Ok(SampleLines::open(path, None)?.map(|line| line?.row()))
     }
 }
 
@@ -298,38 +230,6 @@ mod tests {
             log.finish(ORDER.into_iter()).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), expected, "cut at {cut}");
         }
-    }
-
-    #[test]
-    fn a_line_under_other_verdicts_is_that_of_the_sample_with_them() {
-        let path: Arc<Path> = Path::new("log").into();
-        let verdict = |answer: &str| SampleVerdict {
-            kind: "failed".into(),
-            score: Some(0.1),
-            answer: Some(answer.into()),
-            measures: vec![crate::samples::MeasureRow { name: "x".into(), value: 1.0, of: 2.0 }],
-            ..SampleVerdict::default()
-        };
-        let before = SampleRow {
-            completion: ",\"verdict\":{}\n\\,\"earlier\":".into(),
-            verdict: verdict(",\"verdict\":"),
-            earlier: Some(verdict("older")),
-            ..sample("a", 3)
-        };
-        let after = SampleRow { verdict: verdict("new"), earlier: Some(before.verdict.clone()), ..before.clone() };
-        let corrected = SampleRow { corrected: Some(verdict("key")), ..after.clone() };
-        let line = SampleLine::of(&before, &path).unwrap();
-        assert!(line.before_verdicts().is_some());
-        for row in [&after, &corrected, &before] {
-            assert_eq!(line.with_verdicts(row).unwrap().bytes, SampleLine::of(row, &path).unwrap().bytes);
-        }
-
-        // Where others stand behind the verdicts nothing is lost either.
-        let bytes = br#"{"suite":"s","verdict":{"kind":"failed"},"task_id":"a"}"#.to_vec();
-        let line = SampleLine { path: path.clone(), number: 1, bytes };
-        let row = SampleRow { verdict: verdict("new"), ..line.row().unwrap() };
-        assert_eq!((row.task_id.as_str(), row.suite.as_str()), ("a", "s"));
-        assert_eq!(line.with_verdicts(&row).unwrap().bytes, SampleLine::of(&row, &path).unwrap().bytes);
     }
 
     #[test]

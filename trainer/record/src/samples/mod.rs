@@ -3,12 +3,14 @@
 //! A line is written and flushed as its sample ends, so that a kill loses at most the samples under way. Times stand in
 //! none of the two: an evaluation that was killed and went on ends with the bytes of one that was not.
 
+mod lines;
 mod log;
 mod read;
 mod row;
 mod write;
 
-pub use self::log::{SampleLine, SampleLog};
+pub use self::lines::{SampleLine, SampleLines, verdict_line};
+pub use self::log::SampleLog;
 pub use self::read::{read_sample_texts, read_samples};
-pub use self::row::{MeasureRow, SampleRow, SampleVerdict};
-pub use self::write::write_samples;
+pub use self::row::{MeasureRow, SampleRow, SampleVerdict, SampleVerdicts};
+pub use self::write::{write_samples, write_samples_under};

@@ -62,6 +62,23 @@ pub struct SampleVerdict {
     pub measures: Vec<MeasureRow>,
 }
 
+/// The verdicts on a sample, without the sample.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SampleVerdicts {
+    /// Verdict on the completion.
+    pub verdict: SampleVerdict,
+    /// Verdict by the corrected key, where there is one.
+    pub corrected: Option<SampleVerdict>,
+    /// Verdict that stood there before.
+    pub earlier: Option<SampleVerdict>,
+}
+
+impl From<SampleRow> for SampleVerdicts {
+    fn from(row: SampleRow) -> Self {
+        Self { verdict: row.verdict, corrected: row.corrected, earlier: row.earlier }
+    }
+}
+
 /// A figure of a verdict beside its score: `value` of `of`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MeasureRow {

@@ -6,10 +6,11 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::datatypes::{Float32Type, Float64Type, UInt32Type};
 use arrow::error::ArrowError;
 
-use super::row::{MeasureRow, SampleRow, SampleVerdict};
+use super::row::{MeasureRow, SampleRow, SampleVerdict, SampleVerdicts};
 use crate::arrays::{flat, lists, numbers, struct_lists, texts};
 use crate::error::RecordError;
 use crate::parquet_file::{self, Content};
+use crate::parquet_replacement::Replacement;
 
 /// Writes samples; the file is there whole or not at all.
 ///
@@ -20,6 +21,29 @@ pub fn write_samples(
     rows: impl Iterator<Item = Result<SampleRow, RecordError>>,
 ) -> Result<(), RecordError> {
     parquet_file::write_streamed(path, Content::Samples, rows, to_batch)
+}
+
+/// Writes the samples of the table at `source` under other verdicts, which come in its order; all other columns are
+/// copied as they are encoded. The file is there whole or not at all.
+///
+/// Returns false, with no file, where the table cannot be taken over: it is not there, its columns are others than those
+/// written today, or there are more or fewer verdicts than samples. Some verdicts may be taken then.
+///
+/// # Errors
+/// A verdict cannot be had, or the file cannot be read or written.
+pub fn write_samples_under(
+    path: &Path,
+    source: &Path,
+    verdicts: &mut impl Iterator<Item = Result<SampleVerdicts, RecordError>>,
+) -> Result<bool, RecordError> {
+    let to_batch = |rows: &[SampleVerdicts]| {
+        RecordBatch::try_from_iter_with_nullable(verdict_columns(rows, |row| {
+            [Some(&row.verdict), row.corrected.as_ref(), row.earlier.as_ref()]
+        }))
+    };
+    let schema = |source: ArrowError| RecordError::Encode { path: path.to_owned(), source: source.into() };
+    let schema = self::to_batch(&[]).map_err(schema)?.schema();
+    Replacement { path, source, content: Content::Samples, schema: &schema }.write(verdicts, to_batch)
 }
 
 fn to_batch(rows: &[SampleRow]) -> Result<RecordBatch, ArrowError> {
@@ -44,19 +68,22 @@ fn to_batch(rows: &[SampleRow]) -> Result<RecordBatch, ArrowError> {
     .into_iter()
     .map(|(name, array, is_nullable)| (name.to_owned(), array, is_nullable))
     .collect();
-    columns.extend(verdicts("verdict", rows, |row| Some(&row.verdict)));
-    columns.extend(verdicts("corrected", rows, |row| row.corrected.as_ref()));
-    columns.extend(verdicts("earlier", rows, |row| row.earlier.as_ref()));
+    columns.extend(verdict_columns(rows, |row| [Some(&row.verdict), row.corrected.as_ref(), row.earlier.as_ref()]));
     RecordBatch::try_from_iter_with_nullable(columns)
 }
 
+/// The columns of the verdicts of rows: those that hold, those by corrected keys and those that stood there before.
+fn verdict_columns<T>(rows: &[T], of: fn(&T) -> [Option<&SampleVerdict>; 3]) -> Vec<(String, ArrayRef, bool)> {
+    let names = ["verdict", "corrected", "earlier"].into_iter().enumerate();
+    names.flat_map(|(place, name)| verdicts(name, rows.iter().map(move |row| of(row)[place]))).collect()
+}
+
 /// The columns of one of a row's verdicts, each with the verdict's name before its own.
-fn verdicts(
+fn verdicts<'a>(
     name: &str,
-    rows: &[SampleRow],
-    of: fn(&SampleRow) -> Option<&SampleVerdict>,
+    rows: impl Iterator<Item = Option<&'a SampleVerdict>> + Clone,
 ) -> Vec<(String, ArrayRef, bool)> {
-    let each = || rows.iter().map(of);
+    let each = || rows.clone();
     let measures = || each().map(|verdict| verdict.map(|verdict| verdict.measures.as_slice()));
     let items = || flat::<MeasureRow>(measures());
     let structs = struct_lists(
