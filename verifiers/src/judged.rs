@@ -73,10 +73,16 @@ impl Judged {
     /// A completion that ended by itself, judged by the task's first verifier; tokens are not counted.
     pub fn new(task: impl Into<Arc<Task>>, completion: impl Into<Arc<str>>) -> Self {
         let task = task.into();
+        let conversation = task.messages.as_slice().into();
+        Self::answering(task, conversation, completion)
+    }
+
+    /// The same where another conversation was rendered than the task's messages.
+    pub fn answering(task: Arc<Task>, conversation: Arc<[Message]>, completion: impl Into<Arc<str>>) -> Self {
         Self {
-            verifier_index: 0,
-            conversation: task.messages.as_slice().into(),
             task,
+            verifier_index: 0,
+            conversation,
             completion: completion.into(),
             thinking_open: false,
             finish_reason: Cow::Borrowed("stop"),

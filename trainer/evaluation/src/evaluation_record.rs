@@ -8,7 +8,7 @@
 //! | `times.jsonl` | seconds of each sample, which are no part of the record: they are never the same twice |
 //! | `samples.parquet` | the same samples as a table |
 //! | `results.json` | the figures |
-//! | `verdicts-again.jsonl`, `samples-again.parquet`, `settings-again.json` | what comes of judging again, until it takes the places of what was there |
+//! | `*-again.*` | what comes of judging again, until it takes the places of what was there |
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;

@@ -34,16 +34,35 @@ impl SampledCompletion {
         Self { text: text.into(), finish_reason: "stop".to_owned(), ..Self::default() }
     }
 
-    /// What a verifier sees of it: `task` may be the suite's task or the one with the corrected key.
-    fn judged(&self, task: &Arc<Task>, of: &SuiteTask) -> Judged {
-        Judged {
-            conversation: of.conversation.clone(),
+    /// Its row, without a verdict.
+    pub fn row(self, suite: &str, task: &SuiteTask, sample_index: u32) -> SampleRow {
+        SampleRow {
+            suite: suite.to_owned(),
+            task_id: task.task.id.clone(),
+            task_kind: task.task.kind.to_string(),
+            category: task.category.clone(),
+            sample_index,
+            completion: self.text,
+            completion_ids: self.ids,
+            finish_reason: self.finish_reason,
             thinking_open: self.thinking_open,
-            finish_reason: reason(&self.finish_reason),
-            num_prompt_tokens: self.num_prompt_tokens as usize,
-            num_completion_tokens: self.num_completion_tokens as usize,
-            ..Judged::new(task.clone(), self.text.as_str())
+            num_prompt_tokens: self.num_prompt_tokens,
+            num_completion_tokens: self.num_completion_tokens,
+            verdict: SampleVerdict::default(),
+            corrected: None,
+            earlier: None,
         }
+    }
+}
+
+/// What a verifier sees of a sample: `task` may be the suite's task or the one with the corrected key.
+fn judged(row: &SampleRow, task: &Arc<Task>, of: &SuiteTask) -> Judged {
+    Judged {
+        thinking_open: row.thinking_open,
+        finish_reason: reason(&row.finish_reason),
+        num_prompt_tokens: row.num_prompt_tokens as usize,
+        num_completion_tokens: row.num_completion_tokens as usize,
+        ..Judged::answering(task.clone(), of.conversation.clone(), row.completion.as_str())
     }
 }
 
@@ -62,45 +81,23 @@ pub async fn judge(
     sample_index: u32,
     sampled: SampledCompletion,
 ) -> SampleRow {
-    let judgement = judge_by(verifiers, &sampled.judged(&task.task, task)).await;
-    let corrected = match &task.corrected {
-        Some(corrected) => Some(judge_by(verifiers, &sampled.judged(corrected, task)).await),
-        None => None,
-    };
-    row_of(suite, task, sample_index, sampled, [Some(&judgement), corrected.as_ref()])
+    judge_row(verifiers, task, sampled.row(suite, task, sample_index)).await
 }
 
-/// The row of a completion under the judgements by the official and by the corrected key.
-fn row_of(
-    suite: &str,
-    task: &SuiteTask,
-    sample_index: u32,
-    sampled: SampledCompletion,
-    [official, corrected]: [Option<&Judgement>; 2],
-) -> SampleRow {
-    SampleRow {
-        suite: suite.to_owned(),
-        task_id: task.task.id.clone(),
-        task_kind: task.task.kind.to_string(),
-        category: task.category.clone(),
-        sample_index,
-        completion: sampled.text,
-        completion_ids: sampled.ids,
-        finish_reason: sampled.finish_reason,
-        thinking_open: sampled.thinking_open,
-        num_prompt_tokens: sampled.num_prompt_tokens,
-        num_completion_tokens: sampled.num_completion_tokens,
-        verdict: official.map(verdict_of).unwrap_or_default(),
-        corrected: corrected.map(verdict_of),
-        earlier: None,
-    }
+/// The sample under the verdicts of now.
+async fn judge_row(verifiers: &Verifiers, task: &SuiteTask, mut row: SampleRow) -> SampleRow {
+    row.verdict = verdict_of(&judge_by(verifiers, &judged(&row, &task.task, task)).await);
+    row.corrected = match &task.corrected {
+        Some(corrected) => Some(verdict_of(&judge_by(verifiers, &judged(&row, corrected, task)).await)),
+        None => None,
+    };
+    row
 }
 
 /// Judges a stored sample again; the verdict that stood there stays beside the new one.
-pub async fn judge_again(verifiers: &Verifiers, task: &SuiteTask, row: SampleRow) -> SampleRow {
-    let (suite, index, earlier) = (row.suite.clone(), row.sample_index, row.verdict.clone());
-    let judged = judge(verifiers, &suite, task, index, SampledCompletion::from(row)).await;
-    SampleRow { earlier: Some(earlier), ..judged }
+pub async fn judge_again(verifiers: &Verifiers, task: &SuiteTask, mut row: SampleRow) -> SampleRow {
+    row.earlier = Some(mem::take(&mut row.verdict));
+    judge_row(verifiers, task, row).await
 }
 
 /// Judges a stored sample again on this very thread.
@@ -112,28 +109,11 @@ pub(crate) fn judge_again_here(
     task: &SuiteTask,
     mut row: SampleRow,
 ) -> Result<SampleRow, Box<SampleRow>> {
-    if !verifiers.only_compute(&task.task) {
-        return Err(Box::new(row));
-    }
-    let (suite, index, earlier) = (mem::take(&mut row.suite), row.sample_index, mem::take(&mut row.verdict));
-    let sampled = SampledCompletion::from(row);
-    let official = verifiers.judge_here(&sampled.judged(&task.task, task));
-    let corrected = task.corrected.as_ref().and_then(|key| verifiers.judge_here(&sampled.judged(key, task)));
-    let judged = row_of(&suite, task, index, sampled, [official.as_ref(), corrected.as_ref()]);
-    Ok(SampleRow { earlier: Some(earlier), ..judged })
-}
-
-impl From<SampleRow> for SampledCompletion {
-    fn from(row: SampleRow) -> Self {
-        Self {
-            text: row.completion,
-            ids: row.completion_ids,
-            finish_reason: row.finish_reason,
-            thinking_open: row.thinking_open,
-            num_prompt_tokens: row.num_prompt_tokens,
-            num_completion_tokens: row.num_completion_tokens,
-        }
-    }
+    let Some(official) = verifiers.judge_here(&judged(&row, &task.task, task)) else { return Err(Box::new(row)) };
+    let corrected = task.corrected.as_ref().and_then(|key| verifiers.judge_here(&judged(&row, key, task)));
+    row.earlier = Some(mem::replace(&mut row.verdict, verdict_of(&official)));
+    row.corrected = corrected.as_ref().map(verdict_of);
+    Ok(row)
 }
 
 /// The judgement of one completion, by verifiers that compare completions too: alone in its group.

@@ -1,11 +1,9 @@
 //! Stored samples judged again, without a model: the old verdict stays beside the new one. Rows are streamed: while all
-//! cores judge some, the next are read and those before are written, each on a thread of its own.
+//! cores judge some, the next are read, and those before are counted and written, each on a thread of its own.
 
-use std::collections::HashMap;
-use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 use progress::{Progress, Unit};
 use rayon::prelude::*;
 use record::RecordError;
@@ -15,13 +13,16 @@ use verifiers::Verifiers;
 use crate::error::EvaluationError;
 use crate::evaluation_record::FinishedRecord;
 use crate::judge::{judge_again, judge_again_here};
-use crate::second_record::{NewVerdicts, SecondRecord};
+use crate::second_record::SecondRecord;
 use crate::settings::Settings;
-use crate::suite_tasks::{SuiteTask, SuiteTasks};
+use crate::suite_tasks::{SuiteTasks, TaskPlaces};
 use crate::tally::{Counted, Tally};
 
-/// Rows that are read before they are judged.
-const CHUNK: usize = 2048;
+/// Bytes of lines that are read before they are judged, at least.
+const CHUNK_BYTES: usize = 4 << 20;
+/// Samples that a core takes at once: where it is wanted elsewhere meanwhile, the other cores wait no longer than for
+/// these.
+const AT_ONCE: usize = 32;
 /// Chunks that may wait to be judged: the reading goes on meanwhile, and memory stays bounded.
 const READ_AHEAD: usize = 1;
 /// Verdicts under way: enough for every core while rows are read and written.
@@ -76,19 +77,29 @@ impl FinishedRecord {
         let again = SecondRecord::begin(self.folder())?;
         let chunks = read_ahead(self.lines()?);
         let progress = Progress::start(tasks.suite.name.as_str(), Unit::Parts, Some(tasks.num_samples() as u64));
-        let judging = Judging { verifiers, tasks, by_id: tasks.by_id(), folder: self.folder() };
-        for chunk in chunks {
-            let judged = judging.judge(chunk?, &tally).await?;
-            progress.advance(judged.len() as u64);
-            let mut written = Vec::with_capacity(judged.len());
-            for (counted, new) in judged {
-                changes.count(&new.verdicts);
-                tally.insert(counted)?;
-                written.push(new);
-            }
-            if !again.push(written) {
+        let judging = Judging { verifiers, tasks, places: tasks.places() };
+        let (mut chunks, mut judged) = (chunks.into_iter(), Vec::new());
+        loop {
+            let settled = judging.settled(judged).await?;
+            let chunk = chunks.next().transpose()?;
+            let is_last = chunk.is_none();
+            // The next samples are judged while these are counted.
+            let mut next = Vec::new();
+            let goes_on = rayon::in_place_scope(|scope| {
+                scope.spawn(|_| next = judging.judge(chunk.unwrap_or_default()));
+                progress.advance(settled.len() as u64);
+                let mut written = Vec::with_capacity(settled.len());
+                for (counted, new) in settled {
+                    changes.count(&new);
+                    tally.insert(counted)?;
+                    written.push(new);
+                }
+                Ok::<_, EvaluationError>(again.push(written))
+            })?;
+            if is_last || !goes_on {
                 break;
             }
+            judged = next;
         }
         progress.finish("");
         self.end_again(again, &settings)?;
@@ -103,8 +114,14 @@ fn read_ahead(
     let (sender, chunks) = sync_channel(READ_AHEAD);
     std::thread::spawn(move || {
         loop {
-            let chunk: Result<Vec<SampleLine>, _> = lines.by_ref().take(CHUNK).collect();
-            let goes_on = chunk.as_ref().is_ok_and(|chunk| chunk.len() == CHUNK);
+            let mut num_bytes = 0;
+            let chunk: Result<Vec<SampleLine>, _> = std::iter::from_fn(|| {
+                let line = if num_bytes < CHUNK_BYTES { lines.next()? } else { return None };
+                num_bytes += line.as_ref().map_or(0, SampleLine::num_bytes);
+                Some(line)
+            })
+            .collect();
+            let goes_on = chunk.is_ok() && num_bytes >= CHUNK_BYTES;
             if sender.send(chunk).is_err() || !goes_on {
                 return;
             }
@@ -117,64 +134,57 @@ fn read_ahead(
 struct Judging<'a> {
     verifiers: &'a Verifiers,
     tasks: &'a SuiteTasks,
-    by_id: HashMap<&'a str, &'a SuiteTask>,
-    /// Folder of the record.
-    folder: &'a Path,
+    places: TaskPlaces<'a>,
 }
 
 /// A sample on its way.
-enum Under<'a> {
+enum Under {
     /// It has its verdict.
-    Judged(Counted, NewVerdicts),
-    /// A verifier of its task waits for something.
-    Waits(&'a SuiteTask, Box<SampleRow>),
+    Judged(Counted, SampleVerdicts),
+    /// A verifier of its task, which stands at this place, waits for something.
+    Waits(usize, Box<SampleRow>),
 }
 
-impl<'a> Judging<'a> {
-    /// Judges some samples again, in their order: on all cores where their verifiers only compute, and else as many at
-    /// once as may be under way.
-    async fn judge(
-        &self,
-        chunk: Vec<SampleLine>,
-        tally: &Tally<'_>,
-    ) -> Result<Vec<(Counted, NewVerdicts)>, EvaluationError> {
+impl Judging<'_> {
+    /// Judges some samples again, in their order and on all cores, where their verifiers only compute.
+    fn judge(&self, chunk: Vec<SampleLine>) -> Vec<Result<Under, EvaluationError>> {
         // Where they lie one after the other: a collection of results would move each several times.
-        let judged: Vec<Result<Under<'a>, EvaluationError>> =
-            chunk.into_par_iter().map(|line| self.judge_here(line, tally)).collect();
+        chunk.into_par_iter().with_max_len(AT_ONCE).map(|line| self.judge_here(&line)).collect()
+    }
+
+    fn judge_here(&self, line: &SampleLine) -> Result<Under, EvaluationError> {
+        let row = line.row()?;
+        let place = self.places.of(&row)?;
+        Ok(match judge_again_here(self.verifiers, &self.tasks.tasks[place], row) {
+            Ok(row) => Under::Judged(Counted::of(self.tasks, place, &row), row.into()),
+            Err(row) => Under::Waits(place, row),
+        })
+    }
+
+    /// The samples once all have their verdicts, in their order; of those that wait as many at once as may be under
+    /// way.
+    async fn settled(
+        &self,
+        judged: Vec<Result<Under, EvaluationError>>,
+    ) -> Result<Vec<(Counted, SampleVerdicts)>, EvaluationError> {
         let (mut settled, mut waiting) = (Vec::with_capacity(judged.len()), Vec::new());
         for under in judged {
             match under? {
                 Under::Judged(counted, new) => settled.push(Some((counted, new))),
-                Under::Waits(task, row) => {
-                    waiting.push((settled.len(), task, row));
+                Under::Waits(place, row) => {
+                    waiting.push((settled.len(), place, row));
                     settled.push(None);
                 }
             }
         }
-        let verdicts = waiting.into_iter().map(|(place, task, row)| async move {
-            Ok::<_, EvaluationError>((place, self.finish(tally, judge_again(self.verifiers, task, *row).await)?))
+        let verdicts = waiting.into_iter().map(|(at, place, row)| async move {
+            let row = judge_again(self.verifiers, &self.tasks.tasks[place], *row).await;
+            (at, (Counted::of(self.tasks, place, &row), row.into()))
         });
         let mut verdicts = stream::iter(verdicts).buffer_unordered(UNDER_WAY);
-        while let Some((place, new)) = verdicts.try_next().await? {
-            settled[place] = Some(new);
+        while let Some((at, new)) = verdicts.next().await {
+            settled[at] = Some(new);
         }
         Ok(settled.into_iter().flatten().collect())
-    }
-
-    fn judge_here(&self, line: SampleLine, tally: &Tally<'_>) -> Result<Under<'a>, EvaluationError> {
-        let row = line.row()?;
-        let task = *self.by_id.get(row.task_id.as_str()).ok_or_else(|| {
-            let problem = format!("there is a sample of the task {}, which is not asked", row.task_id);
-            EvaluationError::tasks(&self.tasks.suite.name, problem)
-        })?;
-        match judge_again_here(self.verifiers, task, row) {
-            Ok(row) => self.finish(tally, row).map(|(counted, new)| Under::Judged(counted, new)),
-            Err(row) => Ok(Under::Waits(task, row)),
-        }
-    }
-
-    /// What is counted and written of a sample that has its verdict.
-    fn finish(&self, tally: &Tally<'_>, row: SampleRow) -> Result<(Counted, NewVerdicts), EvaluationError> {
-        Ok((tally.count(&row)?, NewVerdicts::of(row, self.folder)?))
     }
 }

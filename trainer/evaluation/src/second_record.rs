@@ -1,6 +1,6 @@
-//! The verdicts of samples that are being judged again: their log and the table grow beside the stored ones, on a thread
-//! of their own, and take their places once all are there. What was sampled is not written once more: it stays in its
-//! log, and its columns in the table are copied as they are encoded.
+//! The verdicts of samples that are being judged again: their log and the table grow beside the stored ones, on a
+//! thread of their own, and take their places once all are there. What was sampled is not written once more: it stays
+//! in its log, and its columns in the table are copied as they are encoded.
 //!
 //! The new settings are written beside them once log and table are whole, and only then the three are renamed: log,
 //! table, settings. As long as the new settings are there, a process was killed between two renames, and whoever opens
@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 
 use record::RecordError;
 use record::atomic::{remove_if_there, write_error, write_file};
-use record::samples::{SampleLines, SampleRow, SampleVerdicts, verdict_line, write_samples, write_samples_under};
+use record::samples::{SampleLines, SampleVerdicts, write_samples, write_samples_under};
 
 use crate::error::EvaluationError;
 use crate::record_files::{SAMPLES, SETTINGS, TABLE as STORED_TABLE, VERDICTS};
@@ -27,25 +27,11 @@ const NEW_SETTINGS: Name = ("settings-again.json", SETTINGS);
 /// Chunks that may wait to be written: the judging goes on meanwhile, and memory stays bounded.
 const WAITING: usize = 2;
 
-/// The verdicts on a sample with the line that says them.
-#[derive(Debug)]
-pub(crate) struct NewVerdicts {
-    pub(crate) verdicts: SampleVerdicts,
-    line: Vec<u8>,
-}
-
-impl NewVerdicts {
-    /// Those of a sample of the record in `folder`.
-    pub(crate) fn of(row: SampleRow, folder: &Path) -> Result<Self, RecordError> {
-        Ok(Self { line: verdict_line(&row, folder)?, verdicts: row.into() })
-    }
-}
-
 /// A log and a table under way.
 #[derive(Debug)]
 pub(crate) struct SecondRecord {
     folder: PathBuf,
-    chunks: SyncSender<Vec<NewVerdicts>>,
+    chunks: SyncSender<Vec<SampleVerdicts>>,
     writer: JoinHandle<Result<(), RecordError>>,
 }
 
@@ -66,7 +52,7 @@ impl SecondRecord {
 
     /// Hands on the next samples; false where writing has failed, of which [`finish`](Self::finish) says why.
     #[must_use]
-    pub(crate) fn push(&self, chunk: Vec<NewVerdicts>) -> bool {
+    pub(crate) fn push(&self, chunk: Vec<SampleVerdicts>) -> bool {
         self.chunks.send(chunk).is_ok()
     }
 
@@ -112,7 +98,7 @@ pub(crate) fn take_places(folder: &Path) -> Result<(), EvaluationError> {
 }
 
 /// Writes log and table of a record in `folder`.
-fn write(folder: &Path, log: Log, chunks: Receiver<Vec<NewVerdicts>>) -> Result<(), RecordError> {
+fn write(folder: &Path, log: Log, chunks: Receiver<Vec<SampleVerdicts>>) -> Result<(), RecordError> {
     let (log_path, table) = (log.path.clone(), folder.join(TABLE.0));
     let mut verdicts = verdicts(log, chunks);
     if write_samples_under(&table, &folder.join(STORED_TABLE), &mut verdicts)? {
@@ -135,9 +121,12 @@ impl Log {
         Ok(Self { path: path.to_owned(), file: BufWriter::with_capacity(1 << 20, file) })
     }
 
-    /// Writes the lines of some verdicts, and hands them to the system.
-    fn append(&mut self, chunk: &[NewVerdicts]) -> Result<(), RecordError> {
-        let mut lines = chunk.iter().map(|new| self.file.write_all(&new.line));
+    /// Writes a line for each of these samples, and hands them to the system.
+    fn append(&mut self, chunk: &[SampleVerdicts]) -> Result<(), RecordError> {
+        let mut lines = chunk.iter().map(|verdicts| {
+            serde_json::to_writer(&mut self.file, verdicts)?;
+            self.file.write_all(b"\n")
+        });
         let written = lines.try_for_each(|line| line).and_then(|()| self.file.flush());
         written.map_err(|error| write_error(&self.path, error))
     }
@@ -146,11 +135,11 @@ impl Log {
 /// The verdicts of the chunks as they come, each once its line stands in the log.
 fn verdicts(
     mut log: Log,
-    chunks: Receiver<Vec<NewVerdicts>>,
+    chunks: Receiver<Vec<SampleVerdicts>>,
 ) -> impl Iterator<Item = Result<SampleVerdicts, RecordError>> {
     chunks.into_iter().flat_map(move |chunk| {
         let failure = log.append(&chunk).err();
         let verdicts = if failure.is_some() { Vec::new() } else { chunk };
-        failure.map(Err).into_iter().chain(verdicts.into_iter().map(|new| Ok(new.verdicts)))
+        failure.map(Err).into_iter().chain(verdicts.into_iter().map(Ok))
     })
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use datasets::{Message, Task, TaskVerifier};
 use random::KeyedRng;
 use record::checksum::Checksum;
+use record::samples::SampleRow;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -80,6 +81,26 @@ impl SuiteTask {
     }
 }
 
+/// Where a suite's tasks stand, by their ids.
+#[derive(Debug)]
+pub(crate) struct TaskPlaces<'a> {
+    suite: &'a str,
+    places: HashMap<&'a str, usize>,
+}
+
+impl TaskPlaces<'_> {
+    /// Place of a sample's task.
+    ///
+    /// # Errors
+    /// The sample is of no task of the suite.
+    pub(crate) fn of(&self, row: &SampleRow) -> Result<usize, EvaluationError> {
+        self.places.get(row.task_id.as_str()).copied().ok_or_else(|| {
+            let problem = format!("there is a sample of the task {}, which is not asked", row.task_id);
+            EvaluationError::tasks(self.suite, problem)
+        })
+    }
+}
+
 impl SuiteTasks {
     /// Makes a suite's tasks of those that were read.
     ///
@@ -149,9 +170,10 @@ impl SuiteTasks {
         self.tasks.iter().flat_map(move |task| (0..samples).map(move |index| (task.task.id.as_str(), index)))
     }
 
-    /// The tasks by their ids.
-    pub fn by_id(&self) -> HashMap<&str, &SuiteTask> {
-        self.tasks.iter().map(|task| (task.task.id.as_str(), task)).collect()
+    /// Where each task stands, by its id.
+    pub(crate) fn places(&self) -> TaskPlaces<'_> {
+        let places = self.tasks.iter().enumerate().map(|(place, task)| (task.task.id.as_str(), place)).collect();
+        TaskPlaces { suite: &self.suite.name, places }
     }
 
     /// Checksum of all that is asked and judged by: ids, conversations, tools, keys, and continuations.

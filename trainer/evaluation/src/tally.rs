@@ -10,13 +10,13 @@ use statistics::{EvalRecord, EvalSample};
 use verifiers::{TIME_LIMIT, VerdictKind, Verifiers};
 
 use crate::error::EvaluationError;
-use crate::suite_tasks::{SuiteTask, SuiteTasks};
+use crate::suite_tasks::{SuiteTask, SuiteTasks, TaskPlaces};
 
 /// The samples of a suite's tasks, counted as they come.
 #[derive(Debug)]
 pub struct Tally<'a> {
     tasks: &'a SuiteTasks,
-    places: HashMap<&'a str, usize>,
+    places: TaskPlaces<'a>,
     samples: Vec<Vec<Counted>>,
     measures: Vec<Vec<MeasureRow>>,
 }
@@ -33,12 +33,32 @@ pub(crate) struct Counted {
     measures: Vec<MeasureRow>,
 }
 
+impl Counted {
+    /// What is counted of a sample of the suite's task at `place`.
+    pub(crate) fn of(tasks: &SuiteTasks, place: usize, row: &SampleRow) -> Self {
+        let completion_hash = hash_bytes(row.completion.as_bytes());
+        let sample = |verdict: &SampleVerdict| sample_of(row, verdict, completion_hash);
+        Self {
+            place,
+            sample_index: row.sample_index,
+            sample: sample(&row.verdict),
+            answer: row.verdict.answer.clone().filter(|_| tasks.suite.protocol.samples > 1),
+            corrected: row.corrected.as_ref().map(sample),
+            measures: row.verdict.measures.clone(),
+        }
+    }
+}
+
 impl<'a> Tally<'a> {
     /// No samples yet.
     pub fn new(tasks: &'a SuiteTasks) -> Self {
-        let places = tasks.tasks.iter().enumerate().map(|(place, task)| (task.task.id.as_str(), place)).collect();
         let num_tasks = tasks.tasks.len();
-        Self { tasks, places, samples: vec![Vec::new(); num_tasks], measures: vec![Vec::new(); num_tasks] }
+        Self {
+            tasks,
+            places: tasks.places(),
+            samples: vec![Vec::new(); num_tasks],
+            measures: vec![Vec::new(); num_tasks],
+        }
     }
 
     /// The suite's tasks.
@@ -51,30 +71,11 @@ impl<'a> Tally<'a> {
     /// # Errors
     /// The sample is of no task of the suite, or was counted already.
     pub fn add(&mut self, row: &SampleRow) -> Result<(), EvaluationError> {
-        let counted = self.count(row)?;
+        let counted = Counted::of(self.tasks, self.places.of(row)?, row);
         self.insert(counted)
     }
 
-    /// What is counted of a sample, which is not among the others yet.
-    ///
-    /// # Errors
-    /// The sample is of no task of the suite.
-    pub(crate) fn count(&self, row: &SampleRow) -> Result<Counted, EvaluationError> {
-        let place = self.places.get(row.task_id.as_str()).copied();
-        let unknown = || self.error(format!("there is a sample of the task {}, which is not asked", row.task_id));
-        let completion_hash = hash_bytes(row.completion.as_bytes());
-        let sample = |verdict: &SampleVerdict| sample_of(row, verdict, completion_hash);
-        Ok(Counted {
-            place: place.ok_or_else(unknown)?,
-            sample_index: row.sample_index,
-            sample: sample(&row.verdict),
-            answer: row.verdict.answer.clone().filter(|_| self.tasks.suite.protocol.samples > 1),
-            corrected: row.corrected.as_ref().map(sample),
-            measures: row.verdict.measures.clone(),
-        })
-    }
-
-    /// Takes a sample that was [counted](Self::count).
+    /// Takes a sample that was counted.
     ///
     /// # Errors
     /// The sample is there already.

@@ -1,5 +1,5 @@
-//! A table with some of its columns replaced: what stays is copied as it is encoded, so that long texts are neither read
-//! nor compressed once more. Must not know the columns.
+//! A table with some of its columns replaced: what stays is copied as it is encoded, so that long texts are neither
+//! read nor compressed once more. Must not know the columns.
 
 use std::error::Error;
 use std::fs::File;

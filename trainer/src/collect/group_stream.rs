@@ -163,12 +163,11 @@ impl<'a> GroupStream<'a> {
             self.complete.push_back(completion.draw);
         }
         let judged = Judged {
-            conversation: group.conversation.clone(),
             thinking_open: group.thinking_open,
             finish_reason: Cow::Borrowed(completion.finish_reason.as_str()),
             num_prompt_tokens: completion.prompt_ids().len(),
             num_completion_tokens: completion.sequence.num_sampled(),
-            ..Judged::new(group.draw.task.clone(), completion.text.as_str())
+            ..Judged::answering(group.draw.task.clone(), group.conversation.clone(), completion.text.as_str())
         };
         let (judge, patience) = (self.collector.judge.clone(), self.collector.patience.clone());
         self.verdicts.spawn(async move {

@@ -52,30 +52,18 @@ async fn compared(
     group: Vec<(u32, SampledCompletion)>,
 ) -> Vec<SampleRow> {
     let seen = |(_, completion): &(u32, SampledCompletion)| Judged {
-        conversation: task.conversation.clone(),
         thinking_open: completion.thinking_open,
         finish_reason: Cow::Owned(completion.finish_reason.clone()),
         num_prompt_tokens: completion.num_prompt_tokens as usize,
         num_completion_tokens: completion.num_completion_tokens as usize,
-        ..Judged::new(task.task.clone(), completion.text.as_str())
+        ..Judged::answering(task.task.clone(), task.conversation.clone(), completion.text.as_str())
     };
     let judged: Vec<Judged> = group.iter().map(seen).collect();
     let mut judgements: Vec<Judgement> = join_all(judged.iter().map(|one| judge.judge(one))).await;
     judge.judge_group(&judged, &mut judgements).await;
     let row = |((index, completion), judgement): ((u32, SampledCompletion), Judgement)| SampleRow {
-        suite: suite.to_owned(),
-        task_id: task.task.id.clone(),
-        task_kind: task.task.kind.to_string(),
-        category: task.category.clone(),
-        sample_index: index,
-        completion: completion.text,
-        completion_ids: completion.ids,
-        finish_reason: completion.finish_reason,
-        thinking_open: completion.thinking_open,
-        num_prompt_tokens: completion.num_prompt_tokens,
-        num_completion_tokens: completion.num_completion_tokens,
         verdict: verdict_of(&judgement),
-        ..SampleRow::default()
+        ..completion.row(suite, task, index)
     };
     group.into_iter().zip(judgements).map(row).collect()
 }

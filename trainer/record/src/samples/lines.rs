@@ -1,72 +1,64 @@
 //! Lines of a log of samples, and of the verdicts beside it: where samples were judged again, a second file has a line
 //! for each of the log's, in its order, and the log itself stays as it was drawn.
 
-use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, Read};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use super::row::{SampleRow, SampleVerdict};
+use super::row::{SampleRow, SampleVerdicts};
 use crate::error::RecordError;
 
 /// Bytes that are read at once.
-const BUFFER: usize = 1 << 20;
+const BLOCK: usize = 1 << 20;
 
-/// A line of the verdicts beside a log.
-#[derive(Serialize, Deserialize)]
-struct VerdictLine<'a> {
-    task_id: Cow<'a, str>,
-    sample_index: u32,
-    verdict: Cow<'a, SampleVerdict>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    corrected: Option<Cow<'a, SampleVerdict>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    earlier: Option<Cow<'a, SampleVerdict>>,
-}
-
-/// Bytes of a line of verdicts, about: room for them is taken at once.
-const VERDICT_BYTES: usize = 512;
-
-/// The line of a sample's verdicts, with its end, for the file at `path`.
-///
-/// # Errors
-/// The verdicts are no JSON.
-pub fn verdict_line(row: &SampleRow, path: &Path) -> Result<Vec<u8>, RecordError> {
-    let line = VerdictLine {
-        task_id: row.task_id.as_str().into(),
-        sample_index: row.sample_index,
-        verdict: Cow::Borrowed(&row.verdict),
-        corrected: row.corrected.as_ref().map(Cow::Borrowed),
-        earlier: row.earlier.as_ref().map(Cow::Borrowed),
-    };
-    let mut bytes = Vec::with_capacity(VERDICT_BYTES);
-    serde_json::to_writer(&mut bytes, &line)
-        .map_err(|error| RecordError::Encode { path: path.to_owned(), source: error.into() })?;
-    bytes.push(b'\n');
-    Ok(bytes)
-}
-
-/// The whole lines of a file, with their ends.
+/// The whole lines of a file, which lie in blocks that they share.
 #[derive(Debug)]
 struct Lines {
     path: Arc<Path>,
-    reader: BufReader<File>,
+    file: File,
+    block: Arc<Vec<u8>>,
+    /// Place of the next line in the block.
+    at: usize,
+}
+
+/// A line with its end.
+#[derive(Debug)]
+struct Line {
+    block: Arc<Vec<u8>>,
+    place: Range<usize>,
+}
+
+impl Line {
+    fn bytes(&self) -> &[u8] {
+        &self.block[self.place.clone()]
+    }
 }
 
 impl Lines {
     fn open(path: &Path) -> Result<Self, RecordError> {
         let file = File::open(path).map_err(|error| read_error(path, error))?;
-        Ok(Self { path: path.into(), reader: BufReader::with_capacity(BUFFER, file) })
+        Ok(Self { path: path.into(), file, block: Arc::default(), at: 0 })
     }
 
     /// The next line; `None` at the end, and before a last line without its end.
-    fn next(&mut self) -> Result<Option<Vec<u8>>, RecordError> {
-        let mut bytes = Vec::new();
-        self.reader.read_until(b'\n', &mut bytes).map_err(|error| read_error(&self.path, error))?;
-        Ok((bytes.last() == Some(&b'\n')).then_some(bytes))
+    fn next(&mut self) -> Result<Option<Line>, RecordError> {
+        let fail = |error| read_error(&self.path, error);
+        loop {
+            let rest = &self.block[self.at..];
+            let place = self.at..self.at + { rest }.skip_until(b'\n').map_err(fail)?;
+            if self.block[place.clone()].ends_with(b"\n") {
+                self.at = place.end;
+                return Ok(Some(Line { block: self.block.clone(), place }));
+            }
+            let mut block = Vec::with_capacity(rest.len() + BLOCK);
+            block.extend_from_slice(rest);
+            if (&self.file).take(BLOCK as u64).read_to_end(&mut block).map_err(fail)? == 0 {
+                return Ok(None);
+            }
+            (self.block, self.at) = (Arc::new(block), 0);
+        }
     }
 }
 
@@ -93,17 +85,17 @@ impl SampleLines {
     }
 
     fn line(&mut self) -> Result<Option<SampleLine>, RecordError> {
-        let Some(bytes) = self.samples.next()? else { return Ok(None) };
+        let Some(line) = self.samples.next()? else { return Ok(None) };
         self.number += 1;
         let verdicts = match &mut self.verdicts {
             Some(lines) => {
                 let reason = || format!("ends before {}", self.samples.path.display());
-                let line = lines.next()?.ok_or_else(|| bad_line(&lines.path, self.number, reason()))?;
-                Some((lines.path.clone(), line))
+                let verdicts = lines.next()?.ok_or_else(|| bad_line(&lines.path, self.number, reason()))?;
+                Some((lines.path.clone(), verdicts))
             }
             None => None,
         };
-        Ok(Some(SampleLine { path: self.samples.path.clone(), number: self.number, bytes, verdicts }))
+        Ok(Some(SampleLine { path: self.samples.path.clone(), number: self.number, line, verdicts }))
     }
 }
 
@@ -121,31 +113,34 @@ pub struct SampleLine {
     path: Arc<Path>,
     /// Counted from 1.
     number: usize,
-    bytes: Vec<u8>,
+    line: Line,
     /// The verdicts that hold in the place of the line's own, with their file.
-    verdicts: Option<(Arc<Path>, Vec<u8>)>,
+    verdicts: Option<(Arc<Path>, Line)>,
 }
 
 impl SampleLine {
+    /// Number of its bytes.
+    pub fn num_bytes(&self) -> usize {
+        self.line.place.len()
+    }
+
     /// The sample that it says.
     ///
     /// # Errors
     /// It is none, or the verdicts beside it are another sample's.
     pub fn row(&self) -> Result<SampleRow, RecordError> {
-        let mut row: SampleRow = serde_json::from_slice(&self.bytes)
+        let row: SampleRow = serde_json::from_slice(self.line.bytes())
             .map_err(|error| bad_line(&self.path, self.number, format!("no sample: {error}")))?;
-        let Some((path, bytes)) = &self.verdicts else { return Ok(row) };
+        let Some((path, verdicts)) = &self.verdicts else { return Ok(row) };
         let fail = |reason: String| bad_line(path, self.number, reason);
-        let line: VerdictLine<'_> =
-            serde_json::from_slice(bytes).map_err(|error| fail(format!("no verdicts: {error}")))?;
-        if (line.task_id.as_ref(), line.sample_index) != (row.task_id.as_str(), row.sample_index) {
+        let verdicts: SampleVerdicts =
+            serde_json::from_slice(verdicts.bytes()).map_err(|error| fail(format!("no verdicts: {error}")))?;
+        if (&verdicts.task_id, verdicts.sample_index) != (&row.task_id, row.sample_index) {
             let expected = format!("sample {} of task {}", row.sample_index, row.task_id);
             return Err(fail(format!("is not of {expected}, which stands in {}", self.path.display())));
         }
-        row.verdict = line.verdict.into_owned();
-        row.corrected = line.corrected.map(Cow::into_owned);
-        row.earlier = line.earlier.map(Cow::into_owned);
-        Ok(row)
+        let SampleVerdicts { verdict, corrected, earlier, .. } = verdicts;
+        Ok(SampleRow { verdict, corrected, earlier, ..row })
     }
 }
 
@@ -156,7 +151,7 @@ fn bad_line(path: &Path, line: usize, reason: String) -> RecordError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::SampleLog;
+    use crate::samples::{SampleLog, SampleVerdict};
 
     fn sample(sample_index: u32, kind: &str) -> SampleRow {
         SampleRow {
@@ -180,7 +175,8 @@ mod tests {
                 log.append(&before).unwrap();
                 let corrected = (index == 1).then(|| before.verdict.clone());
                 let row = SampleRow { earlier: Some(before.verdict), corrected, ..sample(index, "passed") };
-                bytes.extend(verdict_line(&row, &verdicts).unwrap());
+                serde_json::to_writer(&mut bytes, &SampleVerdicts::from(row.clone())).unwrap();
+                bytes.push(b'\n');
                 row
             })
             .collect();

@@ -9,7 +9,7 @@ mod read;
 mod row;
 mod write;
 
-pub use self::lines::{SampleLine, SampleLines, verdict_line};
+pub use self::lines::{SampleLine, SampleLines};
 pub use self::log::SampleLog;
 pub use self::read::{read_sample_texts, read_samples};
 pub use self::row::{MeasureRow, SampleRow, SampleVerdict, SampleVerdicts};

@@ -63,19 +63,26 @@ pub struct SampleVerdict {
 }
 
 /// The verdicts on a sample, without the sample.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SampleVerdicts {
+    /// Id of the sample's task.
+    pub task_id: String,
+    /// Place of its completion among those of the task, counted from 0.
+    pub sample_index: u32,
     /// Verdict on the completion.
     pub verdict: SampleVerdict,
     /// Verdict by the corrected key, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrected: Option<SampleVerdict>,
     /// Verdict that stood there before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<SampleVerdict>,
 }
 
 impl From<SampleRow> for SampleVerdicts {
     fn from(row: SampleRow) -> Self {
-        Self { verdict: row.verdict, corrected: row.corrected, earlier: row.earlier }
+        let SampleRow { task_id, sample_index, verdict, corrected, earlier, .. } = row;
+        Self { task_id, sample_index, verdict, corrected, earlier }
     }
 }
 

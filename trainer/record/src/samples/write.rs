@@ -26,8 +26,8 @@ pub fn write_samples(
 /// Writes the samples of the table at `source` under other verdicts, which come in its order; all other columns are
 /// copied as they are encoded. The file is there whole or not at all.
 ///
-/// Returns false, with no file, where the table cannot be taken over: it is not there, its columns are others than those
-/// written today, or there are more or fewer verdicts than samples. Some verdicts may be taken then.
+/// Returns false, with no file, where the table cannot be taken over: it is not there, its columns are others than
+/// those written today, or there are more or fewer verdicts than samples. Some verdicts may be taken then.
 ///
 /// # Errors
 /// A verdict cannot be had, or the file cannot be read or written.
