@@ -67,6 +67,7 @@ impl Client {
             .max_redirects_will_error(false)
             .user_agent(concat!("ponder/", env!("CARGO_PKG_VERSION")))
             .accept_encoding("identity")
+            .tls_config(settings.certificates.tls())
             .timeout_resolve(silence)
             .timeout_connect(silence)
             .timeout_recv_response(silence)

@@ -15,6 +15,16 @@ pub enum HubError {
     /// hf-hub's own address of the hub is not what it was.
     #[error("the address of the hub is not known ({0}): set HF_ENDPOINT")]
     Endpoint(String),
+    /// A file of certificates that cannot be used.
+    #[error("{} ({variable}) {problem}: name a file of certificates, or unset the variable", path.display())]
+    Certificates {
+        /// The variable that names the file.
+        variable: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The fault.
+        problem: String,
+    },
     /// The repository gives its files only to those who accepted its conditions.
     #[error(
         "{name} is gated: accept its conditions at {url}, {}",

@@ -24,6 +24,7 @@
 //! ```
 
 mod cached_repo;
+mod certificates;
 mod client;
 mod download;
 mod error;
@@ -37,6 +38,7 @@ mod origin;
 mod settings;
 mod token;
 
+pub use self::certificates::Certificates;
 pub use self::error::HubError;
 pub use self::event::Event;
 pub use self::hub::{FileChoice, Hub, Snapshot};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hf_hub::Cache;
 use hf_hub::api::sync::ApiBuilder;
 
+use crate::certificates::{Certificates, VARIABLES};
 use crate::error::HubError;
 use crate::token::Token;
 
@@ -22,6 +23,8 @@ pub struct HubSettings {
     pub cache: PathBuf,
     /// Token, where there is one.
     pub token: Option<Token>,
+    /// Certificates that HTTPS trusts.
+    pub certificates: Certificates,
     /// True where the network must not be asked.
     pub is_offline: bool,
     /// How long is waited, and how often.
@@ -52,7 +55,8 @@ impl HubSettings {
     /// The settings that the process's environment says.
     ///
     /// # Errors
-    /// There is no folder for the cache, for neither a variable nor a home says one.
+    /// There is no folder for the cache, for neither a variable nor a home says one; or a file of certificates is named
+    /// that holds none.
     pub fn of_process() -> Result<Self, HubError> {
         Self::of(|name| std::env::var(name).ok())
     }
@@ -84,7 +88,12 @@ impl HubSettings {
             None => default_endpoint(&cache)?,
         };
         let is_offline = is_true("HF_HUB_OFFLINE") || is_true("TRANSFORMERS_OFFLINE");
-        Ok(Self { endpoint, cache, token, is_offline, patience: Patience::default() })
+        let file = VARIABLES.iter().find_map(|variable| Some((folder(variable)?, *variable)));
+        let certificates = match file.filter(|_| !is_offline) {
+            Some((path, variable)) => Certificates::of_file(&path, variable)?,
+            None => Certificates::default(),
+        };
+        Ok(Self { endpoint, cache, token, certificates, is_offline, patience: Patience::default() })
     }
 }
 
@@ -133,6 +142,27 @@ mod tests {
         assert_eq!(settings(&both).token, Token::new("hf_of_a_variable"));
         assert!(!format!("{:?}", settings(&both)).contains("hf_of"));
         assert_eq!(settings(&[("HF_HOME", &path), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]).token, None);
+    }
+
+    #[test]
+    fn certificates_come_from_the_file_that_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("company.pem");
+        let path = file.display().to_string();
+        let problem = |variables: &[(&str, &str)]| {
+            let variables: HashMap<&str, &str> = variables.iter().copied().collect();
+            let settings = HubSettings::of(|name| variables.get(name).map(|value| (*value).to_owned()));
+            settings.err().map(|error| error.to_string())
+        };
+        let text = problem(&[("HOME", "/me"), ("REQUESTS_CA_BUNDLE", &path)]).unwrap();
+        assert!(text.contains("company.pem (REQUESTS_CA_BUNDLE) cannot be read"), "{text}");
+        std::fs::write(&file, "none").unwrap();
+        let text = problem(&[("HOME", "/me"), ("SSL_CERT_FILE", &path), ("CURL_CA_BUNDLE", "/no")]).unwrap();
+        assert!(text.contains("company.pem (SSL_CERT_FILE) holds no certificates"), "{text}");
+        assert_eq!(problem(&[("HOME", "/me"), ("SSL_CERT_FILE", &path), ("HF_HUB_OFFLINE", "1")]), None);
+        // PEM is taken as it is here; whether it is a certificate is seen with the first connection.
+        std::fs::write(&file, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+        assert_eq!(problem(&[("HOME", "/me"), ("SSL_CERT_FILE", &path)]), None);
     }
 
     #[test]

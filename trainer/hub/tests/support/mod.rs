@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hub::{Event, Hub, HubError, HubName, HubSettings, Kind, ModelFiles, Patience, Snapshot, Token};
+use hub::{Certificates, Event, Hub, HubError, HubName, HubSettings, Kind, ModelFiles, Patience, Snapshot, Token};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -201,7 +201,17 @@ impl User {
         };
         let cache = home.path().join("hub");
         let endpoint = server.endpoint.clone();
-        Self { _home: home, settings: HubSettings { endpoint, cache, token: None, is_offline: false, patience } }
+        Self {
+            _home: home,
+            settings: HubSettings {
+                endpoint,
+                cache,
+                token: None,
+                certificates: Certificates::default(),
+                is_offline: false,
+                patience,
+            },
+        }
     }
 
     pub(crate) fn with_token(mut self, token: &str) -> Self {
