@@ -46,6 +46,7 @@ fn rows() -> Vec<RolloutRow> {
         ]),
         rollout_logprobs: vec![Some(-0.5), Some(-1e-7), None, None, Some(f32::NEG_INFINITY)],
         raw_logprobs: Some(vec![Some(-0.75), Some(-0.5), None, None, Some(-3.0)]),
+        kept_ids: Some(vec![vec![5, 9], vec![6], vec![], vec![], vec![1, 7]]),
         finish_reason: "stop".into(),
         policy_version: Some(2),
         reward: 1.1,
