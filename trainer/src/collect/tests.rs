@@ -32,9 +32,13 @@ async fn collector_of(change: impl FnOnce(&Decoder, &Tokenizer)) -> Collector {
     .unwrap();
     let tokenizer = train_tokenizer(["one two three"].into_iter(), 261).unwrap();
     let decoder = Decoder::random(&config, 0, Placement::CPU);
-    change(&decoder, &tokenizer);
-    write_folder(folder.path(), &decoder, &tokenizer, CHAT_TEMPLATE, SPECIAL_TOKENS[2]).unwrap();
+    let write = |decoder: &Decoder| {
+        write_folder(folder.path(), decoder, &tokenizer, CHAT_TEMPLATE, SPECIAL_TOKENS[2]).unwrap();
+    };
+    write(&decoder);
     let texts = Arc::new(Texts::load(folder.path()).unwrap());
+    change(&decoder, &texts.tokenizer);
+    write(&decoder);
     let load = move || Ok((ModelState::load_policy(folder.path(), Placement::CPU, &EngineOptions::default())?, ()));
     let (worker, ()) = ModelWorker::start(load).await.unwrap();
     let (verifiers, reward) = (VerifiersConfig::default(), RewardConfig::default());
