@@ -209,6 +209,7 @@ fn every_column_may_be_absent() {
             "segments" => expected.segments = None,
             "rollout_logprobs" => expected.rollout_logprobs.clear(),
             "raw_logprobs" => expected.raw_logprobs = None,
+            "kept_ids" => expected.kept_ids = None,
             "finish_reason" => expected.finish_reason.clear(),
             "policy_version" => expected.policy_version = None,
             "reward" => expected.reward = f32::NAN,
@@ -276,6 +277,7 @@ fn texts_are_read_without_what_is_said_of_tokens() {
         segments: None,
         rollout_logprobs: vec![],
         raw_logprobs: None,
+        kept_ids: None,
         advantages: None,
         ..rows().swap_remove(0)
     };
