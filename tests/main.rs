@@ -10,6 +10,8 @@ mod end_to_end;
 mod evaluation;
 mod first_run;
 mod hub_names;
+mod kept_sets;
+mod partial;
 mod presets;
 mod progress;
 mod prompts;

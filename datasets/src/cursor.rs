@@ -7,6 +7,7 @@
 //! equals). After any number of tasks each source is within a few tasks of its share. A draw's
 //! number is `t`, so that it follows from the saved position.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use random::KeyedRng;
@@ -164,6 +165,13 @@ impl TaskCursor {
         let index = place.order[(place.num_taken % num_tasks) as usize];
         place.num_taken += 1;
         Draw { number, task: Arc::clone(&source.tasks[index as usize]) }
+    }
+
+    /// The draws of these numbers, in order, of which those that were not taken yet are left out.
+    pub fn past_draws(&self, numbers: &BTreeSet<u64>) -> Vec<Draw> {
+        let mut walk = Self::new(self.mixture.clone(), self.seed);
+        let end = numbers.last().map_or(0, |last| last.saturating_add(1)).min(self.num_drawn());
+        (0..end).map(|_| walk.next_draw()).filter(|draw| numbers.contains(&draw.number)).collect()
     }
 
     fn most_lagging(&self) -> usize {

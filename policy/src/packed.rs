@@ -25,7 +25,8 @@ pub struct Packed {
     pub lengths: Vec<usize>,
     /// `[targets]` int64: the packed place whose hidden state the head reads for each target.
     pub predicting: Tensor,
-    /// `[targets]` int64: the id of each target.
+    /// `[targets]` int64: the id of each target; or `[targets, 1 + kept]`, beside it the ids that it was drawn among,
+    /// padded with -1 ([`Packed::among`]).
     pub targets: Tensor,
     /// Targets of each sequence.
     pub target_lengths: Vec<usize>,
@@ -46,6 +47,24 @@ impl Packed {
             (*ids, targets.map(|place| (place - 1, ids[place])).collect())
         });
         Self::pack(places.collect(), device)
+    }
+
+    /// The same where each target was drawn among these ids alone, one list a target, itself in it once: the language
+    /// model's head normalises over them.
+    ///
+    /// # Panics
+    /// There is another number of lists than of targets.
+    #[must_use]
+    pub fn among(self, kept: &[&[u32]]) -> Self {
+        assert_eq!(kept.len() as i64, self.targets.size()[0], "one list a target");
+        let width = kept.iter().map(|ids| ids.len()).max().unwrap_or(0);
+        let mut padded = vec![-1; kept.len() * width];
+        for (row, ids) in padded.chunks_exact_mut(width.max(1)).zip(kept) {
+            row.iter_mut().zip(*ids).for_each(|(place, id)| *place = i64::from(*id));
+        }
+        let kept = Tensor::from_slice(&padded).view([kept.len() as i64, width as i64]).to_device(self.targets.device());
+        let targets = Tensor::cat(&[self.targets.unsqueeze(1), kept], 1);
+        Self { targets, ..self }
     }
 
     /// Packs sequences whose heads are asked once, at the last token, as a reward model is. The target is that token.

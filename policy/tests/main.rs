@@ -4,6 +4,7 @@ mod bf16;
 mod chat_templates;
 mod folders;
 mod golden;
+mod kept;
 mod micro_folder;
 #[path = "../dist/tests/ranks.rs"]
 mod ranks;

@@ -94,7 +94,8 @@ fn random(config: &ModelConfig) -> Decoder {
     decoder
 }
 
-/// Eight sequences, of which place `place` of `num_places` has every `num_places`-th, two in a batch.
+/// Eight sequences, of which place `place` of `num_places` has every `num_places`-th, two in a batch. In every second
+/// batch the targets are drawn among some ids.
 fn batches(place: usize, num_places: usize, vocab_size: u32) -> Vec<Packed> {
     let sequence =
         |index: u32| (0..5 + index % 4).map(|at| (at * at + 17 * index + 3) % vocab_size).collect::<Vec<_>>();
@@ -105,7 +106,13 @@ fn batches(place: usize, num_places: usize, vocab_size: u32) -> Vec<Packed> {
             two.iter().zip(&ranges).map(|(ids, range)| (ids.as_slice(), std::slice::from_ref(range))).collect();
         Packed::new(&sequences, Device::Cpu)
     };
-    own.chunks(2).map(pack).collect()
+    let among = |two: &[Vec<u32>]| {
+        let set = |target: u32| [target, (target + 1) % vocab_size, (target + 66) % vocab_size];
+        let sets: Vec<[u32; 3]> = two.iter().flat_map(|ids| &ids[2..]).map(|target| set(*target)).collect();
+        let sets: Vec<&[u32]> = sets.iter().map(|set| &set[..1 + set[0] as usize % 3]).collect();
+        pack(two).among(&sets)
+    };
+    own.chunks(2).enumerate().map(|(at, two)| if at % 2 == 0 { pack(two) } else { among(two) }).collect()
 }
 
 /// Gathers gradients of a loss of logprobs and entropies; returns its output of all batches.

@@ -17,6 +17,7 @@ use crate::sampling_plan::SamplingPlan;
 use crate::segment::{Segment, Sequence, TokenDetails, TokenSource, VersionSpan};
 use crate::stop::{TextTail, final_text};
 use crate::token_draw::TokenDraw;
+use crate::unfinished::Unfinished;
 
 /// A request and its growing completion.
 #[derive(Debug)]
@@ -59,6 +60,56 @@ impl ActiveSequence {
             text: TextTail::default(),
             repetition: RepetitionTail::default(),
         }
+    }
+
+    /// Goes on behind tokens that were sampled before, which left it where it is.
+    ///
+    /// # Errors
+    /// The tokenizer refuses the ids.
+    pub(crate) fn go_on(
+        &mut self,
+        sampled: Segment,
+        entropy_sum: f64,
+        tokenizer: &Tokenizer,
+    ) -> Result<(), RolloutError> {
+        let (params, rules) = (&self.plan.params, &self.plan.rules);
+        for end in 1..=sampled.ids.len() {
+            let ids = &sampled.ids[..end];
+            self.adjuster.push(ids[end - 1], params);
+            if rules.has_strings() {
+                let ends = self.text.ends(ids, rules, tokenizer);
+                ends.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
+            }
+            if let Some(stop) = params.stop_repetition {
+                self.repetition.ends(ids, stop);
+            }
+        }
+        let Segment { ids, rollout_logprobs, raw_logprobs, versions, details, .. } = sampled;
+        (self.ids, self.rollout_logprobs, self.raw_logprobs) = (ids, rollout_logprobs, raw_logprobs);
+        (self.versions, self.details, self.entropy_sum) = (versions, details, entropy_sum);
+        Ok(())
+    }
+
+    /// The request with its tokens so far.
+    pub(crate) fn into_unfinished(mut self) -> Unfinished {
+        let entropy_sum = self.entropy_sum;
+        let segments = self.take_sampled().into_iter().collect();
+        Unfinished { request: self.request, segments, entropy_sum }
+    }
+
+    /// Takes out what was sampled so far; `None` where that is nothing.
+    fn take_sampled(&mut self) -> Option<Segment> {
+        if self.ids.is_empty() {
+            return None;
+        }
+        Some(Segment {
+            ids: std::mem::take(&mut self.ids),
+            source: TokenSource::Sampled,
+            rollout_logprobs: std::mem::take(&mut self.rollout_logprobs),
+            raw_logprobs: std::mem::take(&mut self.raw_logprobs),
+            versions: std::mem::take(&mut self.versions),
+            details: std::mem::take(&mut self.details),
+        })
     }
 
     /// Tokens of the prompt and of the longest completion.
@@ -136,22 +187,14 @@ impl ActiveSequence {
     ///
     /// # Errors
     /// The tokenizer refuses the ids.
-    pub(crate) fn finish(self, reason: FinishReason, tokenizer: &Tokenizer) -> Result<Completion, RolloutError> {
+    pub(crate) fn finish(mut self, reason: FinishReason, tokenizer: &Tokenizer) -> Result<Completion, RolloutError> {
         let num_text = self.ids.len() - usize::from(reason == FinishReason::Stop);
         let decoded = final_text(&self.ids[..num_text], &self.plan.rules, tokenizer);
         let (text, is_cut) = decoded.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
         let entropy = (self.entropy_sum / self.ids.len().max(1) as f64) as f32;
+        let sampled = self.take_sampled();
         let mut segments = vec![Segment::given(TokenSource::Prompt, self.request.prompt_ids)];
-        if !self.ids.is_empty() {
-            segments.push(Segment {
-                ids: self.ids,
-                source: TokenSource::Sampled,
-                rollout_logprobs: self.rollout_logprobs,
-                raw_logprobs: self.raw_logprobs,
-                versions: self.versions,
-                details: self.details,
-            });
-        }
+        segments.extend(sampled);
         Ok(Completion {
             draw: self.request.draw,
             sample: self.request.sample,

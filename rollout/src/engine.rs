@@ -20,11 +20,12 @@ use crate::attention::CachedAttention;
 use crate::cache::{CachedPiece, KvTensors, blocks_of, fitting_blocks};
 use crate::completion::{Completion, FinishReason, GenerationStats, RequestId, RolloutRequest};
 use crate::error::RolloutError;
-use crate::params::EngineOptions;
+use crate::params::{CacheAfterUpdate, EngineOptions};
 use crate::request_name::RequestName;
 use crate::sampling_plan::SamplingPlans;
 use crate::scheduler::{Bounds, PassPiece, PassPlan, Scheduler};
 use crate::token_draw::{TokenDraw, draw_tokens};
+use crate::unfinished::Unfinished;
 use crate::work::EngineWork;
 
 /// Tokens of a cache whose size is what is free, where nobody says what is.
@@ -43,8 +44,8 @@ pub struct Finished {
 ///
 /// A completion depends on its request and on the weights of each step, not on the sequences beside it, nor on when it
 /// was submitted or how often it gave its place back (up to the rounding of differently shaped matrix products). Where
-/// weights change while a sequence runs, keys and values of its earlier tokens stay those of the weights that computed
-/// them, unless they are computed again.
+/// weights change while a sequence runs, its tokens stay, and its keys and values are computed again by the new ones or
+/// not ([`CacheAfterUpdate`]). What begins later never reads those of other weights.
 #[derive(Debug)]
 pub struct Engine {
     config: ModelConfig,
@@ -115,13 +116,29 @@ impl Engine {
     /// # Errors
     /// The request or its parameters cannot be used. The other requests are not touched.
     pub fn submit(&mut self, request: RolloutRequest) -> Result<RequestId, RolloutError> {
+        self.go_on(request.into())
+    }
+
+    /// Takes a request of which tokens were sampled before, here or elsewhere and by whatever weights: those that
+    /// follow are sampled as if it had never been interrupted, but by the weights of the steps to come.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`], or what was sampled is no beginning of the request's completion.
+    pub fn go_on(&mut self, unfinished: Unfinished) -> Result<RequestId, RolloutError> {
+        let request = unfinished.request.clone();
         let plan = self.plans.of(&request.params, &self.texts.eos_ids, self.config.vocab_size as usize)?;
         let limit = self.limit(&request)?;
+        let entropy_sum = unfinished.entropy_sum;
+        let sampled = unfinished.checked(limit, self.config.vocab_size as usize)?;
         let id = RequestId(self.num_submitted);
+        let mut ids = request.prompt_ids.clone();
+        let mut sequence = ActiveSequence::new(id, request, plan, limit);
+        if let Some(sampled) = sampled {
+            ids.extend(&sampled.ids);
+            sequence.go_on(sampled, entropy_sum, &self.texts.tokenizer)?;
+        }
         self.num_submitted += 1;
-        self.stats.num_prompt_tokens += request.prompt_ids.len();
-        let ids = request.prompt_ids.clone();
-        let sequence = ActiveSequence::new(id, request, plan, limit);
+        self.stats.num_prompt_tokens += sequence.request.prompt_ids.len();
         let most_tokens = sequence.most_tokens();
         self.scheduler.submit(sequence, ids, most_tokens);
         Ok(id)
@@ -159,6 +176,13 @@ impl Engine {
         let sequence = self.scheduler.abort(|sequence| sequence.id == id)?;
         self.stats.num_aborted += 1;
         Some(Finished { request: id, result: sequence.finish(FinishReason::Aborted, &self.texts.tokenizer) })
+    }
+
+    /// Takes all requests out as they are, those that run before those that wait: given to [`Engine::go_on`] in this
+    /// order, they begin in it.
+    pub fn withdraw(&mut self) -> Vec<(RequestId, Unfinished)> {
+        let all = self.scheduler.take_all().into_iter();
+        all.map(|sequence| (sequence.id, sequence.into_unfinished())).collect()
     }
 
     /// True where no request is waiting or running.
@@ -250,6 +274,10 @@ impl Engine {
     fn pass(&mut self, decoder: &Decoder, policy_version: u64) -> Result<Vec<Finished>, RolloutError> {
         let started = Instant::now();
         let (most_blocks, mut finished) = self.size_cache(decoder)?;
+        let is_changed = self.scheduler.policy_version() != Some(policy_version);
+        if is_changed && self.options.cache_after_update == CacheAfterUpdate::Recompute {
+            self.scheduler.have_all_wait();
+        }
         let plan = self.scheduler.plan(policy_version);
         self.stats.num_preemptions += self.scheduler.take_preemptions();
         if plan.pieces.is_empty() {

@@ -148,6 +148,14 @@ pub enum RolloutError {
         /// The tokenizer's error.
         source: policy::PolicyError,
     },
+    /// What is to be gone on with is no beginning of its completion.
+    #[error("{request}: what was sampled so far cannot be gone on with: {reason}")]
+    NotUnfinished {
+        /// The request.
+        request: RequestName,
+        /// Why it cannot.
+        reason: String,
+    },
     /// There is no memory for the key-value cache.
     #[error("allocating a key-value cache of {num_blocks} blocks: {reason}; lower max_sequences or cache_tokens")]
     CacheAllocation {

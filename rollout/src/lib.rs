@@ -65,6 +65,7 @@ mod segment;
 mod split_sampler;
 mod stop;
 mod token_draw;
+mod unfinished;
 mod work;
 
 pub use sampling::{SampledToken, TokenLogprob};
@@ -74,9 +75,10 @@ pub use self::completion::{Completion, FinishReason, GenerationStats, RequestId,
 pub use self::engine::{Engine, Finished};
 pub use self::error::{RolloutError, SegmentError};
 pub use self::generate::generate;
-pub use self::params::EngineOptions;
+pub use self::params::{CacheAfterUpdate, EngineOptions};
 pub use self::request_name::RequestName;
 pub use self::sampler::Sampler;
 pub use self::sampling_params::{RepetitionStop, SamplingParams};
 pub use self::segment::{Segment, Sequence, TokenDetails, TokenSource, VersionSpan};
+pub use self::unfinished::Unfinished;
 pub use self::work::EngineWork;

@@ -23,6 +23,19 @@ pub struct EngineOptions {
     /// Keeps the matrices a second time in the order that the CPU's products read, which makes sampling in float32 on a
     /// CPU faster: as much memory as the weights take, from a step's first token to its update. No change elsewhere.
     pub packed_weights: bool,
+    /// What becomes of the keys of sequences during which the weights change: `recompute` or `keep`.
+    pub cache_after_update: CacheAfterUpdate,
+}
+
+/// Keys and values of a sequence's tokens once the weights are others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheAfterUpdate {
+    /// They are computed again by the new weights: what follows is sampled as if these had been given the tokens.
+    #[default]
+    Recompute,
+    /// They stay those of the weights that computed them, and cost nothing: what follows is sampled from a mixture.
+    Keep,
 }
 
 impl Default for EngineOptions {
@@ -32,6 +45,7 @@ impl Default for EngineOptions {
             cache_tokens: CacheTokens::Tokens(65_536),
             prefill_tokens: 4096,
             packed_weights: true,
+            cache_after_update: CacheAfterUpdate::Recompute,
         }
     }
 }

@@ -118,6 +118,23 @@ impl<S> Scheduler<S> {
         self.waiting.push_back(Scheduled { sequence, ids, most_tokens, table, num_cached: 0, computed_by: None });
     }
 
+    /// Takes all sequences out, those that run before those that wait, so that they begin in this order anew. Their
+    /// blocks stay to be found.
+    pub(crate) fn take_all(&mut self) -> Vec<S> {
+        self.have_all_wait();
+        self.waiting.drain(..).map(|waiting| waiting.sequence).collect()
+    }
+
+    /// Has all that run wait before all others, in their order: their keys will be computed again.
+    pub(crate) fn have_all_wait(&mut self) {
+        while self.youngest_waits() {}
+    }
+
+    /// Version of the weights of the last pass; `None` before the first.
+    pub(crate) fn policy_version(&self) -> Option<u64> {
+        self.policy_version
+    }
+
     /// Takes the sequences out that wait and of which this holds.
     pub(crate) fn refuse(&mut self, is_refused: impl Fn(&S) -> bool) -> Vec<S> {
         let (refused, waiting) = self.waiting.drain(..).partition(|waiting| is_refused(&waiting.sequence));
@@ -219,7 +236,7 @@ impl<S> Scheduler<S> {
     fn make_room(&mut self, index: usize, plan: &mut PassPlan) -> bool {
         while !ready(&mut self.blocks, &mut self.running[index], plan) {
             let youngest = self.running.len() - 1;
-            self.preempt_youngest();
+            self.num_preemptions += usize::from(self.youngest_waits());
             if youngest == index {
                 return false;
             }
@@ -227,12 +244,13 @@ impl<S> Scheduler<S> {
         true
     }
 
-    fn preempt_youngest(&mut self) {
-        let Some(mut youngest) = self.running.pop() else { return };
+    /// Has the youngest that runs give its place back and wait before all others. Returns false where none runs.
+    fn youngest_waits(&mut self) -> bool {
+        let Some(mut youngest) = self.running.pop() else { return false };
         self.blocks.give_all_back(&mut youngest.table);
         (youngest.num_cached, youngest.computed_by) = (0, None);
         self.waiting.push_front(youngest);
-        self.num_preemptions += 1;
+        true
     }
 
     /// Begins the first sequence that waits, where there is room for its tokens.

@@ -34,6 +34,19 @@ pub(crate) struct Position<D> {
     pub data: D,
 }
 
+/// Place of a run in its data, as a checkpoint keeps it.
+pub(crate) trait SavedData: Serialize {
+    /// Writes what is too large for the state into a checkpoint, as components of its own.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    fn save(&self, _checkpoint: &Path) -> Result<Vec<SavedComponent>> {
+        Ok(Vec::new())
+    }
+}
+
+impl SavedData for () {}
+
 /// Writes the checkpoints of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct CheckpointWriter {
@@ -50,7 +63,7 @@ impl CheckpointWriter {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub(crate) fn save<D: Serialize>(
+    pub(crate) fn save<D: SavedData>(
         &self,
         position: &Position<D>,
         write: impl FnOnce(&Path) -> Result<Vec<SavedComponent>>,
@@ -58,11 +71,13 @@ impl CheckpointWriter {
         let step = position.step;
         write_folder(&self.folder.checkpoint(step), |checkpoint| -> Result<()> {
             let mut manifest = ManifestBuilder::new(checkpoint);
-            for SavedComponent { name, folder, files } in write(checkpoint)? {
-                manifest.component(&name, &folder, &files)?;
-            }
+            let mut components = write(checkpoint)?;
             let state = checkpoint.join(INNER).join(STATE_FILE);
             std::fs::create_dir_all(checkpoint.join(INNER)).with_context(|| state.display().to_string())?;
+            components.extend(position.data.save(checkpoint)?);
+            for SavedComponent { name, folder, files } in components {
+                manifest.component(&name, &folder, &files)?;
+            }
             std::fs::write(&state, serde_json::to_vec_pretty(position)?)
                 .with_context(|| state.display().to_string())?;
             manifest.component(STATE, INNER, &[format!("{INNER}/{STATE_FILE}")])?;
@@ -203,6 +218,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    impl SavedData for String {}
 
     fn position(step: u64) -> Position<String> {
         Position { step, skipped_in_a_row: 0, data: "place".to_owned() }

@@ -9,9 +9,8 @@ use record::lock::{FolderLock, LOCK_FILE};
 use record::machines::add_machine;
 use record::metrics::{Metrics, MetricsWriter, read_metrics};
 use record::run_folder::RunFolder;
-use serde::Serialize;
 
-use crate::checkpoint::{self, Checkpoint, CheckpointWriter, Position};
+use crate::checkpoint::{self, Checkpoint, CheckpointWriter, Position, SavedData};
 use crate::failure::Usage;
 use crate::ranks::{Start, Team};
 use crate::run::identity::RunIdentity;
@@ -184,7 +183,7 @@ impl OpenRun {
     ///
     /// # Errors
     /// A file cannot be written, or what the model's thread owns is not trainable.
-    pub(crate) fn checkpoint<D: Serialize>(&self, worker: &ModelWorker, data: D, keep: usize) -> Result<()> {
+    pub(crate) fn checkpoint<D: SavedData>(&self, worker: &ModelWorker, data: D, keep: usize) -> Result<()> {
         let position = Position { step: self.step, skipped_in_a_row: self.skipped_in_a_row, data };
         let (folder, identity) = (self.folder.clone(), self.identity.clone());
         let checkpoints = CheckpointWriter { folder, identity, keep: self.kept(keep) };
@@ -199,7 +198,7 @@ impl OpenRun {
     ///
     /// # Errors
     /// As [`OpenRun::checkpoint`].
-    pub(crate) fn checkpoint_once<D: Serialize>(&self, worker: &ModelWorker, data: D, keep: usize) -> Result<()> {
+    pub(crate) fn checkpoint_once<D: SavedData>(&self, worker: &ModelWorker, data: D, keep: usize) -> Result<()> {
         if self.step == 0 || self.folder.checkpoint(self.step).exists() {
             return Ok(());
         }

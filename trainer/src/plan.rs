@@ -43,6 +43,9 @@ pub(crate) struct Refill {
     pub wanted: usize,
     /// True where groups whose rewards are all equal are left out and replaced.
     pub replaces: bool,
+    /// Number of draws under way where a step's unfinished rollouts go on in the next; none where a step ends what it
+    /// begins.
+    pub in_flight: Option<usize>,
     /// Most draws of a step; its batch is then what there is.
     pub max_draws: usize,
     /// Number of decode steps between a group's end and its replacement's start, in which its verdicts must come.

@@ -10,6 +10,7 @@ use verifiers::VerifierVerdict;
 
 use crate::collect::{Batch, Group, Rollout};
 use crate::open_run::OpenRun;
+use crate::trajectories::kept_ids;
 
 /// Groups of one step, the kept ones with their advantages.
 pub(crate) struct StepRecord<'a> {
@@ -104,13 +105,29 @@ fn segments(rollout: &Rollout) -> Vec<SegmentRow> {
     rows
 }
 
+/// Of each token, whether it was sampled.
+fn is_sampled(segments: &[SegmentRow]) -> impl Iterator<Item = bool> {
+    segments
+        .iter()
+        .flat_map(|one| std::iter::repeat_n(one.source == TokenSource::Sampled.as_str(), one.num_tokens as usize))
+}
+
 /// Values of sampled tokens as values of all tokens; `None` for those that were not sampled.
 fn over_tokens(segments: &[SegmentRow], sampled: &[f32]) -> TokenValues {
     let mut sampled = sampled.iter().copied();
-    let is_sampled = segments
-        .iter()
-        .flat_map(|one| std::iter::repeat_n(one.source == TokenSource::Sampled.as_str(), one.num_tokens as usize));
-    is_sampled.map(|is_sampled| if is_sampled { sampled.next() } else { None }).collect()
+    is_sampled(segments).map(|is_sampled| if is_sampled { sampled.next() } else { None }).collect()
+}
+
+/// Kept ids of sampled tokens as lists of all tokens, empty for those that were not sampled; `None` where they were not
+/// asked for.
+fn kept_of_tokens(rollout: &Rollout, segments: &[SegmentRow]) -> Option<Vec<Vec<u32>>> {
+    let kept: Vec<_> = rollout.sequences.iter().map(kept_ids).collect::<Option<_>>()?;
+    let mut kept = kept.into_iter().flatten();
+    Some(
+        is_sampled(segments)
+            .map(|is_sampled| if is_sampled { kept.next() } else { None }.unwrap_or_default())
+            .collect(),
+    )
 }
 
 /// The verifier's own word for its verdict, or the kind.
@@ -150,6 +167,7 @@ fn row(step: u64, group: &Group, rollout: &Rollout, prompt: &str) -> RolloutRow 
         completion_ids: all.skip(1).flat_map(|segment| segment.ids.iter().copied()).collect(),
         rollout_logprobs: over_tokens(&segments, &rollout_logprobs),
         raw_logprobs: Some(over_tokens(&segments, &raw_logprobs)),
+        kept_ids: kept_of_tokens(rollout, &segments),
         segments: Some(segments),
         finish_reason: rollout.finish_reason.as_str().to_owned(),
         policy_version: rollout.sequences[0].policy_versions().next(),

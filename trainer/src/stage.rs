@@ -10,11 +10,10 @@ use learner::learner::Learner;
 use learner::trainable::{Actor, Trainable};
 use policy::{Placement, Policy, RewardModel, ScalarHead, Texts};
 use random::KeyedRng;
-use rollout::SamplingParams;
 
 use crate::cheap::say_cheap_shares;
 use crate::checkpoint::{Checkpoint, Position};
-use crate::collect::{Collector, Sampling};
+use crate::collect::{Carried, Collector, Sampling};
 use crate::config::{CriticStart, ReinforceRun};
 use crate::evaluation::Evaluation;
 use crate::evaluation_table::say_evaluation_table;
@@ -71,22 +70,21 @@ async fn lead(stage: u8, run: MetRun<ReinforceRun>, entry: Entry, interrupt: Int
         let sources = trained.chain(evaluation.tasks()).collect();
         say_cheap_shares(sources, &judge, &config.verifiers, config.eval.cheap_sample, &interrupt).await?;
     }
+    let checkpoint = resume_from.as_ref().map(|checkpoint| checkpoint.folder().to_owned());
     let (worker, position) = load(&config, stage, placement, team, resume_from).await?;
     let tasks = match position {
         Some(position) => resumed_tasks(mixture, CursorState { seed, ..position.data }, entry.on_change())?,
         None => TaskCursor::new(mixture, seed),
     };
-    let params = SamplingParams {
-        temperature: rollout.temperature,
-        max_new_tokens: rollout.max_new_tokens,
-        stop_repetition: rollout.stop_repetition,
-        seed: KeyedRng::new(&[seed.into(), "rollout".into()]).next_u64(),
-        ..SamplingParams::default()
-    };
+    let params = rollout.params(KeyedRng::new(&[seed.into(), "rollout".into()]).next_u64());
     let sampling = Sampling {
         params: Arc::new(params),
         samples_per_prompt: rollout.samples_per_prompt,
         prompt: config.prompt.clone(),
+    };
+    let carried = match checkpoint.filter(|_| config.rollout.partial.is_some()) {
+        Some(checkpoint) => Carried::load(&checkpoint, &tasks, &sampling.params)?,
+        None => Carried::default(),
     };
     let services = ServiceWatch::new(config.verifiers.max_steps_unavailable);
     let texts = Arc::new(texts);
@@ -95,7 +93,9 @@ async fn lead(stage: u8, run: MetRun<ReinforceRun>, entry: Entry, interrupt: Int
     let collector =
         Collector { worker, texts, scorer_texts, judge: judge_of_run, patience, interrupt: interrupt_of_run };
     let calendar = config.calendar();
-    let mut trainer = Trainer { config, collector, tasks, sampling, evaluation, num_prompts_dropped, services };
+    let carried = Arc::new(carried);
+    let mut trainer =
+        Trainer { config, collector, tasks, carried, sampling, evaluation, num_prompts_dropped, services };
     let result = run_steps(&mut trainer, &mut run, &calendar, &interrupt, &format!("stage {stage}")).await;
     drop(trainer);
     if let Some(judge) = Arc::into_inner(judge) {

@@ -6,6 +6,7 @@ use learner::update_outcome::{PolicyOutcome, UpdateOutcome};
 use math_verifier::MathVerdictKind;
 use record::metrics::Metrics;
 use record::names;
+use rollout::Sequence;
 use verifiers::{VerdictKind, VerifierVerdict};
 
 use crate::collect::{Batch, Group, Rollout};
@@ -41,13 +42,15 @@ pub(crate) fn batch_metrics(batch: &Batch) -> Metrics {
         metrics.set(names::ACCURACY.of(kind), mean(&passed));
     }
     let errors = rollouts.iter().filter(|rollout| rollout.judgement.error().is_some()).count();
-    let broken = left_out.iter().filter(|group| group.rewards().is_none()).count();
+    let refused = left_out.iter().filter(|group| group.is_refused()).count();
+    let broken = left_out.iter().filter(|group| group.rewards().is_none()).count() - refused;
     metrics.set(names::VERIFIER_ERRORS, errors as f64);
     metrics.merge(verdict_metrics(&rollouts));
     metrics.set(names::VERIFY_MASKED, all().map(|group| group.masked.len() as f64).sum());
     metrics.set(names::GROUPS_KEPT, kept.len() as f64);
-    metrics.set(names::GROUPS_FLAT, (left_out.len() - broken) as f64);
+    metrics.set(names::GROUPS_FLAT, (left_out.len() - broken - refused) as f64);
     metrics.set(names::GROUPS_BROKEN, broken as f64);
+    metrics.set(names::GROUPS_REFUSED, refused as f64);
     metrics.set(names::GROUPS_DRAWN, (kept.len() + left_out.len()) as f64);
     let lengths: Vec<f64> = rollouts.iter().map(|rollout| rollout.num_sampled() as f64).collect();
     let truncated: Vec<f64> = rollouts.iter().map(|rollout| f64::from(u8::from(rollout.truncated()))).collect();
@@ -62,6 +65,19 @@ pub(crate) fn batch_metrics(batch: &Batch) -> Metrics {
     if let Some(bytes) = peak_memory() {
         metrics.set(names::MEMORY_PEAK_MIB, bytes as f64 / f64::from(1 << 20));
     }
+    metrics
+}
+
+/// Ages of the tokens that the step learned from, in updates of the policy, where it learned.
+pub(crate) fn age_metrics(batch: &Batch, outcome: &UpdateOutcome) -> Metrics {
+    let mut metrics = Metrics::new();
+    let Some(policy) = &outcome.policy else { return metrics };
+    let version = policy.policy_version.saturating_sub(u64::from(policy.num_applied));
+    let sequences = batch.kept.iter().flat_map(|group| &group.rollouts).flat_map(|rollout| &rollout.sequences);
+    let ages: Vec<u64> = sequences.flat_map(Sequence::policy_versions).map(|it| version.saturating_sub(it)).collect();
+    let num_older = ages.iter().filter(|age| **age > 0).count();
+    metrics.set(names::ROLLOUT_OLDER_TOKENS, num_older as f64 / ages.len().max(1) as f64);
+    metrics.set(names::ROLLOUT_LARGEST_AGE, ages.iter().copied().max().unwrap_or(0) as f64);
     metrics
 }
 

@@ -1,5 +1,7 @@
 //! A step of stage 1 or 2: tasks, groups, advantages, an update.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -10,19 +12,22 @@ use learner::update_outcome::UpdateOutcome;
 use progress::{Progress, Unit};
 use record::metrics::Metrics;
 use record::names;
+use serde::Serialize;
 
-use crate::collect::{Batch, Collector, Group, Sampling};
+use crate::checkpoint::SavedData;
+use crate::collect::{Batch, Carried, Collector, Group, Sampling};
 use crate::config::{Algorithm, ReinforceRun};
 use crate::console::update_line;
 use crate::evaluation::Evaluation;
 use crate::open_run::OpenRun;
+use crate::plan::Refill;
 use crate::rollout_rows::StepRecord;
 use crate::run::run_loop::{Stage, StepOutcome};
 use crate::service_watch::ServiceWatch;
 use crate::skipped_update;
-use crate::step_metrics::{batch_metrics, update_metrics};
+use crate::step_metrics::{age_metrics, batch_metrics, update_metrics};
 use crate::trajectories::trajectories;
-use crate::worker::{ModelCommand, ModelEvent, ModelWorker};
+use crate::worker::{ModelCommand, ModelEvent, ModelWorker, SavedComponent};
 
 /// A stage that is ready to step.
 pub(crate) struct Trainer {
@@ -31,6 +36,8 @@ pub(crate) struct Trainer {
     pub collector: Collector,
     /// Place of the run among the tasks.
     pub tasks: TaskCursor,
+    /// What the last step left to the next.
+    pub carried: Arc<Carried>,
     /// Settings of the sampling.
     pub sampling: Sampling,
     /// Held-out tasks.
@@ -42,11 +49,11 @@ pub(crate) struct Trainer {
 }
 
 impl Stage for Trainer {
-    type Data = CursorState;
+    type Data = ReinforceData;
 
     async fn step(&mut self, run: &OpenRun, step: u64) -> Result<StepOutcome> {
         let refill = self.config.refill();
-        let batch = self.collector.collect(&mut self.tasks, &self.sampling, refill).await?;
+        let (batch, carried) = self.collect(refill).await?;
         let advantages = self.advantages(&batch)?;
         let record = StepRecord { step, batch: &batch, advantages: advantages.as_deref() };
         record.write_rollouts(run, &self.collector.texts)?;
@@ -64,6 +71,11 @@ impl Stage for Trainer {
         metrics.set(names::PROMPTS_DROPPED, self.num_prompts_dropped as f64);
         metrics.merge(update_metrics(&outcome));
         metrics.set(names::TIME_UPDATE, updating.elapsed().as_secs_f64());
+        if refill.in_flight.is_some() {
+            metrics.merge(age_metrics(&batch, &outcome));
+            metrics.set(names::ROLLOUT_UNFINISHED, carried.requests.len() as f64);
+        }
+        self.carried = Arc::new(carried);
         Ok(StepOutcome { metrics, skipped_in_a_row: outcome.skipped_in_a_row })
     }
 
@@ -71,8 +83,9 @@ impl Stage for Trainer {
         self.evaluation.run(&self.collector, run, step).await
     }
 
-    fn data(&self) -> CursorState {
-        self.tasks.state()
+    fn data(&self) -> ReinforceData {
+        let carried = self.config.rollout.partial.map(|_| self.carried.clone());
+        ReinforceData { tasks: self.tasks.state(), carried }
     }
 
     fn worker(&self) -> &ModelWorker {
@@ -84,7 +97,32 @@ impl Stage for Trainer {
     }
 }
 
+/// Place of a stage in its data: the walk over its tasks, and what its last step left to the next.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReinforceData {
+    #[serde(flatten)]
+    tasks: CursorState,
+    /// Absent where steps leave nothing; a component of its own in a checkpoint.
+    #[serde(skip)]
+    carried: Option<Arc<Carried>>,
+}
+
+impl SavedData for ReinforceData {
+    fn save(&self, checkpoint: &Path) -> Result<Vec<SavedComponent>> {
+        self.carried.iter().map(|carried| carried.save(checkpoint)).collect()
+    }
+}
+
 impl Trainer {
+    /// The groups of a step, and what it leaves to the next.
+    async fn collect(&mut self, refill: Refill) -> Result<(Batch, Carried)> {
+        let Self { collector, tasks, sampling, carried, .. } = self;
+        match refill.in_flight {
+            None => Ok((collector.collect(tasks, sampling, refill).await?, Carried::default())),
+            Some(in_flight) => collector.collect_partial(tasks, sampling, refill, in_flight, carried).await,
+        }
+    }
+
     /// Advantages of the kept groups' rollouts; none where a critic gives them, token by token, in the update.
     fn advantages(&self, batch: &Batch) -> Result<Option<Vec<Vec<f32>>>> {
         let rewards: Vec<Vec<f32>> = batch.kept.iter().map(|group| group.rewards().unwrap_or_default()).collect();

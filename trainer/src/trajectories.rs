@@ -1,7 +1,7 @@
 //! From groups to what the update learns from.
 
 use learner::trajectory::{Advantages, Rewards, Trajectory, TrajectoryGroup};
-use rollout::Sequence;
+use rollout::{Sequence, TokenDetails};
 
 use crate::collect::{Group, Rollout};
 
@@ -16,6 +16,7 @@ pub(crate) fn trajectories(groups: &[Group], advantages: Option<&[Vec<f32>]>) ->
                 ids: sequence.ids(),
                 targets: sequence.sampled_ranges(),
                 rollout_logprobs: sequence.rollout_logprobs().collect(),
+                kept_ids: kept_ids(sequence),
                 advantages: Advantages::Sequence(advantage),
                 rewards: Rewards::Outcome(reward),
                 ..Trajectory::default()
@@ -28,4 +29,10 @@ pub(crate) fn trajectories(groups: &[Group], advantages: Option<&[Vec<f32>]>) ->
         }
     };
     groups.iter().enumerate().map(of_group).collect()
+}
+
+/// Kept ids of each sampled token; `None` where its request did not ask for them.
+pub(crate) fn kept_ids(sequence: &Sequence) -> Option<Vec<Vec<u32>>> {
+    let of_token = |details: &TokenDetails| Some(details.kept_ids.clone()).filter(|ids| !ids.is_empty());
+    sequence.details().map(of_token).collect::<Option<Vec<_>>>().filter(|kept| !kept.is_empty())
 }

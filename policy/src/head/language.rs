@@ -2,13 +2,14 @@
 //!
 //! With `z = h Wᵀ / temperature` the logits, `p = softmax(z)` and `t` the target: `logprob = z_t - logsumexp(z)` and
 //! `entropy = logsumexp(z) - Σ p z`. A loss with gradients `g` in the logprob and `e` in the entropy has the gradient
-//! `g (onehot_t - p) - e p (log p + entropy)` in `z`. Everything from the product on is float32.
+//! `g (onehot_t - p) - e p (log p + entropy)` in `z`. Everything from the product on is float32. Where a target comes
+//! with the ids that it was drawn among, `p` is the softmax over these (`kept.rs`).
 
 use std::ops::Range;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Head, split_vocabulary};
+use super::{Head, kept, split_vocabulary};
 use crate::linear::float_product;
 use crate::store::WeightStore;
 use crate::tensor_parallel::TensorParallel;
@@ -31,9 +32,10 @@ pub struct HeadOptions {
 pub struct LanguageOutput {
     /// Logit of the target, over the temperature.
     pub target_logit: Tensor,
-    /// Log of the sum of the exponentials of all logits, over the temperature.
+    /// Log of the sum of the exponentials of all logits, over the temperature; of those of the kept ids, where there
+    /// are any.
     pub logsumexp: Tensor,
-    /// Entropy of `softmax(logits / temperature)`, in nats.
+    /// Entropy of that softmax, in nats.
     pub entropy: Tensor,
 }
 
@@ -116,6 +118,10 @@ impl Head for LanguageHead {
     fn forward(&self, hidden: &Tensor, targets: &Tensor) -> (LanguageOutput, Self::Saved) {
         let hidden = hidden.to_kind(self.weight.kind());
         let mut logits = float_product(&hidden, &self.weight.tr()); // [targets, vocab]
+        if targets.dim() > 1 {
+            let output = kept::softmax(&mut logits, targets, self.options.temperature, self.tensor.as_ref());
+            return (output, logits);
+        }
         if let Some(tensor) = &self.tensor {
             let numbers = split_vocabulary::softmax(&mut logits, targets, self.options.temperature, tensor);
             let [target_logit, logsumexp, entropy] = numbers;
@@ -153,10 +159,11 @@ impl Head for LanguageHead {
                 probabilities * slope.neg()
             }
         };
+        let targets = targets.view([targets.size()[0], -1]).narrow(1, 0, 1); // [targets, 1]
         let (targets, by_logprob) = match &self.tensor {
-            None => (targets.unsqueeze(1), by_logprob),
+            None => (targets, by_logprob),
             Some(tensor) => {
-                let (own, is_own) = tensor.own_ids(&targets.unsqueeze(1));
+                let (own, is_own) = tensor.own_ids(&targets);
                 (own, by_logprob * is_own)
             }
         };

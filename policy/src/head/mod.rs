@@ -5,6 +5,7 @@
 //! gradient in that output; where the loss of a target depends on that target alone it is asked chunk by chunk, and
 //! nothing is computed twice.
 
+mod kept;
 mod language;
 mod pair;
 mod scalar;
@@ -43,7 +44,7 @@ pub trait Head {
     /// Number of targets that are in the head at a time, at least 1.
     fn chunk(&self) -> i64;
 
-    /// Numbers of the targets of one chunk: `hidden` `[targets, hidden]`, `targets` `[targets]` int64.
+    /// Numbers of the targets of one chunk: `hidden` `[targets, hidden]`, and `targets` as [`Packed::targets`].
     fn forward(&self, hidden: &Tensor, targets: &Tensor) -> (Self::Output, Self::Saved);
 
     /// Gradient in `hidden` of the targets of one chunk, `[targets, hidden]`; the gradient of the head's own weights is
@@ -75,8 +76,8 @@ fn rows(tensor: &Tensor, range: &Range<i64>) -> Tensor {
     tensor.narrow(0, range.start, range.end - range.start)
 }
 
-/// The output of all targets, at least one, without gradients: `hidden` `[targets, hidden]`, `targets` `[targets]`
-/// int64.
+/// The output of all targets, at least one, without gradients: `hidden` `[targets, hidden]`, and `targets` as
+/// [`Packed::targets`].
 pub fn head_outputs<H: Head>(head: &H, hidden: &Tensor, targets: &Tensor) -> H::Output {
     let outputs = chunks(hidden.size()[0], head.chunk())
         .map(|range| no_grad(|| head.forward(&rows(hidden, &range), &rows(targets, &range)).0));

@@ -119,6 +119,21 @@ impl Machine {
         self.scheduler.blocks.check(&tables);
     }
 
+    /// Other weights, by which all that runs is computed again.
+    fn recompute(&mut self) {
+        let order: Vec<u64> = self.in_order();
+        self.policy_version += 1;
+        self.scheduler.have_all_wait();
+        self.expected.clear();
+        assert_eq!(self.in_order(), order);
+    }
+
+    /// Numbers of all sequences, those that run before those that wait.
+    fn in_order(&self) -> Vec<u64> {
+        let all = self.scheduler.running.iter().chain(&self.scheduler.waiting);
+        all.map(|scheduled| scheduled.sequence.number).collect()
+    }
+
     /// What nobody holds or may find is lost at once, as if somebody else had written there.
     fn forget_what_is_free(&mut self) {
         let free = self.scheduler.blocks.free_blocks();
@@ -223,6 +238,21 @@ fn what_other_weights_computed_is_not_found() {
 }
 
 #[test]
+fn other_weights_compute_a_shared_prompt_once_for_all_that_run() {
+    let mut machine = Machine::new(WIDE, 64);
+    (0..3).for_each(|_| machine.submit(ids(1, 40), 20));
+    (0..3).for_each(|_| drop(machine.step()));
+    machine.recompute();
+    let plan = machine.step();
+    // Two blocks of the prompt are whole; then each has its own 8 and 3 sampled ones, of which the last is new.
+    let computed: usize = plan.pieces.iter().map(|piece| piece.num_tokens).sum();
+    assert_eq!(computed, 32 + 3 * 11);
+    assert!(plan.pieces.iter().all(|piece| piece.is_sampled));
+    machine.drain();
+    assert_eq!((machine.num_preemptions, machine.ended.len()), (0, 3));
+}
+
+#[test]
 fn a_turn_that_goes_on_from_another_finds_all_of_it() {
     let mut machine = Machine::new(WIDE, 64);
     machine.submit(ids(1, 20), 30);
@@ -253,6 +283,7 @@ enum Action {
     Abort(u64),
     Break(usize),
     NewWeights,
+    NewWeightsForAll,
     Release,
 }
 
@@ -267,6 +298,7 @@ fn action() -> impl Strategy<Value = Action> {
         2 => (0..30u64).prop_map(Action::Abort),
         1 => (0..4usize).prop_map(Action::Break),
         1 => Just(Action::NewWeights),
+        1 => Just(Action::NewWeightsForAll),
         1 => Just(Action::Release),
     ]
 }
@@ -311,6 +343,7 @@ proptest! {
                     }
                 }
                 Action::NewWeights => machine.policy_version += 1,
+                Action::NewWeightsForAll => machine.recompute(),
                 Action::Release => {
                     if machine.scheduler.running().is_empty() {
                         machine.scheduler.reset_blocks(most_blocks);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use policy::Packed;
 use tch::{Device, Kind, Tensor};
 
@@ -41,12 +41,21 @@ impl MicroBatch {
     /// Packs trajectories end to end.
     ///
     /// # Errors
-    /// There is none, or one's numbers do not belong to its targets.
+    /// There is none, one's numbers do not belong to its targets, or some have kept ids and others none.
     pub fn new(trajectories: &[&Trajectory], device: Device) -> Result<Self> {
         trajectories.iter().try_for_each(|trajectory| trajectory.validate())?;
         let sequences: Vec<(&[u32], &[Range<usize>])> =
             trajectories.iter().map(|trajectory| (trajectory.ids.as_slice(), trajectory.targets.as_slice())).collect();
         let packed = Packed::new(&sequences, device);
+        let with_kept: Vec<&Vec<Vec<u32>>> = trajectories.iter().filter_map(|it| it.kept_ids.as_ref()).collect();
+        ensure!(
+            with_kept.is_empty() || with_kept.len() == trajectories.len(),
+            "kept_ids: {} of {} trajectories have them; logprobs over other ids cannot be told apart",
+            with_kept.len(),
+            trajectories.len()
+        );
+        let kept: Vec<&[u32]> = with_kept.into_iter().flatten().map(Vec::as_slice).collect();
+        let packed = if kept.is_empty() { packed } else { packed.among(&kept) };
         let ends = packed.target_lengths.iter().scan(0, |end, length| {
             *end += *length as i64;
             Some(*end)
@@ -202,6 +211,18 @@ mod tests {
         for wrong in [unordered, first, few, many] {
             assert!(MicroBatch::new(&[&wrong], Device::Cpu).is_err());
         }
+        let kept = |kept_ids: &[&[u32]]| {
+            let kept_ids = Some(kept_ids.iter().map(|ids| ids.to_vec()).collect());
+            MicroBatch::new(&[&Trajectory { kept_ids, ..plain.clone() }], Device::Cpu)
+        };
+        assert_eq!(kept(&[&[4, 9, 11]]).unwrap().packed.targets.size(), [1, 4]);
+        for (wrong, said) in [(&[&[4, 8][..]][..], "stands 0 times"), (&[&[9, 9]], "stands 2 times"), (&[], "0 sets")] {
+            let error = kept(wrong).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+        let some = Trajectory { kept_ids: Some(vec![vec![9]]), ..plain.clone() };
+        let error = MicroBatch::new(&[&plain, &some], Device::Cpu).unwrap_err().to_string();
+        assert!(error.contains("1 of 2 trajectories"), "{error}");
         let untaught = trajectory(&[5, 6, 9], std::slice::from_ref(&(2..2)), Advantages::Sequence(1.0));
         let error = MicroBatch::new(&[&plain, &untaught], Device::Cpu).unwrap_err().to_string();
         assert!(error.contains("has no targets"), "{error}");

@@ -14,6 +14,9 @@ pub struct Trajectory {
     pub targets: Vec<Range<usize>>,
     /// Logprobs in nats that were recorded while sampling.
     pub rollout_logprobs: Vec<f32>,
+    /// Ids that the sampling's filters left, the target's own among them; all logprobs are then over these. Absent where
+    /// nothing was filtered.
+    pub kept_ids: Option<Vec<Vec<u32>>>,
     /// Advantages of the targets. Those of an algorithm with a critic are computed in the update, from `rewards`.
     pub advantages: Advantages,
     /// Rewards, from which a critic's algorithm makes advantages.
@@ -115,7 +118,8 @@ impl Trajectory {
     ///
     /// # Errors
     /// There is no target; a range lies outside the sequence, begins at its first token (nothing predicts it), or
-    /// overlaps the one before it; or a list has another length than there are targets.
+    /// overlaps the one before it; a list has another length than there are targets; or a target is not among its kept
+    /// ids once.
     pub fn validate(&self) -> Result<()> {
         let mut end = 1;
         for range in &self.targets {
@@ -140,6 +144,13 @@ impl Trajectory {
         for (name, list) in lists {
             if let Some(list) = list {
                 ensure!(list.len() == num_targets, "{name}: {} numbers for {num_targets} targets", list.len());
+            }
+        }
+        if let Some(kept) = &self.kept_ids {
+            ensure!(kept.len() == num_targets, "kept_ids: {} sets for {num_targets} targets", kept.len());
+            for (place, ids) in self.targets.iter().cloned().flatten().zip(kept) {
+                let (target, count) = (self.ids[place], ids.iter().filter(|id| **id == self.ids[place]).count());
+                ensure!(count == 1, "kept_ids: token {place}, {target}, stands {count} times in its own set");
             }
         }
         Ok(())

@@ -57,6 +57,8 @@ pub struct PolicyOutcome {
     pub gradient_norm: f64,
     /// Learning rate of the last update, applied or not.
     pub lr: f64,
+    /// Number of updates that were applied.
+    pub num_applied: u32,
     /// Number of updates that were skipped.
     pub num_skipped: u32,
     /// Version of the policy after the updates.
@@ -165,6 +167,7 @@ impl PolicyTotals {
             entropy: self.targets.entropy / self.targets.num_targets.max(1) as f64,
             gradient_norm: self.gradient_norm / updates,
             lr: self.lr,
+            num_applied: self.num_applied,
             num_skipped: self.num_skipped,
             policy_version,
             loss_metrics: self.targets.loss_metrics,

@@ -32,6 +32,22 @@ pub(crate) fn lists<'a, T: ArrowPrimitiveType>(rows: impl Iterator<Item = Option
     Arc::new(builder.finish())
 }
 
+/// Lists of lists of numbers, one a row.
+pub(crate) fn nested_lists<'a, T: ArrowPrimitiveType>(
+    rows: impl Iterator<Item = Option<&'a [Vec<T::Native>]>>,
+) -> ArrayRef {
+    let inner = GenericListBuilder::<i32, _>::new(PrimitiveBuilder::<T>::new());
+    let mut builder = GenericListBuilder::<i32, _>::new(inner);
+    for row in rows {
+        for list in row.unwrap_or_default() {
+            builder.values().values().append_slice(list);
+            builder.values().append(true);
+        }
+        builder.append(row.is_some());
+    }
+    Arc::new(builder.finish())
+}
+
 /// Lists of float32 that may be null, one list a row.
 pub(crate) fn token_lists<'a>(rows: impl Iterator<Item = Option<&'a [Option<f32>]>>) -> ArrayRef {
     let mut builder = GenericListBuilder::<i32, _>::new(PrimitiveBuilder::<Float32Type>::new());

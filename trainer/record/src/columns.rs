@@ -2,7 +2,7 @@
 //! `None`. Must not know which table the columns are of.
 
 use arrow::array::{
-    Array, AsArray, BooleanArray, ListArray, MapArray, PrimitiveArray, RecordBatch, StringArray, StructArray,
+    Array, ArrayRef, AsArray, BooleanArray, ListArray, MapArray, PrimitiveArray, RecordBatch, StringArray, StructArray,
 };
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Float32Type};
 
@@ -49,6 +49,23 @@ impl Columns {
         self.cell::<ListArray, _>(name, row, |column| {
             let items = column.value(row);
             items.as_primitive_opt::<T>().filter(|items| items.null_count() == 0).map(|items| items.values().to_vec())
+        })
+    }
+
+    /// A list of lists of numbers; an item that is null is an error.
+    pub(crate) fn nested_list<T: ArrowPrimitiveType>(
+        &self,
+        name: &str,
+        row: usize,
+    ) -> Result<Option<Vec<Vec<T::Native>>>, RecordError> {
+        self.cell::<ListArray, _>(name, row, |column| {
+            let lists = column.value(row);
+            let numbers = |list: Option<ArrayRef>| {
+                let list = list?;
+                let list = list.as_primitive_opt::<T>().filter(|list| list.null_count() == 0)?;
+                Some(list.values().to_vec())
+            };
+            lists.as_list_opt::<i32>()?.iter().map(numbers).collect()
         })
     }
 

@@ -88,8 +88,10 @@ vocabulary! {
         "Groups left out because their rewards are equal.";
     GROUPS_BROKEN = "groups/broken", "groups", "Groups",
         "Groups left out because a rollout has no reward, or none of their rollouts is left.";
+    GROUPS_REFUSED = "groups/refused", "groups", "Groups",
+        "Groups left out because a request of theirs could not be completed.";
     GROUPS_DRAWN = "groups/drawn", "groups", "Groups",
-        "Groups sampled in the step, flat and broken ones too.";
+        "Groups sampled in the step, those that were left out too.";
     VERIFIER_ERRORS = "verifier/errors", "rollouts", "Verifier errors",
         "Rollouts whose verifier broke.";
     EVAL_VERIFIER_ERRORS = "eval/{dataset}/verifier_errors", "samples", "Verifier errors",
@@ -175,6 +177,13 @@ vocabulary! {
         "Time of the update.";
     TIME_EVAL = "time/eval", "seconds", "Step time by part",
         "Time of the evaluation.";
+    ROLLOUT_OLDER_TOKENS = "rollout/older_tokens", "share", OTHER,
+        "Share of the tokens learned from that an older policy than the one that learns sampled; with \
+         `rollout.partial`, as the two below.";
+    ROLLOUT_LARGEST_AGE = "rollout/largest_age", "updates", OTHER,
+        "Most updates between the policy that sampled a token and the one that learns from it.";
+    ROLLOUT_UNFINISHED = "rollout/unfinished", "rollouts", OTHER,
+        "Rollouts that the step leaves to the next.";
     ROLLOUT_ROWS_IN_FLIGHT = "rollout/rows_in_flight", "sequences", "Rows in flight",
         "Mean number of sequences that decoded together.";
     ROLLOUT_TOKENS_PER_SECOND = "throughput/rollout_tokens_per_second", "tokens/s", "Tokens per second",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datasets::Task;
 use rollout::{FinishReason, SamplingParams, Sequence};
+use serde::{Deserialize, Serialize};
 use verifiers::{Judgement, Reward};
 
 use crate::config::PromptSection;
@@ -47,15 +48,31 @@ pub(crate) struct Group {
     pub rollouts: Vec<Rollout>,
     /// Rollouts that the reward section leaves out: they are recorded, and no part of the group otherwise.
     pub masked: Vec<Rollout>,
+    /// Requests that could not be completed, in the order of their samples: the others have no rewards then.
+    pub refusals: Vec<Refusal>,
+}
+
+/// A request that has no completion, through a fault of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refusal {
+    /// Number among the draw's requests.
+    pub sample: u64,
+    pub reason: String,
 }
 
 impl Group {
-    /// Rewards of the rollouts; `None` where one has none or no rollout is left: that group is dropped, never scored 0.
+    /// Rewards of the rollouts; `None` where one has none, a request was refused or no rollout is left: that group is
+    /// dropped, never scored 0.
     pub(crate) fn rewards(&self) -> Option<Vec<f32>> {
-        if self.rollouts.is_empty() {
+        if self.rollouts.is_empty() || self.is_refused() {
             return None;
         }
         self.rollouts.iter().map(|rollout| rollout.reward.as_ref().map(|reward| reward.total)).collect()
+    }
+
+    /// True where a request could not be completed.
+    pub(crate) fn is_refused(&self) -> bool {
+        !self.refusals.is_empty()
     }
 
     /// All rollouts, masked ones too.

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use datasets::Draw;
-use rollout::{Completion, RolloutRequest};
+use rollout::{Completion, RolloutRequest, Unfinished};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use verifiers::Judged;
 
+use super::carried::{Carried, CarriedGroup};
 use super::collector::Collector;
-use super::group::{Group, Sampling, SamplingCost};
+use super::group::{Group, Refusal, Sampling, SamplingCost};
 use super::open_group::{Judgeable, OpenGroup};
 use crate::patience::ServiceAway;
 use crate::prompt::{PromptFormat, conversation};
@@ -28,6 +29,8 @@ pub(super) struct GroupStream<'a> {
     /// nothing replaces draws.
     lag: Option<u64>,
     open: HashMap<u64, OpenGroup>,
+    /// What came of the draws whose groups were not taken yet, where it may be left to the next step.
+    untaken: Option<HashMap<u64, CarriedGroup>>,
     /// Draws whose completions are all there, in the order in which the last one came.
     complete: VecDeque<u64>,
     /// Groups that are settled and wait for their turn.
@@ -57,6 +60,7 @@ impl<'a> GroupStream<'a> {
             events,
             lag,
             open: HashMap::new(),
+            untaken: None,
             complete: VecDeque::new(),
             ready: HashMap::new(),
             verdicts: JoinSet::new(),
@@ -65,6 +69,80 @@ impl<'a> GroupStream<'a> {
             last_completion: started,
             reward_model: Duration::ZERO,
         }
+    }
+
+    /// A stream that begins with what a step left, and may leave something to the next. Nothing is sampled before
+    /// [`GroupStream::go_on`].
+    ///
+    /// # Errors
+    /// A prompt cannot be made.
+    pub(super) fn carrying(
+        collector: &'a Collector,
+        sampling: &'a Sampling,
+        lag: u64,
+        carried: &Carried,
+    ) -> Result<Self> {
+        let mut stream = Self { untaken: Some(HashMap::new()), ..Self::new(collector, sampling, Some(lag)) };
+        let draws: Vec<Draw> = carried.groups.iter().map(|group| group.draw.clone()).collect();
+        stream.requests(&draws)?;
+        for CarriedGroup { draw, completions, refusals } in &carried.groups {
+            refusals.iter().try_for_each(|refusal| stream.refuse(draw.number, refusal.clone()))?;
+            completions.iter().try_for_each(|completion| stream.judge(completion.clone()))?;
+        }
+        Ok(stream)
+    }
+
+    /// Number of groups whose requests have all ended and that were not taken yet.
+    pub(super) fn num_complete(&self) -> usize {
+        self.complete.len()
+    }
+
+    /// Number of groups with a request that has not ended.
+    pub(super) fn num_open(&self) -> usize {
+        let num_samples = self.sampling.samples_per_prompt;
+        self.open.values().filter(|group| group.num_ended < num_samples).count()
+    }
+
+    /// Goes on with requests of the groups that are open, and has the completions of these draws sampled behind them.
+    ///
+    /// # Errors
+    /// As [`GroupStream::submit`].
+    pub(super) fn go_on(&mut self, mut unfinished: Vec<Unfinished>, draws: &[Draw]) -> Result<()> {
+        unfinished.extend(self.requests(draws)?.into_iter().map(Unfinished::from));
+        self.collector.worker.send(ModelCommand::GoOn { unfinished, lag: self.lag }, &self.answers)
+    }
+
+    /// Takes back all that is under way, at the step at which the engines stand still for a draw whose group was taken
+    /// and is not replaced.
+    ///
+    /// # Errors
+    /// The model's thread failed.
+    pub(super) async fn withdraw(&mut self, draw: u64) -> Result<Vec<Unfinished>> {
+        let ModelEvent::Withdrawn(unfinished) = self.collector.worker.ask(ModelCommand::Withdraw { draw }).await?
+        else {
+            bail!("the model's thread withdrew no requests");
+        };
+        // What ended before that step.
+        while let Ok(event) = self.events.try_recv() {
+            match event? {
+                ModelEvent::Completed(completion) => self.judge(completion)?,
+                ModelEvent::Refused { draw, sample, reason } => {
+                    self.say_refused(draw, &reason);
+                    self.refuse(draw, Refusal { sample, reason })?;
+                }
+                other => bail!("the model's thread answered {other:?} to a request for completions"),
+            }
+        }
+        Ok(unfinished)
+    }
+
+    /// What is left to the next step, with the requests that are unfinished.
+    pub(super) fn left(&mut self, requests: Vec<Unfinished>) -> Carried {
+        let mut untaken = self.untaken.take().unwrap_or_default();
+        let complete: Vec<u64> = self.complete.drain(..).collect();
+        let order = complete.into_iter().chain(requests.iter().map(|unfinished| unfinished.request.draw));
+        let groups = order.filter_map(|draw| untaken.remove(&draw)).collect();
+        Carried { groups, requests }
     }
 
     /// Has the completions of these draws sampled.
@@ -103,24 +181,32 @@ impl<'a> GroupStream<'a> {
                 draw: draw.clone(),
                 conversation: conversation(task.as_ref().into(), &self.sampling.prompt).into(),
                 thinking_open: prompt.thinking_open,
-                num_complete: 0,
+                num_ended: 0,
                 judged: Vec::with_capacity(num_samples),
+                refusals: Vec::new(),
             };
             self.open.insert(draw.number, group);
+            if let Some(untaken) = &mut self.untaken {
+                let none = CarriedGroup { draw: draw.clone(), completions: Vec::new(), refusals: Vec::new() };
+                untaken.insert(draw.number, none);
+            }
         }
         Ok(requests)
     }
 
-    /// The next group, in the order in which their last completions came, so that no clock has a say in it; `None`
-    /// where there is none left.
+    /// The next group, in the order in which their last requests ended, so that no clock has a say in it; `None` where
+    /// there is none left.
     ///
     /// # Errors
-    /// A request was refused, the model's thread failed, a service stays away ([`ServiceAway`]), the reward section
-    /// ends the run, or the user interrupted: no verdict is waited for then.
+    /// The model's thread failed, a service stays away ([`ServiceAway`]), the reward section ends the run, or the
+    /// user interrupted: no verdict is waited for then.
     pub(super) async fn next(&mut self) -> Result<Option<Group>> {
         loop {
             if let Some(group) = self.complete.front().and_then(|draw| self.ready.remove(draw)) {
                 self.complete.pop_front();
+                if let Some(untaken) = &mut self.untaken {
+                    untaken.remove(&group.draw);
+                }
                 return Ok(Some(group));
             }
             if self.open.is_empty() && self.settled.is_empty() {
@@ -129,7 +215,10 @@ impl<'a> GroupStream<'a> {
             let interrupt = self.collector.interrupt.clone();
             match interrupt.race(self.happening()).await?? {
                 Happening::Event(ModelEvent::Completed(completion)) => self.judge(completion)?,
-                Happening::Event(ModelEvent::Refused { reason, .. }) => bail!(reason),
+                Happening::Event(ModelEvent::Refused { draw, sample, reason }) => {
+                    self.say_refused(draw, &reason);
+                    self.refuse(draw, Refusal { sample, reason })?;
+                }
                 Happening::Event(other) => bail!("the model's thread answered {other:?} to a request for completions"),
                 Happening::Judged(judged) => self.add(*judged)?,
                 Happening::Settled(group, reward_model) => {
@@ -154,14 +243,41 @@ impl<'a> GroupStream<'a> {
         }
     }
 
+    /// The group of a request that has ended; the last one gives the group its turn.
+    fn ended(&mut self, draw: u64) -> Result<&mut OpenGroup> {
+        let group = self.open.get_mut(&draw).context("an answer of no draw that was asked for")?;
+        group.num_ended += 1;
+        if group.num_ended == self.sampling.samples_per_prompt {
+            self.complete.push_back(draw);
+        }
+        Ok(group)
+    }
+
+    /// Names the task and the reason in a warning, once for a draw.
+    fn say_refused(&self, draw: u64, reason: &str) {
+        if let Some(group) = self.open.get(&draw).filter(|group| group.refusals.is_empty()) {
+            tracing::warn!("task {} is left out: {reason}", group.draw.task.id);
+        }
+    }
+
+    /// Notes that a request has no completion. The others of its draw go on: where an abort met them, a clock would
+    /// decide.
+    fn refuse(&mut self, draw: u64, refusal: Refusal) -> Result<()> {
+        let group = self.ended(draw)?;
+        group.refusals.push(refusal.clone());
+        if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&draw)) {
+            left.refusals.push(refusal);
+        }
+        self.settle(draw)
+    }
+
     /// Has a completion judged.
     fn judge(&mut self, completion: Completion) -> Result<()> {
         self.last_completion = Instant::now();
-        let group = self.open.get_mut(&completion.draw).context("a completion of no draw that was asked for")?;
-        group.num_complete += 1;
-        if group.num_complete == self.sampling.samples_per_prompt {
-            self.complete.push_back(completion.draw);
+        if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&completion.draw)) {
+            left.completions.push(completion.clone());
         }
+        let group = self.ended(completion.draw)?;
         let judged = Judged {
             thinking_open: group.thinking_open,
             finish_reason: Cow::Borrowed(completion.finish_reason.as_str()),
@@ -180,15 +296,25 @@ impl<'a> GroupStream<'a> {
         Ok(())
     }
 
-    /// Puts a judged completion to its group; the last one has the group settled.
+    /// Puts a judged completion to its group.
     fn add(&mut self, judged: Judgeable) -> Result<()> {
         let draw = judged.completion.draw;
         let group = self.open.get_mut(&draw).context("a verdict of no draw that was asked for")?;
         group.judged.push(judged);
-        if group.judged.len() < self.sampling.samples_per_prompt {
+        self.settle(draw)
+    }
+
+    /// Has a group settled once all of it is there; nothing is compared or scored where a request was refused.
+    fn settle(&mut self, draw: u64) -> Result<()> {
+        let group = self.open.get(&draw).context("no draw that was asked for")?;
+        if !group.is_judged(self.sampling.samples_per_prompt) {
             return Ok(());
         }
         let Some(mut group) = self.open.remove(&draw) else { return Ok(()) };
+        if !group.refusals.is_empty() {
+            self.ready.insert(draw, group.left_out());
+            return Ok(());
+        }
         let (collector, section) = (self.collector.clone(), self.sampling.prompt.clone());
         self.settled.spawn(async move {
             group.compare(&collector.judge).await;

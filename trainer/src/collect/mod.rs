@@ -3,14 +3,17 @@
 //! A completion is judged as soon as it is done, and a group is settled as soon as its last completion is judged, while
 //! others are still generated. Nothing waits for the slowest of a round: there are no rounds.
 
+mod carried;
 mod collector;
 mod group;
 mod group_stream;
 mod open_group;
+mod partial;
 mod refill;
 mod sample_stream;
 mod score;
 
+pub(crate) use self::carried::Carried;
 pub(crate) use self::collector::Collector;
 pub(crate) use self::group::{Batch, Group, Rollout, Sampling};
 pub(crate) use self::sample_stream::WantedSamples;

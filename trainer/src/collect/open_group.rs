@@ -5,9 +5,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use datasets::{Draw, Message};
 use rollout::Completion;
-use verifiers::{Judged, Judgement};
+use verifiers::{Judged, Judgement, Reward};
 
-use super::group::{Group, Rollout};
+use super::group::{Group, Refusal, Rollout};
 use crate::judge::{Judge, Payment};
 
 /// A completion with what its verifiers see and say.
@@ -17,6 +17,14 @@ pub(super) struct Judgeable {
     pub judgement: Judgement,
 }
 
+impl Judgeable {
+    fn rollout(self, reward: Option<Reward>) -> Rollout {
+        let Completion { sample, sequence, text, finish_reason, .. } = self.completion;
+        let judgement = self.judgement;
+        Rollout { sample, sequences: vec![sequence], text, finish_reason, judgement, reward }
+    }
+}
+
 /// The judged completions of a draw so far.
 pub(super) struct OpenGroup {
     pub draw: Draw,
@@ -24,12 +32,28 @@ pub(super) struct OpenGroup {
     pub conversation: Arc<[Message]>,
     /// True where the prompt ended within the thinking.
     pub thinking_open: bool,
-    /// Number of completions that came.
-    pub num_complete: usize,
+    /// Number of requests that have ended, by completions or refusals.
+    pub num_ended: usize,
     pub judged: Vec<Judgeable>,
+    /// Requests that have no completion.
+    pub refusals: Vec<Refusal>,
 }
 
 impl OpenGroup {
+    /// True where all completions of `num_samples` requests are judged, and the others refused.
+    pub(super) fn is_judged(&self, num_samples: usize) -> bool {
+        self.judged.len() + self.refusals.len() == num_samples
+    }
+
+    /// The group of a draw of which requests were refused: it is recorded, and nothing is paid.
+    pub(super) fn left_out(mut self) -> Group {
+        self.judged.sort_by_key(|one| one.completion.sample);
+        self.refusals.sort_by_key(|refusal| refusal.sample);
+        let Draw { number, task } = self.draw;
+        let rollouts = self.judged.into_iter().map(|one| one.rollout(None)).collect();
+        Group { draw: number, task, rollouts, masked: Vec::new(), refusals: self.refusals }
+    }
+
     /// Puts the completions into their order, and adds the verdicts of the verifiers that compare them.
     pub(super) async fn compare(&mut self, judge: &Judge) {
         self.judged.sort_by_key(|one| one.completion.sample);
@@ -46,18 +70,18 @@ impl OpenGroup {
     /// model's, one a completion, where it scores the task.
     pub(super) fn settled(self, judge: &Judge, scores: Option<Vec<f32>>) -> Result<Group> {
         let Draw { number, task } = self.draw;
-        let mut group = Group { draw: number, task, rollouts: Vec::new(), masked: Vec::new() };
-        for (place, Judgeable { completion, judged, mut judgement }) in self.judged.into_iter().enumerate() {
-            let name = || format!("draw {number}, sample {}", completion.sample);
+        let refusals = self.refusals;
+        let mut group = Group { draw: number, task, rollouts: Vec::new(), masked: Vec::new(), refusals };
+        for (place, mut one) in self.judged.into_iter().enumerate() {
+            let name = || format!("draw {number}, sample {}", one.completion.sample);
             let score = scores.as_ref().map(|scores| scores[place]);
-            let payment = judge.pay(&judged, &mut judgement, score).with_context(name)?;
+            let payment = judge.pay(&one.judged, &mut one.judgement, score).with_context(name)?;
             let (rollouts, reward) = match payment {
                 Payment::Reward(reward) => (&mut group.rollouts, Some(reward)),
                 Payment::DropGroup => (&mut group.rollouts, None),
                 Payment::Mask => (&mut group.masked, None),
             };
-            let Completion { sample, sequence, text, finish_reason, .. } = completion;
-            rollouts.push(Rollout { sample, sequences: vec![sequence], text, finish_reason, judgement, reward });
+            rollouts.push(one.rollout(reward));
         }
         Ok(group)
     }

@@ -6,7 +6,7 @@
 //! first: the batch does not depend on time. Nor does the place of a replacement among the sequences that decode: it
 //! joins a fixed number of steps after the group that it replaces has ended.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use datasets::TaskCursor;
 use learner::advantages::is_flat;
 use progress::{Event, Progress, Unit};
@@ -18,16 +18,30 @@ use crate::plan::Refill;
 
 /// True where a group is learned from: one whose rewards differ. Where each draw is sampled once there is nothing to
 /// differ from.
-fn teaches(group: &Group, sampling: &Sampling, refill: Refill) -> bool {
+pub(super) fn teaches(group: &Group, sampling: &Sampling, refill: Refill) -> bool {
     let is_left_out = refill.replaces && sampling.samples_per_prompt > 1;
     group.rewards().is_some_and(|rewards| !(is_left_out && is_flat(&rewards)))
 }
 
+/// # Errors
+/// There were requests and none was completed: the fault is not theirs, but the model's.
+pub(super) fn check_completed(batch: &Batch) -> Result<()> {
+    let groups = || batch.kept.iter().chain(&batch.left_out);
+    let num_refused: usize = groups().map(|group| group.refusals.len()).sum();
+    match groups().flat_map(|group| &group.refusals).next() {
+        Some(first) if groups().flat_map(Group::sampled).next().is_none() => {
+            bail!("none of the step's {num_refused} requests was completed, so the policy is broken: {}", first.reason)
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Collector {
-    /// Samples draws of the walk until there are enough groups to learn from.
+    /// Samples draws of the walk until there are enough groups to learn from. A draw of which a request was refused is
+    /// left out, and replaced where groups are.
     ///
     /// # Errors
-    /// A prompt cannot be made or sampled from, the model's thread failed, a service stays away, the reward section
+    /// A prompt cannot be made, every request was refused, the model's thread failed, a service stays away, the reward section
     /// ends the run at a verdict, or the user interrupted.
     pub(crate) async fn collect(&self, tasks: &mut TaskCursor, sampling: &Sampling, refill: Refill) -> Result<Batch> {
         let mut stream = GroupStream::new(self, sampling, refill.replaces.then_some(refill.lag));
@@ -48,6 +62,7 @@ impl Collector {
         }
         batch.kept.sort_by_key(|group| group.draw);
         batch.left_out.sort_by_key(|group| group.draw);
+        check_completed(&batch)?;
         batch.cost = stream.cost().await?;
         Ok(batch)
     }

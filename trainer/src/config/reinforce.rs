@@ -4,9 +4,10 @@ use learner::advantages::AdvantageConfig;
 use learner::loss::PolicyLossConfig;
 use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::{Schedule, ScheduleConfig};
-use learner::update_plan::UpdatePlan;
+use learner::rollout_correction::RolloutCorrection;
+use learner::update_plan::{OldLogprobs, UpdatePlan};
 use policy::{HeadOptions, Recompute};
-use rollout::{EngineOptions, RepetitionStop, SamplingParams};
+use rollout::{CacheAfterUpdate, EngineOptions, RepetitionStop, SamplingParams};
 use serde::{Deserialize, Serialize};
 use verifiers::{Reading, RewardConfig, VerifiersConfig};
 
@@ -74,17 +75,36 @@ pub(crate) struct RolloutSection {
     pub prompts_per_step: usize,
     /// Number of completions of each prompt.
     pub samples_per_prompt: usize,
-    /// Sampling temperature; the policy's logits are divided by it in training too. No top-p, top-k or min-p here: they
-    /// would make the sampled distribution another than the trained one.
+    /// Sampling temperature; the policy's logits are divided by it in training too.
     pub temperature: f64,
+    /// Largest number of candidates, and any equal to the last; 0 for all. Any filter needs `kept_sets`.
+    pub top_k: usize,
+    /// Probability mass of the nucleus; 1 keeps everything.
+    pub top_p: f64,
+    /// Least probability of a candidate, as a share of the likeliest one's; 0 keeps everything.
+    pub min_p: f64,
+    /// True where each token's candidates after the filters are recorded, and every logprob of training is over them
+    /// alone. Needs `top_k`, which bounds them: a token with more, of equal ones, leaves its group out.
+    pub kept_sets: bool,
     /// Longest completion, in tokens.
     pub max_new_tokens: usize,
     /// End of a completion whose last tokens are a pattern of at most `pattern_tokens` tokens, `count` times in a row;
     /// where absent it runs to its limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_repetition: Option<RepetitionStop>,
+    /// Steps that end as soon as they have their groups; where absent, each ends what it begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partial: Option<PartialSection>,
     /// Batching and memory of the engine.
     pub engine: EngineOptions,
+}
+
+/// `[rollout.partial]`: what is unfinished when a step has its groups goes on in the next, by the new weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PartialSection {
+    /// Number of prompts under way at a time, more than `rollout.prompts_per_step`.
+    pub prompts_in_flight: usize,
 }
 
 impl Default for RolloutSection {
@@ -93,10 +113,40 @@ impl Default for RolloutSection {
             prompts_per_step: 16,
             samples_per_prompt: 8,
             temperature: 1.0,
+            top_k: 0,
+            top_p: 1.0,
+            min_p: 0.0,
+            kept_sets: false,
             max_new_tokens: 1024,
             stop_repetition: None,
+            partial: None,
             engine: EngineOptions::default(),
         }
+    }
+}
+
+impl RolloutSection {
+    /// How a completion is sampled; the seed is the caller's.
+    pub(crate) fn params(&self, seed: u64) -> SamplingParams {
+        let Self { temperature, top_k, top_p, min_p, kept_sets, max_new_tokens, stop_repetition, .. } = *self;
+        let kept_ids = kept_sets;
+        let defaults = SamplingParams::default();
+        SamplingParams { temperature, top_k, top_p, min_p, kept_ids, max_new_tokens, stop_repetition, seed, ..defaults }
+    }
+
+    /// Checks how completions are sampled.
+    fn validate_sampling(&self) -> Result<()> {
+        let refuse = |message: &str| Err(Usage::error(message));
+        if !self.kept_sets && (self.top_k > 0 || self.top_p < 1.0 || self.min_p > 0.0) {
+            return refuse(
+                "rollout.kept_sets: top_k, top_p and min_p leave tokens out, and training would compare logprobs over \
+                 others than were drawn from; set it to true",
+            );
+        }
+        if self.kept_sets && self.top_k == 0 {
+            return refuse("rollout.top_k: bounds the sets that rollout.kept_sets records; set it, to 64 for instance");
+        }
+        self.params(0).validate().map_err(|error| Usage::error(format!("rollout.{error}")))
     }
 }
 
@@ -185,9 +235,8 @@ impl ReinforceRun {
         if self.rollout.max_new_tokens == 0 || self.update.steps == 0 {
             return refuse("rollout.max_new_tokens and update.steps must be at least 1");
         }
-        let RolloutSection { stop_repetition, max_new_tokens, .. } = self.rollout;
-        let sampled = SamplingParams { stop_repetition, max_new_tokens, ..SamplingParams::default() };
-        sampled.validate().map_err(|error| Usage::error(format!("rollout.{error}")))?;
+        self.rollout.validate_sampling()?;
+        self.validate_partial()?;
         let updates = self.update.updates_per_step;
         if updates == 0 || updates > self.rollout.prompts_per_step {
             return refuse("update.updates_per_step: must lie between 1 and rollout.prompts_per_step");
@@ -242,6 +291,32 @@ impl ReinforceRun {
         Ok(())
     }
 
+    /// Checks that steps can leave rollouts to the next.
+    fn validate_partial(&self) -> Result<()> {
+        let refuse = |message: &str| Err(Usage::error(message));
+        let Some(PartialSection { prompts_in_flight }) = self.rollout.partial else { return Ok(()) };
+        if prompts_in_flight <= self.rollout.prompts_per_step {
+            return refuse(
+                "rollout.partial.prompts_in_flight: must be above rollout.prompts_per_step, or nothing is unfinished \
+                 when a step has its groups",
+            );
+        }
+        if self.rollout.engine.cache_after_update == CacheAfterUpdate::Keep {
+            return refuse(
+                "rollout.engine.cache_after_update: rollouts that rollout.partial leaves to the next step are computed \
+                 again; leave it at \"recompute\"",
+            );
+        }
+        let is_corrected = self.loss.rollout_correction != RolloutCorrection::None;
+        if self.algorithm.old_logprobs == OldLogprobs::Recompute && !is_corrected {
+            return refuse(
+                "rollout.partial: tokens of older policies must weigh what they are worth by their recorded logprobs; \
+                 set algorithm.old_logprobs = \"rollout\" or a loss.rollout_correction",
+            );
+        }
+        Ok(())
+    }
+
     /// What is allowed and stands in no paper, or is easily meant otherwise.
     pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = self.loss.notes();
@@ -275,7 +350,13 @@ impl ReinforceRun {
     pub(crate) fn refill(&self) -> Refill {
         let wanted = self.rollout.prompts_per_step;
         let filter = &self.dynamic_sampling;
-        Refill { wanted, replaces: filter.enabled, max_draws: wanted * filter.max_rounds, lag: filter.lag }
+        Refill {
+            wanted,
+            replaces: filter.enabled,
+            in_flight: self.rollout.partial.map(|partial| partial.prompts_in_flight),
+            max_draws: wanted * filter.max_rounds,
+            lag: filter.lag,
+        }
     }
 
     /// Times of evaluations and checkpoints.

@@ -7,8 +7,8 @@ use learner::trainable::MAX_SKIPPED_IN_A_ROW;
 use progress::{Progress, Unit};
 use record::metrics::Metrics;
 use record::names;
-use serde::Serialize;
 
+use crate::checkpoint::SavedData;
 use crate::interrupt::Interrupt;
 use crate::open_run::OpenRun;
 use crate::patience::ServiceAway;
@@ -27,7 +27,7 @@ pub(crate) struct StepOutcome {
 /// A kind of run.
 pub(crate) trait Stage {
     /// Place of the run in its data, as a checkpoint keeps it.
-    type Data: Serialize;
+    type Data: SavedData;
 
     /// Does a step, counted from 1.
     async fn step(&mut self, run: &OpenRun, step: u64) -> Result<StepOutcome>;

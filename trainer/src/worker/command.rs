@@ -9,7 +9,7 @@ use learner::trajectory::TrajectoryGroup;
 use learner::update_outcome::UpdateOutcome;
 use policy::dist::Traffic;
 use policy::dist::cuda::GpuMemory;
-use rollout::{Completion, GenerationStats, RolloutRequest};
+use rollout::{Completion, GenerationStats, RolloutRequest, Unfinished};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
@@ -26,6 +26,11 @@ pub(crate) enum ModelCommand {
     /// the engine goes on for at most so many steps once a draw's last request has ended, and then waits for the draw's
     /// `Replace`.
     Submit { requests: Vec<RolloutRequest>, lag: Option<u64> },
+    /// Goes on with these requests, which were withdrawn before or never begun, in this order. Answered as `Submit`.
+    GoOn { unfinished: Vec<Unfinished>, lag: Option<u64> },
+    /// Takes back every request that is under way, once the engine stands still for a draw that has ended and has not
+    /// been replaced: a step that no clock decides. Answered by `Withdrawn`.
+    Withdraw { draw: u64 },
     /// Completes these requests in the place of a draw that has ended, from the step on at which its lag is over; they
     /// are held to the same lag. None where the place stays empty. Answered as `Submit`.
     Replace { draw: u64, requests: Vec<RolloutRequest> },
@@ -65,7 +70,8 @@ impl ModelCommand {
     /// Word for what is done meanwhile.
     pub(super) fn phase(&self) -> &'static str {
         match self {
-            Self::Submit { .. } | Self::Replace { .. } | Self::Abort { .. } | Self::Pause | Self::Resume => "sampling",
+            Self::Submit { .. } | Self::GoOn { .. } | Self::Withdraw { .. } | Self::Replace { .. } => "sampling",
+            Self::Abort { .. } | Self::Pause | Self::Resume => "sampling",
             Self::TakeStats | Self::TakeTraffic => "counting",
             Self::Score { .. } | Self::Logprobs { .. } => "scoring",
             Self::Update { .. } | Self::LearnTraces { .. } | Self::LearnPairs { .. } => "update",
@@ -102,6 +108,8 @@ pub(crate) enum ModelEvent {
     Completed(Completion),
     /// A request could not be completed; the others go on.
     Refused { draw: u64, sample: u64, reason: String },
+    /// The requests that were under way, in the order in which they were submitted.
+    Withdrawn(Vec<Unfinished>),
     /// Counts and times of sampling.
     Stats(GenerationStats),
     /// Bytes and times of each rank, in their order.

@@ -10,10 +10,10 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use rollout::RolloutRequest;
+use rollout::{RolloutRequest, Unfinished};
 
 use super::command::{Answers, ModelEvent};
-use super::rank_engine::{DecodeOrder, Decoded};
+use super::rank_engine::{DecodeOrder, Decoded, Withdrawn};
 
 /// Steps of all engines between two exchanges of several ranks.
 const STEPS_OF_RANKS: u64 = 4;
@@ -31,7 +31,7 @@ pub(super) struct EngineLoop {
     next_ticket: u64,
     requests: HashMap<u64, Requested>,
     /// Tickets that no engine has yet, with their requests.
-    waiting: VecDeque<(u64, RolloutRequest)>,
+    waiting: VecDeque<(u64, Unfinished)>,
     /// Tickets that were dropped, and the ranks that have them.
     aborted: Vec<(usize, u64)>,
     /// Number of requests that were dropped before an engine had them.
@@ -108,7 +108,7 @@ impl EngineLoop {
         while let Some(entry) = self.ended.first_entry().filter(|entry| entry.key().0 <= self.clock) {
             let Place { lag, replacement } = entry.remove();
             if let Some((requests, answers)) = replacement {
-                self.submit(requests, Some(lag), &answers);
+                self.submit(requests.into_iter().map(Unfinished::from).collect(), Some(lag), &answers);
             }
         }
         let blank = DecodeOrder { is_afresh: self.is_afresh, num_steps: self.num_steps, ..DecodeOrder::default() };
@@ -116,7 +116,7 @@ impl EngineLoop {
         let mut orders = self.with_aborted(vec![blank; self.loads.len()]);
         // The samples of a draw go to one rank, which computes their prompt once.
         let mut last: Option<(u64, usize)> = None;
-        while let Some((_, request)) = self.waiting.front() {
+        while let Some((_, Unfinished { request, .. })) = self.waiting.front() {
             let begun = last.filter(|(draw, _)| *draw == request.draw).map(|(_, rank)| rank);
             let least = || (0..self.loads.len()).min_by_key(|rank| self.loads[*rank]).unwrap_or(0);
             let rank = begun.unwrap_or_else(least);
@@ -180,17 +180,18 @@ impl EngineLoop {
         self.is_afresh = true;
     }
 
-    pub(super) fn submit(&mut self, requests: Vec<RolloutRequest>, lag: Option<u64>, answers: &Answers) {
+    pub(super) fn submit(&mut self, requests: Vec<Unfinished>, lag: Option<u64>, answers: &Answers) {
         if let Some(lag) = lag {
-            for request in &requests {
+            for Unfinished { request, .. } in &requests {
                 self.lagging.entry(request.draw).or_insert(Lagging { lag, num_running: 0 }).num_running += 1;
             }
         }
-        for request in requests {
-            let (draw, sample, ticket) = (request.draw, request.sample, self.next_ticket);
+        for unfinished in requests {
+            let RolloutRequest { draw, sample, .. } = unfinished.request;
+            let ticket = self.next_ticket;
             self.next_ticket += 1;
             self.requests.insert(ticket, Requested { draw, sample, answers: answers.clone(), rank: None });
-            self.waiting.push_back((ticket, request));
+            self.waiting.push_back((ticket, unfinished));
         }
     }
 
@@ -209,6 +210,29 @@ impl EngineLoop {
         }
     }
 
+    /// True where the engines stand still for the place of a draw that has ended; `None` where it has no place that could
+    /// be taken, and will have none.
+    pub(super) fn stands_still_for(&self, draw: u64) -> Option<bool> {
+        let open = self.ended.iter().find(|((_, ended), place)| *ended == draw && place.replacement.is_none());
+        open.map(|((step, _), _)| *step <= self.due())
+    }
+
+    /// Forgets all requests and places. Returns what the engines gave back and what they never had, in the order in
+    /// which it was submitted, and then what was to take a place.
+    pub(super) fn withdraw(&mut self, from_engines: Vec<Withdrawn>) -> Vec<Unfinished> {
+        let mut all: Vec<(u64, Unfinished)> =
+            from_engines.into_iter().flatten().chain(self.waiting.drain(..)).collect();
+        all.retain(|(ticket, _)| self.requests.contains_key(ticket));
+        all.sort_by_key(|(ticket, _)| *ticket);
+        let places = std::mem::take(&mut self.ended).into_values();
+        let replacements = places.filter_map(|place| place.replacement).flat_map(|(requests, _)| requests);
+        let withdrawn = all.into_iter().map(|(_, unfinished)| unfinished).chain(replacements.map(Unfinished::from));
+        self.requests.clear();
+        self.lagging.clear();
+        self.loads.fill(0);
+        withdrawn.collect()
+    }
+
     /// Drops a draw's requests; returns what the engines are to drop, which do no step for it.
     pub(super) fn abort(&mut self, draw: u64) -> Vec<DecodeOrder> {
         let (aborted, loads) = (&mut self.aborted, &mut self.loads);
@@ -221,7 +245,7 @@ impl EngineLoop {
             stays
         });
         let num_waiting = self.waiting.len();
-        self.waiting.retain(|(_, request)| request.draw != draw);
+        self.waiting.retain(|(_, unfinished)| unfinished.request.draw != draw);
         self.num_aborted += num_waiting - self.waiting.len();
         self.lagging.remove(&draw);
         self.ended.retain(|(_, ended), _| *ended != draw);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use policy::Gathering;
+use rollout::Unfinished;
 
 use super::command::{Answers, ModelCommand, ModelEvent, RankTraffic};
 use super::engine_loop::EngineLoop;
@@ -21,6 +22,8 @@ pub(super) struct Lead {
     state: ModelState,
     requests: EngineLoop,
     team: Option<Team>,
+    /// A withdrawal that waits for the engines to stand still, by its draw.
+    withdrawal: Option<(u64, Answers)>,
     /// Why the ranks do nothing together any more.
     failure: Option<String>,
 }
@@ -28,7 +31,7 @@ pub(super) struct Lead {
 impl Lead {
     pub(super) fn new(state: ModelState, team: Option<Team>) -> Self {
         let requests = EngineLoop::new(state.seat.count(Among::Engines), state.max_sequences());
-        Self { state, requests, team, failure: None }
+        Self { state, requests, team, withdrawal: None, failure: None }
     }
 
     /// True where there are other ranks, which want to be told that there is nothing to do.
@@ -45,8 +48,37 @@ impl Lead {
     pub(super) fn decode(&mut self) {
         let orders = self.requests.next_orders();
         if let Err(error) = self.decode_with(orders) {
-            self.requests.fail(&error);
+            self.fail(&error);
         }
+        self.withdraw_if_due();
+    }
+
+    /// Every request learns why nothing can run.
+    fn fail(&mut self, error: &anyhow::Error) {
+        self.requests.fail(error);
+        if let Some((_, answers)) = self.withdrawal.take() {
+            let _ = answers.send(Err(anyhow!("{error:#}")));
+        }
+    }
+
+    /// Withdraws all requests where that is asked for and the engines stand still.
+    fn withdraw_if_due(&mut self) {
+        let Some((draw, answers)) = self.withdrawal.take() else { return };
+        let answer = match self.requests.stands_still_for(draw) {
+            Some(false) => {
+                self.withdrawal = Some((draw, answers));
+                return;
+            }
+            None => Err(anyhow!("draw {draw} has no place that the engines could stand still for")),
+            Some(true) => self.withdraw(),
+        };
+        let _ = answers.send(answer);
+    }
+
+    fn withdraw(&mut self) -> Result<ModelEvent> {
+        let answers = self.together(vec![Order::Withdraw], Among::Engines)?;
+        let withdrawn = answers.into_iter().map(Answer::withdrawn).collect::<Result<Vec<_>>>()?;
+        Ok(ModelEvent::Withdrawn(self.requests.withdraw(withdrawn)))
     }
 
     fn decode_with(&mut self, orders: Vec<DecodeOrder>) -> Result<()> {
@@ -59,7 +91,7 @@ impl Lead {
     /// Tells the other ranks that there is nothing to do.
     pub(super) fn rest(&mut self) {
         if let Err(error) = self.together(vec![Order::Rest], Among::Ranks) {
-            self.requests.fail(&error);
+            self.fail(&error);
         }
     }
 
@@ -69,6 +101,8 @@ impl Lead {
         let is_sampling = matches!(
             command,
             ModelCommand::Submit { .. }
+                | ModelCommand::GoOn { .. }
+                | ModelCommand::Withdraw { .. }
                 | ModelCommand::Replace { .. }
                 | ModelCommand::Abort { .. }
                 | ModelCommand::Pause
@@ -77,12 +111,25 @@ impl Lead {
         let answer = match command {
             _ if is_sampling && !can_sample => Err(anyhow!("there is no policy here to sample from")),
             ModelCommand::Submit { requests, lag } => {
+                let requests = requests.into_iter().map(Unfinished::from).collect();
                 self.requests.begin_afresh();
                 return self.requests.submit(requests, lag, answers);
             }
-            ModelCommand::Replace { draw, requests } => return self.requests.replace(draw, requests, answers),
+            ModelCommand::GoOn { unfinished, lag } => {
+                self.requests.begin_afresh();
+                return self.requests.submit(unfinished, lag, answers);
+            }
+            ModelCommand::Withdraw { draw } => {
+                self.withdrawal = Some((draw, answers.clone()));
+                return self.withdraw_if_due();
+            }
+            ModelCommand::Replace { draw, requests } => {
+                self.requests.replace(draw, requests, answers);
+                return self.withdraw_if_due();
+            }
             ModelCommand::Abort { draw } => {
                 let orders = self.requests.abort(draw);
+                self.withdraw_if_due();
                 self.decode_with(orders).map(|()| ModelEvent::Done)
             }
             ModelCommand::Pause => {

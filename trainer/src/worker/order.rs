@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::command::{ModelCommand, ModelEvent};
-use super::rank_engine::{DecodeOrder, Decoded};
+use super::rank_engine::{DecodeOrder, Decoded, Withdrawn};
 use crate::interrupt::Asked;
 
 /// What a rank is to do.
@@ -15,6 +15,8 @@ use crate::interrupt::Asked;
 pub(super) enum Order {
     /// Some steps of its engine. Answered by `Decoded`.
     Decode(DecodeOrder),
+    /// To take all requests out of its engine. Answered by `Withdrawn`.
+    Withdraw,
     /// Its part of a command. Answered by an `Event`.
     Command(ModelCommand),
     /// Nothing, for now: rank 0 waits for something that is not another rank. Answered by `Nothing`.
@@ -27,6 +29,7 @@ pub(super) enum Order {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
     Decoded(Decoded),
+    Withdrawn(Withdrawn),
     Event(Box<ModelEvent>),
     Nothing,
 }
@@ -43,7 +46,7 @@ impl Order {
     /// Word for what the rank does meanwhile.
     pub(super) fn phase(&self) -> &'static str {
         match self {
-            Self::Decode(_) => "sampling",
+            Self::Decode(_) | Self::Withdraw => "sampling",
             Self::Rest => "waiting",
             Self::End => "ending",
             Self::Command(command) => command.phase(),
@@ -64,6 +67,13 @@ impl Answer {
         match self {
             Self::Decoded(decoded) => Ok(decoded),
             other => bail!("a rank answered {other:?} to steps of its engine"),
+        }
+    }
+
+    pub(super) fn withdrawn(self) -> Result<Withdrawn> {
+        match self {
+            Self::Withdrawn(withdrawn) => Ok(withdrawn),
+            other => bail!("a rank answered {other:?} to a withdrawal"),
         }
     }
 

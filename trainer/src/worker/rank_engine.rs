@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use policy::Decoder;
-use rollout::{Completion, Engine, GenerationStats, RequestId, RolloutRequest};
+use rollout::{Completion, Engine, GenerationStats, RequestId, Unfinished};
 use serde::{Deserialize, Serialize};
 
 /// What a rank's engine is to do.
@@ -16,13 +16,16 @@ pub(super) struct DecodeOrder {
     /// Tickets whose requests are dropped.
     pub(super) aborted: Vec<u64>,
     /// Requests that join, with their tickets.
-    pub(super) requests: Vec<(u64, RolloutRequest)>,
+    pub(super) requests: Vec<(u64, Unfinished)>,
     /// Most steps; fewer where all requests are done before.
     pub(super) num_steps: u64,
 }
 
 /// Requests that a rank's engine brought to their ends, in their order: completions, or why there is none.
 pub(super) type Decoded = Vec<(u64, Result<Completion, String>)>;
+
+/// Requests that a rank's engine gave back, with their tickets.
+pub(super) type Withdrawn = Vec<(u64, Unfinished)>;
 
 /// An engine whose requests are known by tickets.
 #[derive(Debug)]
@@ -59,7 +62,7 @@ impl RankEngine {
         });
         let mut decoded = Decoded::new();
         for (ticket, request) in order.requests {
-            match self.engine.submit(request) {
+            match self.engine.go_on(request) {
                 Ok(id) => {
                     self.tickets.insert(id, ticket);
                 }
@@ -78,6 +81,12 @@ impl RankEngine {
             }
         }
         Ok(decoded)
+    }
+
+    /// Takes all requests out of the engine.
+    pub(super) fn withdraw(&mut self) -> Withdrawn {
+        let all = self.engine.withdraw().into_iter();
+        all.filter_map(|(id, unfinished)| Some((self.tickets.remove(&id)?, unfinished))).collect()
     }
 
     /// Gives the cache's memory back, unless a sequence runs.

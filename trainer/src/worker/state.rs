@@ -165,6 +165,7 @@ impl ModelState {
     pub(super) fn obey(&mut self, order: Order) -> Result<Answer> {
         match order {
             Order::Decode(order) => self.decode(order).map(Answer::Decoded),
+            Order::Withdraw => Ok(Answer::Withdrawn(self.engine.as_mut().context(NO_POLICY)?.withdraw())),
             Order::Command(command) => Ok(Answer::Event(Box::new(self.part(command)?))),
             Order::Rest | Order::End => Ok(Answer::Nothing),
         }
@@ -335,8 +336,8 @@ impl ModelState {
     fn swap(&mut self, folder: &Path, policy_version: u64) -> Result<()> {
         let learner = self.learner()?;
         ensure!(
-            policy_version >= learner.policy_version,
-            "version {policy_version} is older than the policy here, {}",
+            policy_version > learner.policy_version,
+            "version {policy_version} is not newer than the policy here, {}",
             learner.policy_version
         );
         learner.policy.model.policy.decoder.load_weights(folder)?;

@@ -1,5 +1,5 @@
 //! Rows of rollouts from Parquet, of every version of the schema so far. Files of version 0 have neither a version nor
-//! `draw`, `prompt_ids`, `segments`, `raw_logprobs`, `advantages` and `judgement`; the oldest have no `verdicts`.
+//! `draw`, `prompt_ids`, `segments`, `raw_logprobs`, `kept_ids`, `advantages` and `judgement`; the oldest have no `verdicts`.
 
 use std::path::Path;
 
@@ -11,8 +11,8 @@ use crate::error::RecordError;
 use crate::parquet_file::{self, Content};
 
 /// Columns that have a value for each token, but for the completion's ids.
-const TOKEN_COLUMNS: [&str; 6] =
-    ["prompt_ids", "segments", "rollout_logprobs", "raw_logprobs", "advantages", "policy_logprobs"];
+const TOKEN_COLUMNS: [&str; 7] =
+    ["prompt_ids", "segments", "rollout_logprobs", "raw_logprobs", "kept_ids", "advantages", "policy_logprobs"];
 
 /// Reads the rollouts of a step.
 ///
@@ -49,6 +49,7 @@ fn from_columns(columns: &Columns, row: usize) -> Result<RolloutRow, RecordError
         segments: columns.structs("segments", row)?.map(|fields| segments(&fields)).transpose()?,
         rollout_logprobs: columns.token_list("rollout_logprobs", row)?.unwrap_or_default(),
         raw_logprobs: columns.token_list("raw_logprobs", row)?,
+        kept_ids: columns.nested_list::<UInt32Type>("kept_ids", row)?,
         finish_reason: text("finish_reason")?,
         policy_version: columns.number::<UInt64Type>("policy_version", row)?,
         reward: columns.number::<Float32Type>("reward", row)?.unwrap_or(f32::NAN),

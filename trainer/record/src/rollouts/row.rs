@@ -35,6 +35,9 @@ pub struct RolloutRow {
     pub rollout_logprobs: TokenValues,
     /// Logprobs in nats under the model's own softmax: at temperature 1, before any filter.
     pub raw_logprobs: Option<TokenValues>,
+    /// Of each of `completion_ids` the ids that the sampling's filters left, after which its logprobs are normalised;
+    /// an empty list for a token that the policy did not sample. `None` where they were not recorded.
+    pub kept_ids: Option<Vec<Vec<u32>>>,
     /// Reason for the end of the completion: `stop`, `length`, ...
     pub finish_reason: String,
     /// Version of the policy that sampled the first token; `segments` has those of the others.
@@ -95,6 +98,7 @@ impl RolloutRow {
         let lengths = [
             ("rollout_logprobs", Some(self.rollout_logprobs.len())),
             ("raw_logprobs", self.raw_logprobs.as_ref().map(Vec::len)),
+            ("kept_ids", self.kept_ids.as_ref().map(Vec::len)),
             ("advantages", self.advantages.as_ref().map(Vec::len)),
             ("segments", self.segments.as_ref().map(segments)),
         ];

@@ -46,6 +46,7 @@ fn rows() -> Vec<RolloutRow> {
         ]),
         rollout_logprobs: vec![Some(-0.5), Some(-1e-7), None, None, Some(f32::NEG_INFINITY)],
         raw_logprobs: Some(vec![Some(-0.75), Some(-0.5), None, None, Some(-3.0)]),
+        kept_ids: Some(vec![vec![5, 9], vec![6], vec![], vec![], vec![1, 7]]),
         finish_reason: "stop".into(),
         policy_version: Some(2),
         reward: 1.1,
@@ -208,6 +209,7 @@ fn every_column_may_be_absent() {
             "segments" => expected.segments = None,
             "rollout_logprobs" => expected.rollout_logprobs.clear(),
             "raw_logprobs" => expected.raw_logprobs = None,
+            "kept_ids" => expected.kept_ids = None,
             "finish_reason" => expected.finish_reason.clear(),
             "policy_version" => expected.policy_version = None,
             "reward" => expected.reward = f32::NAN,
@@ -275,6 +277,7 @@ fn texts_are_read_without_what_is_said_of_tokens() {
         segments: None,
         rollout_logprobs: vec![],
         raw_logprobs: None,
+        kept_ids: None,
         advantages: None,
         ..rows().swap_remove(0)
     };

@@ -8,7 +8,7 @@ use arrow::datatypes::{Float32Type, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 
 use super::row::{RolloutRow, SegmentRow, VerdictRow};
-use crate::arrays::{flat, float_maps, lists, numbers, struct_lists, text_maps, texts, token_lists};
+use crate::arrays::{flat, float_maps, lists, nested_lists, numbers, struct_lists, text_maps, texts, token_lists};
 use crate::error::RecordError;
 use crate::parquet_file::{self, Content};
 
@@ -49,6 +49,7 @@ fn to_batch(rows: &[RolloutRow]) -> Result<RecordBatch, ArrowError> {
         ("segments", segments(rows), true),
         ("rollout_logprobs", token_lists(each().map(|row| Some(row.rollout_logprobs.as_slice()))), false),
         ("raw_logprobs", token_lists(each().map(|row| row.raw_logprobs.as_deref())), true),
+        ("kept_ids", nested_lists::<UInt32Type>(each().map(|row| row.kept_ids.as_deref())), true),
         ("finish_reason", texts(each().map(|row| Some(row.finish_reason.as_str()))), false),
         ("policy_version", numbers::<UInt64Type>(each().map(|row| row.policy_version)), true),
         ("reward", numbers::<Float32Type>(each().map(|row| Some(row.reward))), false),

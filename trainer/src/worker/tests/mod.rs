@@ -1,6 +1,7 @@
 //! The model's thread over small models with random weights: what each command does, and what it leaves alone.
 
 mod faults;
+mod kept_sets;
 mod learning;
 mod sampling;
 mod scores;

@@ -1,0 +1,101 @@
+//! What a step leaves to the next: groups of which some completions are there, and requests that are under way.
+//!
+//! It is plain data at a token's boundary, so that a run that goes on and one that is resumed begin the next step alike.
+//! Verdicts are no part of it: completions are judged again where their groups go on.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use datasets::{Draw, TaskCursor};
+use record::manifest::INNER;
+use rollout::{Completion, SamplingParams, Unfinished};
+use serde::{Deserialize, Serialize};
+
+use super::group::Refusal;
+use crate::worker::SavedComponent;
+
+/// Component of a checkpoint, and its file.
+const UNFINISHED: &str = "unfinished";
+const FILE: &str = "unfinished.msgpack";
+
+/// A group that was not learned from yet.
+#[derive(Clone, Debug)]
+pub(crate) struct CarriedGroup {
+    pub draw: Draw,
+    pub completions: Vec<Completion>,
+    pub refusals: Vec<Refusal>,
+}
+
+/// Groups and requests that a step leaves to the next.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Carried {
+    /// First those whose requests have all ended, in the order in which their last ones did.
+    pub groups: Vec<CarriedGroup>,
+    /// Requests of the others, in the order in which they are sampled.
+    pub requests: Vec<Unfinished>,
+}
+
+/// The same in a checkpoint, where a draw is its number.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedCarried {
+    groups: Vec<SavedGroup>,
+    requests: Vec<Unfinished>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedGroup {
+    draw: u64,
+    completions: Vec<Completion>,
+    refusals: Vec<Refusal>,
+}
+
+impl Carried {
+    /// Writes the component into a checkpoint.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn save(&self, checkpoint: &Path) -> Result<SavedComponent> {
+        let group = |group: &CarriedGroup| SavedGroup {
+            draw: group.draw.number,
+            completions: group.completions.clone(),
+            refusals: group.refusals.clone(),
+        };
+        let saved = SavedCarried { groups: self.groups.iter().map(group).collect(), requests: self.requests.clone() };
+        let path = checkpoint.join(INNER).join(FILE);
+        let bytes = rmp_serde::to_vec_named(&saved).context("unfinished rollouts as MessagePack")?;
+        std::fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+        Ok(SavedComponent { name: UNFINISHED.into(), folder: INNER.into(), files: vec![format!("{INNER}/{FILE}")] })
+    }
+
+    /// What a checkpoint holds; nothing where it has no such component. `tasks` is the walk where the checkpoint left
+    /// it, and `params` are those of the run.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn load(checkpoint: &Path, tasks: &TaskCursor, params: &Arc<SamplingParams>) -> Result<Self> {
+        let path = checkpoint.join(INNER).join(FILE);
+        if !path.exists() {
+            return Ok(Self::default());
+        }
+        let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
+        let saved: SavedCarried = rmp_serde::from_slice(&bytes).with_context(|| path.display().to_string())?;
+        let numbers: BTreeSet<u64> = saved.groups.iter().map(|group| group.draw).collect();
+        let mut draws: HashMap<u64, Draw> =
+            tasks.past_draws(&numbers).into_iter().map(|draw| (draw.number, draw)).collect();
+        if draws.len() < numbers.len() {
+            tracing::warn!("the walk over the tasks begins again: {} unfinished groups are dropped", numbers.len());
+            return Ok(Self::default());
+        }
+        let group = |SavedGroup { draw, completions, refusals }| {
+            Some(CarriedGroup { draw: draws.remove(&draw)?, completions, refusals })
+        };
+        let groups = saved.groups.into_iter().filter_map(group).collect();
+        let mut requests = saved.requests;
+        requests.iter_mut().for_each(|unfinished| unfinished.request.params = params.clone());
+        Ok(Self { groups, requests })
+    }
+}
