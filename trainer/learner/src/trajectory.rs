@@ -14,8 +14,8 @@ pub struct Trajectory {
     pub targets: Vec<Range<usize>>,
     /// Logprobs in nats that were recorded while sampling.
     pub rollout_logprobs: Vec<f32>,
-    /// Ids that the sampling's filters left, the target's own among them; all logprobs are then over these. Absent where
-    /// nothing was filtered.
+    /// Ids that the sampling's filters left, the target's own among them; all logprobs are then over these. Absent
+    /// where nothing was filtered.
     pub kept_ids: Option<Vec<Vec<u32>>>,
     /// Advantages of the targets. Those of an algorithm with a critic are computed in the update, from `rewards`.
     pub advantages: Advantages,

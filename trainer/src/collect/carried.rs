@@ -1,7 +1,7 @@
 //! What a step leaves to the next: groups of which some completions are there, and requests that are under way.
 //!
-//! It is plain data at a token's boundary, so that a run that goes on and one that is resumed begin the next step alike.
-//! Verdicts are no part of it: completions are judged again where their groups go on.
+//! It is plain data at a token's boundary, so that a run that goes on and one that is resumed begin the next step
+//! alike. Verdicts are no part of it: completions are judged again where their groups go on.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;

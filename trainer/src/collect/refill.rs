@@ -41,8 +41,8 @@ impl Collector {
     /// left out, and replaced where groups are.
     ///
     /// # Errors
-    /// A prompt cannot be made, every request was refused, the model's thread failed, a service stays away, the reward section
-    /// ends the run at a verdict, or the user interrupted.
+    /// A prompt cannot be made, every request was refused, the model's thread failed, a service stays away, the reward
+    /// section ends the run at a verdict, or the user interrupted.
     pub(crate) async fn collect(&self, tasks: &mut TaskCursor, sampling: &Sampling, refill: Refill) -> Result<Batch> {
         let mut stream = GroupStream::new(self, sampling, refill.replaces.then_some(refill.lag));
         let mut num_drawn = refill.wanted.min(refill.max_draws);

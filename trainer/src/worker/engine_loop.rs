@@ -210,8 +210,8 @@ impl EngineLoop {
         }
     }
 
-    /// True where the engines stand still for the place of a draw that has ended; `None` where it has no place that could
-    /// be taken, and will have none.
+    /// True where the engines stand still for the place of a draw that has ended; `None` where it has no place that
+    /// could be taken, and will have none.
     pub(super) fn stands_still_for(&self, draw: u64) -> Option<bool> {
         let open = self.ended.iter().find(|((_, ended), place)| *ended == draw && place.replacement.is_none());
         open.map(|((step, _), _)| *step <= self.due())

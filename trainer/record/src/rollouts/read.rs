@@ -1,5 +1,6 @@
 //! Rows of rollouts from Parquet, of every version of the schema so far. Files of version 0 have neither a version nor
-//! `draw`, `prompt_ids`, `segments`, `raw_logprobs`, `kept_ids`, `advantages` and `judgement`; the oldest have no `verdicts`.
+//! `draw`, `prompt_ids`, `segments`, `raw_logprobs`, `kept_ids`, `advantages` and `judgement`; the oldest have no
+//! `verdicts`.
 
 use std::path::Path;
 
