@@ -13,7 +13,6 @@ use tch::Tensor;
 use crate::attention::Attention;
 use crate::config::ModelConfig;
 use crate::linear::rms_norm;
-use crate::packed_block::PackedBlock;
 use crate::placement::Placement;
 use crate::product_time::product;
 use crate::rotary::Rotary;
@@ -135,21 +134,19 @@ impl BlockShape {
         }
     }
 
-    /// `[tokens, hidden]` -> `[tokens, hidden]`. `layer` is handed on to `attention`. Products are taken with the
-    /// packed weights where they are given: those of the same block.
+    /// `[tokens, hidden]` -> `[tokens, hidden]`. `layer` is handed on to `attention`.
     pub(crate) fn forward(
         &self,
         weights: &BlockWeights,
-        packed: Option<&PackedBlock>,
         layer: usize,
         x: &Tensor,
         rotary: &Rotary,
         attention: &mut dyn Attention,
     ) -> Tensor {
         let normed = self.to_shares(rms_norm(x, &weights.input_layernorm, self.rms_norm_eps));
-        let x = x + self.of_shares(self.attend(weights, packed, layer, &normed, rotary, attention));
+        let x = x + self.of_shares(self.attend(weights, layer, &normed, rotary, attention));
         let normed = self.to_shares(rms_norm(&x, &weights.post_attention_layernorm, self.rms_norm_eps));
-        &x + self.of_shares(feed_forward(weights, packed, &normed))
+        &x + self.of_shares(feed_forward(weights, &normed))
     }
 
     /// What every rank's share is computed from, `[tokens, hidden]`.
@@ -171,15 +168,13 @@ impl BlockShape {
     fn attend(
         &self,
         weights: &BlockWeights,
-        packed: Option<&PackedBlock>,
         layer: usize,
         x: &Tensor,
         rotary: &Rotary,
         attention: &mut dyn Attention,
     ) -> Tensor {
         let heads = self.num_heads + 2 * self.num_kv_heads;
-        let bias = weights.qkv_bias.as_ref();
-        let qkv = product(x, &weights.qkv_proj, bias, packed.map(|packed| &packed.qkv_proj));
+        let qkv = product(x, &weights.qkv_proj, weights.qkv_bias.as_ref());
         let qkv = qkv.view([-1, heads, self.head_dim]); // [tokens, heads + 2 kv_heads, head_dim]
         let sizes = [self.num_heads, self.num_kv_heads];
         let (query_key, value) = head_parts(&qkv, [self.num_heads + self.num_kv_heads, self.num_kv_heads]);
@@ -195,7 +190,7 @@ impl BlockShape {
         let (query, key) = head_parts(&query_key, sizes);
         let attended = attention.attend(layer, &query, &key, &value); // [tokens, heads, head_dim]
         let attended = attended.reshape([-1, self.num_heads * self.head_dim]);
-        product(&attended, &weights.o_proj, None, packed.map(|packed| &packed.o_proj))
+        product(&attended, &weights.o_proj, None)
     }
 }
 
@@ -206,8 +201,8 @@ fn head_parts(x: &Tensor, heads: [i64; 2]) -> (Tensor, Tensor) {
     (part(), part())
 }
 
-fn feed_forward(weights: &BlockWeights, packed: Option<&PackedBlock>, x: &Tensor) -> Tensor {
-    let gate_up = product(x, &weights.gate_up_proj, None, packed.map(|packed| &packed.gate_up_proj));
+fn feed_forward(weights: &BlockWeights, x: &Tensor) -> Tensor {
+    let gate_up = product(x, &weights.gate_up_proj, None);
     let gate_up = gate_up.chunk(2, -1); // [tokens, intermediate] twice
-    product(&(gate_up[0].silu() * &gate_up[1]), &weights.down_proj, None, packed.map(|packed| &packed.down_proj))
+    product(&(gate_up[0].silu() * &gate_up[1]), &weights.down_proj, None)
 }

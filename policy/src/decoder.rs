@@ -13,7 +13,6 @@ use crate::block::{BlockShape, BlockWeights};
 use crate::config::ModelConfig;
 use crate::error::PolicyError;
 use crate::linear::{float_product, rms_norm};
-use crate::packed_weights::PackedWeights;
 use crate::parameters::{HEAD, NamedTensors, Parameter, ParameterShape, shapes_of};
 use crate::placement::Placement;
 use crate::rotary::{Rotary, RotaryFrequencies};
@@ -189,19 +188,7 @@ impl Decoder {
 
     /// Block `layer`, from 0: `x` `[tokens, hidden]` -> `[tokens, hidden]`.
     pub fn block(&self, layer: usize, x: &Tensor, rotary: &Rotary, attention: &mut dyn Attention) -> Tensor {
-        self.block_by(None, layer, x, rotary, attention)
-    }
-
-    fn block_by(
-        &self,
-        packed: Option<&PackedWeights>,
-        layer: usize,
-        x: &Tensor,
-        rotary: &Rotary,
-        attention: &mut dyn Attention,
-    ) -> Tensor {
-        let packed = packed.map(|packed| packed.block(layer));
-        let output = self.shape.forward(&self.store.block(layer), packed, layer, x, rotary, attention);
+        let output = self.shape.forward(&self.store.block(layer), layer, x, rotary, attention);
         self.store.release(Part::Block(layer));
         output
     }
@@ -215,7 +202,7 @@ impl Decoder {
         rotary: &Rotary,
         attention: &mut dyn Attention,
     ) -> Tensor {
-        self.shape.forward(weights, None, layer, x, rotary, attention)
+        self.shape.forward(weights, layer, x, rotary, attention)
     }
 
     /// The final norm: `[tokens, hidden]` -> `[tokens, hidden]`.
@@ -232,21 +219,10 @@ impl Decoder {
 
     /// Hidden states after the final norm, `[tokens, hidden]`, of `ids` and `positions`, `[tokens]` int64 each.
     pub fn hidden(&self, ids: &Tensor, positions: &Tensor, attention: &mut dyn Attention) -> Tensor {
-        self.hidden_by(None, ids, positions, attention)
-    }
-
-    /// [`hidden`](Self::hidden) with products of packed weights where they are given; without a gradient then.
-    pub fn hidden_by(
-        &self,
-        packed: Option<&PackedWeights>,
-        ids: &Tensor,
-        positions: &Tensor,
-        attention: &mut dyn Attention,
-    ) -> Tensor {
         let rotary = self.rotary(positions);
         let mut x = self.embed(ids);
         for layer in 0..self.num_blocks() {
-            x = self.block_by(packed, layer, &x, &rotary, attention);
+            x = self.block(layer, &x, &rotary, attention);
         }
         self.final_norm(&x)
     }
@@ -257,19 +233,5 @@ impl Decoder {
         let logits = float_product(hidden, &self.store.head().tr());
         self.store.release(self.store.head_part());
         logits
-    }
-
-    /// The weights as they are now, packed for passes without a gradient. `None` where products are taken with the
-    /// weights themselves: on a GPU, in other types than float32, and where the weights are cut over ranks.
-    pub fn packed_weights(&self) -> Option<PackedWeights> {
-        PackedWeights::of(self.store.as_ref(), self.num_blocks())
-    }
-
-    /// [`logits`](Self::logits) with the packed head where there is one; without a gradient then.
-    pub fn logits_by(&self, packed: Option<&PackedWeights>, hidden: &Tensor) -> Tensor {
-        match packed.and_then(PackedWeights::head) {
-            None => self.logits(hidden),
-            Some(head) => head.product(hidden, None),
-        }
     }
 }

@@ -41,8 +41,6 @@ mod init;
 mod linear;
 mod mapped_file;
 mod packed;
-mod packed_block;
-mod packed_weights;
 mod parameters;
 mod pieces;
 mod placement;
@@ -79,7 +77,6 @@ pub use self::head::{
     head_outputs,
 };
 pub use self::packed::Packed;
-pub use self::packed_weights::PackedWeights;
 pub use self::parameters::{
     HeldPart, NamedTensors, Parameter, ParameterPart, ParameterPiece, ParameterShape, parameter_shapes, part_of_name,
 };

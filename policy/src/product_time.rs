@@ -4,7 +4,6 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use operators::PackedMatrix;
 use tch::Tensor;
 
 thread_local! {
@@ -16,13 +15,10 @@ pub fn product_time() -> Duration {
     SPENT.get()
 }
 
-/// `x W^T + b`: `[tokens, in]` -> `[tokens, out]`; of the weight as it was packed, where that is given.
-pub(crate) fn product(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, packed: Option<&PackedMatrix>) -> Tensor {
+/// `x W^T + b`: `[tokens, in]` -> `[tokens, out]`.
+pub(crate) fn product(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
     let started = Instant::now();
-    let output = match packed {
-        None => x.linear(weight, bias),
-        Some(packed) => packed.product(x, bias),
-    };
+    let output = x.linear(weight, bias);
     SPENT.set(SPENT.get() + started.elapsed());
     output
 }
@@ -37,7 +33,7 @@ mod tests {
     fn products_of_this_thread_are_counted() {
         let x = Tensor::ones([64, 64], (Kind::Float, Device::Cpu));
         let before = product_time();
-        let _ = product(&x, &x, None, None);
+        let _ = product(&x, &x, None);
         assert!(product_time() > before);
         let other = std::thread::spawn(product_time).join().unwrap();
         assert_eq!(other, Duration::ZERO);

@@ -19,6 +19,11 @@ pub struct Rotary {
 }
 
 impl Rotary {
+    /// cos and sin, `[tokens, 1, head_dim / 2]` each.
+    pub fn cos_sin(&self) -> [&Tensor; 2] {
+        [&self.cos, &self.sin]
+    }
+
     /// Rotates `x` `[tokens, heads, head_dim]` by its tokens' positions; the shape stays.
     pub fn rotate(&self, x: &Tensor) -> Tensor {
         let halves = x.chunk(2, -1);

@@ -5,11 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use kernels::{Attending, BLOCK_TOKENS, BlockStore, Place, Threads};
+use kernels::{BlockStore, Threads};
 use policy::{Attention, Placement};
 use tch::{Device, Tensor};
 
-use crate::cache::{CachedPiece, GatheredPass, GatheredTensors, KvTensors};
+use crate::cache::{CachedPiece, CoresRows, GatheredPass, GatheredTensors, KvTensors};
 use crate::rows::{numbers_mut, rows};
 
 /// One forward pass over a cache: the places it writes, and the tokens it attends to.
@@ -21,17 +21,8 @@ pub(crate) struct CachedAttention<'a> {
 
 #[derive(Debug)]
 enum PassMemory<'a> {
-    Cores {
-        store: &'a mut BlockStore,
-        /// Where the keys of each row go; nowhere where they are there.
-        places: Vec<Option<Place>>,
-        sequences: Vec<Attending<'a>>,
-        threads: &'a Threads,
-    },
-    Gathered {
-        tensors: &'a mut GatheredTensors,
-        pass: GatheredPass,
-    },
+    Cores { store: &'a mut BlockStore, rows: CoresRows<'a>, threads: &'a Threads },
+    Gathered { tensors: &'a mut GatheredTensors, pass: GatheredPass },
 }
 
 impl<'a> CachedAttention<'a> {
@@ -43,22 +34,7 @@ impl<'a> CachedAttention<'a> {
         threads: &'a Threads,
     ) -> Self {
         let memory = match tensors {
-            KvTensors::Cores(store) => {
-                let place_of = |piece: &CachedPiece<'_>, at: usize| {
-                    let place = Place { block: piece.table[at / BLOCK_TOKENS], offset: at % BLOCK_TOKENS };
-                    (at >= piece.num_cached).then_some(place)
-                };
-                let places = pieces
-                    .iter()
-                    .flat_map(|piece| (piece.start..piece.start + piece.num_tokens).map(move |at| place_of(piece, at)));
-                let attending = |&CachedPiece { table, start, num_tokens, .. }: &CachedPiece<'a>| Attending {
-                    table,
-                    start,
-                    num_rows: num_tokens,
-                };
-                let sequences = pieces.iter().map(attending).collect();
-                PassMemory::Cores { places: places.collect(), store, sequences, threads }
-            }
+            KvTensors::Cores(store) => PassMemory::Cores { store, rows: CoresRows::of(pieces), threads },
             KvTensors::Gathered(tensors) => {
                 PassMemory::Gathered { tensors, pass: GatheredPass::new(pieces, placement) }
             }
@@ -76,7 +52,7 @@ impl Attention for CachedAttention<'_> {
     fn attend(&mut self, layer: usize, query: &Tensor, key: &Tensor, value: &Tensor) -> Tensor {
         let started = Instant::now();
         let attended = match &mut self.memory {
-            PassMemory::Cores { store, places, sequences, threads } => {
+            PassMemory::Cores { store, rows: CoresRows { places, sequences }, threads } => {
                 let (mut whole_key, mut whole_value, mut whole_query) = (None, None, None);
                 store.write(layer, places, rows(key, &mut whole_key), rows(value, &mut whole_value));
                 let mut attended = Tensor::empty(query.size(), (query.kind(), Device::Cpu));

@@ -11,20 +11,22 @@ use std::time::{Duration, Instant};
 
 use kernels::{BLOCK_TOKENS, Threads};
 use policy::dist::Reduction;
-use policy::{Decoder, ModelConfig, PackedWeights, Placement, Texts, product_time};
+use policy::{Decoder, ModelConfig, Placement, Texts, product_time};
 use sampling::SampledToken;
 use tch::{Device, Tensor};
 
 use crate::active_sequence::ActiveSequence;
 use crate::attention::CachedAttention;
-use crate::cache::{CachedPiece, KvTensors, blocks_of, fitting_blocks};
+use crate::cache::{CachedPiece, CoresRows, KvTensors, blocks_of, fitting_blocks};
 use crate::completion::{Completion, FinishReason, GenerationStats, RequestId, RolloutRequest};
+use crate::cores_pass::{CoresPass, PassMeans};
 use crate::error::RolloutError;
+use crate::packed_weights::PackedWeights;
 use crate::params::{CacheAfterUpdate, EngineOptions};
 use crate::request_name::RequestName;
 use crate::sampling_plan::SamplingPlans;
 use crate::scheduler::{Bounds, PassPiece, PassPlan, Scheduler};
-use crate::token_draw::{TokenDraw, draw_tokens};
+use crate::token_draw::{TokenDraw, draw_rows, draw_tokens};
 use crate::unfinished::Unfinished;
 use crate::work::EngineWork;
 
@@ -63,8 +65,9 @@ pub struct Engine {
     num_processes: usize,
     threads: Threads,
     num_submitted: u64,
-    /// The weights of a version as products read them, where they can be packed.
+    /// The weights of a version as the kernels' products read them, where they can be packed.
     packed: Option<(u64, Option<PackedWeights>)>,
+    cores: CoresPass,
     stats: GenerationStats,
     work: EngineWork,
 }
@@ -98,6 +101,7 @@ impl Engine {
             threads: Threads::new(1),
             num_submitted: 0,
             packed: None,
+            cores: CoresPass::default(),
             stats: GenerationStats::default(),
             work: EngineWork::default(),
         })
@@ -216,6 +220,7 @@ impl Engine {
         let is_free = self.num_running() == 0;
         if is_free {
             self.packed = None;
+            self.cores = CoresPass::default();
             self.scheduler.reset_blocks(self.most_blocks.unwrap_or(0));
             self.tensors = KvTensors::new(&self.local, self.placement);
         }
@@ -248,6 +253,7 @@ impl Engine {
         if self.is_idle() {
             return Ok(Vec::new());
         }
+        self.set_threads();
         let finished = tch::no_grad(|| {
             self.pack(decoder, policy_version);
             self.pass(decoder, policy_version)
@@ -259,16 +265,20 @@ impl Engine {
         finished
     }
 
+    /// As many threads as libtorch has, which a caller may change between two steps.
+    fn set_threads(&mut self) {
+        let num_threads = usize::try_from(tch::get_num_threads()).unwrap_or(1);
+        if self.placement.device == Device::Cpu && self.threads.num_threads() != num_threads {
+            self.threads = Threads::new(num_threads);
+        }
+    }
+
     /// Packs the weights of this version, unless they are or are not to be.
     fn pack(&mut self, decoder: &Decoder, policy_version: u64) {
         if self.options.packed_weights && self.packed.as_ref().is_none_or(|(version, _)| *version != policy_version) {
             self.packed = None; // one at a time in memory
-            self.packed = Some((policy_version, decoder.packed_weights()));
+            self.packed = Some((policy_version, PackedWeights::of(decoder, &self.threads)));
         }
-    }
-
-    fn packed(&self) -> Option<&PackedWeights> {
-        self.packed.as_ref().and_then(|(_, packed)| packed.as_ref())
     }
 
     fn pass(&mut self, decoder: &Decoder, policy_version: u64) -> Result<Vec<Finished>, RolloutError> {
@@ -289,7 +299,7 @@ impl Engine {
         self.scheduler.pass_is_over(&plan);
         let sampled: Vec<PassPiece> = plan.pieces.iter().filter(|piece| piece.is_sampled).copied().collect();
         let sampling_started = Instant::now();
-        let tokens = self.sample(&plan, &sampled, &hidden, decoder);
+        let tokens = self.sample(&plan, &sampled, hidden.as_ref(), decoder);
         decoder.store().verify().map_err(RolloutError::Ranks)?;
         let sampling = sampling_started.elapsed();
         finished.extend(self.take_in(&sampled, tokens, policy_version));
@@ -325,13 +335,10 @@ impl Engine {
         Ok((most_blocks, refused.into_iter().filter_map(refusal).collect()))
     }
 
-    /// Computes what is planned. Returns hidden states `[tokens, hidden]`, and the time of the pass.
-    fn compute(&mut self, plan: &PassPlan, decoder: &Decoder) -> (Tensor, Duration) {
+    /// Computes what is planned. Returns hidden states `[tokens, hidden]`, unless `cores` keeps them, and the time of the
+    /// pass.
+    fn compute(&mut self, plan: &PassPlan, decoder: &Decoder) -> (Option<Tensor>, Duration) {
         let started = Instant::now();
-        let num_threads = usize::try_from(tch::get_num_threads()).unwrap_or(1);
-        if self.placement.device == Device::Cpu && self.threads.num_threads() != num_threads {
-            self.threads = Threads::new(num_threads);
-        }
         let running = self.scheduler.running();
         let (mut ids, mut positions) = (Vec::<i64>::new(), Vec::<i64>::new());
         for &PassPiece { index, start, num_tokens, .. } in &plan.pieces {
@@ -347,21 +354,27 @@ impl Engine {
         let pieces: Vec<CachedPiece<'_>> = plan.pieces.iter().map(cached).collect();
         let upload = |values: &[i64]| Tensor::from_slice(values).to_device(decoder.device());
         let (ids, positions) = (upload(&ids), upload(&positions));
+        if let (KvTensors::Cores(store), Some((_, Some(weights)))) = (&mut self.tensors, &self.packed) {
+            let means = PassMeans { weights, store, threads: &self.threads, eps: self.config.rms_norm_eps as f32 };
+            let (embedded, rotary) = (decoder.embed(&ids), decoder.rotary(&positions));
+            self.cores.compute(means, &CoresRows::of(&pieces), &embedded, &rotary, &mut self.work);
+            return (None, started.elapsed());
+        }
         let mut attention = CachedAttention::new(&mut self.tensors, &pieces, self.placement, &self.threads);
         let products = product_time();
-        let packed = self.packed.as_ref().and_then(|(_, packed)| packed.as_ref());
-        let hidden = decoder.hidden_by(packed, &ids, &positions, &mut attention); // [tokens, hidden]
+        let hidden = decoder.hidden(&ids, &positions, &mut attention); // [tokens, hidden]
         self.work.attention += attention.spent();
         self.work.products += product_time() - products;
-        (hidden, started.elapsed())
+        (Some(hidden), started.elapsed())
     }
 
-    /// Samples one token for each of these pieces: one upload, one download where all share their parameters.
+    /// Samples one token for each of these pieces, from the hidden states that are given or that `cores` keeps: one
+    /// upload, one download where all share their parameters.
     fn sample(
         &mut self,
         plan: &PassPlan,
         sampled: &[PassPiece],
-        hidden: &Tensor,
+        hidden: Option<&Tensor>,
         decoder: &Decoder,
     ) -> Vec<SampledToken> {
         if sampled.is_empty() {
@@ -369,20 +382,32 @@ impl Engine {
         }
         let started = Instant::now();
         let running = self.scheduler.running();
-        let logits = if sampled.len() as i64 == hidden.size()[0] {
-            decoder.logits_by(self.packed(), hidden)
-        } else {
-            let ends = plan.pieces.iter().scan(0, |end, piece| {
-                *end += piece.num_tokens as i64;
-                Some((piece.is_sampled, *end - 1))
-            });
-            let last: Vec<i64> = ends.filter(|(is_sampled, _)| *is_sampled).map(|(_, row)| row).collect();
-            let last = hidden.index_select(0, &Tensor::from_slice(&last).to_device(decoder.device()));
-            decoder.logits_by(self.packed(), &last)
-        };
-        let head = started.elapsed();
         let draws: Vec<TokenDraw<'_>> = sampled.iter().map(|piece| running[piece.index].sequence.next_draw()).collect();
-        let tokens = draw_tokens(&draws, &logits, decoder.store().tensor(), &self.threads);
+        let ends = plan.pieces.iter().scan(0, |end, piece| {
+            *end += piece.num_tokens;
+            Some((piece.is_sampled, *end - 1))
+        });
+        let last: Vec<usize> = ends.filter(|(is_sampled, _)| *is_sampled).map(|(_, row)| row).collect();
+        let prepared = started.elapsed();
+        let (tokens, head) = match (hidden, &self.packed) {
+            (None, Some((_, Some(weights)))) => {
+                let logits = self.cores.logits(weights, &last, &self.threads);
+                let head = started.elapsed() - prepared;
+                (draw_rows(&draws, logits, &self.threads), head)
+            }
+            (hidden, _) => {
+                let hidden = hidden.expect("hidden states where no packed weights are");
+                let rows: Vec<i64> = last.into_iter().map(|row| row as i64).collect();
+                let is_whole = rows.len() as i64 == hidden.size()[0];
+                let rows = (!is_whole).then(|| Tensor::from_slice(&rows).to_device(decoder.device()));
+                let logits = match rows {
+                    None => decoder.logits(hidden),
+                    Some(rows) => decoder.logits(&hidden.index_select(0, &rows)),
+                };
+                let head = started.elapsed() - prepared;
+                (draw_tokens(&draws, &logits, decoder.store().tensor(), &self.threads), head)
+            }
+        };
         self.work.head += head;
         self.work.sampling += started.elapsed() - head;
         tokens

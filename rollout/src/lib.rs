@@ -50,9 +50,11 @@ mod adjuster;
 mod attention;
 mod cache;
 mod completion;
+mod cores_pass;
 mod engine;
 mod error;
 mod generate;
+mod packed_weights;
 mod params;
 mod repetition;
 mod request_name;
@@ -68,13 +70,14 @@ mod token_draw;
 mod unfinished;
 mod work;
 
-pub use sampling::{SampledToken, TokenLogprob};
+pub use sampling::{SampledToken, Threads, TokenLogprob};
 
 pub use self::cache::CacheTokens;
 pub use self::completion::{Completion, FinishReason, GenerationStats, RequestId, RolloutRequest};
 pub use self::engine::{Engine, Finished};
 pub use self::error::{RolloutError, SegmentError};
 pub use self::generate::generate;
+pub use self::packed_weights::{PackedWeights, PassProducts};
 pub use self::params::{CacheAfterUpdate, EngineOptions};
 pub use self::request_name::RequestName;
 pub use self::sampler::Sampler;

@@ -1,48 +1,37 @@
 //! The numbers of tensors in the memory of cores, for kernels that are not libtorch's.
 
-use kernels::{Numbers, NumbersMut, Rows};
+use kernels::Rows;
 use tch::{Device, Kind, Tensor};
 
 /// The rows of a tensor `[rows, heads, head_dim]` on the CPU, each row's numbers side by side. One whose are not is
 /// copied into `whole`, which then holds what is read.
 ///
 /// # Panics
-/// The tensor is on another device, or its numbers are neither float32 nor bfloat16.
+/// The tensor is on another device, or its numbers are not float32.
 pub(crate) fn rows<'a>(tensor: &'a Tensor, whole: &'a mut Option<Tensor>) -> Rows<'a> {
     let is_usable = tensor.stride()[1..] == [tensor.size()[2], 1];
     let tensor = if is_usable { tensor } else { whole.insert(tensor.contiguous()) };
-    assert_eq!(tensor.device(), Device::Cpu);
+    assert_eq!((tensor.device(), tensor.kind()), (Device::Cpu, Kind::Float));
     let (size, stride) = (tensor.size(), tensor.stride()[0] as usize);
     let len = if size[0] == 0 { 0 } else { (size[0] as usize - 1) * stride + (size[1] * size[2]) as usize };
-    let data = tensor.data_ptr();
-    let numbers = match tensor.kind() {
-        // SAFETY: the tensor is float32, and its rows reach from its first number over `len` of them. It is borrowed as
-        // long as they are, and nothing writes to it meanwhile: a pass's tensors are that thread's.
-        #[allow(unsafe_code)]
-        Kind::Float => Numbers::Float(unsafe { std::slice::from_raw_parts(data.cast(), len) }),
-        // SAFETY: the same of bfloat16, whose bits are as many as those of u16.
-        #[allow(unsafe_code)]
-        Kind::BFloat16 => Numbers::BFloat16(unsafe { std::slice::from_raw_parts(data.cast(), len) }),
-        other => panic!("kernels compute with float32 and bfloat16, not with {other:?}"),
-    };
+    // SAFETY: the tensor is float32, and its rows reach from its first number over `len` of them. It is borrowed as long
+    // as they are, and nothing writes to it meanwhile: a pass's tensors are that thread's.
+    #[allow(unsafe_code)]
+    let numbers = unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), len) };
     Rows { numbers, stride }
 }
 
-/// The numbers of a tensor that was just made on the CPU, to be written.
+/// The numbers of a float32 tensor that was just made on the CPU, to be written.
 ///
 /// # Panics
-/// The tensor is on another device or not contiguous, or its numbers are neither float32 nor bfloat16.
-pub(crate) fn numbers_mut(tensor: &mut Tensor) -> NumbersMut<'_> {
-    assert!(tensor.device() == Device::Cpu && tensor.is_contiguous());
-    let (data, len) = (tensor.data_ptr(), tensor.numel());
-    match tensor.kind() {
-        // SAFETY: the tensor is float32 and has `len` numbers side by side. It is borrowed alone as long as they are.
-        #[allow(unsafe_code)]
-        Kind::Float => NumbersMut::Float(unsafe { std::slice::from_raw_parts_mut(data.cast(), len) }),
-        // SAFETY: the same of bfloat16, whose bits are as many as those of u16.
-        #[allow(unsafe_code)]
-        Kind::BFloat16 => NumbersMut::BFloat16(unsafe { std::slice::from_raw_parts_mut(data.cast(), len) }),
-        other => panic!("kernels compute with float32 and bfloat16, not with {other:?}"),
+/// The tensor is on another device or not contiguous, or its numbers are not float32.
+pub(crate) fn numbers_mut(tensor: &mut Tensor) -> &mut [f32] {
+    assert_eq!((tensor.device(), tensor.kind()), (Device::Cpu, Kind::Float));
+    assert!(tensor.is_contiguous());
+    // SAFETY: the tensor is float32 and has as many numbers side by side. It is borrowed alone as long as they are.
+    #[allow(unsafe_code)]
+    unsafe {
+        std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel())
     }
 }
 
@@ -70,21 +59,18 @@ mod tests {
         let part = tensor.narrow(1, 1, 2);
         let mut whole = None;
         let read = rows(&part, &mut whole);
-        let Numbers::Float(numbers) = read.numbers else { panic!("float32") };
-        assert_eq!((numbers.len(), numbers[0], numbers[read.stride]), (18, 3.0, 15.0));
+        assert_eq!((read.numbers.len(), read.numbers[0], read.numbers[read.stride]), (18, 3.0, 15.0));
         assert!(whole.is_none());
         let turned = tensor.transpose(1, 2);
         let read = rows(&turned, &mut whole);
-        let Numbers::Float(numbers) = read.numbers else { panic!("float32") };
-        assert_eq!((&numbers[..4], read.stride), (&[0.0, 3.0, 6.0, 9.0][..], 12));
+        assert_eq!((&read.numbers[..4], read.stride), (&[0.0, 3.0, 6.0, 9.0][..], 12));
     }
 
     #[test]
-    fn bfloat16_is_written_by_its_bits() {
-        let mut tensor = Tensor::zeros([2], (Kind::BFloat16, Device::Cpu));
-        let NumbersMut::BFloat16(numbers) = numbers_mut(&mut tensor) else { panic!("bfloat16") };
-        numbers[1] = 0x3f80;
-        assert_eq!(Vec::<f32>::try_from(tensor.to_kind(Kind::Float)).unwrap(), [0.0, 1.0]);
+    fn numbers_are_written_in_order() {
+        let mut tensor = Tensor::zeros([2, 2], (Kind::Float, Device::Cpu));
+        numbers_mut(&mut tensor)[1] = 3.0;
+        assert_eq!(tensor.double_value(&[0, 1]), 3.0);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use policy::TensorParallel;
-use sampling::{Adjustment, Row, SampledToken, Threads, draw_rows};
+use sampling::{Adjustment, Row, SampledToken, Threads};
 use tch::{Device, Kind, Tensor};
 
 use crate::rows::row_values;
@@ -38,11 +38,16 @@ pub(crate) fn draw_tokens(
         && let contiguous = logits.contiguous()
         && let Some(values) = row_values(&contiguous)
     {
-        let rows = values.chunks_exact(values.len() / draws.len().max(1)).zip(draws);
-        let rows: Vec<Row<'_>> = rows.map(|(logits, draw)| draw.row(logits)).collect();
-        return draw_rows(&rows, threads);
+        return draw_rows(draws, values, threads);
     }
     draw_with_tensors(draws, logits, tensor)
+}
+
+/// The same of logits in this memory, row after row.
+pub(crate) fn draw_rows(draws: &[TokenDraw<'_>], logits: &[f32], threads: &Threads) -> Vec<SampledToken> {
+    let rows = logits.chunks_exact(logits.len() / draws.len().max(1)).zip(draws);
+    let rows: Vec<Row<'_>> = rows.map(|(logits, draw)| draw.row(logits)).collect();
+    sampling::draw_rows(&rows, threads)
 }
 
 impl TokenDraw<'_> {

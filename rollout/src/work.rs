@@ -14,9 +14,10 @@ pub struct EngineWork {
     /// Cached tokens that passes attended to, those that several sequences share once a pass: as many must be read by
     /// each block.
     pub num_attended: u64,
-    /// Attention: writing keys and values, reading them, and what comes of it.
+    /// Attention: writing keys and values, reading them, and what comes of it; by the kernels of cores rotating too.
     pub attention: Duration,
-    /// The blocks' matrix products.
+    /// The blocks' matrix products; by the kernels of cores with what is computed in their registers: biases, gates,
+    /// residual sums.
     pub products: Duration,
     /// The head's product.
     pub head: Duration,

@@ -7,18 +7,17 @@
 
 use tch::{Kind, Tensor};
 
-use super::language::LanguageOutput;
 use crate::tensor_parallel::TensorParallel;
 
-/// The output of targets `[targets, 1 + kept]` int64, beside each the ids that it was drawn among, padded with -1, with
-/// these logits, `[targets, vocab]` float32, which become probabilities. Of a vocabulary that is split over ranks each
+/// The target's logit, logsumexp and entropy of targets `[targets, 1 + kept]` int64, beside each the ids that it was
+/// drawn among, padded with -1, with these logits, `[targets, vocab]` float32, which become probabilities. Of a vocabulary that is split over ranks each
 /// has its stretch of the logits, and all have the output.
 pub(super) fn softmax(
     logits: &mut Tensor,
     targets: &Tensor,
     temperature: f64,
     tensor: Option<&TensorParallel>,
-) -> LanguageOutput {
+) -> [Tensor; 3] {
     let target = targets.narrow(1, 0, 1); // [targets, 1]
     let kept = targets.narrow(1, 1, targets.size()[1] - 1); // [targets, kept]
     let is_padding = kept.lt(0);
@@ -37,9 +36,6 @@ pub(super) fn softmax(
     let _ = logits.zero_();
     let _ = logits.scatter_add_(1, &ids, &(probabilities * is_own));
     let target_logit = scaled.masked_fill(&kept.ne_tensor(&target), 0.0);
-    LanguageOutput {
-        target_logit: target_logit.sum_dim_intlist(-1, false, Kind::Float),
-        logsumexp,
-        entropy: -products.sum_dim_intlist(-1, false, Kind::Float),
-    }
+    let target_logit = target_logit.sum_dim_intlist(-1, false, Kind::Float);
+    [target_logit, logsumexp, -products.sum_dim_intlist(-1, false, Kind::Float)]
 }

@@ -118,22 +118,21 @@ impl Head for LanguageHead {
     fn forward(&self, hidden: &Tensor, targets: &Tensor) -> (LanguageOutput, Self::Saved) {
         let hidden = hidden.to_kind(self.weight.kind());
         let mut logits = float_product(&hidden, &self.weight.tr()); // [targets, vocab]
-        if targets.dim() > 1 {
-            let output = kept::softmax(&mut logits, targets, self.options.temperature, self.tensor.as_ref());
-            return (output, logits);
-        }
-        if let Some(tensor) = &self.tensor {
-            let numbers = split_vocabulary::softmax(&mut logits, targets, self.options.temperature, tensor);
-            let [target_logit, logsumexp, entropy] = numbers;
+        let temperature = self.options.temperature;
+        let numbers = match &self.tensor {
+            tensor if targets.dim() > 1 => Some(kept::softmax(&mut logits, targets, temperature, tensor.as_ref())),
+            Some(tensor) => Some(split_vocabulary::softmax(&mut logits, targets, temperature, tensor)),
+            None => None,
+        };
+        if let Some([target_logit, logsumexp, entropy]) = numbers {
             return (LanguageOutput { target_logit, logsumexp, entropy }, logits);
         }
         let stretch = match logits.device() {
             Device::Cpu => (STRETCH / logits.size()[1]).max(1),
             _ => self.options.chunk,
         };
-        let outputs = super::chunks(logits.size()[0], stretch).map(|range| {
-            softmax(&mut super::rows(&logits, &range), &super::rows(targets, &range), self.options.temperature)
-        });
+        let outputs = super::chunks(logits.size()[0], stretch)
+            .map(|range| softmax(&mut super::rows(&logits, &range), &super::rows(targets, &range), temperature));
         let output = Self::concatenated(outputs.collect());
         (output, logits)
     }

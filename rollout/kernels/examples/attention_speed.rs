@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use kernels::{Attending, BLOCK_TOKENS, BlockStore, Numbers, NumbersMut, Place, Rows, Shape, Threads};
+use kernels::{Attending, BLOCK_TOKENS, BlockStore, Place, Rows, Shape, Threads};
 
 fn main() {
     let num_threads = std::env::args().nth(1).and_then(|argument| argument.parse().ok()).unwrap_or(2);
@@ -18,10 +18,10 @@ fn main() {
                     (sequence * blocks..(sequence + 1) * blocks).collect()
                 })
                 .collect();
-            let mut store = BlockStore::float(shape);
+            let mut store = BlockStore::new(shape);
             store.grow(sequences as usize * cached_blocks(cached)).expect("memory");
             let numbers: Vec<f32> = (0..heads * head_dim).map(|at| (at as f32 * 0.37).sin()).collect();
-            let row = Rows { numbers: Numbers::Float(&numbers), stride: 0 };
+            let row = Rows { numbers: &numbers, stride: 0 };
             for layer in 0..shape.num_layers {
                 for table in &tables {
                     for position in 0..cached {
@@ -37,7 +37,7 @@ fn main() {
             while begin.elapsed().as_secs_f64() < 0.5 {
                 let started = Instant::now();
                 for layer in 0..shape.num_layers {
-                    store.attend(layer, &tokens, row, NumbersMut::Float(&mut attended), &threads);
+                    store.attend(layer, &tokens, row, &mut attended, &threads);
                 }
                 fastest = fastest.min(started.elapsed().as_secs_f64());
             }

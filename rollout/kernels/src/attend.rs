@@ -1,8 +1,9 @@
 //! A pass's attention cut into pieces of work: some tokens of one sequence for one key-value head.
 
-use crate::element::{Element, NumbersMut, Rows};
-use crate::lanes::{Lanes, Portable};
+use crate::computation::{Computation, run_widest};
+use crate::lanes::Lanes;
 use crate::layout::{Head, Shape};
+use crate::rows::Rows;
 use crate::threads::Threads;
 use crate::tile::{Query, Scratch, attend_with};
 
@@ -21,27 +22,26 @@ pub struct Attending<'a> {
 }
 
 /// Work that one thread does.
-struct Piece<'a, E> {
+struct Piece<'a> {
     table: &'a [u32],
     kv_head: usize,
     /// Row of its first token in the pass, and place of that token in its sequence.
     row: usize,
     position: usize,
     /// What its rows' heads attend to, a row after the other.
-    attended: Vec<&'a mut [E]>,
+    attended: Vec<&'a mut [f32]>,
 }
 
 /// See [`crate::BlockStore::attend`].
-pub(crate) fn attend<E: Element>(
+pub(crate) fn attend(
     shape: &Shape,
-    blocks: &[Box<[E]>],
+    blocks: &[Box<[f32]>],
     layer: usize,
     sequences: &[Attending<'_>],
     query: Rows<'_>,
-    attended: NumbersMut<'_>,
+    attended: &mut [f32],
     threads: &Threads,
 ) {
-    let attended = E::of_mut(attended);
     let num_rows: usize = sequences.iter().map(|sequence| sequence.num_rows).sum();
     if num_rows == 0 {
         return;
@@ -49,16 +49,16 @@ pub(crate) fn attend<E: Element>(
     let width = attended.len() / num_rows;
     let group = width / shape.num_kv_heads; // numbers of the heads that a key-value head serves
     assert_eq!(attended.len(), num_rows * shape.num_kv_heads * group, "rows of whole heads");
-    let pass = Pass { shape, blocks, layer, query: E::of(query.numbers), stride: query.stride, group };
+    let pass = Pass { shape, blocks, layer, query: query.numbers, stride: query.stride, group };
     let pieces = pieces(sequences, shape.num_kv_heads, attended.chunks_exact_mut(group));
     threads.run(pieces, Scratch::default, |piece, scratch| pass.attend(piece, scratch));
 }
 
-fn pieces<'a, E>(
+fn pieces<'a>(
     sequences: &[Attending<'a>],
     num_kv_heads: usize,
-    mut attended: impl Iterator<Item = &'a mut [E]>,
-) -> Vec<Piece<'a, E>> {
+    mut attended: impl Iterator<Item = &'a mut [f32]>,
+) -> Vec<Piece<'a>> {
     let (mut pieces, mut row) = (Vec::new(), 0);
     for sequence in sequences {
         let mut done = 0;
@@ -85,20 +85,20 @@ fn pieces<'a, E>(
 }
 
 /// What all pieces of a pass have in common.
-struct Pass<'a, E> {
+struct Pass<'a> {
     shape: &'a Shape,
-    blocks: &'a [Box<[E]>],
+    blocks: &'a [Box<[f32]>],
     layer: usize,
-    query: &'a [E],
+    query: &'a [f32],
     stride: usize,
     group: usize,
 }
 
-impl<E: Element> Pass<'_, E> {
-    fn attend(&self, piece: Piece<'_, E>, scratch: &mut Scratch) {
+impl Pass<'_> {
+    fn attend(&self, piece: Piece<'_>, scratch: &mut Scratch) {
         let head = Head { blocks: self.blocks, shape: self.shape, at: self.shape.head_at(self.layer, piece.kv_head) };
         let rows = piece.attended.into_iter().enumerate();
-        let mut queries: Vec<Query<'_, E>> = rows
+        let mut queries: Vec<Query<'_>> = rows
             .flat_map(|(at, attended)| {
                 let begin = (piece.row + at) * self.stride + piece.kv_head * self.group;
                 let numbers = self.query[begin..][..self.group].chunks_exact(self.shape.head_dim);
@@ -107,41 +107,21 @@ impl<E: Element> Pass<'_, E> {
                 heads.map(move |(numbers, attended)| Query { numbers, num_seen, attended })
             })
             .collect();
-        Tiles { head, table: piece.table, queries: &mut queries, scratch }.attend();
+        run_widest(Tiles { head, table: piece.table, queries: &mut queries, scratch });
     }
 }
 
 /// Queries of one head and sequence, to attend with whichever instructions there are.
-struct Tiles<'a, 'q, E> {
-    head: Head<'a, E>,
+struct Tiles<'a, 'q> {
+    head: Head<'a>,
     table: &'a [u32],
-    queries: &'a mut [Query<'q, E>],
+    queries: &'a mut [Query<'q>],
     scratch: &'a mut Scratch,
 }
 
-impl<E: Element> Tiles<'_, '_, E> {
-    #[cfg(target_arch = "x86_64")]
-    fn attend(self) {
-        if let Err(tiles) = crate::x86::run_wide(self) {
-            tiles.attend_with::<Portable>();
-        }
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    fn attend(self) {
-        self.attend_with::<Portable>();
-    }
-
-    #[inline(always)]
-    fn attend_with<L: Lanes>(self) {
-        attend_with::<L, E>(self.head, self.table, self.queries, self.scratch);
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-impl<E: Element> crate::x86::Computation for Tiles<'_, '_, E> {
+impl Computation for Tiles<'_, '_> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        self.attend_with::<L>();
+        attend_with::<L>(self.head, self.table, self.queries, self.scratch);
     }
 }

@@ -20,15 +20,16 @@ pub(crate) trait Lanes: Copy {
     const MOST_QUERIES: usize;
     /// Blocks whose keys are read side by side.
     const BLOCKS: usize;
+    /// Most rows whose products with two panels of a matrix fit this processor's registers.
+    const MOST_ROWS: usize;
 
     fn splat(number: f32) -> Self;
     fn load(from: &[f32; WIDTH]) -> Self;
-    /// From the upper halves of float32 numbers.
-    fn load_upper(from: &[u16; WIDTH]) -> Self;
     fn store(self, to: &mut [f32; WIDTH]);
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
+    fn div(self, other: Self) -> Self;
     /// `other` where one of the two is no number.
     fn max(self, other: Self) -> Self;
     /// self * factor + addend
@@ -40,7 +41,7 @@ pub(crate) trait Lanes: Copy {
     /// self * 2^power for whole powers of at least [`LEAST_POWER`]; 0 where `by` is below that.
     fn scale(self, power: Self, by: Self) -> Self;
 
-    /// 2^self, for numbers of at most 0.
+    /// 2^self, for numbers of at most 126.
     #[inline(always)]
     fn exp2(self) -> Self {
         // In this order what is no number stays none.
@@ -52,6 +53,14 @@ pub(crate) trait Lanes: Copy {
             sum = sum.mul_add(rest, Self::splat(*coefficient));
         }
         sum.mul_add(rest, Self::splat(1.0)).scale(power, self)
+    }
+
+    /// self / (1 + e^-self)
+    #[inline(always)]
+    fn silu(self) -> Self {
+        // Where 2^-126 is taken for less, the quotient is nearly 0 too.
+        let power = self.mul(Self::splat(std::f32::consts::LOG2_E)).max(Self::splat(LEAST_POWER));
+        self.div(Self::splat(0.0).sub(power).exp2().add(Self::splat(1.0)))
     }
 
     /// The largest of the numbers.
@@ -92,6 +101,7 @@ impl Portable {
 impl Lanes for Portable {
     const MOST_QUERIES: usize = 4;
     const BLOCKS: usize = 1;
+    const MOST_ROWS: usize = 3;
 
     #[inline(always)]
     fn splat(number: f32) -> Self {
@@ -101,11 +111,6 @@ impl Lanes for Portable {
     #[inline(always)]
     fn load(from: &[f32; WIDTH]) -> Self {
         Self(*from)
-    }
-
-    #[inline(always)]
-    fn load_upper(from: &[u16; WIDTH]) -> Self {
-        Self(from.map(|upper| f32::from_bits(u32::from(upper) << 16)))
     }
 
     #[inline(always)]
@@ -126,6 +131,11 @@ impl Lanes for Portable {
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
         self.with(other, |a, b| a * b)
+    }
+
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        self.with(other, |a, b| a / b)
     }
 
     #[inline(always)]
@@ -173,15 +183,14 @@ pub(crate) mod tests {
             assert_eq!(all(x.add(y))[lane], a[lane] + b[lane]);
             assert_eq!(all(x.sub(y))[lane], a[lane] - b[lane]);
             assert_eq!(all(x.mul(y))[lane], a[lane] * b[lane]);
+            assert_eq!(all(x.div(y))[lane], a[lane] / b[lane]);
             assert_eq!(all(x.max(y))[lane], a[lane].max(b[lane]));
             assert_eq!(all(x.round())[lane], a[lane].round_ties_even());
             assert!((all(x.mul_add(y, L::splat(1.0)))[lane] - (a[lane] * b[lane] + 1.0)).abs() < 1e-5);
         }
         assert_eq!(x.largest(), a[WIDTH - 1]);
         assert!((x.sum() - a.iter().sum::<f32>()).abs() < 1e-4);
-        let upper = a.map(|number| (number.to_bits() >> 16) as u16);
-        assert_eq!(all(L::load_upper(&upper)), upper.map(|upper| f32::from_bits(u32::from(upper) << 16)));
-        for from in [0.0f32, -0.4, -5.03, -63.0, -125.9, -140.0, -1e4, f32::NEG_INFINITY] {
+        for from in [126.0f32, 1.03, 0.0, -0.4, -5.03, -63.0, -125.9, -140.0, -1e4, f32::NEG_INFINITY] {
             let powers = numbers(from, -0.071);
             for (power, found) in powers.into_iter().zip(all(L::load(&powers).exp2())) {
                 let expected = if power < LEAST_POWER { 0.0 } else { f64::from(power).exp2() };
@@ -189,6 +198,15 @@ pub(crate) mod tests {
             }
         }
         assert_eq!(all(L::splat(0.0).exp2())[0], 1.0);
+        for from in [-100.0f32, -20.0, -1.0, 0.0, 3.0, 88.0, 1e30] {
+            let numbers = numbers(from, 0.13);
+            for (number, found) in numbers.into_iter().zip(all(L::load(&numbers).silu())) {
+                let expected = f64::from(number) / (1.0 + (-f64::from(number)).exp());
+                let error = (f64::from(found) - expected).abs();
+                assert!(error <= 1e-6 * expected.abs() + 1e-35, "silu({number}): {found}, not {expected}");
+            }
+        }
+        assert!(all(L::splat(f32::NAN).silu())[0].is_nan());
     }
 
     #[test]

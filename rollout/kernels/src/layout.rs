@@ -43,24 +43,24 @@ impl Shape {
 
 /// Keys and values of one head in a layer.
 #[derive(Clone, Copy)]
-pub(crate) struct Head<'a, E> {
-    pub(crate) blocks: &'a [Box<[E]>],
+pub(crate) struct Head<'a> {
+    pub(crate) blocks: &'a [Box<[f32]>],
     pub(crate) shape: &'a Shape,
     /// Its place in a block.
     pub(crate) at: usize,
 }
 
-impl<'a, E> Head<'a, E> {
+impl<'a> Head<'a> {
     /// `[head_dim]` times a number of each token.
     #[inline(always)]
-    pub(crate) fn keys(&self, block: u32) -> &'a [[E; WIDTH]] {
+    pub(crate) fn keys(&self, block: u32) -> &'a [[f32; WIDTH]] {
         let head_dim = self.shape.head_dim;
         &self.blocks[block as usize][self.at..][..BLOCK_TOKENS * head_dim].as_chunks().0[..head_dim]
     }
 
     /// `[tokens, value_lanes]`
     #[inline(always)]
-    pub(crate) fn values(&self, block: u32) -> &'a [[E; WIDTH]] {
+    pub(crate) fn values(&self, block: u32) -> &'a [[f32; WIDTH]] {
         let begin = self.at + BLOCK_TOKENS * self.shape.head_dim;
         self.blocks[block as usize][begin..][..BLOCK_TOKENS * self.shape.value_lanes() * WIDTH].as_chunks().0
     }

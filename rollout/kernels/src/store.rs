@@ -3,9 +3,9 @@
 use std::collections::TryReserveError;
 
 use crate::attend::{Attending, attend};
-use crate::element::{Element, NumbersMut, Rows};
-use crate::lanes::WIDTH;
-use crate::layout::{BLOCK_TOKENS, Shape};
+use crate::heads::{self, NewRows};
+use crate::layout::Shape;
+use crate::rows::Rows;
 use crate::threads::Threads;
 
 /// Place of a token.
@@ -21,32 +21,18 @@ pub struct Place {
 #[derive(Debug)]
 pub struct BlockStore {
     shape: Shape,
-    blocks: Blocks,
-}
-
-#[derive(Debug)]
-enum Blocks {
-    Float(Vec<Box<[f32]>>),
-    BFloat16(Vec<Box<[u16]>>),
+    blocks: Vec<Box<[f32]>>,
 }
 
 impl BlockStore {
-    /// A store of float32 numbers without blocks.
-    pub fn float(shape: Shape) -> Self {
-        Self { shape, blocks: Blocks::Float(Vec::new()) }
-    }
-
-    /// A store of bfloat16 numbers without blocks. All is computed in float32; weights and what comes out are rounded.
-    pub fn bfloat16(shape: Shape) -> Self {
-        Self { shape, blocks: Blocks::BFloat16(Vec::new()) }
+    /// A store without blocks.
+    pub fn new(shape: Shape) -> Self {
+        Self { shape, blocks: Vec::new() }
     }
 
     /// Number of blocks that there is memory for.
     pub fn num_blocks(&self) -> usize {
-        match &self.blocks {
-            Blocks::Float(blocks) => blocks.len(),
-            Blocks::BFloat16(blocks) => blocks.len(),
-        }
+        self.blocks.len()
     }
 
     /// Makes it hold so many blocks, the new ones zero. It never shrinks.
@@ -55,27 +41,44 @@ impl BlockStore {
     /// There is no memory for them.
     pub fn grow(&mut self, num_blocks: usize) -> Result<(), TryReserveError> {
         let len = self.shape.block_len();
-        match &mut self.blocks {
-            Blocks::Float(blocks) => grow(blocks, num_blocks, len),
-            Blocks::BFloat16(blocks) => grow(blocks, num_blocks, len),
+        self.blocks.try_reserve(num_blocks.saturating_sub(self.blocks.len()))?;
+        while self.blocks.len() < num_blocks {
+            let mut block = Vec::new();
+            block.try_reserve_exact(len)?;
+            block.resize(len, 0.0);
+            self.blocks.push(block.into_boxed_slice());
         }
+        Ok(())
     }
 
     /// Makes block `to` what block `from` is.
+    ///
+    /// # Panics
+    /// They are one block, or one is not there.
     pub fn copy(&mut self, from: u32, to: u32) {
-        match &mut self.blocks {
-            Blocks::Float(blocks) => copy(blocks, from, to),
-            Blocks::BFloat16(blocks) => copy(blocks, from, to),
-        }
+        let blocks = self.blocks.get_disjoint_mut([from as usize, to as usize]);
+        let [from, to] = blocks.expect("a block is copied to another one");
+        to.copy_from_slice(from);
     }
 
     /// Writes rows of keys and of values, `[kv_heads, head_dim]` each, at their places in a layer; a row without a
     /// place is left out.
     pub fn write(&mut self, layer: usize, places: &[Option<Place>], key: Rows<'_>, value: Rows<'_>) {
-        match &mut self.blocks {
-            Blocks::Float(blocks) => write(&self.shape, blocks, layer, places, [key, value]),
-            Blocks::BFloat16(blocks) => write(&self.shape, blocks, layer, places, [key, value]),
+        let width = self.shape.num_kv_heads * self.shape.head_dim;
+        for (row, place) in places.iter().enumerate() {
+            let Some(Place { block, offset }) = *place else { continue };
+            let [key, value] = [key, value].map(|rows| &rows.numbers[row * rows.stride..][..width]);
+            heads::write(&self.shape, &mut self.blocks[block as usize], layer, offset, key, value);
         }
+    }
+
+    /// Writes the keys and values of new rows at their places in a layer, and their queries to `query`, `[rows, heads
+    /// head_dim]`; queries and keys are changed as the rows say.
+    ///
+    /// # Panics
+    /// Sizes do not go together, or rows of one block do not follow each other.
+    pub fn take_in(&mut self, layer: usize, rows: NewRows<'_>, query: &mut [f32], threads: &Threads) {
+        heads::take_in(&self.shape, &mut self.blocks, layer, rows, query, threads);
     }
 
     /// Rows of queries, `[heads, head_dim]`, attend to their sequences' keys and values in a layer; `attended`, as many
@@ -86,61 +89,18 @@ impl BlockStore {
         layer: usize,
         sequences: &[Attending<'_>],
         query: Rows<'_>,
-        attended: NumbersMut<'_>,
+        attended: &mut [f32],
         threads: &Threads,
     ) {
-        match &self.blocks {
-            Blocks::Float(blocks) => attend(&self.shape, blocks, layer, sequences, query, attended, threads),
-            Blocks::BFloat16(blocks) => attend(&self.shape, blocks, layer, sequences, query, attended, threads),
-        }
-    }
-}
-
-fn grow<E: Element>(blocks: &mut Vec<Box<[E]>>, num_blocks: usize, len: usize) -> Result<(), TryReserveError> {
-    blocks.try_reserve(num_blocks.saturating_sub(blocks.len()))?;
-    while blocks.len() < num_blocks {
-        let mut block = Vec::new();
-        block.try_reserve_exact(len)?;
-        block.resize(len, E::default());
-        blocks.push(block.into_boxed_slice());
-    }
-    Ok(())
-}
-
-fn copy<E: Element>(blocks: &mut [Box<[E]>], from: u32, to: u32) {
-    let [from, to] = blocks.get_disjoint_mut([from as usize, to as usize]).expect("a block is copied to another one");
-    to.copy_from_slice(from);
-}
-
-fn write<E: Element>(
-    shape: &Shape,
-    blocks: &mut [Box<[E]>],
-    layer: usize,
-    places: &[Option<Place>],
-    rows: [Rows<'_>; 2],
-) {
-    let head_dim = shape.head_dim;
-    let [(keys, key_stride), (values, value_stride)] = rows.map(|rows| (E::of(rows.numbers), rows.stride));
-    for (row, place) in places.iter().enumerate() {
-        let Some(Place { block, offset }) = *place else { continue };
-        let block = &mut blocks[block as usize];
-        for kv_head in 0..shape.num_kv_heads {
-            let key = &keys[row * key_stride + kv_head * head_dim..][..head_dim];
-            let value = &values[row * value_stride + kv_head * head_dim..][..head_dim];
-            let head = &mut block[shape.head_at(layer, kv_head)..][..shape.head_len()];
-            let (head_keys, head_values) = head.split_at_mut(BLOCK_TOKENS * head_dim);
-            for (number, tokens) in key.iter().zip(head_keys.chunks_exact_mut(BLOCK_TOKENS)) {
-                tokens[offset] = *number;
-            }
-            head_values[offset * shape.value_lanes() * WIDTH..][..head_dim].copy_from_slice(value);
-        }
+        attend(&self.shape, &self.blocks, layer, sequences, query, attended, threads);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::element::Numbers;
+    use crate::layout::BLOCK_TOKENS;
+    use crate::panels::Panels;
 
     /// Any numbers, the same for the same place.
     fn number(salt: usize, at: usize) -> f32 {
@@ -153,7 +113,7 @@ mod tests {
     }
 
     fn rows(numbers: &[f32], stride: usize) -> Rows<'_> {
-        Rows { numbers: Numbers::Float(numbers), stride }
+        Rows { numbers, stride }
     }
 
     /// A sequence: its table, and keys, values and queries of all its tokens.
@@ -190,7 +150,7 @@ mod tests {
             let mut attended = vec![0.0; (end - start) * width];
             let tokens = Attending { table: &self.table, start, num_rows: end - start };
             let query = rows(&self.query[start * width..], width);
-            store.attend(1, &[tokens], query, NumbersMut::Float(&mut attended), threads);
+            store.attend(1, &[tokens], query, &mut attended, threads);
             attended
         }
 
@@ -227,10 +187,9 @@ mod tests {
 
     /// A store of two layers whose blocks hold what is no number, as those of a broken sequence do.
     fn broken_store(shape: Shape, num_blocks: usize) -> BlockStore {
-        let mut store = BlockStore::float(shape);
+        let mut store = BlockStore::new(shape);
         store.grow(num_blocks).expect("memory");
-        let Blocks::Float(blocks) = &mut store.blocks else { unreachable!("a store of float32") };
-        blocks.iter_mut().for_each(|block| block.fill(f32::NAN));
+        store.blocks.iter_mut().for_each(|block| block.fill(f32::NAN));
         store
     }
 
@@ -284,43 +243,14 @@ mod tests {
         let sequences =
             parts.map(|(at, start, end)| Attending { table: &cases[at].table, start, num_rows: end - start });
         let mut together = vec![0.0; alone.len()];
-        store.attend(1, &sequences, rows(&query, width), NumbersMut::Float(&mut together), &threads);
+        store.attend(1, &sequences, rows(&query, width), &mut together, &threads);
         assert_eq!(bits(&alone), bits(&together));
-    }
-
-    #[test]
-    fn bfloat16_is_read_as_it_is_and_computed_in_float32() {
-        let shape = Shape { num_layers: 2, num_kv_heads: 2, head_dim: 40 };
-        let heads = 4;
-        let rounded = |numbers: &mut Vec<f32>| -> Vec<u16> {
-            let short: Vec<u16> = numbers.iter().map(|number| u16::of_float(*number)).collect();
-            *numbers = short.iter().map(|number| number.to_float()).collect();
-            short
-        };
-        let mut case = Case::new(5, 150, 0, &shape, heads);
-        let [key, value, query] = [&mut case.key, &mut case.value, &mut case.query].map(rounded);
-        let (mut long, mut short) = (broken_store(shape, 30), BlockStore::bfloat16(shape));
-        short.grow(30).expect("memory");
-        case.write(&mut long, 1);
-        let place = |token| Some(Place { block: case.table[token / BLOCK_TOKENS], offset: token % BLOCK_TOKENS });
-        let places: Vec<Option<Place>> = (0..150).map(place).collect();
-        let rows = |numbers, stride| Rows { numbers: Numbers::BFloat16(numbers), stride };
-        short.write(1, &places, rows(&key, 80), rows(&value, 80));
-        let threads = Threads::new(1);
-        let expected = case.attend(&long, 0, 150, heads, &threads);
-        let mut attended = vec![0; expected.len()];
-        let tokens = Attending { table: &case.table, start: 0, num_rows: 150 };
-        short.attend(1, &[tokens], rows(&query, 160), NumbersMut::BFloat16(&mut attended), &threads);
-        for (found, expected) in attended.iter().zip(&expected) {
-            // Each weight and the result are rounded to 8 bits; values lie between -1 and 1.
-            assert!((found.to_float() - expected).abs() <= 1.0 / 256.0, "{} {expected}", found.to_float());
-        }
     }
 
     #[test]
     fn a_block_is_copied_whole_and_a_row_without_a_place_is_left_out() {
         let shape = Shape { num_layers: 2, num_kv_heads: 1, head_dim: 16 };
-        let mut store = BlockStore::float(shape);
+        let mut store = BlockStore::new(shape);
         store.grow(5).expect("memory");
         let mut case = Case::new(1, 20, 0, &shape, 2);
         case.write(&mut store, 1);
@@ -332,5 +262,64 @@ mod tests {
         let ones = [1.0; 16];
         store.write(1, &[None], rows(&ones, 16), rows(&ones, 16));
         assert_eq!(bits(&case.attend(&store, 0, 20, 2, &Threads::new(1))), bits(&whole));
+    }
+
+    /// What is rotated by an angle at a time, by its definition.
+    #[test]
+    fn new_rows_are_normed_rotated_and_written_to_their_blocks() {
+        let shape = Shape { num_layers: 2, num_kv_heads: 2, head_dim: 20 };
+        let (heads, dim, num_rows) = (4, 20, 23);
+        let widths = [heads * dim, 2 * dim, 2 * dim];
+        let width: usize = widths.iter().sum();
+        let plain = numbers(7, num_rows * width);
+        let mut qkv = Panels::default();
+        qkv.fill(&plain, width);
+        let angles: Vec<f32> = numbers(8, num_rows * dim / 2).iter().map(|number| 3.0 * number).collect();
+        let [cos, sin] = [f32::cos, f32::sin].map(|of| angles.iter().map(|angle| of(*angle)).collect::<Vec<_>>());
+        let norms = [9, 10].map(|salt| numbers(salt, dim));
+        // Rows 0 to 8 are one sequence's, 2 of them cached; the others are sequences of one token or more.
+        let block = |row: usize| match row {
+            0..9 => Some(Place { block: 5, offset: 3 + row }).filter(|_| row >= 2),
+            9..13 => Some(Place { block: 2, offset: row }),
+            _ => Some(Place { block: row as u32 - 6, offset: row % 16 }),
+        };
+        let places: Vec<Option<Place>> = (0..num_rows).map(block).collect();
+        for norms in [None, Some([norms[0].as_slice(), norms[1].as_slice()])] {
+            let changed = |row: usize, place: usize| -> Vec<f32> {
+                let begin = row * width + widths[..place].iter().sum::<usize>();
+                let heads = plain[begin..][..widths[place]].chunks(dim);
+                let head = |head: &[f32]| {
+                    let mut head = head.to_vec();
+                    if let Some(norms) = norms {
+                        let mean = head.iter().map(|number| number * number).sum::<f32>() / dim as f32;
+                        let scaled = head.iter().zip(norms[place]).map(|(x, weight)| x / (mean + 0.1).sqrt() * weight);
+                        head = scaled.collect();
+                    }
+                    let turned = |at: usize| {
+                        let angle = angles[row * dim / 2 + at % (dim / 2)];
+                        let other = head[(at + dim / 2) % dim];
+                        head[at] * angle.cos() + if at < dim / 2 { -other } else { other } * angle.sin()
+                    };
+                    (0..dim).map(turned).collect::<Vec<f32>>()
+                };
+                heads.flat_map(head).collect()
+            };
+            let of_rows = |of: &dyn Fn(usize) -> Vec<f32>| (0..num_rows).flat_map(of).collect::<Vec<f32>>();
+            let values = of_rows(&|row| plain[(row + 1) * width - widths[2]..][..widths[2]].to_vec());
+            let keys = of_rows(&|row| changed(row, 1));
+            let mut expected = broken_store(shape, 20);
+            expected.write(1, &places, rows(&keys, widths[1]), rows(&values, widths[2]));
+            for num_threads in [1, 3] {
+                let mut store = broken_store(shape, 20);
+                let mut query = vec![0.0; num_rows * widths[0]];
+                let new = NewRows { qkv: &qkv, places: &places, rotation: [&cos, &sin], norms, eps: 0.1 };
+                store.take_in(1, new, &mut query, &Threads::new(num_threads));
+                let written = store.blocks.iter().flatten().zip(expected.blocks.iter().flatten());
+                for (found, expected) in query.iter().zip(&of_rows(&|row| changed(row, 0))).chain(written) {
+                    let is_equal = (found - expected).abs() < 1e-5 || found.is_nan() && expected.is_nan();
+                    assert!(is_equal, "{found}, not {expected}");
+                }
+            }
+        }
     }
 }

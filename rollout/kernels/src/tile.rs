@@ -4,11 +4,7 @@
 //! Gimelshein 2018, arXiv 1805.02867). Stretches begin at multiples of their length from the sequence's beginning; so a
 //! query's sums have an order that depends on its place alone. A token that a query does not see weighs 0 and is added
 //! as such, which changes no bit.
-//!
-//! Stretches are as long as those of libtorch's kernel, and weights are rounded where that one rounds them: in bfloat16
-//! what is sampled and what is trained then differ least.
 
-use crate::element::Element;
 use crate::lanes::{Lanes, WIDTH};
 use crate::layout::{BLOCK_TOKENS, Head};
 
@@ -19,12 +15,12 @@ const STRETCH: usize = STRETCH_BLOCKS * BLOCK_TOKENS;
 const MOST_QUERIES: usize = 8;
 
 /// One query.
-pub(crate) struct Query<'a, E> {
-    pub(crate) numbers: &'a [E],
+pub(crate) struct Query<'a> {
+    pub(crate) numbers: &'a [f32],
     /// Tokens that it sees, from the sequence's beginning.
     pub(crate) num_seen: usize,
     /// Takes what comes of it.
-    pub(crate) attended: &'a mut [E],
+    pub(crate) attended: &'a mut [f32],
 }
 
 /// Memory that a thread computes in.
@@ -40,37 +36,32 @@ pub(crate) struct Scratch {
 
 /// Attends with any number of queries of one head and sequence.
 #[inline(always)]
-pub(crate) fn attend_with<L: Lanes, E: Element>(
-    head: Head<'_, E>,
-    table: &[u32],
-    queries: &mut [Query<'_, E>],
-    scratch: &mut Scratch,
-) {
+pub(crate) fn attend_with<L: Lanes>(head: Head<'_>, table: &[u32], queries: &mut [Query<'_>], scratch: &mut Scratch) {
     const { assert!(L::MOST_QUERIES <= MOST_QUERIES) };
     for tile in queries.chunks_mut(L::MOST_QUERIES) {
         match tile.len() {
-            1 => attend_tile::<L, E, 1>(head, table, tile, scratch),
-            2 => attend_tile::<L, E, 2>(head, table, tile, scratch),
-            3 => attend_tile::<L, E, 3>(head, table, tile, scratch),
-            4 => attend_tile::<L, E, 4>(head, table, tile, scratch),
-            5 => attend_tile::<L, E, 5>(head, table, tile, scratch),
-            6 => attend_tile::<L, E, 6>(head, table, tile, scratch),
-            7 => attend_tile::<L, E, 7>(head, table, tile, scratch),
-            _ => attend_tile::<L, E, 8>(head, table, tile, scratch),
+            1 => attend_tile::<L, 1>(head, table, tile, scratch),
+            2 => attend_tile::<L, 2>(head, table, tile, scratch),
+            3 => attend_tile::<L, 3>(head, table, tile, scratch),
+            4 => attend_tile::<L, 4>(head, table, tile, scratch),
+            5 => attend_tile::<L, 5>(head, table, tile, scratch),
+            6 => attend_tile::<L, 6>(head, table, tile, scratch),
+            7 => attend_tile::<L, 7>(head, table, tile, scratch),
+            _ => attend_tile::<L, 8>(head, table, tile, scratch),
         }
     }
 }
 
 #[inline(always)]
-fn attend_tile<L: Lanes, E: Element, const N: usize>(
-    head: Head<'_, E>,
+fn attend_tile<L: Lanes, const N: usize>(
+    head: Head<'_>,
     table: &[u32],
-    queries: &mut [Query<'_, E>],
+    queries: &mut [Query<'_>],
     scratch: &mut Scratch,
 ) {
     let lanes = head.shape.value_lanes();
     let Scratch { queries: scaled, weights, sums } = scratch;
-    scale_queries::<E, N>(queries, head.shape.head_dim, scaled);
+    scale_queries::<N>(queries, head.shape.head_dim, scaled);
     weights.resize(MOST_QUERIES, [0.0; STRETCH]);
     let weights: &mut [[f32; STRETCH]; N] = weights.first_chunk_mut().expect("as many rows as queries");
     sums.clear();
@@ -80,7 +71,7 @@ fn attend_tile<L: Lanes, E: Element, const N: usize>(
     let table = &table[..num_seen.div_ceil(BLOCK_TOKENS)];
     for (stretch, blocks) in table.chunks(STRETCH_BLOCKS).enumerate() {
         let begin = stretch * STRETCH;
-        score::<L, E, N>(head, &table[stretch * STRETCH_BLOCKS..], scaled, weights);
+        score::<L, N>(head, &table[stretch * STRETCH_BLOCKS..], scaled, weights);
         for (place, query) in queries.iter().enumerate() {
             let row = &mut weights[place];
             let tokens = blocks.len() * BLOCK_TOKENS;
@@ -88,7 +79,7 @@ fn attend_tile<L: Lanes, E: Element, const N: usize>(
             let row = &mut row.as_chunks_mut::<WIDTH>().0[..blocks.len()];
             let most = largest_of::<L>(row, largest[place]);
             let kept = (largest[place] - most).exp2();
-            totals[place] = totals[place] * kept + exponentials::<L, E>(row, most);
+            totals[place] = totals[place] * kept + exponentials::<L>(row, most);
             largest[place] = most;
             if stretch > 0 {
                 for sum in &mut sums[place * lanes..][..lanes] {
@@ -100,59 +91,54 @@ fn attend_tile<L: Lanes, E: Element, const N: usize>(
         let mut lane = 0;
         while lane < lanes {
             lane += match lanes - lane {
-                4.. if N <= 2 => weigh::<L, E, N, 4>(head, blocks, num_tokens, lane, weights, sums),
-                2.. => weigh::<L, E, N, 2>(head, blocks, num_tokens, lane, weights, sums),
-                _ => weigh::<L, E, N, 1>(head, blocks, num_tokens, lane, weights, sums),
+                4.. if N <= 2 => weigh::<L, N, 4>(head, blocks, num_tokens, lane, weights, sums),
+                2.. => weigh::<L, N, 2>(head, blocks, num_tokens, lane, weights, sums),
+                _ => weigh::<L, N, 1>(head, blocks, num_tokens, lane, weights, sums),
             };
         }
     }
     for (place, query) in queries.iter_mut().enumerate() {
         let row = sums[place * lanes..][..lanes].as_flattened();
         for (attended, sum) in query.attended.iter_mut().zip(row) {
-            *attended = E::of_float(sum / totals[place]);
+            *attended = sum / totals[place];
         }
     }
 }
 
 /// Queries by their dimension `[head_dim, N]`, scaled so that powers of two are those of e.
 #[inline(always)]
-fn scale_queries<E: Element, const N: usize>(queries: &[Query<'_, E>], head_dim: usize, scaled: &mut Vec<f32>) {
+fn scale_queries<const N: usize>(queries: &[Query<'_>], head_dim: usize, scaled: &mut Vec<f32>) {
     let scale = std::f32::consts::LOG2_E / (head_dim as f32).sqrt();
     scaled.clear();
     scaled.resize(head_dim * N, 0.0);
     for (place, query) in queries.iter().enumerate() {
         for (dimension, number) in query.numbers.iter().enumerate() {
-            scaled[dimension * N + place] = number.to_float() * scale;
+            scaled[dimension * N + place] = number * scale;
         }
     }
 }
 
 /// Products of all queries with all keys of a stretch, the first of `blocks`.
 #[inline(always)]
-fn score<L: Lanes, E: Element, const N: usize>(
-    head: Head<'_, E>,
-    blocks: &[u32],
-    scaled: &[f32],
-    scores: &mut [[f32; STRETCH]; N],
-) {
+fn score<L: Lanes, const N: usize>(head: Head<'_>, blocks: &[u32], scaled: &[f32], scores: &mut [[f32; STRETCH]; N]) {
     let num_blocks = blocks.len().min(STRETCH_BLOCKS);
     let mut place = 0;
     if L::BLOCKS == 2 {
         while place + 2 <= num_blocks {
-            score_blocks::<L, E, N, 2>(head, blocks, scaled, scores, place);
+            score_blocks::<L, N, 2>(head, blocks, scaled, scores, place);
             place += 2;
         }
     }
     while place < num_blocks {
-        score_blocks::<L, E, N, 1>(head, blocks, scaled, scores, place);
+        score_blocks::<L, N, 1>(head, blocks, scaled, scores, place);
         place += 1;
     }
 }
 
 /// The same of `B` blocks. Meanwhile their values come from memory, and the keys of as many blocks behind them.
 #[inline(always)]
-fn score_blocks<L: Lanes, E: Element, const N: usize, const B: usize>(
-    head: Head<'_, E>,
+fn score_blocks<L: Lanes, const N: usize, const B: usize>(
+    head: Head<'_>,
     blocks: &[u32],
     scaled: &[f32],
     scores: &mut [[f32; STRETCH]; N],
@@ -172,7 +158,7 @@ fn score_blocks<L: Lanes, E: Element, const N: usize, const B: usize>(
         for block in 0..B {
             L::fetch(&values[block][dimension]);
             L::fetch(&next[block][dimension]);
-            key[block] = E::load(&keys[block][dimension]);
+            key[block] = L::load(&keys[block][dimension]);
         }
         for query in 0..N {
             let number = L::splat(numbers[query]);
@@ -199,14 +185,14 @@ fn largest_of<L: Lanes>(scores: &[[f32; WIDTH]], so_far: f32) -> f32 {
     largest.largest()
 }
 
-/// Makes weights of scores, powers of two from `most` down; returns their sum before they are rounded.
+/// Makes weights of scores, powers of two from `most` down; returns their sum.
 #[inline(always)]
-fn exponentials<L: Lanes, E: Element>(scores: &mut [[f32; WIDTH]], most: f32) -> f32 {
+fn exponentials<L: Lanes>(scores: &mut [[f32; WIDTH]], most: f32) -> f32 {
     let most = L::splat(most);
     let mut sum = L::splat(0.0);
     for scores in scores {
         let weights = L::load(scores).sub(most).exp2();
-        E::rounded(weights).store(scores);
+        weights.store(scores);
         sum = sum.add(weights);
     }
     sum.sum()
@@ -215,8 +201,8 @@ fn exponentials<L: Lanes, E: Element>(scores: &mut [[f32; WIDTH]], most: f32) ->
 /// Adds the weighted values of some blocks' first `num_tokens` tokens to `sums`, `W` registers of each value from
 /// `lane` on. Returns their number.
 #[inline(always)]
-fn weigh<L: Lanes, E: Element, const N: usize, const W: usize>(
-    head: Head<'_, E>,
+fn weigh<L: Lanes, const N: usize, const W: usize>(
+    head: Head<'_>,
     blocks: &[u32],
     num_tokens: usize,
     lane: usize,
@@ -234,10 +220,10 @@ fn weigh<L: Lanes, E: Element, const N: usize, const W: usize>(
         let begin = place * BLOCK_TOKENS;
         let values = head.values(*block).chunks_exact(lanes).take(num_tokens - begin);
         for (token, values) in values.enumerate() {
-            let values: &[[E; WIDTH]; W] = values[lane..].first_chunk().expect("registers of a value");
+            let values: &[[f32; WIDTH]; W] = values[lane..].first_chunk().expect("registers of a value");
             let mut value = [L::splat(0.0); W];
             for at in 0..W {
-                value[at] = E::load(&values[at]);
+                value[at] = L::load(&values[at]);
             }
             for query in 0..N {
                 let weight = L::splat(weights[query][begin + token]);

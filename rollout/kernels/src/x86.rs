@@ -5,21 +5,16 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m256, __m512, _CMP_LT_OQ, _CMP_NLT_UQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0,
-    _mm_loadu_si128, _mm_prefetch, _mm256_add_epi32, _mm256_add_ps, _mm256_andnot_ps, _mm256_castsi256_ps,
-    _mm256_cmp_ps, _mm256_cvtepu16_epi32, _mm256_cvtps_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
-    _mm256_max_ps, _mm256_mul_ps, _mm256_round_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32,
-    _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps, _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cvtepu16_epi32,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_roundscale_ps,
-    _mm512_scalef_ps, _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
+    __m256, __m512, _CMP_LT_OQ, _CMP_NLT_UQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_prefetch,
+    _mm256_add_epi32, _mm256_add_ps, _mm256_andnot_ps, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtps_epi32,
+    _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps, _mm256_round_ps, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps, _mm512_cmp_ps_mask,
+    _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_mul_ps,
+    _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_storeu_ps, _mm512_sub_ps,
 };
 
+use crate::computation::Computation;
 use crate::lanes::{LEAST_POWER, Lanes, WIDTH};
-
-/// What is computed with lanes whose kind is chosen while the program runs.
-pub(crate) trait Computation {
-    fn run<L: Lanes>(self);
-}
 
 /// The widest instructions that this processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +71,7 @@ struct Avx512(__m512);
 impl Lanes for Avx512 {
     const MOST_QUERIES: usize = 8;
     const BLOCKS: usize = 2;
+    const MOST_ROWS: usize = 12;
 
     #[inline(always)]
     fn splat(number: f32) -> Self {
@@ -87,15 +83,6 @@ impl Lanes for Avx512 {
     fn load(from: &[f32; WIDTH]) -> Self {
         // SAFETY: as above, and sixteen numbers are there.
         Self(unsafe { _mm512_loadu_ps(from.as_ptr()) })
-    }
-
-    #[inline(always)]
-    fn load_upper(from: &[u16; WIDTH]) -> Self {
-        // SAFETY: as above, and 32 bytes are there.
-        Self(unsafe {
-            let upper = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.as_ptr().cast()));
-            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(upper))
-        })
     }
 
     #[inline(always)]
@@ -120,6 +107,12 @@ impl Lanes for Avx512 {
     fn mul(self, other: Self) -> Self {
         // SAFETY: as in `splat`.
         Self(unsafe { _mm512_mul_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        // SAFETY: as in `splat`.
+        Self(unsafe { _mm512_div_ps(self.0, other.0) })
     }
 
     #[inline(always)]
@@ -170,6 +163,7 @@ impl Avx2 {
 impl Lanes for Avx2 {
     const MOST_QUERIES: usize = 4;
     const BLOCKS: usize = 1;
+    const MOST_ROWS: usize = 3;
 
     #[inline(always)]
     fn splat(number: f32) -> Self {
@@ -182,19 +176,6 @@ impl Lanes for Avx2 {
     fn load(from: &[f32; WIDTH]) -> Self {
         // SAFETY: as above, and sixteen numbers are there.
         unsafe { Self(_mm256_loadu_ps(from.as_ptr()), _mm256_loadu_ps(from[WIDTH / 2..].as_ptr())) }
-    }
-
-    #[inline(always)]
-    fn load_upper(from: &[u16; WIDTH]) -> Self {
-        let half = |from: &[u16]| {
-            // SAFETY: as above, and 16 bytes are there.
-            unsafe {
-                let upper = _mm256_cvtepu16_epi32(_mm_loadu_si128(from.as_ptr().cast()));
-                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(upper))
-            }
-        };
-        let (low, high) = from.split_at(WIDTH / 2);
-        Self(half(low), half(high))
     }
 
     #[inline(always)]
@@ -223,6 +204,12 @@ impl Lanes for Avx2 {
     fn mul(self, other: Self) -> Self {
         // SAFETY: as in `splat`.
         self.with(other, |a, b| unsafe { _mm256_mul_ps(a, b) })
+    }
+
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        // SAFETY: as in `splat`.
+        self.with(other, |a, b| unsafe { _mm256_div_ps(a, b) })
     }
 
     #[inline(always)]

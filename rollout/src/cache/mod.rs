@@ -10,7 +10,7 @@ use kernels::BLOCK_TOKENS;
 
 pub(crate) use self::blocks::{BlockId, Blocks, Writable};
 pub(crate) use self::gathered::{GatheredPass, GatheredTensors};
-pub(crate) use self::piece::CachedPiece;
+pub(crate) use self::piece::{CachedPiece, CoresRows};
 pub use self::size::CacheTokens;
 pub(crate) use self::size::fitting_blocks;
 pub(crate) use self::tensors::KvTensors;

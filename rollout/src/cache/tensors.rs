@@ -22,8 +22,8 @@ impl KvTensors {
     pub(crate) fn new(config: &ModelConfig, placement: Placement) -> Self {
         let shape = shape_of(config);
         match (placement.device, placement.kind) {
-            // In bfloat16 the kernels round elsewhere than libtorch does in training, which the logprobs would show.
-            (Device::Cpu, Kind::Float) => Self::Cores(BlockStore::float(shape)),
+            // Other types are libtorch's: it rounds to them as it does in training, and logprobs show where not.
+            (Device::Cpu, Kind::Float) => Self::Cores(BlockStore::new(shape)),
             _ => Self::Gathered(GatheredTensors::new(config, placement)),
         }
     }

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use policy::{Decoder, ModelConfig, PackedWeights, Placement};
+use policy::{Decoder, ModelConfig, Placement};
 use progress::{Progress, Unit};
-use rollout::EngineWork;
+use rollout::{EngineWork, PackedWeights, PassProducts, Threads};
 use tch::{Kind, Tensor};
 
 use super::super::operations::wait;
@@ -40,17 +40,19 @@ impl Ceiling {
     pub(super) fn of(
         work: &EngineWork,
         decoder: &Decoder,
-        packed: Option<&PackedWeights>,
         bytes_per_second: f64,
         interrupt: &Interrupt,
     ) -> Result<Self> {
         let heads = timed_sizes(work.sampling_passes.keys().copied().collect());
         let blocks = timed_sizes(work.passes.keys().copied().collect());
         let progress = Progress::aside("ceiling", Unit::Parts, Some((heads.len() + blocks.len()) as u64));
-        let timed = |sizes: Vec<usize>, seconds: fn(&Decoder, Option<&PackedWeights>, usize) -> f64| {
+        let threads = Threads::new(usize::try_from(tch::get_num_threads()).unwrap_or(1));
+        let packed = PackedWeights::of(decoder, &threads);
+        let products = |rows| packed.as_ref().map(|packed| PassProducts::new(packed, rows, &threads));
+        let timed = |sizes: Vec<usize>, seconds: fn(&Decoder, Option<PassProducts<'_>>, usize) -> f64| {
             let each = sizes.into_iter().map(|rows| {
                 interrupt.check()?;
-                let seconds = seconds(decoder, packed, rows);
+                let seconds = seconds(decoder, products(rows), rows);
                 progress.advance(1);
                 Ok((rows, seconds))
             });
@@ -104,8 +106,11 @@ fn bytes_per_token(config: &ModelConfig, kind: Kind) -> f64 {
 }
 
 /// Seconds of the products of all blocks in one pass over `rows` tokens.
-fn blocks_seconds(decoder: &Decoder, packed: Option<&PackedWeights>, rows: usize) -> f64 {
+fn blocks_seconds(decoder: &Decoder, packed: Option<PassProducts<'_>>, rows: usize) -> f64 {
     let placement = decoder.placement();
+    if let Some(mut packed) = packed {
+        return fastest(placement, &mut || packed.blocks());
+    }
     let mut inputs: BTreeMap<i64, Tensor> = BTreeMap::new();
     let mut input = |width: i64| -> Tensor {
         let make = || Tensor::rand([rows as i64, width], placement.options());
@@ -113,12 +118,6 @@ fn blocks_seconds(decoder: &Decoder, packed: Option<&PackedWeights>, rows: usize
     };
     let mut pass = || {
         for layer in 0..decoder.num_blocks() {
-            if let Some(packed) = packed {
-                for matrix in packed.block_matrices(layer) {
-                    let _ = matrix.product(&input(matrix.size()[1]), None);
-                }
-                continue;
-            }
             let weights = decoder.store().block(layer);
             for weight in [&weights.qkv_proj, &weights.o_proj, &weights.gate_up_proj, &weights.down_proj] {
                 let _ = input(weight.size()[1]).linear(weight, None::<&Tensor>);
@@ -129,10 +128,13 @@ fn blocks_seconds(decoder: &Decoder, packed: Option<&PackedWeights>, rows: usize
 }
 
 /// Seconds of the head's product for `rows` sequences.
-fn head_seconds(decoder: &Decoder, packed: Option<&PackedWeights>, rows: usize) -> f64 {
+fn head_seconds(decoder: &Decoder, packed: Option<PassProducts<'_>>, rows: usize) -> f64 {
     let placement = decoder.placement();
+    if let Some(mut packed) = packed {
+        return fastest(placement, &mut || packed.head());
+    }
     let hidden = Tensor::rand([rows as i64, decoder.config().hidden_size], placement.options());
-    fastest(placement, &mut || drop(decoder.logits_by(packed, &hidden)))
+    fastest(placement, &mut || drop(decoder.logits(&hidden)))
 }
 
 /// Bytes a second at which this machine reads memory.
@@ -179,7 +181,7 @@ mod tests {
         // Keys and values of one head of two numbers, in three blocks, float32.
         assert_eq!(bytes_per_token(decoder.config(), decoder.kind()), 2.0 * 3.0 * 2.0 * 4.0);
         let read = EngineWork { num_attended: 10, ..EngineWork::default() };
-        let of = |work: &EngineWork| Ceiling::of(work, &decoder, None, 100.0, &Interrupt::default()).unwrap();
+        let of = |work: &EngineWork| Ceiling::of(work, &decoder, 100.0, &Interrupt::default()).unwrap();
         assert_eq!(of(&read), Ceiling { products: 0.0, cache: 4.8 });
         let passes = EngineWork { passes: [(2, 3), (5, 1)].into(), sampling_passes: [(2, 3)].into(), ..read };
         assert!(of(&passes).products > 0.0);

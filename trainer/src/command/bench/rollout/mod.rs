@@ -103,8 +103,7 @@ fn time_completions(args: &RolloutArgs, interrupt: &Interrupt) -> Result<()> {
     let median = runs.swap_remove(RUNS / 2);
     interrupt.check()?;
     let bytes_per_second = read_rate(placement);
-    let packed = decoder.packed_weights();
-    let ceiling = Ceiling::of(&median.work, &decoder, packed.as_ref(), bytes_per_second, interrupt)?;
+    let ceiling = Ceiling::of(&median.work, &decoder, bytes_per_second, interrupt)?;
     show(&report(args, &requests, &median, seconds, peak_memory_bytes, &ceiling), args.json.as_deref())
 }
 

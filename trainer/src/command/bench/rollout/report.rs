@@ -56,7 +56,7 @@ pub(super) struct SecondsByPart {
     pub(super) head: f64,
     pub(super) sampling: f64,
     pub(super) scheduling: f64,
-    /// Norms, activations, rotary and token embedding, and what is in no part.
+    /// Token embedding, norms, and what is in no part; where passes are libtorch's rotary and activations too.
     pub(super) rest: f64,
 }
 

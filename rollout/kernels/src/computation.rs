@@ -1,0 +1,23 @@
+//! Computations that are written once for all processors, and run with the widest instructions that this one has.
+
+use crate::lanes::Lanes;
+
+/// What is computed with lanes whose kind is chosen while the program runs. `run` is inlined where that is known, and
+/// plain loops in it become vectors as wide.
+pub(crate) trait Computation {
+    fn run<L: Lanes>(self);
+}
+
+/// Runs a computation with the widest instructions there are.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn run_widest<C: Computation>(computation: C) {
+    if let Err(computation) = crate::x86::run_wide(computation) {
+        computation.run::<crate::lanes::Portable>();
+    }
+}
+
+/// Runs a computation with the instructions that the compiler chooses.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn run_widest<C: Computation>(computation: C) {
+    computation.run::<crate::lanes::Portable>();
+}
