@@ -1,8 +1,9 @@
 //! One completion under way.
 //!
-//! An active sequence knows its request, its sampled tokens and its limit; it must not know what is cached of it, or
-//! the other sequences.
+//! An active sequence knows its request, its tokens and its limits; it must not know what is cached of it, or the other
+//! sequences.
 
+use std::mem::take;
 use std::sync::Arc;
 
 use policy::Tokenizer;
@@ -16,7 +17,26 @@ use crate::repetition::RepetitionTail;
 use crate::sampling_plan::SamplingPlan;
 use crate::segment::{Segment, Sequence, TokenDetails, TokenSource, VersionSpan};
 use crate::stop::{TextTail, final_text};
+use crate::thinking::ThinkingCount;
 use crate::token_draw::TokenDraw;
+
+/// Most tokens of a sequence.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    /// Most that may be sampled.
+    pub(crate) num_sampled: usize,
+    /// Most that there may be, the prompt's among them.
+    pub(crate) num_tokens: usize,
+}
+
+/// What follows from a sampled token.
+#[derive(Debug)]
+pub(crate) enum Pushed {
+    /// The sequence ends with it.
+    Ends(FinishReason),
+    /// The sequence goes on behind it and these ids, which are forced.
+    GoesOn(Vec<u32>),
+}
 
 /// A request and its growing completion.
 #[derive(Debug)]
@@ -26,9 +46,13 @@ pub(crate) struct ActiveSequence {
     /// How to sample, and when to stop.
     pub(crate) plan: Arc<SamplingPlan>,
     random: SampleNumbers,
-    /// Most tokens that the completion may have.
-    limit: usize,
+    room: Room,
+    /// All ids behind the prompt.
     ids: Vec<u32>,
+    /// Segments behind the prompt that nothing joins any more.
+    segments: Vec<Segment>,
+    num_sampled: usize,
+    // What is known of the sampled tokens behind these segments.
     rollout_logprobs: Vec<f32>,
     raw_logprobs: Vec<f32>,
     versions: Vec<VersionSpan>,
@@ -37,11 +61,20 @@ pub(crate) struct ActiveSequence {
     adjuster: Adjuster,
     text: TextTail,
     repetition: RepetitionTail,
+    thinking: Option<ThinkingCount>,
 }
 
 impl ActiveSequence {
-    /// A sequence without sampled tokens, which may sample `limit` of them.
-    pub(crate) fn new(id: RequestId, request: RolloutRequest, plan: Arc<SamplingPlan>, limit: usize) -> Self {
+    /// A sequence without sampled tokens. `forced_ids` are those of the request's budget of thinking, where it has one.
+    pub(crate) fn new(
+        id: RequestId,
+        request: RolloutRequest,
+        plan: Arc<SamplingPlan>,
+        room: Room,
+        forced_ids: Vec<u32>,
+    ) -> Self {
+        let budget = plan.params.thinking.as_ref();
+        let thinking = budget.map(|budget| ThinkingCount::new(budget, forced_ids, request.thinking_open));
         let address = SampleAddress { seed: request.params.seed, draw: request.draw, sample: request.sample };
         Self {
             id,
@@ -49,8 +82,10 @@ impl ActiveSequence {
             adjuster: Adjuster::new(&plan.params, &request.prompt_ids),
             request,
             plan,
-            limit,
+            room,
             ids: Vec::new(),
+            segments: Vec::new(),
+            num_sampled: 0,
             rollout_logprobs: Vec::new(),
             raw_logprobs: Vec::new(),
             versions: Vec::new(),
@@ -58,25 +93,30 @@ impl ActiveSequence {
             entropy_sum: 0.0,
             text: TextTail::default(),
             repetition: RepetitionTail::default(),
+            thinking,
         }
     }
 
     /// Tokens of the prompt and of the longest completion.
     pub(crate) fn most_tokens(&self) -> usize {
-        self.request.prompt_ids.len() + self.limit
+        self.room.num_tokens
     }
 
-    /// What decides the next token, but for its logits.
+    fn num_tokens(&self) -> usize {
+        self.request.prompt_ids.len() + self.ids.len()
+    }
+
+    /// What decides the next token, but for its logits. Its random number is that of its place among the sampled ones.
     pub(crate) fn next_draw(&self) -> TokenDraw<'_> {
-        let num_tokens = self.ids.len();
+        let num_sampled = self.num_sampled;
         TokenDraw {
             plan: &self.plan,
-            adjustments: self.adjuster.next(&self.plan.params, &self.plan.rules, num_tokens),
-            uniform: self.random.at(num_tokens as u64),
+            adjustments: self.adjuster.next(&self.plan.params, &self.plan.rules, num_sampled),
+            uniform: self.random.at(num_sampled as u64),
         }
     }
 
-    /// Appends a token that these weights gave. Returns the reason to finish where it was the last.
+    /// Appends a token that these weights gave, and what is forced behind it.
     ///
     /// # Errors
     /// The logits were not numbers, no token or too many were left, or the tokenizer refuses the ids.
@@ -85,9 +125,9 @@ impl ActiveSequence {
         token: SampledToken,
         policy_version: u64,
         tokenizer: &Tokenizer,
-    ) -> Result<Option<FinishReason>, RolloutError> {
+    ) -> Result<Pushed, RolloutError> {
         let params = &self.plan.params;
-        let (request, position) = (|| self.request.name(), self.ids.len());
+        let (request, position) = (|| self.request.name(), self.num_sampled);
         if !token.raw_logprob.is_finite() {
             return Err(RolloutError::NotFinite { request: request(), position });
         }
@@ -108,6 +148,7 @@ impl ActiveSequence {
         }
         self.adjuster.push(token.id, params);
         self.ids.push(token.id);
+        self.num_sampled += 1;
         self.rollout_logprobs.push(token.rollout_logprob);
         self.raw_logprobs.push(token.raw_logprob);
         match self.versions.last_mut() {
@@ -117,18 +158,74 @@ impl ActiveSequence {
         self.entropy_sum += f64::from(token.entropy);
         let rules = &self.plan.rules;
         if rules.is_stop_id(token.id) {
-            return Ok(Some(FinishReason::Stop));
+            return Ok(Pushed::Ends(FinishReason::Stop));
         }
         if rules.has_strings() {
             let ends = self.text.ends(&self.ids, rules, tokenizer);
             if ends.map_err(|source| RolloutError::Decode { request: self.request.name(), source })? {
-                return Ok(Some(FinishReason::StopString));
+                return Ok(Pushed::Ends(FinishReason::StopString));
             }
         }
         if params.stop_repetition.is_some_and(|stop| self.repetition.ends(&self.ids, stop)) {
-            return Ok(Some(FinishReason::Repetition));
+            return Ok(Pushed::Ends(FinishReason::Repetition));
         }
-        Ok((self.ids.len() >= self.limit).then_some(FinishReason::Length))
+        let is_spent = self.thinking.as_mut().map(|thinking| thinking.is_spent(&self.ids, tokenizer)).transpose();
+        let is_spent = is_spent.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
+        Ok(if is_spent == Some(true) { self.force() } else { self.goes_on(Vec::new()) })
+    }
+
+    /// Puts the forced ids behind a thinking whose budget is spent, where there is room for them and another token.
+    fn force(&mut self) -> Pushed {
+        let forced_ids = self.thinking.as_mut().map(ThinkingCount::force).unwrap_or_default();
+        let has_room = self.num_tokens() + forced_ids.len() < self.room.num_tokens;
+        if forced_ids.is_empty() || !has_room {
+            return Pushed::Ends(FinishReason::Length);
+        }
+        match self.goes_on(forced_ids) {
+            Pushed::GoesOn(forced_ids) => {
+                self.give(TokenSource::Forced, &forced_ids);
+                Pushed::GoesOn(forced_ids)
+            }
+            ends => ends,
+        }
+    }
+
+    /// Goes on behind these ids, unless as many tokens were sampled as may be.
+    fn goes_on(&self, forced_ids: Vec<u32>) -> Pushed {
+        let is_full = self.num_sampled >= self.room.num_sampled || self.num_tokens() >= self.room.num_tokens;
+        if is_full { Pushed::Ends(FinishReason::Length) } else { Pushed::GoesOn(forced_ids) }
+    }
+
+    /// Appends tokens that were not sampled.
+    fn give(&mut self, source: TokenSource, ids: &[u32]) {
+        self.close_segment();
+        self.ids.extend_from_slice(ids);
+        self.segments.push(Segment::given(source, ids.to_vec()));
+        self.repetition = RepetitionTail::default();
+        ids.iter().for_each(|&id| self.adjuster.push(id, &self.plan.params));
+    }
+
+    /// Makes a segment of the tokens that were sampled last.
+    fn close_segment(&mut self) {
+        let num_tokens = self.rollout_logprobs.len();
+        if num_tokens > 0 {
+            self.segments.push(Segment {
+                ids: self.ids[self.ids.len() - num_tokens..].to_vec(),
+                source: TokenSource::Sampled,
+                rollout_logprobs: take(&mut self.rollout_logprobs),
+                raw_logprobs: take(&mut self.raw_logprobs),
+                versions: take(&mut self.versions),
+                details: take(&mut self.details),
+            });
+        }
+    }
+
+    /// Takes all tokens out.
+    fn take_sequence(&mut self) -> Sequence {
+        self.close_segment();
+        let mut segments = vec![Segment::given(TokenSource::Prompt, take(&mut self.request.prompt_ids))];
+        segments.append(&mut self.segments);
+        Sequence::new(segments).expect("prompts are not empty, and each token was pushed whole")
     }
 
     /// The finished completion. Its reason is [`FinishReason::StopString`] where the whole text of one that was not
@@ -136,26 +233,15 @@ impl ActiveSequence {
     ///
     /// # Errors
     /// The tokenizer refuses the ids.
-    pub(crate) fn finish(self, reason: FinishReason, tokenizer: &Tokenizer) -> Result<Completion, RolloutError> {
+    pub(crate) fn finish(mut self, reason: FinishReason, tokenizer: &Tokenizer) -> Result<Completion, RolloutError> {
         let num_text = self.ids.len() - usize::from(reason == FinishReason::Stop);
         let decoded = final_text(&self.ids[..num_text], &self.plan.rules, tokenizer);
         let (text, is_cut) = decoded.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
-        let entropy = (self.entropy_sum / self.ids.len().max(1) as f64) as f32;
-        let mut segments = vec![Segment::given(TokenSource::Prompt, self.request.prompt_ids)];
-        if !self.ids.is_empty() {
-            segments.push(Segment {
-                ids: self.ids,
-                source: TokenSource::Sampled,
-                rollout_logprobs: self.rollout_logprobs,
-                raw_logprobs: self.raw_logprobs,
-                versions: self.versions,
-                details: self.details,
-            });
-        }
+        let entropy = (self.entropy_sum / self.num_sampled.max(1) as f64) as f32;
         Ok(Completion {
             draw: self.request.draw,
             sample: self.request.sample,
-            sequence: Sequence::new(segments).expect("prompts are not empty, and each token was pushed whole"),
+            sequence: self.take_sequence(),
             text,
             entropy,
             finish_reason: if is_cut && reason != FinishReason::Aborted { FinishReason::StopString } else { reason },

@@ -15,7 +15,7 @@ use policy::{Decoder, ModelConfig, PackedWeights, Placement, Texts, product_time
 use sampling::SampledToken;
 use tch::{Device, Tensor};
 
-use crate::active_sequence::ActiveSequence;
+use crate::active_sequence::{ActiveSequence, Pushed, Room};
 use crate::attention::CachedAttention;
 use crate::cache::{CachedPiece, KvTensors, blocks_of, fitting_blocks};
 use crate::completion::{Completion, FinishReason, GenerationStats, RequestId, RolloutRequest};
@@ -116,19 +116,22 @@ impl Engine {
     /// The request or its parameters cannot be used. The other requests are not touched.
     pub fn submit(&mut self, request: RolloutRequest) -> Result<RequestId, RolloutError> {
         let plan = self.plans.of(&request.params, &self.texts.eos_ids, self.config.vocab_size as usize)?;
-        let limit = self.limit(&request)?;
+        let budget = plan.params.thinking.as_ref();
+        let forced_ids = budget.map(|budget| budget.forced_ids(&self.texts.tokenizer, self.config.vocab_size as usize));
+        let forced_ids = forced_ids.transpose()?.unwrap_or_default();
+        let room = self.room(&request, forced_ids.len())?;
         let id = RequestId(self.num_submitted);
         self.num_submitted += 1;
         self.stats.num_prompt_tokens += request.prompt_ids.len();
         let ids = request.prompt_ids.clone();
-        let sequence = ActiveSequence::new(id, request, plan, limit);
+        let sequence = ActiveSequence::new(id, request, plan, room, forced_ids);
         let most_tokens = sequence.most_tokens();
         self.scheduler.submit(sequence, ids, most_tokens);
         Ok(id)
     }
 
-    /// Most tokens that a request may sample, once it is checked against the model and the cache's budget.
-    fn limit(&self, request: &RolloutRequest) -> Result<usize, RolloutError> {
+    /// Most tokens of a request beside so many forced ones, once it is checked against the model and the cache's budget.
+    fn room(&self, request: &RolloutRequest, num_forced: usize) -> Result<Room, RolloutError> {
         let max_positions = self.config.max_position_embeddings as usize;
         let vocab_size = self.config.vocab_size as usize;
         let num_tokens = request.prompt_ids.len();
@@ -150,7 +153,14 @@ impl Engine {
         if let Some(most_blocks) = self.most_blocks {
             check_room(request.name(), num_tokens + limit, most_blocks)?;
         }
-        Ok(limit)
+        let longest = num_tokens.saturating_add(request.params.max_new_tokens).saturating_add(num_forced);
+        Ok(Room { num_sampled: limit, num_tokens: longest.min(self.longest_sequence()) })
+    }
+
+    /// Most tokens that any sequence may have.
+    fn longest_sequence(&self) -> usize {
+        let by_blocks = self.most_blocks.map_or(usize::MAX, |most_blocks| most_blocks * BLOCK_TOKENS);
+        by_blocks.min(self.config.max_position_embeddings as usize)
     }
 
     /// Drops a request, waiting or running. Returns what it has sampled so far, a completion whose reason is
@@ -366,9 +376,14 @@ impl Engine {
         for (piece, token) in sampled.iter().zip(tokens) {
             let id = token.id;
             let sequence = self.scheduler.sequence_mut(piece.index);
-            match sequence.push(token, policy_version, &self.texts.tokenizer).transpose() {
-                None => self.scheduler.append(piece.index, id),
-                Some(reason) => ended.push((piece.index, reason)),
+            match sequence.push(token, policy_version, &self.texts.tokenizer) {
+                Ok(Pushed::GoesOn(forced_ids)) => {
+                    self.stats.num_forced_tokens += forced_ids.len();
+                    self.scheduler.append(piece.index, id);
+                    forced_ids.into_iter().for_each(|id| self.scheduler.append(piece.index, id));
+                }
+                Ok(Pushed::Ends(reason)) => ended.push((piece.index, Ok(reason))),
+                Err(error) => ended.push((piece.index, Err(error))),
             }
         }
         let mut finished = Vec::with_capacity(ended.len());

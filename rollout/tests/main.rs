@@ -9,3 +9,4 @@ mod ranks;
 mod role;
 mod shares;
 mod support;
+mod thinking;

@@ -80,6 +80,7 @@ async fn lead(stage: u8, run: MetRun<ReinforceRun>, entry: Entry, interrupt: Int
         temperature: rollout.temperature,
         max_new_tokens: rollout.max_new_tokens,
         stop_repetition: rollout.stop_repetition,
+        thinking: rollout.thinking.clone(),
         seed: KeyedRng::new(&[seed.into(), "rollout".into()]).next_u64(),
         ..SamplingParams::default()
     };

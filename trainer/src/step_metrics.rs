@@ -6,6 +6,7 @@ use learner::update_outcome::{PolicyOutcome, UpdateOutcome};
 use math_verifier::MathVerdictKind;
 use record::metrics::Metrics;
 use record::names;
+use rollout::TokenSource;
 use verifiers::{VerdictKind, VerifierVerdict};
 
 use crate::collect::{Batch, Group, Rollout};
@@ -54,6 +55,8 @@ pub(crate) fn batch_metrics(batch: &Batch) -> Metrics {
     metrics.set(names::COMPLETION_TOKENS_MEAN, mean(&lengths));
     metrics.set(names::COMPLETION_TOKENS_MAX, lengths.iter().copied().fold(0.0, f64::max));
     metrics.set(names::COMPLETION_TRUNCATED, mean(&truncated));
+    let forced = rollouts.iter().map(|rollout| rollout.num_tokens_of(TokenSource::Forced) as f64);
+    metrics.set(names::COMPLETION_FORCED_TOKENS, forced.sum());
     metrics.set(names::TIME_ROLLOUT, cost.rollout_seconds);
     metrics.set(names::TIME_VERIFY, cost.verify_seconds);
     metrics.set(names::TIME_REWARD_MODEL, cost.reward_model_seconds);

@@ -105,6 +105,8 @@ vocabulary! {
         "Length of the longest completion of the step.";
     COMPLETION_TRUNCATED = "completion/truncated", "share", "Truncated completions",
         "Share of the completions that the length limit ended.";
+    COMPLETION_FORCED_TOKENS = "completion/forced_tokens", "tokens", "Forced tokens",
+        "Tokens that ended a thinking at the limit of `rollout.thinking`, in all completions of the step.";
     EVAL_COMPLETION_TOKENS = "eval/{dataset}/completion_tokens", "tokens", "Held-out length, tokens",
         "Mean length of the completions on a held-out dataset.";
     EVAL_TRUNCATED = "eval/{dataset}/truncated", "share", "Held-out truncated",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datasets::Task;
-use rollout::{FinishReason, SamplingParams, Sequence};
+use rollout::{FinishReason, SamplingParams, Sequence, TokenSource};
 use verifiers::{Judgement, Reward};
 
 use crate::config::PromptSection;
@@ -33,7 +33,12 @@ impl Rollout {
 
     /// Number of tokens that the policy sampled.
     pub(crate) fn num_sampled(&self) -> usize {
-        self.sequences.iter().map(Sequence::num_sampled).sum()
+        self.num_tokens_of(TokenSource::Sampled)
+    }
+
+    /// Number of tokens of this source.
+    pub(crate) fn num_tokens_of(&self, source: TokenSource) -> usize {
+        self.sequences.iter().map(|sequence| sequence.num_tokens_of(source)).sum()
     }
 }
 

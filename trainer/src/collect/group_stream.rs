@@ -97,6 +97,7 @@ impl<'a> GroupStream<'a> {
                 sample,
                 label: Some(format!("task {}", task.id)),
                 prompt_ids: prompt.ids.clone(),
+                thinking_open: prompt.thinking_open,
                 params: self.sampling.params.clone(),
             }));
             let group = OpenGroup {

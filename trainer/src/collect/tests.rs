@@ -3,16 +3,21 @@ use std::sync::Arc;
 
 use datasets::{Draw, Message, Mixture, Source, Task, TaskCursor, TaskKind, TaskVerifier};
 use policy::{CHAT_TEMPLATE, Decoder, ModelConfig, Placement, SPECIAL_TOKENS, Texts, train_tokenizer, write_folder};
-use rollout::{EngineOptions, SamplingParams};
+use record::names;
+use rollout::{EngineOptions, SamplingParams, ThinkingBudget, TokenSource};
 use verifiers::{RewardConfig, VerifiersConfig};
 
 use super::group_stream::GroupStream;
-use super::{Collector, Group, Sampling};
+use super::{Batch, Collector, Group, Sampling};
 use crate::config::{PromptSection, SandboxSection};
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
+use crate::step_metrics::batch_metrics;
 use crate::trajectories::trajectories;
 use crate::worker::{ModelState, ModelWorker};
+
+/// Id of `<think>`.
+const OPENING: u32 = 3;
 
 /// A collector over a small model with random weights, which judges maths.
 async fn collector() -> Collector {
@@ -51,8 +56,11 @@ fn sampling() -> Sampling {
 
 /// The group of each draw, in their order.
 async fn groups(collector: &Collector, draws: &[Draw]) -> Vec<Group> {
-    let sampling = sampling();
-    let mut stream = GroupStream::new(collector, &sampling, None);
+    groups_of(collector, draws, &sampling()).await
+}
+
+async fn groups_of(collector: &Collector, draws: &[Draw], sampling: &Sampling) -> Vec<Group> {
+    let mut stream = GroupStream::new(collector, sampling, None);
     stream.submit(draws).unwrap();
     let mut groups = Vec::new();
     while let Some(group) = stream.next().await.unwrap() {
@@ -97,4 +105,30 @@ async fn masked_rollouts_are_counted_and_not_learned_from() {
     let learned = trajectories(&groups, None);
     assert_eq!(learned[0].num_masked, 1);
     assert_eq!(learned[0].trajectories[..], [whole[0].trajectories[0].clone(), whole[0].trajectories[2].clone()]);
+}
+
+#[tokio::test]
+async fn forced_tokens_are_counted_and_not_learned_from() {
+    let draws = one_task().next_draws(1);
+    let mut sampling = sampling();
+    let budget = ThinkingBudget { max_tokens: 4, forced_text: "\n</think>\n\n".to_owned() };
+    let opens = vec![(OPENING, 1000.0)];
+    let params =
+        SamplingParams { thinking: Some(budget), logit_bias: opens, ignore_eos: true, ..(*sampling.params).clone() };
+    sampling.params = Arc::new(params);
+    let groups = groups_of(&collector().await, &draws, &sampling).await;
+    let learned = trajectories(&groups, None);
+    for (rollout, trajectory) in groups[0].rollouts.iter().zip(&learned[0].trajectories) {
+        let sequence = &rollout.sequences[0];
+        let (num_prompt, num_forced) = (sequence.prompt_ids().len(), rollout.num_tokens_of(TokenSource::Forced));
+        assert!(num_forced > 1);
+        // The first token opens the thinking, and four think.
+        let behind = num_prompt + 5 + num_forced;
+        assert_eq!(trajectory.targets, [num_prompt..num_prompt + 5, behind..behind + 7]);
+        assert_eq!(trajectory.rollout_logprobs.len(), 12);
+        trajectory.validate().unwrap();
+    }
+    let metrics = batch_metrics(&Batch { kept: groups, ..Batch::default() });
+    let forced: usize = 3 * (learned[0].trajectories[0].ids.len() - learned[0].trajectories[0].targets[0].start - 12);
+    assert_eq!(metrics.get(names::COMPLETION_FORCED_TOKENS), Some(forced as f64));
 }

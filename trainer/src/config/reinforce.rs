@@ -6,7 +6,7 @@ use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use learner::update_plan::UpdatePlan;
 use policy::{HeadOptions, Recompute};
-use rollout::{EngineOptions, RepetitionStop, SamplingParams};
+use rollout::{EngineOptions, RepetitionStop, SamplingParams, ThinkingBudget};
 use serde::{Deserialize, Serialize};
 use verifiers::{Reading, RewardConfig, VerifiersConfig};
 
@@ -83,6 +83,10 @@ pub(crate) struct RolloutSection {
     /// where absent it runs to its limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_repetition: Option<RepetitionStop>,
+    /// Most tokens that a completion may think, and the text that ends the thinking there; where absent it may think to
+    /// its limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<ThinkingBudget>,
     /// Batching and memory of the engine.
     pub engine: EngineOptions,
 }
@@ -95,6 +99,7 @@ impl Default for RolloutSection {
             temperature: 1.0,
             max_new_tokens: 1024,
             stop_repetition: None,
+            thinking: None,
             engine: EngineOptions::default(),
         }
     }
@@ -185,8 +190,9 @@ impl ReinforceRun {
         if self.rollout.max_new_tokens == 0 || self.update.steps == 0 {
             return refuse("rollout.max_new_tokens and update.steps must be at least 1");
         }
-        let RolloutSection { stop_repetition, max_new_tokens, .. } = self.rollout;
-        let sampled = SamplingParams { stop_repetition, max_new_tokens, ..SamplingParams::default() };
+        let RolloutSection { stop_repetition, max_new_tokens, ref thinking, .. } = self.rollout;
+        let thinking = thinking.clone();
+        let sampled = SamplingParams { stop_repetition, thinking, max_new_tokens, ..SamplingParams::default() };
         sampled.validate().map_err(|error| Usage::error(format!("rollout.{error}")))?;
         let updates = self.update.updates_per_step;
         if updates == 0 || updates > self.rollout.prompts_per_step {
