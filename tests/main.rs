@@ -24,5 +24,6 @@ mod skipped_updates;
 mod suites;
 mod support;
 mod sweeps;
+mod tools;
 mod update_bench;
 mod verify_math;

@@ -19,6 +19,7 @@ use crate::segment::{Segment, Sequence, TokenDetails, TokenSource, VersionSpan};
 use crate::stop::{TextTail, final_text};
 use crate::thinking::ThinkingCount;
 use crate::token_draw::TokenDraw;
+use crate::turn::EndedTurn;
 
 /// Most tokens of a sequence.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +35,8 @@ pub(crate) struct Room {
 pub(crate) enum Pushed {
     /// The sequence ends with it.
     Ends(FinishReason),
+    /// A turn ends with it, and something may follow.
+    EndsTurn(EndedTurn),
     /// The sequence goes on behind it and these ids, which are forced.
     GoesOn(Vec<u32>),
 }
@@ -51,7 +54,12 @@ pub(crate) struct ActiveSequence {
     ids: Vec<u32>,
     /// Segments behind the prompt that nothing joins any more.
     segments: Vec<Segment>,
+    /// Tokens that were sampled, in the earlier sequences too.
     num_sampled: usize,
+    /// Sequences of the rollout that went before.
+    earlier: Vec<Sequence>,
+    /// Place in `ids` at which the turn begins.
+    turn_start: usize,
     // What is known of the sampled tokens behind these segments.
     rollout_logprobs: Vec<f32>,
     raw_logprobs: Vec<f32>,
@@ -86,6 +94,8 @@ impl ActiveSequence {
             ids: Vec::new(),
             segments: Vec::new(),
             num_sampled: 0,
+            earlier: Vec::new(),
+            turn_start: 0,
             rollout_logprobs: Vec::new(),
             raw_logprobs: Vec::new(),
             versions: Vec::new(),
@@ -102,8 +112,14 @@ impl ActiveSequence {
         self.room.num_tokens
     }
 
-    fn num_tokens(&self) -> usize {
+    /// Tokens of the sequence so far.
+    pub(crate) fn num_tokens(&self) -> usize {
         self.request.prompt_ids.len() + self.ids.len()
+    }
+
+    /// Tokens that the policy sampled so far, in all sequences of the rollout.
+    pub(crate) fn num_sampled(&self) -> usize {
+        self.num_sampled
     }
 
     /// What decides the next token, but for its logits. Its random number is that of its place among the sampled ones.
@@ -158,10 +174,11 @@ impl ActiveSequence {
         self.entropy_sum += f64::from(token.entropy);
         let rules = &self.plan.rules;
         if rules.is_stop_id(token.id) {
-            return Ok(Pushed::Ends(FinishReason::Stop));
+            let turn = self.ended_turn(token.id, tokenizer)?;
+            return Ok(turn.map_or(Pushed::Ends(FinishReason::Stop), Pushed::EndsTurn));
         }
         if rules.has_strings() {
-            let ends = self.text.ends(&self.ids, rules, tokenizer);
+            let ends = self.text.ends(&self.ids[self.turn_start..], rules, tokenizer);
             if ends.map_err(|source| RolloutError::Decode { request: self.request.name(), source })? {
                 return Ok(Pushed::Ends(FinishReason::StopString));
             }
@@ -169,9 +186,48 @@ impl ActiveSequence {
         if params.stop_repetition.is_some_and(|stop| self.repetition.ends(&self.ids, stop)) {
             return Ok(Pushed::Ends(FinishReason::Repetition));
         }
-        let is_spent = self.thinking.as_mut().map(|thinking| thinking.is_spent(&self.ids, tokenizer)).transpose();
+        let ids = &self.ids[self.turn_start..];
+        let is_spent = self.thinking.as_mut().map(|thinking| thinking.is_spent(ids, tokenizer)).transpose();
         let is_spent = is_spent.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
         Ok(if is_spent == Some(true) { self.force() } else { self.goes_on(Vec::new()) })
+    }
+
+    /// The turn that ends with this stop token, where its text has a mark of one that is not the last.
+    fn ended_turn(&self, stop_id: u32, tokenizer: &Tokenizer) -> Result<Option<EndedTurn>, RolloutError> {
+        let marks = &self.plan.params.turn_marks;
+        if marks.is_empty() {
+            return Ok(None);
+        }
+        let text = tokenizer.decode(&self.ids[self.turn_start..self.ids.len() - 1], true);
+        let text = text.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
+        let RolloutRequest { draw, sample, .. } = self.request;
+        let is_marked = marks.iter().any(|mark| text.contains(mark.as_str()));
+        Ok(is_marked.then_some(EndedTurn { request: self.id, draw, sample, text, stop_id }))
+    }
+
+    /// Begins a turn in which there is this room.
+    pub(crate) fn begin_turn(&mut self, room: Room, forced_ids: Vec<u32>, thinking_open: bool) {
+        self.room = room;
+        self.text = TextTail::default();
+        let budget = self.plan.params.thinking.as_ref();
+        self.thinking = budget.map(|budget| ThinkingCount::new(budget, forced_ids, thinking_open));
+    }
+
+    /// Goes on behind the result of a tool.
+    pub(crate) fn take_result(&mut self, ids: &[u32]) {
+        self.give(TokenSource::Tool, ids);
+        self.turn_start = self.ids.len();
+    }
+
+    /// Goes on as another sequence of the same rollout, behind this prompt.
+    pub(crate) fn begin_anew(&mut self, prompt_ids: Vec<u32>) {
+        let earlier = self.take_sequence();
+        self.earlier.push(earlier);
+        self.adjuster = Adjuster::new(&self.plan.params, &prompt_ids);
+        self.request.prompt_ids = prompt_ids;
+        self.repetition = RepetitionTail::default();
+        self.ids.clear();
+        self.turn_start = 0;
     }
 
     /// Puts the forced ids behind a thinking whose budget is spent, where there is room for them and another token.
@@ -235,12 +291,13 @@ impl ActiveSequence {
     /// The tokenizer refuses the ids.
     pub(crate) fn finish(mut self, reason: FinishReason, tokenizer: &Tokenizer) -> Result<Completion, RolloutError> {
         let num_text = self.ids.len() - usize::from(reason == FinishReason::Stop);
-        let decoded = final_text(&self.ids[..num_text], &self.plan.rules, tokenizer);
+        let decoded = final_text(&self.ids[self.turn_start..num_text], &self.plan.rules, tokenizer);
         let (text, is_cut) = decoded.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
         let entropy = (self.entropy_sum / self.num_sampled.max(1) as f64) as f32;
         Ok(Completion {
             draw: self.request.draw,
             sample: self.request.sample,
+            earlier_sequences: take(&mut self.earlier),
             sequence: self.take_sequence(),
             text,
             entropy,

@@ -97,10 +97,14 @@ pub struct Completion {
     pub draw: u64,
     /// The request's number among the draw's completions.
     pub sample: u64,
-    /// The prompt, then what was sampled and forced, with the stop token where one was. The prompt alone where a
-    /// request was aborted before it began.
+    /// Sequences of the rollout that went before, where a turn began one anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_sequences: Vec<Sequence>,
+    /// The prompt, then what was sampled and given behind it, with the stop token where one was. The prompt alone where
+    /// a request was aborted before it began.
     pub sequence: Sequence,
-    /// Text of the ids behind the prompt, without special tokens and the stop token, cut before a stop string.
+    /// Text of the ids behind the prompt, of several turns those of the last, without special tokens and the stop
+    /// token, cut before a stop string.
     pub text: String,
     /// Mean over the sampled ids of the entropy, in nats, of the adjusted, temperature-scaled distribution before
     /// filters (greedy: temperature 1); 0 where nothing was sampled.
@@ -137,6 +141,8 @@ pub struct GenerationStats {
     pub num_completion_tokens: usize,
     /// Tokens put in the place of sampling at the end of a thinking's budget.
     pub num_forced_tokens: usize,
+    /// Tokens put behind turns in the same sequence: results of tools, with what stands around them.
+    pub num_tool_tokens: usize,
     /// Passes that computed such tokens.
     pub num_prefills: usize,
     /// Passes that sampled: each gives the sequences whose last token it computes one more.
@@ -161,6 +167,7 @@ impl GenerationStats {
         self.num_prefill_tokens += other.num_prefill_tokens;
         self.num_completion_tokens += other.num_completion_tokens;
         self.num_forced_tokens += other.num_forced_tokens;
+        self.num_tool_tokens += other.num_tool_tokens;
         self.num_prefills += other.num_prefills;
         self.num_preemptions += other.num_preemptions;
         self.num_sequence_steps += other.num_sequence_steps;

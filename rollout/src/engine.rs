@@ -25,6 +25,7 @@ use crate::request_name::RequestName;
 use crate::sampling_plan::SamplingPlans;
 use crate::scheduler::{Bounds, PassPiece, PassPlan, Scheduler};
 use crate::token_draw::{TokenDraw, draw_tokens};
+use crate::turn::EndedTurn;
 use crate::work::EngineWork;
 
 /// Tokens of a cache whose size is what is free, where nobody says what is.
@@ -64,6 +65,8 @@ pub struct Engine {
     num_submitted: u64,
     /// The weights of a version as products read them, where they can be packed.
     packed: Option<(u64, Option<PackedWeights>)>,
+    /// Turns that ended and were not handed out yet.
+    turns: Vec<EndedTurn>,
     stats: GenerationStats,
     work: EngineWork,
 }
@@ -97,6 +100,7 @@ impl Engine {
             threads: Threads::new(1),
             num_submitted: 0,
             packed: None,
+            turns: Vec::new(),
             stats: GenerationStats::default(),
             work: EngineWork::default(),
         })
@@ -130,7 +134,8 @@ impl Engine {
         Ok(id)
     }
 
-    /// Most tokens of a request beside so many forced ones, once it is checked against the model and the cache's budget.
+    /// Most tokens of a request beside so many forced ones, once it is checked against the model and the cache's
+    /// budget.
     fn room(&self, request: &RolloutRequest, num_forced: usize) -> Result<Room, RolloutError> {
         let max_positions = self.config.max_position_embeddings as usize;
         let vocab_size = self.config.vocab_size as usize;
@@ -163,8 +168,8 @@ impl Engine {
         by_blocks.min(self.config.max_position_embeddings as usize)
     }
 
-    /// Drops a request, waiting or running. Returns what it has sampled so far, a completion whose reason is
-    /// [`FinishReason::Aborted`]; `None` where there is none of this id: it has finished.
+    /// Drops a request, waiting, running or between two turns. Returns what it has sampled so far, a completion whose
+    /// reason is [`FinishReason::Aborted`]; `None` where there is none of this id: it has finished.
     pub fn abort(&mut self, id: RequestId) -> Option<Finished> {
         let sequence = self.scheduler.abort(|sequence| sequence.id == id)?;
         self.stats.num_aborted += 1;
@@ -197,9 +202,10 @@ impl Engine {
     }
 
     /// Gives the cache's memory back while nothing runs, with all that it knows of earlier requests, and that of packed
-    /// weights; a later step takes memory again. Returns false, and keeps it, where a sequence runs.
+    /// weights; a later step takes memory again. Returns false, and keeps it, where a sequence runs or is between two
+    /// turns.
     pub fn release_cache(&mut self) -> bool {
-        let is_free = self.num_running() == 0;
+        let is_free = self.num_running() == 0 && self.num_between_turns() == 0;
         if is_free {
             self.packed = None;
             self.scheduler.reset_blocks(self.most_blocks.unwrap_or(0));
@@ -225,7 +231,7 @@ impl Engine {
             return Err(RolloutError::OtherModel);
         }
         if *decoder.local_config() != self.local {
-            if self.num_running() > 0 {
+            if self.num_running() > 0 || self.num_between_turns() > 0 {
                 return Err(RolloutError::OtherModel);
             }
             self.local = decoder.local_config().clone();
@@ -239,6 +245,7 @@ impl Engine {
             self.pass(decoder, policy_version)
         });
         if finished.is_err() {
+            self.turns.clear();
             self.scheduler.clear(self.most_blocks.unwrap_or(0));
             self.release_cache();
         }
@@ -370,7 +377,8 @@ impl Engine {
         tokens
     }
 
-    /// Takes the sampled tokens in, one for each piece. Sequences that end with them leave.
+    /// Takes the sampled tokens in, one for each piece. Sequences that end with them leave, and those that end a turn
+    /// step aside.
     fn take_in(&mut self, sampled: &[PassPiece], tokens: Vec<SampledToken>, policy_version: u64) -> Vec<Finished> {
         let mut ended = Vec::new();
         for (piece, token) in sampled.iter().zip(tokens) {
@@ -382,12 +390,21 @@ impl Engine {
                     self.scheduler.append(piece.index, id);
                     forced_ids.into_iter().for_each(|id| self.scheduler.append(piece.index, id));
                 }
-                Ok(Pushed::Ends(reason)) => ended.push((piece.index, Ok(reason))),
-                Err(error) => ended.push((piece.index, Err(error))),
+                Ok(Pushed::EndsTurn(turn)) => {
+                    self.scheduler.append(piece.index, id);
+                    self.turns.push(turn);
+                    ended.push((piece.index, None));
+                }
+                Ok(Pushed::Ends(reason)) => ended.push((piece.index, Some(Ok(reason)))),
+                Err(error) => ended.push((piece.index, Some(Err(error)))),
             }
         }
         let mut finished = Vec::with_capacity(ended.len());
         for (index, reason) in ended.into_iter().rev() {
+            let Some(reason) = reason else {
+                self.scheduler.end_turn(index);
+                continue;
+            };
             let sequence = if reason.is_ok() { self.scheduler.end(index) } else { self.scheduler.end_broken(index) };
             let request = sequence.id;
             let result = reason.and_then(|reason| sequence.finish(reason, &self.texts.tokenizer));
@@ -418,6 +435,8 @@ impl Engine {
         self.work.num_attended += plan.num_attended;
     }
 }
+
+mod turns;
 
 /// # Errors
 /// So many tokens do not fit so many blocks.

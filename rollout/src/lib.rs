@@ -67,6 +67,7 @@ mod split_sampler;
 mod stop;
 mod thinking;
 mod token_draw;
+mod turn;
 mod work;
 
 pub use sampling::{SampledToken, TokenLogprob};
@@ -82,4 +83,5 @@ pub use self::sampler::Sampler;
 pub use self::sampling_params::{RepetitionStop, SamplingParams};
 pub use self::segment::{Segment, Sequence, TokenDetails, TokenSource, VersionSpan};
 pub use self::thinking::ThinkingBudget;
+pub use self::turn::{EndedTurn, NextTurn};
 pub use self::work::EngineWork;

@@ -57,6 +57,10 @@ pub struct SamplingParams {
     /// Most tokens that a completion may think; `None` lets it think to its limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking: Option<ThinkingBudget>,
+    /// Texts of which one stands in a turn that is not the last, such as `<tool_call>`: where the turn ends by a stop
+    /// id the sequence waits for what follows ([`Engine::take_turns`](crate::Engine::take_turns)).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub turn_marks: Vec<String>,
     /// Seed of the addressed random numbers: the same seed, draw and sample give the same numbers in any batch.
     pub seed: u64,
     /// Continues past the policy's end-of-sequence ids (for timings); `stop_ids` still end a completion.
@@ -98,6 +102,7 @@ impl Default for SamplingParams {
             stop_strings: Vec::new(),
             stop_repetition: None,
             thinking: None,
+            turn_marks: Vec::new(),
             seed: 0,
             ignore_eos: false,
             top_logprobs: 0,
@@ -155,6 +160,12 @@ impl SamplingParams {
             check(pattern_tokens > 0, "stop_repetition.pattern_tokens", pattern_tokens, "must be at least 1")?;
             check(count > 1, "stop_repetition.count", count, "must be at least 2: what stands once repeats nothing")?;
         }
+        check(
+            self.turn_marks.iter().all(|mark| !mark.is_empty()),
+            "turn_marks",
+            format!("{:?}", self.turn_marks),
+            "must not hold an empty text, which every turn has",
+        )?;
         self.thinking.as_ref().map_or(Ok(()), ThinkingBudget::validate)?;
         check(
             !self.kept_ids || self.temperature == 0.0 || self.distribution().has_filter(),
@@ -251,6 +262,7 @@ mod tests {
             ("stop_strings", SamplingParams { stop_strings: vec![String::new()], ..good.clone() }),
             ("stop_repetition.pattern_tokens", SamplingParams { stop_repetition: repeats(0, 3), ..good.clone() }),
             ("stop_repetition.count", SamplingParams { stop_repetition: repeats(4, 1), ..good.clone() }),
+            ("turn_marks", SamplingParams { turn_marks: vec![String::new()], ..good.clone() }),
             ("thinking.max_tokens", SamplingParams { thinking: Some(idle), ..good.clone() }),
             ("kept_ids", SamplingParams { kept_ids: true, ..good }),
         ];

@@ -10,3 +10,4 @@ mod role;
 mod shares;
 mod support;
 mod thinking;
+mod turns;

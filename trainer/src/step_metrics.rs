@@ -68,6 +68,18 @@ pub(crate) fn batch_metrics(batch: &Batch) -> Metrics {
     metrics
 }
 
+/// What the completions of a step called.
+pub(crate) fn tool_metrics(batch: &Batch) -> Metrics {
+    let rollouts = || batch.kept.iter().chain(&batch.left_out).flat_map(Group::sampled);
+    let calls = || rollouts().flat_map(|rollout| &rollout.calls);
+    let mut metrics = Metrics::new();
+    metrics.set(names::TOOLS_CALLS, calls().count() as f64);
+    metrics.set(names::TOOLS_ERRORS, calls().filter(|call| !call.outcome.is_answered()).count() as f64);
+    metrics.set(names::TOOLS_SECONDS, calls().map(|call| call.seconds).sum());
+    metrics.set(names::TOOLS_TOKENS, rollouts().map(|rollout| rollout.num_tokens_of(TokenSource::Tool) as f64).sum());
+    metrics
+}
+
 /// What the updates of a step did.
 pub(crate) fn update_metrics(outcome: &UpdateOutcome) -> Metrics {
     let mut metrics = Metrics::new();

@@ -7,6 +7,7 @@ use rollout::{FinishReason, SamplingParams, Sequence, TokenSource};
 use verifiers::{Judgement, Reward};
 
 use crate::config::PromptSection;
+use crate::tools::{CallRecord, ToolBox};
 
 /// What the policy made of a prompt, with its verdict and reward.
 #[derive(Debug)]
@@ -16,8 +17,10 @@ pub(crate) struct Rollout {
     /// One sequence of tokens, or several where the chat template rewrites what went before. All have the rollout's
     /// advantage.
     pub sequences: Vec<Sequence>,
-    /// The text that was judged.
+    /// The text that was judged: of several turns the last.
     pub text: String,
+    /// Calls of tools, in their order.
+    pub calls: Vec<CallRecord>,
     pub finish_reason: FinishReason,
     /// Verdicts of the task's verifiers.
     pub judgement: Judgement,
@@ -78,6 +81,10 @@ pub(crate) struct Sampling {
     pub samples_per_prompt: usize,
     /// Text around a task's words.
     pub prompt: PromptSection,
+    /// Tools that completions may call, where there are any.
+    pub tools: Option<Arc<ToolBox>>,
+    /// Decode steps between the end of a turn and the next.
+    pub turn_lag: u64,
 }
 
 /// Groups of one step, in the order of their draws: those to learn from, and those that were left out.

@@ -4,6 +4,7 @@
 //! others are still generated. Nothing waits for the slowest of a round: there are no rounds.
 
 mod collector;
+mod dialogues;
 mod group;
 mod group_stream;
 mod open_group;

@@ -9,12 +9,15 @@ use verifiers::{Judged, Judgement};
 
 use super::group::{Group, Rollout};
 use crate::judge::{Judge, Payment};
+use crate::tools::CallRecord;
 
 /// A completion with what its verifiers see and say.
 pub(super) struct Judgeable {
     pub completion: Completion,
     pub judged: Judged,
     pub judgement: Judgement,
+    /// Calls of tools that went before.
+    pub calls: Vec<CallRecord>,
 }
 
 /// The judged completions of a draw so far.
@@ -22,7 +25,9 @@ pub(super) struct OpenGroup {
     pub draw: Draw,
     /// The conversation that the prompt was made of.
     pub conversation: Arc<[Message]>,
-    /// True where the prompt ended within the thinking.
+    /// Text of the prompt.
+    pub prompt: String,
+    /// True where it ended within the thinking.
     pub thinking_open: bool,
     /// Number of completions that came.
     pub num_complete: usize,
@@ -47,7 +52,7 @@ impl OpenGroup {
     pub(super) fn settled(self, judge: &Judge, scores: Option<Vec<f32>>) -> Result<Group> {
         let Draw { number, task } = self.draw;
         let mut group = Group { draw: number, task, rollouts: Vec::new(), masked: Vec::new() };
-        for (place, Judgeable { completion, judged, mut judgement }) in self.judged.into_iter().enumerate() {
+        for (place, Judgeable { completion, judged, mut judgement, calls }) in self.judged.into_iter().enumerate() {
             let name = || format!("draw {number}, sample {}", completion.sample);
             let score = scores.as_ref().map(|scores| scores[place]);
             let payment = judge.pay(&judged, &mut judgement, score).with_context(name)?;
@@ -56,8 +61,9 @@ impl OpenGroup {
                 Payment::DropGroup => (&mut group.rollouts, None),
                 Payment::Mask => (&mut group.masked, None),
             };
-            let Completion { sample, sequence, text, finish_reason, .. } = completion;
-            rollouts.push(Rollout { sample, sequences: vec![sequence], text, finish_reason, judgement, reward });
+            let Completion { sample, earlier_sequences: mut sequences, sequence, text, finish_reason, .. } = completion;
+            sequences.push(sequence);
+            rollouts.push(Rollout { sample, sequences, text, calls, finish_reason, judgement, reward });
         }
         Ok(group)
     }

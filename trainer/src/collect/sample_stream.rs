@@ -46,7 +46,7 @@ impl Collector {
         let requests: Vec<RolloutRequest> = wanted.iter().flat_map(|wanted| requests(wanted, params)).collect();
         let (answers, events) = mpsc::unbounded_channel();
         let num_left = requests.len();
-        self.worker.send(ModelCommand::Submit { requests, lag: None }, &answers)?;
+        self.worker.send(ModelCommand::Submit { requests, lag: None, turn_lag: 0 }, &answers)?;
         Ok(SampleStream { worker: self.worker.clone(), events, num_left })
     }
 }

@@ -56,8 +56,8 @@ struct InputLine {
 }
 
 /// One line of output. `logprobs` are the model's own: of each token of `completion_ids` under its softmax at
-/// temperature 1, before any filter; null where the token was forced. `top_logprobs` are pairs of id and such a logprob.
-/// What is told on request stands there for each token of `completion_ids`, or not at all.
+/// temperature 1, before any filter; null where the token was forced. `top_logprobs` are pairs of id and such a
+/// logprob. What is told on request stands there for each token of `completion_ids`, or not at all.
 #[derive(Serialize)]
 struct OutputLine<'a> {
     id: &'a serde_json::Value,

@@ -94,6 +94,7 @@ impl SamplingArgs {
             thinking: self
                 .max_thinking_tokens
                 .map(|max_tokens| ThinkingBudget { max_tokens, forced_text: self.forced_text.clone() }),
+            turn_marks: Vec::new(),
             seed: self.seed,
             ignore_eos: self.ignore_eos,
             top_logprobs: self.top_logprobs,

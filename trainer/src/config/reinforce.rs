@@ -16,6 +16,7 @@ use super::parallel::ParallelSection;
 use super::prompt::PromptSection;
 use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection};
+use super::tools::ToolsSection;
 use crate::failure::Usage;
 use crate::plan::{Calendar, Refill};
 
@@ -87,6 +88,8 @@ pub(crate) struct RolloutSection {
     /// its limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking: Option<ThinkingBudget>,
+    /// Tools that completions may call.
+    pub tools: ToolsSection,
     /// Batching and memory of the engine.
     pub engine: EngineOptions,
 }
@@ -100,6 +103,7 @@ impl Default for RolloutSection {
             max_new_tokens: 1024,
             stop_repetition: None,
             thinking: None,
+            tools: ToolsSection::default(),
             engine: EngineOptions::default(),
         }
     }
@@ -194,6 +198,8 @@ impl ReinforceRun {
         let thinking = thinking.clone();
         let sampled = SamplingParams { stop_repetition, thinking, max_new_tokens, ..SamplingParams::default() };
         sampled.validate().map_err(|error| Usage::error(format!("rollout.{error}")))?;
+        let is_embedded = self.sandbox.url.is_empty();
+        self.rollout.tools.validate(is_embedded.then_some(&self.sandbox.server.max_limits))?;
         let updates = self.update.updates_per_step;
         if updates == 0 || updates > self.rollout.prompts_per_step {
             return refuse("update.updates_per_step: must lie between 1 and rollout.prompts_per_step");

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use policy::Gathering;
 
 use super::command::{Answers, ModelCommand, ModelEvent, RankTraffic};
-use super::engine_loop::EngineLoop;
+use super::engine_loop::{EngineLoop, Lags};
 use super::order::{Answer, Order, Reply, decoded, encoded};
 use super::rank_engine::DecodeOrder;
 use super::seat::Among;
@@ -70,16 +70,18 @@ impl Lead {
             command,
             ModelCommand::Submit { .. }
                 | ModelCommand::Replace { .. }
+                | ModelCommand::AnswerTurn { .. }
                 | ModelCommand::Abort { .. }
                 | ModelCommand::Pause
                 | ModelCommand::Resume
         );
         let answer = match command {
             _ if is_sampling && !can_sample => Err(anyhow!("there is no policy here to sample from")),
-            ModelCommand::Submit { requests, lag } => {
+            ModelCommand::Submit { requests, lag, turn_lag } => {
                 self.requests.begin_afresh();
-                return self.requests.submit(requests, lag, answers);
+                return self.requests.submit(requests, Lags { replaced: lag, turn: turn_lag }, answers);
             }
+            ModelCommand::AnswerTurn { draw, sample, next } => return self.requests.answer_turn(draw, sample, next),
             ModelCommand::Replace { draw, requests } => return self.requests.replace(draw, requests, answers),
             ModelCommand::Abort { draw } => {
                 let orders = self.requests.abort(draw);
