@@ -26,5 +26,6 @@ mod skipped_updates;
 mod suites;
 mod support;
 mod sweeps;
+mod tools;
 mod update_bench;
 mod verify_math;

@@ -31,6 +31,7 @@ fn main() {
             sample: round,
             label: None,
             prompt_ids: (0..PROMPT_TOKENS).map(|at| (at * 97 + index as u32 * 31) % VOCAB_SIZE).collect(),
+            thinking_open: false,
             params: params.clone(),
         };
         let requests = (0..num_requests).map(request);

@@ -45,6 +45,7 @@ fn sample(folder: &Path, question: &str, num_completions: u64) -> Result<(), Box
         sample,
         label: None,
         prompt_ids: prompt_ids.clone(),
+        thinking_open: false,
         params: params.clone(),
     });
     let (options, cancel) = (EngineOptions::default(), AtomicBool::new(false));

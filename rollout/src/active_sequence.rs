@@ -1,8 +1,9 @@
 //! One completion under way.
 //!
-//! An active sequence knows its request, its sampled tokens and its limit; it must not know what is cached of it, or
-//! the other sequences.
+//! An active sequence knows its request, its tokens and its limits; it must not know what is cached of it, or the other
+//! sequences.
 
+use std::mem::take;
 use std::sync::Arc;
 
 use policy::Tokenizer;
@@ -16,8 +17,30 @@ use crate::repetition::RepetitionTail;
 use crate::sampling_plan::SamplingPlan;
 use crate::segment::{Segment, Sequence, TokenDetails, TokenSource, VersionSpan};
 use crate::stop::{TextTail, final_text};
+use crate::thinking::ThinkingCount;
 use crate::token_draw::TokenDraw;
+use crate::turn::EndedTurn;
 use crate::unfinished::Unfinished;
+
+/// Most tokens of a sequence.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    /// Most that may be sampled.
+    pub(crate) num_sampled: usize,
+    /// Most that there may be, the prompt's among them.
+    pub(crate) num_tokens: usize,
+}
+
+/// What follows from a sampled token.
+#[derive(Debug)]
+pub(crate) enum Pushed {
+    /// The sequence ends with it.
+    Ends(FinishReason),
+    /// A turn ends with it, and something may follow.
+    EndsTurn(EndedTurn),
+    /// The sequence goes on behind it and these ids, which are forced.
+    GoesOn(Vec<u32>),
+}
 
 /// A request and its growing completion.
 #[derive(Debug)]
@@ -27,9 +50,18 @@ pub(crate) struct ActiveSequence {
     /// How to sample, and when to stop.
     pub(crate) plan: Arc<SamplingPlan>,
     random: SampleNumbers,
-    /// Most tokens that the completion may have.
-    limit: usize,
+    room: Room,
+    /// All ids behind the prompt.
     ids: Vec<u32>,
+    /// Segments behind the prompt that nothing joins any more.
+    segments: Vec<Segment>,
+    /// Tokens that were sampled, in the earlier sequences too.
+    num_sampled: usize,
+    /// Sequences of the rollout that went before.
+    earlier: Vec<Sequence>,
+    /// Place in `ids` at which the turn begins.
+    turn_start: usize,
+    // What is known of the sampled tokens behind these segments.
     rollout_logprobs: Vec<f32>,
     raw_logprobs: Vec<f32>,
     versions: Vec<VersionSpan>,
@@ -38,11 +70,20 @@ pub(crate) struct ActiveSequence {
     adjuster: Adjuster,
     text: TextTail,
     repetition: RepetitionTail,
+    thinking: Option<ThinkingCount>,
 }
 
 impl ActiveSequence {
-    /// A sequence without sampled tokens, which may sample `limit` of them.
-    pub(crate) fn new(id: RequestId, request: RolloutRequest, plan: Arc<SamplingPlan>, limit: usize) -> Self {
+    /// A sequence without sampled tokens. `forced_ids` are those of the request's budget of thinking, where it has one.
+    pub(crate) fn new(
+        id: RequestId,
+        request: RolloutRequest,
+        plan: Arc<SamplingPlan>,
+        room: Room,
+        forced_ids: Vec<u32>,
+    ) -> Self {
+        let budget = plan.params.thinking.as_ref();
+        let thinking = budget.map(|budget| ThinkingCount::new(budget, forced_ids, request.thinking_open));
         let address = SampleAddress { seed: request.params.seed, draw: request.draw, sample: request.sample };
         Self {
             id,
@@ -50,8 +91,12 @@ impl ActiveSequence {
             adjuster: Adjuster::new(&plan.params, &request.prompt_ids),
             request,
             plan,
-            limit,
+            room,
             ids: Vec::new(),
+            segments: Vec::new(),
+            num_sampled: 0,
+            earlier: Vec::new(),
+            turn_start: 0,
             rollout_logprobs: Vec::new(),
             raw_logprobs: Vec::new(),
             versions: Vec::new(),
@@ -59,6 +104,7 @@ impl ActiveSequence {
             entropy_sum: 0.0,
             text: TextTail::default(),
             repetition: RepetitionTail::default(),
+            thinking,
         }
     }
 
@@ -83,51 +129,48 @@ impl ActiveSequence {
             if let Some(stop) = params.stop_repetition {
                 self.repetition.ends(ids, stop);
             }
+            let is_spent = self.thinking.as_mut().map(|thinking| thinking.is_spent(ids, tokenizer)).transpose();
+            is_spent.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
         }
         let Segment { ids, rollout_logprobs, raw_logprobs, versions, details, .. } = sampled;
         (self.ids, self.rollout_logprobs, self.raw_logprobs) = (ids, rollout_logprobs, raw_logprobs);
         (self.versions, self.details, self.entropy_sum) = (versions, details, entropy_sum);
+        self.num_sampled = self.ids.len();
         Ok(())
     }
 
     /// The request with its tokens so far.
     pub(crate) fn into_unfinished(mut self) -> Unfinished {
-        let entropy_sum = self.entropy_sum;
-        let segments = self.take_sampled().into_iter().collect();
-        Unfinished { request: self.request, segments, entropy_sum }
-    }
-
-    /// Takes out what was sampled so far; `None` where that is nothing.
-    fn take_sampled(&mut self) -> Option<Segment> {
-        if self.ids.is_empty() {
-            return None;
-        }
-        Some(Segment {
-            ids: std::mem::take(&mut self.ids),
-            source: TokenSource::Sampled,
-            rollout_logprobs: std::mem::take(&mut self.rollout_logprobs),
-            raw_logprobs: std::mem::take(&mut self.raw_logprobs),
-            versions: std::mem::take(&mut self.versions),
-            details: std::mem::take(&mut self.details),
-        })
+        self.close_segment();
+        Unfinished { request: self.request, segments: self.segments, entropy_sum: self.entropy_sum }
     }
 
     /// Tokens of the prompt and of the longest completion.
     pub(crate) fn most_tokens(&self) -> usize {
-        self.request.prompt_ids.len() + self.limit
+        self.room.num_tokens
     }
 
-    /// What decides the next token, but for its logits.
+    /// Tokens of the sequence so far.
+    pub(crate) fn num_tokens(&self) -> usize {
+        self.request.prompt_ids.len() + self.ids.len()
+    }
+
+    /// Tokens that the policy sampled so far, in all sequences of the rollout.
+    pub(crate) fn num_sampled(&self) -> usize {
+        self.num_sampled
+    }
+
+    /// What decides the next token, but for its logits. Its random number is that of its place among the sampled ones.
     pub(crate) fn next_draw(&self) -> TokenDraw<'_> {
-        let num_tokens = self.ids.len();
+        let num_sampled = self.num_sampled;
         TokenDraw {
             plan: &self.plan,
-            adjustments: self.adjuster.next(&self.plan.params, &self.plan.rules, num_tokens),
-            uniform: self.random.at(num_tokens as u64),
+            adjustments: self.adjuster.next(&self.plan.params, &self.plan.rules, num_sampled),
+            uniform: self.random.at(num_sampled as u64),
         }
     }
 
-    /// Appends a token that these weights gave. Returns the reason to finish where it was the last.
+    /// Appends a token that these weights gave, and what is forced behind it.
     ///
     /// # Errors
     /// The logits were not numbers, no token or too many were left, or the tokenizer refuses the ids.
@@ -136,9 +179,9 @@ impl ActiveSequence {
         token: SampledToken,
         policy_version: u64,
         tokenizer: &Tokenizer,
-    ) -> Result<Option<FinishReason>, RolloutError> {
+    ) -> Result<Pushed, RolloutError> {
         let params = &self.plan.params;
-        let (request, position) = (|| self.request.name(), self.ids.len());
+        let (request, position) = (|| self.request.name(), self.num_sampled);
         if !token.raw_logprob.is_finite() {
             return Err(RolloutError::NotFinite { request: request(), position });
         }
@@ -159,6 +202,7 @@ impl ActiveSequence {
         }
         self.adjuster.push(token.id, params);
         self.ids.push(token.id);
+        self.num_sampled += 1;
         self.rollout_logprobs.push(token.rollout_logprob);
         self.raw_logprobs.push(token.raw_logprob);
         match self.versions.last_mut() {
@@ -168,18 +212,114 @@ impl ActiveSequence {
         self.entropy_sum += f64::from(token.entropy);
         let rules = &self.plan.rules;
         if rules.is_stop_id(token.id) {
-            return Ok(Some(FinishReason::Stop));
+            let turn = self.ended_turn(token.id, tokenizer)?;
+            return Ok(turn.map_or(Pushed::Ends(FinishReason::Stop), Pushed::EndsTurn));
         }
         if rules.has_strings() {
-            let ends = self.text.ends(&self.ids, rules, tokenizer);
+            let ends = self.text.ends(&self.ids[self.turn_start..], rules, tokenizer);
             if ends.map_err(|source| RolloutError::Decode { request: self.request.name(), source })? {
-                return Ok(Some(FinishReason::StopString));
+                return Ok(Pushed::Ends(FinishReason::StopString));
             }
         }
         if params.stop_repetition.is_some_and(|stop| self.repetition.ends(&self.ids, stop)) {
-            return Ok(Some(FinishReason::Repetition));
+            return Ok(Pushed::Ends(FinishReason::Repetition));
         }
-        Ok((self.ids.len() >= self.limit).then_some(FinishReason::Length))
+        let ids = &self.ids[self.turn_start..];
+        let is_spent = self.thinking.as_mut().map(|thinking| thinking.is_spent(ids, tokenizer)).transpose();
+        let is_spent = is_spent.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
+        Ok(if is_spent == Some(true) { self.force() } else { self.goes_on(Vec::new()) })
+    }
+
+    /// The turn that ends with this stop token, where its text has a mark of one that is not the last.
+    fn ended_turn(&self, stop_id: u32, tokenizer: &Tokenizer) -> Result<Option<EndedTurn>, RolloutError> {
+        let marks = &self.plan.params.turn_marks;
+        if marks.is_empty() {
+            return Ok(None);
+        }
+        let text = tokenizer.decode(&self.ids[self.turn_start..self.ids.len() - 1], true);
+        let text = text.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
+        let RolloutRequest { draw, sample, .. } = self.request;
+        let is_marked = marks.iter().any(|mark| text.contains(mark.as_str()));
+        Ok(is_marked.then_some(EndedTurn { request: self.id, draw, sample, text, stop_id }))
+    }
+
+    /// Begins a turn in which there is this room.
+    pub(crate) fn begin_turn(&mut self, room: Room, forced_ids: Vec<u32>, thinking_open: bool) {
+        self.room = room;
+        self.text = TextTail::default();
+        let budget = self.plan.params.thinking.as_ref();
+        self.thinking = budget.map(|budget| ThinkingCount::new(budget, forced_ids, thinking_open));
+    }
+
+    /// Goes on behind the result of a tool.
+    pub(crate) fn take_result(&mut self, ids: &[u32]) {
+        self.give(TokenSource::Tool, ids);
+        self.turn_start = self.ids.len();
+    }
+
+    /// Goes on as another sequence of the same rollout, behind this prompt.
+    pub(crate) fn begin_anew(&mut self, prompt_ids: Vec<u32>) {
+        let earlier = self.take_sequence();
+        self.earlier.push(earlier);
+        self.adjuster = Adjuster::new(&self.plan.params, &prompt_ids);
+        self.request.prompt_ids = prompt_ids;
+        self.repetition = RepetitionTail::default();
+        self.ids.clear();
+        self.turn_start = 0;
+    }
+
+    /// Puts the forced ids behind a thinking whose budget is spent, where there is room for them and another token.
+    fn force(&mut self) -> Pushed {
+        let forced_ids = self.thinking.as_mut().map(ThinkingCount::force).unwrap_or_default();
+        let has_room = self.num_tokens() + forced_ids.len() < self.room.num_tokens;
+        if forced_ids.is_empty() || !has_room {
+            return Pushed::Ends(FinishReason::Length);
+        }
+        match self.goes_on(forced_ids) {
+            Pushed::GoesOn(forced_ids) => {
+                self.give(TokenSource::Forced, &forced_ids);
+                Pushed::GoesOn(forced_ids)
+            }
+            ends => ends,
+        }
+    }
+
+    /// Goes on behind these ids, unless as many tokens were sampled as may be.
+    fn goes_on(&self, forced_ids: Vec<u32>) -> Pushed {
+        let is_full = self.num_sampled >= self.room.num_sampled || self.num_tokens() >= self.room.num_tokens;
+        if is_full { Pushed::Ends(FinishReason::Length) } else { Pushed::GoesOn(forced_ids) }
+    }
+
+    /// Appends tokens that were not sampled.
+    fn give(&mut self, source: TokenSource, ids: &[u32]) {
+        self.close_segment();
+        self.ids.extend_from_slice(ids);
+        self.segments.push(Segment::given(source, ids.to_vec()));
+        self.repetition = RepetitionTail::default();
+        ids.iter().for_each(|&id| self.adjuster.push(id, &self.plan.params));
+    }
+
+    /// Makes a segment of the tokens that were sampled last.
+    fn close_segment(&mut self) {
+        let num_tokens = self.rollout_logprobs.len();
+        if num_tokens > 0 {
+            self.segments.push(Segment {
+                ids: self.ids[self.ids.len() - num_tokens..].to_vec(),
+                source: TokenSource::Sampled,
+                rollout_logprobs: take(&mut self.rollout_logprobs),
+                raw_logprobs: take(&mut self.raw_logprobs),
+                versions: take(&mut self.versions),
+                details: take(&mut self.details),
+            });
+        }
+    }
+
+    /// Takes all tokens out.
+    fn take_sequence(&mut self) -> Sequence {
+        self.close_segment();
+        let mut segments = vec![Segment::given(TokenSource::Prompt, take(&mut self.request.prompt_ids))];
+        segments.append(&mut self.segments);
+        Sequence::new(segments).expect("prompts are not empty, and each token was pushed whole")
     }
 
     /// The finished completion. Its reason is [`FinishReason::StopString`] where the whole text of one that was not
@@ -189,16 +329,14 @@ impl ActiveSequence {
     /// The tokenizer refuses the ids.
     pub(crate) fn finish(mut self, reason: FinishReason, tokenizer: &Tokenizer) -> Result<Completion, RolloutError> {
         let num_text = self.ids.len() - usize::from(reason == FinishReason::Stop);
-        let decoded = final_text(&self.ids[..num_text], &self.plan.rules, tokenizer);
+        let decoded = final_text(&self.ids[self.turn_start..num_text], &self.plan.rules, tokenizer);
         let (text, is_cut) = decoded.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
-        let entropy = (self.entropy_sum / self.ids.len().max(1) as f64) as f32;
-        let sampled = self.take_sampled();
-        let mut segments = vec![Segment::given(TokenSource::Prompt, self.request.prompt_ids)];
-        segments.extend(sampled);
+        let entropy = (self.entropy_sum / self.num_sampled.max(1) as f64) as f32;
         Ok(Completion {
             draw: self.request.draw,
             sample: self.request.sample,
-            sequence: Sequence::new(segments).expect("prompts are not empty, and each token was pushed whole"),
+            earlier_sequences: take(&mut self.earlier),
+            sequence: self.take_sequence(),
             text,
             entropy,
             finish_reason: if is_cut && reason != FinishReason::Aborted { FinishReason::StopString } else { reason },

@@ -23,6 +23,9 @@ pub struct RolloutRequest {
     pub label: Option<String>,
     /// Token ids of the prompt; at least one.
     pub prompt_ids: Vec<u32>,
+    /// True where the prompt ends within the thinking, so that a budget of it counts from the first token on.
+    #[serde(default)]
+    pub thinking_open: bool,
     /// How to sample. Requests with equal parameters are sampled together, whether they share them or not.
     #[serde(with = "shared_params")]
     pub params: Arc<SamplingParams>,
@@ -64,7 +67,8 @@ pub enum FinishReason {
     Stop,
     /// A stop string was found in the text.
     StopString,
-    /// The completion reached `max_new_tokens` or the model's last position.
+    /// The completion reached `max_new_tokens` or the model's last position, or spent its thinking's budget where no
+    /// text is forced.
     Length,
     /// The completion's last tokens were one pattern, as often as `stop_repetition` says.
     Repetition,
@@ -93,10 +97,14 @@ pub struct Completion {
     pub draw: u64,
     /// The request's number among the draw's completions.
     pub sample: u64,
-    /// The prompt, then what was sampled, with the stop token where one was. The prompt alone where a request was
-    /// aborted before it began.
+    /// Sequences of the rollout that went before, where a turn began one anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_sequences: Vec<Sequence>,
+    /// The prompt, then what was sampled and given behind it, with the stop token where one was. The prompt alone where
+    /// a request was aborted before it began.
     pub sequence: Sequence,
-    /// Text of the sampled ids, without special tokens and the stop token, cut before a stop string.
+    /// Text of the ids behind the prompt, of several turns those of the last, without special tokens and the stop
+    /// token, cut before a stop string.
     pub text: String,
     /// Mean over the sampled ids of the entropy, in nats, of the adjusted, temperature-scaled distribution before
     /// filters (greedy: temperature 1); 0 where nothing was sampled.
@@ -131,6 +139,10 @@ pub struct GenerationStats {
     pub num_prefill_tokens: usize,
     /// Tokens sampled.
     pub num_completion_tokens: usize,
+    /// Tokens put in the place of sampling at the end of a thinking's budget.
+    pub num_forced_tokens: usize,
+    /// Tokens put behind turns in the same sequence: results of tools, with what stands around them.
+    pub num_tool_tokens: usize,
     /// Passes that computed such tokens.
     pub num_prefills: usize,
     /// Passes that sampled: each gives the sequences whose last token it computes one more.
@@ -154,6 +166,8 @@ impl GenerationStats {
         self.num_prompt_tokens += other.num_prompt_tokens;
         self.num_prefill_tokens += other.num_prefill_tokens;
         self.num_completion_tokens += other.num_completion_tokens;
+        self.num_forced_tokens += other.num_forced_tokens;
+        self.num_tool_tokens += other.num_tool_tokens;
         self.num_prefills += other.num_prefills;
         self.num_preemptions += other.num_preemptions;
         self.num_sequence_steps += other.num_sequence_steps;
@@ -181,7 +195,14 @@ mod tests {
     #[test]
     fn a_request_goes_through_json() {
         let params = Arc::new(SamplingParams { temperature: 0.1, seed: u64::MAX, ..SamplingParams::default() });
-        let request = RolloutRequest { draw: 1 << 60, sample: 2, label: None, prompt_ids: vec![5, 6], params };
+        let request = RolloutRequest {
+            draw: 1 << 60,
+            sample: 2,
+            label: None,
+            prompt_ids: vec![5, 6],
+            thinking_open: true,
+            params,
+        };
         let json = serde_json::to_string(&request).unwrap();
         assert_eq!(serde_json::from_str::<RolloutRequest>(&json).unwrap(), request);
         let error = serde_json::from_str::<RolloutRequest>(&json.replace("label", "title")).unwrap_err();

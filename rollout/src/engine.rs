@@ -15,7 +15,7 @@ use policy::{Decoder, ModelConfig, Placement, Texts, product_time};
 use sampling::SampledToken;
 use tch::{Device, Tensor};
 
-use crate::active_sequence::ActiveSequence;
+use crate::active_sequence::{ActiveSequence, Pushed, Room};
 use crate::attention::CachedAttention;
 use crate::cache::{CachedPiece, CoresRows, KvTensors, blocks_of, fitting_blocks};
 use crate::completion::{Completion, FinishReason, GenerationStats, RequestId, RolloutRequest};
@@ -27,6 +27,7 @@ use crate::request_name::RequestName;
 use crate::sampling_plan::SamplingPlans;
 use crate::scheduler::{Bounds, PassPiece, PassPlan, Scheduler};
 use crate::token_draw::{TokenDraw, draw_rows, draw_tokens};
+use crate::turn::EndedTurn;
 use crate::unfinished::Unfinished;
 use crate::work::EngineWork;
 
@@ -68,6 +69,8 @@ pub struct Engine {
     /// The weights of a version as the kernels' products read them, where they can be packed.
     packed: Option<(u64, Option<PackedWeights>)>,
     cores: CoresPass,
+    /// Turns that ended and were not handed out yet.
+    turns: Vec<EndedTurn>,
     stats: GenerationStats,
     work: EngineWork,
 }
@@ -102,6 +105,7 @@ impl Engine {
             num_submitted: 0,
             packed: None,
             cores: CoresPass::default(),
+            turns: Vec::new(),
             stats: GenerationStats::default(),
             work: EngineWork::default(),
         })
@@ -123,33 +127,9 @@ impl Engine {
         self.go_on(request.into())
     }
 
-    /// Takes a request of which tokens were sampled before, here or elsewhere and by whatever weights: those that
-    /// follow are sampled as if it had never been interrupted, but by the weights of the steps to come.
-    ///
-    /// # Errors
-    /// As [`Engine::submit`], or what was sampled is no beginning of the request's completion.
-    pub fn go_on(&mut self, unfinished: Unfinished) -> Result<RequestId, RolloutError> {
-        let request = unfinished.request.clone();
-        let plan = self.plans.of(&request.params, &self.texts.eos_ids, self.config.vocab_size as usize)?;
-        let limit = self.limit(&request)?;
-        let entropy_sum = unfinished.entropy_sum;
-        let sampled = unfinished.checked(limit, self.config.vocab_size as usize)?;
-        let id = RequestId(self.num_submitted);
-        let mut ids = request.prompt_ids.clone();
-        let mut sequence = ActiveSequence::new(id, request, plan, limit);
-        if let Some(sampled) = sampled {
-            ids.extend(&sampled.ids);
-            sequence.go_on(sampled, entropy_sum, &self.texts.tokenizer)?;
-        }
-        self.num_submitted += 1;
-        self.stats.num_prompt_tokens += sequence.request.prompt_ids.len();
-        let most_tokens = sequence.most_tokens();
-        self.scheduler.submit(sequence, ids, most_tokens);
-        Ok(id)
-    }
-
-    /// Most tokens that a request may sample, once it is checked against the model and the cache's budget.
-    fn limit(&self, request: &RolloutRequest) -> Result<usize, RolloutError> {
+    /// Most tokens of a request beside so many forced ones, once it is checked against the model and the cache's
+    /// budget.
+    fn room(&self, request: &RolloutRequest, num_forced: usize) -> Result<Room, RolloutError> {
         let max_positions = self.config.max_position_embeddings as usize;
         let vocab_size = self.config.vocab_size as usize;
         let num_tokens = request.prompt_ids.len();
@@ -171,22 +151,22 @@ impl Engine {
         if let Some(most_blocks) = self.most_blocks {
             check_room(request.name(), num_tokens + limit, most_blocks)?;
         }
-        Ok(limit)
+        let longest = num_tokens.saturating_add(request.params.max_new_tokens).saturating_add(num_forced);
+        Ok(Room { num_sampled: limit, num_tokens: longest.min(self.longest_sequence()) })
     }
 
-    /// Drops a request, waiting or running. Returns what it has sampled so far, a completion whose reason is
-    /// [`FinishReason::Aborted`]; `None` where there is none of this id: it has finished.
+    /// Most tokens that any sequence may have.
+    fn longest_sequence(&self) -> usize {
+        let by_blocks = self.most_blocks.map_or(usize::MAX, |most_blocks| most_blocks * BLOCK_TOKENS);
+        by_blocks.min(self.config.max_position_embeddings as usize)
+    }
+
+    /// Drops a request, waiting, running or between two turns. Returns what it has sampled so far, a completion whose
+    /// reason is [`FinishReason::Aborted`]; `None` where there is none of this id: it has finished.
     pub fn abort(&mut self, id: RequestId) -> Option<Finished> {
         let sequence = self.scheduler.abort(|sequence| sequence.id == id)?;
         self.stats.num_aborted += 1;
         Some(Finished { request: id, result: sequence.finish(FinishReason::Aborted, &self.texts.tokenizer) })
-    }
-
-    /// Takes all requests out as they are, those that run before those that wait: given to [`Engine::go_on`] in this
-    /// order, they begin in it.
-    pub fn withdraw(&mut self) -> Vec<(RequestId, Unfinished)> {
-        let all = self.scheduler.take_all().into_iter();
-        all.map(|sequence| (sequence.id, sequence.into_unfinished())).collect()
     }
 
     /// True where no request is waiting or running.
@@ -215,9 +195,10 @@ impl Engine {
     }
 
     /// Gives the cache's memory back while nothing runs, with all that it knows of earlier requests, and that of packed
-    /// weights; a later step takes memory again. Returns false, and keeps it, where a sequence runs.
+    /// weights; a later step takes memory again. Returns false, and keeps it, where a sequence runs or is between two
+    /// turns.
     pub fn release_cache(&mut self) -> bool {
-        let is_free = self.num_running() == 0;
+        let is_free = self.num_running() == 0 && self.num_between_turns() == 0;
         if is_free {
             self.packed = None;
             self.cores = CoresPass::default();
@@ -244,7 +225,7 @@ impl Engine {
             return Err(RolloutError::OtherModel);
         }
         if *decoder.local_config() != self.local {
-            if self.num_running() > 0 {
+            if self.num_running() > 0 || self.num_between_turns() > 0 {
                 return Err(RolloutError::OtherModel);
             }
             self.local = decoder.local_config().clone();
@@ -259,6 +240,7 @@ impl Engine {
             self.pass(decoder, policy_version)
         });
         if finished.is_err() {
+            self.turns.clear();
             self.scheduler.clear(self.most_blocks.unwrap_or(0));
             self.release_cache();
         }
@@ -413,19 +395,34 @@ impl Engine {
         tokens
     }
 
-    /// Takes the sampled tokens in, one for each piece. Sequences that end with them leave.
+    /// Takes the sampled tokens in, one for each piece. Sequences that end with them leave, and those that end a turn
+    /// step aside.
     fn take_in(&mut self, sampled: &[PassPiece], tokens: Vec<SampledToken>, policy_version: u64) -> Vec<Finished> {
         let mut ended = Vec::new();
         for (piece, token) in sampled.iter().zip(tokens) {
             let id = token.id;
             let sequence = self.scheduler.sequence_mut(piece.index);
-            match sequence.push(token, policy_version, &self.texts.tokenizer).transpose() {
-                None => self.scheduler.append(piece.index, id),
-                Some(reason) => ended.push((piece.index, reason)),
+            match sequence.push(token, policy_version, &self.texts.tokenizer) {
+                Ok(Pushed::GoesOn(forced_ids)) => {
+                    self.stats.num_forced_tokens += forced_ids.len();
+                    self.scheduler.append(piece.index, id);
+                    forced_ids.into_iter().for_each(|id| self.scheduler.append(piece.index, id));
+                }
+                Ok(Pushed::EndsTurn(turn)) => {
+                    self.scheduler.append(piece.index, id);
+                    self.turns.push(turn);
+                    ended.push((piece.index, None));
+                }
+                Ok(Pushed::Ends(reason)) => ended.push((piece.index, Some(Ok(reason)))),
+                Err(error) => ended.push((piece.index, Some(Err(error)))),
             }
         }
         let mut finished = Vec::with_capacity(ended.len());
         for (index, reason) in ended.into_iter().rev() {
+            let Some(reason) = reason else {
+                self.scheduler.end_turn(index);
+                continue;
+            };
             let sequence = if reason.is_ok() { self.scheduler.end(index) } else { self.scheduler.end_broken(index) };
             let request = sequence.id;
             let result = reason.and_then(|reason| sequence.finish(reason, &self.texts.tokenizer));
@@ -456,6 +453,9 @@ impl Engine {
         self.work.num_attended += plan.num_attended;
     }
 }
+
+mod carrying;
+mod turns;
 
 /// # Errors
 /// So many tokens do not fit so many blocks.

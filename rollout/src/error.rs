@@ -156,6 +156,9 @@ pub enum RolloutError {
         /// Why it cannot.
         reason: String,
     },
+    /// The tokenizer could not turn the text that ends thinking into ids.
+    #[error("thinking.forced_text: {0}")]
+    ForcedText(#[source] policy::PolicyError),
     /// There is no memory for the key-value cache.
     #[error("allocating a key-value cache of {num_blocks} blocks: {reason}; lower max_sequences or cache_tokens")]
     CacheAllocation {

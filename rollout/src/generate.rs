@@ -8,12 +8,13 @@ use crate::completion::{Completion, GenerationStats, RolloutRequest};
 use crate::engine::Engine;
 use crate::error::RolloutError;
 use crate::params::EngineOptions;
+use crate::turn::NextTurn;
 
 /// Completes every request and hands each completion to `on_completion` as it finishes, while others still generate.
 ///
 /// Runs without gradients on the calling thread. A completion depends on the weights and its request, not on the
 /// sequences beside it (up to the rounding of differently shaped matrix products). A completion ends early where the
-/// model's positions end before `max_new_tokens`.
+/// model's positions end before `max_new_tokens`, and with its first turn: nothing answers `turn_marks` here.
 ///
 /// # Errors
 /// Options and requests are checked before anything runs. Later: `cancel` was set, the logits are not finite, the cache
@@ -35,7 +36,10 @@ pub fn generate(
         if cancel.load(Ordering::Relaxed) {
             return Err(RolloutError::Cancelled { num_unfinished: engine.num_waiting() + engine.num_running() });
         }
-        for finished in engine.step(decoder, policy_version)? {
+        let mut finished = engine.step(decoder, policy_version)?;
+        let turns = engine.take_turns();
+        finished.extend(turns.into_iter().filter_map(|turn| engine.answer_turn(turn.request, NextTurn::End)));
+        for finished in finished {
             on_completion(finished.result?);
         }
     }

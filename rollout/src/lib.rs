@@ -32,6 +32,7 @@
 //!     sample,
 //!     label: None,
 //!     prompt_ids: prompt_ids.clone(),
+//!     thinking_open: false,
 //!     params: params.clone(),
 //! };
 //! let (options, cancel) = (EngineOptions::default(), AtomicBool::new(false));
@@ -66,7 +67,9 @@ mod scheduler;
 mod segment;
 mod split_sampler;
 mod stop;
+mod thinking;
 mod token_draw;
+mod turn;
 mod unfinished;
 mod work;
 
@@ -83,5 +86,7 @@ pub use self::request_name::RequestName;
 pub use self::sampler::Sampler;
 pub use self::sampling_params::{RepetitionStop, SamplingParams};
 pub use self::segment::{Segment, Sequence, TokenDetails, TokenSource, VersionSpan};
+pub use self::thinking::ThinkingBudget;
+pub use self::turn::{EndedTurn, NextTurn};
 pub use self::unfinished::Unfinished;
 pub use self::work::EngineWork;

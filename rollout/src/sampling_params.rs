@@ -8,6 +8,7 @@ use sampling::Distribution;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{RolloutError, check};
+use crate::thinking::ThinkingBudget;
 
 /// Distribution that tokens are drawn from, conditions that end a completion, and what is told of each token.
 ///
@@ -53,6 +54,13 @@ pub struct SamplingParams {
     /// Ends a completion that repeats itself; `None` lets it run to its limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_repetition: Option<RepetitionStop>,
+    /// Most tokens that a completion may think; `None` lets it think to its limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<ThinkingBudget>,
+    /// Texts of which one stands in a turn that is not the last, such as `<tool_call>`: where the turn ends by a stop
+    /// id the sequence waits for what follows ([`Engine::take_turns`](crate::Engine::take_turns)).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub turn_marks: Vec<String>,
     /// Seed of the addressed random numbers: the same seed, draw and sample give the same numbers in any batch.
     pub seed: u64,
     /// Continues past the policy's end-of-sequence ids (for timings); `stop_ids` still end a completion.
@@ -93,6 +101,8 @@ impl Default for SamplingParams {
             stop_ids: Vec::new(),
             stop_strings: Vec::new(),
             stop_repetition: None,
+            thinking: None,
+            turn_marks: Vec::new(),
             seed: 0,
             ignore_eos: false,
             top_logprobs: 0,
@@ -150,6 +160,13 @@ impl SamplingParams {
             check(pattern_tokens > 0, "stop_repetition.pattern_tokens", pattern_tokens, "must be at least 1")?;
             check(count > 1, "stop_repetition.count", count, "must be at least 2: what stands once repeats nothing")?;
         }
+        check(
+            self.turn_marks.iter().all(|mark| !mark.is_empty()),
+            "turn_marks",
+            format!("{:?}", self.turn_marks),
+            "must not hold an empty text, which every turn has",
+        )?;
+        self.thinking.as_ref().map_or(Ok(()), ThinkingBudget::validate)?;
         check(
             !self.kept_ids || self.temperature == 0.0 || self.distribution().has_filter(),
             "kept_ids",
@@ -226,6 +243,7 @@ mod tests {
         let good = SamplingParams::default();
         assert!(good.validate().is_ok());
         let repeats = |pattern_tokens, count| Some(RepetitionStop { pattern_tokens, count });
+        let idle = ThinkingBudget { max_tokens: 0, forced_text: String::new() };
         let cases = [
             ("temperature", SamplingParams { temperature: -0.1, ..good.clone() }),
             ("temperature", SamplingParams { temperature: f64::NAN, ..good.clone() }),
@@ -244,6 +262,8 @@ mod tests {
             ("stop_strings", SamplingParams { stop_strings: vec![String::new()], ..good.clone() }),
             ("stop_repetition.pattern_tokens", SamplingParams { stop_repetition: repeats(0, 3), ..good.clone() }),
             ("stop_repetition.count", SamplingParams { stop_repetition: repeats(4, 1), ..good.clone() }),
+            ("turn_marks", SamplingParams { turn_marks: vec![String::new()], ..good.clone() }),
+            ("thinking.max_tokens", SamplingParams { thinking: Some(idle), ..good.clone() }),
             ("kept_ids", SamplingParams { kept_ids: true, ..good }),
         ];
         for (field, params) in cases {

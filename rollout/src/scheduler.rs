@@ -72,6 +72,8 @@ pub(crate) struct Scheduler<S> {
     waiting: VecDeque<Scheduled<S>>,
     /// The oldest first.
     running: Vec<Scheduled<S>>,
+    /// Those that wait for what follows a turn, in the order in which their turns ended.
+    between_turns: Vec<Scheduled<S>>,
     /// Version of the weights of the last pass.
     policy_version: Option<u64>,
     num_preemptions: usize,
@@ -85,6 +87,7 @@ impl<S> Scheduler<S> {
             blocks: Blocks::new(num_blocks),
             waiting: VecDeque::new(),
             running: Vec::new(),
+            between_turns: Vec::new(),
             policy_version: None,
             num_preemptions: 0,
         }
@@ -125,8 +128,10 @@ impl<S> Scheduler<S> {
         self.waiting.drain(..).map(|waiting| waiting.sequence).collect()
     }
 
-    /// Has all that run wait before all others, in their order: their keys will be computed again.
+    /// Has all that run wait before all others, in their order: their keys will be computed again, and those of what is
+    /// between two turns.
     pub(crate) fn have_all_wait(&mut self) {
+        self.take_blocks_between_turns();
         while self.youngest_waits() {}
     }
 
@@ -142,13 +147,15 @@ impl<S> Scheduler<S> {
         VecDeque::into_iter(refused).map(|scheduled| scheduled.sequence).collect()
     }
 
-    /// Takes a sequence out, waiting or running; `None` where there is none of which this holds.
+    /// Takes a sequence out, waiting, running or between two turns; `None` where there is none of which this holds.
     pub(crate) fn abort(&mut self, is_it: impl Fn(&S) -> bool) -> Option<S> {
         if let Some(index) = self.running.iter().position(|running| is_it(&running.sequence)) {
             return Some(self.end(index));
         }
-        let place = self.waiting.iter().position(|waiting| is_it(&waiting.sequence))?;
-        self.waiting.remove(place).map(|waiting| waiting.sequence)
+        if let Some(place) = self.waiting.iter().position(|waiting| is_it(&waiting.sequence)) {
+            return self.waiting.remove(place).map(|waiting| waiting.sequence);
+        }
+        self.end_between_turns(is_it)
     }
 
     /// Takes a running sequence out at its end; its blocks stay to be found.
@@ -168,7 +175,9 @@ impl<S> Scheduler<S> {
 
     /// Begins anew with so many blocks, none of which is held or known. Nothing runs.
     pub(crate) fn reset_blocks(&mut self, num_blocks: usize) {
-        assert!(self.running.is_empty(), "a running sequence needs its blocks");
+        let holds = |between: &Scheduled<S>| !between.table.is_empty();
+        let is_held = !self.running.is_empty() || self.between_turns.iter().any(holds);
+        assert!(!is_held, "a sequence needs its blocks");
         self.blocks = Blocks::new(num_blocks);
     }
 
@@ -176,6 +185,7 @@ impl<S> Scheduler<S> {
     pub(crate) fn clear(&mut self, num_blocks: usize) {
         self.waiting.clear();
         self.running.clear();
+        self.clear_turns();
         self.reset_blocks(num_blocks);
     }
 
@@ -194,11 +204,12 @@ impl<S> Scheduler<S> {
             }
         }
         let has_room = self.num_preemptions == num_preemptions;
-        while has_room
-            && self.running.len() < self.bounds.max_sequences
-            && self.admit(policy_version, budget, &mut plan)
-        {
-            self.add_piece(self.running.len() - 1, policy_version, &mut budget, &mut plan);
+        while has_room && self.running.len() < self.bounds.max_sequences {
+            if self.admit(policy_version, budget, &mut plan) {
+                self.add_piece(self.running.len() - 1, policy_version, &mut budget, &mut plan);
+            } else if self.waiting.is_empty() || !self.running.is_empty() || !self.give_way() {
+                break;
+            }
         }
         plan.num_attended = self.num_attended(&plan.pieces);
         plan
@@ -231,10 +242,14 @@ impl<S> Scheduler<S> {
         self.running[index].ids.push(id);
     }
 
-    /// Readies blocks for all tokens of a running sequence; where there are none, the youngest gives its place back.
+    /// Readies blocks for all tokens of a running sequence; where there are none, a sequence between two turns gives
+    /// its blocks back, and without one the youngest its place.
     /// Returns false where that was the sequence itself.
     fn make_room(&mut self, index: usize, plan: &mut PassPlan) -> bool {
         while !ready(&mut self.blocks, &mut self.running[index], plan) {
+            if self.give_way() {
+                continue;
+            }
             let youngest = self.running.len() - 1;
             self.num_preemptions += usize::from(self.youngest_waits());
             if youngest == index {
@@ -332,6 +347,8 @@ fn ready<S>(blocks: &mut Blocks, scheduled: &mut Scheduled<S>, plan: &mut PassPl
     }
     true
 }
+
+mod turns;
 
 #[cfg(test)]
 mod tests;

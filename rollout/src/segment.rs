@@ -185,7 +185,12 @@ impl Sequence {
 
     /// Number of sampled tokens.
     pub fn num_sampled(&self) -> usize {
-        self.sampled().map(|segment| segment.ids.len()).sum()
+        self.num_tokens_of(TokenSource::Sampled)
+    }
+
+    /// Number of tokens of this source.
+    pub fn num_tokens_of(&self, source: TokenSource) -> usize {
+        self.segments.iter().filter(|segment| segment.source == source).map(|segment| segment.ids.len()).sum()
     }
 
     /// The sampled segments, in order.
@@ -220,6 +225,13 @@ impl Sequence {
     /// What was asked for of each sampled token, in order; nothing where a request asked for nothing.
     pub fn details(&self) -> impl Iterator<Item = &TokenDetails> {
         self.sampled().flat_map(|segment| &segment.details)
+    }
+
+    /// Values of the sampled tokens as values of all tokens behind the prompt; `None` for those that were given.
+    pub fn over_completion<T>(&self, sampled: impl IntoIterator<Item = T>) -> Vec<Option<T>> {
+        let mut sampled = sampled.into_iter();
+        let is_sampled = self.segments[1..].iter().flat_map(|one| std::iter::repeat_n(one.is_sampled(), one.ids.len()));
+        is_sampled.map(|is_sampled| if is_sampled { sampled.next() } else { None }).collect()
     }
 
     /// Version of the weights that gave each sampled token, in order.
@@ -288,6 +300,9 @@ mod tests {
         assert_eq!(sequence.completion_ids(), [1, 2, 3, 12, 13, 14, 4]);
         assert_eq!(sequence.sampled_ranges(), [2..5, 8..9]);
         assert_eq!((sequence.num_tokens(), sequence.num_sampled()), (9, 4));
+        assert_eq!(sequence.num_tokens_of(TokenSource::Forced), 2);
+        let values = [Some(6), Some(7), Some(8), None, None, None, Some(9)];
+        assert_eq!(sequence.over_completion([6, 7, 8, 9]), values);
         assert_eq!(sequence.rollout_logprobs().collect::<Vec<_>>(), [-1.0, -2.0, -3.0, -4.0]);
         assert_eq!(sequence.raw_logprobs().collect::<Vec<_>>(), [-2.0, -4.0, -6.0, -8.0]);
         assert_eq!(sequence.policy_versions().collect::<Vec<_>>(), [7, 8, 8, 8]);

@@ -35,6 +35,11 @@ impl StopRules {
         }
     }
 
+    /// A rule that seeks one text.
+    pub(crate) fn of_text(text: &str) -> Self {
+        Self { ids: HashSet::new(), strings: vec![text.to_owned()], longest: text.len() }
+    }
+
     /// True for a token that ends a completion.
     pub(crate) fn is_stop_id(&self, id: u32) -> bool {
         self.ids.contains(&id)

@@ -9,4 +9,6 @@ mod ranks;
 mod role;
 mod shares;
 mod support;
+mod thinking;
+mod turns;
 mod versions;

@@ -44,7 +44,7 @@ pub(crate) fn policy_of_config(others: &serde_json::Value, seed: u64, placement:
 
 /// A request to sample by these parameters.
 pub(crate) fn request(draw: u64, sample: u64, prompt_ids: Vec<u32>, params: &SamplingParams) -> RolloutRequest {
-    RolloutRequest { draw, sample, label: None, prompt_ids, params: Arc::new(params.clone()) }
+    RolloutRequest { draw, sample, label: None, prompt_ids, thinking_open: false, params: Arc::new(params.clone()) }
 }
 
 /// Four draws with prompts of 1 to 25 tokens, three completions each.
@@ -57,6 +57,7 @@ pub(crate) fn requests(params: &SamplingParams) -> Vec<RolloutRequest> {
             sample,
             label: Some(format!("task-{draw}")),
             prompt_ids: (0..1 + 8 * draw).map(|at| (at * 31 + draw * 17 + 5) % 272).collect(),
+            thinking_open: false,
             params: shared.clone(),
         })
         .collect()

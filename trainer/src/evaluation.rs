@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use datasets::Task;
-use evaluation::{EvalResult, EvaluationError, Metric, ProtocolOverride, Tally, TaskChoice, select};
+use evaluation::{EvalResult, EvaluationError, Metric, Protocol, ProtocolOverride, Tally, TaskChoice, select};
 use policy::Texts;
 use progress::{Progress, Unit};
 use record::atomic::write_file;
@@ -48,12 +48,13 @@ impl Evaluation {
             top_k: section.top_k,
             max_new_tokens: if section.max_new_tokens > 0 { section.max_new_tokens } else { max_new_tokens },
         };
+        let protocol = Protocol { thinking: section.thinking.clone(), ..protocol.into() };
         // Which tasks are drawn does not depend on the run's seed: runs are compared on them.
         let choice = TaskChoice::default();
         let mut sets = Vec::new();
         for dataset in &section.datasets {
             let source = data_source(dataset);
-            let held_out = file_tasks(&dataset.name(), protocol.into(), &source, choice, prompt)?;
+            let held_out = file_tasks(&dataset.name(), protocol.clone(), &source, choice, prompt)?;
             sets.push(held_out);
         }
         for suite in &section.suites {

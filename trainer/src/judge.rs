@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, anyhow, bail};
 use datasets::{Task, TaskVerifier};
 use sandbox::{SandboxError, ServerConfig, ServerHandle};
-use sandbox_api::{ClientOptions, Secret};
+use sandbox_api::{Client, ClientOptions, Secret};
 use serde_json::Value;
 use verifiers::{
     Judged, Judgement, Reading, Reward, RewardConfig, ScoreRange, Settlement, TermInput, ThinkFormat, Verdict,
@@ -29,6 +29,7 @@ const NOWHERE: &str = "http://127.0.0.1:9";
 pub(crate) struct Judge {
     verifiers: Verifiers,
     reward: RewardConfig,
+    client: Client,
     server: Option<ServerHandle>,
 }
 
@@ -91,9 +92,9 @@ impl Judge {
         server: Option<ServerHandle>,
     ) -> Result<Self> {
         let options = ClientOptions { token, ..sandbox.client.clone() };
-        let client = sandbox_api::Client::with_options(urls, options)
-            .map_err(|error| Usage::error(format!("sandbox.url: {error}")))?;
-        let (config, mut verifiers) = (verifiers, Verifiers::standard(verifiers, client));
+        let client =
+            Client::with_options(urls, options).map_err(|error| Usage::error(format!("sandbox.url: {error}")))?;
+        let (config, mut verifiers) = (verifiers, Verifiers::standard(verifiers, client.clone()));
         component_verifier::register(&mut verifiers, config);
         let deadlines = config.deadlines.keys().map(|name| ("verifiers.deadlines", name));
         let worths = reward.worth_of.keys().filter(|name| *name != REWARD_MODEL);
@@ -106,7 +107,7 @@ impl Judge {
                 verifiers.get(name).map_err(|error| Usage::error(format!("{place}: {error}")))?;
             }
         }
-        Ok(Self { verifiers, reward: reward.clone(), server })
+        Ok(Self { verifiers, reward: reward.clone(), client, server })
     }
 
     /// Adds to a task the verifiers that the reward's terms read and it does not name: without a weight of their own,
@@ -164,6 +165,11 @@ impl Judge {
             }
         }
         Ok(())
+    }
+
+    /// The client of the code execution service.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// The verifiers.

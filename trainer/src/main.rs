@@ -37,6 +37,7 @@ mod skipped_update;
 mod stage;
 mod step_metrics;
 mod supervised;
+mod tools;
 mod trace_tokens;
 mod train;
 mod trajectories;

@@ -4,12 +4,15 @@ use anyhow::{Context, Result};
 use learner::trajectory::Trajectory;
 use learner::update_outcome::UpdateOutcome;
 use policy::Texts;
-use record::rollouts::{RolloutRow, SegmentRow, TokenValues, UpdateRow, VerdictRow, write_rollouts, write_updates};
+use record::rollouts::{
+    RolloutRow, SegmentRow, TokenValues, ToolCallRow, UpdateRow, VerdictRow, write_rollouts, write_updates,
+};
 use rollout::{Sequence, TokenSource};
 use verifiers::VerifierVerdict;
 
 use crate::collect::{Batch, Group, Rollout};
 use crate::open_run::OpenRun;
+use crate::tools::CallRecord;
 use crate::trajectories::kept_ids;
 
 /// Groups of one step, the kept ones with their advantages.
@@ -146,6 +149,17 @@ fn verdict_row(said: &VerifierVerdict) -> VerdictRow {
     }
 }
 
+fn call_row(call: &CallRecord) -> ToolCallRow {
+    ToolCallRow {
+        turn: call.turn as u32,
+        tool: call.tool.clone(),
+        arguments: call.arguments.clone(),
+        outcome: call.outcome.as_str().to_owned(),
+        result: call.result.clone(),
+        seconds: call.seconds as f32,
+    }
+}
+
 fn row(step: u64, group: &Group, rollout: &Rollout, prompt: &str) -> RolloutRow {
     let judgement = &rollout.judgement;
     let verdict = judgement.verdict().filter(|_| judgement.error().is_none());
@@ -169,6 +183,7 @@ fn row(step: u64, group: &Group, rollout: &Rollout, prompt: &str) -> RolloutRow 
         raw_logprobs: Some(over_tokens(&segments, &raw_logprobs)),
         kept_ids: kept_of_tokens(rollout, &segments),
         segments: Some(segments),
+        tool_calls: Some(rollout.calls.iter().map(call_row).collect()),
         finish_reason: rollout.finish_reason.as_str().to_owned(),
         policy_version: rollout.sequences[0].policy_versions().next(),
         reward: rollout.reward.as_ref().map_or(f32::NAN, |reward| reward.total),

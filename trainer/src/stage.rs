@@ -29,6 +29,7 @@ use crate::ranks::{HostServers, MetRun, Models, Start, Team, run_on_ranks};
 use crate::run::run_loop::run_steps;
 use crate::run::run_manifest::OnChange;
 use crate::service_watch::ServiceWatch;
+use crate::tools::{PythonTool, Tool, ToolBox};
 use crate::train::Trainer;
 use crate::worker::{ModelState, ModelWorker, Plans};
 
@@ -50,7 +51,7 @@ async fn lead(stage: u8, run: MetRun<ReinforceRun>, entry: Entry, interrupt: Int
     let MetRun { config, placement, identity, team } = run;
     config.notes().iter().for_each(|note| tracing::warn!("{note}"));
     let (rollout, seed) = (&config.rollout, config.run.seed);
-    let texts = load_texts(config.model.path()?, &config.prompt)?;
+    let texts = Arc::new(load_texts(config.model.path()?, &config.prompt)?);
     let check = PromptCheck::new(&texts, &config.prompt, &rollout.engine, rollout.max_new_tokens)?;
     let scorer_texts = (stage == 2)
         .then(|| Texts::load(&config.reward_model.path).map(Arc::new).context("reward_model.path"))
@@ -59,7 +60,8 @@ async fn lead(stage: u8, run: MetRun<ReinforceRun>, entry: Entry, interrupt: Int
     let mut evaluation = Evaluation::new(&config.eval, &config.prompt, rollout.max_new_tokens, seed)?;
     let hosts = HostServers::await_all(team.as_ref(), &config.sandbox).await?;
     let judge = Arc::new(Judge::start(&config.verifiers, &config.reward, &config.sandbox, hosts).await?);
-    let (mixture, num_prompts_dropped) = mixture(&config, &check, scorer.as_ref(), &judge).await?;
+    let tools = tool_box(&config, &texts, &judge)?.map(Arc::new);
+    let (mixture, num_prompts_dropped) = mixture(&config, &check, scorer.as_ref(), &judge, tools.as_deref()).await?;
     let num_prompts_dropped = num_prompts_dropped + evaluation.check_prompts(&texts, &rollout.engine)?;
     evaluation.check(&judge).await?;
 
@@ -81,13 +83,14 @@ async fn lead(stage: u8, run: MetRun<ReinforceRun>, entry: Entry, interrupt: Int
         params: Arc::new(params),
         samples_per_prompt: rollout.samples_per_prompt,
         prompt: config.prompt.clone(),
+        tools,
+        turn_lag: rollout.tools.lag,
     };
     let carried = match checkpoint.filter(|_| config.rollout.partial.is_some()) {
         Some(checkpoint) => Carried::load(&checkpoint, &tasks, &sampling.params)?,
         None => Carried::default(),
     };
     let services = ServiceWatch::new(config.verifiers.max_steps_unavailable);
-    let texts = Arc::new(texts);
     let patience = Some(Patience::new(config.verifiers.pause_minutes, interrupt.clone()));
     let (judge_of_run, interrupt_of_run) = (judge.clone(), interrupt.clone());
     let collector =
@@ -118,6 +121,18 @@ fn resumed_tasks(mixture: Mixture, state: CursorState, on_change: OnChange) -> R
     }
 }
 
+/// The tools that completions may call, where the configuration has any.
+///
+/// # Errors
+/// A usage error: the chat template takes no results of tools.
+fn tool_box(config: &ReinforceRun, texts: &Arc<Texts>, judge: &Judge) -> Result<Option<ToolBox>> {
+    let section = &config.rollout.tools;
+    let python = || Arc::new(PythonTool::new(judge.client().clone(), section)) as Arc<dyn Tool>;
+    let tools: Vec<Arc<dyn Tool>> = section.python.then(python).into_iter().collect();
+    let has_tools = !tools.is_empty();
+    has_tools.then(|| ToolBox::new(tools, section.clone(), texts.clone(), config.prompt.clone())).transpose()
+}
+
 /// The training tasks whose prompts fit the model, each checked so that it can be judged, and the number of those
 /// dropped because theirs do not fit. `scorer` is the reward model's format, where there is one.
 async fn mixture(
@@ -125,13 +140,15 @@ async fn mixture(
     check: &PromptCheck<'_>,
     scorer: Option<&PromptFormat<'_>>,
     judge: &Judge,
+    tools: Option<&ToolBox>,
 ) -> Result<(Mixture, usize)> {
     let mut num_dropped = 0;
     let mut origins = BTreeSet::new();
     let mut sources = Vec::with_capacity(config.data.source.len());
     for source in &config.data.source {
         let name = source.name();
-        let SourceRecords { records, origin, .. } = tasks_of(&data_source(source))?;
+        let SourceRecords { mut records, origin, .. } = tasks_of(&data_source(source))?;
+        records.iter_mut().for_each(|task| tools.into_iter().for_each(|tools| tools.offer(task)));
         let (mut tasks, dropped) = check.keep(&origin, records)?;
         num_dropped += dropped;
         if let Some(scorer) = scorer {

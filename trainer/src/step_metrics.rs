@@ -6,7 +6,7 @@ use learner::update_outcome::{PolicyOutcome, UpdateOutcome};
 use math_verifier::MathVerdictKind;
 use record::metrics::Metrics;
 use record::names;
-use rollout::Sequence;
+use rollout::{Sequence, TokenSource};
 use verifiers::{VerdictKind, VerifierVerdict};
 
 use crate::collect::{Batch, Group, Rollout};
@@ -57,6 +57,8 @@ pub(crate) fn batch_metrics(batch: &Batch) -> Metrics {
     metrics.set(names::COMPLETION_TOKENS_MEAN, mean(&lengths));
     metrics.set(names::COMPLETION_TOKENS_MAX, lengths.iter().copied().fold(0.0, f64::max));
     metrics.set(names::COMPLETION_TRUNCATED, mean(&truncated));
+    let forced = rollouts.iter().map(|rollout| rollout.num_tokens_of(TokenSource::Forced) as f64);
+    metrics.set(names::COMPLETION_FORCED_TOKENS, forced.sum());
     metrics.set(names::TIME_ROLLOUT, cost.rollout_seconds);
     metrics.set(names::TIME_VERIFY, cost.verify_seconds);
     metrics.set(names::TIME_REWARD_MODEL, cost.reward_model_seconds);
@@ -78,6 +80,18 @@ pub(crate) fn age_metrics(batch: &Batch, outcome: &UpdateOutcome) -> Metrics {
     let num_older = ages.iter().filter(|age| **age > 0).count();
     metrics.set(names::ROLLOUT_OLDER_TOKENS, num_older as f64 / ages.len().max(1) as f64);
     metrics.set(names::ROLLOUT_LARGEST_AGE, ages.iter().copied().max().unwrap_or(0) as f64);
+    metrics
+}
+
+/// What the completions of a step called.
+pub(crate) fn tool_metrics(batch: &Batch) -> Metrics {
+    let rollouts = || batch.kept.iter().chain(&batch.left_out).flat_map(Group::sampled);
+    let calls = || rollouts().flat_map(|rollout| &rollout.calls);
+    let mut metrics = Metrics::new();
+    metrics.set(names::TOOLS_CALLS, calls().count() as f64);
+    metrics.set(names::TOOLS_ERRORS, calls().filter(|call| !call.outcome.is_answered()).count() as f64);
+    metrics.set(names::TOOLS_SECONDS, calls().map(|call| call.seconds).sum());
+    metrics.set(names::TOOLS_TOKENS, rollouts().map(|rollout| rollout.num_tokens_of(TokenSource::Tool) as f64).sum());
     metrics
 }
 

@@ -25,7 +25,7 @@ use crate::rollout_rows::StepRecord;
 use crate::run::run_loop::{Stage, StepOutcome};
 use crate::service_watch::ServiceWatch;
 use crate::skipped_update;
-use crate::step_metrics::{age_metrics, batch_metrics, update_metrics};
+use crate::step_metrics::{age_metrics, batch_metrics, tool_metrics, update_metrics};
 use crate::trajectories::trajectories;
 use crate::worker::{ModelCommand, ModelEvent, ModelWorker, SavedComponent};
 
@@ -69,6 +69,9 @@ impl Stage for Trainer {
         }
         let mut metrics = batch_metrics(&batch);
         metrics.set(names::PROMPTS_DROPPED, self.num_prompts_dropped as f64);
+        if self.sampling.tools.is_some() {
+            metrics.merge(tool_metrics(&batch));
+        }
         metrics.merge(update_metrics(&outcome));
         metrics.set(names::TIME_UPDATE, updating.elapsed().as_secs_f64());
         if refill.in_flight.is_some() {

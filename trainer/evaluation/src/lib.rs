@@ -91,7 +91,7 @@ pub use self::judging_again::{JudgedAgain, VerdictChanges};
 pub use self::overall::{OverallFigure, SectionFigure};
 pub use self::pairing::{SuiteComparison, compare_results};
 pub use self::parts::PartFigure;
-pub use self::protocol::{Metric, PromptForm, Protocol, ProtocolOverride, RepetitionEnd, Shots};
+pub use self::protocol::{Metric, PromptForm, Protocol, ProtocolOverride, RepetitionEnd, Shots, ThinkingLimit};
 pub use self::reward::{CandidateScores, candidate_conversations};
 pub use self::settings::{DataFile, FirstPrompt, ModelSettings, Settings};
 pub use self::suite::{Erratum, GroupMember, Overall, RowCounts, Suite, SuiteGroup, SuiteVersion};

@@ -60,6 +60,17 @@ pub struct RepetitionEnd {
     pub count: usize,
 }
 
+/// Most tokens that a completion may think.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThinkingLimit {
+    /// Most tokens that are sampled in thinking.
+    pub max_tokens: usize,
+    /// Text that ends the thinking there; an empty one ends the completion.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub forced_text: String,
+}
+
 /// A suite's protocol.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,6 +113,9 @@ pub struct Protocol {
     /// The end of a completion that repeats itself; none lets it run to its limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_repetition: Option<RepetitionEnd>,
+    /// The budget of a completion's thinking; none lets it think to its limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<ThinkingLimit>,
     /// What is measured.
     #[serde(default)]
     pub metric: Metric,
@@ -156,6 +170,9 @@ pub struct ProtocolOverride {
     /// The end of a completion that repeats itself.
     #[serde(default)]
     pub stop_repetition: Option<RepetitionEnd>,
+    /// The budget of a completion's thinking.
+    #[serde(default)]
+    pub thinking: Option<ThinkingLimit>,
     /// The verifier that judges in the place of the tasks' own.
     #[serde(default)]
     pub verifier: Option<String>,
@@ -182,6 +199,7 @@ impl Protocol {
         self.frequency_penalty = with.frequency_penalty.or(self.frequency_penalty);
         self.max_new_tokens = max_new_tokens.unwrap_or(self.max_new_tokens);
         self.stop_repetition = with.stop_repetition.or(self.stop_repetition);
+        self.thinking = with.thinking.clone().or_else(|| self.thinking.take());
         self.verifier = verifier.clone().or_else(|| self.verifier.take());
         self.metric = metric.unwrap_or(self.metric);
     }
@@ -228,8 +246,10 @@ mod tests {
         let with: ProtocolOverride =
             toml::from_str("presence_penalty = 1.5\nstop_repetition = { pattern_tokens = 64, count = 4 }").unwrap();
         protocol.set(&with);
+        protocol.set(&toml::from_str("thinking = { max_tokens = 8, forced_text = \"</think>\" }").unwrap());
         protocol.set(&ProtocolOverride::default());
         assert_eq!((protocol.presence_penalty, protocol.repetition_penalty), (Some(1.5), None));
+        assert_eq!(protocol.thinking.as_ref().unwrap().max_tokens, 8);
         let written = toml::to_string(&protocol).unwrap();
         assert_eq!(toml::from_str::<Protocol>(&written).unwrap(), protocol);
     }

@@ -107,6 +107,16 @@ vocabulary! {
         "Length of the longest completion of the step.";
     COMPLETION_TRUNCATED = "completion/truncated", "share", "Truncated completions",
         "Share of the completions that the length limit ended.";
+    COMPLETION_FORCED_TOKENS = "completion/forced_tokens", "tokens", "Forced tokens",
+        "Tokens that ended a thinking at the limit of `rollout.thinking`, in all completions of the step.";
+    TOOLS_CALLS = "tools/calls", "calls", "Calls of tools",
+        "Calls of tools in all completions of the step; absent where there is no tool, as all of `tools`.";
+    TOOLS_ERRORS = "tools/errors", "calls", "Calls of tools",
+        "Calls that were answered with an error, those that could not be read and those past the limit too.";
+    TOOLS_TOKENS = "tools/tokens", "tokens", "Tokens of tools",
+        "Tokens of results with what the chat template puts around them, where a sequence goes on behind a turn.";
+    TOOLS_SECONDS = "tools/seconds", "seconds", "Other metrics",
+        "Time that the answers of tools took, one after the other.";
     EVAL_COMPLETION_TOKENS = "eval/{dataset}/completion_tokens", "tokens", "Held-out length, tokens",
         "Mean length of the completions on a held-out dataset.";
     EVAL_TRUNCATED = "eval/{dataset}/truncated", "share", "Held-out truncated",

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use datasets::Task;
-use rollout::{FinishReason, SamplingParams, Sequence};
+use rollout::{FinishReason, SamplingParams, Sequence, TokenSource};
 use serde::{Deserialize, Serialize};
 use verifiers::{Judgement, Reward};
 
 use crate::config::PromptSection;
+use crate::tools::{CallRecord, ToolBox};
 
 /// What the policy made of a prompt, with its verdict and reward.
 #[derive(Debug)]
@@ -17,8 +18,10 @@ pub(crate) struct Rollout {
     /// One sequence of tokens, or several where the chat template rewrites what went before. All have the rollout's
     /// advantage.
     pub sequences: Vec<Sequence>,
-    /// The text that was judged.
+    /// The text that was judged: of several turns the last.
     pub text: String,
+    /// Calls of tools, in their order.
+    pub calls: Vec<CallRecord>,
     pub finish_reason: FinishReason,
     /// Verdicts of the task's verifiers.
     pub judgement: Judgement,
@@ -34,7 +37,12 @@ impl Rollout {
 
     /// Number of tokens that the policy sampled.
     pub(crate) fn num_sampled(&self) -> usize {
-        self.sequences.iter().map(Sequence::num_sampled).sum()
+        self.num_tokens_of(TokenSource::Sampled)
+    }
+
+    /// Number of tokens of this source.
+    pub(crate) fn num_tokens_of(&self, source: TokenSource) -> usize {
+        self.sequences.iter().map(|sequence| sequence.num_tokens_of(source)).sum()
     }
 }
 
@@ -90,6 +98,10 @@ pub(crate) struct Sampling {
     pub samples_per_prompt: usize,
     /// Text around a task's words.
     pub prompt: PromptSection,
+    /// Tools that completions may call, where there are any.
+    pub tools: Option<Arc<ToolBox>>,
+    /// Decode steps between the end of a turn and the next.
+    pub turn_lag: u64,
 }
 
 /// Groups of one step, in the order of their draws: those to learn from, and those that were left out.

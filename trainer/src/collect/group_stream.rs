@@ -2,21 +2,24 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use datasets::Draw;
-use rollout::{Completion, RolloutRequest, Unfinished};
+use rollout::{Completion, EndedTurn, NextTurn, RolloutRequest, SamplingParams, Sequence, Unfinished};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use verifiers::Judged;
 
 use super::carried::{Carried, CarriedGroup};
 use super::collector::Collector;
+use super::dialogues::{Address, Dialogues};
 use super::group::{Group, Refusal, Sampling, SamplingCost};
 use super::open_group::{Judgeable, OpenGroup};
 use crate::patience::ServiceAway;
 use crate::prompt::{PromptFormat, conversation};
+use crate::tools::{Dialogue, ToolBox};
 use crate::worker::{Events, ModelCommand, ModelEvent};
 
 /// Draws that are sampled and judged, until each is a group.
@@ -35,6 +38,7 @@ pub(super) struct GroupStream<'a> {
     complete: VecDeque<u64>,
     /// Groups that are settled and wait for their turn.
     ready: HashMap<u64, Group>,
+    dialogues: Dialogues,
     verdicts: JoinSet<Result<Judgeable, ServiceAway>>,
     settled: JoinSet<Result<(Group, Duration)>>,
     started: Instant,
@@ -45,6 +49,7 @@ pub(super) struct GroupStream<'a> {
 /// What a stream waits for.
 enum Happening {
     Event(ModelEvent),
+    Answered(Address, NextTurn),
     Judged(Box<Judgeable>),
     Settled(Group, Duration),
 }
@@ -63,6 +68,7 @@ impl<'a> GroupStream<'a> {
             untaken: None,
             complete: VecDeque::new(),
             ready: HashMap::new(),
+            dialogues: Dialogues::default(),
             verdicts: JoinSet::new(),
             settled: JoinSet::new(),
             started,
@@ -109,7 +115,8 @@ impl<'a> GroupStream<'a> {
     /// As [`GroupStream::submit`].
     pub(super) fn go_on(&mut self, mut unfinished: Vec<Unfinished>, draws: &[Draw]) -> Result<()> {
         unfinished.extend(self.requests(draws)?.into_iter().map(Unfinished::from));
-        self.collector.worker.send(ModelCommand::GoOn { unfinished, lag: self.lag }, &self.answers)
+        let command = ModelCommand::GoOn { unfinished, lag: self.lag, turn_lag: self.sampling.turn_lag };
+        self.collector.worker.send(command, &self.answers)
     }
 
     /// Takes back all that is under way, at the step at which the engines stand still for a draw whose group was taken
@@ -151,7 +158,8 @@ impl<'a> GroupStream<'a> {
     /// A prompt cannot be made, or the model's thread is gone.
     pub(super) fn submit(&mut self, draws: &[Draw]) -> Result<()> {
         let requests = self.requests(draws)?;
-        self.collector.worker.send(ModelCommand::Submit { requests, lag: self.lag }, &self.answers)
+        let command = ModelCommand::Submit { requests, lag: self.lag, turn_lag: self.sampling.turn_lag };
+        self.collector.worker.send(command, &self.answers)
     }
 
     /// Has another draw sampled in the place of one whose group came, or leaves the place empty.
@@ -166,20 +174,26 @@ impl<'a> GroupStream<'a> {
     fn requests(&mut self, draws: &[Draw]) -> Result<Vec<RolloutRequest>> {
         let format = PromptFormat::of_texts(&self.collector.texts, &self.sampling.prompt)?;
         let num_samples = self.sampling.samples_per_prompt;
+        let plain = &self.sampling.params;
+        let calling = Arc::new(SamplingParams { turn_marks: ToolBox::turn_marks(), ..plain.as_ref().clone() });
         let mut requests = Vec::with_capacity(draws.len() * num_samples);
         for draw in draws {
             let task = &draw.task;
             let prompt = format.prompt(task.as_ref().into()).with_context(|| format!("task {}", task.id))?;
+            let is_offered = self.sampling.tools.as_ref().is_some_and(|tools| tools.is_offered(task));
+            let params = if is_offered { &calling } else { plain };
             requests.extend((0..num_samples as u64).map(|sample| RolloutRequest {
                 draw: draw.number,
                 sample,
                 label: Some(format!("task {}", task.id)),
                 prompt_ids: prompt.ids.clone(),
-                params: self.sampling.params.clone(),
+                thinking_open: prompt.thinking_open,
+                params: params.clone(),
             }));
             let group = OpenGroup {
                 draw: draw.clone(),
                 conversation: conversation(task.as_ref().into(), &self.sampling.prompt).into(),
+                prompt: prompt.text,
                 thinking_open: prompt.thinking_open,
                 num_ended: 0,
                 judged: Vec::with_capacity(num_samples),
@@ -219,6 +233,10 @@ impl<'a> GroupStream<'a> {
                     self.say_refused(draw, &reason);
                     self.refuse(draw, Refusal { sample, reason })?;
                 }
+                Happening::Event(ModelEvent::TurnEnded(ended)) => self.answer(ended)?,
+                Happening::Answered((draw, sample), next) => {
+                    self.collector.worker.send(ModelCommand::AnswerTurn { draw, sample, next }, &self.answers)?;
+                }
                 Happening::Event(other) => bail!("the model's thread answered {other:?} to a request for completions"),
                 Happening::Judged(judged) => self.add(*judged)?,
                 Happening::Settled(group, reward_model) => {
@@ -232,6 +250,10 @@ impl<'a> GroupStream<'a> {
     async fn happening(&mut self) -> Result<Happening> {
         tokio::select! {
             Some(event) = self.events.recv() => Ok(Happening::Event(event?)),
+            Some(answered) = self.dialogues.next() => {
+                let (address, next) = answered?;
+                Ok(Happening::Answered(address, next))
+            }
             Some(judged) = self.verdicts.join_next() => {
                 Ok(Happening::Judged(Box::new(judged.context("a completion's verdicts")??)))
             }
@@ -263,6 +285,7 @@ impl<'a> GroupStream<'a> {
     /// Notes that a request has no completion. The others of its draw go on: where an abort met them, a clock would
     /// decide.
     fn refuse(&mut self, draw: u64, refusal: Refusal) -> Result<()> {
+        self.dialogues.take((draw, refusal.sample));
         let group = self.ended(draw)?;
         group.refusals.push(refusal.clone());
         if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&draw)) {
@@ -271,27 +294,43 @@ impl<'a> GroupStream<'a> {
         self.settle(draw)
     }
 
-    /// Has a completion judged.
+    /// Has the calls of a turn answered.
+    fn answer(&mut self, ended: EndedTurn) -> Result<()> {
+        let group = self.open.get(&ended.draw).context("a turn of no draw that was asked for")?;
+        let tools = self.sampling.tools.as_ref().context("a turn that calls tools, of which there are none")?;
+        self.dialogues.answer(ended, &group.draw.task, &group.prompt, tools);
+        Ok(())
+    }
+
+    /// Has a completion judged: the last turn, behind those that went before.
     fn judge(&mut self, completion: Completion) -> Result<()> {
         self.last_completion = Instant::now();
         if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&completion.draw)) {
             left.completions.push(completion.clone());
         }
+        let dialogue = self.dialogues.take((completion.draw, completion.sample));
         let group = self.ended(completion.draw)?;
+        let (mut conversation, mut thinking_open) = (group.conversation.clone(), group.thinking_open);
+        if let Some(dialogue) = &dialogue {
+            conversation = [&conversation[..], dialogue.turns()].concat().into();
+            thinking_open = dialogue.thinking_open();
+        }
+        let sequences = || completion.earlier_sequences.iter().chain([&completion.sequence]);
         let judged = Judged {
-            thinking_open: group.thinking_open,
+            thinking_open,
             finish_reason: Cow::Borrowed(completion.finish_reason.as_str()),
-            num_prompt_tokens: completion.prompt_ids().len(),
-            num_completion_tokens: completion.sequence.num_sampled(),
-            ..Judged::answering(group.draw.task.clone(), group.conversation.clone(), completion.text.as_str())
+            num_prompt_tokens: sequences().next().map_or(0, |first| first.prompt_ids().len()),
+            num_completion_tokens: sequences().map(Sequence::num_sampled).sum(),
+            ..Judged::answering(group.draw.task.clone(), conversation, completion.text.as_str())
         };
+        let calls = dialogue.map_or_else(Vec::new, Dialogue::into_calls);
         let (judge, patience) = (self.collector.judge.clone(), self.collector.patience.clone());
         self.verdicts.spawn(async move {
             let judgement = match patience {
                 None => judge.judge(&judged).await,
                 Some(patience) => patience.judge(&judge, &judged).await?,
             };
-            Ok(Judgeable { completion, judged, judgement })
+            Ok(Judgeable { completion, judged, judgement, calls })
         });
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 mod carried;
 mod collector;
+mod dialogues;
 mod group;
 mod group_stream;
 mod open_group;

@@ -9,19 +9,23 @@ use verifiers::{Judged, Judgement, Reward};
 
 use super::group::{Group, Refusal, Rollout};
 use crate::judge::{Judge, Payment};
+use crate::tools::CallRecord;
 
 /// A completion with what its verifiers see and say.
 pub(super) struct Judgeable {
     pub completion: Completion,
     pub judged: Judged,
     pub judgement: Judgement,
+    /// Calls of tools that went before.
+    pub calls: Vec<CallRecord>,
 }
 
 impl Judgeable {
     fn rollout(self, reward: Option<Reward>) -> Rollout {
-        let Completion { sample, sequence, text, finish_reason, .. } = self.completion;
-        let judgement = self.judgement;
-        Rollout { sample, sequences: vec![sequence], text, finish_reason, judgement, reward }
+        let Self { completion, judgement, calls, .. } = self;
+        let Completion { sample, earlier_sequences: mut sequences, sequence, text, finish_reason, .. } = completion;
+        sequences.push(sequence);
+        Rollout { sample, sequences, text, calls, finish_reason, judgement, reward }
     }
 }
 
@@ -30,7 +34,9 @@ pub(super) struct OpenGroup {
     pub draw: Draw,
     /// The conversation that the prompt was made of.
     pub conversation: Arc<[Message]>,
-    /// True where the prompt ended within the thinking.
+    /// Text of the prompt.
+    pub prompt: String,
+    /// True where it ended within the thinking.
     pub thinking_open: bool,
     /// Number of requests that have ended, by completions or refusals.
     pub num_ended: usize,

@@ -20,6 +20,8 @@ pub(crate) struct WantedSamples<'a> {
     pub place: u64,
     pub task_id: &'a str,
     pub prompt_ids: &'a [u32],
+    /// True where the prompt ends within the thinking.
+    pub thinking_open: bool,
     /// Numbers of the samples.
     pub samples: Vec<u64>,
 }
@@ -44,7 +46,7 @@ impl Collector {
         let requests: Vec<RolloutRequest> = wanted.iter().flat_map(|wanted| requests(wanted, params)).collect();
         let (answers, events) = mpsc::unbounded_channel();
         let num_left = requests.len();
-        self.worker.send(ModelCommand::Submit { requests, lag: None }, &answers)?;
+        self.worker.send(ModelCommand::Submit { requests, lag: None, turn_lag: 0 }, &answers)?;
         Ok(SampleStream { worker: self.worker.clone(), events, num_left })
     }
 }
@@ -58,6 +60,7 @@ fn requests<'a>(
         sample: *sample,
         label: Some(format!("task {}", wanted.task_id)),
         prompt_ids: wanted.prompt_ids.to_vec(),
+        thinking_open: wanted.thinking_open,
         params: params.clone(),
     })
 }

@@ -5,35 +5,43 @@ use datasets::{Draw, Message, Mixture, Source, Task, TaskCursor, TaskKind, TaskV
 use policy::{
     CHAT_TEMPLATE, Decoder, ModelConfig, Placement, SPECIAL_TOKENS, Texts, Tokenizer, train_tokenizer, write_folder,
 };
-use rollout::{EngineOptions, SamplingParams};
+use record::names;
+use rollout::{EngineOptions, FinishReason, SamplingParams, Sequence, ThinkingBudget, TokenSource};
 use verifiers::{RewardConfig, VerifiersConfig};
 
 use super::group_stream::GroupStream;
-use super::{Carried, Collector, Group, Sampling};
-use crate::config::{PromptSection, SandboxSection};
+use super::{Batch, Carried, Collector, Group, Sampling};
+use crate::config::{PromptSection, SandboxSection, ToolsSection};
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::plan::Refill;
+use crate::step_metrics::{batch_metrics, tool_metrics};
+use crate::tools::tests::Scripted;
+use crate::tools::{Tool, ToolBox};
 use crate::trajectories::trajectories;
 use crate::worker::{ModelState, ModelWorker};
 
+/// Ids of `<|im_end|>` and `<think>`.
+const END: u32 = 2;
+const OPENING: u32 = 3;
+
 /// A collector over a small model with random weights, which judges maths.
 async fn collector() -> Collector {
-    collector_of(|_, _| {}).await
+    collector_of(CHAT_TEMPLATE, |_, _| {}).await
 }
 
-/// The same with weights that `change` has changed.
-async fn collector_of(change: impl FnOnce(&Decoder, &Tokenizer)) -> Collector {
+/// The same with this chat template, and weights that `change` has changed.
+async fn collector_of(template: &str, change: impl FnOnce(&Decoder, &Tokenizer)) -> Collector {
     let folder = tempfile::tempdir().unwrap();
     let config = ModelConfig::from_json(&serde_json::json!({
         "model_type": "qwen2", "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1,
-        "vocab_size": 272, "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 96,
+        "vocab_size": 272, "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 512,
     }))
     .unwrap();
     let tokenizer = train_tokenizer(["one two three"].into_iter(), 261).unwrap();
     let decoder = Decoder::random(&config, 0, Placement::CPU);
     let write = |decoder: &Decoder| {
-        write_folder(folder.path(), decoder, &tokenizer, CHAT_TEMPLATE, SPECIAL_TOKENS[2]).unwrap();
+        write_folder(folder.path(), decoder, &tokenizer, template, SPECIAL_TOKENS[2]).unwrap();
     };
     write(&decoder);
     let texts = Arc::new(Texts::load(folder.path()).unwrap());
@@ -66,13 +74,18 @@ fn sampling() -> Sampling {
         params: Arc::new(SamplingParams { max_new_tokens: 12, seed: 4, ..SamplingParams::default() }),
         samples_per_prompt: 3,
         prompt: PromptSection::default(),
+        tools: None,
+        turn_lag: 3,
     }
 }
 
 /// The group of each draw, in their order.
 async fn groups(collector: &Collector, draws: &[Draw]) -> Vec<Group> {
-    let sampling = sampling();
-    let mut stream = GroupStream::new(collector, &sampling, None);
+    groups_of(collector, draws, &sampling()).await
+}
+
+async fn groups_of(collector: &Collector, draws: &[Draw], sampling: &Sampling) -> Vec<Group> {
+    let mut stream = GroupStream::new(collector, sampling, None);
     stream.submit(draws).unwrap();
     let mut groups = Vec::new();
     while let Some(group) = stream.next().await.unwrap() {
@@ -124,7 +137,7 @@ const BROKEN: &str = "~";
 
 /// A collector whose model has no numbers behind [`BROKEN`].
 async fn with_a_broken_token() -> Collector {
-    collector_of(|decoder, tokenizer| {
+    collector_of(CHAT_TEMPLATE, |decoder, tokenizer| {
         let id = tokenizer.encode(BROKEN).unwrap()[0];
         let _ = tch::no_grad(|| decoder.store().embedding().get(i64::from(id)).fill_(f64::NAN));
     })
@@ -210,4 +223,113 @@ async fn what_is_carried_goes_through_a_checkpoint() {
     assert_eq!(format!("{loaded:?}"), format!("{carried:?}"));
     // A walk that begins again has other tasks at these places.
     assert!(Carried::load(folder.path(), &one_task(), &sampling.params).unwrap().groups.is_empty());
+}
+
+#[tokio::test]
+async fn forced_tokens_are_counted_and_not_learned_from() {
+    let draws = one_task().next_draws(1);
+    let mut sampling = sampling();
+    let budget = ThinkingBudget { max_tokens: 4, forced_text: "\n</think>\n\n".to_owned() };
+    let opens = vec![(OPENING, 1000.0)];
+    let params =
+        SamplingParams { thinking: Some(budget), logit_bias: opens, ignore_eos: true, ..(*sampling.params).clone() };
+    sampling.params = Arc::new(params);
+    let groups = groups_of(&collector().await, &draws, &sampling).await;
+    let learned = trajectories(&groups, None);
+    for (rollout, trajectory) in groups[0].rollouts.iter().zip(&learned[0].trajectories) {
+        let sequence = &rollout.sequences[0];
+        let (num_prompt, num_forced) = (sequence.prompt_ids().len(), rollout.num_tokens_of(TokenSource::Forced));
+        assert!(num_forced > 1);
+        // The first token opens the thinking, and four think.
+        let behind = num_prompt + 5 + num_forced;
+        assert_eq!(trajectory.targets, [num_prompt..num_prompt + 5, behind..behind + 7]);
+        assert_eq!(trajectory.rollout_logprobs.len(), 12);
+        trajectory.validate().unwrap();
+    }
+    let metrics = batch_metrics(&Batch { kept: groups, ..Batch::default() });
+    let forced: usize = 3 * (learned[0].trajectories[0].ids.len() - learned[0].trajectories[0].targets[0].start - 12);
+    assert_eq!(metrics.get(names::COMPLETION_FORCED_TOKENS.name), Some(forced as f64));
+}
+
+/// Text that ends the thinking with a call.
+const CALLING: &str = "</think><tool_call>{\"name\": \"echo\", \"arguments\": {\"a\": 1}}</tool_call>";
+
+const KEEPS: &str = "{% for m in messages %}[{{ m.role }}]{{ m.content }}<|im_end|>{% endfor %}\
+                     {% if add_generation_prompt %}[assistant]<think>{% endif %}";
+const REWRITES: &str = "{% for m in messages %}[{{ m.role }}]{{ m.content.split('</think>')[-1] }}<|im_end|>\
+                        {% endfor %}\
+                        {% if add_generation_prompt %}[assistant]<think>{% endif %}";
+
+/// The group of a draw whose completions think two tokens, call a tool, say three tokens, and then end at once.
+async fn called(template: &str, section: &str) -> (Collector, Vec<Group>) {
+    let collector = collector_of(template, |_, _| {}).await;
+    let mut sampling = sampling();
+    let section: ToolsSection = toml::from_str(section).unwrap();
+    let tools: Vec<Arc<dyn Tool>> = vec![Arc::new(Scripted("echo"))];
+    let tools = ToolBox::new(tools, section, collector.texts.clone(), sampling.prompt.clone()).unwrap();
+    let mut draw = one_task().next_draws(1).remove(0);
+    tools.offer(Arc::make_mut(&mut draw.task));
+    sampling.tools = Some(Arc::new(tools));
+    let thinking = Some(ThinkingBudget { max_tokens: 2, forced_text: CALLING.to_owned() });
+    let (logit_bias, min_new_tokens) = (vec![(END, 1000.0)], 5);
+    let params = SamplingParams { thinking, logit_bias, min_new_tokens, ..(*sampling.params).clone() };
+    sampling.params = Arc::new(SamplingParams { bad_words: vec![vec![OPENING], vec![OPENING + 1]], ..params });
+    let groups = groups_of(&collector, &[draw], &sampling).await;
+    (collector, groups)
+}
+
+fn shape(sequence: &Sequence) -> Vec<(TokenSource, usize)> {
+    sequence.segments().iter().map(|segment| (segment.source, segment.ids.len())).collect()
+}
+
+#[tokio::test]
+async fn a_completion_that_calls_a_tool_goes_on_behind_its_result() {
+    let (collector, groups) = called(KEEPS, "").await;
+    let encode = |text: &str| collector.texts.tokenizer.encode(text).unwrap();
+    let learned = trajectories(&groups, Some(&[vec![0.5; 3]]));
+    for (rollout, trajectory) in groups[0].rollouts.iter().zip(&learned[0].trajectories) {
+        assert_eq!(rollout.sequences.len(), 1);
+        let sequence = &rollout.sequences[0];
+        let result = encode("[tool]{\"a\":1}<|im_end|>[assistant]<think>");
+        let (num_prompt, num_forced) = (sequence.prompt_ids().len(), encode(CALLING).len());
+        let expected = [
+            (TokenSource::Prompt, num_prompt),
+            (TokenSource::Sampled, 2),
+            (TokenSource::Forced, num_forced),
+            (TokenSource::Sampled, 4),
+            (TokenSource::Tool, result.len()),
+            (TokenSource::Sampled, 1),
+        ];
+        assert_eq!(shape(sequence), expected);
+        assert_eq!(sequence.segments()[4].ids, result);
+        assert_eq!((rollout.finish_reason, rollout.text.as_str()), (FinishReason::Stop, ""));
+        let calls: Vec<_> = rollout.calls.iter().map(|call| (call.tool.as_str(), call.result.as_str())).collect();
+        assert_eq!(calls, [("echo", "{\"a\":1}")]);
+        assert_eq!(trajectory.targets, sequence.sampled_ranges());
+        assert_eq!((trajectory.num_targets(), trajectory.rollout_logprobs.len()), (7, 7));
+        trajectory.validate().unwrap();
+    }
+    let metrics = tool_metrics(&Batch { kept: groups, ..Batch::default() });
+    assert_eq!((metrics.get("tools/calls"), metrics.get("tools/errors")), (Some(3.0), Some(0.0)));
+}
+
+#[tokio::test]
+async fn a_template_that_rewrites_history_makes_sequences_of_one_advantage() {
+    let (collector, groups) = called(REWRITES, "").await;
+    let learned = trajectories(&groups, Some(&[vec![0.5, -0.25, 0.0]]));
+    assert_eq!(learned[0].trajectories.len(), 6);
+    for (rollout, pair) in groups[0].rollouts.iter().zip(learned[0].trajectories.chunks(2)) {
+        let [first, second] = rollout.sequences.as_slice() else { panic!("{} sequences", rollout.sequences.len()) };
+        assert_eq!((first.num_sampled(), second.num_sampled()), (6, 1));
+        let prompt = collector.texts.tokenizer.decode(second.prompt_ids(), false).unwrap();
+        assert!(prompt.starts_with("[user]1 + 1?<|im_end|>[assistant]<tool_call>"), "{prompt}");
+        assert!(prompt.ends_with("<|im_end|>[tool]{\"a\":1}<|im_end|>[assistant]<think>"), "{prompt}");
+        assert_eq!(pair[0].advantages, pair[1].advantages);
+        assert_eq!([&pair[0].targets, &pair[1].targets], [&first.sampled_ranges(), &second.sampled_ranges()]);
+    }
+    let (_, kept) = called(REWRITES, "keep_history = true").await;
+    let (_, whole) = called(KEEPS, "").await;
+    let ids =
+        |groups: &[Group]| groups[0].rollouts.iter().map(|rollout| rollout.sequences[0].ids()).collect::<Vec<_>>();
+    assert_eq!(ids(&kept), ids(&whole));
 }

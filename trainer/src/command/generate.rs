@@ -18,7 +18,7 @@ use crate::config::{PromptSection, RunSection};
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::named_files::NamedFiles;
-use crate::prompt::{PromptFormat, Question};
+use crate::prompt::{PromptFormat, Question, thinking_open};
 use crate::ranks::environment::refuse_ranks;
 
 /// What `trainer generate` takes.
@@ -56,22 +56,22 @@ struct InputLine {
 }
 
 /// One line of output. `logprobs` are the model's own: of each token of `completion_ids` under its softmax at
-/// temperature 1, before any filter. `top_logprobs` are pairs of id and such a logprob. What is told on request stands
-/// there for each token of `completion_ids`, or not at all.
+/// temperature 1, before any filter; null where the token was forced. `top_logprobs` are pairs of id and such a
+/// logprob. What is told on request stands there for each token of `completion_ids`, or not at all.
 #[derive(Serialize)]
 struct OutputLine<'a> {
     id: &'a serde_json::Value,
     prompt_ids: &'a [u32],
     completion: &'a str,
     completion_ids: &'a [u32],
-    logprobs: &'a [f32],
+    logprobs: Vec<Option<f32>>,
     finish_reason: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    top_logprobs: Vec<Vec<(u32, f32)>>,
+    top_logprobs: Vec<Option<Vec<(u32, f32)>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    entropies: Vec<f32>,
+    entropies: Vec<Option<f32>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    kept_ids: Vec<&'a [u32]>,
+    kept_ids: Vec<Option<&'a [u32]>>,
 }
 
 /// Runs the command.
@@ -102,9 +102,9 @@ fn generate_all(args: &GenerateArgs, interrupt: &Interrupt) -> Result<()> {
             }
             (None, prompt) => prompt.clone().unwrap_or_default(),
         };
-        let prompt_ids = format.encode(&text)?;
+        let (prompt_ids, thinking_open) = (format.encode(&text)?, thinking_open(&text));
         let label = Some(format!("id {}", line.id));
-        Ok(RolloutRequest { draw, sample: 0, label, prompt_ids, params: params.clone() })
+        Ok(RolloutRequest { draw, sample: 0, label, prompt_ids, thinking_open, params: params.clone() })
     });
     let requests = requests.collect::<Result<Vec<_>>>()?;
     let engine = EngineOptions { max_sequences: args.max_sequences, ..EngineOptions::default() };
@@ -152,21 +152,22 @@ fn write_lines(path: &std::path::Path, lines: &[InputLine], completions: &[Optio
             prompt_ids: completion.prompt_ids(),
             completion: &completion.text,
             completion_ids: &completion.completion_ids(),
-            logprobs: &completion.sequence.raw_logprobs().collect::<Vec<_>>(),
+            logprobs: completion.sequence.over_completion(completion.sequence.raw_logprobs()),
             finish_reason: completion.finish_reason.as_str(),
-            top_logprobs: completion.sequence.details().map(pairs).filter(|pairs| !pairs.is_empty()).collect(),
-            entropies: completion.sequence.details().filter_map(|details| details.entropy).collect(),
-            kept_ids: completion
-                .sequence
-                .details()
-                .map(|details| &*details.kept_ids)
-                .filter(|ids| !ids.is_empty())
-                .collect(),
+            top_logprobs: told(completion, |details| Some(pairs(details)).filter(|pairs| !pairs.is_empty())),
+            entropies: told(completion, |details| details.entropy),
+            kept_ids: told(completion, |details| Some(&*details.kept_ids).filter(|ids| !ids.is_empty())),
         };
         serde_json::to_writer(&mut file, &output)?;
         file.write_all(b"\n").with_context(place)?;
     }
     file.flush().with_context(place)
+}
+
+/// What was told on request of each token of a completion, `None` of one that was forced; nothing where nothing was.
+fn told<'a, T>(completion: &'a Completion, of: impl Fn(&'a TokenDetails) -> Option<T>) -> Vec<Option<T>> {
+    let of_sampled: Vec<T> = completion.sequence.details().filter_map(of).collect();
+    if of_sampled.is_empty() { Vec::new() } else { completion.sequence.over_completion(of_sampled) }
 }
 
 fn pairs(details: &TokenDetails) -> Vec<(u32, f32)> {

@@ -1,7 +1,7 @@
 //! Flags of sampling, as `trainer generate` takes them.
 
 use clap::Args;
-use rollout::{RepetitionStop, SamplingParams};
+use rollout::{RepetitionStop, SamplingParams, ThinkingBudget};
 
 /// How completions are sampled, and what is told of their tokens.
 #[derive(Debug, Args)]
@@ -45,6 +45,13 @@ pub(crate) struct SamplingArgs {
     /// End a completion whose last tokens are a pattern of at most TOKENS tokens, COUNT times in a row.
     #[arg(long, value_name = "TOKENS,COUNT", value_parser = repetition)]
     stop_repetition: Option<RepetitionStop>,
+    /// Most tokens in thinking, from `<think>` in the prompt's end or the completion to `</think>`; the completion ends
+    /// there, unless --forced-text goes on.
+    #[arg(long, value_name = "N")]
+    max_thinking_tokens: Option<usize>,
+    /// Text that ends the thinking at its limit, such as $'\n</think>\n\n'; sampling goes on behind it.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, requires = "max_thinking_tokens")]
+    forced_text: String,
     /// Go on past the tokens that end a turn.
     #[arg(long)]
     ignore_eos: bool,
@@ -84,6 +91,10 @@ impl SamplingArgs {
             stop_ids: Vec::new(),
             stop_strings: self.stop.clone(),
             stop_repetition: self.stop_repetition,
+            thinking: self
+                .max_thinking_tokens
+                .map(|max_tokens| ThinkingBudget { max_tokens, forced_text: self.forced_text.clone() }),
+            turn_marks: Vec::new(),
             seed: self.seed,
             ignore_eos: self.ignore_eos,
             top_logprobs: self.top_logprobs,

@@ -15,6 +15,7 @@ mod sandbox;
 mod sections;
 mod suite;
 mod supervised;
+mod tools;
 
 pub(crate) use self::critic::{Algorithm, CriticStart};
 pub(crate) use self::data::SourceSection;
@@ -28,3 +29,4 @@ pub(crate) use self::sandbox::SandboxSection;
 pub(crate) use self::sections::{EvalSection, RunSection};
 pub(crate) use self::suite::SuiteSection;
 pub(crate) use self::supervised::{NewModel, SupervisedRun};
+pub(crate) use self::tools::ToolsSection;

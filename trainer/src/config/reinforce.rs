@@ -7,7 +7,7 @@ use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use learner::rollout_correction::RolloutCorrection;
 use learner::update_plan::{OldLogprobs, UpdatePlan};
 use policy::{HeadOptions, Recompute};
-use rollout::{CacheAfterUpdate, EngineOptions, RepetitionStop, SamplingParams};
+use rollout::{CacheAfterUpdate, EngineOptions, RepetitionStop, SamplingParams, ThinkingBudget};
 use serde::{Deserialize, Serialize};
 use verifiers::{Reading, RewardConfig, VerifiersConfig};
 
@@ -17,6 +17,7 @@ use super::parallel::ParallelSection;
 use super::prompt::PromptSection;
 use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection};
+use super::tools::ToolsSection;
 use crate::failure::Usage;
 use crate::plan::{Calendar, Refill};
 
@@ -95,6 +96,12 @@ pub(crate) struct RolloutSection {
     /// Steps that end as soon as they have their groups; where absent, each ends what it begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partial: Option<PartialSection>,
+    /// Most tokens that a completion may think, and the text that ends the thinking there; where absent it may think to
+    /// its limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<ThinkingBudget>,
+    /// Tools that completions may call.
+    pub tools: ToolsSection,
     /// Batching and memory of the engine.
     pub engine: EngineOptions,
 }
@@ -120,6 +127,8 @@ impl Default for RolloutSection {
             max_new_tokens: 1024,
             stop_repetition: None,
             partial: None,
+            thinking: None,
+            tools: ToolsSection::default(),
             engine: EngineOptions::default(),
         }
     }
@@ -128,10 +137,18 @@ impl Default for RolloutSection {
 impl RolloutSection {
     /// How a completion is sampled; the seed is the caller's.
     pub(crate) fn params(&self, seed: u64) -> SamplingParams {
-        let Self { temperature, top_k, top_p, min_p, kept_sets, max_new_tokens, stop_repetition, .. } = *self;
-        let kept_ids = kept_sets;
-        let defaults = SamplingParams::default();
-        SamplingParams { temperature, top_k, top_p, min_p, kept_ids, max_new_tokens, stop_repetition, seed, ..defaults }
+        SamplingParams {
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            min_p: self.min_p,
+            kept_ids: self.kept_sets,
+            max_new_tokens: self.max_new_tokens,
+            stop_repetition: self.stop_repetition,
+            thinking: self.thinking.clone(),
+            seed,
+            ..SamplingParams::default()
+        }
     }
 
     /// Checks how completions are sampled.
@@ -237,6 +254,8 @@ impl ReinforceRun {
         }
         self.rollout.validate_sampling()?;
         self.validate_partial()?;
+        let is_embedded = self.sandbox.url.is_empty();
+        self.rollout.tools.validate(is_embedded.then_some(&self.sandbox.server.max_limits))?;
         let updates = self.update.updates_per_step;
         if updates == 0 || updates > self.rollout.prompts_per_step {
             return refuse("update.updates_per_step: must lie between 1 and rollout.prompts_per_step");
@@ -305,6 +324,12 @@ impl ReinforceRun {
             return refuse(
                 "rollout.engine.cache_after_update: rollouts that rollout.partial leaves to the next step are computed \
                  again; leave it at \"recompute\"",
+            );
+        }
+        if self.rollout.tools.python || self.rollout.thinking.as_ref().is_some_and(|it| !it.forced_text.is_empty()) {
+            return refuse(
+                "rollout.partial: what a step leaves to the next is sampled tokens alone; leave it out, or leave out \
+                 rollout.tools and rollout.thinking.forced_text",
             );
         }
         let is_corrected = self.loss.rollout_correction != RolloutCorrection::None;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use datasets::near::did_you_mean;
+use evaluation::ThinkingLimit;
 use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use policy::Placement;
@@ -133,6 +134,9 @@ pub(crate) struct EvalSection {
     pub top_k: usize,
     /// Longest completion, in tokens; 0 takes the run's own limit.
     pub max_new_tokens: usize,
+    /// Most tokens that a completion of the datasets may think, as in `[rollout]`; a suite's stands in its protocol.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<ThinkingLimit>,
     /// Number of tasks of each source, kind and verifier, training tasks too, that are judged with completions worth
     /// nothing when the run starts, to say what a policy gets for nothing; 0 judges none.
     pub cheap_sample: usize,
@@ -151,6 +155,7 @@ impl Default for EvalSection {
             top_p: 1.0,
             top_k: 0,
             max_new_tokens: 0,
+            thinking: None,
             cheap_sample: 16,
         }
     }

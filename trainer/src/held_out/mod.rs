@@ -15,7 +15,7 @@ use policy::Texts;
 use random::KeyedRng;
 use rayon::prelude::*;
 use record::samples::SampleRow;
-use rollout::{Completion, EngineOptions, RepetitionStop, SamplingParams};
+use rollout::{Completion, EngineOptions, RepetitionStop, SamplingParams, ThinkingBudget};
 use tokio::task::JoinSet;
 
 pub(crate) use self::scoring::read_scores;
@@ -67,6 +67,10 @@ impl HeldOut {
             stop_repetition: protocol
                 .stop_repetition
                 .map(|end| RepetitionStop { pattern_tokens: end.pattern_tokens, count: end.count }),
+            thinking: protocol
+                .thinking
+                .as_ref()
+                .map(|limit| ThinkingBudget { max_tokens: limit.max_tokens, forced_text: limit.forced_text.clone() }),
             seed,
             ..off
         };
@@ -175,6 +179,7 @@ impl HeldOut {
             place: *place as u64,
             task_id: &self.tasks.tasks[*place].task.id,
             prompt_ids: &prompts[*place].ids,
+            thinking_open: prompts[*place].thinking_open,
             samples: samples.clone(),
         });
         let mut stream = collector.sample_each(&wanted.collect::<Vec<_>>(), &self.params()?)?;

@@ -42,6 +42,7 @@ impl From<FileProtocol> for Protocol {
             frequency_penalty: None,
             max_new_tokens: of.max_new_tokens,
             stop_repetition: None,
+            thinking: None,
             metric: Metric::Pass,
             verifier: None,
             judged_with: toml::Table::new(),

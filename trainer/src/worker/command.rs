@@ -9,7 +9,7 @@ use learner::trajectory::TrajectoryGroup;
 use learner::update_outcome::UpdateOutcome;
 use policy::dist::Traffic;
 use policy::dist::cuda::GpuMemory;
-use rollout::{Completion, GenerationStats, RolloutRequest, Unfinished};
+use rollout::{Completion, EndedTurn, GenerationStats, NextTurn, RolloutRequest, Unfinished};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
@@ -24,16 +24,19 @@ pub(super) type Answers = UnboundedSender<Result<ModelEvent>>;
 pub(crate) enum ModelCommand {
     /// Completes these requests, beside those under way. Answered by a `Completed` or `Refused` for each. With a `lag`,
     /// the engine goes on for at most so many steps once a draw's last request has ended, and then waits for the draw's
-    /// `Replace`.
-    Submit { requests: Vec<RolloutRequest>, lag: Option<u64> },
+    /// `Replace`. A `TurnEnded` comes for each turn that is not a request's last, whose `AnswerTurn` the engine waits
+    /// for `turn_lag` steps later.
+    Submit { requests: Vec<RolloutRequest>, lag: Option<u64>, turn_lag: u64 },
     /// Goes on with these requests, which were withdrawn before or never begun, in this order. Answered as `Submit`.
-    GoOn { unfinished: Vec<Unfinished>, lag: Option<u64> },
+    GoOn { unfinished: Vec<Unfinished>, lag: Option<u64>, turn_lag: u64 },
     /// Takes back every request that is under way, once the engine stands still for a draw that has ended and has not
     /// been replaced: a step that no clock decides. Answered by `Withdrawn`.
     Withdraw { draw: u64 },
     /// Completes these requests in the place of a draw that has ended, from the step on at which its lag is over; they
     /// are held to the same lag. None where the place stays empty. Answered as `Submit`.
     Replace { draw: u64, requests: Vec<RolloutRequest> },
+    /// Says what follows a request's turn. Not answered by itself.
+    AnswerTurn { draw: u64, sample: u64, next: NextTurn },
     /// Drops every request of a draw. Answered by `Done`.
     Abort { draw: u64 },
     /// Stops sampling until `Resume`; requests stay as they are. Answered by `Done`.
@@ -71,7 +74,7 @@ impl ModelCommand {
     pub(super) fn phase(&self) -> &'static str {
         match self {
             Self::Submit { .. } | Self::GoOn { .. } | Self::Withdraw { .. } | Self::Replace { .. } => "sampling",
-            Self::Abort { .. } | Self::Pause | Self::Resume => "sampling",
+            Self::AnswerTurn { .. } | Self::Abort { .. } | Self::Pause | Self::Resume => "sampling",
             Self::TakeStats | Self::TakeTraffic => "counting",
             Self::Score { .. } | Self::Logprobs { .. } => "scoring",
             Self::Update { .. } | Self::LearnTraces { .. } | Self::LearnPairs { .. } => "update",
@@ -106,6 +109,8 @@ pub(crate) struct Continuation {
 pub(crate) enum ModelEvent {
     /// A request is complete.
     Completed(Completion),
+    /// A turn of a request ended.
+    TurnEnded(EndedTurn),
     /// A request could not be completed; the others go on.
     Refused { draw: u64, sample: u64, reason: String },
     /// The requests that were under way, in the order in which they were submitted.

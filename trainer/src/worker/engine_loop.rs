@@ -3,20 +3,31 @@
 //! How sequences share a step decides the last bits of their logprobs, so a run that is to be repeated must not let
 //! clocks decide it. What replaces a draw depends on verdicts, which take as long as they take; so a replacement joins
 //! a fixed number of steps after the draw has ended, its lag. Verdicts that come sooner wait, and the engines wait for
-//! those that come later. Steps are counted; time is not looked at. Where there are several ranks, all engines do as
+//! those that come later. A turn that calls tools goes on likewise, its own lag after its end. Steps are counted; time
+//! is not looked at. Where there are several ranks, all engines do as
 //! many steps between two exchanges, and requests go to the rank that has fewest: so that decides nothing either.
 //!
 //! No engine is known here: only what each is to do next, and what came of it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use rollout::{RolloutRequest, Unfinished};
+use rollout::{NextTurn, RolloutRequest, Unfinished};
 
 use super::command::{Answers, ModelEvent};
-use super::rank_engine::{DecodeOrder, Decoded, Withdrawn};
+use super::open_turns::OpenTurns;
+use super::rank_engine::{DecodeOrder, Decoded, Sampled, Withdrawn};
 
 /// Steps of all engines between two exchanges of several ranks.
 const STEPS_OF_RANKS: u64 = 4;
+
+/// Steps between an end and what follows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lags {
+    /// Those of a draw's replacement; none where nothing replaces draws.
+    pub(super) replaced: Option<u64>,
+    /// Those of a turn.
+    pub(super) turn: u64,
+}
 
 /// Requests under way.
 pub(super) struct EngineLoop {
@@ -41,6 +52,7 @@ pub(super) struct EngineLoop {
     lagging: HashMap<u64, Lagging>,
     /// Draws that have ended, by the step before which each is replaced and in their order.
     ended: BTreeMap<(u64, u64), Place>,
+    turns: OpenTurns,
     paused: bool,
 }
 
@@ -48,6 +60,8 @@ struct Requested {
     draw: u64,
     sample: u64,
     answers: Answers,
+    /// Steps between the end of a turn and the next.
+    turn_lag: u64,
     /// The rank whose engine has it; none while it waits.
     rank: Option<usize>,
 }
@@ -55,12 +69,14 @@ struct Requested {
 /// A draw that is held to a lag.
 struct Lagging {
     lag: u64,
+    turn_lag: u64,
     num_running: usize,
 }
 
 /// The place of a draw that has ended.
 struct Place {
     lag: u64,
+    turn_lag: u64,
     /// What takes it; absent until that is known.
     replacement: Option<(Vec<RolloutRequest>, Answers)>,
 }
@@ -83,6 +99,7 @@ impl EngineLoop {
             is_afresh: false,
             lagging: HashMap::new(),
             ended: BTreeMap::new(),
+            turns: OpenTurns::default(),
             paused: false,
         }
     }
@@ -91,13 +108,16 @@ impl EngineLoop {
     pub(super) fn can_decode(&self) -> bool {
         let due = self.due();
         let waits = self.ended.iter().any(|((step, _), place)| *step <= due && place.replacement.is_none());
+        let waits = waits || self.turns.waits(due);
         !self.paused && !waits && (!self.requests.is_empty() || !self.ended.is_empty())
     }
 
-    /// Step whose places are to be filled now: the next one, or the first with a place where the engines are idle.
+    /// Step whose places are to be filled and whose turns go on now: the next one, or the first with one where the
+    /// engines are idle.
     fn due(&self) -> u64 {
-        match self.ended.keys().next() {
-            Some((step, _)) if self.requests.is_empty() => self.clock.max(*step),
+        let first_place = self.ended.keys().next().map(|(step, _)| *step);
+        match first_place.into_iter().chain(self.turns.first_step()).min() {
+            Some(step) if self.requests.len() == self.turns.len() => self.clock.max(step),
             _ => self.clock,
         }
     }
@@ -106,14 +126,20 @@ impl EngineLoop {
     pub(super) fn next_orders(&mut self) -> Vec<DecodeOrder> {
         self.clock = self.due();
         while let Some(entry) = self.ended.first_entry().filter(|entry| entry.key().0 <= self.clock) {
-            let Place { lag, replacement } = entry.remove();
+            let Place { lag, turn_lag, replacement } = entry.remove();
             if let Some((requests, answers)) = replacement {
-                self.submit(requests.into_iter().map(Unfinished::from).collect(), Some(lag), &answers);
+                let requests = requests.into_iter().map(Unfinished::from).collect();
+                self.submit(requests, Lags { replaced: Some(lag), turn: turn_lag }, &answers);
             }
         }
         let blank = DecodeOrder { is_afresh: self.is_afresh, num_steps: self.num_steps, ..DecodeOrder::default() };
         self.is_afresh = false;
         let mut orders = self.with_aborted(vec![blank; self.loads.len()]);
+        for (ticket, next) in self.turns.take_due(self.clock) {
+            if let Some(rank) = self.requests.get(&ticket).and_then(|requested| requested.rank) {
+                orders[rank].answered.push((ticket, next));
+            }
+        }
         // The samples of a draw go to one rank, which computes their prompt once.
         let mut last: Option<(u64, usize)> = None;
         while let Some((_, Unfinished { request, .. })) = self.waiting.front() {
@@ -140,12 +166,21 @@ impl EngineLoop {
     pub(super) fn take(&mut self, decoded: Vec<Decoded>) {
         for (rank, decoded) in decoded.into_iter().enumerate() {
             for (ticket, result) in decoded {
+                let event = match result {
+                    Ok(Sampled::Turn(turn)) => {
+                        let Some(requested) = self.requests.get(&ticket) else { continue };
+                        self.turns.open(self.clock + requested.turn_lag, ticket);
+                        let _ = requested.answers.send(Ok(ModelEvent::TurnEnded(turn)));
+                        continue;
+                    }
+                    Ok(Sampled::Completed(completion)) => Ok(ModelEvent::Completed(*completion)),
+                    Err(reason) => Err(reason),
+                };
                 let Some(requested) = self.requests.remove(&ticket) else { continue };
                 self.loads[rank] -= 1;
                 let Requested { draw, sample, answers, .. } = requested;
-                let refused = |reason| ModelEvent::Refused { draw, sample, reason };
                 // The receiver is gone once the user interrupted.
-                let _ = answers.send(Ok(result.map_or_else(refused, ModelEvent::Completed)));
+                let _ = answers.send(Ok(event.unwrap_or_else(|reason| ModelEvent::Refused { draw, sample, reason })));
                 self.end(draw);
             }
         }
@@ -156,9 +191,9 @@ impl EngineLoop {
         let Some(lagging) = self.lagging.get_mut(&draw) else { return };
         lagging.num_running -= 1;
         if lagging.num_running == 0 {
-            let lag = lagging.lag;
+            let Lagging { lag, turn_lag, .. } = *lagging;
             self.lagging.remove(&draw);
-            self.ended.insert((self.clock + lag, draw), Place { lag, replacement: None });
+            self.ended.insert((self.clock + lag, draw), Place { lag, turn_lag, replacement: None });
         }
     }
 
@@ -173,6 +208,7 @@ impl EngineLoop {
         self.waiting.clear();
         self.lagging.clear();
         self.ended.clear();
+        self.turns = OpenTurns::default();
     }
 
     /// Has the engines begin anew with what is submitted next, unless sequences run.
@@ -180,17 +216,20 @@ impl EngineLoop {
         self.is_afresh = true;
     }
 
-    pub(super) fn submit(&mut self, requests: Vec<Unfinished>, lag: Option<u64>, answers: &Answers) {
-        if let Some(lag) = lag {
+    pub(super) fn submit(&mut self, requests: Vec<Unfinished>, lags: Lags, answers: &Answers) {
+        let turn_lag = lags.turn;
+        if let Some(lag) = lags.replaced {
             for Unfinished { request, .. } in &requests {
-                self.lagging.entry(request.draw).or_insert(Lagging { lag, num_running: 0 }).num_running += 1;
+                let begun = Lagging { lag, turn_lag, num_running: 0 };
+                self.lagging.entry(request.draw).or_insert(begun).num_running += 1;
             }
         }
         for unfinished in requests {
             let RolloutRequest { draw, sample, .. } = unfinished.request;
             let ticket = self.next_ticket;
             self.next_ticket += 1;
-            self.requests.insert(ticket, Requested { draw, sample, answers: answers.clone(), rank: None });
+            let requested = Requested { draw, sample, answers: answers.clone(), turn_lag, rank: None };
+            self.requests.insert(ticket, requested);
             self.waiting.push_back((ticket, unfinished));
         }
     }
@@ -229,8 +268,17 @@ impl EngineLoop {
         let withdrawn = all.into_iter().map(|(_, unfinished)| unfinished).chain(replacements.map(Unfinished::from));
         self.requests.clear();
         self.lagging.clear();
+        self.turns = OpenTurns::default();
         self.loads.fill(0);
         withdrawn.collect()
+    }
+
+    /// Says what follows a request's turn; a request that is gone is not missed.
+    pub(super) fn answer_turn(&mut self, draw: u64, sample: u64, next: NextTurn) {
+        let is_it = |(_, requested): &(&u64, &Requested)| requested.draw == draw && requested.sample == sample;
+        if let Some(ticket) = self.requests.iter().find(is_it).map(|(ticket, _)| *ticket) {
+            self.turns.answer(ticket, next);
+        }
     }
 
     /// Drops a draw's requests; returns what the engines are to drop, which do no step for it.
@@ -244,6 +292,7 @@ impl EngineLoop {
             }
             stays
         });
+        self.turns.retain(|ticket| self.requests.contains_key(&ticket));
         let num_waiting = self.waiting.len();
         self.waiting.retain(|(_, unfinished)| unfinished.request.draw != draw);
         self.num_aborted += num_waiting - self.waiting.len();

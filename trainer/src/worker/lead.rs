@@ -7,7 +7,7 @@ use policy::Gathering;
 use rollout::Unfinished;
 
 use super::command::{Answers, ModelCommand, ModelEvent, RankTraffic};
-use super::engine_loop::EngineLoop;
+use super::engine_loop::{EngineLoop, Lags};
 use super::order::{Answer, Order, Reply, decoded, encoded};
 use super::rank_engine::DecodeOrder;
 use super::seat::Among;
@@ -104,25 +104,27 @@ impl Lead {
                 | ModelCommand::GoOn { .. }
                 | ModelCommand::Withdraw { .. }
                 | ModelCommand::Replace { .. }
+                | ModelCommand::AnswerTurn { .. }
                 | ModelCommand::Abort { .. }
                 | ModelCommand::Pause
                 | ModelCommand::Resume
         );
         let answer = match command {
             _ if is_sampling && !can_sample => Err(anyhow!("there is no policy here to sample from")),
-            ModelCommand::Submit { requests, lag } => {
+            ModelCommand::Submit { requests, lag, turn_lag } => {
                 let requests = requests.into_iter().map(Unfinished::from).collect();
                 self.requests.begin_afresh();
-                return self.requests.submit(requests, lag, answers);
+                return self.requests.submit(requests, Lags { replaced: lag, turn: turn_lag }, answers);
             }
-            ModelCommand::GoOn { unfinished, lag } => {
+            ModelCommand::GoOn { unfinished, lag, turn_lag } => {
                 self.requests.begin_afresh();
-                return self.requests.submit(unfinished, lag, answers);
+                return self.requests.submit(unfinished, Lags { replaced: lag, turn: turn_lag }, answers);
             }
             ModelCommand::Withdraw { draw } => {
                 self.withdrawal = Some((draw, answers.clone()));
                 return self.withdraw_if_due();
             }
+            ModelCommand::AnswerTurn { draw, sample, next } => return self.requests.answer_turn(draw, sample, next),
             ModelCommand::Replace { draw, requests } => {
                 self.requests.replace(draw, requests, answers);
                 return self.withdraw_if_due();

@@ -12,6 +12,7 @@ mod command;
 mod engine_loop;
 mod lead;
 mod local;
+mod open_turns;
 mod order;
 mod rank_engine;
 mod saving;

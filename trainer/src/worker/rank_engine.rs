@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use policy::Decoder;
-use rollout::{Completion, Engine, GenerationStats, RequestId, Unfinished};
+use rollout::{Completion, EndedTurn, Engine, Finished, GenerationStats, NextTurn, RequestId, Unfinished};
 use serde::{Deserialize, Serialize};
 
 /// What a rank's engine is to do.
@@ -15,14 +15,26 @@ pub(super) struct DecodeOrder {
     pub(super) is_afresh: bool,
     /// Tickets whose requests are dropped.
     pub(super) aborted: Vec<u64>,
+    /// What follows the turns of these tickets.
+    pub(super) answered: Vec<(u64, NextTurn)>,
     /// Requests that join, with their tickets.
     pub(super) requests: Vec<(u64, Unfinished)>,
     /// Most steps; fewer where all requests are done before.
     pub(super) num_steps: u64,
 }
 
-/// Requests that a rank's engine brought to their ends, in their order: completions, or why there is none.
-pub(super) type Decoded = Vec<(u64, Result<Completion, String>)>;
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Sampled {
+    /// It is complete.
+    Completed(Box<Completion>),
+    /// A turn of it ended, and waits for what follows.
+    Turn(EndedTurn),
+}
+
+/// Requests that a rank's engine brought to their ends, or to the end of a turn, in their order: what came of each, or
+/// why there is no completion.
+pub(super) type Decoded = Vec<(u64, Result<Sampled, String>)>;
 
 /// Requests that a rank's engine gave back, with their tickets.
 pub(super) type Withdrawn = Vec<(u64, Unfinished)>;
@@ -61,6 +73,11 @@ impl RankEngine {
             stays
         });
         let mut decoded = Decoded::new();
+        for (ticket, next) in order.answered {
+            let id = self.tickets.iter().find(|(_, of)| **of == ticket).map(|(id, _)| *id);
+            let finished = id.and_then(|id| self.engine.answer_turn(id, next));
+            self.take_finished(finished, &mut decoded);
+        }
         for (ticket, request) in order.requests {
             match self.engine.go_on(request) {
                 Ok(id) => {
@@ -74,9 +91,10 @@ impl RankEngine {
                 break;
             }
             let finished = self.engine.step(decoder, policy_version).inspect_err(|_| self.tickets.clear())?;
-            for finished in finished {
-                if let Some(ticket) = self.tickets.remove(&finished.request) {
-                    decoded.push((ticket, finished.result.map_err(|error| error.to_string())));
+            self.take_finished(finished, &mut decoded);
+            for turn in self.engine.take_turns() {
+                if let Some(ticket) = self.tickets.get(&turn.request) {
+                    decoded.push((*ticket, Ok(Sampled::Turn(turn))));
                 }
             }
         }
@@ -87,6 +105,15 @@ impl RankEngine {
     pub(super) fn withdraw(&mut self) -> Withdrawn {
         let all = self.engine.withdraw().into_iter();
         all.filter_map(|(id, unfinished)| Some((self.tickets.remove(&id)?, unfinished))).collect()
+    }
+
+    fn take_finished(&mut self, all: impl IntoIterator<Item = Finished>, decoded: &mut Decoded) {
+        for Finished { request, result } in all {
+            if let Some(ticket) = self.tickets.remove(&request) {
+                let completed = result.map(|completion| Sampled::Completed(Box::new(completion)));
+                decoded.push((ticket, completed.map_err(|error| error.to_string())));
+            }
+        }
     }
 
     /// Gives the cache's memory back, unless a sequence runs.

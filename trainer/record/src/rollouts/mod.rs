@@ -18,6 +18,6 @@ mod write;
 
 pub use self::join::{RecordedRollout, read_recorded};
 pub use self::read::{read_rollout_texts, read_rollouts};
-pub use self::row::{RolloutRow, SegmentRow, TokenValues, VerdictRow};
+pub use self::row::{RolloutRow, SegmentRow, TokenValues, ToolCallRow, VerdictRow};
 pub use self::update::{UpdateRow, read_updates, write_updates};
 pub use self::write::write_rollouts;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use arrow::datatypes::{Float32Type, UInt32Type, UInt64Type};
 
-use super::row::{RolloutRow, SegmentRow, VerdictRow};
+use super::row::{RolloutRow, SegmentRow, ToolCallRow, VerdictRow};
 use crate::columns::Columns;
 use crate::error::RecordError;
 use crate::parquet_file::{self, Content};
@@ -48,6 +48,7 @@ fn from_columns(columns: &Columns, row: usize) -> Result<RolloutRow, RecordError
         completion: text("completion")?,
         completion_ids: columns.list::<UInt32Type>("completion_ids", row)?.unwrap_or_default(),
         segments: columns.structs("segments", row)?.map(|fields| segments(&fields)).transpose()?,
+        tool_calls: columns.structs("tool_calls", row)?.map(|fields| tool_calls(&fields)).transpose()?,
         rollout_logprobs: columns.token_list("rollout_logprobs", row)?.unwrap_or_default(),
         raw_logprobs: columns.token_list("raw_logprobs", row)?,
         kept_ids: columns.nested_list::<UInt32Type>("kept_ids", row)?,
@@ -74,6 +75,21 @@ fn segments(fields: &Columns) -> Result<Vec<SegmentRow>, RecordError> {
         })
     };
     (0..fields.num_rows()).map(segment).collect()
+}
+
+fn tool_calls(fields: &Columns) -> Result<Vec<ToolCallRow>, RecordError> {
+    let call = |index| {
+        let text = |name: &str| Ok(fields.text(name, index)?.unwrap_or_default());
+        Ok(ToolCallRow {
+            turn: fields.number::<UInt32Type>("turn", index)?.unwrap_or_default(),
+            tool: text("tool")?,
+            arguments: text("arguments")?,
+            outcome: text("outcome")?,
+            result: text("result")?,
+            seconds: fields.number::<Float32Type>("seconds", index)?.unwrap_or_default(),
+        })
+    };
+    (0..fields.num_rows()).map(call).collect()
 }
 
 fn verdicts(fields: &Columns) -> Result<Vec<VerdictRow>, RecordError> {

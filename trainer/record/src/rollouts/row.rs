@@ -25,12 +25,14 @@ pub struct RolloutRow {
     pub prompt: String,
     /// Token ids of the prompt.
     pub prompt_ids: Option<Vec<u32>>,
-    /// Completion as text.
+    /// Completion as text, as it was judged; of several turns the last.
     pub completion: String,
     /// Token ids after the prompt: those of all segments, end to end.
     pub completion_ids: Vec<u32>,
     /// Segments of `completion_ids`, in their order.
     pub segments: Option<Vec<SegmentRow>>,
+    /// Calls of tools, in their order.
+    pub tool_calls: Option<Vec<ToolCallRow>>,
     /// Logprobs in nats that were recorded while sampling: after temperature and filters, renormalised.
     pub rollout_logprobs: TokenValues,
     /// Logprobs in nats under the model's own softmax: at temperature 1, before any filter.
@@ -72,6 +74,23 @@ pub struct SegmentRow {
     pub num_tokens: u32,
     /// Version of the policy that sampled the tokens.
     pub policy_version: Option<u64>,
+}
+
+/// A call that a completion made, and its answer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ToolCallRow {
+    /// Number of the turn that made it, counted from 0.
+    pub turn: u32,
+    /// Name of the tool; empty where no call could be read.
+    pub tool: String,
+    /// Arguments as JSON; empty where no call could be read.
+    pub arguments: String,
+    /// What became of it: `answered`, `cut`, `failed`, `timed_out`, `unreadable`, `unknown_tool` or `none_left`.
+    pub outcome: String,
+    /// The text that the policy was told.
+    pub result: String,
+    /// Seconds that the answer took.
+    pub seconds: f32,
 }
 
 /// One verifier's verdict on a completion, or the reason why there is none.

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::datatypes::{Float32Type, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 
-use super::row::{RolloutRow, SegmentRow, VerdictRow};
+use super::row::{RolloutRow, SegmentRow, ToolCallRow, VerdictRow};
 use crate::arrays::{flat, float_maps, lists, nested_lists, numbers, struct_lists, text_maps, texts, token_lists};
 use crate::error::RecordError;
 use crate::parquet_file::{self, Content};
@@ -47,6 +47,7 @@ fn to_batch(rows: &[RolloutRow]) -> Result<RecordBatch, ArrowError> {
         ("completion", texts(each().map(|row| Some(row.completion.as_str()))), false),
         ("completion_ids", lists::<UInt32Type>(each().map(|row| Some(row.completion_ids.as_slice()))), false),
         ("segments", segments(rows), true),
+        ("tool_calls", tool_calls(rows), true),
         ("rollout_logprobs", token_lists(each().map(|row| Some(row.rollout_logprobs.as_slice()))), false),
         ("raw_logprobs", token_lists(each().map(|row| row.raw_logprobs.as_deref())), true),
         ("kept_ids", nested_lists::<UInt32Type>(each().map(|row| row.kept_ids.as_deref())), true),
@@ -74,6 +75,22 @@ fn segments(rows: &[RolloutRow]) -> ArrayRef {
             ("source", texts(each().map(|segment| Some(segment.source.as_str())))),
             ("num_tokens", numbers::<UInt32Type>(each().map(|segment| Some(segment.num_tokens)))),
             ("policy_version", numbers::<UInt64Type>(each().map(|segment| segment.policy_version))),
+        ],
+    )
+}
+
+fn tool_calls(rows: &[RolloutRow]) -> ArrayRef {
+    let lists = || rows.iter().map(|row| row.tool_calls.as_deref());
+    let each = || flat::<ToolCallRow>(lists());
+    struct_lists(
+        lists(),
+        vec![
+            ("turn", numbers::<UInt32Type>(each().map(|call| Some(call.turn)))),
+            ("tool", texts(each().map(|call| Some(call.tool.as_str())))),
+            ("arguments", texts(each().map(|call| Some(call.arguments.as_str())))),
+            ("outcome", texts(each().map(|call| Some(call.outcome.as_str())))),
+            ("result", texts(each().map(|call| Some(call.result.as_str())))),
+            ("seconds", numbers::<Float32Type>(each().map(|call| Some(call.seconds)))),
         ],
     )
 }

@@ -147,6 +147,7 @@ impl EvalArgs {
             frequency_penalty: self.frequency_penalty,
             max_new_tokens: self.max_new_tokens,
             stop_repetition: None,
+            thinking: None,
             verifier: self.verifier.clone(),
             metric: None,
         }

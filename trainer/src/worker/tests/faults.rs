@@ -29,7 +29,7 @@ async fn a_command_that_does_not_apply_is_an_error_and_the_thread_goes_on() {
     let mut sampled = Sampled::new(&worker);
     let mut all = requests(0, 3);
     all[0].prompt_ids = vec![9999];
-    sampled.send(ModelCommand::Submit { requests: all, lag: None });
+    sampled.send(ModelCommand::Submit { requests: all, lag: None, turn_lag: 0 });
     match sampled.event().await.unwrap() {
         ModelEvent::Refused { draw: 0, sample: 0, reason } => assert!(reason.contains("9999"), "{reason}"),
         other => panic!("{other:?}"),

@@ -94,8 +94,14 @@ fn requests(draw: u64, num_tokens: usize) -> Vec<RolloutRequest> {
     let params = SamplingParams { max_new_tokens: num_tokens, seed: 5, ignore_eos: true, ..SamplingParams::default() };
     let params = Arc::new(params);
     let prompt_ids: Vec<u32> = (0..7).map(|place| ((draw * 13 + place * 5) % 250) as u32).collect();
-    let request =
-        |sample| RolloutRequest { draw, sample, label: None, prompt_ids: prompt_ids.clone(), params: params.clone() };
+    let request = |sample| RolloutRequest {
+        draw,
+        sample,
+        label: None,
+        prompt_ids: prompt_ids.clone(),
+        thinking_open: false,
+        params: params.clone(),
+    };
     (0..2).map(request).collect()
 }
 

@@ -1,9 +1,15 @@
 //! Requests that come, are replaced, dropped, halted, and go on with other weights.
 
-use rollout::{Completion, GenerationStats};
+use std::sync::Arc;
+
+use rollout::{Completion, GenerationStats, NextTurn, SamplingParams};
 
 use super::{Sampled, model, order, requests, sampler, stats};
-use crate::worker::{ModelCommand, ModelWorker};
+use crate::worker::{ModelCommand, ModelEvent, ModelWorker};
+
+/// A token that ends turns, and one whose text is half a character.
+const STOP: u32 = 20;
+const BYTE: u32 = 150;
 
 /// When a draw's replacement is given to the worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +25,7 @@ enum Replaced {
 async fn four_draws(worker: &ModelWorker, lag: u64, replaced: Replaced) -> (Vec<Completion>, GenerationStats) {
     let mut sampled = Sampled::new(worker);
     let all = [requests(0, 4), requests(1, 30), requests(2, 30)].concat();
-    sampled.send(ModelCommand::Submit { requests: all, lag: Some(lag) });
+    sampled.send(ModelCommand::Submit { requests: all, lag: Some(lag), turn_lag: 0 });
     let mut completions = sampled.completions(2).await;
     if replaced == Replaced::Late {
         assert!(sampled.is_silent().await, "the engine went on without the replacement");
@@ -56,7 +62,7 @@ async fn a_replacement_joins_at_the_same_step_whenever_it_comes() {
     for replaced in [Replaced::Early, Replaced::Late] {
         let mut sampled = Sampled::new(&worker);
         let all = [requests(0, 4), requests(1, 6)].concat();
-        sampled.send(ModelCommand::Submit { requests: all, lag: Some(50) });
+        sampled.send(ModelCommand::Submit { requests: all, lag: Some(50), turn_lag: 0 });
         let mut completions = sampled.completions(4).await;
         for (draw, by) in [(1, 5), (0, 4)] {
             if replaced == Replaced::Late {
@@ -80,7 +86,7 @@ async fn a_place_that_is_not_there_cannot_be_taken() {
     let folder = model(1);
     let worker = sampler(folder.path()).await;
     let mut sampled = Sampled::new(&worker);
-    sampled.send(ModelCommand::Submit { requests: requests(0, 3), lag: None });
+    sampled.send(ModelCommand::Submit { requests: requests(0, 3), lag: None, turn_lag: 0 });
     sampled.completions(2).await;
     for draw in [0, 7] {
         sampled.send(ModelCommand::Replace { draw, requests: requests(1, 3) });
@@ -96,7 +102,7 @@ async fn what_is_aborted_is_neither_answered_nor_waited_for() {
     order(&worker, ModelCommand::Pause).await;
     let mut sampled = Sampled::new(&worker);
     let all = [requests(0, 20), requests(1, 8)].concat();
-    sampled.send(ModelCommand::Submit { requests: all, lag: Some(0) });
+    sampled.send(ModelCommand::Submit { requests: all, lag: Some(0), turn_lag: 0 });
     order(&worker, ModelCommand::Abort { draw: 0 }).await;
     order(&worker, ModelCommand::Resume).await;
     let alone = sampled.completions(2).await;
@@ -105,7 +111,7 @@ async fn what_is_aborted_is_neither_answered_nor_waited_for() {
     order(&worker, ModelCommand::Abort { draw: 1 }).await;
     let counts = stats(&worker).await;
     assert_eq!((counts.num_aborted, counts.num_completions, counts.num_decode_steps), (2, 2, 8));
-    sampled.send(ModelCommand::Submit { requests: requests(1, 8), lag: None });
+    sampled.send(ModelCommand::Submit { requests: requests(1, 8), lag: None, turn_lag: 0 });
     assert_eq!(sampled.completions(2).await, alone);
 }
 
@@ -114,11 +120,11 @@ async fn a_pause_halts_the_sampling_and_changes_nothing() {
     let folder = model(1);
     let worker = sampler(folder.path()).await;
     let mut sampled = Sampled::new(&worker);
-    sampled.send(ModelCommand::Submit { requests: requests(0, 12), lag: None });
+    sampled.send(ModelCommand::Submit { requests: requests(0, 12), lag: None, turn_lag: 0 });
     let expected = sampled.completions(2).await;
     stats(&worker).await;
     order(&worker, ModelCommand::Pause).await;
-    sampled.send(ModelCommand::Submit { requests: requests(0, 12), lag: None });
+    sampled.send(ModelCommand::Submit { requests: requests(0, 12), lag: None, turn_lag: 0 });
     assert!(sampled.is_silent().await);
     assert_eq!(stats(&worker).await.num_decode_steps, 0);
     order(&worker, ModelCommand::Resume).await;
@@ -134,7 +140,7 @@ async fn a_swap_gives_other_weights_to_the_requests_under_way() {
         let mut sampled = Sampled::new(&worker);
         let all = [requests(0, 4), requests(1, 40)].concat();
         // Without a lag the engine stands still after the fourth step.
-        sampled.send(ModelCommand::Submit { requests: all, lag: Some(0) });
+        sampled.send(ModelCommand::Submit { requests: all, lag: Some(0), turn_lag: 0 });
         sampled.completions(2).await;
         if swaps {
             order(&worker, ModelCommand::Swap { folder: second.path().to_owned(), policy_version: 7 }).await;
@@ -157,4 +163,79 @@ async fn a_swap_gives_other_weights_to_the_requests_under_way() {
     let older = ModelCommand::Swap { folder: first.path().to_owned(), policy_version: 6 };
     let said = worker.ask(older).await.unwrap_err().to_string();
     assert!(said.contains("version 6") && said.contains('7'), "{said}");
+}
+
+/// Three draws of which the first's samples end a turn early, and are answered as soon as they end it or long after.
+async fn with_turns(worker: &ModelWorker, replaced: Replaced) -> (Vec<Completion>, [usize; 2]) {
+    let mut sampled = Sampled::new(worker);
+    let mut all = [requests(0, 40), requests(1, 40), requests(2, 40)].concat();
+    for request in all.iter_mut().filter(|request| request.draw == 0) {
+        let any = (0..128).map(char::from).chain([char::REPLACEMENT_CHARACTER]).map(String::from);
+        let stops = SamplingParams {
+            logit_bias: vec![(STOP, 1000.0)],
+            stop_ids: vec![STOP],
+            min_new_tokens: 5,
+            turn_marks: any.collect(),
+            ..(*request.params).clone()
+        };
+        request.params = Arc::new(stops);
+    }
+    sampled.send(ModelCommand::Submit { requests: all, lag: None, turn_lag: 7 });
+    let mut turns = Vec::new();
+    while turns.len() < 2 {
+        match sampled.event().await.unwrap() {
+            ModelEvent::TurnEnded(turn) => turns.push(turn),
+            other => panic!("{other:?}"),
+        }
+    }
+    if replaced == Replaced::Late {
+        assert!(sampled.is_silent().await, "the engine went on without an answer");
+        turns.reverse();
+    }
+    for turn in turns {
+        assert_eq!((turn.draw, turn.stop_id), (0, STOP));
+        let next = NextTurn::GoesOn { ids: vec![30, 31], thinking_open: false };
+        sampled.send(ModelCommand::AnswerTurn { draw: turn.draw, sample: turn.sample, next });
+    }
+    let completions = sampled.completions(6).await;
+    let stats = stats(worker).await;
+    assert_eq!(stats.num_tool_tokens, 4);
+    (completions, steps(stats))
+}
+
+#[tokio::test]
+async fn a_turn_goes_on_at_the_same_step_whenever_it_is_answered() {
+    let folder = model(1);
+    let worker = sampler(folder.path()).await;
+    let (early, early_steps) = with_turns(&worker, Replaced::Early).await;
+    let (late, late_steps) = with_turns(&worker, Replaced::Late).await;
+    assert_eq!(early, late, "tokens or logprobs differ");
+    // The second turn is one token, the stop token behind five others and the result.
+    assert_eq!(early[0].sequence.sampled_ranges().iter().map(|range| range.len()).collect::<Vec<_>>(), [6, 1]);
+    assert_eq!((early_steps, late_steps), ([40, 2 * 7 + 40 * 4], [40, 2 * 7 + 40 * 4]));
+}
+
+#[tokio::test]
+async fn a_draw_that_is_aborted_between_two_turns_is_not_waited_for() {
+    let folder = model(1);
+    let worker = sampler(folder.path()).await;
+    let mut sampled = Sampled::new(&worker);
+    let mut all = requests(0, 40);
+    for request in &mut all {
+        let marks = vec![char::REPLACEMENT_CHARACTER.to_string()];
+        let bias = vec![(STOP, 1000.0), (BYTE, 900.0)];
+        let params = (*request.params).clone();
+        let stops = SamplingParams { logit_bias: bias, stop_ids: vec![STOP], turn_marks: marks, ..params };
+        request.params = Arc::new(SamplingParams { min_new_tokens: 2, ..stops });
+    }
+    sampled.send(ModelCommand::Submit { requests: all, lag: None, turn_lag: 0 });
+    for _ in 0..2 {
+        assert!(matches!(sampled.event().await.unwrap(), ModelEvent::TurnEnded(_)));
+    }
+    order(&worker, ModelCommand::Abort { draw: 0 }).await;
+    // An answer that comes late is for nobody.
+    sampled.send(ModelCommand::AnswerTurn { draw: 0, sample: 0, next: NextTurn::End });
+    sampled.send(ModelCommand::Submit { requests: requests(1, 8), lag: None, turn_lag: 0 });
+    assert_eq!(sampled.completions(2).await[0].draw, 1);
+    assert_eq!(stats(&worker).await.num_aborted, 2);
 }

@@ -97,6 +97,7 @@ impl RandomRequests {
                 sample: sample as u64,
                 label: None,
                 prompt_ids: prompt.clone(),
+                thinking_open: false,
                 params: params.clone(),
             })
         })

@@ -1,0 +1,181 @@
+//! A completion's thinking, counted against its budget as it grows.
+//!
+//! Thinking is open where the prompt opened it, or from the completion's first `<think>` on, and ends at the first
+//! `</think>` behind that. The tags are sought in the text without special tokens, which is what verifiers see, so that
+//! it does not matter how a tokenizer cuts them. This file must not know tensors, nor what follows from a verdict.
+
+use policy::{PolicyError, Tokenizer};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{RolloutError, check};
+use crate::stop::{Decode, StopRules, TextTail};
+
+/// Tag that opens the thinking.
+const OPENING: &str = "<think>";
+/// Tag that ends it.
+const CLOSING: &str = "</think>";
+
+/// Most tokens that a completion may think, and what happens then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThinkingBudget {
+    /// Most tokens that are sampled in thinking, `</think>` included.
+    pub max_tokens: usize,
+    /// Text that is put behind the last of them, such as "\n</think>\n\n": sampling goes on behind it. Where empty the
+    /// completion ends there, with the reason `length`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub forced_text: String,
+}
+
+impl ThinkingBudget {
+    /// Checks both fields.
+    ///
+    /// # Errors
+    /// [`RolloutError::InvalidField`] names the field that cannot be used.
+    pub fn validate(&self) -> Result<(), RolloutError> {
+        check(self.max_tokens > 0, "thinking.max_tokens", self.max_tokens, "must be at least 1")?;
+        let text = &self.forced_text;
+        check(
+            text.is_empty() || text.contains(CLOSING),
+            "thinking.forced_text",
+            format!("{text:?}"),
+            "must hold </think>, which ends the thinking; an empty text ends the completion",
+        )
+    }
+
+    /// Ids of the text that is forced.
+    ///
+    /// # Errors
+    /// The tokenizer refuses the text, or gives an id that the model's vocabulary lacks.
+    pub(crate) fn forced_ids(&self, tokenizer: &Tokenizer, vocab_size: usize) -> Result<Vec<u32>, RolloutError> {
+        let ids = tokenizer.encode(&self.forced_text).map_err(RolloutError::ForcedText)?;
+        match ids.iter().find(|&&id| id as usize >= vocab_size) {
+            None => Ok(ids),
+            Some(&id) => Err(RolloutError::IdOutOfRange { field: "thinking.forced_text", id, vocab_size }),
+        }
+    }
+}
+
+/// Where a completion stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Before,
+    Open,
+    Over,
+}
+
+/// The thinking of a growing completion.
+#[derive(Debug)]
+pub(crate) struct ThinkingCount {
+    max_tokens: usize,
+    forced_ids: Vec<u32>,
+    phase: Phase,
+    num_tokens: usize,
+    /// The first token in whose text the next tag is sought.
+    start: usize,
+    text: TextTail,
+    opening: StopRules,
+    closing: StopRules,
+}
+
+impl ThinkingCount {
+    /// The count of an empty completion; `forced_ids` are those of the budget's text.
+    pub(crate) fn new(budget: &ThinkingBudget, forced_ids: Vec<u32>, is_open: bool) -> Self {
+        Self {
+            max_tokens: budget.max_tokens,
+            forced_ids,
+            phase: if is_open { Phase::Open } else { Phase::Before },
+            num_tokens: 0,
+            start: 0,
+            text: TextTail::default(),
+            opening: StopRules::of_text(OPENING),
+            closing: StopRules::of_text(CLOSING),
+        }
+    }
+
+    /// Looks at the last of `ids`, the whole completion so far, which was sampled; true once the budget is spent and
+    /// the thinking still open.
+    ///
+    /// # Errors
+    /// The tokenizer refuses the ids.
+    pub(crate) fn is_spent(&mut self, ids: &[u32], decoder: &impl Decode) -> Result<bool, PolicyError> {
+        let rules = match self.phase {
+            Phase::Over => return Ok(false),
+            Phase::Before => &self.opening,
+            Phase::Open => &self.closing,
+        };
+        let is_found = self.text.ends(&ids[self.start..], rules, decoder)?;
+        let is_open = self.phase == Phase::Open;
+        if is_found {
+            // A token may end one tag and begin the next.
+            (self.start, self.text) = (ids.len() - 1, TextTail::default());
+            self.phase = if is_open { Phase::Over } else { Phase::Open };
+        }
+        self.num_tokens += usize::from(is_open);
+        Ok(self.phase == Phase::Open && self.num_tokens >= self.max_tokens)
+    }
+
+    /// Ends the thinking: the ids that are forced, none where the completion is to end.
+    pub(crate) fn force(&mut self) -> Vec<u32> {
+        self.phase = Phase::Over;
+        std::mem::take(&mut self.forced_ids)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A byte is a token.
+    struct Bytes;
+
+    impl Decode for Bytes {
+        fn decode_text(&self, ids: &[u32]) -> Result<String, PolicyError> {
+            let bytes: Vec<u8> = ids.iter().map(|&id| id as u8).collect();
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        }
+    }
+
+    /// Number of tokens after which the budget is spent.
+    fn spent_after(text: &str, max_tokens: usize, is_open: bool) -> Option<usize> {
+        let budget = ThinkingBudget { max_tokens, forced_text: String::new() };
+        let mut count = ThinkingCount::new(&budget, Vec::new(), is_open);
+        let ids: Vec<u32> = text.bytes().map(u32::from).collect();
+        (1..=ids.len()).find(|&end| count.is_spent(&ids[..end], &Bytes).expect("text"))
+    }
+
+    #[test]
+    fn tokens_count_while_the_thinking_is_open() {
+        assert_eq!(spent_after("thoughts", 5, true), Some(5));
+        assert_eq!(spent_after("thoughts", 5, false), None);
+        assert_eq!(spent_after("an<think>thoughts", 5, false), Some("an<think>".len() + 5));
+        assert_eq!(spent_after("a</think>an answer", 9, true), None);
+        assert_eq!(spent_after("a</think>an answer", 8, true), Some(8), "the tag was one token short");
+        assert_eq!(spent_after("<think></think>an answer", 9, false), None);
+        assert_eq!(spent_after("a</think><think>more", 10, true), None, "thinking ends once");
+    }
+
+    #[test]
+    fn a_token_may_end_one_tag_and_begin_the_next() {
+        struct Merged;
+        impl Decode for Merged {
+            fn decode_text(&self, ids: &[u32]) -> Result<String, PolicyError> {
+                Ok(ids.iter().map(|&id| ["<think", "><", "/think>", "so"][id as usize]).collect())
+            }
+        }
+        let budget = ThinkingBudget { max_tokens: 2, forced_text: String::new() };
+        let mut count = ThinkingCount::new(&budget, Vec::new(), false);
+        let ids = [0, 1, 2, 3, 3, 3];
+        assert!((1..=ids.len()).all(|end| !count.is_spent(&ids[..end], &Merged).expect("text")));
+    }
+
+    #[test]
+    fn a_bad_field_is_named() {
+        let budget = |max_tokens, text: &str| ThinkingBudget { max_tokens, forced_text: text.to_owned() };
+        assert!(budget(1, "").validate().is_ok() && budget(9, "so\n</think>\n\n").validate().is_ok());
+        for (budget, begin) in [(budget(0, ""), "thinking.max_tokens = 0"), (budget(1, "so"), "thinking.forced_text")] {
+            let message = budget.validate().expect_err(begin).to_string();
+            assert!(message.starts_with(begin), "{message}");
+        }
+    }
+}

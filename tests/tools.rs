@@ -1,0 +1,110 @@
+//! Completions that call `python`: through a whole run, over the embedded code execution server.
+
+use std::path::Path;
+
+use record::metrics::read_metrics;
+use record::rollouts::read_rollouts;
+use record::run_folder::RunFolder;
+
+use crate::support::{Bench, NO_EVAL, run};
+
+/// A chat template that opens the thinking.
+const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}\
+                        {% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}";
+
+/// Text that a thinking of one token ends with.
+const CALL: &str = "</think><tool_call>{\"name\": \"python\", \"arguments\": {\"code\": \"print(6 * 7)\"}}</tool_call>";
+
+/// Text that ends a template's turn of a tool.
+const RESULT: &str = "<|im_start|>tool\n42<|im_end|>\n<|im_start|>assistant\n<think>\n";
+
+/// A stage over a model of few tokens that do not end its turns.
+fn stage() -> (Bench, Vec<String>) {
+    let bench = Bench::new();
+    run(&["cold-start", "--config", &bench.text("cold-start.toml")], 0);
+    let from = bench.path("runs/cold-start/checkpoints/last");
+    std::fs::create_dir(bench.path("model")).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::copy(&path, bench.path("model").join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    bench.write("model/chat_template.jinja", TEMPLATE);
+    let stops: Vec<u32> = (5..400).filter(|id| id % 2 == 0).chain([0, 2]).collect();
+    bench.write("model/generation_config.json", &serde_json::json!({"eos_token_id": stops}).to_string());
+    let thinking = format!("rollout.thinking={{max_tokens=1, forced_text={CALL:?}}}");
+    let model = format!("model.path={:?}", bench.text("model"));
+    let assignments = [&model, &thinking, "update.steps=2", "checkpoint.every=0"].map(str::to_owned);
+    (bench, assignments.to_vec())
+}
+
+fn stage_with(bench: &Bench, name: &str, assignments: &[String], code: i32) -> String {
+    let (config, dir) = (bench.text("stage-1.toml"), bench.text(name));
+    let mut arguments = vec!["--stage", "1", "--config", &config, "--run-dir", &dir];
+    assignments.iter().for_each(|assignment| arguments.extend(["--set", assignment]));
+    arguments.extend(NO_EVAL);
+    String::from_utf8(run(&arguments, code).stderr).unwrap()
+}
+
+#[test]
+fn what_python_prints_stands_behind_the_turn_and_is_not_learned() {
+    let (bench, mut assignments) = stage();
+    assignments.push("rollout.tools.python=true".to_owned());
+    stage_with(&bench, "tools", &assignments, 0);
+    let folder = RunFolder::open(&bench.path("tools")).unwrap();
+    let rows: Vec<_> = (1..=2).flat_map(|step| read_rollouts(&folder.rollouts(step)).unwrap()).collect();
+    let num_calls: usize = rows.iter().map(|row| row.tool_calls.as_ref().unwrap().len()).sum();
+    assert!(num_calls > 0, "nothing called");
+    let tokenizer = {
+        let path = bench.path("model/tokenizer.json");
+        policy::Tokenizer::from_bytes(&std::fs::read(&path).unwrap(), &path).unwrap()
+    };
+    let num_result = tokenizer.encode(&format!("\n{RESULT}")).unwrap().len() as u32;
+    let mut num_result_tokens = 0;
+    for row in &rows {
+        let (calls, segments) = (row.tool_calls.as_ref().unwrap(), row.segments.as_ref().unwrap());
+        let results: Vec<_> = segments.iter().filter(|segment| segment.source == "tool").collect();
+        for call in calls {
+            assert_eq!((call.tool.as_str(), call.outcome.as_str(), call.result.as_str()), ("python", "answered", "42"));
+            assert!(call.seconds > 0.0);
+        }
+        // A rollout whose tokens are used up ends with its last call.
+        let num_unread = calls.len() - results.len();
+        assert!(num_unread == 0 || (num_unread == 1 && row.finish_reason == "length"), "{num_unread}");
+        // Where another token than the template's ended the turn, the template's stands behind it.
+        assert!(results.iter().all(|result| (num_result..=num_result + 1).contains(&result.num_tokens)));
+        num_result_tokens += results.iter().map(|result| result.num_tokens).sum::<u32>();
+        let given: u32 = segments.iter().filter(|one| one.source != "sampled").map(|one| one.num_tokens).sum();
+        let without = row.rollout_logprobs.iter().filter(|logprob| logprob.is_none()).count();
+        assert_eq!(given as usize, without);
+    }
+    let metrics = read_metrics(&bench.path("tools").join(Path::new("metrics.jsonl"))).unwrap();
+    let sum = |name: &str| metrics.iter().filter_map(|row| row.get(name)).sum::<f64>();
+    assert_eq!((sum("tools/calls"), sum("tools/errors")), (num_calls as f64, 0.0));
+    assert!(sum("completion/forced_tokens") > 0.0);
+    assert_eq!(sum("tools/tokens"), f64::from(num_result_tokens));
+
+    // The same seed makes the same run, however long the programs took.
+    stage_with(&bench, "again", &assignments, 0);
+    let again = RunFolder::open(&bench.path("again")).unwrap();
+    let ids = |folder: &RunFolder| {
+        let rows = (1..=2).flat_map(|step| read_rollouts(&folder.rollouts(step)).unwrap());
+        rows.map(|row| (row.completion_ids, row.rollout_logprobs)).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&folder), ids(&again));
+}
+
+#[test]
+fn limits_and_texts_that_cannot_be_used_are_named() {
+    let (bench, _) = stage();
+    for (assignment, problem) in [
+        ("rollout.tools.max_calls=0", "rollout.tools.max_calls: must be at least 1"),
+        ("rollout.thinking={max_tokens=0}", "rollout.thinking.max_tokens = 0: must be at least 1"),
+        ("rollout.thinking={max_tokens=4, forced_text=\"so\"}", "must hold </think>"),
+        ("eval.thinking={max_tokens=0}", "thinking.max_tokens = 0"),
+    ] {
+        let said = stage_with(&bench, "refused", &[assignment.to_owned()], 2);
+        assert!(said.contains(problem), "{said}");
+    }
+}

@@ -1,0 +1,117 @@
+//! The tools of a run, with the limits of their calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use datasets::{Message, Task, TaskKind};
+use policy::Texts;
+use serde_json::Value;
+
+use super::tool::Tool;
+use super::turn_prompt::{EndedText, next_prompt};
+use crate::config::{PromptSection, ToolsSection};
+use crate::failure::Usage;
+use crate::prompt::{PromptFormat, Question};
+
+/// Texts of a turn that calls something, or means to.
+const TURN_MARKS: [&str; 2] = ["<tool_call>", "</tool_call>"];
+
+/// Longest time that a call waits beside its own seconds, for a tool that others call too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Tools that completions may call where their task brings none of its own.
+#[derive(Debug)]
+pub(crate) struct ToolBox {
+    tools: Vec<Arc<dyn Tool>>,
+    section: ToolsSection,
+    texts: Arc<Texts>,
+    prompt: PromptSection,
+    patience: Duration,
+}
+
+impl ToolBox {
+    /// These tools, for conversations of a policy with these texts.
+    ///
+    /// # Errors
+    /// A usage error: the chat template takes no results of tools, or nothing stands behind them.
+    pub(crate) fn new(
+        tools: Vec<Arc<dyn Tool>>,
+        section: ToolsSection,
+        texts: Arc<Texts>,
+        prompt: PromptSection,
+    ) -> Result<Self> {
+        let tool_box = Self { tools, section, texts, prompt, patience: PATIENCE };
+        tool_box.check_template().map_err(|error| {
+            Usage::error(format!("rollout.tools: the chat template takes no results of tools: {error:#}"))
+        })?;
+        Ok(tool_box)
+    }
+
+    /// The same where a call waits so long beside its own seconds.
+    #[cfg(test)]
+    pub(crate) fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    fn check_template(&self) -> Result<()> {
+        let messages = [Message::user("1 + 1?")];
+        let tools = self.descriptions();
+        let question = Question { kind: Some(&TaskKind::MATH), messages: &messages, tools: Some(&tools) };
+        let format = self.format()?;
+        let prompt = format.prompt(question)?;
+        let stop_text = self.texts.turn_end.as_ref().map_or("", |end| end.text.as_str());
+        let ended = EndedText {
+            before: &prompt.text,
+            turn: "<tool_call>\n{\"name\": \"none\"}\n</tool_call>",
+            stop: stop_text,
+            keeps_history: self.section.keep_history,
+        };
+        next_prompt(&format, question, &[], &ended, &[Message::new("tool", "2")]).map(|_| ())
+    }
+
+    /// The texts of which one stands in a turn that calls a tool.
+    pub(crate) fn turn_marks() -> Vec<String> {
+        TURN_MARKS.map(str::to_owned).to_vec()
+    }
+
+    /// Function descriptions of all tools.
+    fn descriptions(&self) -> Value {
+        self.tools.iter().map(|tool| tool.description()).collect()
+    }
+
+    /// Gives a task the tools, unless it has its own.
+    pub(crate) fn offer(&self, task: &mut Task) {
+        task.tools.get_or_insert_with(|| self.descriptions());
+    }
+
+    /// True where a task has these tools.
+    pub(crate) fn is_offered(&self, task: &Task) -> bool {
+        task.tools.as_ref().is_some_and(|tools| *tools == self.descriptions())
+    }
+
+    pub(super) fn tool(&self, name: &str) -> Option<&dyn Tool> {
+        self.tools.iter().find(|tool| tool.name() == name).map(Arc::as_ref)
+    }
+
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.tools.iter().map(|tool| tool.name()).collect()
+    }
+
+    pub(super) fn section(&self) -> &ToolsSection {
+        &self.section
+    }
+
+    pub(super) fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// The way from conversations to prompts.
+    pub(super) fn format(&self) -> Result<PromptFormat<'_>> {
+        PromptFormat::of_texts(&self.texts, &self.prompt)
+    }
+}
