@@ -28,7 +28,6 @@ use crate::sampling_plan::SamplingPlans;
 use crate::scheduler::{Bounds, PassPiece, PassPlan, Scheduler};
 use crate::token_draw::{TokenDraw, draw_rows, draw_tokens};
 use crate::turn::EndedTurn;
-use crate::unfinished::Unfinished;
 use crate::work::EngineWork;
 
 /// Tokens of a cache whose size is what is free, where nobody says what is.

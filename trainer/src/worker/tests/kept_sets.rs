@@ -46,7 +46,7 @@ async fn logprobs_of_training_are_those_of_sampling_over_the_kept_ids() {
         let mut all = requests(0, 30);
         all.iter_mut().for_each(|request| request.params = params.clone());
         let mut sampled = Sampled::new(&worker);
-        sampled.send(ModelCommand::Submit { requests: all, lag: None });
+        sampled.send(ModelCommand::Submit { requests: all, lag: None, turn_lag: 0 });
         let completions = sampled.completions(2).await;
         let over_kept = largest_difference(&worker, &completions, true).await;
         assert!(over_kept < 1e-4, "{over_kept}");
