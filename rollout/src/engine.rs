@@ -316,8 +316,8 @@ impl Engine {
         Ok((most_blocks, refused.into_iter().filter_map(refusal).collect()))
     }
 
-    /// Computes what is planned. Returns hidden states `[tokens, hidden]`, unless `cores` keeps them, and the time of the
-    /// pass.
+    /// Computes what is planned. Returns hidden states `[tokens, hidden]`, unless `cores` keeps them, and the pass's
+    /// time.
     fn compute(&mut self, plan: &PassPlan, decoder: &Decoder) -> (Option<Tensor>, Duration) {
         let started = Instant::now();
         let running = self.scheduler.running();

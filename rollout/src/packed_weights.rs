@@ -28,8 +28,8 @@ pub(crate) struct PackedBlock {
 }
 
 impl PackedWeights {
-    /// The weights as they are now. `None` where passes are libtorch's: on a GPU, in other types than float32, and where
-    /// the weights are cut over ranks.
+    /// The weights as they are now. `None` where passes are libtorch's: on a GPU, in other types than float32, and
+    /// where the weights are cut over ranks.
     pub fn of(decoder: &Decoder, threads: &Threads) -> Option<Self> {
         let store = decoder.store();
         if decoder.placement() != Placement::CPU || store.spread().shards > 1 || store.tensor().is_some() {

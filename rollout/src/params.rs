@@ -21,8 +21,8 @@ pub struct EngineOptions {
     /// in which the other sequences go on. Bounds the activations' memory.
     pub prefill_tokens: usize,
     /// Keeps the matrices a second time in the order that the CPU's products read, and computes passes in float32 on a
-    /// CPU with kernels made for that, which is faster: as much memory as the weights take, from a step's first token to
-    /// its update. No change elsewhere.
+    /// CPU with kernels made for that, which is faster: as much memory as the weights take, from a step's first token
+    /// to its update. No change elsewhere.
     pub packed_weights: bool,
     /// What becomes of the keys of sequences during which the weights change: `recompute` or `keep`.
     pub cache_after_update: CacheAfterUpdate,

@@ -14,8 +14,8 @@ pub(crate) fn rows<'a>(tensor: &'a Tensor, whole: &'a mut Option<Tensor>) -> Row
     assert_eq!((tensor.device(), tensor.kind()), (Device::Cpu, Kind::Float));
     let (size, stride) = (tensor.size(), tensor.stride()[0] as usize);
     let len = if size[0] == 0 { 0 } else { (size[0] as usize - 1) * stride + (size[1] * size[2]) as usize };
-    // SAFETY: the tensor is float32, and its rows reach from its first number over `len` of them. It is borrowed as long
-    // as they are, and nothing writes to it meanwhile: a pass's tensors are that thread's.
+    // SAFETY: the tensor is float32, and its rows reach from its first number over `len` of them. It is borrowed as
+    // long as they are, and nothing writes to it meanwhile: a pass's tensors are that thread's.
     #[allow(unsafe_code)]
     let numbers = unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), len) };
     Rows { numbers, stride }

@@ -1,7 +1,7 @@
 //! A pass's attention cut into pieces of work: some tokens of one sequence for one key-value head.
 
-use crate::computation::{Computation, run_widest};
-use crate::lanes::Lanes;
+use crate::computation::run_widest;
+use crate::lanes::{Computation, Lanes};
 use crate::layout::{Head, Shape};
 use crate::rows::Rows;
 use crate::threads::Threads;

@@ -1,12 +1,6 @@
-//! Computations that are written once for all processors, and run with the widest instructions that this one has.
+//! Runs what is written once for all processors with the widest instructions that this one has.
 
-use crate::lanes::Lanes;
-
-/// What is computed with lanes whose kind is chosen while the program runs. `run` is inlined where that is known, and
-/// plain loops in it become vectors as wide.
-pub(crate) trait Computation {
-    fn run<L: Lanes>(self);
-}
+use crate::lanes::Computation;
 
 /// Runs a computation with the widest instructions there are.
 #[cfg(target_arch = "x86_64")]

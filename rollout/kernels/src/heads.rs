@@ -1,11 +1,10 @@
 //! From a block's product of queries, keys and values to what attention reads: heads are normed where the family norms
 //! them, queries and keys rotated (RoFormer, arXiv 2104.09864), and keys and values written to their blocks.
 
-use crate::computation::{Computation, run_widest};
-use crate::lanes::{Lanes, WIDTH};
-use crate::layout::{BLOCK_TOKENS, Shape};
+use crate::computation::run_widest;
+use crate::lanes::{Computation, Lanes, WIDTH};
+use crate::layout::{BLOCK_TOKENS, Place, Shape};
 use crate::panels::Panels;
-use crate::store::Place;
 use crate::threads::Threads;
 
 /// A pass's rows as a block's product has them, and what is done to them.
@@ -25,7 +24,7 @@ pub struct NewRows<'a> {
 }
 
 /// Rows one after the other that are written to one block, or to none.
-struct Piece<'a> {
+struct RowPiece<'a> {
     first_row: usize,
     /// Places of the rows in the block.
     first_offset: usize,
@@ -35,7 +34,7 @@ struct Piece<'a> {
 }
 
 /// What all pieces of a pass have in common.
-struct Pass<'a> {
+struct RowPass<'a> {
     shape: &'a Shape,
     layer: usize,
     rows: NewRows<'a>,
@@ -54,7 +53,7 @@ pub(crate) fn take_in(
     let NewRows { qkv, places, .. } = rows;
     let query_width = qkv.num_columns() - 2 * shape.num_kv_heads * shape.head_dim;
     assert_eq!([places.len(), query.len()], [qkv.num_rows(), qkv.num_rows() * query_width], "a place a row");
-    let pass = Pass { shape, layer, rows, query_width };
+    let pass = RowPass { shape, layer, rows, query_width };
     let pieces = pieces(places, blocks, query, query_width);
     threads.run(pieces, Vec::new, |piece, row| run_widest(Heads { pass: &pass, piece, row }));
 }
@@ -65,7 +64,7 @@ fn pieces<'a>(
     mut blocks: &'a mut [Box<[f32]>],
     mut query: &'a mut [f32],
     query_width: usize,
-) -> Vec<Piece<'a>> {
+) -> Vec<RowPiece<'a>> {
     let follows = |before: &Option<Place>, next: &Option<Place>| match (before, next) {
         (Some(before), Some(next)) => before.block == next.block && before.offset + 1 == next.offset,
         (None, None) => true,
@@ -74,25 +73,25 @@ fn pieces<'a>(
     let (mut pieces, mut first_row) = (Vec::with_capacity(places.len()), 0);
     for run in places.chunk_by(follows) {
         let own = query.split_off_mut(..run.len() * query_width).expect("a query a row");
-        pieces.push((run[0], Piece { first_row, first_offset: 0, block: None, query: own }));
+        pieces.push((run[0], RowPiece { first_row, first_offset: 0, block: None, query: own }));
         first_row += run.len();
     }
     pieces.sort_by_key(|(place, _)| place.map(|place| place.block));
     let mut num_passed = 0;
-    let with_block = |(place, piece): (Option<Place>, Piece<'a>)| {
+    let with_block = |(place, piece): (Option<Place>, RowPiece<'a>)| {
         let Some(Place { block, offset }) = place else { return piece };
         let others = (block as usize).checked_sub(num_passed).expect("rows of a block follow each other");
         num_passed = block as usize + 1;
         let block = blocks.split_off_mut(..=others).and_then(<[_]>::last_mut).expect("a block that is there");
-        Piece { first_offset: offset, block: Some(block), ..piece }
+        RowPiece { first_offset: offset, block: Some(block), ..piece }
     };
     pieces.into_iter().map(with_block).collect()
 }
 
 /// A piece of work, with a row's numbers.
 struct Heads<'a, 'p> {
-    pass: &'a Pass<'a>,
-    piece: Piece<'p>,
+    pass: &'a RowPass<'a>,
+    piece: RowPiece<'p>,
     row: &'a mut Vec<f32>,
 }
 
@@ -100,7 +99,7 @@ impl Computation for Heads<'_, '_> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let Self { pass, mut piece, row } = self;
-        let Pass { shape, layer, rows: NewRows { qkv, rotation, norms, eps, .. }, query_width } = *pass;
+        let RowPass { shape, layer, rows: NewRows { qkv, rotation, norms, eps, .. }, query_width } = *pass;
         let head_dim = shape.head_dim;
         row.resize(qkv.num_columns(), 0.0);
         for (at, query) in piece.query.chunks_exact_mut(query_width).enumerate() {

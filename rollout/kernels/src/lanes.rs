@@ -87,6 +87,12 @@ pub(crate) trait Lanes: Copy {
     }
 }
 
+/// What is computed with lanes whose kind is chosen while the program runs. `run` is inlined where that is known, and
+/// plain loops in it become vectors as wide.
+pub(crate) trait Computation {
+    fn run<L: Lanes>(self);
+}
+
 /// Numbers whose instructions the compiler chooses.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable([f32; WIDTH]);

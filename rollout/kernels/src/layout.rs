@@ -41,6 +41,15 @@ impl Shape {
     }
 }
 
+/// Place of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its block.
+    pub block: u32,
+    /// Its number in the block.
+    pub offset: usize,
+}
+
 /// Keys and values of one head in a layer.
 #[derive(Clone, Copy)]
 pub(crate) struct Head<'a> {

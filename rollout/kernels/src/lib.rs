@@ -1,10 +1,10 @@
 //! What a decoder computes between a row of hidden states and the next, in float32 on the cores of this machine:
 //! products with packed matrices, norms, rotary embeddings, and attention over keys and values in blocks.
 //!
-//! [`Panels`] are rows of numbers, and a [`PackedMatrix`] multiplies them. A [`BlockStore`] holds the keys and values of
-//! blocks of [`BLOCK_TOKENS`] tokens. A query reads those of its own sequence by the sequence's table of blocks,
-//! wherever they lie: nothing is gathered, masked or padded. Each sum has one order, whatever stands beside its row in a
-//! pass and however many threads there are; so a token has the same numbers, bit for bit, whether it is decoded or
+//! [`Panels`] are rows of numbers, and a [`PackedMatrix`] multiplies them. A [`BlockStore`] holds the keys and values
+//! of blocks of [`BLOCK_TOKENS`] tokens. A query reads those of its own sequence by the sequence's table of blocks,
+//! wherever they lie: nothing is gathered, masked or padded. Each sum has one order, whatever stands beside its row in
+//! a pass and however many threads there are; so a token has the same numbers, bit for bit, whether it is decoded or
 //! prefilled in pieces of any length.
 //!
 //! This crate must not know tensors, models, or who owns a block. All that it has of `unsafe` is in `x86.rs`, for the
@@ -46,10 +46,10 @@ mod x86;
 
 pub use self::attend::Attending;
 pub use self::heads::NewRows;
-pub use self::layout::{BLOCK_TOKENS, Shape};
+pub use self::layout::{BLOCK_TOKENS, Place, Shape};
 pub use self::matrix::{PackedMatrix, PlainMatrix};
 pub use self::panels::Panels;
 pub use self::product::Output;
 pub use self::rows::Rows;
-pub use self::store::{BlockStore, Place};
+pub use self::store::BlockStore;
 pub use self::threads::Threads;

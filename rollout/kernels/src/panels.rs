@@ -3,8 +3,8 @@
 //! What a product writes is what the next one reads: the sixteen numbers of each row of a tile lie side by side, and
 //! threads that compute other columns write to other parts of the memory.
 
-use crate::computation::{Computation, run_widest};
-use crate::lanes::{Lanes, WIDTH};
+use crate::computation::run_widest;
+use crate::lanes::{Computation, Lanes, WIDTH};
 
 /// Sixteen numbers in one line of a processor's cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -4,8 +4,8 @@
 //! after the other. So each output of a row is one sum in one order, whatever rows are beside it and however work is
 //! shared: a row's product is the same bit for bit.
 
-use crate::computation::{Computation, run_widest};
-use crate::lanes::{Lanes, WIDTH};
+use crate::computation::run_widest;
+use crate::lanes::{Computation, Lanes, WIDTH};
 use crate::matrix::PackedMatrix;
 use crate::panels::{Line, Panels};
 use crate::threads::Threads;
@@ -40,7 +40,7 @@ enum Part<'a> {
 }
 
 /// Some pairs of panels times all rows.
-struct Piece<'a> {
+struct ProductPiece<'a> {
     x: &'a Panels,
     matrix: &'a PackedMatrix,
     first_pair: usize,
@@ -63,7 +63,7 @@ impl PackedMatrix {
         let parts = self.parts(x, output, pairs);
         let piece = |(number, part)| {
             let first_pair = number * pairs;
-            Piece { x, matrix: self, first_pair, num_pairs: pairs.min(num_pairs - first_pair), part }
+            ProductPiece { x, matrix: self, first_pair, num_pairs: pairs.min(num_pairs - first_pair), part }
         };
         threads.run(parts.into_iter().enumerate().map(piece).collect(), || (), |piece, ()| run_widest(piece));
     }
@@ -100,7 +100,7 @@ impl PackedMatrix {
     }
 }
 
-impl Computation for Piece<'_> {
+impl Computation for ProductPiece<'_> {
     #[inline(always)]
     fn run<L: Lanes>(mut self) {
         let num_rows = self.x.num_rows();
@@ -116,7 +116,7 @@ impl Computation for Piece<'_> {
     }
 }
 
-impl Piece<'_> {
+impl ProductPiece<'_> {
     /// The largest tile of at most `num_rows` rows from `row` on. Returns its rows: few numbers are tried, for each is
     /// compiled by itself.
     #[inline(always)]

@@ -4,18 +4,9 @@ use std::collections::TryReserveError;
 
 use crate::attend::{Attending, attend};
 use crate::heads::{self, NewRows};
-use crate::layout::Shape;
+use crate::layout::{Place, Shape};
 use crate::rows::Rows;
 use crate::threads::Threads;
-
-/// Place of a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Its block.
-    pub block: u32,
-    /// Its number in the block.
-    pub offset: usize,
-}
 
 /// Keys and values of blocks, by their numbers.
 #[derive(Debug)]

@@ -13,8 +13,7 @@ use std::arch::x86_64::{
     _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_storeu_ps, _mm512_sub_ps,
 };
 
-use crate::computation::Computation;
-use crate::lanes::{LEAST_POWER, Lanes, WIDTH};
+use crate::lanes::{Computation, LEAST_POWER, Lanes, WIDTH};
 
 /// The widest instructions that this processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
