@@ -8,7 +8,7 @@ use sampling::Distribution;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{RolloutError, check};
-use crate::thinking::ThinkingBudget;
+use crate::thinking_budget::ThinkingBudget;
 
 /// Distribution that tokens are drawn from, conditions that end a completion, and what is told of each token.
 ///

@@ -10,8 +10,8 @@ use tch::{Kind, Tensor};
 use crate::tensor_parallel::TensorParallel;
 
 /// The target's logit, logsumexp and entropy of targets `[targets, 1 + kept]` int64, beside each the ids that it was
-/// drawn among, padded with -1, with these logits, `[targets, vocab]` float32, which become probabilities. Of a vocabulary that is split over ranks each
-/// has its stretch of the logits, and all have the output.
+/// drawn among, padded with -1, with these logits, `[targets, vocab]` float32, which become probabilities. Of a
+/// vocabulary that is split over ranks each has its stretch of the logits, and all have the output.
 pub(super) fn softmax(
     logits: &mut Tensor,
     targets: &Tensor,

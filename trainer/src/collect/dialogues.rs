@@ -13,15 +13,12 @@ use crate::tools::{Dialogue, ToolBox};
 /// A rollout: its draw and its sample.
 pub(super) type Address = (u64, u64);
 
-/// What follows a rollout's turn.
-type Answered = (Address, Dialogue, NextTurn);
-
 /// Conversations by the rollout's draw and sample.
 #[derive(Default)]
 pub(super) struct Dialogues {
     /// Those of which no turn is being answered.
     open: HashMap<Address, Dialogue>,
-    answering: JoinSet<Result<Answered>>,
+    answering: JoinSet<Result<(Address, Dialogue, NextTurn)>>,
 }
 
 impl Dialogues {
