@@ -52,7 +52,7 @@ impl Unfinished {
             return Err(wrong(format!("token {id} is not among the model's {vocab_size}")));
         }
         let has_details = self.request.params.has_details();
-        if has_details != !sampled.details.is_empty() {
+        if has_details == sampled.details.is_empty() {
             let held = if has_details { "lacks" } else { "has" };
             return Err(wrong(format!("it {held} details of its tokens, otherwise than its parameters ask")));
         }
