@@ -31,7 +31,9 @@ fn main() {
             let id = |at: usize| ((at * 97 + draw * 31 + 7) % config.vocab_size as usize) as u32;
             let prompt_ids = (0..prompt_tokens).map(id).collect();
             let (draw, sample, params) = (draw as u64, sample as u64, params.clone());
-            engine.submit(RolloutRequest { draw, sample, label: None, prompt_ids, params }).expect("a request");
+            engine
+                .submit(RolloutRequest { draw, sample, label: None, prompt_ids, thinking_open: false, params })
+                .expect("a request");
         }
         let started = Instant::now();
         while !engine.is_idle() {

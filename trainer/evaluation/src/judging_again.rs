@@ -89,7 +89,8 @@ impl FinishedRecord {
                 scope.spawn(|_| next = judging.judge(chunk.unwrap_or_default()));
                 progress.advance(settled.len() as u64);
                 let mut written = Vec::with_capacity(settled.len());
-                for (counted, new) in settled {
+                for sample in settled {
+                    let (counted, new) = *sample;
                     changes.count(&new);
                     tally.insert(counted)?;
                     written.push(new);
@@ -137,10 +138,13 @@ struct Judging<'a> {
     places: TaskPlaces<'a>,
 }
 
+/// What is counted of a sample that has its verdict, and its verdicts.
+type Settled = (Counted, SampleVerdicts);
+
 /// A sample on its way.
 enum Under {
     /// It has its verdict.
-    Judged(Counted, SampleVerdicts),
+    Judged(Box<Settled>),
     /// A verifier of its task, which stands at this place, waits for something.
     Waits(usize, Box<SampleRow>),
 }
@@ -156,21 +160,18 @@ impl Judging<'_> {
         let row = line.row()?;
         let place = self.places.of(&row)?;
         Ok(match judge_again_here(self.verifiers, &self.tasks.tasks[place], row) {
-            Ok(row) => Under::Judged(Counted::of(self.tasks, place, &row), row.into()),
+            Ok(row) => Under::Judged(Box::new((Counted::of(self.tasks, place, &row), row.into()))),
             Err(row) => Under::Waits(place, row),
         })
     }
 
     /// The samples once all have their verdicts, in their order; of those that wait as many at once as may be under
     /// way.
-    async fn settled(
-        &self,
-        judged: Vec<Result<Under, EvaluationError>>,
-    ) -> Result<Vec<(Counted, SampleVerdicts)>, EvaluationError> {
+    async fn settled(&self, judged: Vec<Result<Under, EvaluationError>>) -> Result<Vec<Box<Settled>>, EvaluationError> {
         let (mut settled, mut waiting) = (Vec::with_capacity(judged.len()), Vec::new());
         for under in judged {
             match under? {
-                Under::Judged(counted, new) => settled.push(Some((counted, new))),
+                Under::Judged(sample) => settled.push(Some(sample)),
                 Under::Waits(place, row) => {
                     waiting.push((settled.len(), place, row));
                     settled.push(None);
@@ -179,11 +180,11 @@ impl Judging<'_> {
         }
         let verdicts = waiting.into_iter().map(|(at, place, row)| async move {
             let row = judge_again(self.verifiers, &self.tasks.tasks[place], *row).await;
-            (at, (Counted::of(self.tasks, place, &row), row.into()))
+            (at, Box::new((Counted::of(self.tasks, place, &row), row.into())))
         });
         let mut verdicts = stream::iter(verdicts).buffer_unordered(UNDER_WAY);
-        while let Some((at, new)) = verdicts.next().await {
-            settled[at] = Some(new);
+        while let Some((at, sample)) = verdicts.next().await {
+            settled[at] = Some(sample);
         }
         Ok(settled.into_iter().flatten().collect())
     }
