@@ -49,7 +49,7 @@ pub(crate) struct SamplingArgs {
     /// there, unless --forced-text goes on.
     #[arg(long, value_name = "N")]
     max_thinking_tokens: Option<usize>,
-    /// Text that ends the thinking at its limit, such as $'\n</think>\n\n'; sampling goes on behind it.
+    /// Text that ends the thinking at its limit, such as `</think>`; sampling goes on behind it.
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, requires = "max_thinking_tokens")]
     forced_text: String,
     /// Go on past the tokens that end a turn.
