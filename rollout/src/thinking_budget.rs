@@ -14,8 +14,8 @@ pub(crate) const CLOSING: &str = "</think>";
 pub struct ThinkingBudget {
     /// Most tokens that are sampled in thinking, `</think>` included.
     pub max_tokens: usize,
-    /// Text that is put behind the last of them, such as `"\n</think>\n\n"`: sampling goes on behind it. Where empty the
-    /// completion ends there, with the reason `length`.
+    /// Text that is put behind the last of them, such as `"\n</think>\n\n"`: sampling goes on behind it. Where empty
+    /// the completion ends there, with the reason `length`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub forced_text: String,
 }
