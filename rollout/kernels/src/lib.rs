@@ -1,4 +1,5 @@
-//! Attention over keys and values in blocks, on the cores of this machine: queries in, what they attend to out.
+//! The loops of a decoder on the cores of this machine, whose results have one order of sums: attention over keys and
+//! values in blocks, products with a packed matrix, norms and gates.
 //!
 //! A [`BlockStore`] holds the keys and values of blocks of [`BLOCK_TOKENS`] tokens. A query reads those of its own
 //! sequence by the sequence's table of blocks, wherever they lie: nothing is gathered, masked or padded. Each query's
@@ -27,9 +28,14 @@
 //! ```
 
 mod attend;
+mod computation;
 mod element;
+mod exponential;
+mod gate;
 mod lanes;
 mod layout;
+mod norm;
+mod product;
 mod store;
 mod threads;
 mod tile;
@@ -38,6 +44,10 @@ mod x86;
 
 pub use self::attend::Attending;
 pub use self::element::{Numbers, NumbersMut, Rows};
+pub use self::exponential::{LEAST, exponential};
+pub use self::gate::gate;
 pub use self::layout::{BLOCK_TOKENS, Shape};
+pub use self::norm::{Norm, rms_norm};
+pub use self::product::Panels;
 pub use self::store::{BlockStore, Place};
 pub use self::threads::Threads;

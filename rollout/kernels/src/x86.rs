@@ -14,12 +14,8 @@ use std::arch::x86_64::{
     _mm512_scalef_ps, _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
 };
 
+pub(crate) use crate::computation::Computation;
 use crate::lanes::{LEAST_POWER, Lanes, WIDTH};
-
-/// What is computed with lanes whose kind is chosen while the program runs.
-pub(crate) trait Computation {
-    fn run<L: Lanes>(self);
-}
 
 /// The widest instructions that this processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +41,12 @@ impl Instructions {
 
 /// Runs a computation with the widest instructions there are. Returns it where there are none.
 pub(crate) fn run_wide<C: Computation>(computation: C) -> Result<(), C> {
-    match Instructions::of_processor() {
+    run_with(Instructions::of_processor(), computation)
+}
+
+/// Runs a computation with instructions that this processor has. Returns it where they are none of the wide ones.
+fn run_with<C: Computation>(instructions: Instructions, computation: C) -> Result<(), C> {
+    match instructions {
         // SAFETY: the processor has AVX-512F.
         Instructions::Avx512 => unsafe { with_avx512(computation) },
         // SAFETY: the processor has AVX2 and FMA.
@@ -76,6 +77,7 @@ struct Avx512(__m512);
 impl Lanes for Avx512 {
     const MOST_QUERIES: usize = 8;
     const BLOCKS: usize = 2;
+    const PANELS: usize = 3;
 
     #[inline(always)]
     fn splat(number: f32) -> Self {
@@ -135,6 +137,11 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn mul_add_once(self, factor: Self, addend: Self) -> Self {
+        self.mul_add(factor, addend)
+    }
+
+    #[inline(always)]
     fn fetch<T>(from: &[T; WIDTH]) {
         // SAFETY: nothing is read for the program, and the place is there.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().cast()) }
@@ -170,6 +177,7 @@ impl Avx2 {
 impl Lanes for Avx2 {
     const MOST_QUERIES: usize = 4;
     const BLOCKS: usize = 1;
+    const PANELS: usize = 1;
 
     #[inline(always)]
     fn splat(number: f32) -> Self {
@@ -238,6 +246,11 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn mul_add_once(self, factor: Self, addend: Self) -> Self {
+        self.mul_add(factor, addend)
+    }
+
+    #[inline(always)]
     fn fetch<T>(from: &[T; WIDTH]) {
         // SAFETY: nothing is read for the program, and the place is there.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().cast()) }
@@ -265,9 +278,24 @@ impl Lanes for Avx2 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::lanes::Portable;
     use crate::lanes::tests::check;
+
+    /// Kinds of instructions that this processor has.
+    pub(crate) fn kinds() -> Vec<Instructions> {
+        let kinds = [Instructions::Avx512, Instructions::Avx2, Instructions::Base];
+        let widest = Instructions::of_processor();
+        kinds.into_iter().skip_while(|kind| *kind != widest).collect()
+    }
+
+    /// Runs a computation with instructions of one of the [`kinds`].
+    pub(crate) fn run_kind<C: Computation>(kind: Instructions, computation: C) {
+        if let Err(computation) = run_with(kind, computation) {
+            computation.run::<Portable>();
+        }
+    }
 
     struct Check;
 
