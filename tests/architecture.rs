@@ -22,7 +22,7 @@ const ALLOWED: [(&str, &[&str]); 26] = [
     ("math-verifier", &[]),
     ("operators", &[]),
     ("planner", &[]),
-    ("policy", &["dist", "operators", "progress", "random"]),
+    ("policy", &["dist", "kernels", "operators", "progress", "random", "sampling"]),
     ("progress", &[]),
     ("random", &[]),
     ("record", &["progress"]),

@@ -13,8 +13,9 @@ fn main() {
     let abi = std::env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".into());
     let mut build = cc::Build::new();
     build.cpp(true).pic(true).warnings(false).std("c++17").include(&include);
+    build.include(include.join("torch/csrc/api/include"));
     build.flag(format!("-D_GLIBCXX_USE_CXX11_ABI={abi}")).define("GLOG_USE_GLOG_EXPORT", None);
-    build.file("cpp/operators.cpp").compile("operators_shim");
+    build.file("cpp/operators.cpp").file("cpp/graph.cpp").compile("operators_shim");
     println!("cargo:rustc-link-search=native={}", lib.display());
     println!("cargo:rustc-link-lib=torch_cpu");
     println!("cargo:rustc-link-lib=c10");

@@ -18,7 +18,7 @@
 //!
 //! let ids = [5, 17, 3, 9, 2];
 //! let batch = Packed::new(&[(&ids, &[3..5])], decoder.device());
-//! let head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 1.0, chunk: 256 });
+//! let head = LanguageHead::new(&decoder, HeadOptions { temperature: 1.0, chunk: 256 });
 //! let output = outputs(&decoder, &head, &batch);
 //!
 //! let logprobs = Vec::<f32>::try_from(output.logprobs())?; // of the tokens 9 and 2
@@ -35,13 +35,16 @@ mod context_parallel;
 mod decoder;
 mod device;
 mod error;
+mod exact;
 mod folder;
 mod head;
 mod init;
 mod linear;
 mod mapped_file;
+mod numerics;
 mod packed;
 mod packed_block;
+mod packed_matrix;
 mod packed_weights;
 mod parameters;
 mod pieces;
@@ -78,7 +81,9 @@ pub use self::head::{
     Head, HeadOptions, HeadPair, LanguageGradient, LanguageHead, LanguageOutput, LossScope, ScalarGradient, ScalarHead,
     head_outputs,
 };
+pub use self::numerics::Numerics;
 pub use self::packed::Packed;
+pub use self::packed_matrix::{ExactProducts, PackedMatrix};
 pub use self::packed_weights::PackedWeights;
 pub use self::parameters::{
     HeldPart, NamedTensors, Parameter, ParameterPart, ParameterPiece, ParameterShape, parameter_shapes, part_of_name,

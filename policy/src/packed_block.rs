@@ -1,7 +1,11 @@
 //! The matrices of one block in the order that the CPU's products read.
 
-use operators::PackedMatrix;
+use std::sync::Arc;
+
 use tch::Tensor;
+
+use crate::exact::Exact;
+use crate::packed_matrix::PackedMatrix;
 
 /// The matrices of one block.
 #[derive(Debug)]
@@ -13,13 +17,15 @@ pub(crate) struct PackedBlock {
 }
 
 impl PackedBlock {
-    /// Packs `qkv_proj`, `o_proj`, `gate_up_proj` and `down_proj`; `None` where one cannot be.
-    pub(crate) fn new([qkv_proj, o_proj, gate_up_proj, down_proj]: [&Tensor; 4]) -> Option<Self> {
+    /// Packs `qkv_proj`, `o_proj`, `gate_up_proj` and `down_proj`, for exact products where they are asked for; `None`
+    /// where one cannot be.
+    pub(crate) fn new(matrices: [&Tensor; 4], exact: Option<&Arc<Exact>>) -> Option<Self> {
+        let [qkv_proj, o_proj, gate_up_proj, down_proj] = matrices;
         Some(Self {
-            qkv_proj: PackedMatrix::new(qkv_proj)?,
-            o_proj: PackedMatrix::new(o_proj)?,
-            gate_up_proj: PackedMatrix::new(gate_up_proj)?,
-            down_proj: PackedMatrix::new(down_proj)?,
+            qkv_proj: PackedMatrix::new(qkv_proj, exact)?,
+            o_proj: PackedMatrix::new(o_proj, exact)?,
+            gate_up_proj: PackedMatrix::new(gate_up_proj, exact)?,
+            down_proj: PackedMatrix::new(down_proj, exact)?,
         })
     }
 }

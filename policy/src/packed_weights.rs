@@ -3,12 +3,14 @@
 //! Packed once for many decoding steps: beside the weights as training has them, and as large. They do not follow a
 //! change of those.
 
-use operators::PackedMatrix;
+use std::sync::Arc;
 
+use crate::exact::Exact;
 use crate::packed_block::PackedBlock;
+use crate::packed_matrix::PackedMatrix;
 use crate::store::{Lent, WeightStore};
 
-/// A smaller head gains nothing: its product is done before packing could help.
+/// A smaller head gains nothing of libtorch's packing: its product is done before that could help.
 const SMALLEST_HEAD: i64 = 1 << 21;
 
 /// The matrices of all blocks, and the head where it is large.
@@ -20,16 +22,17 @@ pub struct PackedWeights {
 
 impl PackedWeights {
     /// See [`Decoder::packed_weights`](crate::Decoder::packed_weights).
-    pub(crate) fn of(store: &dyn WeightStore, num_blocks: usize) -> Option<Self> {
+    pub(crate) fn of(store: &dyn WeightStore, num_blocks: usize, exact: Option<&Arc<Exact>>) -> Option<Self> {
         if store.spread().shards > 1 || store.tensor().is_some() {
             return None;
         }
         let block = |layer| match store.block(layer) {
-            Lent::Resident(of) => PackedBlock::new([&of.qkv_proj, &of.o_proj, &of.gate_up_proj, &of.down_proj]),
+            Lent::Resident(of) => PackedBlock::new([&of.qkv_proj, &of.o_proj, &of.gate_up_proj, &of.down_proj], exact),
             Lent::Gathered(_) => None,
         };
         let head = store.head();
-        let head = (head.numel() as i64 >= SMALLEST_HEAD).then(|| PackedMatrix::new(&head)).flatten();
+        let is_packed = exact.is_some() || head.numel() as i64 >= SMALLEST_HEAD;
+        let head = is_packed.then(|| PackedMatrix::new(&head, exact)).flatten();
         Some(Self { blocks: (0..num_blocks).map(block).collect::<Option<_>>()?, head })
     }
 

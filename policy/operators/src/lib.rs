@@ -1,12 +1,19 @@
-//! Operators of libtorch that `tch` does not bind, through a shim over libtorch's dispatcher.
+//! What `tch` does not bind of libtorch, through shims over its dispatcher and its autograd.
 //!
-//! So far products with weights that are packed once: in the order in which oneDNN's products read them, a weight is
-//! read at 1.5 to 4 times the rate at a decoding step's few rows. All `unsafe` of such calls is here.
+//! Products with weights that are packed once: in the order in which oneDNN's products read them, a weight is read at
+//! 1.5 to 4 times the rate at a decoding step's few rows. And for loops that are not libtorch's: the numbers of its
+//! tensors, and nodes of its graph with what such loops computed. All `unsafe` of such calls is here.
 #![allow(unsafe_code)]
+
+mod graph;
+mod numbers;
 
 use std::ffi::{CStr, c_char, c_void};
 
 use tch::{Device, Kind, Tensor};
+
+pub use self::graph::{GradientMap, in_graph};
+pub use self::numbers::{floats, floats_mut};
 
 unsafe extern "C" {
     fn operators_pack(weight: *const c_void, error: *mut *mut c_char) -> *mut c_void;
