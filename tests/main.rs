@@ -10,6 +10,7 @@ mod end_to_end;
 mod evaluation;
 mod first_run;
 mod hub_names;
+mod numerics;
 mod presets;
 mod progress;
 mod prompts;

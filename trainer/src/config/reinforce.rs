@@ -5,9 +5,10 @@ use learner::loss::PolicyLossConfig;
 use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use learner::update_plan::UpdatePlan;
-use policy::{HeadOptions, Recompute};
+use policy::{HeadOptions, Numerics, Placement, Recompute};
 use rollout::{EngineOptions, RepetitionStop, SamplingParams};
 use serde::{Deserialize, Serialize};
+use tch::{Device, Kind};
 use verifiers::{Reading, RewardConfig, VerifiersConfig};
 
 use super::critic::{Algorithm, AlgorithmSection, CriticSection};
@@ -18,6 +19,11 @@ use super::sandbox::SandboxSection;
 use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSection};
 use crate::failure::Usage;
 use crate::plan::{Calendar, Refill};
+
+/// What an error about exact numerics begins with.
+const EXACT: &str = "rollout.numerics: \"exact\" is for float32 on the CPU of one process, and";
+/// What else can be done about it.
+const FAST: &str = "leave rollout.numerics at \"fast\"";
 
 /// The whole configuration of a stage.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -83,6 +89,10 @@ pub(crate) struct RolloutSection {
     /// where absent it runs to its limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_repetition: Option<RepetitionStop>,
+    /// Rounding of what is sampled and what is trained: "fast" by libtorch's operators, whose last bits depend on a
+    /// batch's shape, or "exact", where training computes the recorded logprobs bit for bit; in float32, on the CPU of
+    /// one process.
+    pub numerics: Numerics,
     /// Batching and memory of the engine.
     pub engine: EngineOptions,
 }
@@ -95,6 +105,7 @@ impl Default for RolloutSection {
             temperature: 1.0,
             max_new_tokens: 1024,
             stop_repetition: None,
+            numerics: Numerics::default(),
             engine: EngineOptions::default(),
         }
     }
@@ -198,6 +209,7 @@ impl ReinforceRun {
         if self.dynamic_sampling.max_rounds == 0 {
             return refuse("dynamic_sampling.max_rounds: must be at least 1");
         }
+        self.validate_numerics()?;
         self.schedule()?;
         self.prompt.validate()?;
         self.eval.validate()?;
@@ -211,6 +223,42 @@ impl ReinforceRun {
         }
         self.verifiers.validate().map_err(|error| section("verifiers", error.to_string()))?;
         self.rollout.engine.validate().map_err(|error| section("rollout.engine", error.to_string()))
+    }
+
+    /// Checks that what is to be exact is where it can be, as far as the file says.
+    fn validate_numerics(&self) -> Result<()> {
+        if self.rollout.numerics == Numerics::Fast {
+            return Ok(());
+        }
+        let refuse = |key: &str, remedy: &str| Err(Usage::error(format!("{EXACT} {key}; {remedy}, or {FAST}")));
+        if self.run.kind()? != Kind::Float {
+            return refuse(&format!("run.dtype is {}", self.run.dtype), "set run.dtype = \"float32\"");
+        }
+        for (axis, length) in [("context", self.parallel.context), ("tensor", self.parallel.tensor)] {
+            if length != 1 {
+                let remedy = format!("set parallel.{axis} = 1 and start one process");
+                return refuse(&format!("parallel.{axis} is {length}"), &remedy);
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the same of where the run is and with how many ranks.
+    ///
+    /// # Errors
+    /// A usage error that says what to do.
+    pub(crate) fn validate_place(&self, placement: Placement, num_ranks: usize) -> Result<()> {
+        if self.rollout.numerics == Numerics::Exact && placement.device != Device::Cpu {
+            let device = &self.run.device;
+            let problem = format!("{EXACT} run.device \"{device}\" is a GPU; set run.device = \"cpu\", or {FAST}");
+            return Err(Usage::error(problem));
+        }
+        if self.rollout.numerics == Numerics::Exact && num_ranks > 1 {
+            let problem =
+                format!("{EXACT} there are {num_ranks} ranks; start the trainer without a launcher, or {FAST}");
+            return Err(Usage::error(problem));
+        }
+        Ok(())
     }
 
     /// Checks that the algorithm, its advantages and its critic fit together.
