@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace it may import.
-const ALLOWED: [(&str, &[&str]); 25] = [
+const ALLOWED: [(&str, &[&str]); 26] = [
     ("confine", &[]),
     ("datasets", &["progress", "random"]),
     ("dist", &[]),
@@ -20,8 +20,9 @@ const ALLOWED: [(&str, &[&str]); 25] = [
     ("kernels", &[]),
     ("learner", &["policy"]),
     ("math-verifier", &[]),
+    ("operators", &[]),
     ("planner", &[]),
-    ("policy", &["dist", "progress", "random"]),
+    ("policy", &["dist", "kernels", "operators", "progress", "random", "sampling"]),
     ("progress", &[]),
     ("random", &[]),
     ("record", &["progress"]),
@@ -71,7 +72,7 @@ const ALLOWED_FOR_TESTS: [(&str, &[&str]); 6] = [
 ];
 
 /// Crates that may depend on libtorch.
-const MAY_USE_TORCH: [&str; 5] = ["dist", "learner", "policy", "rollout", "trainer"];
+const MAY_USE_TORCH: [&str; 6] = ["dist", "learner", "operators", "policy", "rollout", "trainer"];
 
 /// One dependency as a manifest declares it, normal, build or development.
 #[derive(Debug)]

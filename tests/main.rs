@@ -11,6 +11,7 @@ mod evaluation;
 mod first_run;
 mod hub_names;
 mod kept_sets;
+mod numerics;
 mod partial;
 mod presets;
 mod progress;

@@ -3,9 +3,12 @@
 //! [`PackedAttention`] serves training: whole sequences, packed one after the other. Rollout brings its own, over a
 //! key-value cache.
 
+use std::sync::Arc;
+
 use tch::{Device, Tensor};
 
 use crate::context_parallel::Stretch;
+use crate::exact::Exact;
 
 /// Attends over the tokens of one forward pass, and over whatever the implementation remembers of earlier ones.
 pub trait Attention {
@@ -24,11 +27,21 @@ const MAX_PADDING: f64 = 0.125;
 /// padding that comes after it, so the result is that of each sequence alone.
 #[derive(Debug)]
 pub struct PackedAttention {
+    layout: LengthLayout,
+    /// The stretch of the tokens that this rank has, where ranks share them.
+    stretch: Option<Stretch>,
+    /// Operators that attend exactly, where that is asked for.
+    exact: Option<Arc<Exact>>,
+}
+
+/// Packed sequences, laid side by side by their lengths.
+#[derive(Debug)]
+struct LengthLayout {
+    /// In the order in which they are packed.
+    lengths: Vec<usize>,
     blocks: Vec<LengthBlock>,
     /// `[tokens]`: place of each packed token among the blocks' rows laid end to end; absent where it is the identity.
     order: Option<Tensor>,
-    /// The stretch of the tokens that this rank has, where ranks share them.
-    stretch: Option<Stretch>,
 }
 
 /// Sequences of similar lengths, one a row.
@@ -43,6 +56,30 @@ struct LengthBlock {
 impl PackedAttention {
     /// Attention over sequences of these lengths, in tokens, packed in this order.
     pub fn new(lengths: &[usize], device: Device) -> Self {
+        Self { layout: LengthLayout::new(lengths, device), stretch: None, exact: None }
+    }
+
+    /// The same of ranks that have a stretch of the tokens each.
+    pub(crate) fn over(self, stretch: Option<Stretch>) -> Self {
+        Self { stretch, ..self }
+    }
+
+    /// The same by exact operators where they are given. Ranks then have no stretches.
+    pub(crate) fn exactly(self, exact: Option<Arc<Exact>>) -> Self {
+        Self { exact, ..self }
+    }
+
+    /// Attention over all tokens.
+    fn attend_all(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> Tensor {
+        let Some(exact) = &self.exact else { return self.layout.attend(query, key, value) };
+        let layout = self.layout.shallow_clone();
+        let by_library = move |inputs: &[Tensor]| layout.attend(&inputs[0], &inputs[1], &inputs[2]);
+        exact.attend(&self.layout.lengths, [query, key, value], by_library)
+    }
+}
+
+impl LengthLayout {
+    fn new(lengths: &[usize], device: Device) -> Self {
         let starts: Vec<usize> = lengths
             .iter()
             .scan(0, |end, length| {
@@ -53,7 +90,7 @@ impl PackedAttention {
         let num_tokens = lengths.iter().sum();
         if lengths.windows(2).all(|pair| pair[0] == pair[1]) && !lengths.is_empty() {
             let block = LengthBlock { rows: lengths.len() as i64, length: lengths[0] as i64, tokens: None };
-            return Self { blocks: vec![block], order: None, stretch: None };
+            return Self { lengths: lengths.to_vec(), blocks: vec![block], order: None };
         }
         let mut by_length: Vec<usize> = (0..lengths.len()).filter(|&i| lengths[i] > 0).collect();
         by_length.sort_by_key(|&i| std::cmp::Reverse(lengths[i]));
@@ -79,16 +116,20 @@ impl PackedAttention {
             let tokens = Some(Tensor::from_slice(&tokens).to_device(device));
             blocks.push(LengthBlock { rows: rows as i64, length: length as i64, tokens });
         }
-        Self { blocks, order: Some(Tensor::from_slice(&order).to_device(device)), stretch: None }
+        let order = Some(Tensor::from_slice(&order).to_device(device));
+        Self { lengths: lengths.to_vec(), blocks, order }
     }
 
-    /// The same of ranks that have a stretch of the tokens each.
-    pub(crate) fn over(self, stretch: Option<Stretch>) -> Self {
-        Self { stretch, ..self }
+    /// The same layout; its tensors share their memory.
+    fn shallow_clone(&self) -> Self {
+        let shared = |tensor: &Option<Tensor>| tensor.as_ref().map(Tensor::shallow_clone);
+        let blocks = self.blocks.iter();
+        let block = |&LengthBlock { rows, length, ref tokens }| LengthBlock { rows, length, tokens: shared(tokens) };
+        Self { lengths: self.lengths.clone(), blocks: blocks.map(block).collect(), order: shared(&self.order) }
     }
 
-    /// Attention over all tokens.
-    fn attend_all(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> Tensor {
+    /// Attention over all tokens, by libtorch.
+    fn attend(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> Tensor {
         let (heads, head_dim) = (query.size()[1], query.size()[2]);
         let grouped = heads != key.size()[1];
         let attended = self.blocks.iter().map(|block| {

@@ -8,10 +8,13 @@
 use std::sync::Arc;
 
 use dist::GraphGroup;
+use kernels::ChainMatrix;
 use tch::Tensor;
 
 use crate::attention::Attention;
+use crate::chain_block::ChainBlock;
 use crate::config::ModelConfig;
+use crate::exact::Exact;
 use crate::linear::rms_norm;
 use crate::placement::Placement;
 use crate::product_time::product;
@@ -22,6 +25,8 @@ use crate::rotary::Rotary;
 pub(crate) struct BlockShape {
     /// Ranks that have the other shares.
     ranks: Option<Arc<GraphGroup>>,
+    /// Operators that compute it exactly, where that is asked for.
+    exact: Option<Arc<Exact>>,
     num_heads: i64,
     num_kv_heads: i64,
     head_dim: i64,
@@ -127,6 +132,7 @@ impl BlockShape {
     pub(crate) fn new(config: &ModelConfig, ranks: Option<Arc<GraphGroup>>) -> Self {
         Self {
             ranks,
+            exact: None,
             num_heads: config.num_attention_heads,
             num_kv_heads: config.num_key_value_heads,
             head_dim: config.head_dim,
@@ -134,19 +140,43 @@ impl BlockShape {
         }
     }
 
-    /// `[tokens, hidden]` -> `[tokens, hidden]`. `layer` is handed on to `attention`.
+    /// Operators that compute it exactly, where that is asked for.
+    pub(crate) fn exact(&self) -> Option<&Arc<Exact>> {
+        self.exact.as_ref()
+    }
+
+    /// Has these operators compute it, or libtorch's.
+    pub(crate) fn set_exact(&mut self, exact: Option<Arc<Exact>>) {
+        self.exact = exact;
+    }
+
+    /// `x` over the root of its mean square, times `weight`.
+    pub(crate) fn norm(&self, x: &Tensor, weight: &Tensor) -> Tensor {
+        match &self.exact {
+            None => rms_norm(x, weight, self.rms_norm_eps),
+            Some(exact) => exact.rms_norm(x, weight, self.rms_norm_eps),
+        }
+    }
+
+    fn product(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, chains: Option<&ChainMatrix>) -> Tensor {
+        product(x, weight, bias, self.exact.as_deref(), chains)
+    }
+
+    /// `[tokens, hidden]` -> `[tokens, hidden]`. `layer` is handed on to `attention`. Exact products are taken
+    /// with the packed weights where they are given: those of the same block.
     pub(crate) fn forward(
         &self,
         weights: &BlockWeights,
+        chains: Option<&ChainBlock>,
         layer: usize,
         x: &Tensor,
         rotary: &Rotary,
         attention: &mut dyn Attention,
     ) -> Tensor {
-        let normed = self.to_shares(rms_norm(x, &weights.input_layernorm, self.rms_norm_eps));
-        let x = x + self.of_shares(self.attend(weights, layer, &normed, rotary, attention));
-        let normed = self.to_shares(rms_norm(&x, &weights.post_attention_layernorm, self.rms_norm_eps));
-        &x + self.of_shares(feed_forward(weights, &normed))
+        let normed = self.to_shares(self.norm(x, &weights.input_layernorm));
+        let x = x + self.of_shares(self.attend(weights, chains, layer, &normed, rotary, attention));
+        let normed = self.to_shares(self.norm(&x, &weights.post_attention_layernorm));
+        &x + self.of_shares(self.feed_forward(weights, chains, &normed))
     }
 
     /// What every rank's share is computed from, `[tokens, hidden]`.
@@ -168,13 +198,15 @@ impl BlockShape {
     fn attend(
         &self,
         weights: &BlockWeights,
+        chains: Option<&ChainBlock>,
         layer: usize,
         x: &Tensor,
         rotary: &Rotary,
         attention: &mut dyn Attention,
     ) -> Tensor {
         let heads = self.num_heads + 2 * self.num_kv_heads;
-        let qkv = product(x, &weights.qkv_proj, weights.qkv_bias.as_ref());
+        let bias = weights.qkv_bias.as_ref();
+        let qkv = self.product(x, &weights.qkv_proj, bias, chains.map(|chains| &chains.qkv_proj));
         let qkv = qkv.view([-1, heads, self.head_dim]); // [tokens, heads + 2 kv_heads, head_dim]
         let sizes = [self.num_heads, self.num_kv_heads];
         let (query_key, value) = head_parts(&qkv, [self.num_heads + self.num_kv_heads, self.num_kv_heads]);
@@ -182,15 +214,27 @@ impl BlockShape {
             None => rotary.rotate(&query_key),
             Some((q_norm, k_norm)) => {
                 let (query, key) = head_parts(&query_key, sizes);
-                let query = rms_norm(&query, q_norm, self.rms_norm_eps);
-                let key = rms_norm(&key, k_norm, self.rms_norm_eps);
+                let query = self.norm(&query, q_norm);
+                let key = self.norm(&key, k_norm);
                 rotary.rotate(&Tensor::cat(&[query, key], 1))
             }
         };
         let (query, key) = head_parts(&query_key, sizes);
         let attended = attention.attend(layer, &query, &key, &value); // [tokens, heads, head_dim]
         let attended = attended.reshape([-1, self.num_heads * self.head_dim]);
-        product(&attended, &weights.o_proj, None)
+        self.product(&attended, &weights.o_proj, None, chains.map(|chains| &chains.o_proj))
+    }
+
+    fn feed_forward(&self, weights: &BlockWeights, chains: Option<&ChainBlock>, x: &Tensor) -> Tensor {
+        let gate_up = self.product(x, &weights.gate_up_proj, None, chains.map(|chains| &chains.gate_up_proj));
+        let gated = match &self.exact {
+            None => {
+                let gate_up = gate_up.chunk(2, -1); // [tokens, intermediate] twice
+                gate_up[0].silu() * &gate_up[1]
+            }
+            Some(exact) => exact.gate(&gate_up),
+        };
+        self.product(&gated, &weights.down_proj, None, chains.map(|chains| &chains.down_proj))
     }
 }
 
@@ -199,10 +243,4 @@ fn head_parts(x: &Tensor, heads: [i64; 2]) -> (Tensor, Tensor) {
     let mut parts = x.split_with_sizes(heads, 1).into_iter();
     let mut part = || parts.next().expect("as many parts as sizes");
     (part(), part())
-}
-
-fn feed_forward(weights: &BlockWeights, x: &Tensor) -> Tensor {
-    let gate_up = product(x, &weights.gate_up_proj, None);
-    let gate_up = gate_up.chunk(2, -1); // [tokens, intermediate] twice
-    product(&(gate_up[0].silu() * &gate_up[1]), &weights.down_proj, None)
 }

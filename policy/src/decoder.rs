@@ -5,14 +5,19 @@
 //! its weights are in a [weight store](WeightStore).
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 
-use crate::attention::Attention;
+use crate::attention::{Attention, PackedAttention};
 use crate::block::{BlockShape, BlockWeights};
+use crate::chain_weights::ChainWeights;
 use crate::config::ModelConfig;
 use crate::error::PolicyError;
-use crate::linear::{float_product, rms_norm};
+use crate::exact::Exact;
+use crate::linear::float_product;
+use crate::numerics::Numerics;
+use crate::packed::Packed;
 use crate::parameters::{HEAD, NamedTensors, Parameter, ParameterShape, shapes_of};
 use crate::placement::Placement;
 use crate::rotary::{Rotary, RotaryFrequencies};
@@ -64,7 +69,38 @@ impl Decoder {
     /// A decoder of this one's configuration and placement whose weights, of which only shares of a tensor group are on
     /// other ranks, are zero until they are [copied](Decoder::copy_weights).
     pub fn blank(&self) -> Self {
-        Self::with_store(&self.config, self.store.blank())
+        let mut blank = Self::with_store(&self.config, self.store.blank());
+        blank.shape.set_exact(self.exact().cloned());
+        blank
+    }
+
+    /// Has the decoder round as `numerics` says.
+    ///
+    /// # Errors
+    /// Here nothing is exact: the weights are on a GPU, in another type than float32, or cut over ranks.
+    pub fn set_numerics(&mut self, numerics: Numerics) -> Result<(), PolicyError> {
+        let refuse = |reason: &str| Err(PolicyError::Numerics { reason: reason.into() });
+        let exact = match numerics {
+            Numerics::Fast => None,
+            Numerics::Exact if self.device() != Device::Cpu => return refuse("the weights are on a GPU"),
+            Numerics::Exact if self.kind() != Kind::Float => return refuse("the weights are not float32"),
+            Numerics::Exact if self.store.tensor().is_some() || self.store.spread().shards > 1 => {
+                return refuse("the weights are cut over ranks");
+            }
+            Numerics::Exact => Some(Exact::new()),
+        };
+        self.shape.set_exact(exact);
+        Ok(())
+    }
+
+    /// Operators that compute exactly, where the decoder has them.
+    pub(crate) fn exact(&self) -> Option<&Arc<Exact>> {
+        self.shape.exact()
+    }
+
+    /// Attention within each of a batch's sequences.
+    pub(crate) fn attention(&self, batch: &Packed) -> PackedAttention {
+        batch.attention().exactly(self.exact().cloned())
     }
 
     /// Replaces the weights by another decoder's, one part after the other, so that where those are cut over ranks one
@@ -178,7 +214,10 @@ impl Decoder {
 
     /// cos and sin for `positions` `[tokens]` int64.
     pub fn rotary(&self, positions: &Tensor) -> Rotary {
-        self.frequencies.at(positions, self.kind())
+        match self.exact() {
+            None => self.frequencies.at(positions, self.kind()),
+            Some(_) => self.frequencies.exactly_at(positions),
+        }
     }
 
     /// The number of blocks, `num_hidden_layers` of the configuration.
@@ -188,7 +227,19 @@ impl Decoder {
 
     /// Block `layer`, from 0: `x` `[tokens, hidden]` -> `[tokens, hidden]`.
     pub fn block(&self, layer: usize, x: &Tensor, rotary: &Rotary, attention: &mut dyn Attention) -> Tensor {
-        let output = self.shape.forward(&self.store.block(layer), layer, x, rotary, attention);
+        self.block_by(None, layer, x, rotary, attention)
+    }
+
+    fn block_by(
+        &self,
+        chains: Option<&ChainWeights>,
+        layer: usize,
+        x: &Tensor,
+        rotary: &Rotary,
+        attention: &mut dyn Attention,
+    ) -> Tensor {
+        let chains = chains.map(|chains| chains.block(layer));
+        let output = self.shape.forward(&self.store.block(layer), chains, layer, x, rotary, attention);
         self.store.release(Part::Block(layer));
         output
     }
@@ -202,7 +253,7 @@ impl Decoder {
         rotary: &Rotary,
         attention: &mut dyn Attention,
     ) -> Tensor {
-        self.shape.forward(weights, layer, x, rotary, attention)
+        self.shape.forward(weights, None, layer, x, rotary, attention)
     }
 
     /// The final norm: `[tokens, hidden]` -> `[tokens, hidden]`.
@@ -214,15 +265,26 @@ impl Decoder {
 
     /// The final norm with a weight that the caller holds.
     pub(crate) fn final_norm_with(&self, weight: &Tensor, x: &Tensor) -> Tensor {
-        rms_norm(x, weight, self.config.rms_norm_eps)
+        self.shape.norm(x, weight)
     }
 
     /// Hidden states after the final norm, `[tokens, hidden]`, of `ids` and `positions`, `[tokens]` int64 each.
     pub fn hidden(&self, ids: &Tensor, positions: &Tensor, attention: &mut dyn Attention) -> Tensor {
+        self.hidden_by(None, ids, positions, attention)
+    }
+
+    /// [`hidden`](Self::hidden) with exact products of packed weights where they are given; without a gradient then.
+    pub fn hidden_by(
+        &self,
+        chains: Option<&ChainWeights>,
+        ids: &Tensor,
+        positions: &Tensor,
+        attention: &mut dyn Attention,
+    ) -> Tensor {
         let rotary = self.rotary(positions);
         let mut x = self.embed(ids);
         for layer in 0..self.num_blocks() {
-            x = self.block(layer, &x, &rotary, attention);
+            x = self.block_by(chains, layer, &x, &rotary, attention);
         }
         self.final_norm(&x)
     }
@@ -230,8 +292,26 @@ impl Decoder {
     /// Logits of hidden states: `[tokens, hidden]` -> `[tokens, vocab]`, float32 from the product on. Where the store
     /// has a share of the model they are those of its [stretch](crate::TensorShare::vocabulary) of the vocabulary.
     pub fn logits(&self, hidden: &Tensor) -> Tensor {
-        let logits = float_product(hidden, &self.store.head().tr());
+        let head = self.store.head();
+        let logits = match self.exact() {
+            None => float_product(hidden, &head.tr()),
+            Some(exact) => exact.product(hidden, &head, None),
+        };
         self.store.release(self.store.head_part());
         logits
+    }
+
+    /// The weights as they are now, packed for passes without a gradient. `None` where the decoder is not exact.
+    pub fn chain_weights(&self) -> Option<ChainWeights> {
+        let exact = self.exact()?;
+        Some(ChainWeights::of(self.store.as_ref(), self.num_blocks(), exact))
+    }
+
+    /// [`logits`](Self::logits) with the packed head where it is given; without a gradient then.
+    pub fn logits_by(&self, chains: Option<&ChainWeights>, hidden: &Tensor) -> Tensor {
+        match (self.exact(), chains) {
+            (Some(exact), Some(chains)) => exact.multiply(chains.head(), hidden, None),
+            _ => self.logits(hidden),
+        }
     }
 }

@@ -65,6 +65,12 @@ pub enum PolicyError {
         /// Fault and remedy.
         reason: String,
     },
+    /// A decoder cannot be exact where it is.
+    #[error("exact numerics: {reason}; they need float32 weights on the CPU of one process")]
+    Numerics {
+        /// Fault.
+        reason: String,
+    },
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),

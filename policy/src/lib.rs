@@ -18,7 +18,7 @@
 //!
 //! let ids = [5, 17, 3, 9, 2];
 //! let batch = Packed::new(&[(&ids, &[3..5])], decoder.device());
-//! let head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 1.0, chunk: 256 });
+//! let head = LanguageHead::new(&decoder, HeadOptions { temperature: 1.0, chunk: 256 });
 //! let output = outputs(&decoder, &head, &batch);
 //!
 //! let logprobs = Vec::<f32>::try_from(output.logprobs())?; // of the tokens 9 and 2
@@ -29,17 +29,21 @@
 
 mod attention;
 mod block;
+mod chain_block;
+mod chain_weights;
 mod chat_template;
 mod config;
 mod context_parallel;
 mod decoder;
 mod device;
 mod error;
+mod exact;
 mod folder;
 mod head;
 mod init;
 mod linear;
 mod mapped_file;
+mod numerics;
 mod packed;
 mod parameters;
 mod pieces;
@@ -65,6 +69,7 @@ pub use dist;
 
 pub use self::attention::{Attention, PackedAttention};
 pub use self::block::BlockWeights;
+pub use self::chain_weights::ChainWeights;
 pub use self::chat_template::{ChatTemplate, Conversation, DEFAULT_TEMPLATE, Date, RESERVED_ARGUMENTS, Rendered};
 pub use self::config::{Architecture, ModelConfig, RopeScaling};
 pub use self::context_parallel::ContextParallel;
@@ -76,6 +81,7 @@ pub use self::head::{
     Head, HeadOptions, HeadPair, LanguageGradient, LanguageHead, LanguageOutput, LossScope, ScalarGradient, ScalarHead,
     head_outputs,
 };
+pub use self::numerics::Numerics;
 pub use self::packed::Packed;
 pub use self::parameters::{
     HeldPart, NamedTensors, Parameter, ParameterPart, ParameterPiece, ParameterShape, parameter_shapes, part_of_name,

@@ -4,7 +4,10 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use kernels::ChainMatrix;
 use tch::Tensor;
+
+use crate::exact::Exact;
 
 thread_local! {
     static SPENT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
@@ -15,10 +18,21 @@ pub fn product_time() -> Duration {
     SPENT.get()
 }
 
-/// `x W^T + b`: `[tokens, in]` -> `[tokens, out]`.
-pub(crate) fn product(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+/// `x W^T + b`: `[tokens, in]` -> `[tokens, out]`; exactly where that is asked for, and then of the weight as it was
+/// packed, where that is given.
+pub(crate) fn product(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    exact: Option<&Exact>,
+    chains: Option<&ChainMatrix>,
+) -> Tensor {
     let started = Instant::now();
-    let output = x.linear(weight, bias);
+    let output = match (exact, chains) {
+        (None, _) => x.linear(weight, bias),
+        (Some(exact), None) => exact.product(x, weight, bias),
+        (Some(exact), Some(chains)) => exact.multiply(chains, x, bias),
+    };
     SPENT.set(SPENT.get() + started.elapsed());
     output
 }
@@ -33,7 +47,7 @@ mod tests {
     fn products_of_this_thread_are_counted() {
         let x = Tensor::ones([64, 64], (Kind::Float, Device::Cpu));
         let before = product_time();
-        let _ = product(&x, &x, None);
+        let _ = product(&x, &x, None, None, None);
         assert!(product_time() > before);
         let other = std::thread::spawn(product_time).join().unwrap();
         assert_eq!(other, Duration::ZERO);

@@ -8,6 +8,7 @@ use std::f64::consts::PI;
 use tch::{Device, Kind, Tensor};
 
 use crate::config::{ModelConfig, RopeScaling};
+use crate::exact::angles;
 
 /// cos and sin of some tokens' positions, to rotate queries and keys with.
 #[derive(Debug)]
@@ -95,8 +96,17 @@ impl RotaryFrequencies {
     /// cos and sin for `positions` `[tokens]`, in `kind`.
     pub(crate) fn at(&self, positions: &Tensor, kind: Kind) -> Rotary {
         let angles = positions.to_kind(Kind::Float).outer(&self.frequencies).unsqueeze(1); // [tokens, 1, head_dim / 2]
-        let (cos, sin) = (angles.cos(), angles.sin());
+        self.scaled([angles.cos(), angles.sin()], kind)
+    }
+
+    /// The same in float32, exactly: those of a position do not depend on the positions beside it.
+    pub(crate) fn exactly_at(&self, positions: &Tensor) -> Rotary {
+        self.scaled(angles(positions, &self.frequencies), Kind::Float)
+    }
+
+    fn scaled(&self, cos_and_sin: [Tensor; 2], kind: Kind) -> Rotary {
         let scaled = |x: Tensor| if self.scale == 1.0 { x } else { x * self.scale };
-        Rotary { cos: scaled(cos).to_kind(kind), sin: scaled(sin).to_kind(kind) }
+        let [cos, sin] = cos_and_sin.map(|x| scaled(x).to_kind(kind));
+        Rotary { cos, sin }
     }
 }

@@ -30,7 +30,7 @@ pub enum Recompute {
 /// A head's outputs of all targets, at least one, without a graph.
 pub fn outputs<H: Head>(decoder: &Decoder, head: &H, batch: &Packed) -> H::Output {
     no_grad(|| {
-        let hidden = decoder.hidden(&batch.ids, &batch.positions, &mut batch.attention());
+        let hidden = decoder.hidden(&batch.ids, &batch.positions, &mut decoder.attention(batch));
         batch_outputs(head, &hidden.index_select(0, &batch.predicting), batch)
     })
 }
@@ -88,7 +88,7 @@ fn whole<H: Head, E>(
     loss: impl FnMut(Range<i64>, &H::Output) -> Result<H::Gradient, E>,
 ) -> Result<H::Output, E> {
     let batch = pass.batch;
-    let attention = &mut batch.attention();
+    let attention = &mut decoder.attention(batch);
     let rotary = decoder.rotary(&batch.positions);
     let embedded = no_grad(|| decoder.embed(&batch.ids)).set_requires_grad(true);
     let blocks: Vec<BlockWeights> =
@@ -124,7 +124,7 @@ fn streamed<H: Head, E>(
     loss: impl FnMut(Range<i64>, &H::Output) -> Result<H::Gradient, E>,
 ) -> Result<H::Output, E> {
     let batch = pass.batch;
-    let attention = &mut batch.attention();
+    let attention = &mut decoder.attention(batch);
     let rotary = decoder.rotary(&batch.positions);
     let mut inputs = Vec::with_capacity(decoder.num_blocks());
     let mut x = no_grad(|| decoder.embed(&batch.ids));

@@ -63,7 +63,7 @@ fn hidden(decoder: &Decoder, batch: &Packed) -> Tensor {
 }
 
 fn language_head(decoder: &Decoder, chunk: i64) -> LanguageHead {
-    LanguageHead::new(decoder.store(), HeadOptions { temperature: 0.7, chunk })
+    LanguageHead::new(decoder, HeadOptions { temperature: 0.7, chunk })
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn logits_and_logprobs_equal_transformers() {
 
         let hidden = hidden.view([2, 24, -1]).narrow(1, 0, 23).reshape([46, -1]);
         let targets = ids.narrow(1, 1, 23).reshape([46]);
-        let head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 1.0, chunk: 7 });
+        let head = LanguageHead::new(&decoder, HeadOptions { temperature: 1.0, chunk: 7 });
         let logprobs = head_outputs(&head, &hidden, &targets).logprobs();
         let difference = max_difference(&logprobs.view([2, 23]), &expected["logprobs"]);
         assert!(difference < 1e-5, "{name}: logprobs differ by {difference}");
@@ -62,7 +62,7 @@ fn gradients_equal_transformers() {
         let rows: Vec<Vec<u32>> = rows.iter().map(|row| row.iter().map(|id| *id as u32).collect()).collect();
         let targets = std::slice::from_ref(&(1..24));
         let batch = Packed::new(&[(&rows[0], targets), (&rows[1], targets)], Device::Cpu);
-        let mut head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 1.0, chunk: 16 });
+        let mut head = LanguageHead::new(&decoder, HeadOptions { temperature: 1.0, chunk: 16 });
         let mean = |targets: std::ops::Range<i64>, _: &_| {
             let logprob = Tensor::full([targets.end - targets.start], -1.0 / 46.0, (Kind::Float, Device::Cpu));
             Ok::<_, Infallible>(LanguageGradient { logprob, entropy: None })
@@ -215,7 +215,7 @@ fn check_every_way(name: &str, with_entropy: bool, bound: f64) {
         let mut decoder = load(name).decoder;
         let sequences: [(&[u32], &[std::ops::Range<usize>]); 3] =
             [(&[1, 5, 9, 2, 7], &[2..3, 4..5]), (&[3, 3, 8], &[0..1, 1..3]), (&[4, 1, 2, 6, 8, 9, 1], &[3..4, 4..7])];
-        let mut head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 0.7, chunk });
+        let mut head = LanguageHead::new(&decoder, HeadOptions { temperature: 0.7, chunk });
         for piece in pieces {
             let batch = Packed::new(&sequences[piece.clone()], Device::Cpu);
             let loss = |_, output: &_| {
@@ -245,7 +245,7 @@ fn check_every_way(name: &str, with_entropy: bool, bound: f64) {
 #[test]
 fn the_head_s_gradient_is_autograd_s() {
     let decoder = load("qwen2").decoder;
-    let mut head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 0.7, chunk: 3 });
+    let mut head = LanguageHead::new(&decoder, HeadOptions { temperature: 0.7, chunk: 3 });
     // Far from regular, and of a normal variable's size.
     let hidden = (Tensor::arange(5 * 64, (Kind::Float, Device::Cpu)).square() * 0.7).sin().view([5, 64]) * 1.4;
     let targets = Tensor::from_slice(&[3i64, 99, 0, 127, 3]);

@@ -49,7 +49,7 @@ fn kept() -> Vec<Vec<u32>> {
 /// The output and the gradient of every parameter, of a loss of logprobs and entropies.
 fn gradients(batch: &Packed, scope: LossScope) -> (LanguageOutput, Vec<(String, Tensor)>) {
     let mut decoder = decoder();
-    let mut head = LanguageHead::new(decoder.store(), HeadOptions { temperature: TEMPERATURE, chunk: 2 });
+    let mut head = LanguageHead::new(&decoder, HeadOptions { temperature: TEMPERATURE, chunk: 2 });
     let loss = |_: Range<i64>, output: &LanguageOutput| {
         let (logprob, entropy) = (output.logprobs().exp().neg(), Some(output.entropy.exp() * 0.1));
         Ok::<_, Infallible>(LanguageGradient { logprob, entropy })

@@ -2,6 +2,7 @@
 
 mod bf16;
 mod chat_templates;
+mod exact;
 mod folders;
 mod golden;
 mod kept;

@@ -122,13 +122,13 @@ fn what_is_handed_out_is_given_back() {
             assert_eq!(tables, 2, "{name} {what}: embedding and head, once each");
             assert_eq!(ledger.most_blocks, most_blocks as i64, "{name} {what}");
         };
-        let head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 1.0, chunk: 2 });
+        let head = LanguageHead::new(&decoder, HeadOptions { temperature: 1.0, chunk: 2 });
         let _ = outputs(&decoder, &head, &batch);
         check("outputs", 1, 1);
         let _ = tch::no_grad(|| decoder.logits(&decoder.hidden(&batch.ids, &batch.positions, &mut batch.attention())));
         check("logits", 1, 1);
         for (recompute, passes, most) in [(Recompute::Nothing, 1, num_blocks), (Recompute::Blocks, 2, 1)] {
-            let mut head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 1.0, chunk: 2 });
+            let mut head = LanguageHead::new(&decoder, HeadOptions { temperature: 1.0, chunk: 2 });
             let loss = |_, output: &policy::LanguageOutput| {
                 Ok::<_, Infallible>(LanguageGradient { logprob: output.logprobs(), entropy: None })
             };

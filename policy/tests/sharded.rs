@@ -52,7 +52,7 @@ fn batches(rank: usize, num_ranks: usize) -> Vec<Packed> {
 }
 
 fn accumulate(decoder: &mut Decoder, batches: &[Packed], recompute: Recompute) {
-    let mut head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 0.7, chunk: 3 });
+    let mut head = LanguageHead::new(decoder, HeadOptions { temperature: 0.7, chunk: 3 });
     for batch in batches {
         let loss = |_: Range<i64>, output: &policy::LanguageOutput| {
             let gradient = LanguageGradient { logprob: output.logprobs().exp().neg(), entropy: None };

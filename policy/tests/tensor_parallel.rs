@@ -122,7 +122,7 @@ fn accumulate(
     recompute: Recompute,
     scope: LossScope,
 ) -> Vec<LanguageOutput> {
-    let mut head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 0.7, chunk: 3 });
+    let mut head = LanguageHead::new(decoder, HeadOptions { temperature: 0.7, chunk: 3 });
     let mut all = Vec::new();
     for batch in batches {
         let loss = |_: Range<i64>, output: &LanguageOutput| {
@@ -178,7 +178,7 @@ fn check(what: &str, seat: &Seat, mut whole: Decoder, mut decoder: Decoder, reco
         own = own.iter().map(|batch| batch.on(context)).collect();
     }
     let output = accumulate(&mut decoder, &own, recompute, scope);
-    let head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 0.7, chunk: 100 });
+    let head = LanguageHead::new(&decoder, HeadOptions { temperature: 0.7, chunk: 100 });
     for ((batch, output), expected) in own.iter().zip(&output).zip(&expected) {
         for output in [output, &outputs(&decoder, &head, batch)] {
             assert_close(what, &output.logprobs(), &expected.logprobs(), expected.logprobs().norm().double_value(&[]));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use kernels::{BLOCK_TOKENS, Threads};
 use policy::dist::Reduction;
-use policy::{Decoder, ModelConfig, Placement, Texts, product_time};
+use policy::{ChainWeights, Decoder, ModelConfig, Placement, Texts, product_time};
 use sampling::SampledToken;
 use tch::{Device, Tensor};
 
@@ -21,7 +21,7 @@ use crate::cache::{CachedPiece, CoresRows, KvTensors, blocks_of, fitting_blocks}
 use crate::completion::{Completion, FinishReason, GenerationStats, RequestId, RolloutRequest};
 use crate::cores_pass::{CoresPass, PassMeans};
 use crate::error::RolloutError;
-use crate::packed_weights::PackedWeights;
+use crate::packed_weights::VersionWeights;
 use crate::params::{CacheAfterUpdate, EngineOptions};
 use crate::request_name::RequestName;
 use crate::sampling_plan::SamplingPlans;
@@ -65,8 +65,8 @@ pub struct Engine {
     num_processes: usize,
     threads: Threads,
     num_submitted: u64,
-    /// The weights of a version as the kernels' products read them, where they can be packed.
-    packed: Option<(u64, Option<PackedWeights>)>,
+    /// The weights of a version as passes read them, unless they are not to be packed.
+    packed: Option<(u64, VersionWeights)>,
     cores: CoresPass,
     /// Turns that ended and were not handed out yet.
     turns: Vec<EndedTurn>,
@@ -258,7 +258,7 @@ impl Engine {
     fn pack(&mut self, decoder: &Decoder, policy_version: u64) {
         if self.options.packed_weights && self.packed.as_ref().is_none_or(|(version, _)| *version != policy_version) {
             self.packed = None; // one at a time in memory
-            self.packed = Some((policy_version, PackedWeights::of(decoder, &self.threads)));
+            self.packed = Some((policy_version, VersionWeights::of(decoder, &self.threads)));
         }
     }
 
@@ -335,7 +335,9 @@ impl Engine {
         let pieces: Vec<CachedPiece<'_>> = plan.pieces.iter().map(cached).collect();
         let upload = |values: &[i64]| Tensor::from_slice(values).to_device(decoder.device());
         let (ids, positions) = (upload(&ids), upload(&positions));
-        if let (KvTensors::Cores(store), Some((_, Some(weights)))) = (&mut self.tensors, &self.packed) {
+        if let (KvTensors::Cores(store), Some((_, VersionWeights::Kernels(weights)))) =
+            (&mut self.tensors, &self.packed)
+        {
             let means = PassMeans { weights, store, threads: &self.threads, eps: self.config.rms_norm_eps as f32 };
             let (embedded, rotary) = (decoder.embed(&ids), decoder.rotary(&positions));
             self.cores.compute(means, &CoresRows::of(&pieces), &embedded, &rotary, &mut self.work);
@@ -343,7 +345,8 @@ impl Engine {
         }
         let mut attention = CachedAttention::new(&mut self.tensors, &pieces, self.placement, &self.threads);
         let products = product_time();
-        let hidden = decoder.hidden(&ids, &positions, &mut attention); // [tokens, hidden]
+        let chains = chains(self.packed.as_ref());
+        let hidden = decoder.hidden_by(chains, &ids, &positions, &mut attention); // [tokens, hidden]
         self.work.attention += attention.spent();
         self.work.products += product_time() - products;
         (Some(hidden), started.elapsed())
@@ -371,19 +374,19 @@ impl Engine {
         let last: Vec<usize> = ends.filter(|(is_sampled, _)| *is_sampled).map(|(_, row)| row).collect();
         let prepared = started.elapsed();
         let (tokens, head) = match (hidden, &self.packed) {
-            (None, Some((_, Some(weights)))) => {
+            (None, Some((_, VersionWeights::Kernels(weights)))) => {
                 let logits = self.cores.logits(weights, &last, &self.threads);
                 let head = started.elapsed() - prepared;
                 (draw_rows(&draws, logits, &self.threads), head)
             }
-            (hidden, _) => {
+            (hidden, packed) => {
                 let hidden = hidden.expect("hidden states where no packed weights are");
                 let rows: Vec<i64> = last.into_iter().map(|row| row as i64).collect();
                 let is_whole = rows.len() as i64 == hidden.size()[0];
                 let rows = (!is_whole).then(|| Tensor::from_slice(&rows).to_device(decoder.device()));
                 let logits = match rows {
-                    None => decoder.logits(hidden),
-                    Some(rows) => decoder.logits(&hidden.index_select(0, &rows)),
+                    None => decoder.logits_by(chains(packed.as_ref()), hidden),
+                    Some(rows) => decoder.logits_by(chains(packed.as_ref()), &hidden.index_select(0, &rows)),
                 };
                 let head = started.elapsed() - prepared;
                 (draw_tokens(&draws, &logits, decoder.store().tensor(), &self.threads), head)
@@ -455,6 +458,14 @@ impl Engine {
 
 mod carrying;
 mod turns;
+
+/// The packed matrices of an exact decoder, where there are any.
+fn chains(packed: Option<&(u64, VersionWeights)>) -> Option<&ChainWeights> {
+    match packed {
+        Some((_, VersionWeights::Chains(chains))) => Some(chains),
+        _ => None,
+    }
+}
 
 /// # Errors
 /// So many tokens do not fit so many blocks.

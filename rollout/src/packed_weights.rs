@@ -4,10 +4,31 @@
 //! change of those. The weight of a norm is multiplied into the matrix behind it, so that a norm is a factor of a row.
 
 use kernels::{Output, PackedMatrix, Panels, PlainMatrix, Threads};
-use policy::{BlockWeights, Decoder, Lent, Placement};
+use policy::{BlockWeights, ChainWeights, Decoder, Lent, Placement};
 use tch::Tensor;
 
 use crate::rows::row_values;
+
+/// The weights of a version as its passes read them.
+#[derive(Debug)]
+pub(crate) enum VersionWeights {
+    /// Passes are libtorch's.
+    Plain,
+    /// Passes are by kernels.
+    Kernels(PackedWeights),
+    /// Passes are an exact decoder's, over its matrices.
+    Chains(ChainWeights),
+}
+
+impl VersionWeights {
+    /// Packs the weights as they are now, where they can be.
+    pub(crate) fn of(decoder: &Decoder, threads: &Threads) -> Self {
+        match decoder.chain_weights() {
+            Some(chains) => Self::Chains(chains),
+            None => PackedWeights::of(decoder, threads).map_or(Self::Plain, Self::Kernels),
+        }
+    }
+}
 
 /// The matrices of all blocks, and the head.
 #[derive(Debug)]

@@ -38,7 +38,7 @@ fn packed(completions: &[Completion]) -> Packed {
 
 /// The head's output of every sampled token of all completions, as training computes it.
 fn trained(policy: &Policy, completions: &[Completion], temperature: f64) -> LanguageOutput {
-    let head = LanguageHead::new(policy.decoder.store(), HeadOptions { temperature, chunk: 64 });
+    let head = LanguageHead::new(&policy.decoder, HeadOptions { temperature, chunk: 64 });
     outputs(&policy.decoder, &head, &packed(completions))
 }
 

@@ -2,6 +2,7 @@
 
 mod bf16;
 mod engine;
+mod exact;
 mod generate;
 mod parameters;
 #[path = "../../policy/dist/tests/ranks.rs"]

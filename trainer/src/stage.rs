@@ -49,6 +49,7 @@ pub(crate) async fn run_stage(stage: u8, config: ReinforceRun, entry: Entry, int
 /// Runs a stage on the rank that decides.
 async fn lead(stage: u8, run: MetRun<ReinforceRun>, entry: Entry, interrupt: Interrupt) -> Result<()> {
     let MetRun { config, placement, identity, team } = run;
+    config.validate_place(placement, team.as_ref().map_or(1, |team| team.environment().world_size))?;
     config.notes().iter().for_each(|note| tracing::warn!("{note}"));
     let (rollout, seed) = (&config.rollout, config.run.seed);
     let texts = Arc::new(load_texts(config.model.path()?, &config.prompt)?);
@@ -204,7 +205,8 @@ fn state(config: &ReinforceRun, stage: u8, models: Models<'_>, resume_from: Opti
 /// Policy, critic and reference as the run begins; the policy is loaded from `resume_from` where that is there.
 fn learner(config: &ReinforceRun, models: Models<'_>, resume_from: Option<&Path>) -> Result<Learner> {
     let start = &config.model.path;
-    let policy = Policy::load(resume_from.unwrap_or(start), models)?;
+    let mut policy = Policy::load(resume_from.unwrap_or(start), models)?;
+    policy.decoder.set_numerics(config.rollout.numerics)?;
     let hidden_size = policy.decoder.config().hidden_size;
     let critic = config.critic();
     let shared = critic.as_ref().is_some_and(|critic| critic.shared_trunk);
@@ -213,7 +215,9 @@ fn learner(config: &ReinforceRun, models: Models<'_>, resume_from: Option<&Path>
     let actor = Actor { policy, value_head };
     let mut learner = Learner::of(Trainable::new(actor, &config.optimizer, config.schedule()?)?);
     if config.loss.kl_coefficient != 0.0 {
-        learner.reference = Some(Policy::load(start, models).context("the reference")?.decoder);
+        let mut reference = Policy::load(start, models).context("the reference")?.decoder;
+        reference.set_numerics(config.rollout.numerics)?;
+        learner.reference = Some(reference);
     }
     if let Some(critic) = critic.filter(|_| !shared) {
         let model = match critic.start {

@@ -122,6 +122,7 @@ pub(crate) fn update_metrics(outcome: &UpdateOutcome) -> Metrics {
             metrics.set(names::MISMATCH_KL, mismatch.kl);
             metrics.set(names::MISMATCH_MEAN_ABS, mismatch.mean_abs_difference);
             metrics.set(names::MISMATCH_MAX_ABS, mismatch.max_abs_difference);
+            metrics.set(names::MISMATCH_MAX_LOGPROB, mismatch.max_logprob_difference);
             metrics.set(names::MISMATCH_OUTSIDE_FRACTION, mismatch.outside_fraction);
         }
     }

@@ -6,10 +6,14 @@
 //! with the ids that it was drawn among, `p` is the softmax over these (`kept.rs`).
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use kernels::ChainMatrix;
 use tch::{Device, Kind, Tensor};
 
 use super::{Head, kept, split_vocabulary};
+use crate::decoder::Decoder;
+use crate::exact::Exact;
 use crate::linear::float_product;
 use crate::store::WeightStore;
 use crate::tensor_parallel::TensorParallel;
@@ -30,6 +34,8 @@ pub struct HeadOptions {
 /// Numbers of each target, all `[targets]` float32.
 #[derive(Debug)]
 pub struct LanguageOutput {
+    /// Log-probability of the target under `softmax(logits / temperature)`.
+    pub logprob: Tensor,
     /// Logit of the target, over the temperature.
     pub target_logit: Tensor,
     /// Log of the sum of the exponentials of all logits, over the temperature; of those of the kept ids, where there
@@ -42,7 +48,11 @@ pub struct LanguageOutput {
 impl LanguageOutput {
     /// Log-probability of each target under `softmax(logits / temperature)`, `[targets]` float32.
     pub fn logprobs(&self) -> Tensor {
-        &self.target_logit - &self.logsumexp
+        self.logprob.shallow_clone()
+    }
+
+    fn of([target_logit, logsumexp, entropy]: [Tensor; 3]) -> Self {
+        Self { logprob: &target_logit - &logsumexp, target_logit, logsumexp, entropy }
     }
 }
 
@@ -65,16 +75,20 @@ pub struct LanguageHead {
     gradient: Option<Tensor>,
     /// The ranks that have the other rows.
     tensor: Option<TensorParallel>,
+    /// Operators that compute it exactly, with the weight as they read it, where the decoder has them.
+    exact: Option<(Arc<Exact>, ChainMatrix)>,
 }
 
 impl LanguageHead {
-    /// The head of a decoder whose weights are in `store`.
-    pub fn new(store: &dyn WeightStore, options: HeadOptions) -> Self {
+    /// The head of a decoder.
+    pub fn new(decoder: &Decoder, options: HeadOptions) -> Self {
+        let store = decoder.store();
         let weight = store.head();
         store.release(store.head_part()); // the head's own reference keeps it
         // A CPU has no product of short types that ends in float32.
         let weight = if weight.device() == Device::Cpu { weight.to_kind(Kind::Float) } else { weight };
-        Self { options, weight, gradient: None, tensor: store.tensor().cloned() }
+        let exact = decoder.exact().map(|exact| (exact.clone(), exact.pack(&weight)));
+        Self { options, weight, gradient: None, tensor: store.tensor().cloned(), exact }
     }
 
     /// The sum of what each rank has of a float32 tensor.
@@ -102,7 +116,7 @@ fn softmax(logits: &mut Tensor, targets: &Tensor, temperature: f64) -> LanguageO
     let mean = Tensor::linalg_vecdot(&exponentials, logits, -1) / sum.squeeze_dim(1);
     let _ = exponentials.div_out(logits, &sum);
     let log_sum = sum.log().squeeze_dim(1);
-    LanguageOutput { target_logit, logsumexp: largest.squeeze_dim(1) + &log_sum, entropy: log_sum - mean }
+    LanguageOutput::of([target_logit, largest.squeeze_dim(1) + &log_sum, log_sum - mean])
 }
 
 impl Head for LanguageHead {
@@ -117,15 +131,22 @@ impl Head for LanguageHead {
 
     fn forward(&self, hidden: &Tensor, targets: &Tensor) -> (LanguageOutput, Self::Saved) {
         let hidden = hidden.to_kind(self.weight.kind());
-        let mut logits = float_product(&hidden, &self.weight.tr()); // [targets, vocab]
+        let mut logits = match &self.exact {
+            None => float_product(&hidden, &self.weight.tr()),
+            Some((exact, chains)) => exact.multiply(chains, &hidden, None),
+        }; // [targets, vocab]
         let temperature = self.options.temperature;
         let numbers = match &self.tensor {
             tensor if targets.dim() > 1 => Some(kept::softmax(&mut logits, targets, temperature, tensor.as_ref())),
             Some(tensor) => Some(split_vocabulary::softmax(&mut logits, targets, temperature, tensor)),
             None => None,
         };
-        if let Some([target_logit, logsumexp, entropy]) = numbers {
-            return (LanguageOutput { target_logit, logsumexp, entropy }, logits);
+        if let Some(numbers) = numbers {
+            return (LanguageOutput::of(numbers), logits);
+        }
+        if let Some((exact, _)) = &self.exact {
+            let [logprob, target_logit, logsumexp, entropy] = exact.targets(&mut logits, targets, temperature);
+            return (LanguageOutput { logprob, target_logit, logsumexp, entropy }, logits);
         }
         let stretch = match logits.device() {
             Device::Cpu => (STRETCH / logits.size()[1]).max(1),
@@ -183,6 +204,7 @@ impl Head for LanguageHead {
     fn concatenated(outputs: Vec<LanguageOutput>) -> LanguageOutput {
         let cat = |of: fn(&LanguageOutput) -> &Tensor| Tensor::cat(&outputs.iter().map(of).collect::<Vec<_>>(), 0);
         LanguageOutput {
+            logprob: cat(|output| &output.logprob),
             target_logit: cat(|output| &output.target_logit),
             logsumexp: cat(|output| &output.logsumexp),
             entropy: cat(|output| &output.entropy),
@@ -191,6 +213,7 @@ impl Head for LanguageHead {
 
     fn mapped(output: &LanguageOutput, map: &dyn Fn(&Tensor) -> Tensor) -> LanguageOutput {
         LanguageOutput {
+            logprob: map(&output.logprob),
             target_logit: map(&output.target_logit),
             logsumexp: map(&output.logsumexp),
             entropy: map(&output.entropy),

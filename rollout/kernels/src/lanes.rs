@@ -22,6 +22,8 @@ pub(crate) trait Lanes: Copy {
     const BLOCKS: usize;
     /// Most rows whose products with two panels of a matrix fit this processor's registers.
     const MOST_ROWS: usize;
+    /// Panels whose sums fit the registers beside those of as many rows as there may be queries.
+    const PANELS: usize;
 
     fn splat(number: f32) -> Self;
     fn load(from: &[f32; WIDTH]) -> Self;
@@ -34,6 +36,8 @@ pub(crate) trait Lanes: Copy {
     fn max(self, other: Self) -> Self;
     /// self * factor + addend
     fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// The same, rounded once on every processor.
+    fn mul_add_once(self, factor: Self, addend: Self) -> Self;
     /// The nearest whole numbers.
     fn round(self) -> Self;
     /// Has the processor fetch the memory of a register, which is read soon.
@@ -108,6 +112,7 @@ impl Lanes for Portable {
     const MOST_QUERIES: usize = 4;
     const BLOCKS: usize = 1;
     const MOST_ROWS: usize = 3;
+    const PANELS: usize = 1;
 
     #[inline(always)]
     fn splat(number: f32) -> Self {
@@ -155,6 +160,11 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn mul_add_once(self, factor: Self, addend: Self) -> Self {
+        Self(std::array::from_fn(|lane| self.0[lane].mul_add(factor.0[lane], addend.0[lane])))
+    }
+
+    #[inline(always)]
     fn fetch<T>(_from: &[T; WIDTH]) {}
 
     #[inline(always)]
@@ -193,6 +203,7 @@ pub(crate) mod tests {
             assert_eq!(all(x.max(y))[lane], a[lane].max(b[lane]));
             assert_eq!(all(x.round())[lane], a[lane].round_ties_even());
             assert!((all(x.mul_add(y, L::splat(1.0)))[lane] - (a[lane] * b[lane] + 1.0)).abs() < 1e-5);
+            assert_eq!(all(x.mul_add_once(y, L::splat(1.0)))[lane], a[lane].mul_add(b[lane], 1.0));
         }
         assert_eq!(x.largest(), a[WIDTH - 1]);
         assert!((x.sum() - a.iter().sum::<f32>()).abs() < 1e-4);

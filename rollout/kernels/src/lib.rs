@@ -7,6 +7,9 @@
 //! a pass and however many threads there are; so a token has the same numbers, bit for bit, whether it is decoded or
 //! prefilled in pieces of any length.
 //!
+//! [`ChainMatrix`], [`rms_norm`] and [`gate`] are the same one by one over plain rows, whose bits are those of every
+//! processor: what training computes too.
+//!
 //! This crate must not know tensors, models, or who owns a block. All that it has of `unsafe` is in `x86.rs`, for the
 //! processor's instructions, and in `threads.rs`.
 //!
@@ -30,11 +33,15 @@
 //! ```
 
 mod attend;
+mod chain_product;
 mod computation;
+mod exponential;
+mod gate;
 mod heads;
 mod lanes;
 mod layout;
 mod matrix;
+mod norm;
 mod panels;
 mod product;
 mod rows;
@@ -45,9 +52,13 @@ mod tile;
 mod x86;
 
 pub use self::attend::Attending;
+pub use self::chain_product::ChainMatrix;
+pub use self::exponential::{LEAST, exponential};
+pub use self::gate::gate;
 pub use self::heads::NewRows;
 pub use self::layout::{BLOCK_TOKENS, Place, Shape};
 pub use self::matrix::{PackedMatrix, PlainMatrix};
+pub use self::norm::{Norm, rms_norm};
 pub use self::panels::Panels;
 pub use self::product::Output;
 pub use self::rows::Rows;

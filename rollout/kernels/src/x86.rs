@@ -39,7 +39,12 @@ impl Instructions {
 
 /// Runs a computation with the widest instructions there are. Returns it where there are none.
 pub(crate) fn run_wide<C: Computation>(computation: C) -> Result<(), C> {
-    match Instructions::of_processor() {
+    run_with(Instructions::of_processor(), computation)
+}
+
+/// Runs a computation with instructions that this processor has. Returns it where they are none of the wide ones.
+fn run_with<C: Computation>(instructions: Instructions, computation: C) -> Result<(), C> {
+    match instructions {
         // SAFETY: the processor has AVX-512F.
         Instructions::Avx512 => unsafe { with_avx512(computation) },
         // SAFETY: the processor has AVX2 and FMA.
@@ -71,6 +76,7 @@ impl Lanes for Avx512 {
     const MOST_QUERIES: usize = 8;
     const BLOCKS: usize = 2;
     const MOST_ROWS: usize = 12;
+    const PANELS: usize = 3;
 
     #[inline(always)]
     fn splat(number: f32) -> Self {
@@ -127,6 +133,11 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn mul_add_once(self, factor: Self, addend: Self) -> Self {
+        self.mul_add(factor, addend)
+    }
+
+    #[inline(always)]
     fn fetch<T>(from: &[T; WIDTH]) {
         // SAFETY: nothing is read for the program, and the place is there.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().cast()) }
@@ -163,6 +174,7 @@ impl Lanes for Avx2 {
     const MOST_QUERIES: usize = 4;
     const BLOCKS: usize = 1;
     const MOST_ROWS: usize = 3;
+    const PANELS: usize = 1;
 
     #[inline(always)]
     fn splat(number: f32) -> Self {
@@ -224,6 +236,11 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn mul_add_once(self, factor: Self, addend: Self) -> Self {
+        self.mul_add(factor, addend)
+    }
+
+    #[inline(always)]
     fn fetch<T>(from: &[T; WIDTH]) {
         // SAFETY: nothing is read for the program, and the place is there.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().cast()) }
@@ -251,9 +268,24 @@ impl Lanes for Avx2 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::lanes::Portable;
     use crate::lanes::tests::check;
+
+    /// Kinds of instructions that this processor has.
+    pub(crate) fn kinds() -> Vec<Instructions> {
+        let kinds = [Instructions::Avx512, Instructions::Avx2, Instructions::Base];
+        let widest = Instructions::of_processor();
+        kinds.into_iter().skip_while(|kind| *kind != widest).collect()
+    }
+
+    /// Runs a computation with instructions of one of the [`kinds`].
+    pub(crate) fn run_kind<C: Computation>(kind: Instructions, computation: C) {
+        if let Err(computation) = run_with(kind, computation) {
+            computation.run::<Portable>();
+        }
+    }
 
     struct Check;
 

@@ -1,4 +1,5 @@
-//! Sampling on the CPU: rows of logits in, a token for each out, with its logprobs and the entropy.
+//! Sampling on the CPU: rows of logits in, a token for each out, with its logprobs and the entropy; and of tokens that
+//! are known the same numbers.
 //!
 //! Each row has its own distribution and adjustments; rows that differ share a call at no cost. A token depends on its
 //! row and its uniform number alone: not on the rows beside it, the number of threads or the processor. This crate must
@@ -18,13 +19,13 @@
 
 mod adjustment;
 mod distribution;
-mod exponential;
 mod kept;
 mod passes;
 mod row;
 #[cfg(test)]
 mod row_tests;
 mod rows;
+mod targets;
 mod token;
 
 pub use kernels::Threads;
@@ -33,4 +34,5 @@ pub use self::adjustment::Adjustment;
 pub use self::distribution::Distribution;
 pub use self::row::Row;
 pub use self::rows::draw_rows;
+pub use self::targets::{Target, Targets, measure_targets};
 pub use self::token::{SampledToken, TokenLogprob};

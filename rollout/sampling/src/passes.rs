@@ -4,7 +4,7 @@
 //! then over the blocks, always in that order. So a result depends on the row alone: not on the processor, not on
 //! threads, and not on the rows beside it. This file must not know what a filter or a draw is.
 
-use crate::exponential::{LEAST, exponential};
+use kernels::{LEAST, exponential};
 
 /// Tokens of a block.
 pub(crate) const BLOCK: usize = 256;

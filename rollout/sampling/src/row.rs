@@ -34,9 +34,9 @@ pub struct Row<'a> {
 /// Memory that a thread keeps from row to row.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    maxima: Vec<Maxima>,
-    masses: Vec<Mass>,
-    adjusted: Vec<f32>,
+    pub(crate) maxima: Vec<Maxima>,
+    pub(crate) masses: Vec<Mass>,
+    pub(crate) adjusted: Vec<f32>,
     kept: Kept,
 }
 
@@ -84,11 +84,11 @@ pub(crate) fn draw(row: &Row<'_>, scratch: &mut Scratch, threads: &Threads) -> S
         }
         _ => Choice::among_all(logits, scale, masses, row.uniform),
     };
-    let power = (f64::from(logits[drawn.id as usize]) - f64::from(scale.largest)) / temperature;
+    let logit = logits[drawn.id as usize];
     let is_greedy = row.distribution.temperature == 0.0;
     SampledToken {
         id: drawn.id,
-        rollout_logprob: if is_greedy { 0.0 } else { (power - drawn.total.ln()) as f32 },
+        rollout_logprob: if is_greedy { 0.0 } else { drawn_logprob(logit, scale.largest, temperature, drawn.total) },
         raw_logprob: raw_logprob(drawn.id),
         entropy: (sums.scaled.ln() - sums.weighted / sums.scaled) as f32,
         top_logprobs: likeliest.iter().map(|&id| TokenLogprob { id, logprob: raw_logprob(id) }).collect(),
@@ -98,6 +98,11 @@ pub(crate) fn draw(row: &Row<'_>, scratch: &mut Scratch, threads: &Threads) -> S
             () => kept.ids(),
         },
     }
+}
+
+/// The logprob of a token with this logit, which was drawn among tokens of this total weight.
+pub(crate) fn drawn_logprob(logit: f32, largest: f32, temperature: f64, total: f64) -> f32 {
+    ((f64::from(logit) - f64::from(largest)) / temperature - total.ln()) as f32
 }
 
 fn without_token(raw_logprob: f32, rollout_logprob: f32) -> SampledToken {
@@ -143,7 +148,7 @@ fn likeliest(logits: &[f32], places: &[u32], count: usize) -> Vec<u32> {
 }
 
 /// The largest logit; not a number where one is none.
-fn largest(logits: &[f32], blocks: &mut Vec<Maxima>, threads: &Threads) -> f32 {
+pub(crate) fn largest(logits: &[f32], blocks: &mut Vec<Maxima>, threads: &Threads) -> f32 {
     blocks.resize(logits.len().div_ceil(BLOCK), Default::default());
     let are_numbers = in_parts(logits, blocks, threads, maxima);
     let largest = blocks.as_flattened().iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -151,7 +156,7 @@ fn largest(logits: &[f32], blocks: &mut Vec<Maxima>, threads: &Threads) -> f32 {
 }
 
 /// The sums over a row, whose blocks' are left in `blocks`.
-fn sums(logits: &[f32], scale: Scale, blocks: &mut Vec<Mass>, threads: &Threads) -> Mass {
+pub(crate) fn sums(logits: &[f32], scale: Scale, blocks: &mut Vec<Mass>, threads: &Threads) -> Mass {
     blocks.resize(logits.len().div_ceil(BLOCK), Mass::default());
     in_parts(logits, blocks, threads, |logits, blocks| masses(logits, scale, blocks));
     blocks.iter().fold(Mass::default(), |sum, block| Mass {

@@ -1,8 +1,8 @@
 //! Distance of the engine that sampled from the policy that learns, on the same weights and tokens.
 //!
 //! With `p` and `q` the probabilities that training and rollout gave each sampled token, over trained tokens:
-//! KL(rollout, policy) by k3 (`p/q - 1 - log p/q`), the mean and largest `|p - q|`, and the share of tokens whose `p/q`
-//! leaves a band. All would be 0 if the two engines computed the same.
+//! KL(rollout, policy) by k3 (`p/q - 1 - log p/q`), the mean and largest `|p - q|`, the largest `|log p - log q|`, and
+//! the share of tokens whose `p/q` leaves a band. All are 0 where the two engines compute the same, as exact ones do.
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,8 @@ pub struct Mismatch {
     pub mean_abs_difference: f64,
     /// Largest absolute difference of the sampled token's probability.
     pub max_abs_difference: f64,
+    /// Largest absolute difference of the sampled token's logprob, in nats: 0 where both have the same bits.
+    pub max_logprob_difference: f64,
     /// Share of tokens whose ratio of probabilities is outside the band.
     pub outside_fraction: f64,
 }
@@ -66,6 +68,7 @@ impl Mismatch {
         let kl = statistics.mean(&KlEstimator::K3.estimate(&rollout, &policy));
         let mean_abs_difference = statistics.mean(&difference);
         let max_abs_difference = statistics.max(&difference);
+        let max_logprob_difference = statistics.max(&(&policy - &rollout).abs());
         let outside_fraction = statistics.mean(&outside);
         let (num_tokens, values) = statistics.finish();
         Self {
@@ -73,6 +76,7 @@ impl Mismatch {
             kl: values[kl],
             mean_abs_difference: values[mean_abs_difference],
             max_abs_difference: values[max_abs_difference],
+            max_logprob_difference: values[max_logprob_difference],
             outside_fraction: values[outside_fraction],
         }
     }
@@ -85,6 +89,7 @@ impl Mismatch {
             kl: mix(self.kl, other.kl),
             mean_abs_difference: mix(self.mean_abs_difference, other.mean_abs_difference),
             max_abs_difference: self.max_abs_difference.max(other.max_abs_difference),
+            max_logprob_difference: self.max_logprob_difference.max(other.max_logprob_difference),
             outside_fraction: mix(self.outside_fraction, other.outside_fraction),
         };
     }
@@ -92,8 +97,10 @@ impl Mismatch {
     /// The metrics of all ranks.
     pub(crate) fn over(self, ranks: Option<&Ranks>) -> Result<Self> {
         let Some(ranks) = ranks else { return Ok(self) };
-        let Self { num_tokens, kl, mean_abs_difference, max_abs_difference, outside_fraction } = self;
-        let own = [num_tokens as f64, kl, mean_abs_difference, max_abs_difference, outside_fraction];
+        let Self { num_tokens, kl, mean_abs_difference, max_abs_difference, max_logprob_difference, outside_fraction } =
+            self;
+        let largest = [max_abs_difference, max_logprob_difference];
+        let own = [num_tokens as f64, kl, mean_abs_difference, largest[0], largest[1], outside_fraction];
         let mut all = Self::default();
         for numbers in ranks.gathered(&own)? {
             all.merge(&Self {
@@ -101,7 +108,8 @@ impl Mismatch {
                 kl: numbers[1],
                 mean_abs_difference: numbers[2],
                 max_abs_difference: numbers[3],
-                outside_fraction: numbers[4],
+                max_logprob_difference: numbers[4],
+                outside_fraction: numbers[5],
             });
         }
         Ok(all)

@@ -106,7 +106,7 @@ fn score<'a>(
     }
     let device = decoder.device();
     let batch = Minibatch::new(lacking.iter().map(|it| &**it), plan.micro_batch_tokens, device)?.on(ranks, device)?;
-    let head = LanguageHead::new(decoder.store(), plan.head);
+    let head = LanguageHead::new(decoder, plan.head);
     let mut scored = Vec::with_capacity(lacking.len());
     for micro_batch in &batch.micro_batches {
         scored.extend(micro_batch.by_trajectory(&outputs(decoder, &head, &micro_batch.packed).logprobs()));
@@ -162,7 +162,7 @@ pub(crate) fn accumulate(
     totals: &mut TargetTotals,
 ) -> Result<(f64, Vec<Vec<f32>>)> {
     actor.clear_gradients(); // of a minibatch that ended in an error
-    let mut head = LanguageHead::new(actor.policy.decoder.store(), plan.head);
+    let mut head = LanguageHead::new(&actor.policy.decoder, plan.head);
     let (mut loss, mut logprobs) = (0.0, Vec::new());
     for micro_batch in &batch.micro_batches {
         let pass = PolicyPass { batch: micro_batch, divisor: &batch.divisor, plan };

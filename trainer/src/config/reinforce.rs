@@ -6,9 +6,10 @@ use learner::optimizer::adamw::AdamWConfig;
 use learner::optimizer::schedule::{Schedule, ScheduleConfig};
 use learner::rollout_correction::RolloutCorrection;
 use learner::update_plan::{OldLogprobs, UpdatePlan};
-use policy::{HeadOptions, Recompute};
+use policy::{HeadOptions, Numerics, Placement, Recompute};
 use rollout::{CacheAfterUpdate, EngineOptions, RepetitionStop, SamplingParams, ThinkingBudget};
 use serde::{Deserialize, Serialize};
+use tch::{Device, Kind};
 use verifiers::{Reading, RewardConfig, VerifiersConfig};
 
 use super::critic::{Algorithm, AlgorithmSection, CriticSection};
@@ -20,6 +21,11 @@ use super::sections::{self, CheckpointSection, EvalSection, ModelSection, RunSec
 use super::tools::ToolsSection;
 use crate::failure::Usage;
 use crate::plan::{Calendar, Refill};
+
+/// What an error about exact numerics begins with.
+const EXACT: &str = "rollout.numerics: \"exact\" is for float32 on the CPU of one process, and";
+/// What else can be done about it.
+const FAST: &str = "leave rollout.numerics at \"fast\"";
 
 /// The whole configuration of a stage.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -102,6 +108,10 @@ pub(crate) struct RolloutSection {
     pub thinking: Option<ThinkingBudget>,
     /// Tools that completions may call.
     pub tools: ToolsSection,
+    /// Rounding of what is sampled and what is trained: "fast" by libtorch's operators, whose last bits depend on a
+    /// batch's shape, or "exact", where training computes the recorded logprobs bit for bit; in float32, on the CPU of
+    /// one process.
+    pub numerics: Numerics,
     /// Batching and memory of the engine.
     pub engine: EngineOptions,
 }
@@ -129,6 +139,7 @@ impl Default for RolloutSection {
             partial: None,
             thinking: None,
             tools: ToolsSection::default(),
+            numerics: Numerics::default(),
             engine: EngineOptions::default(),
         }
     }
@@ -253,6 +264,7 @@ impl ReinforceRun {
             return refuse("rollout.max_new_tokens and update.steps must be at least 1");
         }
         self.rollout.validate_sampling()?;
+        self.validate_numerics()?;
         self.validate_partial()?;
         let is_embedded = self.sandbox.url.is_empty();
         self.rollout.tools.validate(is_embedded.then_some(&self.sandbox.server.max_limits))?;
@@ -279,6 +291,51 @@ impl ReinforceRun {
         }
         self.verifiers.validate().map_err(|error| section("verifiers", error.to_string()))?;
         self.rollout.engine.validate().map_err(|error| section("rollout.engine", error.to_string()))
+    }
+
+    /// Checks that what is to be exact is where it can be, as far as the file says.
+    fn validate_numerics(&self) -> Result<()> {
+        if self.rollout.numerics == Numerics::Fast {
+            return Ok(());
+        }
+        let refuse = |key: &str, remedy: &str| Err(Usage::error(format!("{EXACT} {key}; {remedy}, or {FAST}")));
+        if self.run.kind()? != Kind::Float {
+            return refuse(&format!("run.dtype is {}", self.run.dtype), "set run.dtype = \"float32\"");
+        }
+        for (axis, length) in [("context", self.parallel.context), ("tensor", self.parallel.tensor)] {
+            if length != 1 {
+                let remedy = format!("set parallel.{axis} = 1 and start one process");
+                return refuse(&format!("parallel.{axis} is {length}"), &remedy);
+            }
+        }
+        if self.rollout.kept_sets {
+            return refuse("rollout.kept_sets has other sums", "set rollout.kept_sets = false and leave filters out");
+        }
+        if self.rollout.partial.is_some() {
+            return refuse(
+                "rollout.partial has tokens of several versions of the weights",
+                "leave rollout.partial out",
+            );
+        }
+        Ok(())
+    }
+
+    /// Checks the same of where the run is and with how many ranks.
+    ///
+    /// # Errors
+    /// A usage error that says what to do.
+    pub(crate) fn validate_place(&self, placement: Placement, num_ranks: usize) -> Result<()> {
+        if self.rollout.numerics == Numerics::Exact && placement.device != Device::Cpu {
+            let device = &self.run.device;
+            let problem = format!("{EXACT} run.device \"{device}\" is a GPU; set run.device = \"cpu\", or {FAST}");
+            return Err(Usage::error(problem));
+        }
+        if self.rollout.numerics == Numerics::Exact && num_ranks > 1 {
+            let problem =
+                format!("{EXACT} there are {num_ranks} ranks; start the trainer without a launcher, or {FAST}");
+            return Err(Usage::error(problem));
+        }
+        Ok(())
     }
 
     /// Checks that the algorithm, its advantages and its critic fit together.

@@ -274,7 +274,7 @@ impl ModelState {
         ensure!(self.seat.num_ranks() == 1, "logprobs of continuations are computed in one process alone");
         self.release_cache();
         let decoder = &self.learner.as_ref().context(NO_POLICY)?.policy.model.policy.decoder;
-        let head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 1.0, chunk: LOGPROB_CHUNK });
+        let head = LanguageHead::new(decoder, HeadOptions { temperature: 1.0, chunk: LOGPROB_CHUNK });
         let mut logprobs = Vec::with_capacity(continuations.len());
         for piece in split_by_tokens(continuations, SCORE_TOKENS, |continuation| continuation.ids.len()) {
             for Continuation { ids, num_prompt } in piece {

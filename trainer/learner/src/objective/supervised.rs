@@ -87,7 +87,7 @@ pub fn learn(
     let num_targets = ranks.map_or(Ok(own), |ranks| ranks.sums([own as f64]).map(|[all]| all as usize))?;
     let (mut loss, mut entropy) = (0.0, 0.0);
     let decoder = &mut policy.model.policy.decoder;
-    let mut head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 1.0, chunk: plan.head_chunk });
+    let mut head = LanguageHead::new(decoder, HeadOptions { temperature: 1.0, chunk: plan.head_chunk });
     let blank = LearnedSequence { ids: vec![0; 2], targets: vec![Range { start: 1, end: 2 }] };
     for piece in as_many_on(ranks, split_by_tokens(batch, plan.micro_batch_tokens, |sequence| sequence.ids.len()))? {
         let (piece, share) = match piece {

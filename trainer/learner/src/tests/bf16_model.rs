@@ -109,7 +109,7 @@ pub(super) fn critic_plan() -> CriticPlan {
 /// Logprobs of a trajectory's targets under a decoder that sees nothing else.
 fn logprobs_alone(decoder: &Decoder, ids: &[u32], targets: &[Range<usize>]) -> Vec<f32> {
     let batch = Packed::new(&[(ids, targets)], decoder.device());
-    let output = outputs(decoder, &LanguageHead::new(decoder.store(), plan().head), &batch);
+    let output = outputs(decoder, &LanguageHead::new(decoder, plan().head), &batch);
     Vec::try_from(output.logprobs()).unwrap()
 }
 

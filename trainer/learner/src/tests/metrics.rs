@@ -28,6 +28,7 @@ fn mismatch_is_measured_on_trained_tokens_alone() {
     assert_eq!(mismatch.num_tokens, 3);
     assert!((mismatch.mean_abs_difference - 0.4 / 3.0).abs() < 1e-6);
     assert!((mismatch.max_abs_difference - 0.3).abs() < 1e-6);
+    assert!((mismatch.max_logprob_difference - 2.5f64.ln()).abs() < 1e-6);
     assert!((mismatch.outside_fraction - 1.0 / 3.0).abs() < 1e-6);
     assert!((mismatch.kl - (k3(2.5) + k3(0.75)) / 3.0).abs() < 1e-6);
 }
@@ -50,6 +51,7 @@ fn merging_mismatches_weighs_tokens() {
     assert!((merged.kl - whole.kl).abs() < 1e-6);
     assert!((merged.mean_abs_difference - whole.mean_abs_difference).abs() < 1e-6);
     assert_eq!(merged.max_abs_difference, whole.max_abs_difference);
+    assert_eq!(merged.max_logprob_difference, whole.max_logprob_difference);
 }
 
 #[test]

@@ -62,7 +62,7 @@ pub(super) fn accumulate(decoder: &mut Decoder, num_sequences: u32, tokens: u32,
         let logprob = output.target_logit.full_like(-share);
         Ok::<_, Infallible>(LanguageGradient { logprob, entropy: None })
     };
-    let mut head = LanguageHead::new(decoder.store(), HeadOptions { temperature: 1.0, chunk });
+    let mut head = LanguageHead::new(decoder, HeadOptions { temperature: 1.0, chunk });
     let Ok(_) = accumulate_gradient(decoder, &mut head, &packed, recompute, LossScope::Token, gradient);
 }
 

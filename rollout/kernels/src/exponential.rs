@@ -5,7 +5,7 @@
 //! has the same bits. The relative error is below 1.1e-7 down to e^-87; below e^-87.7 the result is 0.
 
 /// Powers are raised to this one; its result is 0.
-pub(crate) const LEAST: f32 = -88.0;
+pub const LEAST: f32 = -88.0;
 
 /// 1.5 x 2^23: a sum with it has the nearest whole number in its last bits.
 const ROUNDING: f32 = 12_582_912.0;
@@ -15,7 +15,7 @@ const LN_2_LOW: f32 = -2.121_944_4e-4;
 
 /// e to the power `x`, which lies in [`LEAST`] to 0.
 #[inline(always)]
-pub(crate) fn exponential(x: f32) -> f32 {
+pub fn exponential(x: f32) -> f32 {
     let rounded = x * std::f32::consts::LOG2_E + ROUNDING;
     let whole = rounded - ROUNDING;
     let rest = (x - whole * LN_2_HIGH) - whole * LN_2_LOW;
