@@ -18,8 +18,8 @@ pub fn product_time() -> Duration {
     SPENT.get()
 }
 
-/// `x W^T + b`: `[tokens, in]` -> `[tokens, out]`; of the weight as it was packed, where that is given, and exactly where
-/// that is asked for.
+/// `x W^T + b`: `[tokens, in]` -> `[tokens, out]`; of the weight as it was packed, where that is given, and exactly
+/// where that is asked for.
 pub(crate) fn product(
     x: &Tensor,
     weight: &Tensor,

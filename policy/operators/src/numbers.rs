@@ -27,7 +27,7 @@ pub fn floats_mut(tensor: &mut Tensor) -> &mut [f32] {
     if tensor.numel() == 0 {
         return &mut [];
     }
-    // SAFETY: as in `floats`, and the handle is borrowed alone; callers hold to it that no other one shares the numbers.
+    // SAFETY: as in `floats`, and the handle is borrowed alone; callers hold to it that no other shares the numbers.
     unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), tensor.numel()) }
 }
 

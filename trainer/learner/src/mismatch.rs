@@ -1,8 +1,8 @@
 //! Distance of the engine that sampled from the policy that learns, on the same weights and tokens.
 //!
 //! With `p` and `q` the probabilities that training and rollout gave each sampled token, over trained tokens:
-//! KL(rollout, policy) by k3 (`p/q - 1 - log p/q`), the mean and largest `|p - q|`, the largest `|log p - log q|`, and the
-//! share of tokens whose `p/q` leaves a band. All are 0 where the two engines compute the same, as exact ones do.
+//! KL(rollout, policy) by k3 (`p/q - 1 - log p/q`), the mean and largest `|p - q|`, the largest `|log p - log q|`, and
+//! the share of tokens whose `p/q` leaves a band. All are 0 where the two engines compute the same, as exact ones do.
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};

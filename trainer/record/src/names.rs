@@ -126,7 +126,7 @@ vocabulary! {
     MISMATCH_MAX_ABS = "mismatch/max_abs", "probability", "Rollout against training",
         "Largest absolute difference of the sampled token's probability between sampling and training.";
     MISMATCH_MAX_LOGPROB = "mismatch/max_logprob", "nats", "Rollout against training",
-        "Largest absolute difference of the sampled token's logprob between sampling and training; 0 with exact numerics.";
+        "Largest absolute difference of the sampled token's logprob between sampling and training; 0 where exact.";
     MISMATCH_OUTSIDE_FRACTION = "mismatch/outside_fraction", "share", "Rollout against training",
         "Share of the tokens whose ratio of training to sampling probability is below 0.5 or above 2.";
     MISMATCH_CORRECTION_CUT_FRACTION = "mismatch/correction_cut_fraction", "share", "Rollout against training",
