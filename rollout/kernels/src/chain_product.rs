@@ -196,13 +196,12 @@ impl<const P: usize> ChainTile<'_, '_, P> {
                 }
             }
         }
-        for row in 0..R {
+        for (row, sums) in self.products.iter_mut().zip(sums) {
             let mut products = [[0.0; WIDTH]; P];
-            for panel in 0..P {
-                sums[row][panel].store(&mut products[panel]);
+            for (products, sum) in products.iter_mut().zip(sums) {
+                sum.store(products);
             }
-            let place = self.place.clone();
-            self.products[row][place.clone()].copy_from_slice(&products.as_flattened()[..place.len()]);
+            row[self.place.clone()].copy_from_slice(&products.as_flattened()[..self.place.len()]);
         }
     }
 }
