@@ -172,7 +172,7 @@ fn after_a_change_of_weights_tokens_are_those_of_an_engine_that_was_handed_the_e
     let requests: Vec<RolloutRequest> = requests(&short);
     // One seed, under which there are changes and preemptions enough.
     let rng_seed = RngSeed::Fixed(1);
-    let config = ProptestConfig { cases: 8, rng_seed, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: 24, rng_seed, failure_persistence: None, ..ProptestConfig::default() };
     let bounds = (1..8usize, 4..20usize, 1..40usize);
     let (num_changes, num_preemptions) = (Cell::new(0), Cell::new(0));
     proptest!(config, |(actions in prop::collection::vec(action(), 1..30), bounds in bounds, keeps: bool)| {
@@ -222,7 +222,8 @@ fn after_a_change_of_weights_tokens_are_those_of_an_engine_that_was_handed_the_e
             for span in &sampled.versions {
                 // Keys that are kept are those of other weights, those of a prompt too whose computing had begun; a
                 // sequence that begins later reads none of these.
-                let number = requests.iter().position(|it| (it.draw, it.sample) == (completion.draw, completion.sample));
+                let is_its = |it: &RolloutRequest| (it.draw, it.sample) == (completion.draw, completion.sample);
+                let number = requests.iter().position(is_its);
                 let is_begun = num_before == 0 && number.map(|number| begun[number]) == Some(span.policy_version);
                 if is_begun || !keeps {
                     let expected = alone(of(span.policy_version), 0, unfinished(completion, num_before, &short));
