@@ -20,7 +20,7 @@ fn load(name: &str, numerics: Numerics) -> Decoder {
 /// Three sequences of unlike lengths.
 fn batch() -> Packed {
     let sequences: [Vec<u32>; 3] = [19u32, 33, 5].map(|length| (0..length).map(|at| (at * 7 + length) % 64).collect());
-    let ranges: [&[Range<usize>]; 3] = [&[3..9, 12..19], &[1..33], &[2..5]];
+    let ranges: [&[Range<usize>]; 3] = [&[3..9, 12..19], &[1..8, 9..33], &[2..3, 4..5]];
     let sequences: Vec<(&[u32], &[Range<usize>])> =
         sequences.iter().zip(ranges).map(|(ids, ranges)| (ids.as_slice(), ranges)).collect();
     Packed::new(&sequences, Device::Cpu)
