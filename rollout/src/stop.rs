@@ -132,13 +132,13 @@ pub(crate) fn final_text(ids: &[u32], rules: &StopRules, decoder: &impl Decode) 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
     /// One token a byte.
-    struct Bytes;
+    pub(crate) struct Bytes;
 
     impl Decode for Bytes {
         fn decode_text(&self, ids: &[u32]) -> Result<String, PolicyError> {

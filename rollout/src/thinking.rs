@@ -81,16 +81,7 @@ impl ThinkingCount {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A byte is a token.
-    struct Bytes;
-
-    impl Decode for Bytes {
-        fn decode_text(&self, ids: &[u32]) -> Result<String, PolicyError> {
-            let bytes: Vec<u8> = ids.iter().map(|&id| id as u8).collect();
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
-        }
-    }
+    use crate::stop::tests::Bytes;
 
     /// Number of tokens after which the budget is spent.
     fn spent_after(text: &str, max_tokens: usize, is_open: bool) -> Option<usize> {

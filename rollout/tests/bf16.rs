@@ -5,14 +5,13 @@
 //! falls between two tokens. What holds is that the recorded logprobs are those of training, up to the rounding of
 //! activations.
 
-use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
-use policy::{HeadOptions, LanguageHead, LanguageOutput, Packed, Placement, Policy, outputs};
+use policy::{HeadOptions, LanguageHead, LanguageOutput, Placement, Policy, outputs};
 use rollout::{Completion, EngineOptions, SamplingParams, Sequence, generate};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
-use crate::support::{in_order, params, policy_on, requests};
+use crate::support::{in_order, packed, params, policy_on, requests};
 
 fn policy() -> Policy {
     policy_on(11, Placement { kind: Kind::BFloat16, ..Placement::CPU })
@@ -24,16 +23,6 @@ fn sampled(policy: &Policy, params: &SamplingParams, options: &EngineOptions) ->
     generate(policy, requests(params), options, 0, &cancel, |completion| completions.push(completion))
         .expect("a generation");
     in_order(completions)
-}
-
-/// Completions packed as in training; the targets are what was sampled.
-fn packed(completions: &[Completion]) -> Packed {
-    let ids: Vec<Vec<u32>> = completions.iter().map(|completion| completion.sequence.ids()).collect();
-    let ranges: Vec<Vec<Range<usize>>> =
-        completions.iter().map(|completion| completion.sequence.sampled_ranges()).collect();
-    let sequences: Vec<(&[u32], &[Range<usize>])> =
-        ids.iter().zip(&ranges).map(|(ids, ranges)| (ids.as_slice(), ranges.as_slice())).collect();
-    Packed::new(&sequences, Device::Cpu)
 }
 
 /// The head's output of every sampled token of all completions, as training computes it.

@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use policy::{
-    HeadOptions, LanguageGradient, LanguageHead, LossScope, Numerics, Packed, Placement, Policy, Recompute,
+    HeadOptions, LanguageGradient, LanguageHead, LossScope, Numerics, Placement, Policy, Recompute,
     accumulate_gradient, outputs,
 };
 use rollout::{CacheTokens, Completion, Engine, EngineOptions, SamplingParams, ThinkingBudget, TokenSource};
 use tch::{Device, Kind, Tensor};
 
-use crate::support::{in_order, params, policy_of_config, requests};
+use crate::support::{in_order, packed, params, policy_of_config, requests};
 
 const FAMILIES: [&str; 3] = ["qwen2", "qwen3", "llama"];
 
@@ -121,16 +121,6 @@ fn preempted_sequences_and_found_beginnings_are_among_what_was_compared() {
     }
     let stats = large.take_stats();
     assert!(stats.num_prefill_tokens < stats.num_prompt_tokens - 12, "{stats:?}");
-}
-
-/// Completions packed as in training; the targets are what was sampled.
-fn packed(completions: &[Completion]) -> Packed {
-    let ids: Vec<Vec<u32>> = completions.iter().map(|completion| completion.sequence.ids()).collect();
-    let ranges: Vec<Vec<Range<usize>>> =
-        completions.iter().map(|completion| completion.sequence.sampled_ranges()).collect();
-    let sequences: Vec<(&[u32], &[Range<usize>])> =
-        ids.iter().zip(&ranges).map(|(ids, ranges)| (ids.as_slice(), ranges.as_slice())).collect();
-    Packed::new(&sequences, Device::Cpu)
 }
 
 fn float_bits(logprobs: &Tensor) -> Vec<u32> {

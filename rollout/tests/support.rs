@@ -1,8 +1,9 @@
 //! A small random model and requests to it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use policy::{Decoder, ModelConfig, PackedAttention, Placement, Policy};
+use policy::{Decoder, ModelConfig, Packed, PackedAttention, Placement, Policy};
 use rollout::{Completion, RolloutRequest, SamplingParams};
 use tch::{Device, Kind, Tensor};
 
@@ -71,6 +72,16 @@ pub(crate) fn params() -> SamplingParams {
 pub(crate) fn in_order(mut completions: Vec<Completion>) -> Vec<Completion> {
     completions.sort_by_key(|completion| (completion.draw, completion.sample));
     completions
+}
+
+/// Completions packed as in training; the targets are what was sampled.
+pub(crate) fn packed(completions: &[Completion]) -> Packed {
+    let ids: Vec<Vec<u32>> = completions.iter().map(|completion| completion.sequence.ids()).collect();
+    let ranges: Vec<Vec<Range<usize>>> =
+        completions.iter().map(|completion| completion.sequence.sampled_ranges()).collect();
+    let sequences: Vec<(&[u32], &[Range<usize>])> =
+        ids.iter().zip(&ranges).map(|(ids, ranges)| (ids.as_slice(), ranges.as_slice())).collect();
+    Packed::new(&sequences, Device::Cpu)
 }
 
 /// Asserts that completions are equal up to the rounding of their logprobs.

@@ -41,7 +41,7 @@ impl Computation for Norming<'_> {
         let Norm { weight, eps } = self.norm;
         let size = weight.len();
         for (x, normed) in self.x.chunks_exact(size).zip(self.normed.chunks_exact_mut(size)) {
-            let factor = 1.0 / (sum_of_squares(x) / size as f32 + eps).sqrt();
+            let factor = 1.0 / (sum_of_squares::<L>(x) / size as f32 + eps).sqrt();
             for ((normed, x), weight) in normed.iter_mut().zip(x).zip(weight) {
                 *normed = x * factor * weight;
             }
@@ -51,7 +51,7 @@ impl Computation for Norming<'_> {
 
 /// By lanes, whose sums are added by halves.
 #[inline(always)]
-fn sum_of_squares(x: &[f32]) -> f32 {
+fn sum_of_squares<L: Lanes>(x: &[f32]) -> f32 {
     let mut sums = [0.0f32; WIDTH];
     let (lines, rest) = x.as_chunks::<WIDTH>();
     for line in lines {
@@ -62,14 +62,7 @@ fn sum_of_squares(x: &[f32]) -> f32 {
     for (sum, number) in sums.iter_mut().zip(rest) {
         *sum += number * number;
     }
-    let mut width = WIDTH / 2;
-    while width > 0 {
-        for lane in 0..width {
-            sums[lane] += sums[lane + width];
-        }
-        width /= 2;
-    }
-    sums[0]
+    L::load(&sums).sum()
 }
 
 #[cfg(test)]
