@@ -136,3 +136,19 @@ fn a_wrong_word_of_the_command_line_suggests_the_near_one() {
     ];
     snapshot("near_names", &words.map(said).join("\n"));
 }
+
+#[test]
+fn what_computes_begins_once_more_where_nothing_says_how_threads_wait() {
+    // OpenMP tells of itself when it is loaded.
+    let num_begun = |arguments: &[&str], policy: Option<&str>| {
+        let mut command = trainer();
+        command.args(arguments).env("OMP_DISPLAY_ENV", "TRUE").env_remove("OMP_WAIT_POLICY");
+        policy.into_iter().for_each(|policy| drop(command.env("OMP_WAIT_POLICY", policy)));
+        let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
+        said.matches("OPENMP DISPLAY ENVIRONMENT BEGIN").count()
+    };
+    let computing = ["bench", "rollout", "--model", "/absent"];
+    assert_eq!(num_begun(&computing, None), 2);
+    assert_eq!(num_begun(&computing, Some("active")), 1);
+    assert_eq!(num_begun(&["completions", "bash"], None), 1);
+}

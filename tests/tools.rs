@@ -40,8 +40,12 @@ fn stage() -> (Bench, Vec<String>) {
 }
 
 fn stage_with(bench: &Bench, name: &str, assignments: &[String], code: i32) -> String {
+    stage_on(bench, name, assignments, &[], code)
+}
+
+fn stage_on(bench: &Bench, name: &str, assignments: &[String], ranks: &[&str], code: i32) -> String {
     let (config, dir) = (bench.text("stage-1.toml"), bench.text(name));
-    let mut arguments = vec!["--stage", "1", "--config", &config, "--run-dir", &dir];
+    let mut arguments = [&["--stage", "1", "--config", &config, "--run-dir", &dir], ranks].concat();
     assignments.iter().for_each(|assignment| arguments.extend(["--set", assignment]));
     arguments.extend(NO_EVAL);
     String::from_utf8(run(&arguments, code).stderr).unwrap()
@@ -87,12 +91,39 @@ fn what_python_prints_stands_behind_the_turn_and_is_not_learned() {
 
     // The same seed makes the same run, however long the programs took.
     stage_with(&bench, "again", &assignments, 0);
-    let again = RunFolder::open(&bench.path("again")).unwrap();
-    let ids = |folder: &RunFolder| {
-        let rows = (1..=2).flat_map(|step| read_rollouts(&folder.rollouts(step)).unwrap());
-        rows.map(|row| (row.completion_ids, row.rollout_logprobs)).collect::<Vec<_>>()
-    };
-    assert_eq!(ids(&folder), ids(&again));
+    assert_eq!(sampled(&folder), sampled(&RunFolder::open(&bench.path("again")).unwrap()));
+}
+
+/// Ids and logprobs of a run's rollouts.
+fn sampled(folder: &RunFolder) -> Vec<(Vec<u32>, Vec<Option<f32>>)> {
+    let rows = (1..=2).flat_map(|step| read_rollouts(&folder.rollouts(step)).unwrap());
+    rows.map(|row| (row.completion_ids, row.rollout_logprobs)).collect()
+}
+
+#[test]
+fn turns_call_tools_on_each_of_two_ranks() {
+    let (bench, mut assignments) = stage();
+    assignments.extend(["rollout.tools.python=true", "run.num_threads=1"].map(str::to_owned));
+    stage_with(&bench, "one", &assignments, 0);
+    let one = RunFolder::open(&bench.path("one")).unwrap();
+    for (first, again, layout) in [("replicas", "replicas-again", "replicate"), ("cut", "cut-again", "tensor")] {
+        let layout = [assignments.clone(), vec![format!("parallel.{layout}=2")]].concat();
+        for name in [first, again] {
+            stage_on(&bench, name, &layout, &["--nproc", "2"], 0);
+        }
+        let [folder, again] = [first, again].map(|name| RunFolder::open(&bench.path(name)).unwrap());
+        assert_eq!(sampled(&folder), sampled(&again), "{first}");
+        // Rounding apart, the first step's tokens and calls are those of one rank.
+        let [rows, expected] = [&folder, &one].map(|folder| read_rollouts(&folder.rollouts(1)).unwrap());
+        for (row, expected) in rows.iter().zip(&expected) {
+            assert_eq!(row.completion_ids, expected.completion_ids, "{first}");
+            let results = |calls: &Option<Vec<record::rollouts::ToolCallRow>>| {
+                calls.iter().flatten().map(|call| call.result.clone()).collect::<Vec<_>>()
+            };
+            assert_eq!(results(&row.tool_calls), results(&expected.tool_calls), "{first}");
+        }
+        assert!(rows.iter().any(|row| row.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty())), "{first}");
+    }
 }
 
 #[test]

@@ -2,10 +2,11 @@
 //!
 //! `cargo run --release -p rollout --example numerics -- CONFIG_OR_FOLDER [REQUESTS] [TOKENS]`
 //!
-//! For each way of rounding it samples REQUESTS completions of TOKENS tokens (32 of 64) after prompts of 16, and runs a
-//! forward and backward pass over them as training does, each three times of which the fastest counts. Then the share
-//! of tokens whose ratio of probabilities leaves a band: sampled all at once against trained, and against sampled with
-//! one sequence at a time the same tokens' logprobs where the completions are still the same.
+//! For each way of rounding it samples REQUESTS completions of TOKENS tokens (32 of 64), eight at a time, and runs a
+//! forward and backward pass over them as training does, each three times of which the fastest counts. Prompts are
+//! questions where the folder's tokenizer has words, and else ids. Then the share of tokens whose ratio of
+//! probabilities leaves a band: sampled against trained, and against what is sampled one sequence at a time, as far as
+//! both completions have the same tokens.
 
 use std::ops::Range;
 use std::path::Path;
@@ -21,6 +22,8 @@ use rollout::{Completion, EngineOptions, RolloutRequest, SamplingParams, generat
 use tch::{Device, Kind};
 
 const PROMPT_TOKENS: u32 = 16;
+/// Sequences that are sampled at a time.
+const BATCH: usize = 8;
 const REPETITIONS: usize = 3;
 
 fn main() {
@@ -34,6 +37,7 @@ fn main() {
         ("fast", Kind::Float, Numerics::Fast),
         ("exact", Kind::Float, Numerics::Exact),
         ("bfloat16", Kind::BFloat16, Numerics::Fast),
+        ("float16", Kind::Half, Numerics::Fast),
     ] {
         let placement = Placement { kind, ..Placement::CPU };
         let mut policy = policy(path, placement);
@@ -43,7 +47,7 @@ fn main() {
             let options = EngineOptions { max_sequences, ..EngineOptions::default() };
             sampled(&policy, &requests, &options)
         };
-        let (completions, sampling) = fastest(|| sample(num_requests));
+        let (completions, sampling) = fastest(|| sample(BATCH));
         let alone = sample(1);
         let batch = packed(&completions);
         let (trained, training) = fastest(|| train(&mut policy.decoder, &batch));
@@ -55,8 +59,10 @@ fn main() {
             batch.ids.size()[0]
         );
         let recorded = logprobs(&completions);
-        print_shares("rollout against training", &pairs(&recorded, &[trained]));
-        print_shares("all at once against one at a time", &pairs(&recorded, &logprobs(&alone)));
+        let recorded: Vec<f32> = recorded.concat();
+        let trained: Vec<(f32, f32)> = recorded.into_iter().zip(trained).collect();
+        print_shares("rollout against training", &trained);
+        print_shares("eight at a time against one", &common(&completions, &alone));
     }
 }
 
@@ -76,7 +82,14 @@ fn requests(policy: &Policy, num_requests: usize, num_tokens: usize) -> Vec<Roll
     let vocab = policy.decoder.config().vocab_size as u32;
     let params = SamplingParams { max_new_tokens: num_tokens, ignore_eos: true, seed: 3, ..SamplingParams::default() };
     let params = Arc::new(params);
-    let prompt = |draw: u32| (0..PROMPT_TOKENS).map(move |at| (at * 131 + draw * 977 + 7) % vocab).collect();
+    let has_words = policy.texts.tokenizer.encode("question").is_ok_and(|ids| ids.len() == 1);
+    let prompt = |draw: u32| -> Vec<u32> {
+        if has_words {
+            let question = format!("Question: how much is {} times {}? Let us think.\n", draw + 12, draw % 7 + 3);
+            return policy.texts.tokenizer.encode(&question).expect("ids of a question");
+        }
+        (0..PROMPT_TOKENS).map(|at| (at * 131 + draw * 977 + 7) % vocab).collect()
+    };
     let request = |draw: u32| RolloutRequest {
         draw: u64::from(draw),
         sample: 0,
@@ -122,9 +135,17 @@ fn logprobs(completions: &[Completion]) -> Vec<Vec<f32>> {
     completions.iter().map(|completion| completion.sequence.rollout_logprobs().collect()).collect()
 }
 
-/// Logprobs of the same tokens, flat; of completions that differ what comes before they part is not told apart.
-fn pairs(left: &[Vec<f32>], right: &[Vec<f32>]) -> Vec<(f32, f32)> {
-    left.iter().flatten().copied().zip(right.iter().flatten().copied()).collect()
+/// Logprobs in both of the tokens with which both completions of a request begin.
+fn common(left: &[Completion], right: &[Completion]) -> Vec<(f32, f32)> {
+    let of_request = |(left, right): (&Completion, &Completion)| {
+        let [left, right] = [left, right].map(|completion| {
+            let ids = completion.sequence.completion_ids();
+            ids.into_iter().zip(completion.sequence.rollout_logprobs()).collect::<Vec<(u32, f32)>>()
+        });
+        let both = left.into_iter().zip(right).take_while(|(left, right)| left.0 == right.0);
+        both.map(|(left, right)| (left.1, right.1)).collect::<Vec<_>>()
+    };
+    left.iter().zip(right).flat_map(of_request).collect()
 }
 
 fn print_shares(what: &str, pairs: &[(f32, f32)]) {

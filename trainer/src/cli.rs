@@ -78,6 +78,15 @@ impl Cli {
         }
     }
 
+    /// True where models are computed with, here or in processes of this one.
+    pub(crate) fn computes(&self) -> bool {
+        use Command::{Bench, ColdStart, Eval, Generate, Recipe, RewardModel, Sweep};
+        let is_one = |command: &Command| {
+            matches!(command, ColdStart(_) | RewardModel(_) | Recipe(_) | Sweep(_) | Eval(_) | Generate(_) | Bench(_))
+        };
+        self.command.as_ref().is_none_or(is_one)
+    }
+
     /// Number of ranks to start, where there are to be several: this process then does nothing else.
     pub(crate) fn num_ranks(&self) -> Option<usize> {
         let run = match &self.command {

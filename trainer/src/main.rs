@@ -23,6 +23,7 @@ mod memory;
 mod named_files;
 mod open_run;
 mod origin;
+mod passive_threads;
 mod patience;
 mod plan;
 mod preference_training;
@@ -65,6 +66,9 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let cli = Cli::parse();
+    if cli.computes() {
+        passive_threads::wait_passively();
+    }
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt()

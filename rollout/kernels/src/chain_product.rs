@@ -113,7 +113,7 @@ struct ChainProduct<'a, 'p> {
 impl Computation for ChainProduct<'_, '_> {
     #[inline(always)]
     fn run<L: Lanes>(mut self) {
-        const { assert!(matches!(L::MOST_QUERIES, 4 | MOST_ROWS) && matches!(L::PANELS, 1 | MOST_PANELS)) };
+        const { assert!(matches!(L::PANEL_ROWS, 4 | MOST_ROWS) && matches!(L::PANELS, 1 | MOST_PANELS)) };
         let num_outputs = self.piece.products[0].len();
         let mut output = 0;
         while output < num_outputs {
@@ -148,7 +148,7 @@ impl ChainProduct<'_, '_> {
         let (mut rows, mut products) = (piece.rows, piece.products.as_mut_slice());
         while !products.is_empty() {
             let num_rows = match products.len() {
-                number if number >= L::MOST_QUERIES => L::MOST_QUERIES,
+                number if number >= L::PANEL_ROWS => L::PANEL_ROWS,
                 number => 1 << number.ilog2(),
             };
             let (own_rows, own_products);

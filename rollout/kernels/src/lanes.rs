@@ -22,8 +22,10 @@ pub(crate) trait Lanes: Copy {
     const BLOCKS: usize;
     /// Most rows whose products with two panels of a matrix fit this processor's registers.
     const MOST_ROWS: usize;
-    /// Panels whose sums fit the registers beside those of as many rows as there may be queries.
+    /// Panels whose sums with [`Self::PANEL_ROWS`] rows fit the registers.
     const PANELS: usize;
+    /// Rows of such a product at a time.
+    const PANEL_ROWS: usize;
 
     fn splat(number: f32) -> Self;
     fn load(from: &[f32; WIDTH]) -> Self;
@@ -42,6 +44,8 @@ pub(crate) trait Lanes: Copy {
     fn round(self) -> Self;
     /// Has the processor fetch the memory of a register, which is read soon.
     fn fetch<T>(from: &[T; WIDTH]);
+    /// The same, of what is read only after much else.
+    fn fetch_later<T>(from: &[T; WIDTH]);
     /// self * 2^power for whole powers of at least [`LEAST_POWER`]; 0 where `by` is below that.
     fn scale(self, power: Self, by: Self) -> Self;
 
@@ -113,6 +117,7 @@ impl Lanes for Portable {
     const BLOCKS: usize = 1;
     const MOST_ROWS: usize = 3;
     const PANELS: usize = 1;
+    const PANEL_ROWS: usize = 4;
 
     #[inline(always)]
     fn splat(number: f32) -> Self {
@@ -166,6 +171,9 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn fetch<T>(_from: &[T; WIDTH]) {}
+
+    #[inline(always)]
+    fn fetch_later<T>(_from: &[T; WIDTH]) {}
 
     #[inline(always)]
     fn round(self) -> Self {

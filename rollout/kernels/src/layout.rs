@@ -60,17 +60,11 @@ pub(crate) struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// `[head_dim]` times a number of each token.
+    /// A block's keys, `[head_dim]` times a number of each token, with what stands behind them up to `[tokens,
+    /// value_lanes]` lines; or its values, `[tokens, value_lanes]`.
     #[inline(always)]
-    pub(crate) fn keys(&self, block: u32) -> &'a [[f32; WIDTH]] {
-        let head_dim = self.shape.head_dim;
-        &self.blocks[block as usize][self.at..][..BLOCK_TOKENS * head_dim].as_chunks().0[..head_dim]
-    }
-
-    /// `[tokens, value_lanes]`
-    #[inline(always)]
-    pub(crate) fn values(&self, block: u32) -> &'a [[f32; WIDTH]] {
-        let begin = self.at + BLOCK_TOKENS * self.shape.head_dim;
+    pub(crate) fn lines(&self, block: u32, is_values: bool) -> &'a [[f32; WIDTH]] {
+        let begin = self.at + if is_values { BLOCK_TOKENS * self.shape.head_dim } else { 0 };
         self.blocks[block as usize][begin..][..BLOCK_TOKENS * self.shape.value_lanes() * WIDTH].as_chunks().0
     }
 }

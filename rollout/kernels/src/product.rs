@@ -13,6 +13,9 @@ use crate::threads::Threads;
 /// Rows that meet all panels of a piece of work before the next ones do: theirs and a panel's numbers stay in a core's
 /// cache.
 const BLOCK_ROWS: usize = 96;
+/// With more tiles of rows than these the next panels are fetched from memory while they are computed: with fewer the
+/// processor's own guess of what comes next is the better one.
+const FETCHING_TILES: usize = 2;
 /// Pieces of work for each thread, so that one that is held up leaves work to the others.
 const PIECES: usize = 6;
 /// Least products of two numbers in a piece of work: some five microseconds' on one core.
@@ -107,38 +110,49 @@ impl Computation for ProductPiece<'_> {
         for begin in (0..num_rows).step_by(BLOCK_ROWS) {
             let end = num_rows.min(begin + BLOCK_ROWS);
             for pair in 0..self.num_pairs {
+                let is_long = begin == 0 && end > FETCHING_TILES * L::MOST_ROWS;
+                let mut ahead = if is_long { self.panels_behind(pair) } else { &[] };
                 let mut row = begin;
                 while row < end {
-                    row += self.largest_tile::<L>(pair, row, end - row);
+                    let num_left = (end - row).div_ceil(L::MOST_ROWS);
+                    let fetched = ahead.split_off(..ahead.len() / num_left).unwrap_or_default();
+                    row += self.largest_tile::<L>(pair, row, end - row, fetched);
                 }
             }
         }
     }
 }
 
-impl ProductPiece<'_> {
+impl<'a> ProductPiece<'a> {
+    /// What comes from memory while a pair of panels is computed with: the next pair, be it another piece's.
+    fn panels_behind(&self, pair: usize) -> &'a [Line] {
+        let len = 2 * self.matrix.num_inputs.next_multiple_of(WIDTH);
+        let begin = (self.first_pair + pair + 1) * len;
+        self.matrix.lines.get(begin..begin + len).unwrap_or_default()
+    }
+
     /// The largest tile of at most `num_rows` rows from `row` on. Returns its rows: few numbers are tried, for each is
     /// compiled by itself.
     #[inline(always)]
-    fn largest_tile<L: Lanes>(&mut self, pair: usize, row: usize, num_rows: usize) -> usize {
+    fn largest_tile<L: Lanes>(&mut self, pair: usize, row: usize, num_rows: usize, ahead: &[Line]) -> usize {
         match num_rows.min(L::MOST_ROWS) {
-            12.. if L::MOST_ROWS >= 12 => self.tile::<L, 12>(pair, row),
-            8.. if L::MOST_ROWS >= 8 => self.tile::<L, 8>(pair, row),
-            4.. if L::MOST_ROWS >= 4 => self.tile::<L, 4>(pair, row),
-            3.. => self.tile::<L, 3>(pair, row),
-            2 => self.tile::<L, 2>(pair, row),
-            _ => self.tile::<L, 1>(pair, row),
+            12.. if L::MOST_ROWS >= 12 => self.tile::<L, 12>(pair, row, ahead),
+            8.. if L::MOST_ROWS >= 8 => self.tile::<L, 8>(pair, row, ahead),
+            4.. if L::MOST_ROWS >= 4 => self.tile::<L, 4>(pair, row, ahead),
+            3.. => self.tile::<L, 3>(pair, row, ahead),
+            2 => self.tile::<L, 2>(pair, row, ahead),
+            _ => self.tile::<L, 1>(pair, row, ahead),
         }
     }
 
     /// The products of `N` rows from `row` on with one of the piece's pairs of panels. Returns `N`.
     #[inline(always)]
-    fn tile<L: Lanes, const N: usize>(&mut self, pair: usize, row: usize) -> usize {
+    fn tile<L: Lanes, const N: usize>(&mut self, pair: usize, row: usize, ahead: &[Line]) -> usize {
         let (matrix, stride) = (self.matrix, self.x.stride());
         let panel = 2 * (self.first_pair + pair);
         let num_lines = matrix.num_inputs.next_multiple_of(WIDTH);
         let (left, right) = matrix.lines[panel * num_lines..][..2 * num_lines].split_at(num_lines);
-        let mut sums = sums::<L, N>(&self.x.lines()[row..], stride, left, right);
+        let mut sums = sums::<L, N>(&self.x.lines()[row..], stride, [left, right], ahead);
         let bias = [&matrix.bias[panel], &matrix.bias[panel + 1]];
         for (sums, factor) in sums.iter_mut().zip(&self.x.factors()[row..]) {
             for (sum, bias) in sums.iter_mut().zip(bias) {
@@ -185,13 +199,18 @@ impl ProductPiece<'_> {
     }
 }
 
-/// Sums of `N` rows' products with the columns of two panels, one input after the other.
+/// Sums of `N` rows' products with the columns of two panels, one input after the other. Meanwhile the lines `ahead`
+/// come from memory.
 #[inline(always)]
-fn sums<L: Lanes, const N: usize>(x: &[Line], stride: usize, left: &[Line], right: &[Line]) -> [[L; 2]; N] {
+fn sums<L: Lanes, const N: usize>(x: &[Line], stride: usize, panels: [&[Line]; 2], mut ahead: &[Line]) -> [[L; 2]; N] {
     let mut sums = [[L::splat(0.0); 2]; N];
-    let (left, right) = (left.as_chunks::<WIDTH>().0, right.as_chunks::<WIDTH>().0);
+    let [left, right] = panels.map(|panel| panel.as_chunks::<WIDTH>().0);
+    let at_once = ahead.len().div_ceil(left.len().max(1));
     for ((x, left), right) in x.chunks(stride).zip(left).zip(right) {
         let x: &[Line; N] = x.first_chunk().expect("lines of as many rows");
+        for line in ahead.split_off(..at_once.min(ahead.len())).unwrap_or_default() {
+            L::fetch_later(&line.0);
+        }
         for input in 0..WIDTH {
             let (left, right) = (L::load(&left[input].0), L::load(&right[input].0));
             for row in 0..N {

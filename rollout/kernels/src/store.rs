@@ -239,6 +239,47 @@ mod tests {
     }
 
     #[test]
+    fn sequences_that_begin_with_the_same_blocks_attend_as_each_does_alone() {
+        for (heads, num_kv_heads, head_dim) in [(4, 2, 24), (8, 1, 16), (6, 3, 40), (10, 2, 64)] {
+            let shape = Shape { num_layers: 2, num_kv_heads, head_dim };
+            let (width, kv_width) = (heads * head_dim, num_kv_heads * head_dim);
+            for num_common in [1, 3, 32, 35] {
+                let shared = num_common * BLOCK_TOKENS;
+                // The third is another sequence, and the sixth ends within the last block that it shares.
+                let lengths = [shared + 1, shared + 40, 33, shared + 3, shared + 530, shared - 5, shared + 16];
+                let first = Case::new(0, lengths[0], 0, &shape, heads);
+                let mut next_block = num_common as u32;
+                let mut case = |(number, length): (usize, usize)| {
+                    let mut case = Case::new(number, length, 0, &shape, heads);
+                    let num_shared = if number == 2 { 0 } else { shared.min(length) };
+                    case.key[..num_shared * kv_width].copy_from_slice(&first.key[..num_shared * kv_width]);
+                    case.value[..num_shared * kv_width].copy_from_slice(&first.value[..num_shared * kv_width]);
+                    let num_own = length.div_ceil(BLOCK_TOKENS) - num_shared.div_ceil(BLOCK_TOKENS);
+                    let own = next_block..next_block + num_own as u32;
+                    next_block = own.end;
+                    case.table = (0..num_shared.div_ceil(BLOCK_TOKENS) as u32).chain(own).collect();
+                    case
+                };
+                let cases: Vec<Case> = lengths.into_iter().enumerate().map(&mut case).collect();
+                let mut store = broken_store(shape, next_block as usize);
+                cases.iter().for_each(|case| case.write(&mut store, 1));
+                let last = |case: &Case| case.query.len() / width - 1;
+                let alone = |case: &Case| case.attend(&store, last(case), last(case) + 1, heads, &Threads::new(1));
+                let expected: Vec<f32> = cases.iter().flat_map(alone).collect();
+                let query: Vec<f32> = cases.iter().flat_map(|case| case.query[last(case) * width..].to_vec()).collect();
+                let sequences: Vec<Attending<'_>> =
+                    cases.iter().map(|case| Attending { table: &case.table, start: last(case), num_rows: 1 }).collect();
+                for num_threads in [1, 3] {
+                    let mut together = vec![0.0; expected.len()];
+                    let threads = Threads::new(num_threads);
+                    store.attend(1, &sequences, rows(&query, width), &mut together, &threads);
+                    assert_eq!(bits(&together), bits(&expected), "{heads} {head_dim} {num_common} {num_threads}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_block_is_copied_whole_and_a_row_without_a_place_is_left_out() {
         let shape = Shape { num_layers: 2, num_kv_heads: 1, head_dim: 16 };
         let mut store = BlockStore::new(shape);

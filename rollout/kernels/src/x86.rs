@@ -5,12 +5,13 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m256, __m512, _CMP_LT_OQ, _CMP_NLT_UQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_prefetch,
-    _mm256_add_epi32, _mm256_add_ps, _mm256_andnot_ps, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtps_epi32,
-    _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps, _mm256_round_ps, _mm256_set1_epi32,
-    _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps, _mm512_cmp_ps_mask,
-    _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_mul_ps,
-    _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_storeu_ps, _mm512_sub_ps,
+    __m256, __m512, _CMP_LT_OQ, _CMP_NLT_UQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _MM_HINT_T1,
+    _mm_prefetch, _mm256_add_epi32, _mm256_add_ps, _mm256_andnot_ps, _mm256_castsi256_ps, _mm256_cmp_ps,
+    _mm256_cvtps_epi32, _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps, _mm256_round_ps,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps,
+    _mm512_cmp_ps_mask, _mm512_cvtss_f32, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_maskz_mov_ps,
+    _mm512_max_ps, _mm512_mul_ps, _mm512_permute_ps, _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps,
+    _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_sub_ps,
 };
 
 use crate::lanes::{Computation, LEAST_POWER, Lanes, WIDTH};
@@ -73,10 +74,11 @@ unsafe fn with_avx2<C: Computation>(computation: C) {
 struct Avx512(__m512);
 
 impl Lanes for Avx512 {
-    const MOST_QUERIES: usize = 8;
+    const MOST_QUERIES: usize = 12;
     const BLOCKS: usize = 2;
     const MOST_ROWS: usize = 12;
     const PANELS: usize = 3;
+    const PANEL_ROWS: usize = 8;
 
     #[inline(always)]
     fn splat(number: f32) -> Self {
@@ -144,6 +146,12 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn fetch_later<T>(from: &[T; WIDTH]) {
+        // SAFETY: as in `fetch`.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
     fn round(self) -> Self {
         // SAFETY: as in `splat`.
         Self(unsafe { _mm512_roundscale_ps::<0>(self.0) })
@@ -156,6 +164,31 @@ impl Lanes for Avx512 {
             let is_kept = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(by.0, _mm512_set1_ps(LEAST_POWER));
             _mm512_maskz_mov_ps(is_kept, _mm512_scalef_ps(self.0, power.0))
         })
+    }
+
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        self.by_halves(Self::max)
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        self.by_halves(Self::add)
+    }
+}
+
+impl Avx512 {
+    /// The first number once each half is taken to the other, down to halves of one.
+    #[inline(always)]
+    fn by_halves(self, of: impl Fn(Self, Self) -> Self) -> f32 {
+        // SAFETY: as in `splat`.
+        unsafe {
+            let eighths = of(self, Self(_mm512_shuffle_f32x4::<0b01_00_11_10>(self.0, self.0)));
+            let quarters = of(eighths, Self(_mm512_shuffle_f32x4::<0b10_11_00_01>(eighths.0, eighths.0)));
+            let pairs = of(quarters, Self(_mm512_permute_ps::<0b01_00_11_10>(quarters.0)));
+            let last = of(pairs, Self(_mm512_permute_ps::<0b10_11_00_01>(pairs.0)));
+            _mm512_cvtss_f32(last.0)
+        }
     }
 }
 
@@ -175,6 +208,7 @@ impl Lanes for Avx2 {
     const BLOCKS: usize = 1;
     const MOST_ROWS: usize = 3;
     const PANELS: usize = 1;
+    const PANEL_ROWS: usize = 4;
 
     #[inline(always)]
     fn splat(number: f32) -> Self {
@@ -244,6 +278,12 @@ impl Lanes for Avx2 {
     fn fetch<T>(from: &[T; WIDTH]) {
         // SAFETY: nothing is read for the program, and the place is there.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn fetch_later<T>(from: &[T; WIDTH]) {
+        // SAFETY: as in `fetch`.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.as_ptr().cast()) }
     }
 
     #[inline(always)]

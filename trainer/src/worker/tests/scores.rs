@@ -4,7 +4,7 @@ use policy::{Placement, RewardModel};
 use rollout::EngineOptions;
 use tch::no_grad;
 
-use super::{model, start};
+use super::{Sampled, model, order, requests, start, stats};
 use crate::worker::{ModelCommand, ModelEvent, ModelState, ModelWorker};
 
 /// A worker whose reward model scores at most `tokens` at a time.
@@ -43,4 +43,30 @@ async fn sequences_are_scored_in_pieces_of_so_many_tokens() {
     }
     assert!(split.windows(2).all(|pair| pair[0] != pair[1]), "{split:?}");
     assert!(scores(&at_once, &[]).await.is_empty());
+}
+
+#[tokio::test]
+async fn scores_come_between_two_steps_of_completions_that_they_do_not_change() {
+    let folder = model(1);
+    let worker = scorer(folder.path(), 8192).await;
+    let submit = || ModelCommand::Submit { requests: requests(0, 200), lag: None, turn_lag: 0 };
+    let mut sampled = Sampled::new(&worker);
+    sampled.send(submit());
+    let undisturbed = sampled.completions(2).await;
+    stats(&worker).await;
+
+    // While they are paused it is known how far they are.
+    sampled.send(submit());
+    let mut num_steps = 0;
+    while num_steps == 0 {
+        num_steps += stats(&worker).await.num_decode_steps;
+    }
+    order(&worker, ModelCommand::Pause).await;
+    num_steps += stats(&worker).await.num_decode_steps;
+    assert!(num_steps < 200, "they ended before they could be scored beside");
+    order(&worker, ModelCommand::Resume).await;
+    let all = scores(&worker, &[vec![3, 4, 5], vec![6, 7]]).await;
+    assert_eq!(all.len(), 2);
+    assert_eq!(sampled.completions(2).await, undisturbed);
+    assert_eq!(num_steps + stats(&worker).await.num_decode_steps, 200);
 }
