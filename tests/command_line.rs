@@ -143,7 +143,9 @@ fn what_computes_begins_once_more_where_nothing_says_how_threads_wait() {
     let num_begun = |arguments: &[&str], policy: Option<&str>| {
         let mut command = trainer();
         command.args(arguments).env("OMP_DISPLAY_ENV", "TRUE").env_remove("OMP_WAIT_POLICY");
-        policy.into_iter().for_each(|policy| drop(command.env("OMP_WAIT_POLICY", policy)));
+        if let Some(policy) = policy {
+            command.env("OMP_WAIT_POLICY", policy);
+        }
         let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
         said.matches("OPENMP DISPLAY ENVIRONMENT BEGIN").count()
     };
