@@ -31,6 +31,21 @@ fn three_exact_steps_train_on_the_bits_that_were_sampled() {
 }
 
 #[test]
+fn nothing_drifts_over_twenty_steps_at_a_learning_rate_of_zero() {
+    let bench = Bench::new();
+    let (cold_start, stage, dir) = (bench.text("cold-start.toml"), bench.text("stage-1.toml"), bench.text("still"));
+    run(&[&["cold-start", "--config", &cold_start], NO_EVAL.as_slice()].concat(), 0);
+    let arguments = ["--stage", "1", "--config", &stage, "--run-dir", &dir, "--set", "update.steps=20"];
+    let still = ["--set", "schedule.lr=0", "--set", "schedule.min_lr=0", "--set", "checkpoint.every=20"];
+    run(&[arguments.as_slice(), &still, &NO_EVAL].concat(), 0);
+    assert_eq!(metric(&bench, "still", "policy/kl_reference"), [0.0; 20]);
+    let distances = metric(&bench, "still", "mismatch/max_logprob");
+    assert!(distances.len() == 20 && distances.iter().all(|distance| *distance < 1e-4), "{distances:?}");
+    let weights = |folder: &str| std::fs::read(bench.path(folder).join("checkpoints/last/model.safetensors")).unwrap();
+    assert!(weights("still") == weights("runs/cold-start"), "weights have moved");
+}
+
+#[test]
 fn what_cannot_be_exact_is_refused_with_what_to_do() {
     let bench = Bench::new();
     let stage = bench.text("stage-1.toml");

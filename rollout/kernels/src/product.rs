@@ -1,7 +1,7 @@
 //! Rows times a packed matrix, in float32.
 //!
 //! A tile is some rows and two panels of the matrix: 32 sums for each row stay in registers while the inputs go by, one
-//! after the other. So each output of a row is one sum in one order, whatever rows are beside it and however work is
+//! after the other and in stretches. So each output of a row is one sum in one order, whatever rows are beside it and however work is
 //! shared: a row's product is the same bit for bit.
 
 use crate::computation::run_widest;
@@ -16,6 +16,8 @@ const BLOCK_ROWS: usize = 96;
 /// With more tiles of rows than these the next panels are fetched from memory while they are computed: with fewer the
 /// processor's own guess of what comes next is the better one.
 const FETCHING_TILES: usize = 2;
+/// Lines of a row, sixteen inputs each, whose products are added up before they join what was added up before.
+const STRETCH_LINES: usize = 16;
 /// Pieces of work for each thread, so that one that is held up leaves work to the others.
 const PIECES: usize = 6;
 /// Least products of two numbers in a piece of work: some five microseconds' on one core.
@@ -199,28 +201,36 @@ impl<'a> ProductPiece<'a> {
     }
 }
 
-/// Sums of `N` rows' products with the columns of two panels, one input after the other. Meanwhile the lines `ahead`
+/// Sums of `N` rows' products with the columns of two panels, one input after the other, and those of each stretch of
+/// inputs added to those before: a long sum's rounding grows with what is added at a time. Meanwhile the lines `ahead`
 /// come from memory.
 #[inline(always)]
 fn sums<L: Lanes, const N: usize>(x: &[Line], stride: usize, panels: [&[Line]; 2], mut ahead: &[Line]) -> [[L; 2]; N] {
-    let mut sums = [[L::splat(0.0); 2]; N];
+    let mut totals = [[L::splat(0.0); 2]; N];
     let [left, right] = panels.map(|panel| panel.as_chunks::<WIDTH>().0);
     let at_once = ahead.len().div_ceil(left.len().max(1));
-    for ((x, left), right) in x.chunks(stride).zip(left).zip(right) {
-        let x: &[Line; N] = x.first_chunk().expect("lines of as many rows");
-        for line in ahead.split_off(..at_once.min(ahead.len())).unwrap_or_default() {
-            L::fetch_later(&line.0);
-        }
-        for input in 0..WIDTH {
-            let (left, right) = (L::load(&left[input].0), L::load(&right[input].0));
-            for row in 0..N {
-                let number = L::splat(x[row].0[input]);
-                sums[row][0] = number.mul_add(left, sums[row][0]);
-                sums[row][1] = number.mul_add(right, sums[row][1]);
+    let stretches = left.chunks(STRETCH_LINES).zip(right.chunks(STRETCH_LINES));
+    for ((left, right), x) in stretches.zip(x.chunks(STRETCH_LINES * stride)) {
+        let mut sums = [[L::splat(0.0); 2]; N];
+        for ((x, left), right) in x.chunks(stride).zip(left).zip(right) {
+            let x: &[Line; N] = x.first_chunk().expect("lines of as many rows");
+            for line in ahead.split_off(..at_once.min(ahead.len())).unwrap_or_default() {
+                L::fetch_later(&line.0);
+            }
+            for input in 0..WIDTH {
+                let (left, right) = (L::load(&left[input].0), L::load(&right[input].0));
+                for row in 0..N {
+                    let number = L::splat(x[row].0[input]);
+                    sums[row][0] = number.mul_add(left, sums[row][0]);
+                    sums[row][1] = number.mul_add(right, sums[row][1]);
+                }
             }
         }
+        for (totals, sums) in totals.iter_mut().zip(sums) {
+            *totals = [totals[0].add(sums[0]), totals[1].add(sums[1])];
+        }
     }
-    sums
+    totals
 }
 
 #[cfg(test)]
