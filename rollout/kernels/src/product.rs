@@ -1,8 +1,8 @@
 //! Rows times a packed matrix, in float32.
 //!
 //! A tile is some rows and two panels of the matrix: 32 sums for each row stay in registers while the inputs go by, one
-//! after the other and in stretches. So each output of a row is one sum in one order, whatever rows are beside it and however work is
-//! shared: a row's product is the same bit for bit.
+//! after the other and in stretches. So each output of a row is one sum in one order, whatever rows are beside it and
+//! however work is shared: a row's product is the same bit for bit.
 
 use crate::computation::run_widest;
 use crate::lanes::{Computation, Lanes, WIDTH};
