@@ -78,7 +78,8 @@ fn bundles<'a>(sequences: &[Attending<'a>], most_sequences: usize) -> Vec<Bundle
             && sequences.len() < most_sequences
             && sequences.iter().all(|sequence| sequence.num_rows == 1)
         {
-            let blocks = [sequences[0].start, start].map(|start| start / BLOCK_TOKENS + 1);
+            // Blocks that both see whole: what stands behind a sequence's last token is not its own, and may be NaN.
+            let blocks = [sequences[0].start, start].map(|start| (start + 1) / BLOCK_TOKENS);
             let both = sequences[0].table.iter().zip(table).take(blocks[0].min(blocks[1]).min(*num_common));
             let num_equal = both.take_while(|(one, other)| one == other).count();
             if num_equal > 0 {
