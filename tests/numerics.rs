@@ -38,9 +38,10 @@ fn nothing_drifts_over_twenty_steps_at_a_learning_rate_of_zero() {
     let arguments = ["--stage", "1", "--config", &stage, "--run-dir", &dir, "--set", "update.steps=20"];
     let still = ["--set", "schedule.lr=0", "--set", "schedule.min_lr=0", "--set", "checkpoint.every=20"];
     run(&[arguments.as_slice(), &still, &NO_EVAL].concat(), 0);
-    assert_eq!(metric(&bench, "still", "policy/kl_reference"), [0.0; 20]);
-    let distances = metric(&bench, "still", "mismatch/max_logprob");
-    assert!(distances.len() == 20 && distances.iter().all(|distance| *distance < 1e-4), "{distances:?}");
+    for (name, most) in [("policy/kl_reference", 1e-10), ("mismatch/max_logprob", 1e-4)] {
+        let distances = metric(&bench, "still", name);
+        assert!(distances.len() == 20 && distances.iter().all(|distance| *distance < most), "{name}: {distances:?}");
+    }
     let weights = |folder: &str| std::fs::read(bench.path(folder).join("checkpoints/last/model.safetensors")).unwrap();
     assert!(weights("still") == weights("runs/cold-start"), "weights have moved");
 }
