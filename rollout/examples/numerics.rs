@@ -37,7 +37,6 @@ fn main() {
         ("fast", Kind::Float, Numerics::Fast),
         ("exact", Kind::Float, Numerics::Exact),
         ("bfloat16", Kind::BFloat16, Numerics::Fast),
-        ("float16", Kind::Half, Numerics::Fast),
     ] {
         let placement = Placement { kind, ..Placement::CPU };
         let mut policy = policy(path, placement);
@@ -58,9 +57,8 @@ fn main() {
             training,
             batch.ids.size()[0]
         );
-        let recorded = logprobs(&completions);
-        let recorded: Vec<f32> = recorded.concat();
-        let trained: Vec<(f32, f32)> = recorded.into_iter().zip(trained).collect();
+        let recorded = completions.iter().flat_map(|completion| completion.sequence.rollout_logprobs());
+        let trained: Vec<(f32, f32)> = recorded.zip(trained).collect();
         print_shares("rollout against training", &trained);
         print_shares("eight at a time against one", &common(&completions, &alone));
     }
@@ -129,10 +127,6 @@ fn train(decoder: &mut Decoder, batch: &Packed) -> Vec<f32> {
     };
     let Ok(output) = accumulate_gradient(decoder, &mut head, batch, Recompute::Nothing, LossScope::Token, loss);
     Vec::try_from(output.logprobs()).expect("float32 numbers")
-}
-
-fn logprobs(completions: &[Completion]) -> Vec<Vec<f32>> {
-    completions.iter().map(|completion| completion.sequence.rollout_logprobs().collect()).collect()
 }
 
 /// Logprobs in both of the tokens with which both completions of a request begin.

@@ -12,8 +12,6 @@ use crate::tile::{MOST_QUERIES, Query, Scratch, Sequence, attend_with};
 
 /// Most tokens of a piece of work.
 const PIECE_TOKENS: usize = 32;
-/// Pieces of work for each thread, so that one that is held up leaves work to the others.
-const PIECES: usize = 6;
 
 /// Some tokens of one sequence, one after the other, that attend to those up to themselves.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +56,7 @@ pub(crate) fn attend(
     let pass = Pass { shape, blocks, layer, query: query.numbers, stride: query.stride, group };
     let bundles = bundles(sequences, (MOST_QUERIES / (group / shape.head_dim)).max(1));
     // Where there is work enough, a thread reads a token's heads one after the other: they lie side by side.
-    let num_heads = if bundles.len() >= PIECES * threads.num_threads() { shape.num_kv_heads } else { 1 };
+    let num_heads = if bundles.len() >= threads.num_pieces() { shape.num_kv_heads } else { 1 };
     let pieces = pieces(&bundles, shape.num_kv_heads, num_heads, attended.chunks_exact_mut(group));
     threads.run(pieces, Scratch::default, |piece, scratch| pass.attend(piece, scratch));
 }
@@ -76,7 +74,7 @@ fn bundles<'a>(sequences: &[Attending<'a>], most_sequences: usize) -> Vec<Bundle
         if num_rows == 1
             && let Some(Bundle { num_common, sequences }) = bundles.last_mut()
             && sequences.len() < most_sequences
-            && sequences.iter().all(|sequence| sequence.num_rows == 1)
+            && sequences[0].num_rows == 1
         {
             // Blocks that both see whole: what stands behind a sequence's last token is not its own, and may be NaN.
             let blocks = [sequences[0].start, start].map(|start| (start + 1) / BLOCK_TOKENS);

@@ -18,8 +18,6 @@ const BLOCK_ROWS: usize = 96;
 const FETCHING_TILES: usize = 2;
 /// Lines of a row, sixteen inputs each, whose products are added up before they join what was added up before.
 const STRETCH_LINES: usize = 16;
-/// Pieces of work for each thread, so that one that is held up leaves work to the others.
-const PIECES: usize = 6;
 /// Least products of two numbers in a piece of work: some five microseconds' on one core.
 const LEAST_WORK: usize = 1 << 18;
 /// Fewer rows take as long as so many: the matrix is read for them all the same.
@@ -63,7 +61,7 @@ impl PackedMatrix {
         assert_eq!(x.num_columns(), self.num_inputs, "inputs of the matrix");
         let num_pairs = self.bias.len() / 2;
         let pair_work = x.num_rows().max(LEAST_ROWS) * self.num_inputs * 2 * WIDTH;
-        let most_pieces = num_pairs.min(PIECES * threads.num_threads()).min(num_pairs * pair_work / LEAST_WORK);
+        let most_pieces = num_pairs.min(threads.num_pieces()).min(num_pairs * pair_work / LEAST_WORK);
         let pairs = num_pairs.div_ceil(most_pieces.max(1)); // of a piece
         let parts = self.parts(x, output, pairs);
         let piece = |(number, part)| {

@@ -16,6 +16,9 @@ const LOOKING: Duration = Duration::from_micros(50);
 /// Looks between two looks at the clock, and at a helper's work before the processor is offered to others.
 const LOOKS: u32 = 64;
 
+/// Pieces of work for each thread, so that one that is held up leaves work to the others.
+const PIECES: usize = 6;
+
 /// Threads of one engine.
 #[derive(Debug)]
 pub struct Threads {
@@ -71,6 +74,11 @@ impl Threads {
     /// Number of threads that was asked for.
     pub fn num_threads(&self) -> usize {
         self.num_threads
+    }
+
+    /// Pieces that a call's work is cut into where there is enough of it.
+    pub(crate) fn num_pieces(&self) -> usize {
+        PIECES * self.num_threads
     }
 
     /// Does each piece of work once, whichever thread comes to it, with something that each thread makes for itself.

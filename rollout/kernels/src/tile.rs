@@ -63,11 +63,6 @@ struct Span {
 }
 
 impl Span {
-    /// True where it is what several sequences have in common.
-    fn is_common(&self, sequences: &[Sequence<'_>]) -> bool {
-        sequences.len() > 1 && self.queries.len() > sequences[self.sequence].num_queries
-    }
-
     /// Places in the table of its blocks in a stretch.
     fn blocks_in(&self, stretch: usize) -> Range<usize> {
         let begin = stretch * STRETCH_BLOCKS;
@@ -193,6 +188,7 @@ fn attend_tile<L: Lanes>(
         }
     }
     let mut reading = Reading { head, next, units, at: 0 };
+    let own_spans = &spans[usize::from(sequences.len() > 1)..]; // behind that of what several have in common
     for stretch in 0..num_stretches {
         let (begin, first_block) = (stretch * STRETCH, stretch * STRETCH_BLOCKS);
         for span in &*spans {
@@ -203,10 +199,7 @@ fn attend_tile<L: Lanes>(
             let blocks = &sequences[span.sequence].table[blocks];
             with_queries!(number, score::<L, N>(head, blocks, place, scaled, rows, &mut reading));
         }
-        for span in &*spans {
-            if span.is_common(sequences) {
-                continue;
-            }
+        for span in own_spans {
             let num_blocks = span.blocks.end.saturating_sub(first_block).min(STRETCH_BLOCKS);
             for place in span.queries.clone() {
                 let (query, row) = (&queries[place], &mut weights[place]);
