@@ -4,7 +4,7 @@ use policy::{Placement, RewardModel};
 use rollout::EngineOptions;
 use tch::no_grad;
 
-use super::{Sampled, model, order, requests, start, stats};
+use super::{Sampled, model, requests, start, stats};
 use crate::worker::{ModelCommand, ModelEvent, ModelState, ModelWorker};
 
 /// A worker whose reward model scores at most `tokens` at a time.
@@ -49,24 +49,21 @@ async fn sequences_are_scored_in_pieces_of_so_many_tokens() {
 async fn scores_come_between_two_steps_of_completions_that_they_do_not_change() {
     let folder = model(1);
     let worker = scorer(folder.path(), 8192).await;
-    let submit = || ModelCommand::Submit { requests: requests(0, 200), lag: None, turn_lag: 0 };
-    let mut sampled = Sampled::new(&worker);
-    sampled.send(submit());
-    let undisturbed = sampled.completions(2).await;
-    stats(&worker).await;
-
-    // While they are paused it is known how far they are.
-    sampled.send(submit());
-    let mut num_steps = 0;
-    while num_steps == 0 {
-        num_steps += stats(&worker).await.num_decode_steps;
+    let mut completions = Vec::new();
+    for is_scored in [false, true] {
+        let mut sampled = Sampled::new(&worker);
+        let all = [requests(0, 4), requests(1, 40)].concat();
+        // Without a lag the engine stands still after the fourth step, until it knows what replaces draw 0.
+        sampled.send(ModelCommand::Submit { requests: all, lag: Some(0), turn_lag: 0 });
+        sampled.completions(2).await;
+        if is_scored {
+            assert_eq!(scores(&worker, &[vec![3, 4, 5], vec![6, 7]]).await.len(), 2);
+            assert_eq!(stats(&worker).await.num_decode_steps, 4);
+        }
+        sampled.send(ModelCommand::Replace { draw: 0, requests: Vec::new() });
+        completions.push(sampled.completions(2).await);
+        assert_eq!(stats(&worker).await.num_decode_steps, if is_scored { 36 } else { 40 });
+        sampled.send(ModelCommand::Replace { draw: 1, requests: Vec::new() });
     }
-    order(&worker, ModelCommand::Pause).await;
-    num_steps += stats(&worker).await.num_decode_steps;
-    assert!(num_steps < 200, "they ended before they could be scored beside");
-    order(&worker, ModelCommand::Resume).await;
-    let all = scores(&worker, &[vec![3, 4, 5], vec![6, 7]]).await;
-    assert_eq!(all.len(), 2);
-    assert_eq!(sampled.completions(2).await, undisturbed);
-    assert_eq!(num_steps + stats(&worker).await.num_decode_steps, 200);
+    assert_eq!(completions[0], completions[1], "tokens or logprobs differ");
 }
