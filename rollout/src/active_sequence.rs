@@ -20,7 +20,7 @@ use crate::stop::{TextTail, final_text};
 use crate::thinking::ThinkingCount;
 use crate::token_draw::TokenDraw;
 use crate::turn::EndedTurn;
-use crate::unfinished::Unfinished;
+use crate::unfinished::{BeforeTurn, Unfinished};
 
 /// Most tokens of a sequence.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,15 @@ pub(crate) struct Room {
     pub(crate) num_sampled: usize,
     /// Most that there may be, the prompt's among them.
     pub(crate) num_tokens: usize,
+}
+
+impl Room {
+    /// The room of a turn behind what stands before it, in a sequence that has at most `longest` tokens.
+    pub(crate) fn of_turn(plan: &SamplingPlan, before: BeforeTurn, longest: usize) -> Self {
+        let num_sampled = plan.params.max_new_tokens;
+        let num_left = num_sampled.saturating_sub(before.num_sampled).saturating_add(plan.forced_ids.len());
+        Self { num_sampled, num_tokens: before.num_tokens.saturating_add(num_left).min(longest) }
+    }
 }
 
 /// What follows from a sampled token.
@@ -74,16 +83,14 @@ pub(crate) struct ActiveSequence {
 }
 
 impl ActiveSequence {
-    /// A sequence without sampled tokens. `forced_ids` are those of the request's budget of thinking, where it has one.
+    /// A sequence without sampled tokens.
     pub(crate) fn new(
         id: RequestId,
         request: RolloutRequest,
         plan: Arc<SamplingPlan>,
         room: Room,
-        forced_ids: Vec<u32>,
     ) -> Self {
-        let budget = plan.params.thinking.as_ref();
-        let thinking = budget.map(|budget| ThinkingCount::new(budget, forced_ids, request.thinking_open));
+        let thinking = ThinkingCount::of_turn(plan.params.thinking.as_ref(), request.thinking_open);
         let address = SampleAddress { seed: request.params.seed, draw: request.draw, sample: request.sample };
         Self {
             id,
@@ -108,41 +115,61 @@ impl ActiveSequence {
         }
     }
 
-    /// Goes on behind tokens that were sampled before, which left it where it is.
+    /// Goes on behind what was sampled and given before, which left it where it is.
     ///
     /// # Errors
     /// The tokenizer refuses the ids.
-    pub(crate) fn go_on(
-        &mut self,
-        sampled: Segment,
-        entropy_sum: f64,
-        tokenizer: &Tokenizer,
-    ) -> Result<(), RolloutError> {
-        let (params, rules) = (&self.plan.params, &self.plan.rules);
-        for end in 1..=sampled.ids.len() {
-            let ids = &sampled.ids[..end];
-            self.adjuster.push(ids[end - 1], params);
-            if rules.has_strings() {
-                let ends = self.text.ends(ids, rules, tokenizer);
-                ends.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
+    pub(crate) fn go_on(&mut self, before: Unfinished, tokenizer: &Tokenizer) -> Result<(), RolloutError> {
+        let Unfinished { request: _, earlier_sequences, segments, entropy_sum } = before;
+        self.num_sampled = earlier_sequences.iter().map(Sequence::num_sampled).sum();
+        (self.earlier, self.entropy_sum) = (earlier_sequences, entropy_sum);
+        for segment in segments {
+            match segment.source {
+                TokenSource::Sampled => self.sample_again(segment, tokenizer)?,
+                TokenSource::Forced => {
+                    self.thinking.as_mut().map(ThinkingCount::end);
+                    self.give(TokenSource::Forced, &segment.ids);
+                }
+                TokenSource::Tool | TokenSource::Prompt => {
+                    self.begin_turn(self.room, self.request.thinking_open);
+                    self.take_result(&segment.ids);
+                }
             }
-            if let Some(stop) = params.stop_repetition {
-                self.repetition.ends(ids, stop);
-            }
-            let is_spent = self.thinking.as_mut().map(|thinking| thinking.is_spent(ids, tokenizer)).transpose();
-            is_spent.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
         }
-        let Segment { ids, rollout_logprobs, raw_logprobs, versions, details, .. } = sampled;
-        (self.ids, self.rollout_logprobs, self.raw_logprobs) = (ids, rollout_logprobs, raw_logprobs);
-        (self.versions, self.details, self.entropy_sum) = (versions, details, entropy_sum);
-        self.num_sampled = self.ids.len();
+        Ok(())
+    }
+
+    /// Appends tokens that were sampled before.
+    fn sample_again(&mut self, sampled: Segment, tokenizer: &Tokenizer) -> Result<(), RolloutError> {
+        let undecoded = |source| RolloutError::Decode { request: self.request.name(), source };
+        let rules = &self.plan.rules;
+        for id in sampled.ids {
+            self.adjuster.push(id, &self.plan.params);
+            self.ids.push(id);
+            let turn = &self.ids[self.turn_start..];
+            if rules.has_strings() {
+                self.text.ends(turn, rules, tokenizer).map_err(undecoded)?;
+            }
+            if let Some(stop) = self.plan.params.stop_repetition {
+                self.repetition.ends(&self.ids, stop);
+            }
+            self.thinking.as_mut().map(|thinking| thinking.is_spent(turn, tokenizer)).transpose().map_err(undecoded)?;
+        }
+        self.num_sampled += sampled.rollout_logprobs.len();
+        (self.rollout_logprobs, self.raw_logprobs) = (sampled.rollout_logprobs, sampled.raw_logprobs);
+        (self.versions, self.details) = (sampled.versions, sampled.details);
         Ok(())
     }
 
     /// The request with its tokens so far.
     pub(crate) fn into_unfinished(mut self) -> Unfinished {
         self.close_segment();
-        Unfinished { request: self.request, segments: self.segments, entropy_sum: self.entropy_sum }
+        Unfinished {
+            request: self.request,
+            earlier_sequences: self.earlier,
+            segments: self.segments,
+            entropy_sum: self.entropy_sum,
+        }
     }
 
     /// Tokens of the prompt and of the longest completion.
@@ -244,11 +271,11 @@ impl ActiveSequence {
     }
 
     /// Begins a turn in which there is this room.
-    pub(crate) fn begin_turn(&mut self, room: Room, forced_ids: Vec<u32>, thinking_open: bool) {
+    pub(crate) fn begin_turn(&mut self, room: Room, thinking_open: bool) {
         self.room = room;
         self.text = TextTail::default();
-        let budget = self.plan.params.thinking.as_ref();
-        self.thinking = budget.map(|budget| ThinkingCount::new(budget, forced_ids, thinking_open));
+        self.request.thinking_open = thinking_open;
+        self.thinking = ThinkingCount::of_turn(self.plan.params.thinking.as_ref(), thinking_open);
     }
 
     /// Goes on behind the result of a tool.
@@ -270,7 +297,8 @@ impl ActiveSequence {
 
     /// Puts the forced ids behind a thinking whose budget is spent, where there is room for them and another token.
     fn force(&mut self) -> Pushed {
-        let forced_ids = self.thinking.as_mut().map(ThinkingCount::force).unwrap_or_default();
+        self.thinking.as_mut().map(ThinkingCount::end);
+        let forced_ids = self.plan.forced_ids.clone();
         let has_room = self.num_tokens() + forced_ids.len() < self.room.num_tokens;
         if forced_ids.is_empty() || !has_room {
             return Pushed::Ends(FinishReason::Length);

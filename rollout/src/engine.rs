@@ -15,7 +15,7 @@ use policy::{ChainWeights, Decoder, ModelConfig, Placement, Texts, product_time}
 use sampling::SampledToken;
 use tch::{Device, Tensor};
 
-use crate::active_sequence::{ActiveSequence, Pushed, Room};
+use crate::active_sequence::{ActiveSequence, Pushed};
 use crate::attention::CachedAttention;
 use crate::cache::{CachedPiece, CoresRows, KvTensors, blocks_of, fitting_blocks};
 use crate::completion::{Completion, FinishReason, GenerationStats, RequestId, RolloutRequest};
@@ -28,6 +28,7 @@ use crate::sampling_plan::SamplingPlans;
 use crate::scheduler::{Bounds, PassPiece, PassPlan, Scheduler};
 use crate::token_draw::{TokenDraw, draw_rows, draw_tokens};
 use crate::turn::EndedTurn;
+use crate::unfinished::Unfinished;
 use crate::work::EngineWork;
 
 /// Tokens of a cache whose size is what is free, where nobody says what is.
@@ -126,9 +127,9 @@ impl Engine {
         self.go_on(request.into())
     }
 
-    /// Most tokens of a request beside so many forced ones, once it is checked against the model and the cache's
-    /// budget.
-    fn room(&self, request: &RolloutRequest, num_forced: usize) -> Result<Room, RolloutError> {
+    /// Checks a request against the model and the cache's budget; returns the most tokens that may be sampled of it.
+    fn check_request(&self, unfinished: &Unfinished) -> Result<usize, RolloutError> {
+        let request = &unfinished.request;
         let max_positions = self.config.max_position_embeddings as usize;
         let vocab_size = self.config.vocab_size as usize;
         let num_tokens = request.prompt_ids.len();
@@ -142,6 +143,9 @@ impl Engine {
             let id = request.prompt_ids[index];
             return Err(RolloutError::TokenOutOfRange { request: request.name(), index, id, vocab_size });
         }
+        if unfinished.is_in_later_turn() {
+            return Ok(request.params.max_new_tokens); // a later turn takes the room that is left
+        }
         let limit = request.params.max_new_tokens.min(max_positions - num_tokens);
         let min_new_tokens = request.params.min_new_tokens;
         if min_new_tokens > limit {
@@ -150,8 +154,7 @@ impl Engine {
         if let Some(most_blocks) = self.most_blocks {
             check_room(request.name(), num_tokens + limit, most_blocks)?;
         }
-        let longest = num_tokens.saturating_add(request.params.max_new_tokens).saturating_add(num_forced);
-        Ok(Room { num_sampled: limit, num_tokens: longest.min(self.longest_sequence()) })
+        Ok(limit)
     }
 
     /// Most tokens that any sequence may have.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use policy::Tokenizer;
 use sampling::Distribution;
 
 use crate::error::RolloutError;
@@ -17,6 +18,8 @@ pub(crate) struct SamplingPlan {
     /// The same for tensors.
     pub(crate) sampler: Sampler,
     pub(crate) rules: StopRules,
+    /// Ids of the text that is forced behind a thinking whose budget is spent; empty where there is none.
+    pub(crate) forced_ids: Vec<u32>,
 }
 
 /// The plans of the requests that an engine holds.
@@ -28,10 +31,11 @@ impl SamplingPlans {
     /// end-of-sequence ids and entries of its vocabulary.
     ///
     /// # Errors
-    /// A parameter cannot be used.
+    /// A parameter cannot be used, or the tokenizer refuses the text that is forced.
     pub(crate) fn of(
         &mut self,
         params: &Arc<SamplingParams>,
+        tokenizer: &Tokenizer,
         eos_ids: &[u32],
         vocab_size: usize,
     ) -> Result<Arc<SamplingPlan>, RolloutError> {
@@ -41,12 +45,15 @@ impl SamplingPlans {
         }
         params.validate()?;
         params.validate_for(eos_ids, vocab_size)?;
+        let forced_ids = params.thinking.as_ref().map(|budget| budget.forced_ids(tokenizer, vocab_size));
+        let forced_ids = forced_ids.transpose()?.unwrap_or_default();
         self.0.retain(|plan| Arc::strong_count(plan) > 1);
         let plan = Arc::new(SamplingPlan {
             params: params.clone(),
             distribution: params.distribution(),
             sampler: Sampler::new(params),
             rules: StopRules::new(params, eos_ids),
+            forced_ids,
         });
         self.0.push(plan.clone());
         Ok(plan)

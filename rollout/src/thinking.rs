@@ -24,7 +24,6 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct ThinkingCount {
     max_tokens: usize,
-    forced_ids: Vec<u32>,
     phase: Phase,
     num_tokens: usize,
     /// The first token in whose text the next tag is sought.
@@ -35,11 +34,14 @@ pub(crate) struct ThinkingCount {
 }
 
 impl ThinkingCount {
-    /// The count of an empty completion; `forced_ids` are those of the budget's text.
-    pub(crate) fn new(budget: &ThinkingBudget, forced_ids: Vec<u32>, is_open: bool) -> Self {
+    /// The count of a turn that has no token yet, where there is a budget.
+    pub(crate) fn of_turn(budget: Option<&ThinkingBudget>, is_open: bool) -> Option<Self> {
+        budget.map(|budget| Self::new(budget, is_open))
+    }
+
+    fn new(budget: &ThinkingBudget, is_open: bool) -> Self {
         Self {
             max_tokens: budget.max_tokens,
-            forced_ids,
             phase: if is_open { Phase::Open } else { Phase::Before },
             num_tokens: 0,
             start: 0,
@@ -71,10 +73,9 @@ impl ThinkingCount {
         Ok(self.phase == Phase::Open && self.num_tokens >= self.max_tokens)
     }
 
-    /// Ends the thinking: the ids that are forced, none where the completion is to end.
-    pub(crate) fn force(&mut self) -> Vec<u32> {
+    /// Ends the thinking, whatever the text says.
+    pub(crate) fn end(&mut self) {
         self.phase = Phase::Over;
-        std::mem::take(&mut self.forced_ids)
     }
 }
 
@@ -86,7 +87,7 @@ mod tests {
     /// Number of tokens after which the budget is spent.
     fn spent_after(text: &str, max_tokens: usize, is_open: bool) -> Option<usize> {
         let budget = ThinkingBudget { max_tokens, forced_text: String::new() };
-        let mut count = ThinkingCount::new(&budget, Vec::new(), is_open);
+        let mut count = ThinkingCount::new(&budget, is_open);
         let ids: Vec<u32> = text.bytes().map(u32::from).collect();
         (1..=ids.len()).find(|&end| count.is_spent(&ids[..end], &Bytes).expect("text"))
     }
@@ -111,7 +112,7 @@ mod tests {
             }
         }
         let budget = ThinkingBudget { max_tokens: 2, forced_text: String::new() };
-        let mut count = ThinkingCount::new(&budget, Vec::new(), false);
+        let mut count = ThinkingCount::new(&budget, false);
         let ids = [0, 1, 2, 3, 3, 3];
         assert!((1..=ids.len()).all(|end| !count.is_spent(&ids[..end], &Merged).expect("text")));
     }

@@ -140,6 +140,11 @@ mod tests {
         Tensor::from_slice(&numbers).view([ROWS as i64, vocab as i64])
     }
 
+    fn tokenizer() -> policy::Tokenizer {
+        let json = policy::train_tokenizer(["one two three"].into_iter(), 261).expect("a tokenizer");
+        policy::Tokenizer::from_bytes(&json, "tokenizer.json".as_ref()).expect("a tokenizer")
+    }
+
     fn uniform(row: u64) -> f64 {
         SampleAddress { seed: 2, draw: row, sample: 0 }.numbers().at(0)
     }
@@ -188,8 +193,8 @@ mod tests {
             SamplingParams { top_logprobs: 3, top_p: 0.6, kept_ids: true, ..SamplingParams::default() },
             SamplingParams { top_logprobs: 1, temperature: 0.0, kept_ids: true, ..SamplingParams::default() },
         ];
-        let mut plans = SamplingPlans::default();
-        let plans = kinds.map(|params| plans.of(&Arc::new(params), &[], 272).expect("good parameters"));
+        let (mut plans, tokenizer) = (SamplingPlans::default(), tokenizer());
+        let plans = kinds.map(|params| plans.of(&Arc::new(params), &tokenizer, &[], 272).expect("good parameters"));
         let threads = Threads::new(2);
         for vocab in [272, 2049] {
             let logits = logits(vocab);
@@ -214,7 +219,7 @@ mod tests {
     #[test]
     fn half_precision_is_not_read_as_float32() {
         let mut plans = SamplingPlans::default();
-        let plan = plans.of(&Arc::new(SamplingParams::default()), &[], 64).expect("good parameters");
+        let plan = plans.of(&Arc::new(SamplingParams::default()), &tokenizer(), &[], 64).expect("good parameters");
         let logits = logits(64);
         let draw = |row| TokenDraw { plan: &plan, adjustments: adjustments(), uniform: uniform(row) };
         let draws: Vec<TokenDraw<'_>> = (0..ROWS).map(draw).collect();

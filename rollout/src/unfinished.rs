@@ -14,9 +14,12 @@ use crate::segment::{Segment, Sequence, TokenSource};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unfinished {
-    /// The request.
+    /// The request, with the prompt of the sequence that is under way; its thinking is that of the turn under way.
     pub request: RolloutRequest,
-    /// What stands behind its prompt: nothing where it was not begun, else one segment of sampled tokens.
+    /// Sequences of the rollout that went before, where a turn began another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_sequences: Vec<Sequence>,
+    /// What stands behind the prompt: nothing where it was not begun.
     pub segments: Vec<Segment>,
     /// Sum of the sampled tokens' entropies, in nats.
     pub entropy_sum: f64,
@@ -25,39 +28,68 @@ pub struct Unfinished {
 impl From<RolloutRequest> for Unfinished {
     /// A request that was not begun.
     fn from(request: RolloutRequest) -> Self {
-        Self { request, segments: Vec::new(), entropy_sum: 0.0 }
+        Self { request, earlier_sequences: Vec::new(), segments: Vec::new(), entropy_sum: 0.0 }
     }
+}
+
+/// Tokens of a rollout before the turn that is under way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BeforeTurn {
+    /// Those of its sequence, the prompt's among them.
+    pub(crate) num_tokens: usize,
+    /// Those that were sampled, in the earlier sequences too.
+    pub(crate) num_sampled: usize,
 }
 
 impl Unfinished {
     /// Number of tokens sampled so far.
     pub fn num_sampled(&self) -> usize {
-        self.segments.iter().map(|segment| segment.ids.len()).sum()
+        let earlier: usize = self.earlier_sequences.iter().map(Sequence::num_sampled).sum();
+        earlier + num_sampled(&self.segments)
     }
 
-    /// The sampled tokens so far, once it is known that there can be a next one: fewer than `limit`, of a vocabulary of
-    /// so many entries, with what belongs to each.
-    pub(crate) fn checked(mut self, limit: usize, vocab_size: usize) -> Result<Option<Segment>, RolloutError> {
-        let name = self.request.name();
-        let wrong = |reason: String| RolloutError::NotUnfinished { request: name.clone(), reason };
-        let num_sampled = self.num_sampled();
-        if self.segments.len() > 1 || self.segments.iter().any(|segment| !segment.is_sampled()) {
-            return Err(wrong("it is not one segment of sampled tokens".to_owned()));
+    /// True where a turn went before the one that is under way.
+    pub(crate) fn is_in_later_turn(&self) -> bool {
+        !self.earlier_sequences.is_empty() || self.segments.iter().any(|segment| segment.source == TokenSource::Tool)
+    }
+
+    /// What stands before the turn that is under way.
+    pub(crate) fn before_turn(&self) -> BeforeTurn {
+        let last_result = self.segments.iter().rposition(|segment| segment.source == TokenSource::Tool);
+        let (before, turn) = self.segments.split_at(last_result.map_or(0, |at| at + 1));
+        let num_tokens: usize = before.iter().map(|segment| segment.ids.len()).sum();
+        BeforeTurn {
+            num_tokens: self.request.prompt_ids.len() + num_tokens,
+            num_sampled: self.num_sampled() - num_sampled(turn),
         }
-        if num_sampled >= limit {
+    }
+
+    /// Checks that there can be a next token: fewer than `limit` were sampled, of a vocabulary of so many entries, with
+    /// what belongs to each.
+    pub(crate) fn check(&self, limit: usize, vocab_size: usize) -> Result<(), RolloutError> {
+        let wrong = |reason: String| RolloutError::NotUnfinished { request: self.request.name(), reason };
+        let num_sampled = self.num_sampled();
+        if num_sampled > 0 && num_sampled >= limit {
             return Err(wrong(format!("it has {num_sampled} tokens already, and may have {limit}")));
         }
-        let Some(sampled) = self.segments.pop() else { return Ok(None) };
-        if let Some(id) = sampled.ids.iter().find(|&&id| id as usize >= vocab_size) {
+        let mut whole = vec![Segment::given(TokenSource::Prompt, self.request.prompt_ids.clone())];
+        whole.extend_from_slice(&self.segments);
+        if whole.windows(2).any(|pair| pair[1].source == TokenSource::Prompt || pair.iter().all(Segment::is_sampled)) {
+            return Err(wrong("a second prompt, or sampled tokens in two segments without any between".to_owned()));
+        }
+        let sequence = Sequence::new(whole).map_err(|error| wrong(error.to_string()))?;
+        if let Some(id) = sequence.ids().iter().find(|&&id| id as usize >= vocab_size) {
             return Err(wrong(format!("token {id} is not among the model's {vocab_size}")));
         }
         let has_details = self.request.params.has_details();
-        if has_details == sampled.details.is_empty() {
+        if self.segments.iter().any(|segment| segment.is_sampled() && has_details == segment.details.is_empty()) {
             let held = if has_details { "lacks" } else { "has" };
             return Err(wrong(format!("it {held} details of its tokens, otherwise than its parameters ask")));
         }
-        let prompt = Segment::given(TokenSource::Prompt, self.request.prompt_ids);
-        let sequence = Sequence::new(vec![prompt, sampled]).map_err(|error| wrong(error.to_string()))?;
-        Ok(Vec::from(sequence).pop())
+        Ok(())
     }
+}
+
+fn num_sampled(segments: &[Segment]) -> usize {
+    segments.iter().filter(|segment| segment.is_sampled()).map(|segment| segment.ids.len()).sum()
 }

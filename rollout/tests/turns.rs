@@ -1,11 +1,11 @@
 //! Turns: a sequence steps aside at the end of one, and goes on behind what it is told, whenever that is.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use policy::Policy;
 use rollout::{
-    CacheTokens, Completion, EndedTurn, Engine, EngineOptions, FinishReason, NextTurn, RolloutRequest, SamplingParams,
-    TokenSource,
+    CacheTokens, Completion, EndedTurn, Engine, EngineOptions, FinishReason, NextTurn, RepetitionStop, RolloutRequest,
+    SamplingParams, Sequence, ThinkingBudget, TokenSource, Unfinished,
 };
 
 use crate::support::{assert_same, in_order, params, policy, request, requests};
@@ -34,12 +34,40 @@ fn run(
     lag: usize,
     next: impl Fn(&EndedTurn) -> NextTurn,
 ) -> Vec<Completion> {
+    run_in_parts(policy, requests, options, lag, usize::MAX, next)
+}
+
+/// The same, where another engine goes on with all whenever no sequence is between two turns and so many steps are
+/// over.
+fn run_in_parts(
+    policy: &Policy,
+    requests: Vec<RolloutRequest>,
+    options: &EngineOptions,
+    lag: usize,
+    steps_of_part: usize,
+    next: impl Fn(&EndedTurn) -> NextTurn,
+) -> Vec<Completion> {
     let mut engine = engine(policy, options);
     for request in requests {
         engine.submit(request).expect("a good request");
     }
     let (mut completions, mut waiting, mut answered) = (Vec::new(), VecDeque::new(), Vec::new());
+    let mut last_part = 0;
     for step in 0.. {
+        if step - last_part >= steps_of_part && waiting.is_empty() {
+            last_part = step;
+            let withdrawn = engine.withdraw();
+            engine = Engine::new(policy.decoder.config(), policy.decoder.placement(), options, policy.texts.clone())
+                .expect("an engine");
+            let mut renamed = HashMap::new();
+            for (before, unfinished) in withdrawn {
+                let json = serde_json::to_string(&unfinished).expect("JSON");
+                let read: Unfinished = serde_json::from_str(&json).expect("what was written");
+                assert_eq!(read, unfinished);
+                renamed.insert(before, engine.go_on(read).expect("a good beginning"));
+            }
+            answered = answered.iter().filter_map(|id| renamed.get(id).copied()).collect();
+        }
         let mut finished = engine.step(&policy.decoder, 0).expect("a step");
         waiting.extend(engine.take_turns().into_iter().map(|turn| (step + lag, turn)));
         while waiting.front().is_some_and(|(due, _)| *due <= step) {
@@ -124,6 +152,43 @@ fn a_rollout_may_go_on_as_another_sequence() {
     assert!(num_anew > 3, "{num_anew}");
     let again = run(&policy, requests(&calling()), &EngineOptions { max_sequences: 3, ..Default::default() }, 0, anew);
     assert_same(&whole, &again);
+}
+
+#[test]
+fn turns_and_forced_texts_go_on_in_another_engine() {
+    let policy = policy();
+    let budget = ThinkingBudget { max_tokens: 7, forced_text: "so</think>".into() };
+    let stop_repetition = Some(RepetitionStop { pattern_tokens: 2, count: 3 });
+    let thinking = SamplingParams { thinking: Some(budget), ..calling() };
+    let told = SamplingParams {
+        stop_strings: vec!["zz".into()],
+        frequency_penalty: 0.2,
+        stop_repetition,
+        entropies: true,
+        ..thinking.clone()
+    };
+    let goes_on = |_: &EndedTurn| NextTurn::GoesOn { ids: RESULT.to_vec(), thinking_open: true };
+    let anew =
+        |turn: &EndedTurn| NextTurn::Anew { prompt_ids: vec![turn.draw as u32 + 50, 51], thinking_open: true };
+    type Next<'a> = &'a dyn Fn(&EndedTurn) -> NextTurn;
+    let cases: [(&SamplingParams, Next<'_>); 3] = [(&thinking, &goes_on), (&thinking, &anew), (&told, &goes_on)];
+    for (params, next) in cases {
+        let mut all = requests(params);
+        all.iter_mut().for_each(|request| request.thinking_open = request.sample == 0);
+        let options = EngineOptions::default();
+        let whole = run(&policy, all.clone(), &options, 0, next);
+        let num_of = |source| whole.iter().map(|completion| completion.sequence.num_tokens_of(source)).sum::<usize>();
+        assert!(num_of(TokenSource::Forced) > 20, "{}", num_of(TokenSource::Forced));
+        for steps_of_part in [1, 3, 8] {
+            assert_same(&whole, &run_in_parts(&policy, all.clone(), &options, 0, steps_of_part, next));
+        }
+        let parts = run_in_parts(&policy, all, &options, 0, 1, next);
+        for (whole, parts) in whole.iter().zip(&parts) {
+            let earlier = |one: &Completion| one.earlier_sequences.iter().map(Sequence::ids).collect::<Vec<_>>();
+            assert_eq!(earlier(whole), earlier(parts));
+            assert!((whole.entropy - parts.entropy).abs() < 1e-4);
+        }
+    }
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn unfinished(completion: &Completion, num_tokens: usize, params: &SamplingParam
     let request = request(draw, sample, completion.prompt_ids().to_vec(), params);
     let sampled = &completion.sequence.segments()[1];
     let segments = if num_tokens > 0 { vec![beginning(sampled, num_tokens)] } else { Vec::new() };
-    Unfinished { request, segments, entropy_sum: 0.0 }
+    Unfinished { segments, ..request.into() }
 }
 
 /// Completes what is unfinished in an engine of its own.
@@ -126,8 +126,8 @@ fn a_beginning_that_does_not_fit_its_request_is_refused() {
         (|one| one.request.params = std::sync::Arc::new(SamplingParams { max_new_tokens: 7, ..params() }), "7 tokens"),
         (|one| one.segments[0].ids[3] = 272, "token 272"),
         (|one| one.segments[0].raw_logprobs.truncate(6), "raw_logprobs is for 6 tokens"),
-        (|one| one.segments.push(one.segments[0].clone()), "not one segment"),
-        (|one| one.segments = vec![Segment::given(rollout::TokenSource::Tool, vec![3])], "not one segment"),
+        (|one| one.segments.push(one.segments[0].clone()), "sampled tokens in two segments"),
+        (|one| one.segments.push(Segment::given(rollout::TokenSource::Prompt, vec![3])), "a second prompt"),
         (|one| one.segments[0].details.resize_with(7, Default::default), "details"),
     ];
     let mut engine = engine(&policy, &EngineOptions::default());

@@ -1,7 +1,7 @@
 //! Requests that leave an engine with their tokens, and go on in it or in another.
 
 use super::Engine;
-use crate::active_sequence::ActiveSequence;
+use crate::active_sequence::{ActiveSequence, Room};
 use crate::completion::RequestId;
 use crate::error::RolloutError;
 use crate::unfinished::Unfinished;
@@ -13,25 +13,20 @@ impl Engine {
     /// # Errors
     /// As [`Engine::submit`], or what was sampled is no beginning of the request's completion.
     pub fn go_on(&mut self, unfinished: Unfinished) -> Result<RequestId, RolloutError> {
-        let request = unfinished.request.clone();
-        let plan = self.plans.of(&request.params, &self.texts.eos_ids, self.config.vocab_size as usize)?;
-        let budget = plan.params.thinking.as_ref();
-        let forced_ids = budget.map(|budget| budget.forced_ids(&self.texts.tokenizer, self.config.vocab_size as usize));
-        let forced_ids = forced_ids.transpose()?.unwrap_or_default();
-        let room = self.room(&request, forced_ids.len())?;
-        let entropy_sum = unfinished.entropy_sum;
-        let sampled = unfinished.checked(room.num_sampled, self.config.vocab_size as usize)?;
+        let vocab_size = self.config.vocab_size as usize;
+        let texts = &self.texts;
+        let plan = self.plans.of(&unfinished.request.params, &texts.tokenizer, &texts.eos_ids, vocab_size)?;
+        let limit = self.check_request(&unfinished)?;
+        unfinished.check(limit, vocab_size)?;
+        let room = Room::of_turn(&plan, unfinished.before_turn(), self.longest_sequence());
         let id = RequestId(self.num_submitted);
-        let mut ids = request.prompt_ids.clone();
-        let mut sequence = ActiveSequence::new(id, request, plan, room, forced_ids);
-        if let Some(sampled) = sampled {
-            ids.extend(&sampled.ids);
-            sequence.go_on(sampled, entropy_sum, &self.texts.tokenizer)?;
-        }
+        let mut sequence = ActiveSequence::new(id, unfinished.request.clone(), plan, room);
+        let mut ids = unfinished.request.prompt_ids.clone();
+        self.stats.num_prompt_tokens += ids.len();
+        ids.extend(unfinished.segments.iter().flat_map(|segment| &segment.ids));
+        sequence.go_on(unfinished, &texts.tokenizer)?;
         self.num_submitted += 1;
-        self.stats.num_prompt_tokens += sequence.request.prompt_ids.len();
-        let most_tokens = sequence.most_tokens();
-        self.scheduler.submit(sequence, ids, most_tokens);
+        self.scheduler.submit(sequence, ids, room.num_tokens);
         Ok(id)
     }
 

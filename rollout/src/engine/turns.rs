@@ -5,6 +5,7 @@ use crate::active_sequence::Room;
 use crate::completion::{FinishReason, RequestId};
 use crate::error::RolloutError;
 use crate::turn::{EndedTurn, NextTurn};
+use crate::unfinished::BeforeTurn;
 
 impl Engine {
     /// Turns that ended since the last call, in their order. Each sequence waits for
@@ -35,19 +36,13 @@ impl Engine {
             return self.end_turn(id, Err(error));
         }
         let num_before = if is_anew { 0 } else { sequence.num_tokens() };
-        let num_left = sequence.plan.params.max_new_tokens.saturating_sub(sequence.num_sampled());
-        if num_left == 0 || num_before + ids.len() >= longest {
+        let is_full = sequence.num_sampled() >= sequence.plan.params.max_new_tokens;
+        if is_full || num_before + ids.len() >= longest {
             return self.end_turn(id, Ok(FinishReason::Length));
         }
-        let budget = sequence.plan.params.thinking.as_ref();
-        let forced_ids = budget.map(|budget| budget.forced_ids(&self.texts.tokenizer, self.config.vocab_size as usize));
-        let forced_ids = match forced_ids.transpose() {
-            Ok(forced_ids) => forced_ids.unwrap_or_default(),
-            Err(error) => return self.end_turn(id, Err(error)),
-        };
-        let most_tokens = (num_before + ids.len()).saturating_add(num_left).saturating_add(forced_ids.len());
-        let room = Room { num_sampled: sequence.plan.params.max_new_tokens, num_tokens: most_tokens.min(longest) };
-        sequence.begin_turn(room, forced_ids, thinking_open);
+        let before = BeforeTurn { num_tokens: num_before + ids.len(), num_sampled: sequence.num_sampled() };
+        let room = Room::of_turn(&sequence.plan, before, longest);
+        sequence.begin_turn(room, thinking_open);
         if is_anew {
             sequence.begin_anew(ids.clone());
             self.stats.num_prompt_tokens += ids.len();
