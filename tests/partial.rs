@@ -30,8 +30,6 @@ fn a_run_that_leaves_rollouts_to_its_next_steps_is_resumed_as_if_it_had_not_stop
     };
     let refused = [
         ("rollout.partial.prompts_in_flight=3", "prompts_in_flight: must be above rollout.prompts_per_step"),
-        ("rollout.tools.python=true", "rollout.partial: what a step leaves to the next is sampled tokens alone"),
-        ("rollout.thinking={max_tokens=4,forced_text=\"</think>\"}", "leave out rollout.tools and rollout.thinking"),
         ("rollout.engine.cache_after_update=keep", "computed again"),
         ("algorithm.old_logprobs=recompute", "by their recorded logprobs"),
     ];

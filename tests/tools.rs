@@ -1,9 +1,10 @@
 //! Completions that call `python`: through a whole run, over the embedded code execution server.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use record::metrics::read_metrics;
-use record::rollouts::read_rollouts;
+use record::rollouts::{RolloutRow, read_rollouts};
 use record::run_folder::RunFolder;
 
 use crate::support::{Bench, NO_EVAL, run};
@@ -98,6 +99,45 @@ fn what_python_prints_stands_behind_the_turn_and_is_not_learned() {
 fn sampled(folder: &RunFolder) -> Vec<(Vec<u32>, Vec<Option<f32>>)> {
     let rows = (1..=2).flat_map(|step| read_rollouts(&folder.rollouts(step)).unwrap());
     rows.map(|row| (row.completion_ids, row.rollout_logprobs)).collect()
+}
+
+#[test]
+fn a_run_that_leaves_calls_to_its_next_steps_is_resumed_as_if_it_had_not_stopped() {
+    let (bench, mut assignments) = stage();
+    let partial = [
+        "rollout.tools.python=true",
+        "rollout.partial.prompts_in_flight=7",
+        "rollout.max_new_tokens=24",
+        "rollout.engine.max_sequences=5",
+        "dynamic_sampling.enabled=false",
+        "dynamic_sampling.lag=2",
+        "algorithm.old_logprobs=rollout",
+        "update.steps=4",
+        "checkpoint.every=1",
+    ];
+    assignments.extend(partial.map(str::to_owned));
+    stage_with(&bench, "whole", &assignments, 0);
+    let until = |steps: &str| [assignments.clone(), vec![format!("update.steps={steps}")]].concat();
+    stage_with(&bench, "parts", &until("1"), 0);
+    stage_on(&bench, "parts", &until("3"), &["--resume"], 0);
+    stage_on(&bench, "parts", &assignments, &["--resume"], 0);
+    let [whole, parts] = ["whole", "parts"].map(|name| RunFolder::open(&bench.path(name)).unwrap());
+    let rows = |folder: &RunFolder| (1..=4).flat_map(|step| read_rollouts(&folder.rollouts(step)).unwrap()).collect();
+    let [whole, parts]: [Vec<RolloutRow>; 2] = [rows(&whole), rows(&parts)];
+    let said = |row: &RolloutRow| {
+        let calls = row.tool_calls.iter().flatten();
+        let calls: Vec<(u32, String)> = calls.map(|call| (call.turn, call.result.clone())).collect();
+        (row.draw, row.sample_index, row.completion_ids.clone(), row.rollout_logprobs.clone(), calls, row.reward)
+    };
+    let [whole_said, parts_said] = [&whole, &parts].map(|rows| rows.iter().map(said).collect::<Vec<_>>());
+    assert!(whole_said == parts_said, "the parts are another run");
+    // A rollout that called has tokens of two policies.
+    let num_mixed = whole.iter().filter(|row| {
+        let versions = row.segments.iter().flatten().filter_map(|segment| segment.policy_version);
+        let versions: BTreeSet<u64> = versions.collect();
+        versions.len() > 1 && row.tool_calls.iter().flatten().count() > 0
+    });
+    assert!(num_mixed.count() > 0, "no rollout went on behind a call");
 }
 
 #[test]

@@ -88,7 +88,7 @@ async fn lead(stage: u8, run: MetRun<ReinforceRun>, entry: Entry, interrupt: Int
         turn_lag: rollout.tools.lag,
     };
     let carried = match checkpoint.filter(|_| config.rollout.partial.is_some()) {
-        Some(checkpoint) => Carried::load(&checkpoint, &tasks, &sampling.params)?,
+        Some(checkpoint) => Carried::load(&checkpoint, &tasks)?,
         None => Carried::default(),
     };
     let services = ServiceWatch::new(config.verifiers.max_steps_unavailable);

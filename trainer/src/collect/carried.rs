@@ -3,17 +3,17 @@
 //! It is plain data at a token's boundary, so that a run that goes on and one that is resumed begin the next step
 //! alike. Verdicts are no part of it: completions are judged again where their groups go on.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use datasets::{Draw, TaskCursor};
 use record::manifest::INNER;
-use rollout::{Completion, SamplingParams, Unfinished};
+use rollout::{Completion, Unfinished};
 use serde::{Deserialize, Serialize};
 
 use super::group::Refusal;
+use crate::tools::Dialogue;
 use crate::worker::SavedComponent;
 
 /// Component of a checkpoint, and its file.
@@ -26,6 +26,15 @@ pub(crate) struct CarriedGroup {
     pub draw: Draw,
     pub completions: Vec<Completion>,
     pub refusals: Vec<Refusal>,
+    /// Conversations of the samples that called tools, complete or not.
+    pub dialogues: BTreeMap<u64, Dialogue>,
+}
+
+impl CarriedGroup {
+    /// A group of which nothing has ended.
+    pub(super) fn of_draw(draw: Draw) -> Self {
+        Self { draw, completions: Vec::new(), refusals: Vec::new(), dialogues: BTreeMap::new() }
+    }
 }
 
 /// Groups and requests that a step leaves to the next.
@@ -51,6 +60,8 @@ struct SavedGroup {
     draw: u64,
     completions: Vec<Completion>,
     refusals: Vec<Refusal>,
+    #[serde(default)]
+    dialogues: BTreeMap<u64, Dialogue>,
 }
 
 impl Carried {
@@ -63,6 +74,7 @@ impl Carried {
             draw: group.draw.number,
             completions: group.completions.clone(),
             refusals: group.refusals.clone(),
+            dialogues: group.dialogues.clone(),
         };
         let saved = SavedCarried { groups: self.groups.iter().map(group).collect(), requests: self.requests.clone() };
         let path = checkpoint.join(INNER).join(FILE);
@@ -72,11 +84,11 @@ impl Carried {
     }
 
     /// What a checkpoint holds; nothing where it has no such component. `tasks` is the walk where the checkpoint left
-    /// it, and `params` are those of the run.
+    /// it.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn load(checkpoint: &Path, tasks: &TaskCursor, params: &Arc<SamplingParams>) -> Result<Self> {
+    pub(crate) fn load(checkpoint: &Path, tasks: &TaskCursor) -> Result<Self> {
         let path = checkpoint.join(INNER).join(FILE);
         if !path.exists() {
             return Ok(Self::default());
@@ -90,12 +102,10 @@ impl Carried {
             tracing::warn!("the walk over the tasks begins again: {} unfinished groups are dropped", numbers.len());
             return Ok(Self::default());
         }
-        let group = |SavedGroup { draw, completions, refusals }| {
-            Some(CarriedGroup { draw: draws.remove(&draw)?, completions, refusals })
+        let group = |SavedGroup { draw, completions, refusals, dialogues }| {
+            Some(CarriedGroup { draw: draws.remove(&draw)?, completions, refusals, dialogues })
         };
         let groups = saved.groups.into_iter().filter_map(group).collect();
-        let mut requests = saved.requests;
-        requests.iter_mut().for_each(|unfinished| unfinished.request.params = params.clone());
-        Ok(Self { groups, requests })
+        Ok(Self { groups, requests: saved.requests })
     }
 }

@@ -25,11 +25,10 @@ impl Dialogues {
     /// Has a turn answered, the first one behind this prompt of the task.
     pub(super) fn answer(&mut self, ended: EndedTurn, task: &Arc<Task>, prompt: &str, tools: &Arc<ToolBox>) {
         let address = (ended.draw, ended.sample);
-        let begun = || Dialogue::new(task.clone(), prompt.to_owned());
-        let mut dialogue = self.open.remove(&address).unwrap_or_else(begun);
-        let tools = tools.clone();
+        let mut dialogue = self.open.remove(&address).unwrap_or_else(|| Dialogue::new(prompt.to_owned()));
+        let (task, tools) = (task.clone(), tools.clone());
         self.answering.spawn(async move {
-            let next = dialogue.answer(&ended, &tools).await?;
+            let next = dialogue.answer(&ended, &task, &tools).await?;
             Ok((address, dialogue, next))
         });
     }
@@ -46,7 +45,12 @@ impl Dialogues {
         }))
     }
 
-    /// Takes the conversation of a rollout out that has ended; `None` where it had one turn.
+    /// Goes on with the conversation of a rollout.
+    pub(super) fn go_on(&mut self, address: Address, dialogue: Dialogue) {
+        self.open.insert(address, dialogue);
+    }
+
+    /// Takes the conversation of a rollout out that ends here; `None` where it had one turn.
     pub(super) fn take(&mut self, address: Address) -> Option<Dialogue> {
         self.open.remove(&address)
     }

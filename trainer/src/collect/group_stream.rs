@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use datasets::Draw;
+use datasets::{Draw, Task};
 use rollout::{Completion, EndedTurn, NextTurn, RolloutRequest, SamplingParams, Sequence, Unfinished};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -49,9 +50,23 @@ pub(super) struct GroupStream<'a> {
 /// What a stream waits for.
 enum Happening {
     Event(ModelEvent),
-    Answered(Address, NextTurn),
+    Answered((Address, NextTurn)),
     Judged(Box<Judgeable>),
     Settled(Group, Duration),
+}
+
+/// Parameters of a task's requests, by whether it has tools to call.
+struct TaskParams<'a> {
+    plain: &'a Arc<SamplingParams>,
+    calling: Arc<SamplingParams>,
+    tools: Option<&'a ToolBox>,
+}
+
+impl TaskParams<'_> {
+    fn of(&self, task: &Task) -> Arc<SamplingParams> {
+        let is_offered = self.tools.is_some_and(|tools| tools.is_offered(task));
+        if is_offered { self.calling.clone() } else { self.plain.clone() }
+    }
 }
 
 impl<'a> GroupStream<'a> {
@@ -91,7 +106,10 @@ impl<'a> GroupStream<'a> {
         let mut stream = Self { untaken: Some(HashMap::new()), ..Self::new(collector, sampling, Some(lag)) };
         let draws: Vec<Draw> = carried.groups.iter().map(|group| group.draw.clone()).collect();
         stream.requests(&draws)?;
-        for CarriedGroup { draw, completions, refusals } in &carried.groups {
+        for CarriedGroup { draw, completions, refusals, dialogues } in &carried.groups {
+            for (sample, dialogue) in dialogues {
+                stream.dialogues.go_on((draw.number, *sample), dialogue.clone());
+            }
             refusals.iter().try_for_each(|refusal| stream.refuse(draw.number, refusal.clone()))?;
             completions.iter().try_for_each(|completion| stream.judge(completion.clone()))?;
         }
@@ -109,43 +127,56 @@ impl<'a> GroupStream<'a> {
         self.open.values().filter(|group| group.num_ended < num_samples).count()
     }
 
-    /// Goes on with requests of the groups that are open, and has the completions of these draws sampled behind them.
+    /// Goes on with requests of the groups that are open, by the parameters of this stream, and has the completions of
+    /// these draws sampled behind them.
     ///
     /// # Errors
     /// As [`GroupStream::submit`].
     pub(super) fn go_on(&mut self, mut unfinished: Vec<Unfinished>, draws: &[Draw]) -> Result<()> {
+        let params = self.params();
+        for Unfinished { request, .. } in &mut unfinished {
+            let group = self.open.get(&request.draw).context("a request of no draw that is under way")?;
+            request.params = params.of(&group.draw.task);
+        }
         unfinished.extend(self.requests(draws)?.into_iter().map(Unfinished::from));
         let command = ModelCommand::GoOn { unfinished, lag: self.lag, turn_lag: self.sampling.turn_lag };
         self.collector.worker.send(command, &self.answers)
     }
 
     /// Takes back all that is under way, at the step at which the engines stand still for a draw whose group was taken
-    /// and is not replaced.
+    /// and is not replaced. Calls that were made before that step are answered first.
     ///
     /// # Errors
-    /// The model's thread failed.
+    /// The model's thread failed, or the user interrupted.
     pub(super) async fn withdraw(&mut self, draw: u64) -> Result<Vec<Unfinished>> {
-        let ModelEvent::Withdrawn(unfinished) = self.collector.worker.ask(ModelCommand::Withdraw { draw }).await?
-        else {
-            bail!("the model's thread withdrew no requests");
-        };
-        // What ended before that step.
-        while let Ok(event) = self.events.try_recv() {
-            match event? {
-                ModelEvent::Completed(completion) => self.judge(completion)?,
-                ModelEvent::Refused { draw, sample, reason } => {
-                    self.say_refused(draw, &reason);
-                    self.refuse(draw, Refusal { sample, reason })?;
-                }
-                other => bail!("the model's thread answered {other:?} to a request for completions"),
+        let (worker, interrupt) = (self.collector.worker.clone(), self.collector.interrupt.clone());
+        let mut withdrawal = pin!(interrupt.race(worker.ask(ModelCommand::Withdraw { draw })));
+        let withdrawn = loop {
+            tokio::select! {
+                withdrawn = &mut withdrawal => break withdrawn??,
+                Some(event) = self.events.recv() => self.take(event?)?,
+                Some(answered) = self.dialogues.next() => self.take_answer(answered?)?,
             }
+        };
+        // What ended before that step, and with the last answers.
+        while let Ok(event) = self.events.try_recv() {
+            self.take(event?)?;
         }
-        Ok(unfinished)
+        match withdrawn {
+            ModelEvent::Withdrawn(unfinished) => Ok(unfinished),
+            other => bail!("the model's thread answered {other:?} to a withdrawal"),
+        }
     }
 
     /// What is left to the next step, with the requests that are unfinished.
     pub(super) fn left(&mut self, requests: Vec<Unfinished>) -> Carried {
         let mut untaken = self.untaken.take().unwrap_or_default();
+        for Unfinished { request, .. } in &requests {
+            let dialogue = self.dialogues.take((request.draw, request.sample));
+            if let Some((left, dialogue)) = untaken.get_mut(&request.draw).zip(dialogue) {
+                left.dialogues.insert(request.sample, dialogue);
+            }
+        }
         let complete: Vec<u64> = self.complete.drain(..).collect();
         let order = complete.into_iter().chain(requests.iter().map(|unfinished| unfinished.request.draw));
         let groups = order.filter_map(|draw| untaken.remove(&draw)).collect();
@@ -171,24 +202,27 @@ impl<'a> GroupStream<'a> {
         self.collector.worker.send(ModelCommand::Replace { draw, requests }, &self.answers)
     }
 
+    fn params(&self) -> TaskParams<'a> {
+        let plain = &self.sampling.params;
+        let calling = Arc::new(SamplingParams { turn_marks: ToolBox::turn_marks(), ..plain.as_ref().clone() });
+        TaskParams { plain, calling, tools: self.sampling.tools.as_deref() }
+    }
+
     fn requests(&mut self, draws: &[Draw]) -> Result<Vec<RolloutRequest>> {
         let format = PromptFormat::of_texts(&self.collector.texts, &self.sampling.prompt)?;
         let num_samples = self.sampling.samples_per_prompt;
-        let plain = &self.sampling.params;
-        let calling = Arc::new(SamplingParams { turn_marks: ToolBox::turn_marks(), ..plain.as_ref().clone() });
+        let params = self.params();
         let mut requests = Vec::with_capacity(draws.len() * num_samples);
         for draw in draws {
             let task = &draw.task;
             let prompt = format.prompt(task.as_ref().into()).with_context(|| format!("task {}", task.id))?;
-            let is_offered = self.sampling.tools.as_ref().is_some_and(|tools| tools.is_offered(task));
-            let params = if is_offered { &calling } else { plain };
             requests.extend((0..num_samples as u64).map(|sample| RolloutRequest {
                 draw: draw.number,
                 sample,
                 label: Some(format!("task {}", task.id)),
                 prompt_ids: prompt.ids.clone(),
                 thinking_open: prompt.thinking_open,
-                params: params.clone(),
+                params: params.of(task),
             }));
             let group = OpenGroup {
                 draw: draw.clone(),
@@ -201,8 +235,7 @@ impl<'a> GroupStream<'a> {
             };
             self.open.insert(draw.number, group);
             if let Some(untaken) = &mut self.untaken {
-                let none = CarriedGroup { draw: draw.clone(), completions: Vec::new(), refusals: Vec::new() };
-                untaken.insert(draw.number, none);
+                untaken.insert(draw.number, CarriedGroup::of_draw(draw.clone()));
             }
         }
         Ok(requests)
@@ -228,16 +261,8 @@ impl<'a> GroupStream<'a> {
             }
             let interrupt = self.collector.interrupt.clone();
             match interrupt.race(self.happening()).await?? {
-                Happening::Event(ModelEvent::Completed(completion)) => self.judge(completion)?,
-                Happening::Event(ModelEvent::Refused { draw, sample, reason }) => {
-                    self.say_refused(draw, &reason);
-                    self.refuse(draw, Refusal { sample, reason })?;
-                }
-                Happening::Event(ModelEvent::TurnEnded(ended)) => self.answer(ended)?,
-                Happening::Answered((draw, sample), next) => {
-                    self.collector.worker.send(ModelCommand::AnswerTurn { draw, sample, next }, &self.answers)?;
-                }
-                Happening::Event(other) => bail!("the model's thread answered {other:?} to a request for completions"),
+                Happening::Event(event) => self.take(event)?,
+                Happening::Answered(answered) => self.take_answer(answered)?,
                 Happening::Judged(judged) => self.add(*judged)?,
                 Happening::Settled(group, reward_model) => {
                     self.reward_model += reward_model;
@@ -250,10 +275,7 @@ impl<'a> GroupStream<'a> {
     async fn happening(&mut self) -> Result<Happening> {
         tokio::select! {
             Some(event) = self.events.recv() => Ok(Happening::Event(event?)),
-            Some(answered) = self.dialogues.next() => {
-                let (address, next) = answered?;
-                Ok(Happening::Answered(address, next))
-            }
+            Some(answered) = self.dialogues.next() => Ok(Happening::Answered(answered?)),
             Some(judged) = self.verdicts.join_next() => {
                 Ok(Happening::Judged(Box::new(judged.context("a completion's verdicts")??)))
             }
@@ -263,6 +285,24 @@ impl<'a> GroupStream<'a> {
             }
             () = self.collector.worker.gone() => bail!("the model's thread is gone, see the message above"),
         }
+    }
+
+    /// What came of a request.
+    fn take(&mut self, event: ModelEvent) -> Result<()> {
+        match event {
+            ModelEvent::Completed(completion) => self.judge(completion),
+            ModelEvent::Refused { draw, sample, reason } => {
+                self.say_refused(draw, &reason);
+                self.refuse(draw, Refusal { sample, reason })
+            }
+            ModelEvent::TurnEnded(ended) => self.answer(ended),
+            other => bail!("the model's thread answered {other:?} to a request for completions"),
+        }
+    }
+
+    /// What follows a turn.
+    fn take_answer(&self, ((draw, sample), next): (Address, NextTurn)) -> Result<()> {
+        self.collector.worker.send(ModelCommand::AnswerTurn { draw, sample, next }, &self.answers)
     }
 
     /// The group of a request that has ended; the last one gives the group its turn.
@@ -305,10 +345,11 @@ impl<'a> GroupStream<'a> {
     /// Has a completion judged: the last turn, behind those that went before.
     fn judge(&mut self, completion: Completion) -> Result<()> {
         self.last_completion = Instant::now();
+        let dialogue = self.dialogues.take((completion.draw, completion.sample));
         if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&completion.draw)) {
             left.completions.push(completion.clone());
+            left.dialogues.extend(dialogue.clone().map(|dialogue| (completion.sample, dialogue)));
         }
-        let dialogue = self.dialogues.take((completion.draw, completion.sample));
         let group = self.ended(completion.draw)?;
         let (mut conversation, mut thinking_open) = (group.conversation.clone(), group.thinking_open);
         if let Some(dialogue) = &dialogue {

@@ -1,4 +1,5 @@
 //! Sampling and judging over a small model with random weights.
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datasets::{Draw, Message, Mixture, Source, Task, TaskCursor, TaskKind, TaskVerifier};
@@ -6,7 +7,7 @@ use policy::{
     CHAT_TEMPLATE, Decoder, ModelConfig, Placement, SPECIAL_TOKENS, Texts, Tokenizer, train_tokenizer, write_folder,
 };
 use record::names;
-use rollout::{EngineOptions, FinishReason, SamplingParams, Sequence, ThinkingBudget, TokenSource};
+use rollout::{EngineOptions, FinishReason, SamplingParams, Segment, Sequence, ThinkingBudget, TokenSource};
 use verifiers::{RewardConfig, VerifiersConfig};
 
 use super::group_stream::GroupStream;
@@ -16,7 +17,7 @@ use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::plan::Refill;
 use crate::step_metrics::{batch_metrics, tool_metrics};
-use crate::tools::tests::Scripted;
+use crate::tools::tests::{Late, Scripted};
 use crate::tools::{Tool, ToolBox};
 use crate::trajectories::trajectories;
 use crate::worker::{ModelState, ModelWorker};
@@ -179,50 +180,121 @@ async fn a_step_of_which_no_request_is_completed_ends_the_run() {
     assert!(error.contains("task 1 ~ 1?") && error.contains("not finite"), "{error}");
 }
 
-/// Draws of the groups of so many partial steps, kept and left out, with the requests that each leaves.
-async fn partial_steps(collector: &Collector, num_steps: usize, lag: u64) -> Vec<(Vec<u64>, usize)> {
-    let (sampling, refill) = (sampling(), Refill { replaces: false, lag, ..REFILL });
-    let (mut tasks, mut carried) = (one_task(), Carried::default());
-    let mut steps = Vec::new();
-    for _ in 0..num_steps {
-        let (batch, left) = collector.collect_partial(&mut tasks, &sampling, refill, 5, &carried).await.unwrap();
-        let mut draws: Vec<u64> = batch.kept.iter().chain(&batch.left_out).map(|group| group.draw).collect();
-        draws.sort_unstable();
-        assert_eq!(batch.kept.len(), 3);
-        let num_open = left.groups.iter().filter(|group| group.completions.len() < 3).count();
-        let of_requests: std::collections::BTreeSet<u64> = left.requests.iter().map(|it| it.request.draw).collect();
-        assert_eq!(num_open, of_requests.len(), "every open group has a request");
-        steps.push((draws, left.requests.len()));
-        carried = left;
+/// What is sampled in partial steps, and of which tasks.
+struct PartialSteps {
+    collector: Collector,
+    sampling: Sampling,
+    tasks: TaskCursor,
+}
+
+impl PartialSteps {
+    async fn of_plain_tasks() -> Self {
+        Self { collector: collector().await, sampling: sampling(), tasks: one_task() }
     }
-    steps
+
+    /// Turns of two tokens' thinking, a call and a random number of tokens.
+    async fn of_calls(template: &str, tool: impl Tool + 'static) -> Self {
+        let collector = collector_of(template, |_, _| {}).await;
+        let calling = calling(&collector, tool, ToolsSection::default());
+        let params = SamplingParams {
+            logit_bias: vec![(END, 3.0)],
+            min_new_tokens: 0,
+            max_new_tokens: 24,
+            ..(*calling.params).clone()
+        };
+        let sampling = Sampling { params: Arc::new(params), ..calling };
+        let mut task = one_task().next_draw().task;
+        sampling.tools.iter().for_each(|tools| tools.offer(Arc::make_mut(&mut task)));
+        let source = Source::new("sums", vec![Arc::unwrap_or_clone(task)], 1.0);
+        let tasks = TaskCursor::new(Mixture::new(vec![source]).unwrap(), 1);
+        Self { collector, sampling, tasks }
+    }
+
+    /// Draws of the groups of so many steps, kept and left out, with the requests that each leaves, which go
+    /// `through` something.
+    async fn run(
+        mut self,
+        num_steps: usize,
+        lag: u64,
+        through: impl Fn(Carried, &TaskCursor) -> Carried,
+    ) -> Vec<PartialStep> {
+        let Self { collector, sampling, tasks } = &mut self;
+        let refill = Refill { replaces: false, lag, ..REFILL };
+        let (mut carried, mut steps) = (Carried::default(), Vec::new());
+        for _ in 0..num_steps {
+            let (batch, left) = collector.collect_partial(tasks, sampling, refill, 5, &carried).await.unwrap();
+            assert_eq!(batch.kept.len(), 3);
+            let num_open = left.groups.iter().filter(|group| group.completions.len() < 3).count();
+            let of_requests: BTreeSet<u64> = left.requests.iter().map(|it| it.request.draw).collect();
+            assert_eq!(num_open, of_requests.len(), "every open group has a request");
+            let rollouts = || batch.kept.iter().chain(&batch.left_out).flat_map(Group::sampled);
+            let mut draws: Vec<u64> = batch.kept.iter().chain(&batch.left_out).map(|group| group.draw).collect();
+            draws.sort_unstable();
+            steps.push(PartialStep {
+                draws,
+                sequences: rollouts().flat_map(|rollout| &rollout.sequences).map(Sequence::ids).collect(),
+                num_calls: rollouts().map(|rollout| rollout.calls.len()).collect(),
+                left: left.requests.iter().map(|it| it.segments.clone()).collect(),
+            });
+            carried = through(left, tasks);
+        }
+        steps
+    }
+}
+
+/// What a partial step learned from and left.
+#[derive(Debug, PartialEq)]
+struct PartialStep {
+    draws: Vec<u64>,
+    sequences: Vec<Vec<u32>>,
+    num_calls: Vec<usize>,
+    left: Vec<Vec<Segment>>,
+}
+
+/// What a checkpoint makes of it.
+fn saved_and_loaded(carried: Carried, tasks: &TaskCursor) -> Carried {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("trainer")).unwrap();
+    let component = carried.save(folder.path()).unwrap();
+    assert_eq!(component.files, ["trainer/unfinished.msgpack"]);
+    Carried::load(folder.path(), tasks).unwrap()
 }
 
 #[tokio::test]
 async fn partial_steps_learn_from_each_draw_once_and_are_the_same_again() {
-    let collector = collector().await;
-    let steps = partial_steps(&collector, 6, 1).await;
-    assert_eq!(partial_steps(&collector, 6, 1).await, steps);
-    let mut all: Vec<u64> = steps.iter().flat_map(|(draws, _)| draws.clone()).collect();
+    let run = async || PartialSteps::of_plain_tasks().await.run(6, 1, |carried, _| carried).await;
+    let steps = run().await;
+    assert_eq!(run().await, steps);
+    let mut all: Vec<u64> = steps.iter().flat_map(|step| step.draws.clone()).collect();
     all.sort_unstable();
     assert_eq!(all.windows(2).find(|pair| pair[0] == pair[1]), None, "{steps:?}");
 }
 
 #[tokio::test]
+async fn what_calls_tools_is_left_to_the_next_step_with_its_conversation() {
+    for template in [KEEPS, REWRITES] {
+        let plain = PartialSteps::of_calls(template, Scripted("echo")).await.run(6, 2, |carried, _| carried).await;
+        let late = PartialSteps::of_calls(template, Late::default()).await.run(6, 2, |carried, _| carried).await;
+        assert_eq!(plain, late, "it matters when a tool answers");
+        let saved = PartialSteps::of_calls(template, Scripted("echo")).await.run(6, 2, saved_and_loaded).await;
+        assert_eq!(plain, saved, "a checkpoint lost something");
+        let left = |source| plain.iter().flat_map(|step| step.left.iter().flatten()).any(|it| it.source == source);
+        assert!(left(TokenSource::Forced));
+        assert!(left(TokenSource::Tool) || template == REWRITES);
+        assert!(plain.iter().flat_map(|step| &step.num_calls).any(|num| *num > 1));
+    }
+}
+
+#[tokio::test]
 async fn what_is_carried_goes_through_a_checkpoint() {
-    let collector = collector().await;
-    let (sampling, refill) = (sampling(), Refill { replaces: false, ..REFILL });
-    let mut tasks = one_task();
+    let PartialSteps { collector, sampling, mut tasks } = PartialSteps::of_plain_tasks().await;
+    let refill = Refill { replaces: false, ..REFILL };
     let (_, carried) = collector.collect_partial(&mut tasks, &sampling, refill, 6, &Carried::default()).await.unwrap();
     assert!(!carried.groups.is_empty());
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("trainer")).unwrap();
-    let component = carried.save(folder.path()).unwrap();
-    assert_eq!(component.files, ["trainer/unfinished.msgpack"]);
-    let loaded = Carried::load(folder.path(), &tasks, &sampling.params).unwrap();
+    let loaded = saved_and_loaded(carried.clone(), &tasks);
     assert_eq!(format!("{loaded:?}"), format!("{carried:?}"));
     // A walk that begins again has other tasks at these places.
-    assert!(Carried::load(folder.path(), &one_task(), &sampling.params).unwrap().groups.is_empty());
+    assert!(saved_and_loaded(carried, &one_task()).groups.is_empty());
 }
 
 #[tokio::test]
@@ -260,20 +332,27 @@ const REWRITES: &str = "{% for m in messages %}[{{ m.role }}]{{ m.content.split(
                         {% endfor %}\
                         {% if add_generation_prompt %}[assistant]<think>{% endif %}";
 
-/// The group of a draw whose completions think two tokens, call a tool, say three tokens, and then end at once.
+/// Completions that think two tokens, call a tool, say three tokens, and then end at once.
+fn calling(collector: &Collector, tool: impl Tool + 'static, section: ToolsSection) -> Sampling {
+    let plain = sampling();
+    let tools: Vec<Arc<dyn Tool>> = vec![Arc::new(tool)];
+    let tools = ToolBox::new(tools, section, collector.texts.clone(), plain.prompt.clone()).unwrap();
+    let params = SamplingParams {
+        thinking: Some(ThinkingBudget { max_tokens: 2, forced_text: CALLING.to_owned() }),
+        logit_bias: vec![(END, 1000.0)],
+        min_new_tokens: 5,
+        bad_words: vec![vec![OPENING], vec![OPENING + 1]],
+        ..(*plain.params).clone()
+    };
+    Sampling { params: Arc::new(params), tools: Some(Arc::new(tools)), ..plain }
+}
+
+/// The group of a draw that is sampled so.
 async fn called(template: &str, section: &str) -> (Collector, Vec<Group>) {
     let collector = collector_of(template, |_, _| {}).await;
-    let mut sampling = sampling();
-    let section: ToolsSection = toml::from_str(section).unwrap();
-    let tools: Vec<Arc<dyn Tool>> = vec![Arc::new(Scripted("echo"))];
-    let tools = ToolBox::new(tools, section, collector.texts.clone(), sampling.prompt.clone()).unwrap();
+    let sampling = calling(&collector, Scripted("echo"), toml::from_str(section).unwrap());
     let mut draw = one_task().next_draws(1).remove(0);
-    tools.offer(Arc::make_mut(&mut draw.task));
-    sampling.tools = Some(Arc::new(tools));
-    let thinking = Some(ThinkingBudget { max_tokens: 2, forced_text: CALLING.to_owned() });
-    let (logit_bias, min_new_tokens) = (vec![(END, 1000.0)], 5);
-    let params = SamplingParams { thinking, logit_bias, min_new_tokens, ..(*sampling.params).clone() };
-    sampling.params = Arc::new(SamplingParams { bad_words: vec![vec![OPENING], vec![OPENING + 1]], ..params });
+    sampling.tools.iter().for_each(|tools| tools.offer(Arc::make_mut(&mut draw.task)));
     let groups = groups_of(&collector, &[draw], &sampling).await;
     (collector, groups)
 }

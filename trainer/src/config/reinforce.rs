@@ -383,12 +383,6 @@ impl ReinforceRun {
                  again; leave it at \"recompute\"",
             );
         }
-        if self.rollout.tools.python || self.rollout.thinking.as_ref().is_some_and(|it| !it.forced_text.is_empty()) {
-            return refuse(
-                "rollout.partial: what a step leaves to the next is sampled tokens alone; leave it out, or leave out \
-                 rollout.tools and rollout.thinking.forced_text",
-            );
-        }
         let is_corrected = self.loss.rollout_correction != RolloutCorrection::None;
         if self.algorithm.old_logprobs == OldLogprobs::Recompute && !is_corrected {
             return refuse(

@@ -1,9 +1,11 @@
 //! A call that a completion made, as the record keeps it.
 
+use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
 /// What became of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum CallOutcome {
     /// The tool answered.
@@ -35,7 +37,8 @@ impl CallOutcome {
 }
 
 /// A call and its answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct CallRecord {
     /// Number of the turn that made it, from 0.
     pub turn: usize,

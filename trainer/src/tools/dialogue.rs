@@ -1,10 +1,9 @@
-//! A rollout's conversation through its turns.
-
-use std::sync::Arc;
+//! A rollout's conversation through its turns: plain data, which a checkpoint holds.
 
 use anyhow::{Context, Result};
 use datasets::{Message, Task};
 use rollout::{EndedTurn, NextTurn};
+use serde::{Deserialize, Serialize};
 use verifiers::split_thinking;
 
 use super::call_record::{CallOutcome, CallRecord};
@@ -13,9 +12,9 @@ use super::turn_prompt::{EndedText, next_prompt};
 use crate::prompt::{Question, thinking_open};
 
 /// The turns of a rollout so far, and what they called.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Dialogue {
-    task: Arc<Task>,
     /// Turns behind the task's own: the policy's, and what tools answered.
     turns: Vec<Message>,
     /// Text of the sequence up to the turn that is under way.
@@ -26,8 +25,8 @@ pub(crate) struct Dialogue {
 
 impl Dialogue {
     /// A rollout of this prompt, before its first turn.
-    pub(crate) fn new(task: Arc<Task>, prompt: String) -> Self {
-        Self { task, turns: Vec::new(), text: prompt, calls: Vec::new(), num_turns: 0 }
+    pub(crate) fn new(prompt: String) -> Self {
+        Self { turns: Vec::new(), text: prompt, calls: Vec::new(), num_turns: 0 }
     }
 
     /// Turns behind the task's own and before the one under way.
@@ -45,13 +44,13 @@ impl Dialogue {
         self.calls
     }
 
-    /// Has the calls of a turn answered; says what follows. A turn that only thinks of calls is the last, and so is one
-    /// that calls on once it was told that no call is left.
+    /// Has the calls of a turn of this task's rollout answered; says what follows. A turn that only thinks of calls is
+    /// the last, and so is one that calls on once it was told that no call is left.
     ///
     /// # Errors
     /// The template or the tokenizer refuses the conversation.
-    pub(crate) async fn answer(&mut self, ended: &EndedTurn, tools: &ToolBox) -> Result<NextTurn> {
-        let name = || format!("task {}: the turn behind a call", self.task.id);
+    pub(crate) async fn answer(&mut self, ended: &EndedTurn, task: &Task, tools: &ToolBox) -> Result<NextTurn> {
+        let name = || format!("task {}: the turn behind a call", task.id);
         if self.calls.iter().any(|call| call.outcome == CallOutcome::NoneLeft) {
             return Ok(NextTurn::End);
         }
@@ -64,7 +63,7 @@ impl Dialogue {
         let stop = tools.texts().tokenizer.decode(&[ended.stop_id], false)?;
         let keeps_history = tools.section().keep_history;
         let ended = EndedText { before: &self.text, turn: &ended.text, stop: &stop, keeps_history };
-        let question = Question::from(self.task.as_ref());
+        let question = Question::from(task);
         let next = next_prompt(&tools.format()?, question, &self.turns, &ended, &results).with_context(name)?;
         self.turns.push(next.message);
         self.turns.extend(results);

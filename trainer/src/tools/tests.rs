@@ -1,6 +1,7 @@
 //! Dialogues with scripted tools: what each call is answered, and what is cut.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use datasets::{Message, Task, TaskKind, TaskVerifier};
@@ -46,6 +47,29 @@ impl Tool for Scripted {
     }
 }
 
+/// The same, but sooner or later.
+#[derive(Debug, Default)]
+pub(crate) struct Late(AtomicU64);
+
+impl Tool for Late {
+    fn name(&self) -> &str {
+        "echo"
+    }
+
+    fn description(&self) -> Value {
+        Scripted("echo").description()
+    }
+
+    fn call<'a>(&'a self, arguments: &'a Map<String, Value>) -> BoxFuture<'a, Result<String, ToolError>> {
+        async move {
+            let number = self.0.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(number * 7 % 5 * 3)).await;
+            Scripted("echo").call(arguments).await
+        }
+        .boxed()
+    }
+}
+
 fn tool_box(section: &str) -> ToolBox {
     let tools = ["echo", "fail", "hang", "flood", "mark"].map(|name| Arc::new(Scripted(name)) as Arc<dyn Tool>);
     let section: ToolsSection = toml::from_str(section).unwrap();
@@ -54,9 +78,12 @@ fn tool_box(section: &str) -> ToolBox {
     tool_box.with_patience(Duration::ZERO)
 }
 
+fn task() -> Task {
+    Task::new("t", TaskKind::MATH, vec![Message::user("1 + 1?")], TaskVerifier::new("math", "2"))
+}
+
 fn dialogue() -> Dialogue {
-    let task = Task::new("t", TaskKind::MATH, vec![Message::user("1 + 1?")], TaskVerifier::new("math", "2"));
-    Dialogue::new(Arc::new(task), "[user]1 + 1?<|im_end|>\n[assistant]".to_owned())
+    Dialogue::new("[user]1 + 1?<|im_end|>\n[assistant]".to_owned())
 }
 
 fn ended(text: &str) -> EndedTurn {
@@ -70,7 +97,7 @@ fn call(name: &str) -> String {
 /// The records of a turn.
 async fn calls(tools: &ToolBox, text: &str) -> Vec<CallRecord> {
     let mut dialogue = dialogue();
-    let next = dialogue.answer(&ended(text), tools).await.unwrap();
+    let next = dialogue.answer(&ended(text), &task(), tools).await.unwrap();
     assert_eq!(matches!(next, NextTurn::End), dialogue.turns().is_empty());
     dialogue.into_calls()
 }
@@ -111,13 +138,13 @@ async fn a_rollout_that_calls_on_when_no_call_is_left_ends() {
     let tools = tool_box("max_calls = 2");
     let mut dialogue = dialogue();
     for turn in 0..3 {
-        let next = dialogue.answer(&ended(&call("echo")), &tools).await.unwrap();
+        let next = dialogue.answer(&ended(&call("echo")), &task(), &tools).await.unwrap();
         let NextTurn::GoesOn { ids, thinking_open: false } = next else { panic!("turn {turn}: {next:?}") };
         let behind = tools.texts().tokenizer.decode(&ids, false).unwrap();
         let said = if turn < 2 { "{\"a\":1}" } else { "error: no call is left of 2; answer without tools" };
         assert_eq!(behind, format!("\n[tool]{said}<|im_end|>\n[assistant]"));
     }
-    assert_eq!(dialogue.answer(&ended(&call("echo")), &tools).await.unwrap(), NextTurn::End);
+    assert_eq!(dialogue.answer(&ended(&call("echo")), &task(), &tools).await.unwrap(), NextTurn::End);
     let roles: Vec<&str> = dialogue.turns().iter().map(|message| message.role.as_str()).collect();
     assert_eq!(roles, ["assistant", "tool"].repeat(3));
     let records = dialogue.into_calls();

@@ -30,7 +30,8 @@ pub(crate) enum ModelCommand {
     /// Goes on with these requests, which were withdrawn before or never begun, in this order. Answered as `Submit`.
     GoOn { unfinished: Vec<Unfinished>, lag: Option<u64>, turn_lag: u64 },
     /// Takes back every request that is under way, once the engine stands still for a draw that has ended and has not
-    /// been replaced: a step that no clock decides. Answered by `Withdrawn`.
+    /// been replaced, a step that no clock decides, and every turn that ended before is answered. Answered by
+    /// `Withdrawn`.
     Withdraw { draw: u64 },
     /// Completes these requests in the place of a draw that has ended, from the step on at which its lag is over; they
     /// are held to the same lag. None where the place stays empty. Answered as `Submit`.

@@ -122,6 +122,27 @@ impl EngineLoop {
         }
     }
 
+    /// True where it is known of every turn that ended what follows it.
+    pub(super) fn is_every_turn_answered(&self) -> bool {
+        !self.turns.waits(u64::MAX)
+    }
+
+    /// What each rank's engine is told of all turns that ended, those too that were to go on later. No step is done.
+    pub(super) fn answer_all_turns(&mut self) -> Vec<DecodeOrder> {
+        let mut orders = self.with_aborted(vec![DecodeOrder::default(); self.loads.len()]);
+        self.answer_turns_due(u64::MAX, &mut orders);
+        orders
+    }
+
+    /// Has the turns go on that are due by this step.
+    fn answer_turns_due(&mut self, step: u64, orders: &mut [DecodeOrder]) {
+        for (ticket, next) in self.turns.take_due(step) {
+            if let Some(rank) = self.requests.get(&ticket).and_then(|requested| requested.rank) {
+                orders[rank].answered.push((ticket, next));
+            }
+        }
+    }
+
     /// Fills the places that are due; returns what each rank's engine is to do next.
     pub(super) fn next_orders(&mut self) -> Vec<DecodeOrder> {
         self.clock = self.due();
@@ -135,11 +156,7 @@ impl EngineLoop {
         let blank = DecodeOrder { is_afresh: self.is_afresh, num_steps: self.num_steps, ..DecodeOrder::default() };
         self.is_afresh = false;
         let mut orders = self.with_aborted(vec![blank; self.loads.len()]);
-        for (ticket, next) in self.turns.take_due(self.clock) {
-            if let Some(rank) = self.requests.get(&ticket).and_then(|requested| requested.rank) {
-                orders[rank].answered.push((ticket, next));
-            }
-        }
+        self.answer_turns_due(self.clock, &mut orders);
         // The samples of a draw go to one rank, which computes their prompt once.
         let mut last: Option<(u64, usize)> = None;
         while let Some((_, Unfinished { request, .. })) = self.waiting.front() {

@@ -61,21 +61,23 @@ impl Lead {
         }
     }
 
-    /// Withdraws all requests where that is asked for and the engines stand still.
+    /// Withdraws all requests where that is asked for, the engines stand still and every turn is answered.
     fn withdraw_if_due(&mut self) {
         let Some((draw, answers)) = self.withdrawal.take() else { return };
         let answer = match self.requests.stands_still_for(draw) {
-            Some(false) => {
+            Some(stands_still) if !stands_still || !self.requests.is_every_turn_answered() => {
                 self.withdrawal = Some((draw, answers));
                 return;
             }
             None => Err(anyhow!("draw {draw} has no place that the engines could stand still for")),
-            Some(true) => self.withdraw(),
+            Some(_) => self.withdraw(),
         };
         let _ = answers.send(answer);
     }
 
     fn withdraw(&mut self) -> Result<ModelEvent> {
+        let orders = self.requests.answer_all_turns();
+        self.decode_with(orders)?;
         let answers = self.together(vec![Order::Withdraw], Among::Engines)?;
         let withdrawn = answers.into_iter().map(Answer::withdrawn).collect::<Result<Vec<_>>>()?;
         Ok(ModelEvent::Withdrawn(self.requests.withdraw(withdrawn)))
@@ -124,7 +126,10 @@ impl Lead {
                 self.withdrawal = Some((draw, answers.clone()));
                 return self.withdraw_if_due();
             }
-            ModelCommand::AnswerTurn { draw, sample, next } => return self.requests.answer_turn(draw, sample, next),
+            ModelCommand::AnswerTurn { draw, sample, next } => {
+                self.requests.answer_turn(draw, sample, next);
+                return self.withdraw_if_due();
+            }
             ModelCommand::Replace { draw, requests } => {
                 self.requests.replace(draw, requests, answers);
                 return self.withdraw_if_due();

@@ -40,7 +40,7 @@ impl OpenTurns {
 
     /// Takes those out that go on by this step, whose answers are there.
     pub(super) fn take_due(&mut self, step: u64) -> Vec<(u64, NextTurn)> {
-        let later = self.turns.split_off(&(step + 1, 0));
+        let later = self.turns.split_off(&(step.saturating_add(1), 0));
         let due = std::mem::replace(&mut self.turns, later);
         due.into_iter().filter_map(|((_, ticket), next)| Some((ticket, next?))).collect()
     }
