@@ -84,12 +84,7 @@ pub(crate) struct ActiveSequence {
 
 impl ActiveSequence {
     /// A sequence without sampled tokens.
-    pub(crate) fn new(
-        id: RequestId,
-        request: RolloutRequest,
-        plan: Arc<SamplingPlan>,
-        room: Room,
-    ) -> Self {
+    pub(crate) fn new(id: RequestId, request: RolloutRequest, plan: Arc<SamplingPlan>, room: Room) -> Self {
         let thinking = ThinkingCount::of_turn(plan.params.thinking.as_ref(), request.thinking_open);
         let address = SampleAddress { seed: request.params.seed, draw: request.draw, sample: request.sample };
         Self {

@@ -168,8 +168,7 @@ fn turns_and_forced_texts_go_on_in_another_engine() {
         ..thinking.clone()
     };
     let goes_on = |_: &EndedTurn| NextTurn::GoesOn { ids: RESULT.to_vec(), thinking_open: true };
-    let anew =
-        |turn: &EndedTurn| NextTurn::Anew { prompt_ids: vec![turn.draw as u32 + 50, 51], thinking_open: true };
+    let anew = |turn: &EndedTurn| NextTurn::Anew { prompt_ids: vec![turn.draw as u32 + 50, 51], thinking_open: true };
     type Next<'a> = &'a dyn Fn(&EndedTurn) -> NextTurn;
     let cases: [(&SamplingParams, Next<'_>); 3] = [(&thinking, &goes_on), (&thinking, &anew), (&told, &goes_on)];
     for (params, next) in cases {

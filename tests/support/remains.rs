@@ -6,8 +6,8 @@ use record::metrics::{Metrics, read_metrics};
 
 use super::{Bench, NO_EVAL, run};
 
-/// All that a run leaves, by name: its last checkpoint but for the paths in its manifest, rollouts and updates, the
-/// link, and metrics without what measures the machine.
+/// All that a run leaves, by name: its last checkpoint but for the paths in its manifest and verdicts that wait for
+/// their group, rollouts and updates, the link, and metrics without what measures the machine.
 fn remains(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let mut remains = Vec::new();
     for folder in ["checkpoints/last", "rollouts", "updates"] {
@@ -35,10 +35,21 @@ fn add_files(dir: &Path, folder: &Path, remains: &mut Vec<(String, Vec<u8>)>) {
         let name = path.strip_prefix(dir).unwrap().display().to_string();
         if path.is_dir() {
             add_files(dir, &path, remains);
+        } else if name.ends_with("trainer/unfinished.msgpack") {
+            remains.push((name, without_clocks(&std::fs::read(&path).unwrap())));
         } else if !name.ends_with("trainer/manifest.json") {
             remains.push((name, std::fs::read(&path).unwrap()));
         }
     }
+}
+
+/// What a step left to the next, without the verdicts that happened to be there by then.
+fn without_clocks(unfinished: &[u8]) -> Vec<u8> {
+    let mut left: serde_json::Value = rmp_serde::from_slice(unfinished).unwrap();
+    for group in left["groups"].as_array_mut().unwrap() {
+        group.as_object_mut().unwrap().remove("verdicts").unwrap();
+    }
+    serde_json::to_vec(&left).unwrap()
 }
 
 #[track_caller]

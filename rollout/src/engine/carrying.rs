@@ -22,10 +22,11 @@ impl Engine {
         let id = RequestId(self.num_submitted);
         let mut sequence = ActiveSequence::new(id, unfinished.request.clone(), plan, room);
         let mut ids = unfinished.request.prompt_ids.clone();
-        self.stats.num_prompt_tokens += ids.len();
+        let num_prompt_tokens = ids.len();
         ids.extend(unfinished.segments.iter().flat_map(|segment| &segment.ids));
         sequence.go_on(unfinished, &texts.tokenizer)?;
         self.num_submitted += 1;
+        self.stats.num_prompt_tokens += num_prompt_tokens;
         self.scheduler.submit(sequence, ids, room.num_tokens);
         Ok(id)
     }

@@ -1,7 +1,8 @@
 //! What a step leaves to the next: groups of which some completions are there, and requests that are under way.
 //!
 //! It is plain data at a token's boundary, so that a run that goes on and one that is resumed begin the next step
-//! alike. Verdicts are no part of it: completions are judged again where their groups go on.
+//! alike. Verdicts that came are part of it; what broke a verifier, or was not judged yet, is judged where its group
+//! goes on.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -11,6 +12,7 @@ use datasets::{Draw, TaskCursor};
 use record::manifest::INNER;
 use rollout::{Completion, Unfinished};
 use serde::{Deserialize, Serialize};
+use verifiers::{Judgement, Verdict, VerifierVerdict};
 
 use super::group::Refusal;
 use crate::tools::Dialogue;
@@ -28,12 +30,58 @@ pub(crate) struct CarriedGroup {
     pub refusals: Vec<Refusal>,
     /// Conversations of the samples that called tools, complete or not.
     pub dialogues: BTreeMap<u64, Dialogue>,
+    /// Verdicts of the completions that were judged, by their samples.
+    pub verdicts: BTreeMap<u64, Vec<CarriedVerdict>>,
 }
 
 impl CarriedGroup {
     /// A group of which nothing has ended.
     pub(super) fn of_draw(draw: Draw) -> Self {
-        Self { draw, completions: Vec::new(), refusals: Vec::new(), dialogues: BTreeMap::new() }
+        Self {
+            draw,
+            completions: Vec::new(),
+            refusals: Vec::new(),
+            dialogues: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
+        }
+    }
+
+    /// Keeps the verdicts of a sample, unless one is missing.
+    pub(super) fn keep(&mut self, sample: u64, judgement: &Judgement) {
+        let verdicts: Option<Vec<CarriedVerdict>> = judgement.verdicts.iter().map(CarriedVerdict::of).collect();
+        self.verdicts.extend(verdicts.map(|verdicts| (sample, verdicts)));
+    }
+}
+
+/// A verdict as a checkpoint holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CarriedVerdict {
+    verifier: String,
+    weight: f32,
+    range: [f32; 2],
+    verdict: Verdict,
+    seconds: f64,
+}
+
+impl CarriedVerdict {
+    /// `None` where the verifier came to no verdict.
+    fn of(given: &VerifierVerdict) -> Option<Self> {
+        let VerifierVerdict { verifier, weight, range, verdict, seconds } = given;
+        let verdict = verdict.as_ref().ok()?.clone();
+        Some(Self { verifier: verifier.clone(), weight: *weight, range: (*range).into(), verdict, seconds: *seconds })
+    }
+
+    /// What was said of a completion.
+    pub(super) fn judgement(verdicts: Vec<Self>) -> Judgement {
+        let given = |Self { verifier, weight, range, verdict, seconds }| VerifierVerdict {
+            verifier,
+            weight,
+            range: range.into(),
+            verdict: Ok(verdict),
+            seconds,
+        };
+        Judgement { verdicts: verdicts.into_iter().map(given).collect() }
     }
 }
 
@@ -62,6 +110,8 @@ struct SavedGroup {
     refusals: Vec<Refusal>,
     #[serde(default)]
     dialogues: BTreeMap<u64, Dialogue>,
+    #[serde(default)]
+    verdicts: BTreeMap<u64, Vec<CarriedVerdict>>,
 }
 
 impl Carried {
@@ -75,6 +125,7 @@ impl Carried {
             completions: group.completions.clone(),
             refusals: group.refusals.clone(),
             dialogues: group.dialogues.clone(),
+            verdicts: group.verdicts.clone(),
         };
         let saved = SavedCarried { groups: self.groups.iter().map(group).collect(), requests: self.requests.clone() };
         let path = checkpoint.join(INNER).join(FILE);
@@ -102,8 +153,8 @@ impl Carried {
             tracing::warn!("the walk over the tasks begins again: {} unfinished groups are dropped", numbers.len());
             return Ok(Self::default());
         }
-        let group = |SavedGroup { draw, completions, refusals, dialogues }| {
-            Some(CarriedGroup { draw: draws.remove(&draw)?, completions, refusals, dialogues })
+        let group = |SavedGroup { draw, completions, refusals, dialogues, verdicts }| {
+            Some(CarriedGroup { draw: draws.remove(&draw)?, completions, refusals, dialogues, verdicts })
         };
         let groups = saved.groups.into_iter().filter_map(group).collect();
         Ok(Self { groups, requests: saved.requests })

@@ -11,9 +11,9 @@ use datasets::{Draw, Task};
 use rollout::{Completion, EndedTurn, NextTurn, RolloutRequest, SamplingParams, Sequence, Unfinished};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use verifiers::Judged;
+use verifiers::{Judged, Judgement};
 
-use super::carried::{Carried, CarriedGroup};
+use super::carried::{Carried, CarriedGroup, CarriedVerdict};
 use super::collector::Collector;
 use super::dialogues::{Address, Dialogues};
 use super::group::{Group, Refusal, Sampling, SamplingCost};
@@ -106,12 +106,15 @@ impl<'a> GroupStream<'a> {
         let mut stream = Self { untaken: Some(HashMap::new()), ..Self::new(collector, sampling, Some(lag)) };
         let draws: Vec<Draw> = carried.groups.iter().map(|group| group.draw.clone()).collect();
         stream.requests(&draws)?;
-        for CarriedGroup { draw, completions, refusals, dialogues } in &carried.groups {
+        for CarriedGroup { draw, completions, refusals, dialogues, verdicts } in &carried.groups {
             for (sample, dialogue) in dialogues {
                 stream.dialogues.go_on((draw.number, *sample), dialogue.clone());
             }
             refusals.iter().try_for_each(|refusal| stream.refuse(draw.number, refusal.clone()))?;
-            completions.iter().try_for_each(|completion| stream.judge(completion.clone()))?;
+            for completion in completions {
+                let verdicts = verdicts.get(&completion.sample).cloned();
+                stream.judge_or(completion.clone(), verdicts.map(CarriedVerdict::judgement))?;
+            }
         }
         Ok(stream)
     }
@@ -345,6 +348,11 @@ impl<'a> GroupStream<'a> {
     /// Has a completion judged: the last turn, behind those that went before.
     fn judge(&mut self, completion: Completion) -> Result<()> {
         self.last_completion = Instant::now();
+        self.judge_or(completion, None)
+    }
+
+    /// The same, unless it was judged before.
+    fn judge_or(&mut self, completion: Completion, judgement: Option<Judgement>) -> Result<()> {
         let dialogue = self.dialogues.take((completion.draw, completion.sample));
         if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&completion.draw)) {
             left.completions.push(completion.clone());
@@ -365,6 +373,9 @@ impl<'a> GroupStream<'a> {
             ..Judged::answering(group.draw.task.clone(), conversation, completion.text.as_str())
         };
         let calls = dialogue.map_or_else(Vec::new, Dialogue::into_calls);
+        if let Some(judgement) = judgement {
+            return self.add(Judgeable { completion, judged, judgement, calls });
+        }
         let (judge, patience) = (self.collector.judge.clone(), self.collector.patience.clone());
         self.verdicts.spawn(async move {
             let judgement = match patience {
@@ -378,7 +389,10 @@ impl<'a> GroupStream<'a> {
 
     /// Puts a judged completion to its group.
     fn add(&mut self, judged: Judgeable) -> Result<()> {
-        let draw = judged.completion.draw;
+        let Completion { draw, sample, .. } = judged.completion;
+        if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&draw)) {
+            left.keep(sample, &judged.judgement);
+        }
         let group = self.open.get_mut(&draw).context("a verdict of no draw that was asked for")?;
         group.judged.push(judged);
         self.settle(draw)

@@ -8,8 +8,9 @@ use policy::{
 };
 use record::names;
 use rollout::{EngineOptions, FinishReason, SamplingParams, Segment, Sequence, ThinkingBudget, TokenSource};
-use verifiers::{RewardConfig, VerifiersConfig};
+use verifiers::{Judgement, RewardConfig, VerifiersConfig};
 
+use super::carried::CarriedVerdict;
 use super::group_stream::GroupStream;
 use super::{Batch, Carried, Collector, Group, Sampling};
 use crate::config::{PromptSection, SandboxSection, ToolsSection};
@@ -220,10 +221,22 @@ impl PartialSteps {
     ) -> Vec<PartialStep> {
         let Self { collector, sampling, tasks } = &mut self;
         let refill = Refill { replaces: false, lag, ..REFILL };
-        let (mut carried, mut steps) = (Carried::default(), Vec::new());
+        let (mut carried, mut steps, mut num_verdicts) = (Carried::default(), Vec::new(), 0);
         for _ in 0..num_steps {
             let (batch, left) = collector.collect_partial(tasks, sampling, refill, 5, &carried).await.unwrap();
             assert_eq!(batch.kept.len(), 3);
+            let seconds = |judgement: &Judgement| judgement.verdicts[0].seconds;
+            for group in batch.kept.iter().chain(&batch.left_out) {
+                let Some(carried) = carried.groups.iter().find(|carried| carried.draw.number == group.draw) else {
+                    continue;
+                };
+                for (sample, verdicts) in &carried.verdicts {
+                    let rollout = group.sampled().find(|rollout| rollout.sample == *sample).unwrap();
+                    let kept = CarriedVerdict::judgement(verdicts.clone());
+                    assert_eq!(seconds(&rollout.judgement), seconds(&kept), "it was judged again");
+                    num_verdicts += 1;
+                }
+            }
             let num_open = left.groups.iter().filter(|group| group.completions.len() < 3).count();
             let of_requests: BTreeSet<u64> = left.requests.iter().map(|it| it.request.draw).collect();
             assert_eq!(num_open, of_requests.len(), "every open group has a request");
@@ -238,6 +251,7 @@ impl PartialSteps {
             });
             carried = through(left, tasks);
         }
+        assert!(num_verdicts > 0, "no verdict was carried");
         steps
     }
 }
