@@ -114,30 +114,38 @@ fn a_run_that_leaves_calls_to_its_next_steps_is_resumed_as_if_it_had_not_stopped
         "algorithm.old_logprobs=rollout",
         "update.steps=4",
         "checkpoint.every=1",
+        "run.num_threads=1",
     ];
     assignments.extend(partial.map(str::to_owned));
-    stage_with(&bench, "whole", &assignments, 0);
-    let until = |steps: &str| [assignments.clone(), vec![format!("update.steps={steps}")]].concat();
-    stage_with(&bench, "parts", &until("1"), 0);
-    stage_on(&bench, "parts", &until("3"), &["--resume"], 0);
-    stage_on(&bench, "parts", &assignments, &["--resume"], 0);
-    let [whole, parts] = ["whole", "parts"].map(|name| RunFolder::open(&bench.path(name)).unwrap());
-    let rows = |folder: &RunFolder| (1..=4).flat_map(|step| read_rollouts(&folder.rollouts(step)).unwrap()).collect();
-    let [whole, parts]: [Vec<RolloutRow>; 2] = [rows(&whole), rows(&parts)];
-    let said = |row: &RolloutRow| {
-        let calls = row.tool_calls.iter().flatten();
-        let calls: Vec<(u32, String)> = calls.map(|call| (call.turn, call.result.clone())).collect();
-        (row.draw, row.sample_index, row.completion_ids.clone(), row.rollout_logprobs.clone(), calls, row.reward)
-    };
-    let [whole_said, parts_said] = [&whole, &parts].map(|rows| rows.iter().map(said).collect::<Vec<_>>());
-    assert!(whole_said == parts_said, "the parts are another run");
-    // A rollout that called has tokens of two policies.
-    let num_mixed = whole.iter().filter(|row| {
-        let versions = row.segments.iter().flatten().filter_map(|segment| segment.policy_version);
-        let versions: BTreeSet<u64> = versions.collect();
-        versions.len() > 1 && row.tool_calls.iter().flatten().count() > 0
-    });
-    assert!(num_mixed.count() > 0, "no rollout went on behind a call");
+    for (layout, ranks) in [(None, &[][..]), (Some("parallel.replicate=2"), &["--nproc", "2"][..])] {
+        let until = |steps: &str| {
+            let more = [Some(format!("update.steps={steps}")), layout.map(str::to_owned)];
+            [assignments.clone(), more.into_iter().flatten().collect()].concat()
+        };
+        let [whole, parts] = ["whole", "parts"].map(|name| format!("{name}-{}", ranks.len()));
+        stage_on(&bench, &whole, &until("4"), ranks, 0);
+        stage_on(&bench, &parts, &until("1"), ranks, 0);
+        stage_on(&bench, &parts, &until("3"), &[ranks, &["--resume"]].concat(), 0);
+        stage_on(&bench, &parts, &until("4"), &[ranks, &["--resume"]].concat(), 0);
+        let [whole, parts]: [Vec<RolloutRow>; 2] = [&whole, &parts].map(|name| {
+            let folder = RunFolder::open(&bench.path(name)).unwrap();
+            (1..=4).flat_map(|step| read_rollouts(&folder.rollouts(step)).unwrap()).collect()
+        });
+        let said = |row: &RolloutRow| {
+            let calls = row.tool_calls.iter().flatten();
+            let calls: Vec<(u32, String)> = calls.map(|call| (call.turn, call.result.clone())).collect();
+            (row.draw, row.sample_index, row.completion_ids.clone(), row.rollout_logprobs.clone(), calls, row.reward)
+        };
+        let [whole_said, parts_said] = [&whole, &parts].map(|rows| rows.iter().map(said).collect::<Vec<_>>());
+        assert!(whole_said == parts_said, "the parts are another run, {layout:?}");
+        // A rollout that called has tokens of two policies.
+        let num_mixed = whole.iter().filter(|row| {
+            let versions = row.segments.iter().flatten().filter_map(|segment| segment.policy_version);
+            let versions: BTreeSet<u64> = versions.collect();
+            versions.len() > 1 && row.tool_calls.iter().flatten().count() > 0
+        });
+        assert!(num_mixed.count() > 0, "no rollout went on behind a call, {layout:?}");
+    }
 }
 
 #[test]
