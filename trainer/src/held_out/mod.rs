@@ -296,6 +296,7 @@ enum Answered {
 /// A completion that this process sampled.
 fn sampled(completion: Completion, thinking_open: bool) -> SampledCompletion {
     SampledCompletion {
+        turns: Vec::new(),
         ids: Some(completion.completion_ids()),
         finish_reason: completion.finish_reason.as_str().to_owned(),
         thinking_open,
