@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use datasets::Draw;
-use rollout::{Completion, EndedTurn, NextTurn, RolloutRequest, SamplingParams, Sequence, Unfinished};
+use rollout::{Completion, EndedTurn, NextTurn, RolloutRequest, Unfinished};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use verifiers::Judged;
@@ -15,18 +14,19 @@ use verifiers::Judged;
 use super::carried::{Carried, CarriedGroup};
 use super::collector::Collector;
 use super::dialogues::{Address, Dialogues};
+use super::ended_rollout::EndedRollout;
 use super::group::{Group, Refusal, Sampling, SamplingCost};
 use super::open_group::{Judgeable, OpenGroup};
 use crate::patience::ServiceAway;
 use crate::prompt::{PromptFormat, conversation};
-use crate::tools::{Dialogue, ToolBox};
-use crate::worker::{Events, ModelCommand, ModelEvent};
+use crate::tools::{AskedTask, ToolBox};
+use crate::worker::{Answers, Events, ModelCommand, ModelEvent};
 
 /// Draws that are sampled and judged, until each is a group.
 pub(super) struct GroupStream<'a> {
     collector: &'a Collector,
     sampling: &'a Sampling,
-    answers: mpsc::UnboundedSender<Result<ModelEvent>>,
+    answers: Answers,
     events: Events,
     /// Number of steps that the engine may go on after a draw has ended before it is told what replaces it; none where
     /// nothing replaces draws.
@@ -175,7 +175,7 @@ impl<'a> GroupStream<'a> {
         let format = PromptFormat::of_texts(&self.collector.texts, &self.sampling.prompt)?;
         let num_samples = self.sampling.samples_per_prompt;
         let plain = &self.sampling.params;
-        let calling = Arc::new(SamplingParams { turn_marks: ToolBox::turn_marks(), ..plain.as_ref().clone() });
+        let calling = ToolBox::calling(plain);
         let mut requests = Vec::with_capacity(draws.len() * num_samples);
         for draw in draws {
             let task = &draw.task;
@@ -191,10 +191,13 @@ impl<'a> GroupStream<'a> {
                 params: params.clone(),
             }));
             let group = OpenGroup {
-                draw: draw.clone(),
-                conversation: conversation(task.as_ref().into(), &self.sampling.prompt).into(),
-                prompt: prompt.text,
-                thinking_open: prompt.thinking_open,
+                draw: draw.number,
+                asked: AskedTask {
+                    task: task.clone(),
+                    conversation: conversation(task.as_ref().into(), &self.sampling.prompt).into(),
+                    prompt: prompt.text.into(),
+                    thinking_open: prompt.thinking_open,
+                },
                 num_ended: 0,
                 judged: Vec::with_capacity(num_samples),
                 refusals: Vec::new(),
@@ -278,14 +281,14 @@ impl<'a> GroupStream<'a> {
     /// Names the task and the reason in a warning, once for a draw.
     fn say_refused(&self, draw: u64, reason: &str) {
         if let Some(group) = self.open.get(&draw).filter(|group| group.refusals.is_empty()) {
-            tracing::warn!("task {} is left out: {reason}", group.draw.task.id);
+            tracing::warn!("task {} is left out: {reason}", group.asked.task.id);
         }
     }
 
     /// Notes that a request has no completion. The others of its draw go on: where an abort met them, a clock would
     /// decide.
     fn refuse(&mut self, draw: u64, refusal: Refusal) -> Result<()> {
-        self.dialogues.take((draw, refusal.sample));
+        self.dialogues.forget((draw, refusal.sample));
         let group = self.ended(draw)?;
         group.refusals.push(refusal.clone());
         if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&draw)) {
@@ -298,7 +301,7 @@ impl<'a> GroupStream<'a> {
     fn answer(&mut self, ended: EndedTurn) -> Result<()> {
         let group = self.open.get(&ended.draw).context("a turn of no draw that was asked for")?;
         let tools = self.sampling.tools.as_ref().context("a turn that calls tools, of which there are none")?;
-        self.dialogues.answer(ended, &group.draw.task, &group.prompt, tools);
+        self.dialogues.answer(ended, &group.asked, tools);
         Ok(())
     }
 
@@ -308,22 +311,20 @@ impl<'a> GroupStream<'a> {
         if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&completion.draw)) {
             left.completions.push(completion.clone());
         }
-        let dialogue = self.dialogues.take((completion.draw, completion.sample));
-        let group = self.ended(completion.draw)?;
-        let (mut conversation, mut thinking_open) = (group.conversation.clone(), group.thinking_open);
-        if let Some(dialogue) = &dialogue {
-            conversation = [&conversation[..], dialogue.turns()].concat().into();
-            thinking_open = dialogue.thinking_open();
-        }
-        let sequences = || completion.earlier_sequences.iter().chain([&completion.sequence]);
-        let judged = Judged {
-            thinking_open,
-            finish_reason: Cow::Borrowed(completion.finish_reason.as_str()),
-            num_prompt_tokens: sequences().next().map_or(0, |first| first.prompt_ids().len()),
-            num_completion_tokens: sequences().map(Sequence::num_sampled).sum(),
-            ..Judged::answering(group.draw.task.clone(), conversation, completion.text.as_str())
+        let asked = self.ended(completion.draw)?.asked.clone();
+        let ended = self.dialogues.end(completion, asked.thinking_open);
+        let conversation = match ended.turns.as_slice() {
+            [] => asked.conversation,
+            turns => [&asked.conversation[..], turns].concat().into(),
         };
-        let calls = dialogue.map_or_else(Vec::new, Dialogue::into_calls);
+        let judged = Judged {
+            thinking_open: ended.thinking_open,
+            finish_reason: Cow::Borrowed(ended.completion.finish_reason.as_str()),
+            num_prompt_tokens: ended.num_prompt_tokens(),
+            num_completion_tokens: ended.num_sampled(),
+            ..Judged::answering(asked.task, conversation, ended.completion.text.as_str())
+        };
+        let EndedRollout { completion, calls, .. } = ended;
         let (judge, patience) = (self.collector.judge.clone(), self.collector.patience.clone());
         self.verdicts.spawn(async move {
             let judgement = match patience {

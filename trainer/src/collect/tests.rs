@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use datasets::{Draw, Message, Mixture, Source, Task, TaskCursor, TaskKind, TaskVerifier};
+use evaluation::SuiteTask;
 use policy::{
     CHAT_TEMPLATE, Decoder, ModelConfig, Placement, SPECIAL_TOKENS, Texts, Tokenizer, train_tokenizer, write_folder,
 };
@@ -10,11 +11,12 @@ use rollout::{EngineOptions, FinishReason, SamplingParams, Sequence, ThinkingBud
 use verifiers::{RewardConfig, VerifiersConfig};
 
 use super::group_stream::GroupStream;
-use super::{Batch, Carried, Collector, Group, Sampling};
+use super::{Batch, Carried, Collector, EndedRollout, Group, Sampling, WantedSamples};
 use crate::config::{PromptSection, SandboxSection, ToolsSection};
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::plan::Refill;
+use crate::prompt::PromptFormat;
 use crate::step_metrics::{batch_metrics, tool_metrics};
 use crate::tools::tests::Scripted;
 use crate::tools::{Tool, ToolBox};
@@ -260,8 +262,8 @@ const REWRITES: &str = "{% for m in messages %}[{{ m.role }}]{{ m.content.split(
                         {% endfor %}\
                         {% if add_generation_prompt %}[assistant]<think>{% endif %}";
 
-/// The group of a draw whose completions think two tokens, call a tool, say three tokens, and then end at once.
-async fn called(template: &str, section: &str) -> (Collector, Vec<Group>) {
+/// A draw whose completions think two tokens, call a tool, say three tokens, and then end at once.
+async fn calling(template: &str, section: &str) -> (Collector, Sampling, Draw) {
     let collector = collector_of(template, |_, _| {}).await;
     let mut sampling = sampling();
     let section: ToolsSection = toml::from_str(section).unwrap();
@@ -274,8 +276,61 @@ async fn called(template: &str, section: &str) -> (Collector, Vec<Group>) {
     let (logit_bias, min_new_tokens) = (vec![(END, 1000.0)], 5);
     let params = SamplingParams { thinking, logit_bias, min_new_tokens, ..(*sampling.params).clone() };
     sampling.params = Arc::new(SamplingParams { bad_words: vec![vec![OPENING], vec![OPENING + 1]], ..params });
+    (collector, sampling, draw)
+}
+
+/// The group of such a draw.
+async fn called(template: &str, section: &str) -> (Collector, Vec<Group>) {
+    let (collector, sampling, draw) = calling(template, section).await;
     let groups = groups_of(&collector, &[draw], &sampling).await;
     (collector, groups)
+}
+
+/// These samples of the task of such a draw, in an evaluation.
+async fn held_out(collector: &Collector, sampling: &Sampling, draw: &Draw, samples: Vec<u64>) -> Vec<EndedRollout> {
+    let Draw { number: place, task } = draw.clone();
+    let format = PromptFormat::of_texts(&collector.texts, &sampling.prompt).unwrap();
+    let prompt = format.prompt(task.as_ref().into()).unwrap();
+    let conversation = task.messages.as_slice().into();
+    let task = SuiteTask {
+        task,
+        conversation,
+        category: String::new(),
+        erratum: None,
+        corrected: None,
+        continuations: Vec::new(),
+    };
+    let wanted = vec![WantedSamples { place, task: &task, prompt: &prompt, samples }];
+    let mut stream = collector.sample_each(wanted, &sampling.params, sampling.tools.as_ref()).unwrap();
+    let mut ended = Vec::new();
+    while let Some(rollout) = stream.next().await.unwrap() {
+        ended.push(rollout);
+    }
+    ended.sort_by_key(|rollout| rollout.completion.sample);
+    ended
+}
+
+#[tokio::test]
+async fn held_out_tasks_call_tools_as_those_of_training() {
+    for template in [KEEPS, REWRITES] {
+        let (collector, sampling, draw) = calling(template, "lag = 5").await;
+        let groups = groups_of(&collector, std::slice::from_ref(&draw), &sampling).await;
+        let ended = held_out(&collector, &sampling, &draw, vec![0, 1, 2]).await;
+        assert_eq!(ended.len(), 3);
+        for (ended, rollout) in ended.iter().zip(&groups[0].rollouts) {
+            let completion = &ended.completion;
+            let sequences = [&completion.earlier_sequences[..], std::slice::from_ref(&completion.sequence)].concat();
+            assert_eq!((&sequences, &completion.text), (&rollout.sequences, &rollout.text));
+            let [turn, result] = ended.turns.as_slice() else { panic!("{:?}", ended.turns) };
+            assert!(turn.role == "assistant" && turn.content.contains("<tool_call>"), "{turn:?}");
+            assert_eq!(result, &Message::new("tool", "{\"a\":1}"));
+            assert!(ended.thinking_open);
+            assert_eq!((ended.num_sampled(), ended.num_prompt_tokens()), (7, sequences[0].prompt_ids().len()));
+        }
+        // By itself a sample is what it is beside others.
+        let alone = held_out(&collector, &sampling, &draw, vec![1]).await;
+        assert_eq!((&alone[0].completion, &alone[0].turns), (&ended[1].completion, &ended[1].turns));
+    }
 }
 
 fn shape(sequence: &Sequence) -> Vec<(TokenSource, usize)> {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::call_record::CallOutcome;
 use super::tool::ToolError;
-use super::{CallRecord, Dialogue, Tool, ToolBox};
+use super::{AskedTask, CallRecord, Dialogue, Tool, ToolBox};
 use crate::config::{PromptSection, ToolsSection};
 use crate::prompt::tests::texts;
 
@@ -56,7 +56,12 @@ fn tool_box(section: &str) -> ToolBox {
 
 fn dialogue() -> Dialogue {
     let task = Task::new("t", TaskKind::MATH, vec![Message::user("1 + 1?")], TaskVerifier::new("math", "2"));
-    Dialogue::new(Arc::new(task), "[user]1 + 1?<|im_end|>\n[assistant]".to_owned())
+    Dialogue::new(&AskedTask {
+        conversation: task.messages.as_slice().into(),
+        task: Arc::new(task),
+        prompt: "[user]1 + 1?<|im_end|>\n[assistant]".into(),
+        thinking_open: false,
+    })
 }
 
 fn ended(text: &str) -> EndedTurn {
@@ -71,8 +76,9 @@ fn call(name: &str) -> String {
 async fn calls(tools: &ToolBox, text: &str) -> Vec<CallRecord> {
     let mut dialogue = dialogue();
     let next = dialogue.answer(&ended(text), tools).await.unwrap();
-    assert_eq!(matches!(next, NextTurn::End), dialogue.turns().is_empty());
-    dialogue.into_calls()
+    let (turns, calls) = dialogue.into_parts();
+    assert_eq!(matches!(next, NextTurn::End), turns.is_empty());
+    calls
 }
 
 #[tokio::test]
@@ -118,9 +124,9 @@ async fn a_rollout_that_calls_on_when_no_call_is_left_ends() {
         assert_eq!(behind, format!("\n[tool]{said}<|im_end|>\n[assistant]"));
     }
     assert_eq!(dialogue.answer(&ended(&call("echo")), &tools).await.unwrap(), NextTurn::End);
-    let roles: Vec<&str> = dialogue.turns().iter().map(|message| message.role.as_str()).collect();
+    let (turns, records) = dialogue.into_parts();
+    let roles: Vec<&str> = turns.iter().map(|message| message.role.as_str()).collect();
     assert_eq!(roles, ["assistant", "tool"].repeat(3));
-    let records = dialogue.into_calls();
     assert_eq!(records.iter().map(|record| record.turn).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(records[2].outcome, CallOutcome::NoneLeft);
 }
@@ -132,6 +138,5 @@ fn a_template_without_results_is_refused() {
     let texts = Arc::new(texts(template, "<|im_end|>"));
     let tools: Vec<Arc<dyn Tool>> = vec![Arc::new(Scripted("echo"))];
     let error = ToolBox::new(tools, ToolsSection::default(), texts, PromptSection::default()).unwrap_err();
-    assert!(error.to_string().starts_with("rollout.tools: the chat template takes no results"), "{error}");
-    assert_eq!(crate::failure::exit_code(&error), 2);
+    assert!(format!("{error:#}").starts_with("the chat template takes no results of tools: "), "{error:#}");
 }
