@@ -175,6 +175,30 @@ fn turns_call_tools_on_each_of_two_ranks() {
 }
 
 #[test]
+fn a_run_offers_its_tools_to_held_out_tasks() {
+    let (bench, assignments) = stage();
+    let thinking = format!("eval.thinking={{max_tokens=1, forced_text={CALL:?}}}");
+    let of_run =
+        ["rollout.tools.python=true", "eval.at_end=false", "eval.temperature=1.0", "eval.max_new_tokens=12", &thinking];
+    let figures = |name: &str, more: &str| {
+        let (config, dir) = (bench.text("stage-1.toml"), bench.text(name));
+        let mut arguments = vec!["--stage", "1", "--config", &config, "--run-dir", &dir, "--set", "update.steps=1"];
+        let all = assignments.iter().map(String::as_str).filter(|assignment| !assignment.starts_with("update."));
+        all.chain(of_run).chain([more]).for_each(|assignment| arguments.extend(["--set", assignment]));
+        run(&arguments, 0);
+        let rows = read_metrics(&bench.path(name).join("metrics.jsonl")).unwrap();
+        let figure =
+            |dataset| rows.iter().find_map(|row| row.get(&format!("eval/{dataset}/completion_tokens"))).unwrap();
+        [figure("maths"), figure("code"), figure("instruction")]
+    };
+    let with = figures("with", "eval.tools=true");
+    assert_eq!(figures("again", "eval.tools=true"), with);
+    // Without tools a turn that calls is the last.
+    let without = figures("without", "eval.tools=false");
+    assert!(with.iter().sum::<f64>() > without.iter().sum::<f64>(), "{with:?} {without:?}");
+}
+
+#[test]
 fn limits_and_texts_that_cannot_be_used_are_named() {
     let (bench, _) = stage();
     for (assignment, problem) in [

@@ -23,6 +23,7 @@ use crate::judge::Judge;
 use crate::open_run::OpenRun;
 use crate::origin::data_source;
 use crate::prompt::Prompt;
+use crate::tools::ToolBox;
 
 /// Held-out tasks with their prompts.
 pub(crate) struct Evaluation {
@@ -32,6 +33,7 @@ pub(crate) struct Evaluation {
 /// A set of held-out tasks, with its prompts once a model's texts are known.
 struct AskedSet {
     held_out: HeldOut,
+    is_suite: bool,
     prompts: Vec<Prompt>,
 }
 
@@ -55,14 +57,14 @@ impl Evaluation {
         for dataset in &section.datasets {
             let source = data_source(dataset);
             let held_out = file_tasks(&dataset.name(), protocol.clone(), &source, choice, prompt)?;
-            sets.push(held_out);
+            sets.push((held_out, false));
         }
         for suite in &section.suites {
-            sets.push(of_section(suite, prompt)?);
+            sets.push((of_section(suite, prompt)?, true));
         }
-        let sets =
-            sets.into_iter().map(|held_out| AskedSet { held_out: HeldOut { seed, ..held_out }, prompts: Vec::new() });
-        let sets: Vec<AskedSet> = sets.collect();
+        let set =
+            |(held_out, is_suite)| AskedSet { held_out: HeldOut { seed, ..held_out }, is_suite, prompts: Vec::new() };
+        let sets: Vec<AskedSet> = sets.into_iter().map(set).collect();
         let names: std::collections::BTreeSet<&str> = sets.iter().map(|set| set.held_out.name.as_str()).collect();
         if names.len() < sets.len() {
             return Err(Usage::error("eval: a dataset and a suite have the same name; give the dataset another"));
@@ -73,13 +75,21 @@ impl Evaluation {
         Ok(Self { sets })
     }
 
+    /// Offers a run's tools to the tasks of datasets; suites are asked as they are published.
+    pub(crate) fn offer(&mut self, tools: &Arc<ToolBox>) {
+        for AskedSet { held_out, .. } in self.sets.iter_mut().filter(|set| !set.is_suite) {
+            held_out.offer(&tools.descriptions());
+            held_out.tools = Some(tools.clone());
+        }
+    }
+
     /// Renders every prompt with a model's texts and checks it; returns the number of tasks that are dropped.
     ///
     /// # Errors
     /// A prompt cannot be made or is too long; file, row and task are named.
     pub(crate) fn check_prompts(&mut self, texts: &Texts, engine: &EngineOptions) -> Result<usize> {
         let mut num_dropped = 0;
-        for AskedSet { held_out, prompts } in &mut self.sets {
+        for AskedSet { held_out, prompts, .. } in &mut self.sets {
             let (rendered, dropped) = held_out.prompts(texts, engine)?;
             *prompts = rendered;
             num_dropped += dropped;
@@ -141,7 +151,11 @@ impl Evaluation {
         Ok(metrics)
     }
 
-    async fn summary(&self, AskedSet { held_out, prompts }: &AskedSet, collector: &Collector) -> Result<EvalSummary> {
+    async fn summary(
+        &self,
+        AskedSet { held_out, prompts, .. }: &AskedSet,
+        collector: &Collector,
+    ) -> Result<EvalSummary> {
         let started = Instant::now();
         let collector = collector.for_evaluation();
         let mut tally = Tally::new(&held_out.tasks);

@@ -29,7 +29,7 @@ use crate::ranks::{HostServers, MetRun, Models, Start, Team, run_on_ranks};
 use crate::run::run_loop::run_steps;
 use crate::run::run_manifest::OnChange;
 use crate::service_watch::ServiceWatch;
-use crate::tools::{PythonTool, Tool, ToolBox};
+use crate::tools::ToolBox;
 use crate::train::Trainer;
 use crate::worker::{ModelState, ModelWorker, Plans};
 
@@ -61,8 +61,13 @@ async fn lead(stage: u8, run: MetRun<ReinforceRun>, entry: Entry, interrupt: Int
     let mut evaluation = Evaluation::new(&config.eval, &config.prompt, rollout.max_new_tokens, seed)?;
     let hosts = HostServers::await_all(team.as_ref(), &config.sandbox).await?;
     let judge = Arc::new(Judge::start(&config.verifiers, &config.reward, &config.sandbox, hosts).await?);
-    let tools = tool_box(&config, &texts, &judge)?.map(Arc::new);
+    let tools = ToolBox::of_section(&rollout.tools, judge.client(), &texts, &config.prompt)
+        .map_err(|error| Usage::error(format!("rollout.tools: {error:#}")))?
+        .map(Arc::new);
     let (mixture, num_prompts_dropped) = mixture(&config, &check, scorer.as_ref(), &judge, tools.as_deref()).await?;
+    if let Some(tools) = tools.as_ref().filter(|_| config.eval.tools) {
+        evaluation.offer(tools);
+    }
     let num_prompts_dropped = num_prompts_dropped + evaluation.check_prompts(&texts, &rollout.engine)?;
     evaluation.check(&judge).await?;
 
@@ -120,18 +125,6 @@ fn resumed_tasks(mixture: Mixture, state: CursorState, on_change: OnChange) -> R
         }
         (resumed, _) => Ok(resumed?),
     }
-}
-
-/// The tools that completions may call, where the configuration has any.
-///
-/// # Errors
-/// A usage error: the chat template takes no results of tools.
-fn tool_box(config: &ReinforceRun, texts: &Arc<Texts>, judge: &Judge) -> Result<Option<ToolBox>> {
-    let section = &config.rollout.tools;
-    let python = || Arc::new(PythonTool::new(judge.client().clone(), section)) as Arc<dyn Tool>;
-    let tools: Vec<Arc<dyn Tool>> = section.python.then(python).into_iter().collect();
-    let has_tools = !tools.is_empty();
-    has_tools.then(|| ToolBox::new(tools, section.clone(), texts.clone(), config.prompt.clone())).transpose()
 }
 
 /// The training tasks whose prompts fit the model, each checked so that it can be judged, and the number of those

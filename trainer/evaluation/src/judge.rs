@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::mem;
 use std::sync::Arc;
 
-use datasets::Task;
-use record::samples::{MeasureRow, SampleRow, SampleVerdict};
+use datasets::{Message, Task};
+use record::samples::{MeasureRow, SampleRow, SampleVerdict, TurnRow};
 use verifiers::{Judged, Judgement, Verifiers};
 
 use crate::suite_tasks::SuiteTask;
@@ -14,17 +14,19 @@ use crate::suite_tasks::SuiteTask;
 /// A completion as it was sampled.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SampledCompletion {
-    /// The text, thinking included.
+    /// Turns between the prompt and the text: calls of tools and what was answered; empty where there are none.
+    pub turns: Vec<Message>,
+    /// The text, thinking included; of several turns the last.
     pub text: String,
-    /// Token ids; `None` where another engine sampled it.
+    /// Token ids of the text; `None` where another engine sampled it.
     pub ids: Option<Vec<u32>>,
     /// Reason for its end: `stop`, `stop_string`, `length` or `repetition`.
     pub finish_reason: String,
-    /// True where the prompt ended within the thinking.
+    /// True where the text begins within the thinking.
     pub thinking_open: bool,
     /// Number of tokens of the prompt; 0 where they were not counted.
     pub num_prompt_tokens: u32,
-    /// Number of tokens of the completion; 0 where they were not counted.
+    /// Number of tokens of the completion, sampled ones of all turns; 0 where they were not counted.
     pub num_completion_tokens: u32,
 }
 
@@ -36,12 +38,14 @@ impl SampledCompletion {
 
     /// Its row, without a verdict.
     pub fn row(self, suite: &str, task: &SuiteTask, sample_index: u32) -> SampleRow {
+        let turn = |message: Message| TurnRow { role: message.role, content: message.content };
         SampleRow {
             suite: suite.to_owned(),
             task_id: task.task.id.clone(),
             task_kind: task.task.kind.to_string(),
             category: task.category.clone(),
             sample_index,
+            turns: self.turns.into_iter().map(turn).collect(),
             completion: self.text,
             completion_ids: self.ids,
             finish_reason: self.finish_reason,
@@ -55,14 +59,20 @@ impl SampledCompletion {
     }
 }
 
-/// What a verifier sees of a sample: `task` may be the suite's task or the one with the corrected key.
-fn judged(row: &SampleRow, task: &Arc<Task>, of: &SuiteTask) -> Judged {
+/// What a verifier sees of a sample: the last turn, behind those before it. `task` may be the suite's task or the one
+/// with the corrected key.
+pub fn judged(row: &SampleRow, task: &Arc<Task>, of: &SuiteTask) -> Judged {
+    let turns = row.turns.iter().map(|turn| Message::new(&turn.role, &turn.content));
+    let conversation = match row.turns.is_empty() {
+        true => of.conversation.clone(),
+        false => of.conversation.iter().cloned().chain(turns).collect(),
+    };
     Judged {
         thinking_open: row.thinking_open,
         finish_reason: reason(&row.finish_reason),
         num_prompt_tokens: row.num_prompt_tokens as usize,
         num_completion_tokens: row.num_completion_tokens as usize,
-        ..Judged::answering(task.clone(), of.conversation.clone(), row.completion.as_str())
+        ..Judged::answering(task.clone(), conversation, row.completion.as_str())
     }
 }
 

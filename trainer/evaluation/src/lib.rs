@@ -86,7 +86,7 @@ pub use self::completion_file::{AssignedCompletions, CompletionFile, PromptLine}
 pub use self::error::EvaluationError;
 pub use self::eval_result::{EvalResult, SuitePart, over_suites};
 pub use self::evaluation_record::{EvaluationRecord, FinishedRecord};
-pub use self::judge::{SampledCompletion, judge, judge_again, verdict_of};
+pub use self::judge::{SampledCompletion, judge, judge_again, judged, verdict_of};
 pub use self::judging_again::{JudgedAgain, VerdictChanges};
 pub use self::overall::{OverallFigure, SectionFigure};
 pub use self::pairing::{SuiteComparison, compare_results};

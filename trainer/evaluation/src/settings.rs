@@ -11,6 +11,9 @@ use crate::error::EvaluationError;
 use crate::protocol::Protocol;
 use crate::suite_tasks::{SuiteTasks, TaskChoice};
 
+/// Steps between two turns. Like a batch they can change the last bits of a text and no more.
+const TURN_LAG: &str = "tools.lag";
+
 /// The settings of an evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -45,6 +48,9 @@ pub struct Settings {
     /// The file of another engine's completions.
     #[serde(default)]
     pub completions: Option<DataFile>,
+    /// Tools that completions could call, with the limits of calls; `None` where there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Value>,
     /// The verifiers' configuration.
     #[serde(default)]
     pub verifiers: Value,
@@ -125,6 +131,7 @@ impl Settings {
             prompt_ids: None,
             model: None,
             completions: None,
+            tools: None,
             verifiers: Value::Null,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -175,17 +182,17 @@ impl Settings {
         if differences.is_empty() { Ok(merged) } else { Err(differences) }
     }
 
-    /// The differences that forbid a comparison: of the suite, the tasks or the protocol. Data that give the same tasks
-    /// are the same.
+    /// The differences that forbid a comparison: of the suite, the tasks, the protocol or the tools. Data that give the
+    /// same tasks are the same.
     pub fn forbidding_differences(&self, other: &Self) -> Vec<String> {
-        const SAME: [&str; 4] = ["suite", "num_tasks", "tasks", "protocol"];
-        self.differences_in(other, |name| SAME.iter().any(|part| is_part(name, part)))
+        const SAME: [&str; 5] = ["suite", "num_tasks", "tasks", "protocol", "tools"];
+        self.differences_in(other, |name| name != TURN_LAG && SAME.iter().any(|part| is_part(name, part)))
     }
 
     /// The differences that a comparison names and does not forbid: what can change a text beside the model.
     pub fn named_differences(&self, other: &Self) -> Vec<String> {
-        const NAMED: [&str; 7] =
-            ["seed", "model.dtype", "model.device", "model.max_sequences", "stops", "verifiers", "version"];
+        const NAMED: [&str; 8] =
+            ["seed", "model.dtype", "model.device", "model.max_sequences", "stops", TURN_LAG, "verifiers", "version"];
         self.differences_in(other, |name| NAMED.iter().any(|part| is_part(name, part)))
     }
 

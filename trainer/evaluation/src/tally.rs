@@ -36,7 +36,9 @@ pub(crate) struct Counted {
 impl Counted {
     /// What is counted of a sample of the suite's task at `place`.
     pub(crate) fn of(tasks: &SuiteTasks, place: usize, row: &SampleRow) -> Self {
-        let completion_hash = hash_bytes(row.completion.as_bytes());
+        let hash = |hash: u64, text: &str| hash.rotate_left(1) ^ hash_bytes(text.as_bytes());
+        let turns = row.turns.iter().map(|turn| turn.content.as_str());
+        let completion_hash = turns.chain([row.completion.as_str()]).fold(0, hash);
         let sample = |verdict: &SampleVerdict| sample_of(row, verdict, completion_hash);
         Self {
             place,

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use datasets::Message;
 use evaluation::{
     EvalResult, EvaluationRecord, FinishedRecord, ProtocolOverride, SampledCompletion, Settings, SuiteTasks, judge,
+    judged,
 };
 use record::samples::{SampleRow, read_samples};
+use serde_json::json;
 
 use crate::support::{math_file, suite, tasks_of, verifiers};
 
@@ -82,6 +85,50 @@ async fn other_settings_are_refused_by_name() {
     let record = EvaluationRecord::open(&place, &moved).unwrap();
     let text = record.finish(&tasks).unwrap_err().to_string();
     assert!(text.contains("5 of 6 samples are missing"), "{text}");
+}
+
+#[tokio::test]
+async fn turns_are_kept_and_judged_again_and_tools_are_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tasks, plain) = setting(folder.path());
+    let tools = |lag: u64| Some(json!({"python": true, "max_calls": 8, "lag": lag}));
+    let settings = Settings { tools: tools(8), ..plain.clone() };
+    let (place, verifiers) = (folder.path().join("record"), verifiers());
+    let mut record = EvaluationRecord::open(&place, &settings).unwrap();
+    let turns = vec![Message::assistant("<tool_call>1 + 1</tool_call>"), Message::new("tool", "2")];
+    for (place, index) in record.missing(&tasks) {
+        let task = &tasks.tasks[place];
+        let turns = if index == 0 { turns.clone() } else { Vec::new() };
+        let sampled = SampledCompletion { turns, ..completion(&task.task.id, index) };
+        record.append(&judge(&verifiers, "sums", task, index, sampled).await, 0.0).unwrap();
+    }
+    let finished = record.finish(&tasks).unwrap();
+    let rows: Vec<SampleRow> = finished.rows().unwrap().map(Result::unwrap).collect();
+    assert_eq!(read_samples(&place.join("samples.parquet")).unwrap(), rows);
+    for row in &rows {
+        let judged = judged(row, &tasks.tasks[0].task, &tasks.tasks[0]);
+        let [asked, rest @ ..] = &judged.conversation[..] else { panic!("nothing was asked") };
+        assert_eq!(asked, &tasks.tasks[0].conversation[0]);
+        assert_eq!(rest, if row.sample_index == 0 { &turns[..] } else { &[] });
+        assert_eq!((&*judged.completion, judged.turns().len()), (row.completion.as_str(), 1 + rest.len() / 2));
+    }
+    finished.judge_again(&verifiers, &tasks, &settings).await.unwrap();
+    let again: Vec<SampleRow> = finished.rows().unwrap().map(Result::unwrap).collect();
+    for (again, row) in again.iter().zip(&rows) {
+        assert_eq!((&again.turns, &again.verdict), (&row.turns, &row.verdict));
+    }
+
+    // Other tools are other settings, for a record and for a comparison; a lag is named there.
+    let error = finished.judge_again(&verifiers, &tasks, &plain).await.unwrap_err().to_string();
+    assert!(error.contains("tools.python: true there, not set here"), "{error}");
+    drop(finished);
+    let error = EvaluationRecord::open(&place, &plain).unwrap_err().to_string();
+    assert!(error.contains("tools.max_calls: 8 there, not set here"), "{error}");
+    assert!(!plain.forbidding_differences(&settings).is_empty());
+    let later = Settings { tools: tools(16), ..plain };
+    assert_eq!(later.forbidding_differences(&settings), Vec::<String>::new());
+    assert_eq!(later.named_differences(&settings), ["tools.lag: 8 there, 16 here"]);
+    assert!(EvaluationRecord::open(&place, &later).is_err());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
-use record::samples::{SampleRow, SampleVerdict};
+use record::samples::{SampleRow, SampleVerdict, TurnRow};
 
 use super::html::escape;
 use super::traces::{completion, shortened};
@@ -67,6 +67,13 @@ fn card(sample: &SampleRow, most: usize) -> String {
         escape(&shortened(verdict.answer.as_deref().unwrap_or_default(), OF_ONE.1)),
         escape(&facts.join(" · "))
     );
+    let most = most / (1 + sample.turns.len());
+    for TurnRow { role, content } in &sample.turns {
+        let _ = write!(out, "<h6>{}</h6><pre>{}</pre>", escape(role), completion(&shortened(content, most)));
+    }
+    if !sample.turns.is_empty() {
+        out.push_str("<h6>assistant</h6>");
+    }
     let _ = write!(out, "<pre>{}</pre>", completion(&shortened(&sample.completion, most)));
     out.push_str(&said("verdict", verdict));
     for (name, other) in [("by the corrected key", &sample.corrected), ("before it was judged again", &sample.earlier)]

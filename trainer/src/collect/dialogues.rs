@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use datasets::Task;
-use rollout::{EndedTurn, NextTurn};
+use rollout::{Completion, EndedTurn, NextTurn};
 use tokio::task::JoinSet;
 
-use crate::tools::{Dialogue, ToolBox};
+use super::ended_rollout::EndedRollout;
+use crate::tools::{AskedTask, Dialogue, ToolBox};
 
 /// A rollout: its draw and its sample.
 pub(super) type Address = (u64, u64);
@@ -22,13 +22,13 @@ pub(super) struct Dialogues {
 }
 
 impl Dialogues {
-    /// Has a turn answered, the first one behind this prompt of the task.
-    pub(super) fn answer(&mut self, ended: EndedTurn, task: &Arc<Task>, prompt: &str, tools: &Arc<ToolBox>) {
+    /// Has a turn of a rollout answered that was asked this.
+    pub(super) fn answer(&mut self, ended: EndedTurn, asked: &AskedTask, tools: &Arc<ToolBox>) {
         let address = (ended.draw, ended.sample);
-        let mut dialogue = self.open.remove(&address).unwrap_or_else(|| Dialogue::new(prompt.to_owned()));
-        let (task, tools) = (task.clone(), tools.clone());
+        let mut dialogue = self.open.remove(&address).unwrap_or_else(|| Dialogue::new(asked));
+        let (asked, tools) = (asked.clone(), tools.clone());
         self.answering.spawn(async move {
-            let next = dialogue.answer(&ended, &task, &tools).await?;
+            let next = dialogue.answer(&ended, &asked, &tools).await?;
             Ok((address, dialogue, next))
         });
     }
@@ -50,8 +50,21 @@ impl Dialogues {
         self.open.insert(address, dialogue);
     }
 
-    /// Takes the conversation of a rollout out that ends here; `None` where it had one turn.
-    pub(super) fn take(&mut self, address: Address) -> Option<Dialogue> {
-        self.open.remove(&address)
+    /// The conversation of a rollout; `None` where it had one turn.
+    pub(super) fn of(&self, address: Address) -> Option<&Dialogue> {
+        self.open.get(&address)
+    }
+
+    /// A rollout's completion with the turns before it; `thinking_open` says how its prompt ended.
+    pub(super) fn end(&mut self, completion: Completion, thinking_open: bool) -> EndedRollout {
+        let dialogue = self.open.remove(&(completion.draw, completion.sample));
+        let thinking_open = dialogue.as_ref().map_or(thinking_open, Dialogue::thinking_open);
+        let (turns, calls) = dialogue.map(Dialogue::into_parts).unwrap_or_default();
+        EndedRollout { completion, turns, thinking_open, calls }
+    }
+
+    /// Forgets the conversation of a rollout.
+    pub(super) fn forget(&mut self, address: Address) {
+        self.open.remove(&address);
     }
 }

@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use datasets::{Draw, Task};
-use rollout::{Completion, EndedTurn, NextTurn, RolloutRequest, SamplingParams, Sequence, Unfinished};
+use datasets::Draw;
+use rollout::{Completion, EndedTurn, NextTurn, RolloutRequest, Unfinished};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use verifiers::{Judged, Judgement};
@@ -16,18 +15,20 @@ use verifiers::{Judged, Judgement};
 use super::carried::{Carried, CarriedGroup, CarriedVerdict};
 use super::collector::Collector;
 use super::dialogues::{Address, Dialogues};
+use super::ended_rollout::EndedRollout;
 use super::group::{Group, Refusal, Sampling, SamplingCost};
 use super::open_group::{Judgeable, OpenGroup};
+use super::task_params::TaskParams;
 use crate::patience::ServiceAway;
 use crate::prompt::{PromptFormat, conversation};
-use crate::tools::{Dialogue, ToolBox};
-use crate::worker::{Events, ModelCommand, ModelEvent};
+use crate::tools::AskedTask;
+use crate::worker::{Answers, Events, ModelCommand, ModelEvent};
 
 /// Draws that are sampled and judged, until each is a group.
 pub(super) struct GroupStream<'a> {
     collector: &'a Collector,
     sampling: &'a Sampling,
-    answers: mpsc::UnboundedSender<Result<ModelEvent>>,
+    answers: Answers,
     events: Events,
     /// Number of steps that the engine may go on after a draw has ended before it is told what replaces it; none where
     /// nothing replaces draws.
@@ -53,20 +54,6 @@ enum Happening {
     Answered((Address, NextTurn)),
     Judged(Box<Judgeable>),
     Settled(Group, Duration),
-}
-
-/// Parameters of a task's requests, by whether it has tools to call.
-struct TaskParams<'a> {
-    plain: &'a Arc<SamplingParams>,
-    calling: Arc<SamplingParams>,
-    tools: Option<&'a ToolBox>,
-}
-
-impl TaskParams<'_> {
-    fn of(&self, task: &Task) -> Arc<SamplingParams> {
-        let is_offered = self.tools.is_some_and(|tools| tools.is_offered(task));
-        if is_offered { self.calling.clone() } else { self.plain.clone() }
-    }
 }
 
 impl<'a> GroupStream<'a> {
@@ -139,7 +126,7 @@ impl<'a> GroupStream<'a> {
         let params = self.params();
         for Unfinished { request, .. } in &mut unfinished {
             let group = self.open.get(&request.draw).context("a request of no draw that is under way")?;
-            request.params = params.of(&group.draw.task);
+            request.params = params.of(&group.asked.task).clone();
         }
         unfinished.extend(self.requests(draws)?.into_iter().map(Unfinished::from));
         let command = ModelCommand::GoOn { unfinished, lag: self.lag, turn_lag: self.sampling.turn_lag };
@@ -175,9 +162,9 @@ impl<'a> GroupStream<'a> {
     pub(super) fn left(&mut self, requests: Vec<Unfinished>) -> Carried {
         let mut untaken = self.untaken.take().unwrap_or_default();
         for Unfinished { request, .. } in &requests {
-            let dialogue = self.dialogues.take((request.draw, request.sample));
+            let dialogue = self.dialogues.of((request.draw, request.sample));
             if let Some((left, dialogue)) = untaken.get_mut(&request.draw).zip(dialogue) {
-                left.dialogues.insert(request.sample, dialogue);
+                left.dialogues.insert(request.sample, dialogue.clone());
             }
         }
         let complete: Vec<u64> = self.complete.drain(..).collect();
@@ -206,9 +193,7 @@ impl<'a> GroupStream<'a> {
     }
 
     fn params(&self) -> TaskParams<'a> {
-        let plain = &self.sampling.params;
-        let calling = Arc::new(SamplingParams { turn_marks: ToolBox::turn_marks(), ..plain.as_ref().clone() });
-        TaskParams { plain, calling, tools: self.sampling.tools.as_deref() }
+        TaskParams::new(&self.sampling.params, self.sampling.tools.as_deref())
     }
 
     fn requests(&mut self, draws: &[Draw]) -> Result<Vec<RolloutRequest>> {
@@ -225,13 +210,16 @@ impl<'a> GroupStream<'a> {
                 label: Some(format!("task {}", task.id)),
                 prompt_ids: prompt.ids.clone(),
                 thinking_open: prompt.thinking_open,
-                params: params.of(task),
+                params: params.of(task).clone(),
             }));
             let group = OpenGroup {
-                draw: draw.clone(),
-                conversation: conversation(task.as_ref().into(), &self.sampling.prompt).into(),
-                prompt: prompt.text,
-                thinking_open: prompt.thinking_open,
+                draw: draw.number,
+                asked: AskedTask {
+                    task: task.clone(),
+                    conversation: conversation(task.as_ref().into(), &self.sampling.prompt).into(),
+                    prompt: prompt.text.into(),
+                    thinking_open: prompt.thinking_open,
+                },
                 num_ended: 0,
                 judged: Vec::with_capacity(num_samples),
                 refusals: Vec::new(),
@@ -321,14 +309,14 @@ impl<'a> GroupStream<'a> {
     /// Names the task and the reason in a warning, once for a draw.
     fn say_refused(&self, draw: u64, reason: &str) {
         if let Some(group) = self.open.get(&draw).filter(|group| group.refusals.is_empty()) {
-            tracing::warn!("task {} is left out: {reason}", group.draw.task.id);
+            tracing::warn!("task {} is left out: {reason}", group.asked.task.id);
         }
     }
 
     /// Notes that a request has no completion. The others of its draw go on: where an abort met them, a clock would
     /// decide.
     fn refuse(&mut self, draw: u64, refusal: Refusal) -> Result<()> {
-        self.dialogues.take((draw, refusal.sample));
+        self.dialogues.forget((draw, refusal.sample));
         let group = self.ended(draw)?;
         group.refusals.push(refusal.clone());
         if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&draw)) {
@@ -341,7 +329,7 @@ impl<'a> GroupStream<'a> {
     fn answer(&mut self, ended: EndedTurn) -> Result<()> {
         let group = self.open.get(&ended.draw).context("a turn of no draw that was asked for")?;
         let tools = self.sampling.tools.as_ref().context("a turn that calls tools, of which there are none")?;
-        self.dialogues.answer(ended, &group.draw.task, &group.prompt, tools);
+        self.dialogues.answer(ended, &group.asked, tools);
         Ok(())
     }
 
@@ -353,26 +341,25 @@ impl<'a> GroupStream<'a> {
 
     /// The same, unless it was judged before.
     fn judge_or(&mut self, completion: Completion, judgement: Option<Judgement>) -> Result<()> {
-        let dialogue = self.dialogues.take((completion.draw, completion.sample));
-        if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&completion.draw)) {
+        let Completion { draw, sample, .. } = completion;
+        if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&draw)) {
             left.completions.push(completion.clone());
-            left.dialogues.extend(dialogue.clone().map(|dialogue| (completion.sample, dialogue)));
+            left.dialogues.extend(self.dialogues.of((draw, sample)).map(|dialogue| (sample, dialogue.clone())));
         }
-        let group = self.ended(completion.draw)?;
-        let (mut conversation, mut thinking_open) = (group.conversation.clone(), group.thinking_open);
-        if let Some(dialogue) = &dialogue {
-            conversation = [&conversation[..], dialogue.turns()].concat().into();
-            thinking_open = dialogue.thinking_open();
-        }
-        let sequences = || completion.earlier_sequences.iter().chain([&completion.sequence]);
-        let judged = Judged {
-            thinking_open,
-            finish_reason: Cow::Borrowed(completion.finish_reason.as_str()),
-            num_prompt_tokens: sequences().next().map_or(0, |first| first.prompt_ids().len()),
-            num_completion_tokens: sequences().map(Sequence::num_sampled).sum(),
-            ..Judged::answering(group.draw.task.clone(), conversation, completion.text.as_str())
+        let asked = self.ended(draw)?.asked.clone();
+        let ended = self.dialogues.end(completion, asked.thinking_open);
+        let conversation = match ended.turns.as_slice() {
+            [] => asked.conversation,
+            turns => [&asked.conversation[..], turns].concat().into(),
         };
-        let calls = dialogue.map_or_else(Vec::new, Dialogue::into_calls);
+        let judged = Judged {
+            thinking_open: ended.thinking_open,
+            finish_reason: Cow::Borrowed(ended.completion.finish_reason.as_str()),
+            num_prompt_tokens: ended.num_prompt_tokens(),
+            num_completion_tokens: ended.num_sampled(),
+            ..Judged::answering(asked.task, conversation, ended.completion.text.as_str())
+        };
+        let EndedRollout { completion, calls, .. } = ended;
         if let Some(judgement) = judgement {
             return self.add(Judgeable { completion, judged, judgement, calls });
         }

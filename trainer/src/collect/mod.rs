@@ -6,6 +6,7 @@
 mod carried;
 mod collector;
 mod dialogues;
+mod ended_rollout;
 mod group;
 mod group_stream;
 mod open_group;
@@ -13,9 +14,11 @@ mod partial;
 mod refill;
 mod sample_stream;
 mod score;
+mod task_params;
 
 pub(crate) use self::carried::Carried;
 pub(crate) use self::collector::Collector;
+pub(crate) use self::ended_rollout::EndedRollout;
 pub(crate) use self::group::{Batch, Group, Rollout, Sampling};
 pub(crate) use self::sample_stream::WantedSamples;
 

@@ -1,15 +1,12 @@
 //! A group under way: completions that are judged, until all are and the group is settled.
 
-use std::sync::Arc;
-
 use anyhow::{Context, Result};
-use datasets::{Draw, Message};
 use rollout::Completion;
 use verifiers::{Judged, Judgement, Reward};
 
 use super::group::{Group, Refusal, Rollout};
 use crate::judge::{Judge, Payment};
-use crate::tools::CallRecord;
+use crate::tools::{AskedTask, CallRecord};
 
 /// A completion with what its verifiers see and say.
 pub(super) struct Judgeable {
@@ -31,13 +28,9 @@ impl Judgeable {
 
 /// The judged completions of a draw so far.
 pub(super) struct OpenGroup {
-    pub draw: Draw,
-    /// The conversation that the prompt was made of.
-    pub conversation: Arc<[Message]>,
-    /// Text of the prompt.
-    pub prompt: String,
-    /// True where it ended within the thinking.
-    pub thinking_open: bool,
+    /// Number of the draw.
+    pub draw: u64,
+    pub asked: AskedTask,
     /// Number of requests that have ended, by completions or refusals.
     pub num_ended: usize,
     pub judged: Vec<Judgeable>,
@@ -55,9 +48,8 @@ impl OpenGroup {
     pub(super) fn left_out(mut self) -> Group {
         self.judged.sort_by_key(|one| one.completion.sample);
         self.refusals.sort_by_key(|refusal| refusal.sample);
-        let Draw { number, task } = self.draw;
         let rollouts = self.judged.into_iter().map(|one| one.rollout(None)).collect();
-        Group { draw: number, task, rollouts, masked: Vec::new(), refusals: self.refusals }
+        Group { draw: self.draw, task: self.asked.task, rollouts, masked: Vec::new(), refusals: self.refusals }
     }
 
     /// Puts the completions into their order, and adds the verdicts of the verifiers that compare them.
@@ -75,11 +67,10 @@ impl OpenGroup {
     /// The group with its rewards, apart from completions that the reward section leaves out. `scores` are the reward
     /// model's, one a completion, where it scores the task.
     pub(super) fn settled(self, judge: &Judge, scores: Option<Vec<f32>>) -> Result<Group> {
-        let Draw { number, task } = self.draw;
-        let refusals = self.refusals;
-        let mut group = Group { draw: number, task, rollouts: Vec::new(), masked: Vec::new(), refusals };
+        let Self { draw, asked, refusals, .. } = self;
+        let mut group = Group { draw, task: asked.task, rollouts: Vec::new(), masked: Vec::new(), refusals };
         for (place, mut one) in self.judged.into_iter().enumerate() {
-            let name = || format!("draw {number}, sample {}", one.completion.sample);
+            let name = || format!("draw {draw}, sample {}", one.completion.sample);
             let score = scores.as_ref().map(|scores| scores[place]);
             let payment = judge.pay(&one.judged, &mut one.judgement, score).with_context(name)?;
             let (rollouts, reward) = match payment {

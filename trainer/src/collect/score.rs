@@ -12,7 +12,7 @@ impl Collector {
     /// Scores of a group's completions; `None` without a reward model and for tasks that it does not score. It sees
     /// the answer, not the thinking.
     pub(super) async fn scores(&self, group: &OpenGroup, section: &PromptSection) -> Result<Option<Vec<f32>>> {
-        let Some(texts) = self.scorer_texts.as_ref().filter(|_| self.judge.is_scored(&group.draw.task)) else {
+        let Some(texts) = self.scorer_texts.as_ref().filter(|_| self.judge.is_scored(&group.asked.task)) else {
             return Ok(None);
         };
         let format = PromptFormat::of_texts(texts, section)?;

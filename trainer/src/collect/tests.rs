@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datasets::{Draw, Message, Mixture, Source, Task, TaskCursor, TaskKind, TaskVerifier};
+use evaluation::SuiteTask;
 use policy::{
     CHAT_TEMPLATE, Decoder, ModelConfig, Placement, SPECIAL_TOKENS, Texts, Tokenizer, train_tokenizer, write_folder,
 };
@@ -12,11 +13,12 @@ use verifiers::{Judgement, RewardConfig, VerifiersConfig};
 
 use super::carried::CarriedVerdict;
 use super::group_stream::GroupStream;
-use super::{Batch, Carried, Collector, Group, Sampling};
+use super::{Batch, Carried, Collector, EndedRollout, Group, Sampling, WantedSamples};
 use crate::config::{PromptSection, SandboxSection, ToolsSection};
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
 use crate::plan::Refill;
+use crate::prompt::PromptFormat;
 use crate::step_metrics::{batch_metrics, tool_metrics};
 use crate::tools::tests::{Late, Scripted};
 use crate::tools::{Tool, ToolBox};
@@ -361,14 +363,67 @@ fn calling(collector: &Collector, tool: impl Tool + 'static, section: ToolsSecti
     Sampling { params: Arc::new(params), tools: Some(Arc::new(tools)), ..plain }
 }
 
-/// The group of a draw that is sampled so.
-async fn called(template: &str, section: &str) -> (Collector, Vec<Group>) {
+/// A draw that is sampled so, and its collector.
+async fn draw_that_calls(template: &str, section: &str) -> (Collector, Sampling, Draw) {
     let collector = collector_of(template, |_, _| {}).await;
     let sampling = calling(&collector, Scripted("echo"), toml::from_str(section).unwrap());
-    let mut draw = one_task().next_draws(1).remove(0);
+    let mut draw = one_task().next_draw();
     sampling.tools.iter().for_each(|tools| tools.offer(Arc::make_mut(&mut draw.task)));
+    (collector, sampling, draw)
+}
+
+/// The group of such a draw.
+async fn called(template: &str, section: &str) -> (Collector, Vec<Group>) {
+    let (collector, sampling, draw) = draw_that_calls(template, section).await;
     let groups = groups_of(&collector, &[draw], &sampling).await;
     (collector, groups)
+}
+
+/// These samples of the task of such a draw, in an evaluation.
+async fn held_out(collector: &Collector, sampling: &Sampling, draw: &Draw, samples: Vec<u64>) -> Vec<EndedRollout> {
+    let Draw { number: place, task } = draw.clone();
+    let format = PromptFormat::of_texts(&collector.texts, &sampling.prompt).unwrap();
+    let prompt = format.prompt(task.as_ref().into()).unwrap();
+    let conversation = task.messages.as_slice().into();
+    let task = SuiteTask {
+        task,
+        conversation,
+        category: String::new(),
+        erratum: None,
+        corrected: None,
+        continuations: Vec::new(),
+    };
+    let wanted = vec![WantedSamples { place, task: &task, prompt: &prompt, samples }];
+    let mut stream = collector.sample_each(wanted, &sampling.params, sampling.tools.as_ref()).unwrap();
+    let mut ended = Vec::new();
+    while let Some(rollout) = stream.next().await.unwrap() {
+        ended.push(rollout);
+    }
+    ended.sort_by_key(|rollout| rollout.completion.sample);
+    ended
+}
+
+#[tokio::test]
+async fn held_out_tasks_call_tools_as_those_of_training() {
+    for template in [KEEPS, REWRITES] {
+        let (collector, sampling, draw) = draw_that_calls(template, "lag = 5").await;
+        let groups = groups_of(&collector, std::slice::from_ref(&draw), &sampling).await;
+        let ended = held_out(&collector, &sampling, &draw, vec![0, 1, 2]).await;
+        assert_eq!(ended.len(), 3);
+        for (ended, rollout) in ended.iter().zip(&groups[0].rollouts) {
+            let completion = &ended.completion;
+            let sequences = [&completion.earlier_sequences[..], std::slice::from_ref(&completion.sequence)].concat();
+            assert_eq!((&sequences, &completion.text), (&rollout.sequences, &rollout.text));
+            let [turn, result] = ended.turns.as_slice() else { panic!("{:?}", ended.turns) };
+            assert!(turn.role == "assistant" && turn.content.contains("<tool_call>"), "{turn:?}");
+            assert_eq!(result, &Message::new("tool", "{\"a\":1}"));
+            assert!(ended.thinking_open);
+            assert_eq!((ended.num_sampled(), ended.num_prompt_tokens()), (7, sequences[0].prompt_ids().len()));
+        }
+        // By itself a sample is what it is beside others.
+        let alone = held_out(&collector, &sampling, &draw, vec![1]).await;
+        assert_eq!((&alone[0].completion, &alone[0].turns), (&ended[1].completion, &ended[1].turns));
+    }
 }
 
 fn shape(sequence: &Sequence) -> Vec<(TokenSource, usize)> {

@@ -55,6 +55,11 @@ impl PromptSection {
     /// Key of the suffix of kinds that have none of their own.
     pub(crate) const ANY_KIND: &'static str = "*";
 
+    /// What the chat template is told, without text of its own around a task's words.
+    pub(crate) fn without_words(&self) -> Self {
+        Self { system: String::new(), suffix: BTreeMap::new(), ..self.clone() }
+    }
+
     /// Text added to the last user turn of conversations of this kind.
     pub(crate) fn suffix_of(&self, kind: Option<&TaskKind>) -> &str {
         let own = kind.and_then(|kind| self.suffix.get(kind));

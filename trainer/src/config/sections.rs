@@ -137,6 +137,9 @@ pub(crate) struct EvalSection {
     /// Most tokens that a completion of the datasets may think, as in `[rollout]`; a suite's stands in its protocol.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking: Option<ThinkingLimit>,
+    /// True where tasks of the datasets are offered the run's tools, as those of training are; a run without tools has
+    /// none to offer. Suites are asked as they are published.
+    pub tools: bool,
     /// Number of tasks of each source, kind and verifier, training tasks too, that are judged with completions worth
     /// nothing when the run starts, to say what a policy gets for nothing; 0 judges none.
     pub cheap_sample: usize,
@@ -156,6 +159,7 @@ impl Default for EvalSection {
             top_k: 0,
             max_new_tokens: 0,
             thinking: None,
+            tools: true,
             cheap_sample: 16,
         }
     }

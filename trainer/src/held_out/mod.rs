@@ -15,13 +15,14 @@ use policy::Texts;
 use random::KeyedRng;
 use rayon::prelude::*;
 use record::samples::SampleRow;
-use rollout::{Completion, EngineOptions, RepetitionStop, SamplingParams, ThinkingBudget};
+use rollout::{EngineOptions, RepetitionStop, SamplingParams, Segment, ThinkingBudget, TokenSource};
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 pub(crate) use self::scoring::read_scores;
 pub(crate) use self::suite_data::{FileProtocol, file_tasks, suite_tasks, usage};
 use self::verdicts::{JudgedRows, Placed, judged};
-use crate::collect::{Collector, WantedSamples};
+use crate::collect::{Collector, EndedRollout, WantedSamples};
 use crate::config::PromptSection;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
@@ -29,6 +30,7 @@ use crate::judge::Judge;
 use crate::origin::Origin;
 use crate::prompt::{Prompt, PromptFormat, Question};
 use crate::prompt_check::PromptCheck;
+use crate::tools::ToolBox;
 
 /// Completions that are judged by one task of the runtime, and how many such tasks there are at a time.
 const CHUNK: usize = 64;
@@ -45,6 +47,8 @@ pub(crate) struct HeldOut {
     pub origin: Origin,
     /// What the chat template is told; texts around a task's words stand in its conversation already.
     pub template: PromptSection,
+    /// Tools that completions may call of tasks that were offered them.
+    pub tools: Option<Arc<ToolBox>>,
     /// The evaluation's seed.
     pub seed: u64,
 }
@@ -76,6 +80,15 @@ impl HeldOut {
         };
         params.validate().map_err(|error| Usage::error(format!("{}: {error}", self.name)))?;
         Ok(Arc::new(params))
+    }
+
+    /// Offers tools of these descriptions to every task that brings none of its own.
+    pub(crate) fn offer(&mut self, descriptions: &Value) {
+        for task in &mut Arc::make_mut(&mut self.tasks).tasks {
+            for task in [Some(&mut task.task), task.corrected.as_mut()].into_iter().flatten() {
+                Arc::make_mut(task).tools.get_or_insert_with(|| descriptions.clone());
+            }
+        }
     }
 
     /// Every sample: the place of its task and its own.
@@ -177,12 +190,11 @@ impl HeldOut {
         }
         let wanted = samples.iter().map(|(place, samples)| WantedSamples {
             place: *place as u64,
-            task_id: &self.tasks.tasks[*place].task.id,
-            prompt_ids: &prompts[*place].ids,
-            thinking_open: prompts[*place].thinking_open,
+            task: &self.tasks.tasks[*place],
+            prompt: &prompts[*place],
             samples: samples.clone(),
         });
-        let mut stream = collector.sample_each(&wanted.collect::<Vec<_>>(), &self.params()?)?;
+        let mut stream = collector.sample_each(wanted.collect(), &self.params()?, self.tools.as_ref())?;
         let is_missing: std::collections::HashSet<(usize, u32)> = missing.iter().copied().collect();
         let mut groups: BTreeMap<usize, Vec<Placed>> = BTreeMap::new();
         let mut judging: JoinSet<JudgedRows> = JoinSet::new();
@@ -198,10 +210,9 @@ impl HeldOut {
             };
             match collector.interrupt.race(answered).await?? {
                 Answered::Completion(None) => has_ended = true,
-                Answered::Completion(Some(completion)) => {
-                    let place = completion.draw as usize;
-                    let thinking_open = prompts[place].thinking_open;
-                    let placed = (place, completion.sample as u32, sampled(completion, thinking_open));
+                Answered::Completion(Some(ended)) => {
+                    let place = ended.completion.draw as usize;
+                    let placed = (place, ended.completion.sample as u32, sampled(ended));
                     let group = groups.entry(place).or_default();
                     group.push(placed);
                     let waits = collector.judge.compares(&self.tasks.tasks[place].task);
@@ -289,18 +300,24 @@ impl HeldOut {
 
 /// What comes of the samples under way.
 enum Answered {
-    Completion(Option<Completion>),
+    Completion(Option<EndedRollout>),
     Judged(JudgedRows),
 }
 
-/// A completion that this process sampled.
-fn sampled(completion: Completion, thinking_open: bool) -> SampledCompletion {
+/// A completion that this process sampled. Its ids are those of the last turn, which stand behind all that tools
+/// answered.
+fn sampled(ended: EndedRollout) -> SampledCompletion {
+    let (num_prompt_tokens, num_completion_tokens) = (ended.num_prompt_tokens(), ended.num_sampled());
+    let EndedRollout { completion, turns, thinking_open, .. } = ended;
+    let is_given = |segment: &Segment| matches!(segment.source, TokenSource::Prompt | TokenSource::Tool);
+    let last_turn = completion.sequence.segments().rsplit(is_given).next().unwrap_or_default();
     SampledCompletion {
-        ids: Some(completion.completion_ids()),
+        turns,
+        ids: Some(last_turn.iter().flat_map(|segment| segment.ids.iter().copied()).collect()),
         finish_reason: completion.finish_reason.as_str().to_owned(),
         thinking_open,
-        num_prompt_tokens: completion.prompt_ids().len() as u32,
-        num_completion_tokens: completion.sequence.num_sampled() as u32,
+        num_prompt_tokens: num_prompt_tokens as u32,
+        num_completion_tokens: num_completion_tokens as u32,
         text: completion.text,
     }
 }

@@ -65,8 +65,8 @@ pub(crate) fn suite_tasks(
     let name = suite.full_name();
     let (tasks, settings) = source.tasks(suite, choice).map_err(usage)?;
     let origin = Origin::of_files(&source.paths);
-    let template = template_of(section);
-    Ok(HeldOut { name, tasks: Arc::new(tasks), settings, origin, template, seed: choice.seed })
+    let template = section.without_words();
+    Ok(HeldOut { name, tasks: Arc::new(tasks), settings, origin, template, tools: None, seed: choice.seed })
 }
 
 /// The tasks of a file of a user's own, with the section's words around them.
@@ -92,13 +92,16 @@ pub(crate) fn file_tasks(
         task.conversation = conversation(question, section).into();
     }
     let settings = Settings::new(&tasks, &layout.name, data, choice);
-    let template = template_of(section);
-    Ok(HeldOut { name: name.to_owned(), tasks: Arc::new(tasks), settings, origin, template, seed: choice.seed })
-}
-
-/// What the chat template is told by a section whose words stand around the tasks already.
-fn template_of(section: &PromptSection) -> PromptSection {
-    PromptSection { system: String::new(), suffix: Default::default(), ..section.clone() }
+    let template = section.without_words();
+    Ok(HeldOut {
+        name: name.to_owned(),
+        tasks: Arc::new(tasks),
+        settings,
+        origin,
+        template,
+        tools: None,
+        seed: choice.seed,
+    })
 }
 
 /// What is wrong with a suite, its settings or a file beside is the user's to mend.

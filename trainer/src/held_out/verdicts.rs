@@ -1,10 +1,9 @@
 //! Completions of held-out tasks to rows with their verdicts.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use evaluation::{SampledCompletion, SuiteTask, SuiteTasks, judge as judge_one, verdict_of};
+use evaluation::{SampledCompletion, SuiteTask, SuiteTasks, judge as judge_one, judged as judged_of, verdict_of};
 use futures::future::join_all;
 use record::samples::SampleRow;
 use verifiers::{Judged, Judgement};
@@ -51,19 +50,11 @@ async fn compared(
     task: &SuiteTask,
     group: Vec<(u32, SampledCompletion)>,
 ) -> Vec<SampleRow> {
-    let seen = |(_, completion): &(u32, SampledCompletion)| Judged {
-        thinking_open: completion.thinking_open,
-        finish_reason: Cow::Owned(completion.finish_reason.clone()),
-        num_prompt_tokens: completion.num_prompt_tokens as usize,
-        num_completion_tokens: completion.num_completion_tokens as usize,
-        ..Judged::answering(task.task.clone(), task.conversation.clone(), completion.text.as_str())
-    };
-    let judged: Vec<Judged> = group.iter().map(seen).collect();
+    let rows: Vec<SampleRow> =
+        group.into_iter().map(|(index, completion)| completion.row(suite, task, index)).collect();
+    let judged: Vec<Judged> = rows.iter().map(|row| judged_of(row, &task.task, task)).collect();
     let mut judgements: Vec<Judgement> = join_all(judged.iter().map(|one| judge.judge(one))).await;
     judge.judge_group(&judged, &mut judgements).await;
-    let row = |((index, completion), judgement): ((u32, SampledCompletion), Judgement)| SampleRow {
-        verdict: verdict_of(&judgement),
-        ..completion.row(suite, task, index)
-    };
-    group.into_iter().zip(judgements).map(row).collect()
+    let rows = rows.into_iter().zip(judgements);
+    rows.map(|(row, judgement)| SampleRow { verdict: verdict_of(&judgement), ..row }).collect()
 }

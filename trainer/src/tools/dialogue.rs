@@ -1,5 +1,7 @@
 //! A rollout's conversation through its turns: plain data, which a checkpoint holds.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use datasets::{Message, Task};
 use rollout::{EndedTurn, NextTurn};
@@ -11,11 +13,23 @@ use super::tool_box::ToolBox;
 use super::turn_prompt::{EndedText, next_prompt};
 use crate::prompt::{Question, thinking_open};
 
+/// A task as a rollout was asked it.
+#[derive(Clone, Debug)]
+pub(crate) struct AskedTask {
+    pub task: Arc<Task>,
+    /// The conversation that the prompt was made of.
+    pub conversation: Arc<[Message]>,
+    /// Text of the prompt.
+    pub prompt: Arc<str>,
+    /// True where it ended within the thinking.
+    pub thinking_open: bool,
+}
+
 /// The turns of a rollout so far, and what they called.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Dialogue {
-    /// Turns behind the task's own: the policy's, and what tools answered.
+    /// Turns behind what was asked: the policy's, and what tools answered.
     turns: Vec<Message>,
     /// Text of the sequence up to the turn that is under way.
     text: String,
@@ -24,14 +38,9 @@ pub(crate) struct Dialogue {
 }
 
 impl Dialogue {
-    /// A rollout of this prompt, before its first turn.
-    pub(crate) fn new(prompt: String) -> Self {
-        Self { turns: Vec::new(), text: prompt, calls: Vec::new(), num_turns: 0 }
-    }
-
-    /// Turns behind the task's own and before the one under way.
-    pub(crate) fn turns(&self) -> &[Message] {
-        &self.turns
+    /// A rollout of a task's prompt, before its first turn.
+    pub(crate) fn new(asked: &AskedTask) -> Self {
+        Self { turns: Vec::new(), text: asked.prompt.to_string(), calls: Vec::new(), num_turns: 0 }
     }
 
     /// True where the turn under way begins within the thinking.
@@ -39,9 +48,9 @@ impl Dialogue {
         thinking_open(&self.text)
     }
 
-    /// The calls so far, in their order.
-    pub(crate) fn into_calls(self) -> Vec<CallRecord> {
-        self.calls
+    /// The turns behind what was asked, and the calls, in their order.
+    pub(crate) fn into_parts(self) -> (Vec<Message>, Vec<CallRecord>) {
+        (self.turns, self.calls)
     }
 
     /// Has the calls of a turn of this task's rollout answered; says what follows. A turn that only thinks of calls is
@@ -49,8 +58,8 @@ impl Dialogue {
     ///
     /// # Errors
     /// The template or the tokenizer refuses the conversation.
-    pub(crate) async fn answer(&mut self, ended: &EndedTurn, task: &Task, tools: &ToolBox) -> Result<NextTurn> {
-        let name = || format!("task {}: the turn behind a call", task.id);
+    pub(crate) async fn answer(&mut self, ended: &EndedTurn, asked: &AskedTask, tools: &ToolBox) -> Result<NextTurn> {
+        let name = || format!("task {}: the turn behind a call", asked.task.id);
         if self.calls.iter().any(|call| call.outcome == CallOutcome::NoneLeft) {
             return Ok(NextTurn::End);
         }
@@ -63,7 +72,8 @@ impl Dialogue {
         let stop = tools.texts().tokenizer.decode(&[ended.stop_id], false)?;
         let keeps_history = tools.section().keep_history;
         let ended = EndedText { before: &self.text, turn: &ended.text, stop: &stop, keeps_history };
-        let question = Question::from(task);
+        let AskedTask { task, conversation, .. } = asked;
+        let question = Question { kind: Some(&task.kind), messages: conversation, tools: task.tools.as_ref() };
         let next = next_prompt(&tools.format()?, question, &self.turns, &ended, &results).with_context(name)?;
         self.turns.push(next.message);
         self.turns.extend(results);

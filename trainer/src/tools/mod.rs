@@ -15,7 +15,7 @@ mod tool_box;
 mod turn_prompt;
 
 pub(crate) use self::call_record::CallRecord;
-pub(crate) use self::dialogue::Dialogue;
-pub(crate) use self::python::PythonTool;
+pub(crate) use self::dialogue::{AskedTask, Dialogue};
+#[cfg(test)]
 pub(crate) use self::tool::Tool;
 pub(crate) use self::tool_box::ToolBox;

@@ -31,6 +31,19 @@ impl PythonTool {
         }
     }
 
+    /// Its description for chat templates.
+    pub(crate) fn function() -> Value {
+        json!({"type": "function", "function": {
+            "name": "python",
+            "description": "Runs a Python program and returns what it prints. Nothing is kept between calls.",
+            "parameters": {
+                "type": "object",
+                "properties": {"code": {"type": "string", "description": "The program."}},
+                "required": ["code"],
+            },
+        }})
+    }
+
     /// The tool over these servers.
     pub(crate) fn new(client: Client, section: &ToolsSection) -> Self {
         Self { client, limits: Self::limits(section) }
@@ -78,15 +91,7 @@ impl Tool for PythonTool {
     }
 
     fn description(&self) -> Value {
-        json!({"type": "function", "function": {
-            "name": "python",
-            "description": "Runs a Python program and returns what it prints. Nothing is kept between calls.",
-            "parameters": {
-                "type": "object",
-                "properties": {"code": {"type": "string", "description": "The program."}},
-                "required": ["code"],
-            },
-        }})
+        Self::function()
     }
 
     fn call<'a>(&'a self, arguments: &'a Map<String, Value>) -> BoxFuture<'a, Result<String, ToolError>> {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::call_record::CallOutcome;
 use super::tool::ToolError;
-use super::{CallRecord, Dialogue, Tool, ToolBox};
+use super::{AskedTask, CallRecord, Dialogue, Tool, ToolBox};
 use crate::config::{PromptSection, ToolsSection};
 use crate::prompt::tests::texts;
 
@@ -78,12 +78,18 @@ fn tool_box(section: &str) -> ToolBox {
     tool_box.with_patience(Duration::ZERO)
 }
 
-fn task() -> Task {
-    Task::new("t", TaskKind::MATH, vec![Message::user("1 + 1?")], TaskVerifier::new("math", "2"))
+fn asked() -> AskedTask {
+    let task = Task::new("t", TaskKind::MATH, vec![Message::user("1 + 1?")], TaskVerifier::new("math", "2"));
+    AskedTask {
+        conversation: task.messages.as_slice().into(),
+        task: Arc::new(task),
+        prompt: "[user]1 + 1?<|im_end|>\n[assistant]".into(),
+        thinking_open: false,
+    }
 }
 
 fn dialogue() -> Dialogue {
-    Dialogue::new("[user]1 + 1?<|im_end|>\n[assistant]".to_owned())
+    Dialogue::new(&asked())
 }
 
 fn ended(text: &str) -> EndedTurn {
@@ -97,9 +103,10 @@ fn call(name: &str) -> String {
 /// The records of a turn.
 async fn calls(tools: &ToolBox, text: &str) -> Vec<CallRecord> {
     let mut dialogue = dialogue();
-    let next = dialogue.answer(&ended(text), &task(), tools).await.unwrap();
-    assert_eq!(matches!(next, NextTurn::End), dialogue.turns().is_empty());
-    dialogue.into_calls()
+    let next = dialogue.answer(&ended(text), &asked(), tools).await.unwrap();
+    let (turns, calls) = dialogue.into_parts();
+    assert_eq!(matches!(next, NextTurn::End), turns.is_empty());
+    calls
 }
 
 #[tokio::test]
@@ -138,16 +145,16 @@ async fn a_rollout_that_calls_on_when_no_call_is_left_ends() {
     let tools = tool_box("max_calls = 2");
     let mut dialogue = dialogue();
     for turn in 0..3 {
-        let next = dialogue.answer(&ended(&call("echo")), &task(), &tools).await.unwrap();
+        let next = dialogue.answer(&ended(&call("echo")), &asked(), &tools).await.unwrap();
         let NextTurn::GoesOn { ids, thinking_open: false } = next else { panic!("turn {turn}: {next:?}") };
         let behind = tools.texts().tokenizer.decode(&ids, false).unwrap();
         let said = if turn < 2 { "{\"a\":1}" } else { "error: no call is left of 2; answer without tools" };
         assert_eq!(behind, format!("\n[tool]{said}<|im_end|>\n[assistant]"));
     }
-    assert_eq!(dialogue.answer(&ended(&call("echo")), &task(), &tools).await.unwrap(), NextTurn::End);
-    let roles: Vec<&str> = dialogue.turns().iter().map(|message| message.role.as_str()).collect();
+    assert_eq!(dialogue.answer(&ended(&call("echo")), &asked(), &tools).await.unwrap(), NextTurn::End);
+    let (turns, records) = dialogue.into_parts();
+    let roles: Vec<&str> = turns.iter().map(|message| message.role.as_str()).collect();
     assert_eq!(roles, ["assistant", "tool"].repeat(3));
-    let records = dialogue.into_calls();
     assert_eq!(records.iter().map(|record| record.turn).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(records[2].outcome, CallOutcome::NoneLeft);
 }
@@ -159,6 +166,5 @@ fn a_template_without_results_is_refused() {
     let texts = Arc::new(texts(template, "<|im_end|>"));
     let tools: Vec<Arc<dyn Tool>> = vec![Arc::new(Scripted("echo"))];
     let error = ToolBox::new(tools, ToolsSection::default(), texts, PromptSection::default()).unwrap_err();
-    assert!(error.to_string().starts_with("rollout.tools: the chat template takes no results"), "{error}");
-    assert_eq!(crate::failure::exit_code(&error), 2);
+    assert!(format!("{error:#}").starts_with("the chat template takes no results of tools: "), "{error:#}");
 }

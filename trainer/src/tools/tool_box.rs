@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use datasets::{Message, Task, TaskKind};
 use policy::Texts;
+use rollout::SamplingParams;
+use sandbox_api::Client;
 use serde_json::Value;
 
+use super::python::PythonTool;
 use super::tool::Tool;
 use super::turn_prompt::{EndedText, next_prompt};
 use crate::config::{PromptSection, ToolsSection};
-use crate::failure::Usage;
 use crate::prompt::{PromptFormat, Question};
 
 /// Texts of a turn that calls something, or means to.
@@ -31,20 +33,36 @@ pub(crate) struct ToolBox {
 }
 
 impl ToolBox {
-    /// These tools, for conversations of a policy with these texts.
+    /// The tools of a section over these servers; `None` where it has none.
     ///
     /// # Errors
-    /// A usage error: the chat template takes no results of tools, or nothing stands behind them.
+    /// As [`ToolBox::new`].
+    pub(crate) fn of_section(
+        section: &ToolsSection,
+        servers: &Client,
+        texts: &Arc<Texts>,
+        prompt: &PromptSection,
+    ) -> Result<Option<Self>> {
+        let python = || Arc::new(PythonTool::new(servers.clone(), section)) as Arc<dyn Tool>;
+        let tools: Vec<Arc<dyn Tool>> = section.python.then(python).into_iter().collect();
+        let has_tools = !tools.is_empty();
+        has_tools.then(|| Self::new(tools, section.clone(), texts.clone(), prompt.clone())).transpose()
+    }
+
+    /// These tools, for conversations of a policy with these texts. Of the section what the chat template is told is
+    /// used: its words stand in the conversations.
+    ///
+    /// # Errors
+    /// The chat template takes no results of tools, or nothing stands behind them.
     pub(crate) fn new(
         tools: Vec<Arc<dyn Tool>>,
         section: ToolsSection,
         texts: Arc<Texts>,
         prompt: PromptSection,
     ) -> Result<Self> {
+        let prompt = prompt.without_words();
         let tool_box = Self { tools, section, texts, prompt, patience: PATIENCE };
-        tool_box.check_template().map_err(|error| {
-            Usage::error(format!("rollout.tools: the chat template takes no results of tools: {error:#}"))
-        })?;
+        tool_box.check_template().context("the chat template takes no results of tools")?;
         Ok(tool_box)
     }
 
@@ -70,19 +88,24 @@ impl ToolBox {
         next_prompt(&format, question, &[], &ended, &[Message::new("tool", "2")]).map(|_| ())
     }
 
-    /// The texts of which one stands in a turn that calls a tool.
-    pub(crate) fn turn_marks() -> Vec<String> {
-        TURN_MARKS.map(str::to_owned).to_vec()
+    /// Sampling of completions whose turns that call a tool are handed out.
+    pub(crate) fn calling(params: &SamplingParams) -> Arc<SamplingParams> {
+        Arc::new(SamplingParams { turn_marks: TURN_MARKS.map(str::to_owned).to_vec(), ..params.clone() })
     }
 
     /// Function descriptions of all tools.
-    fn descriptions(&self) -> Value {
+    pub(crate) fn descriptions(&self) -> Value {
         self.tools.iter().map(|tool| tool.description()).collect()
     }
 
     /// Gives a task the tools, unless it has its own.
     pub(crate) fn offer(&self, task: &mut Task) {
         task.tools.get_or_insert_with(|| self.descriptions());
+    }
+
+    /// Decode steps between the end of a turn and the next.
+    pub(crate) fn turn_lag(&self) -> u64 {
+        self.section.lag
     }
 
     /// True where a task has these tools.

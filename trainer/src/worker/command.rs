@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 pub(crate) type Events = UnboundedReceiver<Result<ModelEvent>>;
 
 /// Where the answers to a command go.
-pub(super) type Answers = UnboundedSender<Result<ModelEvent>>;
+pub(crate) type Answers = UnboundedSender<Result<ModelEvent>>;
 
 /// An order to the model's thread. Commands are executed in their order, between two steps of the engine.
 #[derive(Clone, Debug, Serialize, Deserialize)]

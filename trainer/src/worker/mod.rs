@@ -20,7 +20,7 @@ mod seat;
 mod sharing;
 mod state;
 
-pub(crate) use self::command::{Continuation, Events, ModelCommand, ModelEvent, RankTraffic, SavedComponent};
+pub(crate) use self::command::{Answers, Continuation, Events, ModelCommand, ModelEvent, RankTraffic, SavedComponent};
 pub(crate) use self::lead::follow;
 pub(crate) use self::local::ModelWorker;
 pub(crate) use self::state::{ModelState, Plans};

@@ -183,7 +183,7 @@ impl SampleLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::SampleVerdict;
+    use crate::samples::{SampleVerdict, TurnRow};
 
     fn sample(task_id: &str, sample_index: u32) -> SampleRow {
         SampleRow {
@@ -230,6 +230,20 @@ mod tests {
             log.finish(ORDER.into_iter()).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), expected, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_line_without_turns_is_that_of_a_sample_of_one_turn() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("samples.jsonl");
+        let turns = vec![TurnRow { role: "tool".into(), content: "2".into() }];
+        let rows = [sample("a", 0), SampleRow { turns, ..sample("a", 1) }];
+        let mut log = SampleLog::open(&path).unwrap();
+        rows.iter().for_each(|row| log.append(row).unwrap());
+        let text = std::fs::read_to_string(&path).unwrap();
+        let is_written: Vec<bool> = text.lines().map(|line| line.contains("turns")).collect();
+        assert_eq!(is_written, [false, true]);
+        assert_eq!(SampleLog::rows(&path).unwrap().collect::<Result<Vec<_>, _>>().unwrap(), rows);
     }
 
     #[test]

@@ -12,5 +12,5 @@ mod write;
 pub use self::lines::{SampleLine, SampleLines};
 pub use self::log::SampleLog;
 pub use self::read::{read_sample_texts, read_samples};
-pub use self::row::{MeasureRow, SampleRow, SampleVerdict, SampleVerdicts};
+pub use self::row::{MeasureRow, SampleRow, SampleVerdict, SampleVerdicts, TurnRow};
 pub use self::write::{write_samples, write_samples_under};

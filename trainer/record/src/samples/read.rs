@@ -4,7 +4,7 @@ use std::path::Path;
 
 use arrow::datatypes::{Float32Type, Float64Type, UInt32Type};
 
-use super::row::{MeasureRow, SampleRow, SampleVerdict};
+use super::row::{MeasureRow, SampleRow, SampleVerdict, TurnRow};
 use crate::columns::Columns;
 use crate::error::RecordError;
 use crate::parquet_file::{self, Content};
@@ -35,6 +35,7 @@ fn from_columns(columns: &Columns, row: usize) -> Result<SampleRow, RecordError>
         task_kind: text("task_kind")?,
         category: text("category")?,
         sample_index: number("sample_index")?,
+        turns: columns.structs("turns", row)?.map(|items| turns(&items)).transpose()?.unwrap_or_default(),
         completion: text("completion")?,
         completion_ids: columns.list::<UInt32Type>("completion_ids", row)?,
         finish_reason: text("finish_reason")?,
@@ -45,6 +46,13 @@ fn from_columns(columns: &Columns, row: usize) -> Result<SampleRow, RecordError>
         corrected: verdict("corrected", columns, row)?,
         earlier: verdict("earlier", columns, row)?,
     })
+}
+
+fn turns(items: &Columns) -> Result<Vec<TurnRow>, RecordError> {
+    let text = |name: &str, index| Ok(items.text(name, index)?.unwrap_or_default());
+    (0..items.num_rows())
+        .map(|index| Ok(TurnRow { role: text("role", index)?, content: text("content", index)? }))
+        .collect()
 }
 
 fn verdict(name: &str, columns: &Columns, row: usize) -> Result<Option<SampleVerdict>, RecordError> {
@@ -87,7 +95,9 @@ mod tests {
         let measures = vec![MeasureRow { name: "instruction_strict".into(), value: 2.0, of: 3.0 }];
         let verdict = SampleVerdict { kind: "failed".into(), score: Some(0.0), measures, ..SampleVerdict::default() };
         let plain = SampleRow { task_id: "a".into(), completion: "x".into(), ..SampleRow::default() };
+        let turn = |role: &str| TurnRow { role: role.into(), content: format!("of the {role}") };
         let full = SampleRow {
+            turns: vec![turn("assistant"), turn("tool")],
             completion_ids: Some(vec![3]),
             thinking_open: true,
             verdict: verdict.clone(),

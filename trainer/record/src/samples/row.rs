@@ -17,9 +17,12 @@ pub struct SampleRow {
     pub category: String,
     /// Place of the completion among those of its task, counted from 0.
     pub sample_index: u32,
-    /// Completion as text.
+    /// Turns between the prompt and the completion: calls of tools and what was answered; empty where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<TurnRow>,
+    /// Completion as text; of several turns the last.
     pub completion: String,
-    /// Token ids of the completion; `None` where another engine sampled it.
+    /// Token ids of this text; `None` where another engine sampled it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completion_ids: Option<Vec<u32>>,
     /// Reason for the end of the completion: `stop`, `stop_string`, `length` or `repetition`.
@@ -28,7 +31,7 @@ pub struct SampleRow {
     pub thinking_open: bool,
     /// Number of tokens of the prompt; 0 where they were not counted.
     pub num_prompt_tokens: u32,
-    /// Number of tokens of the completion; 0 where they were not counted.
+    /// Number of tokens of the completion, sampled ones of all turns; 0 where they were not counted.
     pub num_completion_tokens: u32,
     /// Verdict on the completion.
     pub verdict: SampleVerdict,
@@ -38,6 +41,16 @@ pub struct SampleRow {
     /// Verdict that stood here before the sample was judged again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earlier: Option<SampleVerdict>,
+}
+
+/// A turn between a prompt and the completion that is judged.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TurnRow {
+    /// Who speaks: `assistant` or `tool`.
+    pub role: String,
+    /// What it says, thinking included.
+    pub content: String,
 }
 
 /// The verdict of all of a task's verifiers on a completion, or the reason why there is none.

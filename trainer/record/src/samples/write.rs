@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::datatypes::{Float32Type, Float64Type, UInt32Type};
 use arrow::error::ArrowError;
 
-use super::row::{MeasureRow, SampleRow, SampleVerdict, SampleVerdicts};
+use super::row::{MeasureRow, SampleRow, SampleVerdict, SampleVerdicts, TurnRow};
 use crate::arrays::{flat, lists, numbers, struct_lists, texts};
 use crate::error::RecordError;
 use crate::parquet_file::{self, Content};
@@ -54,6 +54,7 @@ fn to_batch(rows: &[SampleRow]) -> Result<RecordBatch, ArrowError> {
         ("task_kind", texts(each().map(|row| Some(row.task_kind.as_str()))), false),
         ("category", texts(each().map(|row| Some(row.category.as_str()))), false),
         ("sample_index", numbers::<UInt32Type>(each().map(|row| Some(row.sample_index))), false),
+        ("turns", turns(rows), true),
         ("completion", texts(each().map(|row| Some(row.completion.as_str()))), false),
         ("completion_ids", lists::<UInt32Type>(each().map(|row| row.completion_ids.as_deref())), true),
         ("finish_reason", texts(each().map(|row| Some(row.finish_reason.as_str()))), false),
@@ -70,6 +71,19 @@ fn to_batch(rows: &[SampleRow]) -> Result<RecordBatch, ArrowError> {
     .collect();
     columns.extend(verdict_columns(rows, |row| [Some(&row.verdict), row.corrected.as_ref(), row.earlier.as_ref()]));
     RecordBatch::try_from_iter_with_nullable(columns)
+}
+
+/// The turns of each row; null where it has none.
+fn turns(rows: &[SampleRow]) -> ArrayRef {
+    let lists = || rows.iter().map(|row| Some(row.turns.as_slice()).filter(|turns| !turns.is_empty()));
+    let each = || flat::<TurnRow>(lists());
+    struct_lists(
+        lists(),
+        vec![
+            ("role", texts(each().map(|turn| Some(turn.role.as_str())))),
+            ("content", texts(each().map(|turn| Some(turn.content.as_str())))),
+        ],
+    )
 }
 
 /// The columns of the verdicts of rows: those that hold, those by corrected keys and those that stood there before.
