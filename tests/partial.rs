@@ -7,7 +7,7 @@ use crate::support::remains::{after_cold_start, assert_same, metrics};
 use crate::support::{NO_EVAL, run};
 
 /// More draws under way than a step learns from, and fewer places than they have sequences, so that they end apart.
-const PARTIAL: [&str; 7] = [
+pub(crate) const PARTIAL: [&str; 7] = [
     "rollout.partial.prompts_in_flight=7",
     "rollout.max_new_tokens=24",
     "rollout.engine.max_sequences=5",

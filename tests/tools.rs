@@ -7,6 +7,7 @@ use record::metrics::read_metrics;
 use record::rollouts::{RolloutRow, read_rollouts};
 use record::run_folder::RunFolder;
 
+use crate::partial::PARTIAL;
 use crate::support::{Bench, NO_EVAL, run};
 
 /// A chat template that opens the thinking.
@@ -104,19 +105,8 @@ fn sampled(folder: &RunFolder) -> Vec<(Vec<u32>, Vec<Option<f32>>)> {
 #[test]
 fn a_run_that_leaves_calls_to_its_next_steps_is_resumed_as_if_it_had_not_stopped() {
     let (bench, mut assignments) = stage();
-    let partial = [
-        "rollout.tools.python=true",
-        "rollout.partial.prompts_in_flight=7",
-        "rollout.max_new_tokens=24",
-        "rollout.engine.max_sequences=5",
-        "dynamic_sampling.enabled=false",
-        "dynamic_sampling.lag=2",
-        "algorithm.old_logprobs=rollout",
-        "update.steps=4",
-        "checkpoint.every=1",
-        "run.num_threads=1",
-    ];
-    assignments.extend(partial.map(str::to_owned));
+    assignments.extend(PARTIAL.map(str::to_owned));
+    assignments.extend(["rollout.tools.python=true", "checkpoint.every=1", "run.num_threads=1"].map(str::to_owned));
     for (layout, ranks) in [(None, &[][..]), (Some("parallel.replicate=2"), &["--nproc", "2"][..])] {
         let until = |steps: &str| {
             let more = [Some(format!("update.steps={steps}")), layout.map(str::to_owned)];
