@@ -6,6 +6,7 @@ use std::path::Path;
 use record::metrics::read_metrics;
 use record::rollouts::{RolloutRow, read_rollouts};
 use record::run_folder::RunFolder;
+use record::samples::{SampleRow, read_samples};
 
 use crate::partial::PARTIAL;
 use crate::support::{Bench, NO_EVAL, run};
@@ -162,6 +163,101 @@ fn turns_call_tools_on_each_of_two_ranks() {
         }
         assert!(rows.iter().any(|row| row.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty())), "{first}");
     }
+}
+
+/// A suite of sums whose completions call; `more` goes into its protocol.
+fn suite(bench: &Bench, name: &str, more: &str) -> String {
+    let protocol = format!(
+        "samples = 2\ntemperature = 1.0\ntop_p = 1.0\ntop_k = 0\nmax_new_tokens = 12\n{more}\n\
+         thinking = {{ max_tokens = 1, forced_text = {CALL:?} }}"
+    );
+    let text = format!(
+        "name = \"sums\"\ntitle = \"Sums\"\nlicence = \"ours\"\nlayouts = []\nnum_rows = 5\n[protocol]\n{protocol}\n\
+         [sources]\nsamples = \"this test\"\n"
+    );
+    bench.write(name, &text);
+    bench.text(name)
+}
+
+#[test]
+fn an_evaluation_with_tools_keeps_its_turns_goes_on_and_is_judged_again() {
+    let (bench, _) = stage();
+    let (model, data, suite) =
+        (bench.text("model"), bench.text("data/math_eval.jsonl"), suite(&bench, "sums.toml", ""));
+    let output = |name: &str| (bench.text(name), bench.text(&format!("{name}.json")));
+    let eval = |name: &str, more: &[&str], code: i32| {
+        let (folder, json) = output(name);
+        let own = ["eval", "--suite", &suite, "--data", &data, "--output", &folder, "--json", &json];
+        String::from_utf8(run(&[&own[..], more].concat(), code).stderr).unwrap()
+    };
+    let limits = ["--tools", "python", "--set", "rollout.tools.max_calls=2"];
+    let sampled = [&["--model", model.as_str()][..], &limits].concat();
+    eval("tools", &sampled, 0);
+    let record = bench.path("tools/sums");
+    let settings = std::fs::read_to_string(record.join("settings.json")).unwrap();
+    let settings: serde_json::Value = serde_json::from_str(&settings).unwrap();
+    assert_eq!((&settings["tools"]["python"], &settings["tools"]["max_calls"]), (&true.into(), &2.into()));
+    let samples = std::fs::read_to_string(record.join("samples.jsonl")).unwrap();
+    let rows: Vec<SampleRow> = samples.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 10);
+    assert!(rows.iter().any(|row| !row.turns.is_empty()), "nothing called");
+    for row in rows.iter().filter(|row| !row.turns.is_empty()) {
+        for pair in row.turns.chunks(2) {
+            assert_eq!((pair[0].role.as_str(), pair[1].role.as_str()), ("assistant", "tool"));
+            assert!(pair[0].content.contains("print(6 * 7)"), "{}", pair[0].content);
+        }
+        assert_eq!(row.turns[1].content, "42");
+        assert!(row.thinking_open && row.num_completion_tokens <= 12);
+    }
+    assert_eq!(read_samples(&record.join("samples.parquet")).unwrap(), rows);
+
+    // What a kill leaves is gone on with, and ends with the same bytes.
+    std::fs::write(record.join("samples.jsonl"), &samples[..samples.len() / 3]).unwrap();
+    eval("tools", &sampled, 0);
+    assert!(std::fs::read_to_string(record.join("samples.jsonl")).unwrap() == samples, "another record");
+
+    // Without a model the same conversations come to the same verdicts.
+    eval("tools", &[&["--rejudge"], &limits[..]].concat(), 0);
+    for row in read_samples(&record.join("samples.parquet")).unwrap() {
+        assert_eq!(Some(&row.verdict), row.earlier.as_ref());
+    }
+    for more in [&["--rejudge"][..], &["--model", &model]] {
+        let said = eval("tools", more, 2);
+        assert!(said.contains("tools.python: true there, not set here"), "{said}");
+    }
+
+    eval("plain", &["--model", &model], 0);
+    let plain = std::fs::read_to_string(bench.path("plain/sums/samples.jsonl")).unwrap();
+    let settings = std::fs::read_to_string(bench.path("plain/sums/settings.json")).unwrap();
+    assert!(!plain.contains("\"turns\"") && !settings.contains("\"tools\""));
+    let said = run(&["compare", &output("plain").1, &output("tools").1], 2).stderr;
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("tools.max_calls: not set there, 2 here"), "{said}");
+}
+
+#[test]
+fn tools_that_an_evaluation_cannot_offer_are_named() {
+    let (bench, _) = stage();
+    let (model, data, sums) = (bench.text("model"), bench.text("data/math_eval.jsonl"), suite(&bench, "sums.toml", ""));
+    let refused = |suite: &str, more: &[&str], problem: &str| {
+        let own = ["eval", "--suite", suite, "--data", &data, "--model", &model, "--tools"];
+        let said = String::from_utf8(run(&[&own[..], more].concat(), 2).stderr).unwrap();
+        assert!(said.contains(problem), "{said}");
+    };
+    refused(&sums, &["ruby"], "--tools <NAME>");
+    refused(&sums, &["python", "--completions", "there.jsonl"], "--completions");
+    refused(&sums, &["python", "--set", "rollout.tools.max_calls=0"], "rollout.tools.max_calls: must be at least 1");
+    refused(
+        &sums,
+        &["python", "--set", "rollout.tools.call_seconds=3600.0"],
+        "rollout.tools.call_seconds: is more than",
+    );
+    let texts = suite(&bench, "text.toml", "form = \"text\"");
+    refused(&texts, &["python"], "--tools: sums is asked as plain text");
+    let template =
+        format!("{{% if messages[-1].role == 'tool' %}}{{{{ raise_exception('no') }}}}{{% endif %}}{TEMPLATE}");
+    bench.write("model/chat_template.jinja", &template);
+    refused(&sums, &["python"], "--tools: the chat template takes no results of tools");
 }
 
 #[test]

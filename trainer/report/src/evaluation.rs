@@ -165,7 +165,7 @@ fn percent(share: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use record::samples::SampleVerdict;
+    use record::samples::{SampleVerdict, TurnRow};
 
     use super::*;
 
@@ -193,7 +193,9 @@ mod tests {
     #[test]
     fn a_page_has_the_figures_and_every_task_with_its_samples_and_loads_nothing() {
         let result = result();
-        let samples = [sample(0, "passed", Some(1.0)), sample(1, "no_answer", Some(0.0))];
+        let turn = |role: &str, content: &str| TurnRow { role: role.into(), content: content.into() };
+        let turns = vec![turn("assistant", "I call"), turn("tool", "4 & 2")];
+        let samples = [SampleRow { turns, ..sample(0, "passed", Some(1.0)) }, sample(1, "no_answer", Some(0.0))];
         let questions = HashMap::from([("a<b", "1 + 1 < 3?")]);
         let html = page("Evaluation", &[EvaluatedSuite { result: &result, samples: &samples, questions }]);
         for part in [
@@ -205,6 +207,7 @@ mod tests {
             "1 + 1 &lt; 3?",
             "data-kind=\"no_answer\" aria-pressed=\"false\">no answer 1",
             "<article class=\"wrong\" data-kind=\"no_answer\">",
+            "<h6>assistant</h6><pre>I call</pre><h6>tool</h6><pre>4 &amp; 2</pre><h6>assistant</h6>",
             "passed: 2 &amp; 2",
         ] {
             assert!(html.contains(part), "{part} is missing in {html}");

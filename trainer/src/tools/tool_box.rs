@@ -49,6 +49,11 @@ impl ToolBox {
         has_tools.then(|| Self::new(tools, section.clone(), texts.clone(), prompt.clone())).transpose()
     }
 
+    /// Function descriptions of the tools of a section.
+    pub(crate) fn descriptions_of(section: &ToolsSection) -> Value {
+        section.python.then(PythonTool::function).into_iter().collect()
+    }
+
     /// These tools, for conversations of a policy with these texts. Of the section what the chat template is told is
     /// used: its words stand in the conversations.
     ///

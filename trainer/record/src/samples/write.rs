@@ -118,3 +118,25 @@ fn verdicts<'a>(
     ];
     columns.into_iter().map(|(column, array)| (format!("{name}_{column}"), array, true)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::read_samples;
+
+    #[test]
+    fn a_table_from_before_turns_is_read_and_not_taken_over() {
+        fn before(rows: &[SampleRow]) -> Result<RecordBatch, ArrowError> {
+            let mut batch = to_batch(rows)?;
+            batch.remove_column(batch.schema().index_of("turns")?);
+            Ok(batch)
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let (path, again) = (folder.path().join("samples.parquet"), folder.path().join("again.parquet"));
+        let row = SampleRow { task_id: "a".into(), ..SampleRow::default() };
+        parquet_file::write(&path, Content::Samples, std::slice::from_ref(&row), before).unwrap();
+        assert_eq!(read_samples(&path).unwrap(), std::slice::from_ref(&row));
+        let mut verdicts = std::iter::once(Ok(SampleVerdicts::from(row)));
+        assert!(!write_samples_under(&again, &path, &mut verdicts).unwrap(), "its columns are others");
+    }
+}

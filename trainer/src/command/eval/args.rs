@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use evaluation::ProtocolOverride;
 
 /// What `trainer eval` takes.
@@ -91,13 +91,18 @@ pub(crate) struct EvalArgs {
     /// Most completions in flight.
     #[arg(long, alias = "max-batch", default_value_t = 32)]
     pub max_sequences: usize,
+    /// A tool that completions may call where their task brings none of its own: the code execution server runs their
+    /// programs. Its limits are those of [rollout.tools].
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["completions", "scores"])]
+    pub tools: Option<ToolName>,
     /// Added to the last user turn of every task of a file, instead of [prompt.suffix]; a suite has its own words.
     #[arg(long, value_name = "TEXT", conflicts_with = "suite")]
     pub suffix: Option<String>,
     /// A system turn before each task, instead of the suite's or prompt.system.
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
-    /// A run's TOML file: its sections for prompts, verifiers and the sandbox are used.
+    /// A run's TOML file: its sections for prompts, verifiers and the sandbox are used, and for files, as in the run
+    /// itself, its [rollout.tools].
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Overrides one key, as in --set prompt.arguments.enable_thinking=false (may be given several times).
@@ -129,6 +134,12 @@ pub(crate) struct EvalArgs {
     /// Also write every sample with its verdict to this Parquet file.
     #[arg(long, value_name = "FILE")]
     pub details: Option<PathBuf>,
+}
+
+/// A tool that `trainer eval` can offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ToolName {
+    Python,
 }
 
 impl EvalArgs {

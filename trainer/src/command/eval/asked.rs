@@ -1,4 +1,4 @@
-//! From the flags to the sets that are asked: which data, by which protocol.
+//! From the flags to the sets that are asked: which data, by which protocol, with which tools.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,17 +6,21 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use datasets::DataSource;
 use evaluation::{
-    CompletionFile, Metric, Protocol, ProtocolOverride, SampledCompletion, Selection, Suite, SuiteSource, TaskChoice,
-    select,
+    CompletionFile, Metric, PromptForm, Protocol, ProtocolOverride, SampledCompletion, Selection, Suite, SuiteSource,
+    TaskChoice, select,
 };
 use hub::ModelFiles;
+use policy::Texts;
+use progress::say;
 use serde::Deserialize;
 
 use super::EvalArgs;
-use crate::config::{PromptSection, SourceSection};
+use crate::config::{PromptSection, SourceSection, ToolsSection};
 use crate::failure::Usage;
 use crate::held_out::{FileProtocol, HeldOut, file_tasks, suite_tasks, usage};
+use crate::judge::Judge;
 use crate::named_files::NamedFiles;
+use crate::tools::ToolBox;
 
 /// Sampling of a file where no flag says otherwise.
 const OF_A_FILE: FileProtocol =
@@ -27,6 +31,48 @@ pub(super) struct RequestedSet {
     pub(super) held_out: HeldOut,
     /// Completions of another engine, where they are judged: those of each task, and their file.
     pub(super) completions: Option<(Vec<Vec<SampledCompletion>>, PathBuf)>,
+    /// Tools that are offered, where there are any.
+    pub(super) tools: Option<ToolsSection>,
+}
+
+impl RequestedSet {
+    pub(super) fn metric(&self) -> Metric {
+        self.held_out.tasks.suite.protocol.metric
+    }
+
+    /// True where verifiers judge completions.
+    pub(super) fn is_judged(&self) -> bool {
+        matches!(self.metric(), Metric::Pass | Metric::Ifeval)
+    }
+
+    pub(super) fn verifier_names(&self) -> Vec<String> {
+        if !self.is_judged() {
+            return Vec::new();
+        }
+        let tasks = self.held_out.tasks.tasks.iter();
+        tasks.flat_map(|task| task.task.verifiers.iter().map(|verifier| verifier.name.clone())).collect()
+    }
+
+    /// Makes ready the tools that are offered.
+    ///
+    /// # Errors
+    /// The chat template takes no results of tools.
+    pub(super) fn prepare_tools(&mut self, judge: &Judge, texts: &Arc<Texts>, prompt: &PromptSection) -> Result<()> {
+        let Some(section) = &self.tools else { return Ok(()) };
+        self.held_out.tools = ToolBox::of_section(section, judge.client(), texts, prompt)?.map(Arc::new);
+        Ok(())
+    }
+
+    /// Says on the console what is asked.
+    pub(super) fn say(&self) {
+        let tasks = &self.held_out.tasks;
+        let (name, protocol) = (&self.held_out.name, &tasks.suite.protocol);
+        let of_each = protocol.samples;
+        say(&format!("{name}: {} tasks, {of_each} of each; {}", tasks.tasks.len(), tasks.notes.join("; ")));
+        for mark in &tasks.marks {
+            say(&format!("{name}: * {mark}"));
+        }
+    }
 }
 
 /// Numbers of `generation_config.json` that sampling knows.
@@ -62,7 +108,7 @@ pub(super) async fn fetch_names(args: &mut EvalArgs, named: &NamedFiles) -> Resu
 ///
 /// # Errors
 /// Usage errors: no such suite, data that do not fit, settings that do not go together, completions that are missing.
-pub(super) fn asked(args: &EvalArgs, section: &PromptSection) -> Result<Vec<RequestedSet>> {
+pub(super) fn asked(args: &EvalArgs, section: &PromptSection, tools: &ToolsSection) -> Result<Vec<RequestedSet>> {
     let choice = TaskChoice { seed: args.seed, limit: args.limit };
     let overrides = overrides(args)?;
     let mut sets = Vec::new();
@@ -85,7 +131,7 @@ pub(super) fn asked(args: &EvalArgs, section: &PromptSection) -> Result<Vec<Requ
                 protocol.samples = 1; // the file says how many there are
             }
             let held_out = file_tasks(&name, protocol, &source, choice, section)?;
-            sets.push(with_completions(args, RequestedSet { held_out, completions: None }, given)?);
+            sets.push(with_completions(args, RequestedSet { held_out, completions: None, tools: None }, given)?);
         }
     } else {
         let selections: Vec<Selection> =
@@ -118,10 +164,11 @@ pub(super) fn asked(args: &EvalArgs, section: &PromptSection) -> Result<Vec<Requ
             if args.scores.is_some() && held_out.tasks.suite.protocol.metric != Metric::Reward {
                 return Err(Usage::error(format!("--scores: {} is no suite of rewards", held_out.name)));
             }
-            sets.push(with_completions(args, RequestedSet { held_out, completions: None }, given)?);
+            sets.push(with_completions(args, RequestedSet { held_out, completions: None, tools: None }, given)?);
         }
     }
-    for set in &sets {
+    for set in &mut sets {
+        offer(args, set, tools)?;
         let samples = set.held_out.tasks.suite.protocol.samples;
         if let Some(j) = args.pass_at.iter().find(|j| **j > samples || **j == 0) {
             let name = &set.held_out.name;
@@ -129,6 +176,29 @@ pub(super) fn asked(args: &EvalArgs, section: &PromptSection) -> Result<Vec<Requ
         }
     }
     Ok(sets)
+}
+
+/// Offers tools to the tasks of a set that is sampled: of a file as a run does, of a suite where a flag says so.
+///
+/// # Errors
+/// A usage error: the suite is not sampled, or its prompts have no chat template.
+fn offer(args: &EvalArgs, set: &mut RequestedSet, tools: &ToolsSection) -> Result<()> {
+    let is_answered = set.completions.is_some() || args.scores.is_some();
+    let is_meant = args.tools.is_some() || args.suite.is_empty();
+    if !tools.python || !is_meant || is_answered {
+        return Ok(());
+    }
+    let Protocol { metric, form, .. } = &set.held_out.tasks.suite.protocol;
+    let problem = match (metric, form) {
+        (Metric::LogLikelihood | Metric::Reward, _) => "samples nothing",
+        (_, PromptForm::Text) => "is asked as plain text, without a chat template",
+        _ => {
+            set.held_out.offer(&ToolBox::descriptions_of(tools));
+            set.tools = Some(tools.clone());
+            return Ok(());
+        }
+    };
+    Err(Usage::error(format!("--tools: {} {problem}", set.held_out.name)))
 }
 
 /// Suites with their files.

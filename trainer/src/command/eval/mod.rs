@@ -27,11 +27,12 @@ use serde::{Deserialize, Serialize};
 use verifiers::{RewardConfig, VerifiersConfig};
 
 pub(crate) use self::args::EvalArgs;
+use self::args::ToolName;
 use self::asked::{RequestedSet, asked, fetch_names};
 use self::settings::settings_of;
 use self::store::{Store, Stored, base};
 use crate::collect::Collector;
-use crate::config::{PromptSection, RunSection, SandboxSection, Source, load_part};
+use crate::config::{PromptSection, RunSection, SandboxSection, Source, ToolsSection, load_part};
 use crate::failure::Usage;
 use crate::held_out::{read_scores, usage};
 use crate::interrupt::Interrupt;
@@ -54,6 +55,14 @@ struct EvalConfig {
     prompt: PromptSection,
     verifiers: VerifiersConfig,
     sandbox: SandboxSection,
+    rollout: RolloutPart,
+}
+
+/// What is read of `[rollout]`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RolloutPart {
+    tools: ToolsSection,
 }
 
 /// A set with all that is needed to answer it.
@@ -73,7 +82,8 @@ pub(crate) async fn run(mut args: EvalArgs, interrupt: Interrupt) -> Result<()> 
     check(&args)?;
     fetch_names(&mut args, &NamedFiles::new(&interrupt)).await?;
     let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
-    let EvalConfig { mut prompt, verifiers, mut sandbox } = load_part(&source)?;
+    let EvalConfig { mut prompt, verifiers, mut sandbox, rollout } = load_part(&source)?;
+    let RolloutPart { mut tools } = rollout;
     prompt.validate()?;
     verifiers.validate().map_err(|error| Usage::error(error.to_string()))?;
     if let Some(suffix) = &args.suffix {
@@ -85,10 +95,12 @@ pub(crate) async fn run(mut args: EvalArgs, interrupt: Interrupt) -> Result<()> 
     if !args.sandbox.is_empty() {
         sandbox.url = args.sandbox.clone();
     }
+    tools.python |= args.tools == Some(ToolName::Python);
+    tools.validate(sandbox.url.is_empty().then_some(&sandbox.server.max_limits))?;
     let section = RunSection { device: args.device.clone(), dtype: args.dtype.clone(), ..RunSection::default() };
     let placement = section.resolve()?;
     let engine = EngineOptions { max_sequences: args.max_sequences, ..EngineOptions::default() };
-    let sets = tokio::task::block_in_place(|| asked(&args, &prompt))?;
+    let sets = tokio::task::block_in_place(|| asked(&args, &prompt, &tools))?;
     let texts = args.model.as_ref().map(|folder| load_texts(folder, &prompt).map(Arc::new)).transpose()?;
     let mut ready = Vec::with_capacity(sets.len());
     for set in sets {
@@ -104,7 +116,17 @@ pub(crate) async fn run(mut args: EvalArgs, interrupt: Interrupt) -> Result<()> 
         }
     }
     let names: BTreeSet<String> = ready.iter().flat_map(|ready| ready.set.verifier_names()).collect();
-    let judge = Arc::new(Judge::start_for(&names, &verifiers, &RewardConfig::default(), &sandbox).await?);
+    let has_tools = !args.rejudge && ready.iter().any(|ready| ready.set.tools.is_some());
+    let reward = RewardConfig::default();
+    let judge = Arc::new(match has_tools {
+        true => Judge::start(&verifiers, &reward, &sandbox, None).await?,
+        false => Judge::start_for(&names, &verifiers, &reward, &sandbox).await?,
+    });
+    if let Some(texts) = texts.as_ref().filter(|_| has_tools) {
+        let name = if args.tools.is_some() { "--tools" } else { "rollout.tools" };
+        let mut prepared = ready.iter_mut().map(|ready| ready.set.prepare_tools(&judge, texts, &prompt));
+        prepared.try_for_each(|result| result.map_err(|error| Usage::error(format!("{name}: {error:#}"))))?;
+    }
     for Ready { set, .. } in &ready {
         if set.is_judged() {
             set.held_out.check(&judge).await?;
@@ -140,36 +162,6 @@ fn check(args: &EvalArgs) -> Result<()> {
         return Err(Usage::error("--max-verifier-errors: is a share, from 0 to 1"));
     }
     Ok(())
-}
-
-impl RequestedSet {
-    fn metric(&self) -> Metric {
-        self.held_out.tasks.suite.protocol.metric
-    }
-
-    /// True where verifiers judge completions.
-    fn is_judged(&self) -> bool {
-        matches!(self.metric(), Metric::Pass | Metric::Ifeval)
-    }
-
-    fn verifier_names(&self) -> Vec<String> {
-        if !self.is_judged() {
-            return Vec::new();
-        }
-        let tasks = self.held_out.tasks.tasks.iter();
-        tasks.flat_map(|task| task.task.verifiers.iter().map(|verifier| verifier.name.clone())).collect()
-    }
-
-    /// Says on the console what is asked.
-    fn say(&self) {
-        let tasks = &self.held_out.tasks;
-        let (name, protocol) = (&self.held_out.name, &tasks.suite.protocol);
-        let of_each = protocol.samples;
-        say(&format!("{name}: {} tasks, {of_each} of each; {}", tasks.tasks.len(), tasks.notes.join("; ")));
-        for mark in &tasks.marks {
-            say(&format!("{name}: * {mark}"));
-        }
-    }
 }
 
 /// A set with its prompts and settings.

@@ -41,6 +41,7 @@ pub(super) fn settings_of(
     for file in &mut settings.data {
         file.origin = Origin::of_path(&file.path).map(|origin| origin.to_string());
     }
+    settings.tools = set.tools.as_ref().map(serde_json::to_value).transpose()?;
     settings.verifiers = serde_json::to_value(verifiers)?;
     if let Some(prompts) = prompts {
         let mut checksum = Checksum::new();
