@@ -134,7 +134,8 @@ fn part_table<'a>(by: &str, parts: impl Iterator<Item = (&'a String, &'a PartFig
 }
 
 fn settings_block(settings: &Settings) -> String {
-    let mut out = String::from("<details class=\"config\"><summary>What ran</summary><div class=\"settings\"><table>");
+    let mut out = String::from("<details class=\"config\"><summary>What ran</summary>");
+    out.push_str("<div class=\"settings whole\"><table>");
     for (name, value) in settings.values() {
         let _ = write!(out, "<tr><th>{}</th><td>{}</td></tr>", escape(&name), escape(&value));
     }
