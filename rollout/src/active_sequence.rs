@@ -172,6 +172,18 @@ impl ActiveSequence {
         self.room.num_tokens
     }
 
+    /// Has the sequence be no longer than `longest`, where it would have been let in so: a first turn without its
+    /// forced tokens, a later one with what stands there. Returns the most tokens that it has then.
+    pub(crate) fn bound(&mut self, longest: usize) -> usize {
+        let is_first = self.turn_start == 0 && self.earlier.is_empty();
+        let num_forced = self.plan.forced_ids.len();
+        let is_let_in = if is_first { self.room.num_tokens <= longest + num_forced } else { true };
+        if is_let_in && self.num_tokens() < longest {
+            self.room.num_tokens = self.room.num_tokens.min(longest);
+        }
+        self.room.num_tokens
+    }
+
     /// Tokens of the sequence so far.
     pub(crate) fn num_tokens(&self) -> usize {
         self.request.prompt_ids.len() + self.ids.len()

@@ -311,6 +311,9 @@ impl Engine {
         }
         self.most_blocks = Some(most_blocks);
         self.scheduler.reset_blocks(most_blocks);
+        for (sequence, most_tokens) in self.scheduler.waiting_mut() {
+            *most_tokens = sequence.bound(most_blocks * BLOCK_TOKENS);
+        }
         let refused = self.scheduler.refuse(|sequence| blocks_of(sequence.most_tokens()) > most_blocks);
         let refusal = |sequence: ActiveSequence| {
             let result = check_room(sequence.request.name(), sequence.most_tokens(), most_blocks);

@@ -140,6 +140,11 @@ impl<S> Scheduler<S> {
         self.policy_version
     }
 
+    /// The sequences that wait, with the most tokens of each.
+    pub(crate) fn waiting_mut(&mut self) -> impl Iterator<Item = (&mut S, &mut usize)> {
+        self.waiting.iter_mut().map(|waiting| (&mut waiting.sequence, &mut waiting.most_tokens))
+    }
+
     /// Takes the sequences out that wait and of which this holds.
     pub(crate) fn refuse(&mut self, is_refused: impl Fn(&S) -> bool) -> Vec<S> {
         let (refused, waiting) = self.waiting.drain(..).partition(|waiting| is_refused(&waiting.sequence));

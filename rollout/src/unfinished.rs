@@ -64,9 +64,9 @@ impl Unfinished {
         }
     }
 
-    /// Checks that there can be a next token: fewer than `limit` were sampled, of a vocabulary of so many entries, with
-    /// what belongs to each.
-    pub(crate) fn check(&self, limit: usize, vocab_size: usize) -> Result<(), RolloutError> {
+    /// Checks that there can be a next token: fewer than `limit` were sampled, in a sequence of fewer than `longest`,
+    /// of a vocabulary of so many entries, with what belongs to each.
+    pub(crate) fn check(&self, limit: usize, longest: usize, vocab_size: usize) -> Result<(), RolloutError> {
         let wrong = |reason: String| RolloutError::NotUnfinished { request: self.request.name(), reason };
         let num_sampled = self.num_sampled();
         if num_sampled > 0 && num_sampled >= limit {
@@ -78,6 +78,10 @@ impl Unfinished {
             return Err(wrong("a second prompt, or sampled tokens in two segments without any between".to_owned()));
         }
         let sequence = Sequence::new(whole).map_err(|error| wrong(error.to_string()))?;
+        let num_tokens = sequence.num_tokens();
+        if num_tokens >= longest {
+            return Err(wrong(format!("its sequence has {num_tokens} tokens already, and may have {longest}")));
+        }
         if let Some(id) = sequence.ids().iter().find(|&&id| id as usize >= vocab_size) {
             return Err(wrong(format!("token {id} is not among the model's {vocab_size}")));
         }

@@ -138,6 +138,19 @@ fn a_beginning_that_does_not_fit_its_request_is_refused() {
         assert!(matches!(error, RolloutError::NotUnfinished { .. }) && error.to_string().contains(expected), "{error}");
     }
     assert!(engine.is_idle());
+    // A later turn takes the room that is left in a cache, and needs one place.
+    let answered = |num_tokens: usize| {
+        let mut one = good.clone();
+        one.segments.push(Segment::given(rollout::TokenSource::Tool, vec![3; num_tokens]));
+        one
+    };
+    let small = EngineOptions { cache_tokens: CacheTokens::Tokens(32), ..EngineOptions::default() };
+    let mut engine = self::engine(&policy, &small);
+    let error = engine.go_on(answered(23)).expect_err("no room").to_string();
+    assert!(error.contains("32 tokens already, and may have 32"), "{error}");
+    engine.go_on(answered(22)).expect("room for a token");
+    let finished = engine.step(&policy.decoder, 0).expect("a step").remove(0).result.expect("a completion");
+    assert_eq!((finished.sequence.num_tokens(), finished.sequence.num_sampled()), (32, 8));
     assert_eq!(alone(&policy, 0, good).completion_ids(), whole.completion_ids());
 }
 

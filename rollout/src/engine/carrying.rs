@@ -17,8 +17,9 @@ impl Engine {
         let texts = &self.texts;
         let plan = self.plans.of(&unfinished.request.params, &texts.tokenizer, &texts.eos_ids, vocab_size)?;
         let limit = self.check_request(&unfinished)?;
-        unfinished.check(limit, vocab_size)?;
-        let room = Room::of_turn(&plan, unfinished.before_turn(), self.longest_sequence());
+        let longest = self.longest_sequence();
+        unfinished.check(limit, longest, vocab_size)?;
+        let room = Room::of_turn(&plan, unfinished.before_turn(), longest);
         let id = RequestId(self.num_submitted);
         let mut sequence = ActiveSequence::new(id, unfinished.request.clone(), plan, room);
         let mut ids = unfinished.request.prompt_ids.clone();

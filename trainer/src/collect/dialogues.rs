@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use rollout::{Completion, EndedTurn, NextTurn};
+use rollout::{Completion, EndedTurn, NextTurn, Sequence, TokenSource};
 use tokio::task::JoinSet;
 
 use super::ended_rollout::EndedRollout;
-use crate::tools::{AskedTask, Dialogue, ToolBox};
+use crate::tools::{AskedTask, Dialogue, EndedDialogue, ToolBox};
 
 /// A rollout: its draw and its sample.
 pub(super) type Address = (u64, u64);
@@ -57,9 +57,15 @@ impl Dialogues {
 
     /// A rollout's completion with the turns before it; `thinking_open` says how its prompt ended.
     pub(super) fn end(&mut self, completion: Completion, thinking_open: bool) -> EndedRollout {
-        let dialogue = self.open.remove(&(completion.draw, completion.sample));
-        let thinking_open = dialogue.as_ref().map_or(thinking_open, Dialogue::thinking_open);
-        let (turns, calls) = dialogue.map(Dialogue::into_parts).unwrap_or_default();
+        let Some(dialogue) = self.open.remove(&(completion.draw, completion.sample)) else {
+            return EndedRollout { completion, turns: Vec::new(), thinking_open, calls: Vec::new() };
+        };
+        // A result stands in its sequence, or a prompt has it with which another sequence begins.
+        let sequences = completion.earlier_sequences.iter().chain([&completion.sequence]);
+        let segments = sequences.flat_map(Sequence::segments);
+        let num_in_place = segments.filter(|segment| segment.source == TokenSource::Tool).count();
+        let ended = dialogue.end(num_in_place + completion.earlier_sequences.len());
+        let EndedDialogue { turns, thinking_open, calls } = ended;
         EndedRollout { completion, turns, thinking_open, calls }
     }
 

@@ -160,6 +160,12 @@ impl<'a> GroupStream<'a> {
 
     /// What is left to the next step, with the requests that are unfinished.
     pub(super) fn left(&mut self, requests: Vec<Unfinished>) -> Carried {
+        while let Some(judged) = self.verdicts.try_join_next() {
+            let Ok(Ok(Judgeable { completion, judgement, .. })) = judged else { continue };
+            if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&completion.draw)) {
+                left.keep(completion.sample, &judgement);
+            }
+        }
         let mut untaken = self.untaken.take().unwrap_or_default();
         for Unfinished { request, .. } in &requests {
             let dialogue = self.dialogues.of((request.draw, request.sample));

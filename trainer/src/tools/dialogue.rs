@@ -33,24 +33,50 @@ pub(crate) struct Dialogue {
     turns: Vec<Message>,
     /// Text of the sequence up to the turn that is under way.
     text: String,
+    /// True where the turn before that one began within the thinking.
+    was_thinking_open: bool,
     calls: Vec<CallRecord>,
     num_turns: usize,
+}
+
+/// A conversation that has ended.
+#[derive(Debug)]
+pub(crate) struct EndedDialogue {
+    /// Turns between what was asked and the last.
+    pub turns: Vec<Message>,
+    /// True where the last turn begins within the thinking.
+    pub thinking_open: bool,
+    /// All calls, in their order, those of the last turn too.
+    pub calls: Vec<CallRecord>,
 }
 
 impl Dialogue {
     /// A rollout of a task's prompt, before its first turn.
     pub(crate) fn new(asked: &AskedTask) -> Self {
-        Self { turns: Vec::new(), text: asked.prompt.to_string(), calls: Vec::new(), num_turns: 0 }
+        Self {
+            turns: Vec::new(),
+            text: asked.prompt.to_string(),
+            was_thinking_open: false,
+            calls: Vec::new(),
+            num_turns: 0,
+        }
     }
 
     /// True where the turn under way begins within the thinking.
-    pub(crate) fn thinking_open(&self) -> bool {
+    fn thinking_open(&self) -> bool {
         thinking_open(&self.text)
     }
 
-    /// The turns behind what was asked, and the calls, in their order.
-    pub(crate) fn into_parts(self) -> (Vec<Message>, Vec<CallRecord>) {
-        (self.turns, self.calls)
+    /// The rollout at its end, of which so many results were read.
+    pub(crate) fn end(mut self, num_read: usize) -> EndedDialogue {
+        // There was no room behind the last call: its turn is the completion's own text.
+        let is_unread = self.num_turns > num_read;
+        if is_unread {
+            let num_results = self.calls.iter().filter(|call| call.turn + 1 == self.num_turns).count();
+            self.turns.truncate(self.turns.len() - 1 - num_results);
+        }
+        let thinking_open = if is_unread { self.was_thinking_open } else { self.thinking_open() };
+        EndedDialogue { turns: self.turns, thinking_open, calls: self.calls }
     }
 
     /// Has the calls of a turn of this task's rollout answered; says what follows. A turn that only thinks of calls is
@@ -77,6 +103,7 @@ impl Dialogue {
         let next = next_prompt(&tools.format()?, question, &self.turns, &ended, &results).with_context(name)?;
         self.turns.push(next.message);
         self.turns.extend(results);
+        self.was_thinking_open = self.thinking_open();
         self.text = next.text;
         self.calls.extend(records);
         self.num_turns += 1;

@@ -15,7 +15,7 @@ mod tool_box;
 mod turn_prompt;
 
 pub(crate) use self::call_record::CallRecord;
-pub(crate) use self::dialogue::{AskedTask, Dialogue};
+pub(crate) use self::dialogue::{AskedTask, Dialogue, EndedDialogue};
 #[cfg(test)]
 pub(crate) use self::tool::Tool;
 pub(crate) use self::tool_box::ToolBox;

@@ -11,6 +11,7 @@ use rollout::{EndedTurn, NextTurn};
 use serde_json::{Map, Value, json};
 
 use super::call_record::CallOutcome;
+use super::dialogue::EndedDialogue;
 use super::tool::ToolError;
 use super::{AskedTask, CallRecord, Dialogue, Tool, ToolBox};
 use crate::config::{PromptSection, ToolsSection};
@@ -104,7 +105,7 @@ fn call(name: &str) -> String {
 async fn calls(tools: &ToolBox, text: &str) -> Vec<CallRecord> {
     let mut dialogue = dialogue();
     let next = dialogue.answer(&ended(text), &asked(), tools).await.unwrap();
-    let (turns, calls) = dialogue.into_parts();
+    let EndedDialogue { turns, calls, .. } = dialogue.end(1);
     assert_eq!(matches!(next, NextTurn::End), turns.is_empty());
     calls
 }
@@ -152,7 +153,10 @@ async fn a_rollout_that_calls_on_when_no_call_is_left_ends() {
         assert_eq!(behind, format!("\n[tool]{said}<|im_end|>\n[assistant]"));
     }
     assert_eq!(dialogue.answer(&ended(&call("echo")), &asked(), &tools).await.unwrap(), NextTurn::End);
-    let (turns, records) = dialogue.into_parts();
+    // Without room for the last results their turn is the last.
+    let unread = dialogue.clone().end(2);
+    assert_eq!((unread.turns.len(), unread.calls.len(), unread.thinking_open), (4, 3, false));
+    let EndedDialogue { turns, calls: records, .. } = dialogue.end(3);
     let roles: Vec<&str> = turns.iter().map(|message| message.role.as_str()).collect();
     assert_eq!(roles, ["assistant", "tool"].repeat(3));
     assert_eq!(records.iter().map(|record| record.turn).collect::<Vec<_>>(), [0, 1, 2]);

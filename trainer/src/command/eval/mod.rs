@@ -32,7 +32,7 @@ use self::asked::{RequestedSet, asked, fetch_names};
 use self::settings::settings_of;
 use self::store::{Store, Stored, base};
 use crate::collect::Collector;
-use crate::config::{PromptSection, RunSection, SandboxSection, Source, ToolsSection, load_part};
+use crate::config::{EvalSection, PromptSection, RunSection, SandboxSection, Source, ToolsSection, load_part};
 use crate::failure::Usage;
 use crate::held_out::{read_scores, usage};
 use crate::interrupt::Interrupt;
@@ -56,6 +56,7 @@ struct EvalConfig {
     verifiers: VerifiersConfig,
     sandbox: SandboxSection,
     rollout: RolloutPart,
+    eval: EvalPart,
 }
 
 /// What is read of `[rollout]`.
@@ -63,6 +64,19 @@ struct EvalConfig {
 #[serde(default)]
 struct RolloutPart {
     tools: ToolsSection,
+}
+
+/// What is read of `[eval]`.
+#[derive(Deserialize)]
+#[serde(default)]
+struct EvalPart {
+    tools: bool,
+}
+
+impl Default for EvalPart {
+    fn default() -> Self {
+        Self { tools: EvalSection::default().tools }
+    }
 }
 
 /// A set with all that is needed to answer it.
@@ -82,7 +96,7 @@ pub(crate) async fn run(mut args: EvalArgs, interrupt: Interrupt) -> Result<()> 
     check(&args)?;
     fetch_names(&mut args, &NamedFiles::new(&interrupt)).await?;
     let source = Source { path: args.config.as_deref(), assignments: args.set.clone(), moved: None };
-    let EvalConfig { mut prompt, verifiers, mut sandbox, rollout } = load_part(&source)?;
+    let EvalConfig { mut prompt, verifiers, mut sandbox, rollout, eval } = load_part(&source)?;
     let RolloutPart { mut tools } = rollout;
     prompt.validate()?;
     verifiers.validate().map_err(|error| Usage::error(error.to_string()))?;
@@ -95,7 +109,7 @@ pub(crate) async fn run(mut args: EvalArgs, interrupt: Interrupt) -> Result<()> 
     if !args.sandbox.is_empty() {
         sandbox.url = args.sandbox.clone();
     }
-    tools.python |= args.tools == Some(ToolName::Python);
+    tools.python = (tools.python && eval.tools) || args.tools == Some(ToolName::Python);
     tools.validate(sandbox.url.is_empty().then_some(&sandbox.server.max_limits))?;
     let section = RunSection { device: args.device.clone(), dtype: args.dtype.clone(), ..RunSection::default() };
     let placement = section.resolve()?;
