@@ -177,7 +177,7 @@ impl ActiveSequence {
     pub(crate) fn bound(&mut self, longest: usize) -> usize {
         let is_first = self.turn_start == 0 && self.earlier.is_empty();
         let num_forced = self.plan.forced_ids.len();
-        let is_let_in = if is_first { self.room.num_tokens <= longest + num_forced } else { true };
+        let is_let_in = !is_first || self.room.num_tokens <= longest + num_forced;
         if is_let_in && self.num_tokens() < longest {
             self.room.num_tokens = self.room.num_tokens.min(longest);
         }

@@ -119,6 +119,11 @@ impl Completion {
         self.sequence.prompt_ids()
     }
 
+    /// All sequences of the rollout, in order.
+    pub fn sequences(&self) -> impl Iterator<Item = &Sequence> {
+        self.earlier_sequences.iter().chain([&self.sequence])
+    }
+
     /// Token ids behind the prompt, in order.
     pub fn completion_ids(&self) -> Vec<u32> {
         self.sequence.completion_ids()

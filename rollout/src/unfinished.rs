@@ -57,9 +57,8 @@ impl Unfinished {
     pub(crate) fn before_turn(&self) -> BeforeTurn {
         let last_result = self.segments.iter().rposition(|segment| segment.source == TokenSource::Tool);
         let (before, turn) = self.segments.split_at(last_result.map_or(0, |at| at + 1));
-        let num_tokens: usize = before.iter().map(|segment| segment.ids.len()).sum();
         BeforeTurn {
-            num_tokens: self.request.prompt_ids.len() + num_tokens,
+            num_tokens: self.request.prompt_ids.len() + num_tokens(before),
             num_sampled: self.num_sampled() - num_sampled(turn),
         }
     }
@@ -72,17 +71,20 @@ impl Unfinished {
         if num_sampled > 0 && num_sampled >= limit {
             return Err(wrong(format!("it has {num_sampled} tokens already, and may have {limit}")));
         }
+        let num_tokens = self.request.prompt_ids.len() + num_tokens(&self.segments);
+        if num_tokens >= longest {
+            return Err(wrong(format!("its sequence has {num_tokens} tokens already, and may have {longest}")));
+        }
+        if self.segments.is_empty() {
+            return Ok(());
+        }
         let mut whole = vec![Segment::given(TokenSource::Prompt, self.request.prompt_ids.clone())];
         whole.extend_from_slice(&self.segments);
         if whole.windows(2).any(|pair| pair[1].source == TokenSource::Prompt || pair.iter().all(Segment::is_sampled)) {
             return Err(wrong("a second prompt, or sampled tokens in two segments without any between".to_owned()));
         }
-        let sequence = Sequence::new(whole).map_err(|error| wrong(error.to_string()))?;
-        let num_tokens = sequence.num_tokens();
-        if num_tokens >= longest {
-            return Err(wrong(format!("its sequence has {num_tokens} tokens already, and may have {longest}")));
-        }
-        if let Some(id) = sequence.ids().iter().find(|&&id| id as usize >= vocab_size) {
+        Sequence::new(whole).map_err(|error| wrong(error.to_string()))?;
+        if let Some(id) = self.segments.iter().flat_map(|segment| &segment.ids).find(|&&id| id as usize >= vocab_size) {
             return Err(wrong(format!("token {id} is not among the model's {vocab_size}")));
         }
         let has_details = self.request.params.has_details();
@@ -92,6 +94,10 @@ impl Unfinished {
         }
         Ok(())
     }
+}
+
+fn num_tokens(segments: &[Segment]) -> usize {
+    segments.iter().map(|segment| segment.ids.len()).sum()
 }
 
 fn num_sampled(segments: &[Segment]) -> usize {

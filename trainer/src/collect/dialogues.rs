@@ -61,8 +61,7 @@ impl Dialogues {
             return EndedRollout { completion, turns: Vec::new(), thinking_open, calls: Vec::new() };
         };
         // A result stands in its sequence, or a prompt has it with which another sequence begins.
-        let sequences = completion.earlier_sequences.iter().chain([&completion.sequence]);
-        let segments = sequences.flat_map(Sequence::segments);
+        let segments = completion.sequences().flat_map(Sequence::segments);
         let num_in_place = segments.filter(|segment| segment.source == TokenSource::Tool).count();
         let ended = dialogue.end(num_in_place + completion.earlier_sequences.len());
         let EndedDialogue { turns, thinking_open, calls } = ended;

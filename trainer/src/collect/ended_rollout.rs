@@ -18,17 +18,13 @@ pub(crate) struct EndedRollout {
 }
 
 impl EndedRollout {
-    fn sequences(&self) -> impl Iterator<Item = &Sequence> {
-        self.completion.earlier_sequences.iter().chain([&self.completion.sequence])
-    }
-
     /// Number of tokens of the prompt.
     pub(crate) fn num_prompt_tokens(&self) -> usize {
-        self.sequences().next().map_or(0, |first| first.prompt_ids().len())
+        self.completion.sequences().next().map_or(0, |first| first.prompt_ids().len())
     }
 
     /// Number of tokens that were sampled in all turns.
     pub(crate) fn num_sampled(&self) -> usize {
-        self.sequences().map(Sequence::num_sampled).sum()
+        self.completion.sequences().map(Sequence::num_sampled).sum()
     }
 }

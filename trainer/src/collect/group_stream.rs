@@ -35,7 +35,7 @@ pub(super) struct GroupStream<'a> {
     lag: Option<u64>,
     open: HashMap<u64, OpenGroup>,
     /// What came of the draws whose groups were not taken yet, where it may be left to the next step.
-    untaken: Option<HashMap<u64, CarriedGroup>>,
+    untaken: Option<Untaken>,
     /// Draws whose completions are all there, in the order in which the last one came.
     complete: VecDeque<u64>,
     /// Groups that are settled and wait for their turn.
@@ -46,6 +46,14 @@ pub(super) struct GroupStream<'a> {
     started: Instant,
     last_completion: Instant,
     reward_model: Duration,
+}
+
+/// What came of draws, by their numbers.
+type Untaken = HashMap<u64, CarriedGroup>;
+
+/// What came of a draw, where it may be left to the next step.
+fn untaken_of(untaken: &mut Option<Untaken>, draw: u64) -> Option<&mut CarriedGroup> {
+    untaken.as_mut().and_then(|untaken| untaken.get_mut(&draw))
 }
 
 /// What a stream waits for.
@@ -162,7 +170,7 @@ impl<'a> GroupStream<'a> {
     pub(super) fn left(&mut self, requests: Vec<Unfinished>) -> Carried {
         while let Some(judged) = self.verdicts.try_join_next() {
             let Ok(Ok(Judgeable { completion, judgement, .. })) = judged else { continue };
-            if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&completion.draw)) {
+            if let Some(left) = untaken_of(&mut self.untaken, completion.draw) {
                 left.keep(completion.sample, &judgement);
             }
         }
@@ -325,7 +333,7 @@ impl<'a> GroupStream<'a> {
         self.dialogues.forget((draw, refusal.sample));
         let group = self.ended(draw)?;
         group.refusals.push(refusal.clone());
-        if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&draw)) {
+        if let Some(left) = untaken_of(&mut self.untaken, draw) {
             left.refusals.push(refusal);
         }
         self.settle(draw)
@@ -348,7 +356,7 @@ impl<'a> GroupStream<'a> {
     /// The same, unless it was judged before.
     fn judge_or(&mut self, completion: Completion, judgement: Option<Judgement>) -> Result<()> {
         let Completion { draw, sample, .. } = completion;
-        if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&draw)) {
+        if let Some(left) = untaken_of(&mut self.untaken, draw) {
             left.completions.push(completion.clone());
             left.dialogues.extend(self.dialogues.of((draw, sample)).map(|dialogue| (sample, dialogue.clone())));
         }
@@ -383,7 +391,7 @@ impl<'a> GroupStream<'a> {
     /// Puts a judged completion to its group.
     fn add(&mut self, judged: Judgeable) -> Result<()> {
         let Completion { draw, sample, .. } = judged.completion;
-        if let Some(left) = self.untaken.as_mut().and_then(|untaken| untaken.get_mut(&draw)) {
+        if let Some(left) = untaken_of(&mut self.untaken, draw) {
             left.keep(sample, &judged.judgement);
         }
         let group = self.open.get_mut(&draw).context("a verdict of no draw that was asked for")?;

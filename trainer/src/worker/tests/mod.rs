@@ -147,6 +147,21 @@ impl<'a> Sampled<'a> {
     }
 }
 
+/// The completions of a draw of forty tokens, behind whose fourth step the engine stands still for what is done
+/// `between`.
+async fn halted(worker: &ModelWorker, between: impl AsyncFnOnce()) -> Vec<Completion> {
+    let mut sampled = Sampled::new(worker);
+    let all = [requests(0, 4), requests(1, 40)].concat();
+    // Without a lag it stands still until it knows what replaces draw 0.
+    sampled.send(ModelCommand::Submit { requests: all, lag: Some(0), turn_lag: 0 });
+    sampled.completions(2).await;
+    between().await;
+    sampled.send(ModelCommand::Replace { draw: 0, requests: Vec::new() });
+    let completions = sampled.completions(2).await;
+    sampled.send(ModelCommand::Replace { draw: 1, requests: Vec::new() });
+    completions
+}
+
 async fn order(worker: &ModelWorker, command: ModelCommand) {
     let answer = worker.ask(command).await.unwrap();
     assert!(matches!(answer, ModelEvent::Done), "{answer:?}");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rollout::{Completion, GenerationStats, NextTurn, SamplingParams};
 
-use super::{Sampled, model, order, requests, sampler, stats};
+use super::{Sampled, halted, model, order, requests, sampler, stats};
 use crate::worker::{ModelCommand, ModelEvent, ModelWorker};
 
 /// A token that ends turns, and one whose text is half a character.
@@ -135,21 +135,10 @@ async fn a_pause_halts_the_sampling_and_changes_nothing() {
 async fn a_swap_gives_other_weights_to_the_requests_under_way() {
     let (first, second) = (model(1), model(2));
     let worker = sampler(first.path()).await;
-    let mut completions = Vec::new();
-    for swaps in [false, true] {
-        let mut sampled = Sampled::new(&worker);
-        let all = [requests(0, 4), requests(1, 40)].concat();
-        // Without a lag the engine stands still after the fourth step.
-        sampled.send(ModelCommand::Submit { requests: all, lag: Some(0), turn_lag: 0 });
-        sampled.completions(2).await;
-        if swaps {
-            order(&worker, ModelCommand::Swap { folder: second.path().to_owned(), policy_version: 7 }).await;
-        }
-        sampled.send(ModelCommand::Replace { draw: 0, requests: Vec::new() });
-        completions.push(sampled.completions(2).await);
-        sampled.send(ModelCommand::Replace { draw: 1, requests: Vec::new() });
-    }
-    for (stayed, swapped) in completions[0].iter().zip(&completions[1]) {
+    let stayed = halted(&worker, async || ()).await;
+    let swap = ModelCommand::Swap { folder: second.path().to_owned(), policy_version: 7 };
+    let swapped = halted(&worker, async || order(&worker, swap).await).await;
+    for (stayed, swapped) in stayed.iter().zip(&swapped) {
         let versions = |completion: &Completion| -> Vec<(u64, usize)> {
             let sampled = completion.sequence.segments().last().unwrap();
             sampled.versions.iter().map(|span| (span.policy_version, span.num_tokens)).collect()

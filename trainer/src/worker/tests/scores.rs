@@ -4,7 +4,7 @@ use policy::{Placement, RewardModel};
 use rollout::EngineOptions;
 use tch::no_grad;
 
-use super::{Sampled, model, requests, start, stats};
+use super::{halted, model, start, stats};
 use crate::worker::{ModelCommand, ModelEvent, ModelState, ModelWorker};
 
 /// A worker whose reward model scores at most `tokens` at a time.
@@ -49,21 +49,12 @@ async fn sequences_are_scored_in_pieces_of_so_many_tokens() {
 async fn scores_come_between_two_steps_of_completions_that_they_do_not_change() {
     let folder = model(1);
     let worker = scorer(folder.path(), 8192).await;
-    let mut completions = Vec::new();
-    for is_scored in [false, true] {
-        let mut sampled = Sampled::new(&worker);
-        let all = [requests(0, 4), requests(1, 40)].concat();
-        // Without a lag the engine stands still after the fourth step, until it knows what replaces draw 0.
-        sampled.send(ModelCommand::Submit { requests: all, lag: Some(0), turn_lag: 0 });
-        sampled.completions(2).await;
-        if is_scored {
-            assert_eq!(scores(&worker, &[vec![3, 4, 5], vec![6, 7]]).await.len(), 2);
-            assert_eq!(stats(&worker).await.num_decode_steps, 4);
-        }
-        sampled.send(ModelCommand::Replace { draw: 0, requests: Vec::new() });
-        completions.push(sampled.completions(2).await);
-        assert_eq!(stats(&worker).await.num_decode_steps, if is_scored { 36 } else { 40 });
-        sampled.send(ModelCommand::Replace { draw: 1, requests: Vec::new() });
-    }
-    assert_eq!(completions[0], completions[1], "tokens or logprobs differ");
+    let undisturbed = halted(&worker, async || ()).await;
+    assert_eq!(stats(&worker).await.num_decode_steps, 40);
+    let between = async || {
+        assert_eq!(scores(&worker, &[vec![3, 4, 5], vec![6, 7]]).await.len(), 2);
+        assert_eq!(stats(&worker).await.num_decode_steps, 4);
+    };
+    assert_eq!(halted(&worker, between).await, undisturbed, "tokens or logprobs differ");
+    assert_eq!(stats(&worker).await.num_decode_steps, 36);
 }
