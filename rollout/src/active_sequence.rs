@@ -51,6 +51,17 @@ pub(crate) enum Pushed {
     GoesOn(Vec<u32>),
 }
 
+/// The rule that a sampled token meets; the first of several.
+#[derive(Debug, Clone, Copy)]
+enum Met {
+    StopId,
+    StopString,
+    Repetition,
+    /// The budget of a thinking is spent.
+    SpentThinking,
+    Nothing,
+}
+
 /// A request and its growing completion.
 #[derive(Debug)]
 pub(crate) struct ActiveSequence {
@@ -134,23 +145,11 @@ impl ActiveSequence {
         Ok(())
     }
 
-    /// Appends tokens that were sampled before.
+    /// Appends tokens that were sampled before. What they brought about stands behind them.
     fn sample_again(&mut self, sampled: Segment, tokenizer: &Tokenizer) -> Result<(), RolloutError> {
-        let undecoded = |source| RolloutError::Decode { request: self.request.name(), source };
-        let rules = &self.plan.rules;
         for id in sampled.ids {
-            self.adjuster.push(id, &self.plan.params);
-            self.ids.push(id);
-            let turn = &self.ids[self.turn_start..];
-            if rules.has_strings() {
-                self.text.ends(turn, rules, tokenizer).map_err(undecoded)?;
-            }
-            if let Some(stop) = self.plan.params.stop_repetition {
-                self.repetition.ends(&self.ids, stop);
-            }
-            self.thinking.as_mut().map(|thinking| thinking.is_spent(turn, tokenizer)).transpose().map_err(undecoded)?;
+            self.append(id, tokenizer)?;
         }
-        self.num_sampled += sampled.rollout_logprobs.len();
         (self.rollout_logprobs, self.raw_logprobs) = (sampled.rollout_logprobs, sampled.raw_logprobs);
         (self.versions, self.details) = (sampled.versions, sampled.details);
         Ok(())
@@ -234,9 +233,6 @@ impl ActiveSequence {
                 kept_ids,
             });
         }
-        self.adjuster.push(token.id, params);
-        self.ids.push(token.id);
-        self.num_sampled += 1;
         self.rollout_logprobs.push(token.rollout_logprob);
         self.raw_logprobs.push(token.raw_logprob);
         match self.versions.last_mut() {
@@ -244,24 +240,37 @@ impl ActiveSequence {
             _ => self.versions.push(VersionSpan { policy_version, num_tokens: 1 }),
         }
         self.entropy_sum += f64::from(token.entropy);
-        let rules = &self.plan.rules;
-        if rules.is_stop_id(token.id) {
-            let turn = self.ended_turn(token.id, tokenizer)?;
-            return Ok(turn.map_or(Pushed::Ends(FinishReason::Stop), Pushed::EndsTurn));
-        }
-        if rules.has_strings() {
-            let ends = self.text.ends(&self.ids[self.turn_start..], rules, tokenizer);
-            if ends.map_err(|source| RolloutError::Decode { request: self.request.name(), source })? {
-                return Ok(Pushed::Ends(FinishReason::StopString));
+        Ok(match self.append(token.id, tokenizer)? {
+            Met::StopId => {
+                let turn = self.ended_turn(token.id, tokenizer)?;
+                turn.map_or(Pushed::Ends(FinishReason::Stop), Pushed::EndsTurn)
             }
+            Met::StopString => Pushed::Ends(FinishReason::StopString),
+            Met::Repetition => Pushed::Ends(FinishReason::Repetition),
+            Met::SpentThinking => self.force(),
+            Met::Nothing => self.goes_on(Vec::new()),
+        })
+    }
+
+    /// Appends a sampled token to all that follows the tokens, and says what it meets.
+    fn append(&mut self, id: u32, tokenizer: &Tokenizer) -> Result<Met, RolloutError> {
+        let undecoded = |source| RolloutError::Decode { request: self.request.name(), source };
+        let (params, rules) = (&self.plan.params, &self.plan.rules);
+        self.adjuster.push(id, params);
+        self.ids.push(id);
+        self.num_sampled += 1;
+        if rules.is_stop_id(id) {
+            return Ok(Met::StopId);
+        }
+        let turn = &self.ids[self.turn_start..];
+        if rules.has_strings() && self.text.ends(turn, rules, tokenizer).map_err(undecoded)? {
+            return Ok(Met::StopString);
         }
         if params.stop_repetition.is_some_and(|stop| self.repetition.ends(&self.ids, stop)) {
-            return Ok(Pushed::Ends(FinishReason::Repetition));
+            return Ok(Met::Repetition);
         }
-        let ids = &self.ids[self.turn_start..];
-        let is_spent = self.thinking.as_mut().map(|thinking| thinking.is_spent(ids, tokenizer)).transpose();
-        let is_spent = is_spent.map_err(|source| RolloutError::Decode { request: self.request.name(), source })?;
-        Ok(if is_spent == Some(true) { self.force() } else { self.goes_on(Vec::new()) })
+        let is_spent = self.thinking.as_mut().map(|thinking| thinking.is_spent(turn, tokenizer)).transpose();
+        Ok(if is_spent.map_err(undecoded)? == Some(true) { Met::SpentThinking } else { Met::Nothing })
     }
 
     /// The turn that ends with this stop token, where its text has a mark of one that is not the last.

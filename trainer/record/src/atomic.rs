@@ -24,16 +24,35 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
 /// # Errors
 /// `fill` fails, or the system refuses. The old file is then untouched.
 pub fn write_file_by(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), RecordError> {
+    write_file_if(path, |file| fill(file).map(|()| true).map_err(|error| write_error(path, error))).map(drop)
+}
+
+/// Replaces the file at `path` by what `fill` writes, where it returns true; a missing folder is made. Returns whether
+/// it did.
+///
+/// # Errors
+/// `fill` fails, with its own error, or the system refuses. The old file is then untouched.
+pub fn write_file_if(
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> Result<bool, RecordError>,
+) -> Result<bool, RecordError> {
     let temporary = temporary_path(path)?;
-    let written = make_parent(path)
-        .and_then(|()| write_flushed(&temporary, fill))
-        .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| flush_parent(path));
-    written.map_err(|error| {
+    let name = |error| write_error(path, error);
+    let write = || {
+        make_parent(path).map_err(name)?;
+        let mut file = File::create(&temporary).map_err(name)?;
+        if !fill(&mut file)? {
+            return Ok(false);
+        }
+        let placed = file.sync_all().and_then(|()| fs::rename(&temporary, path));
+        placed.and_then(|()| flush_parent(path)).map(|()| true).map_err(name)
+    };
+    let written = write();
+    if !matches!(written, Ok(true)) {
         // The error of the write is the one to report; the next resume removes a temporary file that stays.
         let _ = fs::remove_file(&temporary);
-        write_error(path, error)
-    })
+    }
+    written
 }
 
 /// Makes the folder at `path`: `fill` writes the content into a temporary folder, which then takes the name. An older
@@ -118,12 +137,6 @@ fn make_parent(path: &Path) -> io::Result<()> {
     fs::create_dir_all(parent(path))
 }
 
-fn write_flushed(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    fill(&mut file)?;
-    file.sync_all()
-}
-
 fn flush_parent(path: &Path) -> io::Result<()> {
     File::open(parent(path))?.sync_all()
 }
@@ -152,6 +165,22 @@ mod tests {
         write_file(&path, b"second").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_not_filled_leaves_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("samples.jsonl");
+        write_file(&path, b"first").unwrap();
+        let half = |file: &mut File| file.write_all(b"half").map_err(|error| write_error(&path, error));
+        assert!(!write_file_if(&path, |file| half(file).map(|()| false)).unwrap());
+        let own = || RecordError::NoFileName { path: "row 7".into() };
+        let error = write_file_if(&path, |file| half(file).and(Err(own()))).unwrap_err();
+        assert!(error.to_string().contains("row 7"), "{error}");
+        let error = write_file_by(&path, |_| Err(io::ErrorKind::StorageFull.into())).unwrap_err();
+        assert!(matches!(error, RecordError::DiskFull { .. }), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

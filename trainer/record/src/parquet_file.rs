@@ -6,7 +6,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
@@ -102,36 +102,26 @@ pub(crate) fn write_streamed<T>(
     to_batch: fn(&[T]) -> Result<RecordBatch, ArrowError>,
 ) -> Result<(), RecordError> {
     let encode_error = |source: Box<dyn Error + Send + Sync>| RecordError::Encode { path: path.to_owned(), source };
-    let mut failure = None;
-    let written = atomic::write_file_by(path, |file| {
-        let fill = || -> Result<(), RecordError> {
-            let schema = to_batch(&[]).map_err(|error| encode_error(error.into()))?.schema();
-            let mut writer = writer(file, content, &schema).map_err(encode_error)?;
-            let mut batch = Vec::with_capacity(ROWS_PER_BATCH);
-            loop {
-                batch.clear();
-                for row in rows.by_ref().take(ROWS_PER_BATCH) {
-                    batch.push(row?);
-                }
-                if batch.is_empty() {
-                    return writer.close().map(drop).map_err(|error| encode_error(error.into()));
-                }
-                let arrays = to_batch(&batch).map_err(|error| encode_error(error.into()))?;
-                writer.write(&arrays).map_err(|error| encode_error(error.into()))?;
-                if writer.in_progress_size() > BYTES_PER_ROW_GROUP {
-                    writer.flush().map_err(|error| encode_error(error.into()))?;
-                }
+    let write = |file: &mut File| {
+        let schema = to_batch(&[]).map_err(|error| encode_error(error.into()))?.schema();
+        let mut writer = writer(file, content, &schema).map_err(encode_error)?;
+        let mut batch = Vec::with_capacity(ROWS_PER_BATCH);
+        loop {
+            batch.clear();
+            for row in rows.by_ref().take(ROWS_PER_BATCH) {
+                batch.push(row?);
             }
-        };
-        fill().map_err(|error| {
-            failure = Some(error);
-            io::Error::other("the rows ended with an error")
-        })
-    });
-    match failure {
-        Some(error) => Err(error),
-        None => written,
-    }
+            if batch.is_empty() {
+                return writer.close().map(|_| true).map_err(|error| encode_error(error.into()));
+            }
+            let arrays = to_batch(&batch).map_err(|error| encode_error(error.into()))?;
+            writer.write(&arrays).map_err(|error| encode_error(error.into()))?;
+            if writer.in_progress_size() > BYTES_PER_ROW_GROUP {
+                writer.flush().map_err(|error| encode_error(error.into()))?;
+            }
+        }
+    };
+    atomic::write_file_if(path, write).map(drop)
 }
 
 /// A writer of a table of `content` with these columns.

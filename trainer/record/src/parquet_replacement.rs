@@ -3,7 +3,6 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
@@ -44,12 +43,7 @@ impl Replacement<'_> {
         let metadata =
             ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional).parse_and_finish(&source);
         let Ok(metadata) = metadata else { return Ok(false) };
-        let mut filled = Ok(false);
-        let written = atomic::write_file_by(self.path, |file| {
-            filled = self.fill(file, &source, &metadata, rows, to_batch);
-            if matches!(filled, Ok(true)) { Ok(()) } else { Err(io::Error::other("the table is not whole")) }
-        });
-        if filled? { written.map(|()| true) } else { Ok(false) }
+        atomic::write_file_if(self.path, |file| self.fill(file, &source, &metadata, rows, to_batch))
     }
 
     /// Writes group by group of the source's rows; false where its columns or rows are others.

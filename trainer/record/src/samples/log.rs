@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::lines::SampleLines;
 use super::row::SampleRow;
-use crate::atomic::{write_error, write_file_by};
+use crate::atomic::{write_error, write_file_by, write_file_if};
 use crate::error::RecordError;
 
 /// The place of a line in the file.
@@ -155,20 +155,14 @@ impl SampleLog {
     /// # Errors
     /// A sample cannot be had, or the file cannot be written; the old one is then as it was.
     pub fn write(path: &Path, rows: impl Iterator<Item = Result<SampleRow, RecordError>>) -> Result<(), RecordError> {
-        let mut failure = None;
-        let written = write_file_by(path, |file| {
+        let written = write_file_if(path, |file| {
             let mut target = BufWriter::new(file);
             for row in rows {
-                let line = row.and_then(|row| line_of(&row, path));
-                let line = line.map_err(|error| {
-                    failure = Some(error);
-                    io::Error::other("the rows ended with an error")
-                })?;
-                target.write_all(&line)?;
+                target.write_all(&line_of(&row?, path)?).map_err(|error| write_error(path, error))?;
             }
-            target.flush()
+            target.flush().map(|()| true).map_err(|error| write_error(path, error))
         });
-        failure.map_or(written, Err)
+        written.map(drop)
     }
 
     /// The samples of a log, in the order of its lines; a last line without its end is left out.
