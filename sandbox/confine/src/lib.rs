@@ -36,6 +36,7 @@ mod options;
 mod part;
 mod process_limits;
 mod report;
+mod signals;
 mod zygote;
 
 pub use self::access::landlock_abi;

@@ -19,7 +19,7 @@ use crate::copy::{ThreadId, copy};
 use crate::filter::Filters;
 use crate::namespaces::{IdMaps, flags};
 use crate::part::MOST_BYTES;
-use crate::{Options, Part, access, files, filter};
+use crate::{Options, Part, access, files, filter, signals};
 
 /// Files of a request, at most: the one that the copy's id is written to, and those that a candidate takes.
 const MOST_FILES: usize = 7;
@@ -72,6 +72,7 @@ impl Zygote {
         };
         let filters = Filters::compile().map_err(|error| format!("seccomp: {error}"))?;
         let (ids, thread_id) = (IdMaps::new(), ThreadId::find());
+        signals::end_by_signals().map_err(|error| format!("sigaction: {}", error.desc()))?;
         let highest = files::highest(proc).map_err(|error| format!("/proc: {}", error.desc()))?;
         let own_filter = filters.zygote.iter().try_for_each(filter::apply);
         if let (Err(error), true) = (own_filter, options.is_strict) {
