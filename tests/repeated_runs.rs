@@ -47,7 +47,7 @@ fn kill(num_kills: usize, sets: &[&str]) {
     let (whole, killed) = (bench.path("whole"), bench.path("killed"));
     let started = Instant::now();
     assert!(command(&whole).status().unwrap().success());
-    let length = started.elapsed();
+    let mut length = started.elapsed();
     assert_refilled(&whole);
 
     let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
@@ -62,7 +62,11 @@ fn kill(num_kills: usize, sets: &[&str]) {
         let was_killed = child.wait().unwrap().signal() == Some(9);
         num_killed += usize::from(was_killed);
         match (was_killed, num_killed) {
-            (false, 0) => std::fs::remove_dir_all(&killed).unwrap(), // it ended before its kill: again
+            // It ended before its kill, for the machine is less busy than it was: again, and sooner.
+            (false, 0) => {
+                std::fs::remove_dir_all(&killed).unwrap();
+                length = length.mul_f64(0.6);
+            }
             (false, _) => break,
             (true, _) if num_killed == num_kills => break,
             (true, _) => {}

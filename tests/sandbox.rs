@@ -161,7 +161,7 @@ fn solutions_are_graded_in_order_and_bad_lines_hold_nothing_up() {
     std::fs::write(&solutions, std::fs::read_to_string(&solutions).unwrap() + "not JSON\n").unwrap();
     let output = folder.text("verdicts.jsonl");
     let arguments = ["sandbox", "grade", &tasks, &solutions, "--engine", "process", "--jobs", "2", "--output", &output];
-    let said = run(&[&arguments[..], &["--time-limit", "2", "--process-limit", "8"]].concat(), 0);
+    let said = run(&[&arguments[..], &["--time-limit", "6", "--process-limit", "8"]].concat(), 0);
     let table = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(table.contains("22 solutions") && table.contains("sandbox_error"), "{table}");
     let text = std::fs::read_to_string(&output).unwrap();

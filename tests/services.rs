@@ -7,15 +7,19 @@ use std::time::{Duration, Instant};
 use crate::support::remains::{after_cold_start, assert_same, metrics};
 use crate::support::{Bench, NO_EVAL, trainer};
 
-/// A stage that is paid by a command, whose service is there while the file `there` is.
+/// A stage that is paid by a command, whose service is there while the file `there` is; from the first step of the run
+/// `ended` on, while `back` is there too.
 fn write_config(bench: &Bench) {
     let config = std::fs::read_to_string(bench.path("stage-1.toml")).unwrap();
     let config = config.replace("[reward]", "[reward]\njudge_truncated = true");
     let script = format!(
-        "while read -r line; do if [ -e {there} ]; then rest=${{line#*\\\"completion\\\"}}; \
+        "while read -r line; do \
+         if [ -e {there} ] && {{ [ -e {back} ] || ! grep -qs '\"step\":1,' {ended}; }}; then rest=${{line#*\\\"completion\\\"}}; \
          echo \"{{\\\"score\\\": $(( ${{#rest}} % 2 ))}}\"; \
          else echo '{{\"kind\": \"unavailable\", \"reason\": \"nobody is at home\"}}'; fi; done",
-        there = bench.text("there")
+        there = bench.text("there"),
+        back = bench.text("back"),
+        ended = bench.text("ended/metrics.jsonl"),
     );
     let term = format!(
         "[[reward.term]]\nname = \"even\"\nreads = \"verifier:even\"\n\
@@ -72,18 +76,13 @@ fn a_service_that_comes_back_changes_no_bit_and_one_that_stays_away_ends_the_run
 
     // It goes away after the first step.
     let short = ["--set", "verifiers.pause_minutes=0.01"];
-    let (code, said) = watched(command(&bench, "ended", &short), &log, |_| {
-        let rows = std::fs::read_to_string(bench.path("ended/metrics.jsonl")).unwrap_or_default();
-        if rows.contains("\"step\":1,") {
-            let _ = std::fs::remove_file(&there);
-        }
-    });
+    let (code, said) = watched(command(&bench, "ended", &short), &log, |_| {});
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("the service of verifier `even` is away for") && said.contains("pause_minutes"), "{said}");
     let steps = metrics(&bench.path("ended")).len() as u64;
     let saved = std::fs::read_link(bench.path("ended/checkpoints/last")).unwrap();
     assert_eq!(saved, Path::new(&format!("step_{steps:05}")), "{said}");
-    open();
+    std::fs::write(bench.path("back"), "").unwrap();
     let (code, said) = watched(command(&bench, "ended", &[]), &log, |_| {});
     assert_eq!(code, Some(0), "{said}");
     assert_same(&bench.path("whole"), &bench.path("ended"), "after its end");

@@ -41,8 +41,14 @@ async fn nothing_that_stood_by_is_left() {
     // One that is killed takes with it what stands by, and what stands by may be killed too.
     for victim in 0..2 {
         let worker = server.worker_ids()[0];
-        let mut others = children().into_iter().filter(|child| *child != worker);
-        let process = if victim == 0 { worker } else { others.next().unwrap() };
+        // What stands by is made beside the answer to the last program.
+        let stands_by = loop {
+            match children().into_iter().find(|child| *child != worker) {
+                Some(child) => break child,
+                None => tokio::time::sleep(Duration::from_millis(1)).await,
+            }
+        };
+        let process = if victim == 0 { worker } else { stands_by };
         kill(Pid::from_raw(process as i32), Signal::SIGKILL).unwrap();
         while !has_ended(process) {
             tokio::time::sleep(Duration::from_millis(1)).await;

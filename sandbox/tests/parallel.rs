@@ -90,8 +90,9 @@ async fn the_time_of_a_submission_is_that_of_its_cases_one_after_another() {
         let mut request = submission(engine, &["2 yes", "2 yes", "2 yes", "0 raise"]);
         request.limits.submission_seconds = 3.8;
         let report = grade(&client, &request).await;
-        assert_eq!((report.verdict, report.num_passed), (GradeVerdict::TimeLimit, 1), "{report:?}");
-        assert!(report.reason.starts_with("case 2 of 4"), "{report:?}");
+        // On a busy machine the first alone may take longer.
+        assert!(report.verdict == GradeVerdict::TimeLimit && report.num_passed <= 1, "{report:?}");
+        assert!(report.reason.starts_with(&format!("case {} of 4", report.num_passed + 1)), "{report:?}");
         server.shutdown().await;
     }
 }

@@ -18,7 +18,7 @@ type Outcome = Result<Verdict, VerifierError>;
 
 fn config(isolation: PythonIsolation, file: &str) -> PythonConfig {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../verifiers/tests/plug_ins");
-    PythonConfig { isolation, workers: 2, timeout_seconds: 2.0, ..PythonConfig::new(folder.join(file)) }
+    PythonConfig { isolation, workers: 2, timeout_seconds: 30.0, ..PythonConfig::new(folder.join(file)) }
 }
 
 async fn outcomes(client: &Client, config: PythonConfig, ground_truth: &str, completions: &[&str]) -> Vec<Outcome> {
@@ -58,7 +58,7 @@ async fn every_style_runs_in_the_sandbox() {
             ("styles/own_async.py", vec!["it is 42", "it is 41"], vec![1.0, 0.0]),
         ] {
             let range = ScoreRange { low: -1.0, high: 1.0 };
-            let config = PythonConfig { range, timeout_seconds: 30.0, ..config(isolation, file) };
+            let config = PythonConfig { range, ..config(isolation, file) };
             let found = outcomes(client, config, "42", &completions).await;
             let found: Vec<f32> = found.into_iter().map(|outcome| outcome.expect("a verdict").score).collect();
             assert_eq!(found, scores, "{file} in {isolation:?}");
@@ -75,21 +75,22 @@ async fn a_call_that_misbehaves_takes_no_other_with_it() {
         ("raise", Crashed, "misbehaving.py, line 8: KeyError: 'no such rubric'"),
         ("exit", Crashed, "status 7"),
         ("leave", Crashed, "SystemExit"),
-        ("hang", TimedOut, "after 2 seconds"),
+        ("hang", TimedOut, "after 6 seconds"),
         ("nan", Crashed, "nan"),
         ("none", NotApplicable, ""),
         ("memory", Crashed, "a score must be a number"),
         ("fine", Passed, ""),
     ];
     in_both(async |client, isolation| {
-        let found = outcomes(client, config(isolation, "misbehaving.py"), "42", &wanted.map(|(text, ..)| text)).await;
+        let config = |file: &str| PythonConfig { timeout_seconds: 6.0, ..config(isolation, file) };
+        let found = outcomes(client, config("misbehaving.py"), "42", &wanted.map(|(text, ..)| text)).await;
         for (outcome, (completion, wanted, words)) in found.iter().zip(wanted) {
             assert_eq!(kind(outcome), wanted, "{completion} in {isolation:?}: {outcome:?}");
             let said = outcome.as_ref().map_or_else(ToString::to_string, |verdict| verdict.reason.clone());
             assert!(said.contains(words), "{completion} in {isolation:?}: {said}");
         }
         let texts = ["fine", "raise", "exit", "fine", "hang", "count"];
-        let found = outcomes(client, config(isolation, "misbehaving_trl.py"), "42", &texts).await;
+        let found = outcomes(client, config("misbehaving_trl.py"), "42", &texts).await;
         let kinds: Vec<_> = found.iter().map(kind).collect();
         assert_eq!(kinds, [Passed, Crashed, Crashed, Passed, TimedOut, Crashed], "{isolation:?}: {found:?}");
         assert!(!kinds.contains(&OverBudget));
@@ -117,8 +118,10 @@ async fn hostile_plug_ins_are_held_and_counted() {
             ("recurses", vec![Crashed, OverBudget, TimedOut]),
             ("writes_forever", vec![OverBudget]),
         ] {
+            let timeout_seconds = if wanted.contains(&TimedOut) { 2.0 } else { 30.0 };
             let file = format!("hostile/{file}.py");
-            let found = outcomes(client, config(isolation, &file), &port, &["42"]).await;
+            let config_of_it = PythonConfig { timeout_seconds, ..config(isolation, &file) };
+            let found = outcomes(client, config_of_it, &port, &["42"]).await;
             assert!(wanted.contains(&kind(&found[0])), "{file} in {isolation:?}: {found:?}");
             if let Ok(verdict) = &found[0] {
                 assert_eq!(verdict.score, 0.25, "{file} in {isolation:?}: {verdict:?}");

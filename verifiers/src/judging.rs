@@ -251,7 +251,7 @@ mod tests {
                     Deed::Panic => panic!("out of cheese"),
                     Deed::Hang => std::future::pending().await,
                     Deed::Spin => {
-                        std::thread::sleep(Duration::from_millis(400));
+                        std::thread::sleep(Duration::from_secs(3));
                         Ok(Verdict::pass("late"))
                     }
                 }

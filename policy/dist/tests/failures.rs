@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for all ranks to start, on cores that are busy.
 const START: Duration = Duration::from_secs(20);
 /// Time after the time-out within which the peer is named.
-const NAMED_WITHIN: Duration = Duration::from_secs(5);
+const NAMED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Most of the time of these jobs is spent waiting, so they run beside each other.
 #[test]
@@ -34,10 +34,8 @@ fn a_peer_that_dies_is_named_by_all_others() {
     let logs = succeed("a peer dies", 4);
     for rank in [0, 1, 3] {
         let failed = format!("group `all` (ranks 0, 1, 2, 3): operation 1 (all_reduce) failed on rank {rank} after");
-        assert_says(
-            &logs[rank],
-            &[&failed, "a peer has ended or given up", "not heard of: rank 2\n", "before the time-out"],
-        );
+        assert_says(&logs[rank], &[&failed, "a peer has ended or given up", "before the time-out"]);
+        assert_not_heard_of(&logs[rank], "2");
     }
 }
 
@@ -45,9 +43,17 @@ fn a_peer_that_stops_is_named_by_all_others_and_killed_by_the_launcher() {
     let ended = run("a peer stops", 3);
     for rank in [0, 1] {
         let failed = format!("operation 1 (all_reduce) failed on rank {rank} after ");
-        assert_says(&ended.logs[rank], &[&failed, "not heard of: rank 2\n", "not heard of for", "named in time"]);
+        assert_says(&ended.logs[rank], &[&failed, "not heard of for", "named in time"]);
+        assert_not_heard_of(&ended.logs[rank], "2");
     }
     assert_eq!(ended.outcome.exit_codes[2], 128 + 9);
+}
+
+/// Asserts that a rank is missed; on a busy machine another may be, whose sign of life came late.
+fn assert_not_heard_of(log: &str, rank: &str) {
+    let missed = log.lines().filter_map(|line| line.split_once("not heard of: rank ")).map(|(_, ranks)| ranks);
+    let is_missed = missed.flat_map(|ranks| ranks.split(", ")).any(|missed| missed == rank);
+    assert!(is_missed, "rank {rank} is not missed in:\n{log}");
 }
 
 fn a_host_of_the_store_that_stops_is_named() {
@@ -90,7 +96,9 @@ fn arguments_that_do_not_fit_are_refused_before_anything_is_sent() {
 }
 
 fn group(job: &Job) -> ProcessGroup {
-    job.group("all", (0..job.world_size()).collect(), Backend::Gloo, TIMEOUT).unwrap()
+    let mut group = job.group("all", (0..job.world_size()).collect(), Backend::Gloo, START).unwrap();
+    group.set_timeout(TIMEOUT);
+    group
 }
 
 /// Reduces until it fails, and prints the error and the table.

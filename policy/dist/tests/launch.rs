@@ -25,8 +25,12 @@ fn the_exit_code_is_that_of_the_first_that_failed_and_the_others_are_ended() {
 
 #[test]
 fn a_rank_that_stays_when_rank_0_has_ended_is_ended_and_named() {
-    let script = "[ $RANK = 0 ] || { trap '' TERM; while :; do sleep 0.05; done; }";
-    let launch = Launch::new("sh", 2).args(["-c", script]).grace(Duration::from_millis(300));
+    let folder = tempfile::tempdir().unwrap();
+    // Rank 0 ends once the other no longer ends at a signal.
+    let script = "if [ $RANK = 0 ]; then until [ -e \"$0\" ]; do sleep 0.01; done; else \
+                  trap '' TERM; : > \"$0\"; while :; do sleep 0.05; done; fi";
+    let ready = folder.path().join("ready").into_os_string().into_string().unwrap();
+    let launch = Launch::new("sh", 2).args(["-c", script, &ready]).grace(Duration::from_millis(300));
     let outcome = launch.run().unwrap();
     assert_eq!((outcome.first_failed, outcome.exit_codes), (Some(1), vec![0, 128 + 9]));
 }

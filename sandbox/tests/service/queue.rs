@@ -51,7 +51,7 @@ async fn clients_take_turns() {
             finished.lock().unwrap().push(client);
         });
     };
-    send("greedy", 3.0);
+    send("greedy", 8.0);
     until(&server, "sandbox_workers_busy", 1.0).await;
     (0..10).for_each(|_| send("greedy", 0.05));
     until(&server, "sandbox_queue_depth", 10.0).await;
@@ -125,7 +125,7 @@ async fn a_caller_that_leaves_gives_up_its_place_in_the_queue() {
 async fn a_request_that_comes_again_runs_once() {
     let server = one_worker().await;
     let url = format!("{}/run", server.url());
-    let random = program("import random, time\ntime.sleep(1.5)\nprint(random.random())");
+    let random = program("import random, time\ntime.sleep(3)\nprint(random.random())");
     let send = |body: sandbox_api::RunRequest, id: &'static str, client: &'static str| {
         let url = url.clone();
         async move { post(&url, &body, &[("x-request-id", id), ("x-client-id", client)]).await }
@@ -159,7 +159,7 @@ async fn a_lost_worker_is_replaced_and_its_request_answered() {
     assert_eq!(workers.len(), 1);
     let running = tokio::spawn({
         let client = client.clone();
-        async move { client.run(&sleeps(2.0)).await }
+        async move { client.run(&sleeps(5.0)).await }
     });
     until(&server, "sandbox_workers_busy", 1.0).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -205,7 +205,7 @@ async fn shutdown_lets_open_requests_finish_and_turns_new_ones_away() {
     let mut tasks = JoinSet::new();
     for _ in 0..2 {
         let url = url.clone();
-        tasks.spawn(async move { post(&format!("{url}/run"), &sleeps(1.0), &[]).await });
+        tasks.spawn(async move { post(&format!("{url}/run"), &sleeps(4.0), &[]).await });
     }
     until(&server, "sandbox_queue_depth", 1.0).await;
     let shutdown = tokio::spawn(server.shutdown());

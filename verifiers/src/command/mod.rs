@@ -22,7 +22,7 @@ mod worker;
 use std::sync::Arc;
 
 pub use self::config::CommandConfig;
-use self::worker::CommandWorker;
+use self::worker::{CommandWorker, SurplusWaits};
 use crate::batching::{BatchLimits, Batching};
 use crate::{Judged, ScoreRange, VerdictFuture, Verifier, VerifierError};
 
@@ -36,9 +36,13 @@ pub struct CommandVerifier {
 impl CommandVerifier {
     /// A verifier called `name`. The command is not started before the first question.
     pub fn new(name: String, config: CommandConfig) -> Self {
+        Self::with_waits(name, config, SurplusWaits::default())
+    }
+
+    fn with_waits(name: String, config: CommandConfig, waits: SurplusWaits) -> Self {
         let limits = BatchLimits { workers: config.workers, batch: config.batch };
         let (range, config, of_worker) = (config.range, Arc::new(config), name.clone());
-        let make = move || CommandWorker::new(of_worker.clone(), config.clone());
+        let make = move || CommandWorker::new(of_worker.clone(), config.clone(), waits);
         Self { name, range, batching: Batching::new(limits, make) }
     }
 }
@@ -63,6 +67,8 @@ impl Verifier for CommandVerifier {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use datasets::{Task, TaskKind, TaskVerifier};
     use futures::future::join_all;
 
@@ -138,6 +144,14 @@ mod tests {
             .replace("$OF", of)
     }
 
+    /// A shell whose second line in a row comes before it is given up, on a busy machine too.
+    fn patient(script: &str) -> CommandVerifier {
+        let command = ["sh", "-c", script].map(str::to_owned).to_vec();
+        let wait = Duration::from_millis(500);
+        let waits = SurplusWaits { first: wait, one: wait, several: wait };
+        CommandVerifier::with_waits("judge".into(), CommandConfig::new(command), waits)
+    }
+
     async fn asked_at_once(verifier: &CommandVerifier, texts: &[&str]) -> Vec<Result<Verdict, VerifierError>> {
         let questions: Vec<_> = texts.iter().map(|text| judged(text)).collect();
         join_all(questions.iter().map(|one| verifier.verify(one))).await
@@ -154,7 +168,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_too_many_answers_no_other_question() {
-        let verifier = shell(&doubling(""), 20.0);
+        let verifier = patient(&doubling(""));
         let outcomes = asked_at_once(&verifier, &["a", "double", "b", "c"]).await;
         for outcome in outcomes {
             let words = outcome.unwrap_err().to_string();
@@ -163,7 +177,6 @@ mod tests {
         for text in ["d", "e", "double", "f", "g", "double", "double", "h"] {
             let outcome = asked_at_once(&verifier, &[text]).await;
             assert!(none_is_anothers(&[text], &outcome), "{text}: {outcome:?}");
-            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
         }
         let whole = asked_at_once(&verifier, &["a", "b", "c"]).await;
         assert!(whole.iter().all(Result::is_ok), "{whole:?}");
@@ -171,7 +184,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_too_many_is_found_after_other_batches() {
-        let verifier = shell(&doubling(""), 20.0);
+        let verifier = patient(&doubling(""));
         assert!(asked_at_once(&verifier, &["a", "b"]).await.iter().all(Result::is_ok));
         for texts in [["double", "a", "b"], ["a", "double", "b"], ["a", "b", "double"], ["c", "d", "e"]] {
             let outcomes = asked_at_once(&verifier, &texts).await;

@@ -17,16 +17,29 @@ use crate::plugin_answer::PluginAnswer;
 /// Grace for the first answer of a process, which has to start.
 const START: Duration = Duration::from_secs(5);
 
-/// Wait for a line too many after the first batch of a process: one that always writes two is found here.
-const FIRST_SURPLUS: Duration = Duration::from_millis(50);
+/// Waits for a line too many after a batch.
+#[derive(Clone, Copy)]
+pub(super) struct SurplusWaits {
+    /// After the first batch of a process: one that always writes two lines is found here.
+    pub(super) first: Duration,
+    /// After each other batch of one question.
+    pub(super) one: Duration,
+    /// After each other batch of several.
+    pub(super) several: Duration,
+}
 
-/// Wait for a line too many after each other batch, of one question and of several.
-const SURPLUS: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(5)];
+impl Default for SurplusWaits {
+    fn default() -> Self {
+        let [first, one, several] = [50, 1, 5].map(Duration::from_millis);
+        Self { first, one, several }
+    }
+}
 
 /// A process, or the place for one.
 pub(super) struct CommandWorker {
     name: String,
     config: Arc<CommandConfig>,
+    waits: SurplusWaits,
     process: Option<LineProcess>,
     /// Lines written so far, to all of its processes.
     num_asked: u64,
@@ -34,8 +47,8 @@ pub(super) struct CommandWorker {
 
 impl CommandWorker {
     /// A worker of the command called `name`, without a process.
-    pub(super) fn new(name: String, config: Arc<CommandConfig>) -> Self {
-        Self { name, config, process: None, num_asked: 0 }
+    pub(super) fn new(name: String, config: Arc<CommandConfig>, waits: SurplusWaits) -> Self {
+        Self { name, config, waits, process: None, num_asked: 0 }
     }
 
     /// Numbers the questions from `first` on.
@@ -60,9 +73,9 @@ impl CommandWorker {
     ) -> Option<LineProcess> {
         let wait = match held.len() {
             0 => Duration::ZERO,
-            _ if !had_answered => FIRST_SURPLUS,
-            1 => SURPLUS[0],
-            _ => SURPLUS[1],
+            _ if !had_answered => self.waits.first,
+            1 => self.waits.one,
+            _ => self.waits.several,
         };
         let surplus = process.says_more(wait).await;
         let problem = surplus.as_ref().map(|line| {
