@@ -13,8 +13,8 @@ fn write_config(bench: &Bench) {
     let config = std::fs::read_to_string(bench.path("stage-1.toml")).unwrap();
     let config = config.replace("[reward]", "[reward]\njudge_truncated = true");
     let script = format!(
-        "while read -r line; do \
-         if [ -e {there} ] && {{ [ -e {back} ] || ! grep -qs '\"step\":1,' {ended}; }}; then rest=${{line#*\\\"completion\\\"}}; \
+        "while read -r line; do if [ -e {there} ] && {{ [ -e {back} ] || ! grep -qs '\"step\":1,' {ended}; }}; then \
+         rest=${{line#*\\\"completion\\\"}}; \
          echo \"{{\\\"score\\\": $(( ${{#rest}} % 2 ))}}\"; \
          else echo '{{\"kind\": \"unavailable\", \"reason\": \"nobody is at home\"}}'; fi; done",
         there = bench.text("there"),
