@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::cache::{CacheTokens, blocks_of};
 use crate::error::{RolloutError, check};
 
-/// Most completions that run at once, and memory that their keys and values may take.
+/// Completions that run at once, and the memory that their keys and values may take.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineOptions {
@@ -24,7 +24,7 @@ pub struct EngineOptions {
     /// CPU with kernels made for that, which is faster: as much memory as the weights take, from a step's first token
     /// to its update. No change elsewhere.
     pub packed_weights: bool,
-    /// What becomes of the keys of sequences during which the weights change: `recompute` or `keep`.
+    /// Keys and values of sequences during which the weights change.
     pub cache_after_update: CacheAfterUpdate,
 }
 

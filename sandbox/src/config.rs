@@ -11,7 +11,7 @@ use crate::{Isolation, SandboxError};
 /// Longest time that a setting may give, in seconds.
 const MOST_SECONDS: f64 = 86_400.0;
 
-/// Settings of a code execution server.
+/// Settings of a code execution server. `sandbox-server SETTINGS.json` reads the same keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
@@ -20,9 +20,9 @@ pub struct ServerConfig {
     /// Bearer token that callers must send; settings in files give `token_file` instead.
     #[serde(skip)]
     pub token: Option<Secret>,
-    /// File that holds the token.
+    /// File that holds the bearer token that callers must send.
     pub token_file: Option<PathBuf>,
-    /// Allows an address beyond loopback to be listened on without a token.
+    /// True allows an address beyond loopback to be listened on without a token.
     pub allow_no_token: bool,
     /// Number of worker processes, each grading one submission at a time.
     pub workers: usize,
@@ -51,18 +51,18 @@ pub struct ServerConfig {
     pub max_limits: Limits,
     /// File of the wasm engine's interpreter; the one that `cargo xtask setup` made if unset.
     pub component: Option<PathBuf>,
-    /// Program that is started as a worker of the wasm engine; this program itself if unset, which must call
-    /// [`run_worker_if_asked`](crate::run_worker_if_asked) first.
+    /// Program that is started as a worker of the wasm engine; this program itself if unset.
     pub worker: Option<PathBuf>,
-    /// Engine for requests that name none, `wasm` or `process`. Unset or `auto` chooses for each program: the process
-    /// engine for one that needs what the wasm engine lacks, else `wasm` where it is set up.
+    /// Engine for requests that name none. Unset or `auto` chooses for each program: the process engine for one that
+    /// needs what the wasm engine lacks, else `wasm` where it is set up.
     #[serde(deserialize_with = "named_engine")]
     pub default_engine: Option<EngineKind>,
     /// Lowest level of isolation with which the server starts.
     pub minimum_isolation: Isolation,
-    /// Gives each run a network namespace of its own (slower); otherwise it shares its worker's, which is empty too.
+    /// True gives each run a network namespace of its own, which is slower; false leaves it in its worker's, which is
+    /// empty too.
     pub net_each_run: bool,
-    /// Puts workers into control groups (version 2) where this process may make some.
+    /// True puts workers into control groups (version 2) where this process may make some.
     pub cgroup: bool,
 }
 
@@ -70,15 +70,15 @@ pub struct ServerConfig {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CommandLanguage {
-    /// Name that requests use.
+    /// Name that requests use; needed.
     pub language: String,
-    /// File that a program's text is written to, such as `main.rb`.
+    /// File that a program's text is written to, such as `main.rb`; needed.
     pub source: String,
     /// Command that compiles `source`, run in its folder; empty where the source runs as it is. Programs by whole path.
     pub compile: Vec<String>,
-    /// File that `compile` makes.
+    /// File that `compile` makes; needed with it.
     pub product: String,
-    /// Command that runs the program, in the folder of `source`, or of `product` where it is compiled.
+    /// Command that runs the program, in the folder of `source`, or of `product` where it is compiled; needed.
     pub run: Vec<String>,
     /// Files and folders that the commands need besides the system's libraries; shown read-only.
     pub needs: Vec<PathBuf>,

@@ -13,7 +13,7 @@ use crate::ScoreRange;
 pub struct ComponentConfig {
     /// The component's file.
     pub file: PathBuf,
-    /// The scores that it may give.
+    /// Lowest and highest score that it may give.
     #[serde(default)]
     pub range: ScoreRange,
     /// Units of fuel of a call, about an instruction each; a call that needs more is `over_budget`, on every machine.

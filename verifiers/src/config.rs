@@ -21,7 +21,8 @@ use crate::python::PythonConfig;
 pub struct VerifiersConfig {
     /// Longest wait for a verdict, in seconds; one that takes longer is `timed_out`.
     pub deadline_seconds: f64,
-    /// `[verifiers.deadlines]`: longest wait for a verdict of the verifier NAME, where it has one of its own.
+    /// `[verifiers.deadlines]`: longest wait for a verdict of the verifier NAME, in seconds, where it has one of its
+    /// own.
     pub deadlines: BTreeMap<String, f64>,
     /// Longest time in minutes that a run waits for a service that is away (`unavailable`), asking again and again;
     /// then it saves and ends. 0 does not wait: the verdict is missing.

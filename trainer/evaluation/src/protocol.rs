@@ -71,15 +71,15 @@ pub struct ThinkingLimit {
     pub forced_text: String,
 }
 
-/// A suite's protocol.
+/// How a suite is asked and judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Protocol {
-    /// Template of the user's turn over the task's parts (`question`, `options`, `starter_code`, ..) and `shots`;
-    /// `None` leaves the conversation as the data have it.
+    /// Template of the user's turn over the task's parts (`question`, `options`, `starter_code`, …) and `shots`; where
+    /// absent the conversation stays as the data have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
-    /// System turn; `None` for none of ours.
+    /// System turn of conversations that begin with none; where absent nothing is added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
     /// The form in which the prompt goes to the model.
@@ -92,28 +92,28 @@ pub struct Protocol {
     pub samples: usize,
     /// Sampling temperature; 0 takes the likeliest token.
     pub temperature: f64,
-    /// Nucleus; 1 keeps everything.
+    /// Probability mass of the nucleus; 1 keeps everything.
     pub top_p: f64,
     /// Most candidates; 0 keeps everything.
     pub top_k: usize,
-    /// Least probability relative to the likeliest token's; none keeps everything.
+    /// Least probability relative to the likeliest token's; where absent everything is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_p: Option<f64>,
-    /// Divides the positive logits, and multiplies the others, of tokens of prompt and completion; none for no penalty.
+    /// Divides the positive logits, and multiplies the others, of tokens of prompt and completion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repetition_penalty: Option<f64>,
-    /// Subtracted from the logits of the completion's tokens; none for no penalty.
+    /// Subtracted from the logits of the completion's tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub presence_penalty: Option<f64>,
-    /// Subtracted from a token's logit for each time that the completion has it; none for no penalty.
+    /// Subtracted from a token's logit for each time that the completion has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frequency_penalty: Option<f64>,
     /// Longest completion, in tokens.
     pub max_new_tokens: usize,
-    /// The end of a completion that repeats itself; none lets it run to its limit.
+    /// The end of a completion that repeats itself; where absent it runs to its limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_repetition: Option<RepetitionEnd>,
-    /// The budget of a completion's thinking; none lets it think to its limit.
+    /// The budget of a completion's thinking; where absent it may think to its limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thinking: Option<ThinkingLimit>,
     /// What is measured.

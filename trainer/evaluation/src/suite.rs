@@ -141,7 +141,7 @@ pub struct Erratum {
     pub reason: String,
     /// Who found it.
     pub source: String,
-    /// The right key; `None` leaves the task out of the corrected figure.
+    /// The right key; where absent the task is left out of the corrected figure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
 }

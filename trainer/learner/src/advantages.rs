@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gae::GaeConfig;
 
-/// Variant of the advantage, as in the table above.
+/// Advantages of completions from their group's rewards, or of tokens from a critic's values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum AdvantageConfig {
@@ -42,7 +42,7 @@ pub enum AdvantageConfig {
     Rloo,
     /// RLOO's advantages over their standard deviation in the whole batch.
     RlooNormalised(Deviation),
-    /// One advantage a token, from a critic's values.
+    /// One advantage a token, from a critic's values: needed in PPO.
     Gae(GaeConfig),
 }
 

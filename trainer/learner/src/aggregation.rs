@@ -19,7 +19,7 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-/// Variant of the aggregation, as in the table above. Each kind of loss has a default of its own.
+/// Aggregation of a minibatch's token losses to one number. Each kind of loss has a default of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Aggregation {

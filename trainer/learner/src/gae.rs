@@ -15,7 +15,7 @@
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-/// Section `advantage.gae`.
+/// `[advantage.gae]`: generalised advantage estimation (arXiv 1506.02438), which PPO needs and GRPO refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GaeConfig {
@@ -24,7 +24,7 @@ pub struct GaeConfig {
     /// Weight of longer looks ahead, from 0 (the next value alone) to 1 (the rewards alone). 0.95 in PPO (arXiv
     /// 1707.06347) and its use on language models (arXiv 2009.01325); 1 in Open-Reasoner-Zero (arXiv 2503.24290).
     pub lambda: f64,
-    /// True where advantages are whitened over the batch's trained tokens ([`crate::whitening`]).
+    /// True where advantages are whitened over the batch's trained tokens: to mean 0 and standard deviation 1.
     pub whiten: bool,
 }
 

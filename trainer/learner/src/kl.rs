@@ -19,11 +19,11 @@ pub const LOG_RATIO_BOUND: f64 = 20.0;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KlEstimator {
-    /// d.
+    /// `d = policy - reference` of the logprobs: unbiased, of high variance. As a loss its gradient has expectation 0.
     K1,
-    /// d^2 / 2.
+    /// `d^2 / 2`: biased, of low variance.
     K2,
-    /// exp(-d) + d - 1.
+    /// `exp(-d) + d - 1`: unbiased, of low variance, never negative.
     #[default]
     K3,
 }

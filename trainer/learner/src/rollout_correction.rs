@@ -23,13 +23,13 @@ pub enum RolloutCorrection {
     /// Every token weighs 1.
     #[default]
     None,
-    /// Truncated importance sampling.
+    /// Truncated importance sampling: the ratio, at most `cap`.
     Tis {
         /// Largest weight.
         #[serde(default = "default_cap")]
         cap: f64,
     },
-    /// Tokens outside a band of ratios are dropped.
+    /// The ratio inside a band, and 0 outside.
     #[serde(rename = "icepop")]
     IcePop {
         /// Smallest ratio that is kept.

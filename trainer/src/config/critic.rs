@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct AlgorithmSection {
     /// What a completion's tokens are credited by.
     pub name: Algorithm,
-    /// Old policy of the ratio.
+    /// Logprobs of the old policy, by which the ratio divides.
     pub old_logprobs: OldLogprobs,
 }
 

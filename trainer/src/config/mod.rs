@@ -8,6 +8,8 @@ mod parallel;
 mod preference;
 mod prompt;
 mod recipe;
+#[cfg(test)]
+mod reference;
 mod reinforce;
 mod renamed;
 mod run_sections;

@@ -48,7 +48,7 @@ pub(crate) struct RewardModelRun {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Preferences {
-    /// File of pairs, or a folder of them: a short form of one `[[data.source]]`.
+    /// File of pairs, or a folder of them: a short form of one `[[data.source]]`. One of the two is needed.
     pub train: PathBuf,
     /// Held-out pairs: a path, or a table with the keys of a `[[data.source]]`.
     pub eval: ShortSource,
@@ -62,7 +62,7 @@ impl Default for Preferences {
     }
 }
 
-/// `[update]` of a reward model.
+/// `[update]`: batches of pairs, and how they go through the model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PreferenceUpdate {

@@ -24,8 +24,7 @@ pub(crate) struct PromptSection {
     /// Date that a template is told when it asks for today's, as `2026-02-03` or `2026-02-03T14:05:06`. Where empty it
     /// is told the time (UTC) of each rendering: a run's prompts then change from day to day.
     pub date: String,
-    /// Tasks whose prompts leave no room for a completion: `error` ends the run before its first step, `drop` leaves
-    /// them out and counts them.
+    /// Tasks whose prompts leave no room for a completion.
     pub overlong: Overlong,
     /// Text added to the last user turn, by task kind (`math`, `code`, …); that of `"*"` for kinds without their own.
     pub suffix: BTreeMap<TaskKind, String>,

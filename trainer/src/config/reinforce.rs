@@ -45,7 +45,7 @@ pub(crate) struct ReinforceRun {
     pub dynamic_sampling: DynamicSampling,
     /// GRPO or PPO.
     pub algorithm: AlgorithmSection,
-    /// Critic of PPO; its defaults where absent.
+    /// Critic, for `algorithm.name = "ppo"` alone; where absent it has its defaults.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub critic: Option<CriticSection>,
     /// From rewards to advantages.
@@ -54,7 +54,7 @@ pub(crate) struct ReinforceRun {
     pub loss: PolicyLossConfig,
     /// From verdicts to rewards.
     pub reward: RewardConfig,
-    /// General reward model of stage 2.
+    /// General reward model: needed in stage 2, refused in stage 1.
     pub reward_model: ModelSection,
     /// Computation of the update.
     pub update: UpdateSection,
@@ -80,9 +80,9 @@ pub(crate) struct ReinforceRun {
 pub(crate) struct RolloutSection {
     /// Number of groups in each step's batch.
     pub prompts_per_step: usize,
-    /// Number of completions of each prompt.
+    /// Number of completions of each prompt, at least 2; at least 1 in PPO.
     pub samples_per_prompt: usize,
-    /// Sampling temperature; the policy's logits are divided by it in training too.
+    /// Sampling temperature, above 0; the policy's logits are divided by it in training too.
     pub temperature: f64,
     /// Largest number of candidates, and any equal to the last; 0 for all. Any filter needs `kept_sets`.
     pub top_k: usize,
@@ -108,9 +108,7 @@ pub(crate) struct RolloutSection {
     pub thinking: Option<ThinkingBudget>,
     /// Tools that completions may call.
     pub tools: ToolsSection,
-    /// Rounding of what is sampled and what is trained: "fast" by libtorch's operators, whose last bits depend on a
-    /// batch's shape, or "exact", where training computes the recorded logprobs bit for bit; in float32, on the CPU of
-    /// one process.
+    /// Rounding of what is sampled and what is trained.
     pub numerics: Numerics,
     /// Batching and memory of the engine.
     pub engine: EngineOptions,
@@ -178,7 +176,7 @@ impl RolloutSection {
     }
 }
 
-/// `[dynamic_sampling]` (DAPO, arXiv 2503.14476): a group whose rewards are all equal teaches nothing and is refilled.
+/// `[dynamic_sampling]`: a group whose rewards are all equal teaches nothing and is refilled (DAPO, arXiv 2503.14476).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct DynamicSampling {
@@ -204,7 +202,7 @@ impl Default for DynamicSampling {
 pub(crate) struct UpdateSection {
     /// Number of steps of the run.
     pub steps: u64,
-    /// Number of optimizer updates in each step, into which the batch is split.
+    /// Number of optimizer updates in each step, into which the batch is split: from 1 to `rollout.prompts_per_step`.
     pub updates_per_step: usize,
     /// Most tokens, prompts too, that go through the model at a time; gradients are summed over such pieces.
     pub micro_batch_tokens: usize,

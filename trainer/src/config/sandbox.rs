@@ -19,7 +19,7 @@ pub(crate) struct SandboxSection {
     /// Bearer token of the servers named. It is not saved with the run: a file or SANDBOX_TOKEN is the better place.
     #[serde(skip_serializing)]
     pub token: Option<Secret>,
-    /// File that holds the token.
+    /// File that holds the token of the servers named.
     pub token_file: Option<PathBuf>,
     /// Timeouts and repeats of calls.
     pub client: ClientOptions,

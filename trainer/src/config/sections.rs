@@ -22,7 +22,8 @@ use crate::ranks::environment::environment;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RunSection {
-    /// Folder of the run, which must not exist yet.
+    /// Folder of the run, which must not exist yet unless the run goes on with `--resume`. It is needed, here or as
+    /// `--run-dir`.
     pub dir: PathBuf,
     /// Seed that keys every random number of the run.
     pub seed: u64,

@@ -34,7 +34,7 @@ pub(crate) struct SupervisedRun {
     pub data: DataSection,
     /// Traces to learn from, and how many at a time.
     pub traces: Traces,
-    /// Computation of the update; `steps` counts batches of traces.
+    /// Computation of the update; `steps` counts batches of traces, and `updates_per_step` is 1.
     pub update: UpdateSection,
     /// AdamW.
     pub optimizer: AdamWConfig,
@@ -56,8 +56,8 @@ pub(crate) struct SupervisedRun {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Traces {
-    /// File of traces, or a folder of them: a short form of one `[[data.source]]`. Every turn of the assistant is
-    /// learned, and the last message is one.
+    /// File of traces, or a folder of them: a short form of one `[[data.source]]`. One of the two is needed. Every turn
+    /// of the assistant is learned, and the last message is one.
     pub path: PathBuf,
     /// Most tokens of a trace; longer ones are dropped and counted. 0 takes the model's number of positions.
     pub max_tokens: usize,
@@ -71,18 +71,25 @@ impl Default for Traces {
     }
 }
 
-/// `[new_model]`: a Qwen2 decoder from nothing.
+/// `[new_model]`: a Qwen2 decoder from nothing. Its keys have the names of config.json.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)] // the names are config.json's
 pub(crate) struct NewModel {
+    /// Most tokens of the tokenizer, the 256 bytes and the special tokens among them.
     pub vocab_size: i64,
+    /// Width of the decoder: numbers of a token between two blocks.
     pub hidden_size: i64,
+    /// Width of a block's feed-forward layer.
     pub intermediate_size: i64,
+    /// Number of blocks.
     pub num_hidden_layers: i64,
+    /// Number of query heads of a block. It divides `hidden_size`.
     pub num_attention_heads: i64,
+    /// Number of key and value heads of a block. It divides `num_attention_heads`.
     pub num_key_value_heads: i64,
+    /// Longest sequence, in tokens.
     pub max_position_embeddings: i64,
+    /// Standard deviation of the random weights, above 0.
     #[serde(default = "initializer_range")]
     pub initializer_range: f64,
 }

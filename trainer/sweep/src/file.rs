@@ -99,7 +99,7 @@ pub struct ArmSection {
 pub struct LocalSection {
     /// Most cells at once.
     pub jobs: usize,
-    /// Cores that a cell keeps busy.
+    /// Cores that a cell keeps busy; 0 where cores do not decide.
     pub cores: f64,
     /// Memory that a cell needs, in GiB; 0 where memory does not decide.
     pub memory_gib: f64,

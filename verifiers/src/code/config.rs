@@ -14,9 +14,7 @@ pub struct CodeConfig {
     pub max_code_bytes: usize,
     /// Resource limits of a test: time, memory, output.
     pub limits: Limits,
-    /// The engine that runs the program, `auto`, `wasm` or `process`, unless the task's ground truth names one in a
-    /// field `engine`. `auto` leaves the choice to the server, which sends a program that needs what the wasm engine
-    /// lacks to the process engine.
+    /// Engine that runs the program, unless the task's ground truth names one in a field `engine`.
     pub engine: EngineChoice,
     /// True runs a program that ran out of time once more, beside no other, and takes that verdict; false never does.
     /// Unset does so for the tasks of public suites (`comparison`, `code_evalplus`).

@@ -11,7 +11,7 @@ use crate::batching::validate_batches;
 pub struct CommandConfig {
     /// The program and its arguments. No shell reads them.
     pub command: Vec<String>,
-    /// The scores that it may give.
+    /// Lowest and highest score that it may give.
     #[serde(default)]
     pub range: ScoreRange,
     /// Processes of it that judge at one time. They are started as they are needed, and kept.

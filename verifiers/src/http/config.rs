@@ -11,7 +11,8 @@ use crate::batching::validate_batches;
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum HttpLayout {
-    /// A list of [`Judged`](crate::Judged); a list of scores, or of objects as those of a command.
+    /// A list of completions, each with all that a verifier sees ([`Judged`](crate::Judged)); a list of scores, or of
+    /// objects as those of a command.
     #[default]
     Ponder,
     /// OpenRLHF's remote reward model: `query`, `prompts` and `labels`; `rewards`.
@@ -27,10 +28,10 @@ pub struct HttpConfig {
     /// The address that is posted to, one as a string or several that are alike as a list: `http://` with the path.
     #[serde(deserialize_with = "one_or_several")]
     pub url: Vec<String>,
-    /// What the service reads and answers: `ponder`, `openrlhf` or `slime`.
+    /// What the service reads and answers.
     #[serde(default)]
     pub layout: HttpLayout,
-    /// The scores that it may give.
+    /// Lowest and highest score that it may give.
     #[serde(default)]
     pub range: ScoreRange,
     /// Requests that may be open at one time.
@@ -42,7 +43,8 @@ pub struct HttpConfig {
     /// Longest wait for an answer, in seconds, all attempts together.
     #[serde(default = "default_timeout_seconds")]
     pub timeout_seconds: f64,
-    /// Longest wait for one attempt, after which another server is tried; all of `timeout_seconds` unless set.
+    /// Longest wait for one attempt, in seconds, after which another server is tried; all of `timeout_seconds` where
+    /// absent.
     #[serde(default)]
     pub attempt_seconds: Option<f64>,
     /// Attempts that may fail.

@@ -32,10 +32,10 @@ pub struct PythonConfig {
     /// Name of its function; where unset it is the one whose parameters fit.
     #[serde(default)]
     pub function: Option<String>,
-    /// The scores that it may give.
+    /// Lowest and highest score that it may give.
     #[serde(default)]
     pub range: ScoreRange,
-    /// Where the file runs: `wasm`, `jail` or `trusted`.
+    /// Where the file runs.
     #[serde(default)]
     pub isolation: PythonIsolation,
     /// True hands a function in TRL's style all completions of a prompt in one call, and only those: it may compare

@@ -32,7 +32,8 @@ pub struct RewardConfig {
     pub checked_kinds: Vec<TaskKind>,
     /// `[reward.worth]`: the worth of completions that were not judged.
     pub worth: WorthByKind,
-    /// `[reward.worth_of.NAME]`: the same, for the verifier NAME.
+    /// `[reward.worth_of.NAME]`: the same for the verifier NAME, by its own word for a kind or by the kind; it goes
+    /// before `[reward.worth]`.
     pub worth_of: WorthByVerifier,
     /// `[[reward.term]]`: the terms of the reward. Without any, the outcome and the gate make it.
     pub term: Vec<TermConfig>,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ClientError;
 use crate::Secret;
 
-/// A client's settings.
+/// Calls of a client: its name, its waits and its attempts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientOptions {

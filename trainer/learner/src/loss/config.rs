@@ -12,14 +12,15 @@ use crate::aggregation::Aggregation;
 use crate::kl::KlEstimator;
 use crate::rollout_correction::RolloutCorrection;
 
-/// Section `loss`: the policy's loss.
+/// `[loss]`: the policy's loss. The keys of its kind stand beside those that every kind has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "LossSection")]
 pub struct PolicyLossConfig {
     /// Kind of loss, with its parameters.
     #[serde(flatten)]
     pub kind: PolicyLossKind,
-    /// Aggregation of the losses of tokens to one number; that of the kind's paper where none is written.
+    /// Aggregation of the losses of tokens to one number; where none is written that of the kind's paper,
+    /// `sequence_mean` for `gspo`.
     pub aggregation: Aggregation,
     /// Weights of tokens for the difference between rollout and training.
     pub rollout_correction: RolloutCorrection,

@@ -24,7 +24,7 @@ pub struct PpoClip {
     /// Distance by which the ratio may rise above 1. 0.2 in PPO, 0.28 in DAPO.
     pub clip_high: f64,
     /// Bound on the loss of tokens with a negative advantage, in units of the advantage's size. Over 1; 3 in its paper,
-    /// 10 in DAPO's code; none turns it off.
+    /// 10 in DAPO's code; none where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dual_clip: Option<f64>,
 }

@@ -14,7 +14,7 @@ use crate::ranks::{Ranks, as_many_on};
 use crate::token_split::split_by_tokens;
 use crate::trainable::{Model, StepOutcome, Trainable};
 
-/// Section `preference`: the reward model's loss.
+/// `[loss]`: Bradley-Terry, `-log sigmoid(chosen - rejected)`, with scores centred around 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PreferenceLossConfig {

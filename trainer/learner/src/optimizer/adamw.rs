@@ -28,7 +28,7 @@ const EXP_AVG: &str = "exp_avg";
 const EXP_AVG_SQ: &str = "exp_avg_sq";
 const MASTER: &str = "master";
 
-/// Section `adamw`.
+/// AdamW: Adam with decoupled weight decay (arXiv 1412.6980, 1711.05101).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdamWConfig {
@@ -40,9 +40,9 @@ pub struct AdamWConfig {
     pub eps: f64,
     /// Share of each matrix that is removed per unit of learning rate and update. 0.1 in DAPO, 0 in ORZ.
     pub weight_decay: f64,
-    /// Norm over all parameters to which longer gradients are scaled down.
+    /// Norm over all parameters to which longer gradients are scaled down; `inf` never scales.
     pub max_gradient_norm: f64,
-    /// Memory that holds moments and float32 masters: `device`, or `host` to spare a GPU's. The numbers are the same.
+    /// Memory that holds moments and float32 masters. The numbers are the same.
     pub state: StatePlace,
 }
 

@@ -28,7 +28,7 @@ pub enum Decay {
     Cosine,
 }
 
-/// Section `schedule`.
+/// Learning rate of each update: a warm-up, then a constant rate or a decay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScheduleConfig {

@@ -16,7 +16,7 @@ pub enum StatePlace {
     /// The weights' device.
     #[default]
     Device,
-    /// The host, in page-locked memory.
+    /// The host, in page-locked memory, to spare a GPU's.
     Host,
 }
 
