@@ -200,7 +200,8 @@ async fn a_request_that_loses_two_workers_gets_a_typed_error_and_the_next_one_no
 
 #[tokio::test]
 async fn shutdown_lets_open_requests_finish_and_turns_new_ones_away() {
-    let server = one_worker().await;
+    let config = ServerConfig { workers: 1, drain_seconds: 60.0, ..ServerConfig::default() };
+    let server = serve(config).await.unwrap();
     let url = server.url();
     let mut tasks = JoinSet::new();
     for _ in 0..2 {

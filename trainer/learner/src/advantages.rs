@@ -62,6 +62,15 @@ impl Default for Deviation {
     }
 }
 
+impl Deviation {
+    fn validate(&self, kind: &str) -> Result<()> {
+        let Self { ddof, eps } = *self;
+        ensure!(ddof <= 1, "advantage.{kind}.ddof is {ddof}; set it to 0 (divide by n) or 1 (by n - 1)");
+        ensure!(eps.is_finite() && eps >= 0.0, "advantage.{kind}.eps is {eps}; set it to 0 or a small positive number");
+        Ok(())
+    }
+}
+
 impl Default for AdvantageConfig {
     fn default() -> Self {
         Self::GroupStd(Deviation::default())
@@ -74,16 +83,10 @@ impl AdvantageConfig {
     pub fn validate(&self) -> Result<()> {
         match self {
             Self::GroupMean | Self::Rloo => {}
-            Self::GroupStd(Deviation { ddof, eps })
-            | Self::BatchStd(Deviation { ddof, eps })
-            | Self::RewardStd(Deviation { ddof, eps })
-            | Self::RlooNormalised(Deviation { ddof, eps }) => {
-                ensure!(*ddof <= 1, "advantages: ddof is {ddof}; set it to 0 (divide by n) or 1 (by n - 1)");
-                ensure!(
-                    eps.is_finite() && *eps >= 0.0,
-                    "advantages: eps is {eps}; set it to 0 or a small positive number"
-                );
-            }
+            Self::GroupStd(deviation) => deviation.validate("group_std")?,
+            Self::BatchStd(deviation) => deviation.validate("batch_std")?,
+            Self::RewardStd(deviation) => deviation.validate("reward_std")?,
+            Self::RlooNormalised(deviation) => deviation.validate("rloo_normalised")?,
             Self::Gae(config) => config.validate()?,
         }
         Ok(())

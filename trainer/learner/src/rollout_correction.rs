@@ -64,11 +64,11 @@ impl RolloutCorrection {
             Self::None => {}
             Self::Tis { cap } => ensure!(
                 cap.is_finite() && cap > 0.0,
-                "rollout_correction.tis: cap is {cap}; set a positive number (2 is usual)"
+                "loss.rollout_correction.tis.cap is {cap}; set a positive number (2 is usual)"
             ),
             Self::IcePop { low, high, .. } => ensure!(
                 low >= 0.0 && high > low && high.is_finite(),
-                "rollout_correction.icepop: the band {low}..{high} is empty; set 0 <= low < high"
+                "loss.rollout_correction.icepop: the band {low}..{high} is empty; set 0 <= low < high"
             ),
         }
         Ok(())

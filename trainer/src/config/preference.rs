@@ -101,7 +101,7 @@ impl RewardModelRun {
         }
         self.prompt.validate()?;
         self.parallel.validate_whole_sequences()?;
-        self.loss.validate().map_err(|error| Usage::error(format!("loss: {error}")))?;
+        self.loss.validate().map_err(|error| Usage::error(error.to_string()))?;
         self.schedule().map(|_| ())
     }
 

@@ -281,8 +281,8 @@ impl ReinforceRun {
         self.eval.validate()?;
         self.parallel.validate()?;
         let section = |name: &str, error: String| Usage::error(format!("{name}: {error}"));
-        self.advantage.validate().map_err(|error| section("advantage", error.to_string()))?;
-        self.loss.validate().map_err(|error| section("loss", error.to_string()))?;
+        self.advantage.validate().map_err(|error| Usage::error(error.to_string()))?;
+        self.loss.validate().map_err(|error| Usage::error(error.to_string()))?;
         self.reward.validate().map_err(|error| Usage::error(error.to_string()))?;
         if stage == 1 && self.reward.term.iter().any(|term| term.reads == Reading::RewardModel) {
             return refuse("reward.term: one reads the reward model, which stage 1 has not; leave it to --stage 2");

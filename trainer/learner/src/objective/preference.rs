@@ -34,7 +34,7 @@ impl PreferenceLossConfig {
     pub fn validate(&self) -> Result<()> {
         ensure!(
             self.centering_coefficient.is_finite() && self.centering_coefficient >= 0.0,
-            "preference.centering_coefficient is {}; set it to 0 or more",
+            "loss.centering_coefficient is {}; set it to 0 or more",
             self.centering_coefficient
         );
         Ok(())
