@@ -36,7 +36,10 @@ fn wrong_configurations_name_the_key() {
     with("run.device=cuda:7", &["cuda:7"]);
     with("run.device=tpu", &["tpu", "auto, cpu, cuda, cuda:N"]);
     with("run.dtype=int4", &["int4", "bfloat16"]);
-    with("schedule.lr=-1.0", &["schedule"]);
+    with("schedule.lr=-1.0", &["error: schedule.lr: is -1; "]);
+    with("schedule.min_lr=2.0", &["error: schedule.min_lr: is 2; "]);
+    with("optimizer.max_gradient_norm=0.0", &["error: optimizer.max_gradient_norm: is 0; "]);
+    with("optimizer.beta2=1.0", &["error: optimizer.beta2: is 1; "]);
     with("new_model.num_attention_heads=5", &["new_model", "num_attention_heads"]);
     for range in ["-0.1", "0.0", "nan"] {
         with(&format!("new_model.initializer_range={range}"), &["new_model.initializer_range", "more than 0"]);
@@ -69,7 +72,7 @@ fn combinations_of_an_algorithm_without_meaning_name_the_key() {
     with_ppo("critic={shared_trunk=true, updates_per_step=7}", &["critic.updates_per_step", "update.updates_per_step"]);
     with_ppo("critic={shared_trunk=true, pretrain_steps=1}", &["critic.pretrain_steps", "stand still"]);
     with_ppo("critic.lambda=1.5", &["critic.lambda", "between 0 and 1"]);
-    with_ppo("critic.schedule.lr=-1.0", &["critic.schedule"]);
+    with_ppo("critic.schedule.lr=-1.0", &["error: critic.schedule.lr: is -1; "]);
     with(&["loss={kind=\"gspo\", dual_clip=3.0}"], &["dual_clip", "gspo"]);
     with(&["loss={kind=\"reinforce\", clip_low=0.1}"], &["clip_low", "reinforce"]);
 }

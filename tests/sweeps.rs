@@ -121,12 +121,18 @@ fn killed_and_cell_by_cell_it_makes_the_same_table_and_equal_arms_are_equal() {
     // The same command says it again, and runs nothing.
     let again = String::from_utf8(run(&["sweep", &whole], 1).stderr).unwrap();
     assert!(again.contains("broken seed 2") && !again.contains(": runs ("), "{again}");
+    // A cell that is done answers for no other.
+    run(&["sweep", &whole, "--cell", "0", "--json", &json], 0);
 
     for cell in ["3", "0", "5", "4", "1", "2"] {
         run(&["sweep", &parts, "--cell", cell], 0);
     }
     let json_of_parts = bench.text("parts.json");
-    run(&["sweep", &parts, "--collect", "--json", &json_of_parts], 0);
+    // Several at once write the same files, one after the other.
+    let collect =
+        || trainer().args(["sweep", &parts, "--collect", "--json", &json_of_parts]).stdout(Stdio::null()).spawn();
+    let collecting = [collect(), collect(), collect()];
+    assert!(collecting.map(|child| child.unwrap().wait().unwrap().success()) == [true; 3]);
     refuses_another_program(&bench, &parts);
     let (whole, parts) = (table(Path::new(&json)), table(Path::new(&json_of_parts)));
     let computed_by = &parts["cells"][0]["computed_by"]["stage-1"];
@@ -206,6 +212,19 @@ fn what_is_wrong_is_named_before_any_cell_runs() {
     let plan = table(Path::new(&json));
     assert!(plan["cells"][7]["arm"] == "x" && plan["cells"][7]["state"] == "waiting", "{plan}");
     assert_eq!((plan["arms"].as_array().unwrap().len(), plan["differences"].as_array().unwrap().len()), (0, 0));
+    // Nobody reads what is printed, and the file is written.
+    std::fs::remove_file(&json).unwrap();
+    let (reader, unread) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = trainer().args(["sweep", &file, "--dry-run", "--json", &json]).stdout(unread).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    assert_eq!(table(Path::new(&json)), plan);
+    // A plan in the sweep's own folder would keep the sweep out of it.
+    let inside = bench.text("bad/plan.json");
+    let said = String::from_utf8(run(&["sweep", &file, "--dry-run", "--json", &inside], 2).stderr).unwrap();
+    assert!(said.contains("--json: ") && !bench.path("bad").exists(), "{said}");
+    let token = "[[arm]]\nname = \"x\"\nset = [\"sandbox.token=hidden\", \"loss.clip_high=0.3\"]\n";
+    says(token, &["arm x: sandbox.token: ", "sandbox.token_file", "SANDBOX_TOKEN"]);
     let named = |name: &str| format!("[[arm]]\nname = \"x\"\nset = [\"data=[{{ path = '{name}' }}]\"]\n");
     says(&named("no-such-owner/no-such-tasks"), &["arm x: data.source.0.path", "org/name@<40 hex digits>"]);
     // Two names with their commits are two arms, and nothing is missing.
@@ -224,4 +243,22 @@ fn what_is_wrong_is_named_before_any_cell_runs() {
     let said = String::from_utf8(run(&["sweep", &sweep, "--cell", "3", "--of", mark], 2).stderr).unwrap();
     assert!(said.contains("these jobs were written for other cells"), "{said}");
     assert!(!bench.path("bad").exists());
+}
+
+#[test]
+fn a_failure_that_no_folder_holds_is_said_in_its_own_words() {
+    let bench = Bench::new();
+    let file = write(&bench, "kept-out", "");
+    let planned = String::from_utf8(run(&["sweep", &file, "--dry-run"], 0).stdout).unwrap();
+    let unit = planned.split("runs ").nth(1).and_then(|rest| rest.split(',').next()).unwrap();
+    run(&["sweep", &file, "--collect"], 1);
+    // A folder stands where the lock of the shared unit is to be.
+    std::fs::create_dir_all(bench.path(&format!("kept-out/units/{unit}/.lock"))).unwrap();
+    for (arguments, words) in [(&[][..], "6 of 6 cells have no result:"), (&["--cell", "5"], "the cell failed:")] {
+        let output = run(&[&["sweep", &file], arguments].concat(), 1);
+        let said = String::from_utf8(output.stderr).unwrap();
+        let end = said.rsplit("error: ").next().unwrap();
+        assert!(end.starts_with(words) && end.contains(&format!("late seed 2: {unit}: ")), "{said}");
+        assert!(end.contains(".lock"), "{said}");
+    }
 }

@@ -1,5 +1,8 @@
 //! `trainer`: the command line and the only composer. It parses, hands over, and turns errors into exit codes.
 
+// `println!` panics where nobody reads: `stdout::print` does not.
+#![deny(clippy::print_stdout)]
+
 mod cheap;
 mod checkpoint;
 mod cli;
@@ -36,6 +39,7 @@ mod run;
 mod service_watch;
 mod skipped_update;
 mod stage;
+mod stdout;
 mod step_metrics;
 mod supervised;
 mod tools;
@@ -58,6 +62,7 @@ use self::config::{Source, load};
 use self::failure::{Usage, exit_code, in_words, write_error_file};
 use self::interrupt::Interrupt;
 use self::ranks::launch;
+use self::stdout::print;
 
 fn main() -> ExitCode {
     sandbox::run_worker_if_asked();
@@ -130,10 +135,7 @@ async fn run(cli: Cli) -> Result<()> {
         (None, Some(Command::VerifyMath(args))) => {
             tokio::task::block_in_place(|| command::verify_math::run(&args, &interrupt))
         }
-        (None, Some(Command::Report { run })) => {
-            println!("{}", report::write_report(&run)?.display());
-            Ok(())
-        }
+        (None, Some(Command::Report { run })) => print(format_args!("{}\n", report::write_report(&run)?.display())),
         (None, Some(Command::Checkpoint(command))) => {
             tokio::task::block_in_place(|| command::checkpoint::run(&command))
         }
@@ -154,7 +156,7 @@ fn configuration<C: DeserializeOwned + Serialize>(run: &TrainingRunArgs) -> Resu
     }
     let config: C = load(&Source { path: run.config.as_deref(), assignments, moved: None })?;
     if run.print_config {
-        print!("{}", toml::to_string(&config)?);
+        print(toml::to_string(&config)?)?;
         return Ok(None);
     }
     Ok(Some(config))

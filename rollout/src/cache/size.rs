@@ -1,7 +1,6 @@
 //! How large the cache may get: a number of tokens, or what is free.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
 
 use kernels::BLOCK_TOKENS;
 use policy::dist::cuda::Gpu;
@@ -9,6 +8,8 @@ use policy::{ModelConfig, Placement};
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tch::Device;
+
+use crate::free_memory::free_memory;
 
 /// Share of what is free that the cache may take. The rest is for a pass's activations and logits, and for whatever
 /// else the machine does.
@@ -90,7 +91,7 @@ impl<'de> Deserialize<'de> for CacheTokens {
 /// memory, may have. None where nobody says what is free.
 pub(crate) fn fitting_blocks(config: &ModelConfig, placement: Placement, num_processes: usize) -> Option<usize> {
     let free = match placement.device {
-        Device::Cpu => free_of_host(Path::new("/"))? / num_processes.max(1) as u64,
+        Device::Cpu => free_memory()? / num_processes.max(1) as u64,
         // What libtorch's allocator has and does not use is free too.
         device => {
             let memory = Gpu::of(device)?.memory().ok()?;
@@ -100,42 +101,6 @@ pub(crate) fn fitting_blocks(config: &ModelConfig, placement: Placement, num_pro
     let numbers = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim;
     let block = numbers as f64 * placement.kind.elt_size_in_bytes() as f64 * BLOCK_TOKENS as f64;
     Some((free as f64 * SHARE / block) as usize)
-}
-
-/// Bytes that a process may still take, by the files under `root`: what the system calls available, and no more than
-/// its control groups, or those above them, allow (cgroups(7), of both versions). None where there are no such files.
-fn free_of_host(root: &Path) -> Option<u64> {
-    let meminfo = std::fs::read_to_string(root.join("proc/meminfo")).ok()?;
-    let available = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let available: u64 = available.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
-    let of_groups = groups.lines().filter_map(|line| free_of_group(root, line)).min();
-    Some((available * 1024).min(of_groups.unwrap_or(u64::MAX)))
-}
-
-/// What a line of `/proc/self/cgroup` leaves free; none where it sets no limit to memory.
-fn free_of_group(root: &Path, line: &str) -> Option<u64> {
-    let mut parts = line.splitn(3, ':').skip(1);
-    let (controllers, path) = (parts.next()?, parts.next()?);
-    let (mount, [limit, usage], cache) = match controllers {
-        "" => ("sys/fs/cgroup", ["memory.max", "memory.current"], "inactive_file "),
-        _ if controllers.split(',').any(|name| name == "memory") => {
-            ("sys/fs/cgroup/memory", ["memory.limit_in_bytes", "memory.usage_in_bytes"], "total_inactive_file ")
-        }
-        _ => return None,
-    };
-    let mount = root.join(mount);
-    let number = |file: PathBuf| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
-    let free = |group: &Path| {
-        let group = mount.join(group);
-        let limit = number(group.join(limit))?;
-        let stat = std::fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
-        // Files that were read and are not in use make room when it is needed.
-        let cached = stat.lines().find_map(|line| line.strip_prefix(cache)?.trim().parse::<u64>().ok());
-        let used = number(group.join(usage))?.saturating_sub(cached.unwrap_or(0));
-        Some(limit.saturating_sub(used))
-    };
-    Path::new(path.trim_start_matches('/')).ancestors().filter_map(free).min()
 }
 
 #[cfg(test)]
@@ -155,50 +120,6 @@ mod tests {
             let error = serde_json::from_str::<CacheTokens>(text).unwrap_err().to_string();
             assert!(error.contains("a number of tokens or \"auto\""), "{error}");
         }
-    }
-
-    fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = root.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        root
-    }
-
-    const MEMINFO: (&str, &str) = ("proc/meminfo", "MemTotal: 2000 kB\nMemAvailable:    1000 kB\n");
-
-    #[test]
-    fn without_limits_all_that_is_available_is_free() {
-        assert_eq!(free_of_host(root(&[]).path()), None);
-        assert_eq!(free_of_host(root(&[MEMINFO]).path()), Some(1_024_000));
-        let unlimited = [
-            MEMINFO,
-            ("proc/self/cgroup", "0::/a/b\n"),
-            ("sys/fs/cgroup/a/b/memory.max", "max\n"),
-            ("sys/fs/cgroup/a/b/memory.current", "5000\n"),
-        ];
-        assert_eq!(free_of_host(root(&unlimited).path()), Some(1_024_000));
-    }
-
-    #[test]
-    fn a_container_s_limit_counts_also_where_a_group_above_sets_it() {
-        let second = [
-            MEMINFO,
-            ("proc/self/cgroup", "0::/a/b\n"),
-            ("sys/fs/cgroup/a/memory.max", "900000\n"),
-            ("sys/fs/cgroup/a/memory.current", "500000\n"),
-            ("sys/fs/cgroup/a/memory.stat", "anon 1\ninactive_file 100000\n"),
-        ];
-        assert_eq!(free_of_host(root(&second).path()), Some(500_000));
-        let first = [
-            MEMINFO,
-            ("proc/self/cgroup", "5:cpu,cpuacct:/x\n4:memory:/not/seen/inside\n"),
-            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "700000\n"),
-            ("sys/fs/cgroup/memory/memory.usage_in_bytes", "300000\n"),
-        ];
-        assert_eq!(free_of_host(root(&first).path()), Some(400_000));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::Serialize;
 use statistics::holm;
 
 use crate::failure::Usage;
+use crate::stdout::print;
 
 /// What `trainer compare` takes.
 #[derive(Debug, Args)]
@@ -59,10 +60,10 @@ pub(crate) fn run(args: &CompareArgs) -> Result<()> {
         }
     }
     for one in &compared {
-        print!("{}", lines(one));
+        print(lines(one))?;
     }
     if others.len() > 1 {
-        println!("p corrected: for {} comparisons (Holm)", compared.len());
+        print(format_args!("p corrected: for {} comparisons (Holm)\n", compared.len()))?;
     }
     if let Some(path) = &args.json {
         let json = match compared.as_slice() {

@@ -1,10 +1,10 @@
 //! `trainer completions`: what a shell needs to complete this command line, of which nothing is known here.
 
-use std::io::Write;
-
 use anyhow::Result;
 use clap::Args;
 use clap_complete::{Shell, generate};
+
+use crate::stdout::print;
 
 /// What `trainer completions` takes.
 #[derive(Debug, Args)]
@@ -21,5 +21,5 @@ pub(crate) fn run(args: &CompletionsArgs, mut command: clap::Command) -> Result<
     let mut script = Vec::new();
     let name = command.get_name().to_owned();
     generate(args.shell, &mut command, name, &mut script);
-    Ok(std::io::stdout().write_all(&script)?)
+    print(String::from_utf8_lossy(&script))
 }

@@ -9,6 +9,7 @@ use crate::entry_args::EntryArgs;
 use crate::interrupt::Interrupt;
 use crate::ranks::environment::refuse_ranks;
 use crate::run::recipe::Recipe;
+use crate::stdout::print;
 
 /// What `trainer recipe` takes.
 #[derive(Debug, Args)]
@@ -36,7 +37,5 @@ pub(crate) async fn run(args: &RecipeArgs, interrupt: Interrupt) -> Result<()> {
     let mut recipe = Recipe::open(&args.config, args.run_dir.as_deref(), args.seed, args.entry.entry(), interrupt)?;
     recipe.run().await?;
     let report = report::write_report(recipe.dir())?;
-    print!("{}", recipe.table());
-    println!("\nreport: {}", report.display());
-    Ok(())
+    print(format_args!("{}\nreport: {}\n", recipe.table(), report.display()))
 }

@@ -14,6 +14,7 @@ use verifiers::VerifiersConfig;
 use crate::config::{Source, load_part};
 use crate::failure::{Interrupted, Usage};
 use crate::interrupt::Interrupt;
+use crate::stdout::print;
 
 /// What `trainer verify-math` takes.
 #[derive(Debug, Args)]
@@ -59,8 +60,7 @@ pub(crate) fn run(args: &VerifyMathArgs, interrupt: &Interrupt) -> Result<()> {
     match (&args.input, &args.gold, &args.completion) {
         (Some(input), _, _) => verify_file(input, args.output.as_deref(), &config.math, interrupt),
         (None, Some(gold), Some(completion)) => {
-            println!("{}", describe(gold, completion, args.explain, &config.math));
-            Ok(())
+            print(format_args!("{}\n", describe(gold, completion, args.explain, &config.math)))
         }
         _ => Err(Usage::error("give GOLD and COMPLETION, or --input")),
     }

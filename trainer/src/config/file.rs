@@ -65,8 +65,33 @@ impl Source<'_> {
     }
 }
 
-/// Parses the text of the source's file.
+/// Parses the text of the source's file. An error quotes lines and assignments, and no token in them.
 fn parsed<C: DeserializeOwned>(source: &Source<'_>, text: Option<&str>) -> Result<C> {
+    parsed_openly(source, text).map_err(|error| {
+        let mut tables = vec![text.and_then(|text| text.parse().ok()).unwrap_or_default()];
+        for assignment in &source.assignments {
+            let mut table = Table::new();
+            // What is no assignment has no key, and so no token.
+            let _ = assign(&mut table, assignment);
+            tables.push(table);
+        }
+        let hide = |words: String, token: &str| words.replace(token, "…");
+        Usage::error(tables.iter().flat_map(tokens).fold(error.to_string(), hide))
+    })
+}
+
+/// Values of the keys `token` of a table and of the tables within.
+fn tokens(table: &Table) -> Vec<&str> {
+    let tokens = table.iter().flat_map(|(key, value)| match value {
+        Value::String(text) if key == "token" && !text.is_empty() => vec![text.as_str()],
+        Value::Table(inner) => tokens(inner),
+        _ => Vec::new(),
+    });
+    tokens.collect()
+}
+
+/// As [`parsed`], with an error that quotes tokens too.
+fn parsed_openly<C: DeserializeOwned>(source: &Source<'_>, text: Option<&str>) -> Result<C> {
     let name = source.name();
     let Some(text) = text else { return assigned(source, Table::new(), &name) };
     let wrong = |reason: &str| Usage::error(format!("config {name}: {}", with_near_name(reason)));
@@ -190,6 +215,24 @@ mod tests {
             assert_eq!(crate::failure::exit_code(&error), 2);
             let text = error.to_string();
             assert!(text.contains(place) && text.contains("`rollout.engine.max_sequences`"), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_token_is_quoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        std::fs::write(&path, "[sandbox]\ntoken = \"a secret\"\n").unwrap();
+        let said = |path: Option<&Path>, sets: &[&str]| {
+            let assignments = sets.iter().map(|set| (*set).to_owned()).collect();
+            load::<crate::config::ReinforceRun>(&Source { path, assignments, moved: None }).unwrap_err().to_string()
+        };
+        for (words, error) in [
+            ("token = \"…\"", said(Some(&path), &[])),
+            ("sandbox.token=… --set update.stepz=3", said(None, &["sandbox.token=secret", "update.stepz=3"])),
+            ("stepz", said(None, &["sandbox={server={token='secret'}}", "update.stepz=3"])),
+        ] {
+            assert!(error.contains(words) && !error.contains("secret"), "{error}");
         }
     }
 

@@ -238,8 +238,8 @@ impl EvalSection {
 /// Checks `[optimizer]` and `[schedule]`, and gives the rate of each of `num_updates` updates.
 ///
 /// # Errors
-/// A usage error that names the section.
+/// A usage error that begins with the key.
 pub(super) fn schedule(optimizer: &AdamWConfig, schedule: &ScheduleConfig, num_updates: u64) -> Result<Schedule> {
-    optimizer.validate().map_err(|error| Usage::error(format!("optimizer: {error}")))?;
-    Schedule::new(schedule.clone(), num_updates).map_err(|error| Usage::error(format!("schedule: {error}")))
+    optimizer.validate().map_err(|error| Usage::error(format!("optimizer.{error}")))?;
+    Schedule::new(schedule.clone(), num_updates).map_err(|error| Usage::error(format!("schedule.{error}")))
 }

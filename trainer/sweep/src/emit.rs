@@ -10,6 +10,7 @@ use crate::cluster::ClusterSection;
 use crate::error::SweepError;
 use crate::identity::digits_of;
 use crate::plan::{Cell, Plan};
+use crate::shell::quoted;
 
 /// What jobs are written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,16 @@ impl JobArray<'_> {
         let texts = [trainer, image, volume_claim, work_dir].into_iter().chain(sbatch).chain(setup);
         if let Some(text) = texts.chain([&self.file.to_owned()]).find(|text| text.contains(['\n', '\r', '\0'])) {
             return Err(SweepError::invalid(format!("cluster: {text:?} has more than one line")));
+        }
+        for (key, path) in [("trainer", trainer), ("work_dir", work_dir)] {
+            if path.starts_with('~') {
+                return Err(SweepError::invalid(format!(
+                    "cluster.{key}: `{path}` is a path that only a shell would expand; write it from / on"
+                )));
+            }
+        }
+        if self.cluster.cpus == 0 {
+            return Err(SweepError::invalid("cluster.cpus: must be at least 1"));
         }
         if self.cluster.nodes == 0 || (scheduler == Scheduler::Kubernetes && self.cluster.nodes > 1) {
             let nodes = self.cluster.nodes;
@@ -121,7 +132,7 @@ impl JobArray<'_> {
     fn kubernetes(&self) -> String {
         let ClusterSection { gpus, cpus, memory_gib, hours, parallel, trainer, image, volume_claim, work_dir, .. } =
             self.cluster;
-        let name = label(self.name);
+        let name = yaml(&label(self.name));
         let num_cells = self.num_cells;
         let at_once = if *parallel > 0 { (*parallel as usize).min(num_cells) } else { num_cells };
         let attempts = self.cluster.attempts.saturating_sub(1);
@@ -212,15 +223,6 @@ fn mark(cells: &[Cell]) -> String {
     format!("{}-{}", cells.len(), digits_of(labels.join("\n").as_bytes()))
 }
 
-/// A word of shell.
-fn quoted(text: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+=,@%".contains(letter);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
-}
-
 /// A text of YAML: its double-quoted form is JSON's.
 fn yaml(text: &str) -> String {
     serde_json::Value::from(text).to_string()
@@ -298,7 +300,8 @@ mod tests {
         let cluster = ClusterSection { gpus: 8, image: "registry/ponder:1".into(), ..ClusterSection::default() };
         let text = array(&cluster, "s.toml").write(Scheduler::Kubernetes).unwrap();
         for line in [
-            "  name: clip-1",
+            "  name: \"clip-1\"",
+            "      labels: {app: \"clip-1\"}",
             "  completionMode: Indexed",
             "  completions: 6",
             "  parallelism: 6",
@@ -315,17 +318,39 @@ mod tests {
         assert!(text.contains("      activeDeadlineSeconds: 7200\n") && text.contains("  parallelism: 2\n"), "{text}");
     }
 
+    /// YAML reads a plain 20240601, `on` or `null` as something else than a text.
     #[test]
-    fn a_setting_of_two_lines_is_refused() {
+    fn any_name_of_a_sweep_is_a_text_of_a_kubernetes_job() {
+        let cluster = ClusterSection::default();
+        for name in ["20240601", "on", "null", "2024-06-01"] {
+            let text = JobArray { name, ..array(&cluster, "s.toml") }.write(Scheduler::Kubernetes).unwrap();
+            for line in [format!("  name: \"{name}\"\n"), format!("      labels: {{app: \"{name}\"}}\n")] {
+                assert!(text.contains(&line), "no `{line}` in:\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_setting_that_no_scheduler_can_take_is_refused() {
         let cluster = ClusterSection { image: "a\nb".into(), ..ClusterSection::default() };
         for scheduler in [Scheduler::Slurm, Scheduler::Kubernetes] {
             assert!(array(&cluster, "x").write(scheduler).unwrap_err().to_string().contains("more than one line"));
+        }
+        for (cluster, words) in [
+            (
+                ClusterSection { trainer: "~/bin/trainer".into(), ..ClusterSection::default() },
+                "cluster.trainer: `~/bin",
+            ),
+            (ClusterSection { work_dir: "~".into(), ..ClusterSection::default() }, "cluster.work_dir: `~`"),
+            (ClusterSection { cpus: 0, ..ClusterSection::default() }, "cluster.cpus: must be at least 1"),
+        ] {
+            let said = array(&cluster, "x").write(Scheduler::Slurm).unwrap_err().to_string();
+            assert!(said.contains(words), "{said}");
         }
         let wide = ClusterSection { nodes: 2, ..ClusterSection::default() };
         assert!(array(&wide, "x").write(Scheduler::Kubernetes).unwrap_err().to_string().contains("cluster.nodes"));
         let text = array(&wide, "x").write(Scheduler::Slurm).unwrap();
         assert!(text.contains("#SBATCH --nodes=2\n") && !text.contains("--ntasks="), "{text}");
         assert_eq!(label("---"), "sweep");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
     }
 }

@@ -93,14 +93,23 @@ pub fn enter_folder(plan: &Plan, accepts_program: bool) -> Result<(), SweepError
     check_folder(plan)?;
     let dir = plan.dir();
     std::fs::create_dir_all(dir).map_err(|error| SweepError::read(dir, error))?;
-    let _lock = loop {
-        match FolderLock::take(dir) {
-            Err(RecordError::Locked { .. }) => std::thread::sleep(WAIT),
-            other => break other?,
-        }
-    };
+    let _lock = lock_folder(dir)?;
     check_folder(plan)?;
     write_folder(plan, accepts_program)
+}
+
+/// The lock of a sweep's folder, once no other process writes what all cells share there: `sweep.json`, the links and
+/// the result.
+///
+/// # Errors
+/// The folder is not there, or the system refuses.
+pub fn lock_folder(dir: &Path) -> Result<FolderLock, SweepError> {
+    loop {
+        match FolderLock::take(dir) {
+            Err(RecordError::Locked { .. }) => std::thread::sleep(WAIT),
+            other => return Ok(other?),
+        }
+    }
 }
 
 /// What of the comparison was changed after cells had run.
@@ -138,10 +147,8 @@ fn write_folder(plan: &Plan, accepts_program: bool) -> Result<(), SweepError> {
             cell.units.clone_from(&planned.units);
         }
     }
-    if held.write(dir)? {
-        plan.cells.iter().try_for_each(|cell| point(plan, cell))?;
-    }
-    Ok(())
+    held.write(dir)?;
+    plan.cells.iter().try_for_each(|cell| point(plan, cell))
 }
 
 fn held_cell(cell: &Cell) -> HeldCell {
@@ -154,7 +161,7 @@ fn state_of(dir: &Path, cell: &HeldCell) -> Result<CellState, SweepError> {
     Ok(UnitState::read(&UnitFolder::new(dir, last).state())?.state)
 }
 
-/// Links from a cell's folder to its units, by their phases.
+/// Links from a cell's folder to its units, by their phases. A process that was killed may have made some of them.
 fn point(plan: &Plan, cell: &Cell) -> Result<(), SweepError> {
     let folder = cell.folder(plan.dir());
     let fail = |error: std::io::Error| SweepError::read(&folder, error);
@@ -166,8 +173,11 @@ fn point(plan: &Plan, cell: &Cell) -> Result<(), SweepError> {
     }
     for (phase, unit) in by_phase {
         let link = folder.join(phase);
-        remove_if_there(&link).map_err(fail)?;
         let target = PathBuf::from("../../..").join(UNITS).join(unit);
+        if std::fs::read_link(&link).is_ok_and(|found| found == target) {
+            continue;
+        }
+        remove_if_there(&link).map_err(fail)?;
         std::os::unix::fs::symlink(target, &link).map_err(fail)?;
     }
     Ok(())

@@ -82,18 +82,17 @@ impl Held {
         }
     }
 
-    /// Writes the file, unless it is as it was; true where it was written.
+    /// Writes the file, unless it is as it was.
     ///
     /// # Errors
     /// The system refuses.
-    pub(crate) fn write(&self, dir: &Path) -> Result<bool, SweepError> {
+    pub(crate) fn write(&self, dir: &Path) -> Result<(), SweepError> {
         let path = Self::path(dir);
         let bytes = serde_json::to_vec_pretty(self).map_err(|error| SweepError::read(&path, error))?;
         if std::fs::read(&path).is_ok_and(|old| old == bytes) {
-            return Ok(false);
+            return Ok(());
         }
-        write_file(&path, &bytes)?;
-        Ok(true)
+        Ok(write_file(&path, &bytes)?)
     }
 
     /// True where a program is one of those by which the folder's units may be run.

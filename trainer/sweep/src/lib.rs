@@ -25,6 +25,7 @@ pub mod process;
 pub mod program;
 pub mod result;
 pub mod runner;
+pub mod shell;
 pub mod state;
 pub mod stop;
 pub mod unit;

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -59,11 +58,12 @@ impl UnitRun<'_> {
         fs::create_dir_all(&folder.root).map_err(|error| fail(&folder.root, error))?;
         let Some(_lock) = self.lock(&folder.root)? else { return UnitState::read(&folder.state()) };
         let mut state = UnitState::read(&folder.state())?;
+        let mut begins_again = false;
         match state.state {
             CellState::Done if !self.retries_failed || self.figures.is_empty() => return Ok(state),
             CellState::Done if lacking(self.figures, self.unit, self.dir)?.is_empty() => return Ok(state),
             // A run that has ended records nothing more: it begins again.
-            CellState::Done => set_aside(&folder)?,
+            CellState::Done => begins_again = true,
             CellState::Failed if !self.retries_failed => return Ok(state),
             _ => {}
         }
@@ -74,7 +74,10 @@ impl UnitRun<'_> {
             state.programs.push(self.version.to_owned());
         }
         state.write(&folder.state())?;
-        match self.work(&folder, &mut state).unwrap_or_else(|error| End::Failed(error.in_words())) {
+        // Not before: killed in between, a unit that is done would have no run.
+        let ready = if begins_again { set_aside(&folder) } else { Ok(()) };
+        match ready.and_then(|()| self.work(&folder, &mut state)).unwrap_or_else(|error| End::Failed(error.in_words()))
+        {
             End::Done => state.state = CellState::Done,
             End::Stopped => state.state = CellState::Started,
             End::Failed(words) => (state.state, state.failure) = (CellState::Failed, Some(words)),
@@ -212,14 +215,15 @@ fn newest_checkpoint(run: &Path) -> Result<Option<u64>, SweepError> {
     Ok(folder.latest_checkpoint()?.map(|(step, _)| step))
 }
 
-/// Gives a run that ended without a figure another name, under which nobody goes on with it.
+/// Gives a run that ended without a figure another name, under which nobody goes on with it. Where there is no run, one
+/// that has that name already stays.
 fn set_aside(folder: &UnitFolder) -> Result<(), SweepError> {
+    if !folder.run().exists() {
+        return Ok(());
+    }
     let aside = folder.root.join(SET_ASIDE);
     let moved = remove_if_there(&aside).and_then(|()| fs::rename(folder.run(), &aside));
-    match moved {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(SweepError::read(aside, error)),
-        _ => Ok(()),
-    }
+    moved.map_err(|error| SweepError::read(aside, error))
 }
 
 /// Copies a folder with all that is in it, but for its lock. Links stay links.

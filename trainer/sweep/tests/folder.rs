@@ -23,6 +23,11 @@ fn arms_and_seeds_may_be_added_and_nothing_may_change() {
     let link = fake.path("sweep/cells/fast/seed-2/stage-1");
     assert_eq!(fs::read_link(&link).unwrap().file_name().unwrap().to_str(), Some(plan.cells[3].units[1].as_str()));
     assert!(fs::read_link(&link).unwrap().is_relative());
+    // A process that was killed between `sweep.json` and the links leaves none, and the next one makes them.
+    let target = fs::read_link(&link).unwrap();
+    fs::remove_dir_all(fs::canonicalize(fake.path("sweep/cells/fast")).unwrap()).unwrap();
+    enter_folder(&plan, false).unwrap();
+    assert_eq!(fs::read_link(&link).unwrap(), target);
 
     let more = fake.plan(&format!("{ARM}[[arm]]\nname = \"late\"\nset = [\"rate=4\"]\nfrom_step = 2\n"));
     check_folder(&more).unwrap();

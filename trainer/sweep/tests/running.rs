@@ -235,14 +235,36 @@ fn a_cell_without_its_figure_has_failed_and_begins_again_when_asked() {
     assert_eq!(collect(&plan).unwrap()[1].figures["maths"].curve.len(), 4);
     let unit = fake.path("sweep/units").join(plan.cells[1].units.last().unwrap());
     assert!(unit.join("run-without-figures/metrics.jsonl").is_file());
-    // A run that is gone lacks all of them.
+    // A run that is gone lacks all of them, and takes the place of none that was kept.
     fs::remove_dir_all(unit.join("run")).unwrap();
     assert!(collect(&plan).unwrap()[1].failure.as_ref().unwrap().contains("its run is not there"));
     assert_eq!(fake.run(&plan, cell(true)).0, SweepEnd::Done);
+    assert!(unit.join("run-without-figures/metrics.jsonl").is_file());
     assert_eq!(fake.steps_done(), 4 + 2 + 4 + 4);
     // What is whole is not run again.
     assert_eq!(fake.run(&plan, cell(true)).0, SweepEnd::Done);
     assert_eq!(fake.steps_done(), 4 + 2 + 4 + 4);
+}
+
+#[test]
+fn a_run_that_cannot_begin_again_stays_where_it_is() {
+    let fake = Fake::new();
+    let plan = fake.plan("[[arm]]\nname = \"short\"\nset = [\"fault=forget\"]\n");
+    let cell = |retries_failed| RunOptions { cell: Some(1), retries_failed, ..options(1) };
+    fake.run(&plan, cell(false));
+    let unit = fake.path("sweep/units").join(plan.cells[1].units.last().unwrap());
+    // The program is replaced before the run is begun again.
+    fake.rebuild("fake 2");
+    assert_eq!(fake.run(&plan, cell(true)).0, SweepEnd::Failed);
+    assert!(unit.join("run/metrics.jsonl").is_file() && !unit.join("run-without-figures").exists());
+    fake.rebuild("fake 1");
+    // Killed before it was set aside, an ended run is gone on with, and lacks what it lacked.
+    let state = fs::read_to_string(unit.join("state.json")).unwrap();
+    fs::write(unit.join("state.json"), state.replace("\"done\"", "\"started\"")).unwrap();
+    fs::remove_file(fake.path("counts.forgot")).unwrap();
+    let (end, said) = fake.run(&plan, cell(false));
+    assert!(end == SweepEnd::Failed && said[0].contains("is not recorded at step 4"), "{said:?}");
+    assert_eq!(fake.run(&plan, cell(true)).0, SweepEnd::Done);
 }
 
 #[test]

@@ -55,17 +55,17 @@ impl Default for AdamWConfig {
 
 impl AdamWConfig {
     /// # Errors
-    /// A number is outside the range in which the update means something.
+    /// A number is outside the range in which the update means something; the message begins with its key.
     pub fn validate(&self) -> Result<()> {
         for (name, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
-            ensure!((0.0..1.0).contains(&beta), "adamw.{name} is {beta}; set it to 0 or more and below 1");
+            ensure!((0.0..1.0).contains(&beta), "{name}: is {beta}; set it to 0 or more and below 1");
         }
         for (name, value) in [("eps", self.eps), ("weight_decay", self.weight_decay)] {
-            ensure!(value.is_finite() && value >= 0.0, "adamw.{name} is {value}; set it to 0 or more");
+            ensure!(value.is_finite() && value >= 0.0, "{name}: is {value}; set it to 0 or more");
         }
         ensure!(
             self.max_gradient_norm > 0.0,
-            "adamw.max_gradient_norm is {}; set it over 0 (inf never clips)",
+            "max_gradient_norm: is {}; set it over 0 (inf never clips)",
             self.max_gradient_norm
         );
         Ok(())

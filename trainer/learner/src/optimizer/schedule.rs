@@ -61,12 +61,12 @@ impl Schedule {
     /// A schedule of `num_updates` updates.
     ///
     /// # Errors
-    /// A rate is negative or not finite, or `min_lr` exceeds `lr`.
+    /// A rate is negative or not finite, or `min_lr` exceeds `lr`; the message begins with the key.
     pub fn new(config: ScheduleConfig, num_updates: u64) -> Result<Self> {
-        ensure!(config.lr.is_finite() && config.lr >= 0.0, "schedule.lr is {}; set it to 0 or more", config.lr);
+        ensure!(config.lr.is_finite() && config.lr >= 0.0, "lr: is {}; set it to 0 or more", config.lr);
         ensure!(
             (0.0..=config.lr).contains(&config.min_lr),
-            "schedule.min_lr is {}; set it between 0 and schedule.lr, which is {}",
+            "min_lr: is {}; set it between 0 and lr, which is {}",
             config.min_lr,
             config.lr
         );

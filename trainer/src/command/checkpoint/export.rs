@@ -8,6 +8,7 @@ use record::atomic::write_folder;
 use record::manifest::{CheckpointManifest, Verification};
 
 use crate::failure::Usage;
+use crate::stdout::print;
 
 /// What `trainer checkpoint export` takes.
 #[derive(Debug, Args)]
@@ -40,8 +41,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<()> {
     }
     let WholeCheckpoint { folder: checkpoint, manifest } = WholeCheckpoint::open(dir, out)?;
     write_folder(out, |folder| policy::export_folder(&checkpoint, folder))?;
-    println!("{}: the model of step {}", out.display(), manifest.step);
-    Ok(())
+    print(format_args!("{}: the model of step {}\n", out.display(), manifest.step))
 }
 
 /// A checkpoint all of whose files are as they were written.

@@ -9,6 +9,7 @@ use record::run_folder::RunFolder;
 use serde::Serialize;
 
 use crate::failure::Usage;
+use crate::stdout::print;
 
 /// What `trainer checkpoint verify` takes.
 #[derive(Debug, Args)]
@@ -39,9 +40,9 @@ struct Findings {
 pub(super) fn run(args: &VerifyCheckpointArgs) -> Result<()> {
     let findings = Findings::of(&args.dir)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
+        print(format_args!("{}\n", serde_json::to_string_pretty(&findings)?))?;
     } else {
-        findings.print();
+        print(findings.words())?;
     }
     let num_problems = findings.problems.len();
     if findings.whole {
@@ -79,7 +80,9 @@ impl Findings {
         self.problems.extend(found.problems.into_iter().map(|problem| format!("{place}{problem}")));
     }
 
-    fn print(&self) {
+    /// A line for each file and each problem.
+    fn words(&self) -> String {
+        let mut words = String::new();
         for VerifiedFile { path, bytes, state } in &self.files {
             let word = match state {
                 FileState::Whole => "whole",
@@ -88,10 +91,11 @@ impl Findings {
                 FileState::Unreadable => "unreadable",
                 FileState::Unlisted => "unlisted",
             };
-            println!("{word:<9} {bytes:>15} bytes  {path}");
+            words += &format!("{word:<9} {bytes:>15} bytes  {path}\n");
         }
         for problem in &self.problems {
-            println!("problem   {problem}");
+            words += &format!("problem   {problem}\n");
         }
+        words
     }
 }

@@ -23,6 +23,7 @@ use crate::config::{Source, load};
 use crate::failure::{Usage, exit_code};
 use crate::interrupt::Interrupt;
 use crate::named_files::NamedFiles;
+use crate::stdout::print;
 
 /// What `trainer config check` takes.
 #[derive(Debug, Args)]
@@ -102,11 +103,11 @@ fn check(args: &ConfigCheckArgs, configured: &Configured) -> Result<()> {
     let outline = RunOutline::new(configured, &args.file.display().to_string(), origin, &model, &work);
     let refusal = refusal(args, &report);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&Checked { run: outline, report })?);
+        print(format_args!("{}\n", serde_json::to_string_pretty(&Checked { run: outline, report })?))?;
     } else {
-        print!("{outline}\n{report}");
+        print(format_args!("{outline}\n{report}"))?;
         if report.seconds_per_step.is_some() {
-            print!("\n{}", assumptions(&report.assumptions, &work));
+            print(format_args!("\n{}", assumptions(&report.assumptions, &work)))?;
         }
     }
     refusal.map_or(Ok(()), Err)

@@ -28,6 +28,7 @@ use crate::judge::Judge;
 use crate::named_files::NamedFiles;
 use crate::prompt::PromptFormat;
 use crate::prompt_check::load_texts;
+use crate::stdout::print;
 
 /// Most rows of each finding that are printed; the file has all.
 const PRINTED: usize = 10;
@@ -197,7 +198,7 @@ pub(super) async fn run(mut args: DataCheckArgs, interrupt: &Interrupt) -> Resul
         }
     };
     tokio::task::block_in_place(|| findings.compare(&args.against, asked))?;
-    print!("{}", findings.words());
+    print(findings.words())?;
     if let Some(path) = &args.json {
         write_file(path, &serde_json::to_vec_pretty(&findings)?)?;
     }

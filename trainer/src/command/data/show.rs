@@ -16,6 +16,7 @@ use crate::interrupt::Interrupt;
 use crate::named_files::NamedFiles;
 use crate::prompt::{PromptFormat, Question, conversation};
 use crate::prompt_check::load_texts;
+use crate::stdout::print;
 
 /// Most characters of a text that are shown.
 const SHOWN: usize = 2000;
@@ -59,7 +60,7 @@ fn show_source(args: &ShowArgs) -> Result<()> {
     let texts = args.model.as_ref().map(|folder| load_texts(folder, &section)).transpose()?;
     let source = args.source.source();
     let layout = source.layout(None)?;
-    print!("{}", layout_words(&layout));
+    print(layout_words(&layout))?;
     let asked = Asking { texts: texts.as_ref(), section: &section };
     match layout.records {
         Records::Tasks => show(&source.tasks()?, args.records, |task| asked.task(task)),
@@ -97,18 +98,17 @@ fn layout_words(layout: &Layout) -> String {
 
 fn show<T>(loaded: &Loaded<T>, count: usize, mut words: impl FnMut(&T) -> Result<String>) -> Result<()> {
     let Loaded { num_rows, num_filtered, duplicates, unreadable, records, .. } = loaded;
-    println!(
-        "{num_rows} rows: {} records, {num_filtered} filtered out, {} others again, {} that cannot be read",
+    print(format_args!(
+        "{num_rows} rows: {} records, {num_filtered} filtered out, {} others again, {} that cannot be read\n",
         records.len(),
         duplicates.len(),
         unreadable.len()
-    );
+    ))?;
     for row in unreadable.iter().take(NAMED) {
-        println!("  {}: {}", row.place, row.problem);
+        print(format_args!("  {}: {}\n", row.place, row.problem))?;
     }
     for (record, place) in records.iter().zip(&loaded.places).take(count) {
-        println!("\n=== {place}");
-        print!("{}", words(record)?);
+        print(format_args!("\n=== {place}\n{}", words(record)?))?;
     }
     Ok(())
 }

@@ -41,6 +41,7 @@ use crate::named_files::NamedFiles;
 use crate::prompt::Prompt;
 use crate::prompt_check::load_texts;
 use crate::ranks::environment::refuse_ranks;
+use crate::stdout::print;
 use crate::worker::{ModelState, ModelWorker, Plans};
 
 /// The page of an evaluation, in the folder of its records.
@@ -453,11 +454,11 @@ fn write_page(path: &Path, evaluated: &[Evaluated]) -> Result<()> {
 fn report(args: &EvalArgs, evaluated: &[Evaluated]) -> Result<()> {
     let results: Vec<&EvalResult> = evaluated.iter().map(|one| &one.result).collect();
     let owned: Vec<EvalResult> = results.iter().map(|result| (*result).clone()).collect();
-    print!("{}", results_table(&owned));
+    print(results_table(&owned))?;
     for result in &results {
         for j in &args.pass_at {
             if let Some(share) = result.summary.pass_at.get(j) {
-                println!("{}: pass@{j} {:.1}", result.name(), 100.0 * share);
+                print(format_args!("{}: pass@{j} {:.1}\n", result.name(), 100.0 * share))?;
             }
         }
     }

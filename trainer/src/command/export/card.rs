@@ -113,11 +113,13 @@ impl Card<'_> {
         for figure in self.figures {
             let CardFigure { dataset, value, interval: [low, high], num_tasks, num_samples, marks, origin } = figure;
             let source = origin.as_ref().map_or_else(String::new, |origin| format!("`{origin}`"));
+            let marks = plain(marks);
             let words: Vec<&str> =
                 [source.as_str(), marks.as_str()].into_iter().filter(|words| !words.is_empty()).collect();
             let _ = writeln!(
                 text,
-                "| {dataset} | {} | {} to {} | {num_tasks} | {num_samples} | {} |",
+                "| {} | {} | {} to {} | {num_tasks} | {num_samples} | {} |",
+                plain(dataset),
                 percent(*value),
                 percent(*low),
                 percent(*high),
@@ -170,7 +172,7 @@ fn data(text: &mut String, run: &TrainedRun) {
     text.push_str("| data | weight | commit or checksum |\n| --- | ---: | --- |\n");
     for data in &run.data {
         let source = data.origin.as_ref().map_or_else(|| data.content.clone(), ToString::to_string);
-        let _ = writeln!(text, "| {} | {} | `{source}` |", data.name, data.weight.as_deref().unwrap_or("1.0"));
+        let _ = writeln!(text, "| {} | {} | `{source}` |", plain(&data.name), data.weight.as_deref().unwrap_or("1.0"));
     }
     text.push('\n');
 }
@@ -178,6 +180,19 @@ fn data(text: &mut String, run: &TrainedRun) {
 /// A text as YAML and JSON both write it.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+/// A text in which Markdown sees no markup, in a table's cell too.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\n' | '\r' => out.push(' '),
+            '|' | '*' | '_' | '`' | '<' | '\\' | '[' | ']' => out.extend(['\\', letter]),
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 /// A value of a configuration as TOML: numbers and truths as they are, texts between quotes.
@@ -206,7 +221,7 @@ mod tests {
             "data.source.0.path": {"path": format!("/me/datasets--org--sums/snapshots/{COMMIT}"), "content": "b"},
         });
         let config = json!({"schedule.lr": "0.001", "loss.kind": "dapo", "run.seed": "7", "run.dir": "/me/secret",
-            "sandbox.token_file": "/me/token", "data.source.0.name": "sums", "data.source.0.weight": "2.0"});
+            "sandbox.token_file": "/me/token", "data.source.0.name": "sums | <b>", "data.source.0.weight": "2.0"});
         let run = json!({"kind": "stage-1", "config": config, "inputs": inputs, "machine": {}});
         let manifest = CheckpointManifest { schema: 1, step: 40, components: Default::default(), run };
         let lineage = Lineage::of(&manifest).unwrap();
@@ -216,7 +231,7 @@ mod tests {
     #[test]
     fn a_card_says_base_data_recipe_figures_and_licence() {
         let figure = CardFigure {
-            dataset: "gsm8k".into(),
+            dataset: "gsm8k|de".into(),
             origin: None,
             value: 0.512,
             interval: [0.45, 0.57],
@@ -233,8 +248,9 @@ mod tests {
             "value: 51.2",
             "name: \"sums-\\\"1\\\"\"",
             &format!("`org/base` at commit `{COMMIT}`"),
-            "| gsm8k | 51.2 | 45.0 to 57.0 | 100 | 4 | 100 of 1319 tasks |",
-            &format!("| sums | 2.0 | `org/sums@{COMMIT}` |"),
+            "name: \"gsm8k|de\"",
+            "| gsm8k\\|de | 51.2 | 45.0 to 57.0 | 100 | 4 | 100 of 1319 tasks |",
+            &format!("| sums \\| \\<b> | 2.0 | `org/sums@{COMMIT}` |"),
             "schedule.lr = 0.001",
             "loss.kind = \"dapo\"",
             "The base's terms apply: apache-2.0.",

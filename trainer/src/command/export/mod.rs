@@ -19,6 +19,7 @@ use self::licence::Licence;
 use self::lineage::Lineage;
 use super::checkpoint::WholeCheckpoint;
 use crate::failure::Usage;
+use crate::stdout::print;
 
 /// Folder within a run's that is written where none is named.
 const EXPORT: &str = "export";
@@ -73,8 +74,8 @@ pub(crate) fn run(args: &ModelExportArgs) -> Result<()> {
         tracing::warn!("the licence of the base is not known: say it in {}", out.join(CARD).display());
     }
     let num_figures = figures.len();
-    println!("{}: the model of step {}, with {num_figures} figures in its card", out.display(), manifest.step);
-    Ok(())
+    let (out, step) = (out.display(), manifest.step);
+    print(format_args!("{out}: the model of step {step}, with {num_figures} figures in its card\n"))
 }
 
 /// The folder of the run, where there is one, and that of the checkpoint.

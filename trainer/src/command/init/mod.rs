@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use record::atomic::write_folder;
+use record::atomic::{remove_if_there, write_folder};
+use sweep::shell::quoted;
 
 use self::first_model::FirstModel;
 use self::template::{FirstDevice, write_files};
 use crate::failure::Usage;
+use crate::stdout::print;
 
 /// What `trainer init` takes.
 #[derive(Debug, Args)]
@@ -39,6 +41,11 @@ pub(crate) struct InitArgs {
 /// # Errors
 /// A usage error: the folder holds something, or there is no such model. The folder cannot be written.
 pub(crate) fn run(args: &InitArgs) -> Result<()> {
+    print(begin(args)?)
+}
+
+/// Writes the folder; returns what it holds and how to go on.
+fn begin(args: &InitArgs) -> Result<String> {
     let InitArgs { dir, .. } = args;
     let is_there = is_empty_folder(dir)?;
     let model = FirstModel::of(args.model.as_deref())?;
@@ -54,13 +61,28 @@ pub(crate) fn run(args: &InitArgs) -> Result<()> {
         write_files(folder, &model, device)
     };
     if is_there {
-        fill(dir).with_context(|| dir.display().to_string())?;
+        fill_empty_folder(dir, fill)?;
     } else {
         write_folder(dir, fill)?;
     }
-    println!("{}: a configuration, ten tasks, a verifier in Python, and {}", dir.display(), model.words());
-    println!("next: cd {} && trainer --stage 1 --config config.toml", dir.display());
-    Ok(())
+    let (shown, made) = (dir.display(), model.words());
+    Ok(format!(
+        "{shown}: a configuration, ten tasks, a verifier in Python, and {made}\n\
+         next: cd {} && trainer --stage 1 --config config.toml\n",
+        quoted(&shown.to_string())
+    ))
+}
+
+/// Fills an empty folder, or leaves it empty. It is not replaced by another: a shell may stand in it.
+fn fill_empty_folder(dir: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let filled = fill(dir).with_context(|| dir.display().to_string());
+    if filled.is_err() {
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            // The error of the filling is the one to report.
+            let _ = remove_if_there(&entry.path());
+        }
+    }
+    filled
 }
 
 /// True for a folder without anything in it, false where there is nothing.
@@ -84,8 +106,8 @@ mod tests {
     use super::*;
     use crate::config::{ReinforceRun, Source, load};
 
-    fn init(dir: &Path, model: Option<&str>, gpu: bool, cpu: bool) -> Result<()> {
-        run(&InitArgs { dir: dir.to_owned(), model: model.map(str::to_owned), gpu, cpu })
+    fn init(dir: &Path, model: Option<&str>, gpu: bool, cpu: bool) -> Result<String> {
+        begin(&InitArgs { dir: dir.to_owned(), model: model.map(str::to_owned), gpu, cpu })
     }
 
     fn config(dir: &Path) -> ReinforceRun {
@@ -119,7 +141,7 @@ mod tests {
     fn a_folder_that_holds_something_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let (full, empty, file) =
-            (folder.path().join("full"), folder.path().join("empty"), folder.path().join("file.txt"));
+            (folder.path().join("full"), folder.path().join("an empty one"), folder.path().join("file.txt"));
         std::fs::create_dir(&full).unwrap();
         std::fs::create_dir(&empty).unwrap();
         std::fs::write(full.join("mine.txt"), "kept").unwrap();
@@ -130,8 +152,22 @@ mod tests {
             assert!(error.to_string().contains(&there.display().to_string()), "{error}");
         }
         assert_eq!(std::fs::read_dir(&full).unwrap().count(), 1);
-        init(&empty, Some("a/b"), false, false).unwrap();
+        let said = init(&empty, Some("a/b"), false, false).unwrap();
+        assert!(said.contains(&format!("next: cd '{}' && ", empty.display())), "{said}");
         assert!(empty.join("README.md").is_file());
+    }
+
+    #[test]
+    fn an_empty_folder_that_cannot_be_filled_is_empty_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = fill_empty_folder(folder.path(), |dir| {
+            std::fs::create_dir(dir.join("model"))?;
+            std::fs::write(dir.join("model/config.json"), "{}")?;
+            std::fs::write(dir.join("tasks.jsonl"), "half")?;
+            anyhow::bail!("the disk is full")
+        });
+        assert!(format!("{:#}", error.unwrap_err()).ends_with(": the disk is full"));
+        assert!(is_empty_folder(folder.path()).unwrap());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use clap::Subcommand;
 
 use crate::example::example;
 use crate::interrupt::Interrupt;
+use crate::stdout::print;
 
 /// What `trainer sandbox` does.
 #[derive(Debug, Subcommand)]
@@ -42,9 +43,6 @@ pub(crate) async fn run(command: SandboxCommand, interrupt: &Interrupt) -> Resul
         SandboxCommand::Serve(args) => serve::run(args, interrupt).await,
         SandboxCommand::Run(args) => run::run(args).await,
         SandboxCommand::Grade(args) => grade::run(args, interrupt).await,
-        SandboxCommand::Doctor => {
-            println!("{}", tokio::task::spawn_blocking(sandbox::doctor).await?);
-            Ok(())
-        }
+        SandboxCommand::Doctor => print(format_args!("{}\n", tokio::task::spawn_blocking(sandbox::doctor).await?)),
     }
 }

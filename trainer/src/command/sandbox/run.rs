@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::embedded;
 use super::limits::LimitArgs;
 use crate::failure::Usage;
+use crate::stdout::print;
 
 /// What `trainer sandbox run` takes.
 #[derive(Debug, Args)]
@@ -116,12 +117,11 @@ fn describe(answer: &Result<RunReport, ClientError>) -> Result<()> {
             detail: Some(reason(error)),
         },
     };
-    println!("{}", serde_json::to_string(&described)?);
-    Ok(())
+    print(format_args!("{}\n", serde_json::to_string(&described)?))
 }
 
 fn pass_on(report: RunReport) -> Result<()> {
-    std::io::stdout().write_all(report.stdout.as_bytes()).context("standard output")?;
+    print(&report.stdout)?;
     std::io::stderr().write_all(report.stderr.as_bytes()).context("standard error")?;
     if let (Some(engine), Some(need)) = (report.engine, report.unmet_need) {
         eprintln!("the {engine} engine lacks what the program needs ({need}): the process engine has it");

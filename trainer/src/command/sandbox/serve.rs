@@ -12,6 +12,7 @@ use sandbox_api::{EngineChoice, Secret, TOKEN_VARIABLE};
 use crate::code_server::serve;
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
+use crate::stdout::print;
 
 /// What `trainer sandbox serve` takes.
 #[derive(Debug, Args)]
@@ -85,7 +86,7 @@ pub(super) async fn run(args: ServeArgs, interrupt: &Interrupt) -> Result<()> {
         Err(error @ SandboxError::BadConfig(_)) => return Err(Usage::error(error.to_string())),
         started => started.context("the code execution server")?,
     };
-    println!("{}", server.greeting());
+    print(format_args!("{}\n", server.greeting()))?;
     while interrupt.check().is_ok() {
         tokio::time::sleep(POLL).await;
     }

@@ -8,6 +8,9 @@ use sweep::measured::CellState;
 use sweep::plan::Plan;
 use sweep::runner::Event;
 
+/// Longest time that is told, in seconds: a file may say of a step that it takes 1e20.
+const MOST_SECONDS: f64 = 1e12;
+
 /// Tells on standard error how far a sweep is.
 pub(super) struct Console<'a> {
     plan: &'a Plan,
@@ -67,7 +70,18 @@ impl<'a> Console<'a> {
     }
 }
 
-/// Seconds in words.
+/// Seconds in words, as many as a duration holds.
 fn duration(seconds: f64) -> String {
-    time_words(Duration::from_secs_f64(seconds.max(0.0)))
+    time_words(Duration::from_secs_f64(seconds.clamp(0.0, MOST_SECONDS)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_seconds_has_words() {
+        assert_eq!(duration(-1.0), duration(0.0));
+        assert_eq!(duration(1e300), duration(MOST_SECONDS));
+    }
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use rollout::free_memory;
 use sweep::SweepError;
 use sweep::claims::{FLOOR_ARM, floor_seed};
 use sweep::dry_run::describe;
@@ -22,20 +23,21 @@ use sweep::plan::Plan;
 use sweep::runner::{Event, RunOptions, SweepEnd, run_plan};
 
 use self::console::Console;
-use self::failed::{failed, in_words};
+use self::failed::{failed, in_words, line_of, lost};
 use self::outcome::{Outcome, write_page, write_plan};
 use self::phases::Base;
 use self::program::ThisTrainer;
 use crate::failure::{Ended, Usage};
 use crate::interrupt::Interrupt;
 use crate::ranks::environment::refuse_ranks;
+use crate::stdout::print;
 
 /// Least time between two writings of the page while cells run.
 const PAGE_INTERVAL: Duration = Duration::from_secs(15);
 /// Exit code of a command that was asked to stop.
 const INTERRUPTED: u8 = 130;
-/// Bytes of a GiB, in KiB of /proc/meminfo.
-const KIB_OF_GIB: f64 = 1_048_576.0;
+/// Bytes of a GiB.
+const BYTES_OF_GIB: f64 = 1_073_741_824.0;
 
 /// What `trainer sweep` takes.
 #[derive(Debug, Args)]
@@ -88,14 +90,17 @@ enum EmitKind {
 pub(crate) fn run(args: &SweepArgs, interrupt: &Interrupt) -> Result<()> {
     refuse_ranks("sweep")?;
     let (plan, program) = plan(&args.file)?;
-    let num_at_once = plan.file.local.num_at_once(cores(), free_memory_gib());
+    // Without an end where the system does not say.
+    let free_gib = free_memory().map_or(f64::INFINITY, |bytes| bytes as f64 / BYTES_OF_GIB);
+    let num_at_once = plan.file.local.num_at_once(cores(), free_gib);
     check_folder(&plan).map_err(in_words)?;
     if args.dry_run {
-        print!("{}", describe(&plan, num_at_once).map_err(in_words)?);
-        return args.json.as_deref().map_or(Ok(()), |path| write_plan(&plan, path));
+        let described = describe(&plan, num_at_once).map_err(in_words)?;
+        args.json.as_deref().map_or(Ok(()), |path| write_plan(&plan, path))?;
+        return print(described);
     }
     if let Some(kind) = args.emit {
-        print!("{}", jobs(args, &plan, kind)?);
+        print(jobs(args, &plan, kind)?)?;
         for sentence in plan.missing(&plan.cells) {
             progress::say(&format!("missing here, and needed where cells run: {sentence}"));
         }
@@ -105,9 +110,9 @@ pub(crate) fn run(args: &SweepArgs, interrupt: &Interrupt) -> Result<()> {
         return Ok(());
     }
     args.of.as_deref().map_or(Ok(()), |mark| check_mark(&plan, mark)).map_err(in_words)?;
-    let end = if args.collect {
+    let (end, failures) = if args.collect {
         enter_folder(&plan, args.accept_program).map_err(in_words)?;
-        SweepEnd::Done
+        (SweepEnd::Done, Vec::new())
     } else {
         if num_at_once < plan.file.local.jobs && args.cell.is_none() {
             progress::say(&format!("local.jobs: {num_at_once} at once, for cores and memory are no more"));
@@ -124,15 +129,19 @@ pub(crate) fn run(args: &SweepArgs, interrupt: &Interrupt) -> Result<()> {
     if end == SweepEnd::Interrupted {
         return Err(Ended::error(INTERRUPTED, "interrupted; the same command goes on".into()));
     }
-    // One cell of many leaves the result to --collect.
-    if args.cell.is_some() && args.json.is_none() {
-        return if end == SweepEnd::Failed { Err(failed("the cell failed")) } else { Ok(()) };
+    // One cell of many leaves the result to --collect, and answers for none of the others.
+    if args.cell.is_none() || args.json.is_some() {
+        let outcome = Outcome::write(&plan, args.json.as_deref())?;
+        print(outcome.text())?;
+        if args.collect {
+            outcome.check()?;
+        }
     }
-    let outcome = Outcome::of(&plan)?;
-    outcome.write(args.json.as_deref())?;
-    outcome.check(args.collect)?;
-    // A unit whose folder cannot be written has left no word there.
-    if end == SweepEnd::Failed { Err(failed("a cell failed, and its folder cannot be written")) } else { Ok(()) }
+    match (end, args.cell) {
+        (SweepEnd::Failed, Some(_)) => Err(failed(format!("the cell failed:{}", failures.concat()))),
+        (SweepEnd::Failed, None) => Err(lost(&failures, plan.cells.len())),
+        _ => Ok(()),
+    }
 }
 
 /// The plan of a sweep's file, with every configuration resolved.
@@ -152,11 +161,22 @@ fn plan(path: &Path) -> Result<(Plan, ThisTrainer)> {
     Ok((plan.map_err(in_file)?, program))
 }
 
-fn run_cells(plan: &Plan, program: &ThisTrainer, options: RunOptions, interrupt: &Interrupt) -> Result<SweepEnd> {
+/// Runs what is left; returns the end, and a line of each cell that failed. Not every failure stands in the cell's
+/// folder: it may be one to write there, or another program's.
+fn run_cells(
+    plan: &Plan,
+    program: &ThisTrainer,
+    options: RunOptions,
+    interrupt: &Interrupt,
+) -> Result<(SweepEnd, Vec<String>)> {
     let console = Console::new(plan, options.num_at_once);
+    let mut failures = Vec::new();
     let mut written: Option<Instant> = None;
     let mut tell = |event: &Event<'_>| {
         console.tell(event);
+        if let Event::CellEnded { cell, failure: Some(words), .. } = event {
+            failures.push(line_of(&cell.arm, cell.seed, words));
+        }
         let is_due = written.is_none_or(|at| at.elapsed() >= PAGE_INTERVAL);
         if options.cell.is_none() && (is_due || matches!(event, Event::CellEnded { .. })) {
             written = Some(Instant::now());
@@ -166,7 +186,8 @@ fn run_cells(plan: &Plan, program: &ThisTrainer, options: RunOptions, interrupt:
         }
     };
     let is_asked = || interrupt.asked().is_some();
-    run_plan(plan, program, options, &is_asked, &mut tell).map_err(in_words)
+    let end = run_plan(plan, program, options, &is_asked, &mut tell).map_err(in_words)?;
+    Ok((end, failures))
 }
 
 fn jobs(args: &SweepArgs, plan: &Plan, kind: EmitKind) -> Result<String> {
@@ -182,12 +203,4 @@ fn jobs(args: &SweepArgs, plan: &Plan, kind: EmitKind) -> Result<String> {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Memory that programs may take, in GiB; without an end where the system does not say.
-fn free_memory_gib() -> f64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-    kib.map_or(f64::INFINITY, |kib| kib / KIB_OF_GIB)
 }

@@ -1,6 +1,6 @@
 //! The result of a sweep as it stands: tables, files and the page in its folder, and the exit code.
 
-use std::path::Path;
+use std::path::{Path, absolute};
 
 use anyhow::Result;
 use record::atomic::write_file;
@@ -8,12 +8,12 @@ use report::{ArmChange, SweepPage, write_sweep};
 use serde_json::json;
 use sweep::arm::BASE;
 use sweep::collect::collect;
-use sweep::folder::design_changes;
+use sweep::folder::{design_changes, lock_folder};
 use sweep::measured::{CellState, MeasuredCell};
 use sweep::plan::Plan;
 use sweep::result::{FigureName, SweepFigures, SweepResult};
 
-use super::failed::{failed, in_words};
+use super::failed::{in_words, line_of, lost};
 use crate::failure::Usage;
 
 /// The result of a sweep.
@@ -24,11 +24,24 @@ pub(super) struct Outcome<'a> {
 }
 
 impl<'a> Outcome<'a> {
-    /// Reads what the cells measured, and compares the arms.
+    /// Reads what the cells measured, compares the arms, and writes the files and the page; `json` is one more place
+    /// for the result. The folder is locked meanwhile, so that of several processes none replaces another's files half
+    /// way, or a newer result by an older one.
     ///
     /// # Errors
-    /// A record cannot be read, or the cells cannot be compared.
-    pub(super) fn of(plan: &'a Plan) -> Result<Self> {
+    /// A record cannot be read, the cells cannot be compared, or a file cannot be written.
+    pub(super) fn write(plan: &'a Plan, json: Option<&Path>) -> Result<Self> {
+        let _lock = lock_folder(plan.dir()).map_err(in_words)?;
+        let outcome = Self::of(plan)?;
+        outcome.result.write(plan.dir(), &outcome.cells)?;
+        outcome.write_page()?;
+        if let Some(path) = json {
+            write_file(path, outcome.result.json()?.as_bytes())?;
+        }
+        Ok(outcome)
+    }
+
+    fn of(plan: &'a Plan) -> Result<Self> {
         let cells = collect(plan).map_err(in_words)?;
         let result = SweepResult::of(&plan.file.claims, &plan.file.name, BASE, &figures(plan), &cells);
         let result = result.map_err(|error| Usage::error(error.to_string()))?;
@@ -37,20 +50,9 @@ impl<'a> Outcome<'a> {
         Ok(Self { plan, cells, result })
     }
 
-    /// Prints the tables, and writes the files and the page; `json` is one more place for the result.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    pub(super) fn write(&self, json: Option<&Path>) -> Result<()> {
-        let dir = self.plan.dir();
-        self.result.write(dir, &self.cells)?;
-        self.write_page()?;
-        if let Some(path) = json {
-            write_file(path, self.result.json()?.as_bytes())?;
-        }
-        print!("{}", self.result.text());
-        println!("\nreport: {}", dir.join("report.html").display());
-        Ok(())
+    /// The tables, and where the page is.
+    pub(super) fn text(&self) -> String {
+        format!("{}\nreport: {}\n", self.result.text(), self.plan.dir().join("report.html").display())
     }
 
     fn write_page(&self) -> Result<()> {
@@ -73,38 +75,39 @@ impl<'a> Outcome<'a> {
         Ok(())
     }
 
-    /// Ends with an error where a cell failed; in a result that was `collected`, where one is not done.
+    /// Ends with an error where a cell is not done.
     ///
     /// # Errors
     /// The cells are named, with their last words.
-    pub(super) fn check(&self, collected: bool) -> Result<()> {
-        let is_lost = |cell: &&MeasuredCell| match cell.state {
-            CellState::Done => false,
-            CellState::Failed => true,
-            CellState::Waiting | CellState::Started => collected,
-        };
-        let lost: Vec<String> = self.cells.iter().filter(is_lost).map(said).collect();
-        if lost.is_empty() {
-            return Ok(());
-        }
-        let (num_lost, num_cells) = (lost.len(), self.cells.len());
-        Err(failed(format!("{num_lost} of {num_cells} cells have no result:{}", lost.concat())))
+    pub(super) fn check(&self) -> Result<()> {
+        let lines: Vec<String> = self.cells.iter().filter(|cell| cell.state != CellState::Done).map(said).collect();
+        if lines.is_empty() { Ok(()) } else { Err(lost(&lines, self.cells.len())) }
     }
 }
 
 /// Writes the page of a sweep as it stands.
 ///
 /// # Errors
-/// As [`Outcome::of`], or the page cannot be written.
+/// As [`Outcome::write`].
 pub(super) fn write_page(plan: &Plan) -> Result<()> {
+    let _lock = lock_folder(plan.dir()).map_err(in_words)?;
     Outcome::of(plan)?.write_page()
 }
 
 /// Writes the cells of a plan as they stand, in the place of a result.
 ///
 /// # Errors
-/// A record of the folder cannot be read, or the file cannot be written.
+/// The file lies in the sweep's own folder, where a run would find files and no sweep. A record of the folder cannot be
+/// read, or the file cannot be written.
 pub(super) fn write_plan(plan: &Plan, path: &Path) -> Result<()> {
+    let dir = plan.dir();
+    if absolute(path)?.starts_with(absolute(dir)?) {
+        return Err(Usage::error(format!(
+            "--json: {} lies in the sweep's folder {}, which a dry run does not begin; name another place",
+            path.display(),
+            dir.display()
+        )));
+    }
     let none: [(); 0] = [];
     let cells = collect(plan).map_err(in_words)?;
     let value = json!({ "name": plan.file.name, "arms": none, "differences": none, "cells": cells });
@@ -127,7 +130,7 @@ fn said(cell: &MeasuredCell) -> String {
         (None, CellState::Started) => "is under way",
         (None, _) => "is not begun",
     };
-    format!("\n  {} seed {}: {words}", cell.arm, cell.seed)
+    line_of(&cell.arm, cell.seed, words)
 }
 
 fn figures(plan: &Plan) -> SweepFigures {

@@ -14,7 +14,9 @@ use sweep::program::{Program, Request, Resolved, Start};
 
 use super::own_program::OwnProgram;
 use super::phases::{Base, PhaseKind};
-use crate::config::{EvalSection, RecipeConfig, ReinforceRun, RewardModelRun, Source, SupervisedRun, load};
+use crate::config::{
+    EvalSection, RecipeConfig, ReinforceRun, RewardModelRun, SandboxSection, Source, SupervisedRun, load,
+};
 use crate::failure::Usage;
 use crate::run::absent_paths::{AbsentPath, absent_paths};
 use crate::run::flat_values::flatten;
@@ -78,6 +80,7 @@ impl ThisTrainer {
     where
         C: TrainingRun + Serialize + DeserializeOwned,
     {
+        refuse_token(config.sandbox())?;
         let (mut values, inputs) = values_and_inputs(config)?;
         values.retain(|key, _| !PLACES.contains(&key.as_str()));
         let mut told = BTreeMap::new();
@@ -127,6 +130,17 @@ impl ThisTrainer {
             ))),
             _ => Ok(()),
         }
+    }
+}
+
+/// Refuses a token of the sandbox's servers in the configuration: a cell's file is saved, and holds no secret.
+fn refuse_token(sandbox: Option<&SandboxSection>) -> Result<()> {
+    match sandbox {
+        Some(SandboxSection { token: Some(_), .. }) => Err(Usage::error(
+            "sandbox.token: it is saved with no run, so the cells of a sweep would have none; name a file as \
+             sandbox.token_file, or set SANDBOX_TOKEN in the environment",
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::config::{ReinforceRun, Source, load};
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
+use crate::stdout::print;
 
 /// Disagreements and failures, each, that are described.
 const DESCRIBED: usize = 10;
@@ -69,8 +70,7 @@ pub(super) async fn run(args: CheckArgs, interrupt: Interrupt) -> Result<()> {
     let judge = Judge::start_for(&names, &config.verifiers, &RewardConfig::default(), &config.sandbox).await?;
     let result = check(&args, &name, &judge, &interrupt).await;
     judge.stop().await;
-    print!("{}", result?);
-    Ok(())
+    print(result?)
 }
 
 async fn check(args: &CheckArgs, name: &str, judge: &Judge, interrupt: &Interrupt) -> Result<String> {

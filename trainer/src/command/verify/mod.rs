@@ -3,7 +3,6 @@
 mod cases;
 mod judge_cases;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -19,6 +18,7 @@ use crate::config::{ReinforceRun, Source, load};
 use crate::failure::Usage;
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
+use crate::stdout::print;
 
 /// Cases that are judged at a time.
 const IN_FLIGHT: usize = 512;
@@ -114,6 +114,6 @@ async fn verify_file(
     }
     match output {
         Some(path) => write_file(path, &text).with_context(|| path.display().to_string()),
-        None => std::io::stdout().lock().write_all(&text).context("standard output"),
+        None => print(String::from_utf8_lossy(&text)),
     }
 }
