@@ -27,13 +27,13 @@ impl<'a> Outcome<'a> {
     /// Reads what the cells measured, and compares the arms.
     ///
     /// # Errors
-    /// A record cannot be read, or the cells cannot be compared.
+    /// The folder's file cannot be read, or the cells cannot be compared.
     pub(super) fn of(plan: &'a Plan) -> Result<Self> {
-        let cells = collect(plan).map_err(in_words)?;
+        let cells = collect(plan);
         let result = SweepResult::of(&plan.file.claims, &plan.file.name, BASE, &figures(plan), &cells);
         let result = result.map_err(|error| Usage::error(error.to_string()))?;
         let mut result = result.with_changes(design_changes(plan).map_err(in_words)?);
-        result.notes.extend(shared_note(plan));
+        result.notes.extend(shared_note(plan).into_iter().chain(plan.notes.clone()));
         Ok(Self { plan, cells, result })
     }
 
@@ -103,10 +103,10 @@ pub(super) fn write_page(plan: &Plan) -> Result<()> {
 /// Writes the cells of a plan as they stand, in the place of a result.
 ///
 /// # Errors
-/// A record of the folder cannot be read, or the file cannot be written.
+/// The file cannot be written.
 pub(super) fn write_plan(plan: &Plan, path: &Path) -> Result<()> {
     let none: [(); 0] = [];
-    let cells = collect(plan).map_err(in_words)?;
+    let cells = collect(plan);
     let value = json!({ "name": plan.file.name, "arms": none, "differences": none, "cells": cells });
     Ok(write_file(path, &serde_json::to_vec_pretty(&value)?)?)
 }
