@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Bench, run, trainer};
 
-/// A recipe's stage 1 under two seeds; one arm changes nothing that trains, and one parts after the second step.
+/// A recipe's stage 1 under two seeds; one arm changes nothing that trains, and one parts after the first step.
 const SWEEP: &str = r#"
 name = "micro"
 dir = "DIR"
@@ -31,7 +31,7 @@ set = ["checkpoint.keep=3"]
 [[arm]]
 name = "late"
 set = ["schedule.lr=1e-2"]
-from_step = 2
+from_step = 1
 [[figure]]
 name = "length"
 metric = "completion/tokens_mean"

@@ -71,16 +71,16 @@ impl ForestFrame {
         let Some(difference) = row.difference else {
             return out + &text("tick", LEFT + 8.0, middle + 4.0, "no whole pair");
         };
-        let x = self.place(figure.unit.scaled(difference));
+        let at = |difference: f64| self.place(figure.unit.scaled(difference));
         let shown = shown_claims(row);
         for (number, claim) in shown.iter().enumerate() {
             let y = if shown.len() == 1 { middle } else { middle - 7.0 + 14.0 * number as f64 };
             out.push_str(&self.interval(figure, claim, number == 0, &class, y));
             let mark = if number == 0 { format!("dot {class}") } else { format!("hollow {class}") };
-            out.push_str(&dot(&mark, (x, y), if number == 0 { 5.0 } else { 4.0 }));
+            out.push_str(&dot(&mark, (at(claim.difference), y), if number == 0 { 5.0 } else { 4.0 }));
         }
         if shown.is_empty() {
-            out.push_str(&dot(&format!("dot {class}"), (x, middle), 5.0));
+            out.push_str(&dot(&format!("dot {class}"), (at(difference), middle), 5.0));
         }
         for seed in row.seeds.iter().filter(|_| row.seeds.len() > 1) {
             let x = self.place(figure.unit.scaled(seed.difference));

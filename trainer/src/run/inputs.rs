@@ -11,7 +11,9 @@ use hub::Origin;
 use record::checksum::{self, Checksum};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use verifiers::VerifiersConfig;
 
+use super::further_files::{FurtherFiles, suite_files, verifier_files};
 use crate::config::{
     EvalSection, ParallelSection, ReinforceRun, RewardModelRun, RunSection, SandboxSection, SourceSection,
     SuiteSection, SupervisedRun,
@@ -46,6 +48,8 @@ pub(crate) trait TrainingRun: Clone + Serialize {
     fn sandbox(&self) -> Option<&SandboxSection>;
     /// Everything that the run reads, by the configuration's key.
     fn inputs(&mut self) -> Vec<Input<'_>>;
+    /// Files beside these, whose paths stand within other values.
+    fn further_files(&self) -> FurtherFiles;
 }
 
 /// Something that a run reads.
@@ -129,7 +133,38 @@ pub(crate) fn contents<C: TrainingRun>(config: &C) -> Result<(Vec<String>, BTree
         }
         keys.push(key);
     }
+    for (key, paths) in config.further_files() {
+        let content = data_content(&paths).with_context(|| format!("{key}: {}", shown(&paths)))?;
+        contents.insert(key.clone(), InputContent { path: shown(&paths).into(), content });
+        keys.push(key);
+    }
     Ok((keys, contents))
+}
+
+/// The contents of those lists of data of which a path lies below `folder`, path by path: by the list's key, and by
+/// `KEY.PLACE` in it.
+///
+/// # Errors
+/// Something that is there cannot be read.
+pub(crate) fn contents_by_path<C: TrainingRun>(
+    config: &C,
+    folder: &Path,
+) -> Result<BTreeMap<String, BTreeMap<String, InputContent>>> {
+    let mut config = config.clone();
+    let mut lists = BTreeMap::new();
+    for Input { key, paths, source, .. } in config.inputs() {
+        if source != InputKind::Data || paths.len() < 2 || !paths.iter().any(|path| path.starts_with(folder)) {
+            continue;
+        }
+        let mut by_path = BTreeMap::new();
+        for (place, path) in paths.iter().enumerate() {
+            let content = data_content(std::slice::from_ref(path));
+            let content = content.with_context(|| format!("{key}: {}", path.display()))?;
+            by_path.insert(format!("{key}.{place}"), InputContent { path: path.clone(), content });
+        }
+        lists.insert(key, by_path);
+    }
+    Ok(lists)
 }
 
 /// The paths as one text.
@@ -295,6 +330,15 @@ fn held_out(section: &mut EvalSection) -> impl Iterator<Item = Input<'_>> {
     sources("eval.datasets", &mut section.datasets).into_iter().chain(suites)
 }
 
+/// The files of plug-ins.
+fn plug_ins(verifiers: &mut VerifiersConfig) -> impl Iterator<Item = Input<'_>> {
+    let python = verifiers.python.iter_mut().map(|(name, python)| ("python", name, &mut python.file));
+    let component = verifiers.component.iter_mut().map(|(name, component)| ("component", name, &mut component.file));
+    python.chain(component).map(|(section, name, path)| {
+        Input::new(&format!("verifiers.{section}.{name}.file"), std::slice::from_mut(path), InputKind::PlugIn)
+    })
+}
+
 /// What sources in a list read; each keeps the name that its first file gives it.
 fn sources<'a>(key: &str, sections: &'a mut [SourceSection]) -> Vec<Input<'a>> {
     let named = |(i, section): (usize, &'a mut SourceSection)| {
@@ -329,8 +373,13 @@ impl TrainingRun for SupervisedRun {
         let start = model("model.path", &mut self.model.path);
         let traces = short("traces.path", &mut self.traces.path);
         let data = sources("data.source", &mut self.data.source);
+        let plug_ins = plug_ins(&mut self.verifiers);
         let held_out = held_out(&mut self.eval);
-        start.into_iter().chain(traces).chain(data).chain(held_out).collect()
+        start.into_iter().chain(traces).chain(data).chain(plug_ins).chain(held_out).collect()
+    }
+
+    fn further_files(&self) -> FurtherFiles {
+        [verifier_files(&self.verifiers), suite_files(&self.eval)].concat()
     }
 }
 
@@ -366,6 +415,10 @@ impl TrainingRun for RewardModelRun {
         });
         start.into_iter().chain(train).chain(data).chain(eval).collect()
     }
+
+    fn further_files(&self) -> FurtherFiles {
+        Vec::new()
+    }
 }
 
 impl TrainingRun for ReinforceRun {
@@ -396,14 +449,13 @@ impl TrainingRun for ReinforceRun {
         let critic = self.critic.as_mut().and_then(|critic| critic.path.as_mut());
         let critic = critic.and_then(|path| model("critic.path", path));
         let tasks = sources("data.source", &mut self.data.source);
-        let python = self.verifiers.python.iter_mut().map(|(name, python)| ("python", name, &mut python.file));
-        let component =
-            self.verifiers.component.iter_mut().map(|(name, component)| ("component", name, &mut component.file));
-        let plug_ins = python.chain(component).map(|(section, name, path)| {
-            Input::new(&format!("verifiers.{section}.{name}.file"), std::slice::from_mut(path), InputKind::PlugIn)
-        });
+        let plug_ins = plug_ins(&mut self.verifiers);
         let held_out = held_out(&mut self.eval);
         start.into_iter().chain(reward_model).chain(critic).chain(tasks).chain(plug_ins).chain(held_out).collect()
+    }
+
+    fn further_files(&self) -> FurtherFiles {
+        [verifier_files(&self.verifiers), suite_files(&self.eval)].concat()
     }
 }
 
@@ -428,5 +480,19 @@ mod tests {
         assert_eq!(keys, ["model.path", "data.source.0.path"]);
         assert_eq!(contents["model.path weights"].content, ABSENT);
         assert_eq!(contents["data.source.0.path"].content, checksum::of_bytes(b"tasks"));
+    }
+
+    #[test]
+    fn a_list_below_a_folder_is_told_path_by_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let (made, own) = (folder.path().join("units/data/tasks.jsonl"), folder.path().join("own.jsonl"));
+        std::fs::write(&own, "tasks").unwrap();
+        let text = format!("data = [{{ path = [{made:?}, {own:?}] }}, {{ path = [{own:?}, {own:?}] }}]");
+        let config: ReinforceRun = toml::from_str(&text).unwrap();
+        let lists = contents_by_path(&config, &folder.path().join("units")).unwrap();
+        let found = &lists["data.source.0.path"];
+        assert_eq!((lists.len(), found.len()), (1, 2));
+        assert_eq!(found["data.source.0.path.0"], InputContent { path: made, content: ABSENT.to_owned() });
+        assert_eq!(found["data.source.0.path.1"].content, checksum::of_bytes(b"tasks"));
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod absent_paths;
 mod effect;
 pub(crate) mod flat_values;
+pub(crate) mod further_files;
 pub(crate) mod identity;
 pub(crate) mod inputs;
 mod machine;

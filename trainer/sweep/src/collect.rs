@@ -20,12 +20,11 @@ use crate::unit::{UnitFolder, Work, WorkUnit};
 /// What a cell lacks whose run was done and is gone.
 const NO_RUN: &str = "its run is not there";
 
-/// Reads what every cell measured. A cell whose run is done and lacks a figure counts as failed, by name.
-///
-/// # Errors
-/// A file is there and cannot be read.
-pub fn collect(plan: &Plan) -> Result<Vec<MeasuredCell>, SweepError> {
-    plan.cells.iter().map(|cell| measure(plan, cell)).collect()
+/// Reads what every cell measured. A cell whose run is done and lacks a figure counts as failed, by name, and so does
+/// one of which a file is there and cannot be read: the others have their result.
+pub fn collect(plan: &Plan) -> Vec<MeasuredCell> {
+    let of_cell = |cell| measure(plan, cell).unwrap_or_else(|error| unreadable(plan, cell, &error));
+    plan.cells.iter().map(of_cell).collect()
 }
 
 /// The figures that the run of a cell's last unit lacks, each with its reason.
@@ -57,18 +56,11 @@ fn measure(plan: &Plan, cell: &Cell) -> Result<MeasuredCell, SweepError> {
         let words = state.failure.as_deref().unwrap_or("failed");
         format!("{}: {words}", unit.identity.phase)
     });
-    let mut measured = MeasuredCell {
-        arm: cell.arm.clone(),
-        seed: cell.seed,
-        state,
-        failure,
-        folder: cell.folder(plan.dir()).display().to_string(),
-        seconds: own().map(|(_, state)| state.seconds).sum(),
-        figures: BTreeMap::new(),
-        budget: Budget::default(),
-        computed_by: BTreeMap::new(),
-    };
-    for (unit, state) in states {
+    let seconds = own().map(|(_, state)| state.seconds).sum();
+    let mut measured = MeasuredCell { failure, seconds, ..without_figures(plan, cell, state) };
+    // A run that goes on from a beginning has its programs and machines among its own. A beginning that came later is
+    // none of this cell's.
+    for (unit, state) in states.into_iter().filter(|(unit, _)| unit.identity.until.is_none()) {
         let machines = match open_run(unit, plan.dir()) {
             Some(run) => read_machines(&run)?,
             None => Vec::new(),
@@ -81,6 +73,26 @@ fn measure(plan: &Plan, cell: &Cell) -> Result<MeasuredCell, SweepError> {
     let Some(last) = plan.units_of(cell).next_back() else { return Ok(measured) };
     read_run(plan, last, &mut measured)?;
     Ok(measured)
+}
+
+/// A cell of which nothing was read.
+fn without_figures(plan: &Plan, cell: &Cell, state: CellState) -> MeasuredCell {
+    MeasuredCell {
+        arm: cell.arm.clone(),
+        seed: cell.seed,
+        state,
+        failure: None,
+        folder: cell.folder(plan.dir()).display().to_string(),
+        seconds: 0.0,
+        figures: BTreeMap::new(),
+        budget: Budget::default(),
+        computed_by: BTreeMap::new(),
+    }
+}
+
+fn unreadable(plan: &Plan, cell: &Cell, error: &SweepError) -> MeasuredCell {
+    let failure = Some(error.in_words());
+    MeasuredCell { failure, ..without_figures(plan, cell, CellState::Failed) }
 }
 
 /// Adds what the last unit's run recorded.
@@ -120,7 +132,7 @@ fn read_figures(
 ) -> (BTreeMap<String, MeasuredFigure>, Vec<String>) {
     let (mut found, mut missing) = (BTreeMap::new(), Vec::new());
     for figure in figures {
-        match read_figure(figure, unit.steps, rows, run) {
+        match read_figure(figure, unit, rows, run) {
             Ok(value) => _ = found.insert(figure.name.clone(), value),
             Err(reason) => missing.push(format!("figure {} ({}): {reason}", figure.name, figure.metric)),
         }
@@ -128,7 +140,7 @@ fn read_figures(
     (found, missing)
 }
 
-fn read_figure(figure: &Figure, steps: u64, rows: &[Metrics], run: &RunFolder) -> Result<MeasuredFigure, String> {
+fn read_figure(figure: &Figure, unit: &WorkUnit, rows: &[Metrics], run: &RunFolder) -> Result<MeasuredFigure, String> {
     let mut curve: BTreeMap<u64, f64> = BTreeMap::new();
     for row in rows {
         if let (Some(step), Some(value)) = (row.step(), row.get(&figure.metric).filter(|value| value.is_finite())) {
@@ -142,7 +154,8 @@ fn read_figure(figure: &Figure, steps: u64, rows: &[Metrics], run: &RunFolder) -
     }
     let recorded: Vec<u64> = curve.keys().copied().collect();
     let place = figure.place().map_err(|error| error.to_string())?;
-    let chosen = place.choose(&recorded, steps)?;
+    let due = figure.is_of_evaluations().then_some(unit.evaluations.as_slice());
+    let chosen = place.choose(&recorded, due, unit.steps)?;
     let values = chosen.iter().filter_map(|step| curve.get(step));
     let value = values.sum::<f64>() / chosen.len() as f64;
     let by_task = by_task(figure, &chosen, run)?;

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::file::SweepFile;
 
+/// Keys whose values are names in a list, of which the order says nothing.
+const LISTS: [&str; 2] = ["arms", "seeds"];
 /// What stands for a value that is not there.
 const NOTHING: &str = "nothing";
 
@@ -55,6 +57,12 @@ pub(crate) fn design_of<'a>(file: &SweepFile, arms: impl Iterator<Item = &'a str
     design
 }
 
+/// True where two values of a key say the same.
+fn are_alike(key: &str, old: Option<&String>, new: Option<&String>) -> bool {
+    let names = |value: &String| value.split(", ").map(str::to_owned).collect::<BTreeSet<String>>();
+    old == new || (LISTS.contains(&key) && old.map(names) == new.map(names))
+}
+
 /// The keys in which two designs differ, with both values.
 pub(crate) fn changes_of(
     old: &BTreeMap<String, String>,
@@ -63,7 +71,7 @@ pub(crate) fn changes_of(
     num_cells: usize,
 ) -> Vec<DesignChange> {
     let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let differ = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
+    let differ = keys.into_iter().filter(|key| !are_alike(key, old.get(*key), new.get(*key)));
     let change = |key: &String| {
         let (from, to) = (old.get(key).cloned(), new.get(key).cloned());
         DesignChange { key: key.clone(), from, to, num_done, num_cells }
@@ -94,5 +102,15 @@ mod tests {
         ];
         assert_eq!(said, expected);
         assert!(changes_of(&old, &old, 3, 4).is_empty());
+    }
+
+    #[test]
+    fn arms_in_another_order_are_the_same_arms() {
+        let (old, mut new) = (design(""), design(""));
+        new.insert("arms".to_owned(), "clip, base".to_owned());
+        new.insert("seeds".to_owned(), "2, 1".to_owned());
+        assert!(changes_of(&old, &new, 1, 4).is_empty());
+        new.insert("arms".to_owned(), "clip, base, late".to_owned());
+        assert_eq!(changes_of(&old, &new, 1, 4).len(), 1);
     }
 }

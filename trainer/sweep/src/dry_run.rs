@@ -96,7 +96,13 @@ pub fn describe(plan: &Plan, num_at_once: usize) -> Result<String, SweepError> {
         let mark = if figure.primary { " (primary)" } else { "" };
         let _ = writeln!(text, "figure {}{mark}: {}", figure.name, figure.in_words());
     }
+    if let [_] = file.seeds.as_slice()
+        && let Some(figure) = file.figure.iter().find(|figure| figure.primary && !figure.is_by_task())
+    {
+        let _ = writeln!(text, "one seed, and {} has no values by task: nothing can be claimed", figure.name);
+    }
     describe_arms(plan, &mut text);
+    plan.notes.iter().for_each(|note| _ = writeln!(text, "\n{note}"));
     describe_cells(plan, &mut text)?;
     describe_time(plan, num_at_once, &mut text)?;
     describe_missing(plan, &mut text);

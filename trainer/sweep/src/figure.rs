@@ -1,6 +1,7 @@
 //! A figure of the sweep's file: the metric, and where in a run it is read. Never the best step: that choice favours
 //! whichever arm is the noisier.
 
+use record::names::EVAL_PASS_AT_1;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
@@ -78,29 +79,49 @@ impl Figure {
         let (dataset, _) = self.metric.strip_prefix("eval/")?.rsplit_once('/')?;
         Some(dataset).filter(|dataset| *dataset != "preferences")
     }
+
+    /// True where evaluations alone record it.
+    pub(crate) fn is_of_evaluations(&self) -> bool {
+        self.metric.starts_with("eval/")
+    }
+
+    /// True where it is a mean over tasks whose values are recorded one by one.
+    pub(crate) fn is_by_task(&self) -> bool {
+        EVAL_PASS_AT_1.part_of(&self.metric).is_some()
+    }
 }
 
 impl Place {
-    /// The steps that are read, of those that record the figure, in their order; `last_step` is the run's.
+    /// The steps that are read, in their order. `recorded` are those that record the figure, `due` those that were to
+    /// record it where that is known, and `last_step` is the run's last: a step that is lost leaves no other in its
+    /// place, for other cells are read at it.
     ///
     /// # Errors
     /// What is missing, in words.
-    pub fn choose(self, recorded: &[u64], last_step: u64) -> Result<Vec<u64>, String> {
-        let one = |step: u64| {
-            if recorded.contains(&step) {
-                return Ok(vec![step]);
+    pub fn choose(self, recorded: &[u64], due: Option<&[u64]>, last_step: u64) -> Result<Vec<u64>, String> {
+        let chosen = match self {
+            Self::Last => vec![last_step],
+            Self::Step(step) => vec![step],
+            Self::MeanOfLast(count) => {
+                let steps = due.unwrap_or(recorded);
+                let Some(start) = steps.len().checked_sub(count) else {
+                    return Err(format!(
+                        "is recorded at {} steps, and the mean of the last {count} is asked for",
+                        steps.len()
+                    ));
+                };
+                // Where it is not known when the figure is due, the run's end alone must have it.
+                let end = due.is_none().then_some(last_step).filter(|end| !steps.contains(end));
+                steps[start..].iter().copied().chain(end).collect()
             }
-            let shown: Vec<String> = recorded.iter().map(u64::to_string).collect();
-            let at = if shown.is_empty() { "at no step".to_owned() } else { format!("at steps {}", shown.join(", ")) };
-            Err(format!("is not recorded at step {step}, but {at}"))
         };
-        match self {
-            Self::Last => one(last_step),
-            Self::Step(step) => one(step),
-            Self::MeanOfLast(count) if recorded.len() < count => {
-                Err(format!("is recorded at {} steps, and the mean of the last {count} is asked for", recorded.len()))
+        match chosen.iter().find(|step| !recorded.contains(step)) {
+            None => Ok(chosen),
+            Some(step) => {
+                let shown: Vec<String> = recorded.iter().map(u64::to_string).collect();
+                let at = if shown.is_empty() { "no step".to_owned() } else { format!("steps {}", shown.join(", ")) };
+                Err(format!("is not recorded at step {step}, but at {at}"))
             }
-            Self::MeanOfLast(count) => Ok(recorded[recorded.len() - count..].to_vec()),
         }
     }
 }
@@ -133,13 +154,27 @@ mod tests {
     #[test]
     fn a_step_that_is_not_reached_is_named() {
         let recorded = [0, 8, 16];
-        assert_eq!(Place::Last.choose(&recorded, 16).unwrap(), [16]);
-        assert_eq!(Place::Step(8).choose(&recorded, 16).unwrap(), [8]);
-        assert_eq!(Place::MeanOfLast(2).choose(&recorded, 16).unwrap(), [8, 16]);
-        let said = Place::Step(24).choose(&recorded, 16).unwrap_err();
+        let choose = |place: Place, recorded: &[u64]| place.choose(recorded, None, 16);
+        assert_eq!(choose(Place::Last, &recorded).unwrap(), [16]);
+        assert_eq!(choose(Place::Step(8), &recorded).unwrap(), [8]);
+        assert_eq!(choose(Place::MeanOfLast(2), &recorded).unwrap(), [8, 16]);
+        let said = choose(Place::Step(24), &recorded).unwrap_err();
         assert!(said.contains("step 24") && said.contains("0, 8, 16"), "{said}");
-        assert!(Place::Last.choose(&[], 16).unwrap_err().contains("at no step"));
-        assert!(Place::MeanOfLast(4).choose(&recorded, 16).unwrap_err().contains("at 3 steps"));
+        assert!(choose(Place::Last, &[]).unwrap_err().contains("at no step"));
+        assert!(choose(Place::MeanOfLast(4), &recorded).unwrap_err().contains("at 3 steps"));
+    }
+
+    #[test]
+    fn a_mean_takes_no_earlier_step_in_the_place_of_one_that_is_lost() {
+        let due = [4, 8, 12, 16];
+        let mean = |recorded: &[u64], due: Option<&[u64]>| Place::MeanOfLast(2).choose(recorded, due, 18);
+        assert_eq!(mean(&due, Some(&due)).unwrap(), [12, 16]);
+        let said = mean(&[4, 8, 12], Some(&due)).unwrap_err();
+        assert_eq!(said, "is not recorded at step 16, but at steps 4, 8, 12");
+        assert!(mean(&[4, 8, 16], Some(&due)).unwrap_err().contains("step 12"));
+        // A figure of every step must be there at the run's end.
+        assert!(mean(&[15, 16, 17], None).unwrap_err().contains("step 18"));
+        assert_eq!(mean(&[15, 17, 18], None).unwrap(), [17, 18]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use crate::claims::Claims;
+use crate::claims::{Claims, Tasks};
 use crate::cluster::ClusterSection;
 use crate::error::SweepError;
 use crate::figure::Figure;
@@ -180,6 +180,15 @@ impl SweepFile {
         let others: Vec<&str> =
             self.figure.iter().filter(|figure| !figure.primary).map(|figure| figure.name.as_str()).collect();
         self.claims.check(primary[0], &others).map_err(|error| SweepError::invalid(error.to_string()))?;
+        if let Some(figure) = self.figure.iter().find(|figure| figure.primary && !figure.is_by_task())
+            && self.claims.tasks == Tasks::LikeThese
+        {
+            return refuse(format!(
+                "claims.tasks: a claim for tasks like these wants a value of each task, and the primary figure {} ({}) \
+                 has none; take an eval/NAME/pass@1, or \"these\"",
+                figure.name, figure.metric
+            ));
+        }
         self.check_confirmation(primary[0])
     }
 
@@ -301,6 +310,11 @@ primary = true
             ("primary = true", "primary = true\nat = \"best\"", "never the best"),
             ("[[arm]]\nname = \"higher\"\nset = [\"loss.clip_high=0.28\"]", "", "nothing to compare"),
             ("[[figure]]", "[local]\njobs = 0\n[[figure]]", "at least 1"),
+            (
+                "primary = true\n",
+                "[claims]\ntasks = 'like_these'\n[[figure]]\nname = 'r'\nmetric = 'reward/mean'\nprimary = true\n",
+                "the primary figure r (reward/mean) has none",
+            ),
             ("[[figure]]", "[seconds_per_step]\nstage-1 = -1.0\n[[figure]]", "seconds_per_step.stage-1"),
         ] {
             assert!(FILE.contains(from), "{from}");

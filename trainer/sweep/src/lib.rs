@@ -20,6 +20,7 @@ pub mod folder;
 mod held;
 pub mod identity;
 pub mod measured;
+mod measurement;
 pub mod plan;
 pub mod process;
 pub mod program;

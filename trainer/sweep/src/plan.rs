@@ -4,19 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use record::names::{METRICS, find};
-
 use crate::arm::{Arm, BASE, arms};
 use crate::error::SweepError;
-use crate::figure::Place;
 use crate::file::SweepFile;
 use crate::held::Held;
 use crate::identity::{Identity, KeyChange, digits};
+use crate::measurement::{check_alike, check_figures};
 use crate::program::{Phase, Program, Request, Resolved};
 use crate::unit::{UNITS, UnitFolder, Work, WorkUnit};
-
-/// Beginnings of the keys that say how a run is measured.
-const EVALUATION: [&str; 2] = ["eval.", "preferences.eval"];
 
 /// Name of the unit that generates data.
 pub const DATA: &str = "data";
@@ -45,6 +40,8 @@ pub struct Plan {
     pub arms: Vec<Arm>,
     /// What each arm changes, key by key, under its first seed; phases stand before the keys.
     pub changes: BTreeMap<String, Vec<KeyChange>>,
+    /// Sentences on arms that change what training and evaluations share, to be read with the figures.
+    pub notes: Vec<String>,
     /// Points of the grid that are the base itself, and are left out.
     pub left_out: Vec<String>,
     /// All cells, in the order in which they were first planned; new ones seed by seed, so that whole pairs come first.
@@ -117,6 +114,12 @@ impl Plan {
         let left_out = left_out(&arms, &cells, seeds[0]);
         cells.retain(|cell| !left_out.contains(&cell.arm));
         arms.retain(|arm| !left_out.contains(&arm.name));
+        let floor_name = floor.map(|(name, _)| name);
+        if !arms.iter().any(|arm| arm.name != BASE && Some(arm.name.as_str()) != floor_name) {
+            let points = left_out.join(", ");
+            let reason = format!("grid: {points} is the base itself, and nothing is left to compare it to");
+            return Err(SweepError::invalid(reason));
+        }
         refuse_equal(&cells)?;
         if let Some(held) = &held {
             cells.sort_by_key(|cell| held.place_of(&cell.arm, cell.seed).unwrap_or(usize::MAX));
@@ -125,12 +128,13 @@ impl Plan {
         let used: BTreeSet<String> = cells.iter().flat_map(|cell| cell.units.clone()).collect();
         units.retain(|name, _| used.contains(name));
         for ((arm, seed), resolved) in all.iter().zip(&finals) {
-            check_figures(&file, &format!("arm {} seed {seed}", arm.name), resolved)?;
+            check_figures(&file, arm, *seed, resolved)?;
         }
         let changes = changes(&arms, &cells, &units);
-        refuse_other_evaluation(&changes, names.last().copied().unwrap_or_default())?;
+        let by_arm = all.iter().zip(&finals).map(|((arm, _), resolved)| (arm.name.as_str(), resolved)).collect();
+        let notes = check_alike(&file, &changes, names.last().copied().unwrap_or_default(), &by_arm)?;
         let phases = names.into_iter().map(str::to_owned).collect();
-        Ok(Self { file, phases, arms, changes, left_out, cells, units, version, program: at_hand })
+        Ok(Self { file, phases, arms, changes, notes, left_out, cells, units, version, program: at_hand })
     }
 
     /// Units of one cell, in their order.
@@ -270,6 +274,7 @@ impl Planner<'_> {
             missing: resolved.missing.clone(),
             text: resolved.text.clone(),
             steps: resolved.steps,
+            evaluations: resolved.evaluations.clone(),
             needs,
             continues: after,
             accepts_changes,
@@ -296,6 +301,7 @@ impl Planner<'_> {
             missing: Vec::new(),
             text: String::new(),
             steps: 0,
+            evaluations: Vec::new(),
             needs: Vec::new(),
             continues: None,
             accepts_changes: false,
@@ -383,69 +389,6 @@ fn refuse_equal(cells: &[Cell]) -> Result<(), SweepError> {
                 "{} and {} are the same run: {hint}",
                 first.label(),
                 cell.label()
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses figures of evaluations that the run does not make, or not at that step.
-fn check_figures(file: &SweepFile, whose: &str, resolved: &Resolved) -> Result<(), SweepError> {
-    for figure in &file.figure {
-        let refuse = |reason: String| {
-            Err(SweepError::invalid(format!("figure {} ({}): {whose}: {reason}", figure.name, figure.metric)))
-        };
-        let place = figure.place()?;
-        if let Place::Step(step) = place
-            && step > resolved.steps
-        {
-            return refuse(format!("step {step} is not reached; the run has {} steps", resolved.steps));
-        }
-        if find(&figure.metric).is_none() {
-            return refuse(format!("nobody records it; {}", names_beside(&figure.metric)));
-        }
-        if let Place::MeanOfLast(count) = place
-            && count as u64 > resolved.steps + 1
-        {
-            let steps = resolved.steps;
-            return refuse(format!("the mean of the last {count} is asked for, and the run has {steps} steps"));
-        }
-        let Some(dataset) = figure.dataset() else { continue };
-        if !resolved.datasets.iter().any(|name| name == dataset) {
-            let known = resolved.datasets.join(", ");
-            return refuse(format!("nobody records it: the run measures no dataset `{dataset}`, but: {known}"));
-        }
-        if let Err(reason) = place.choose(&resolved.evaluations, resolved.steps) {
-            return refuse(format!("it {reason}; see eval.every, eval.at_start and eval.at_end"));
-        }
-    }
-    Ok(())
-}
-
-/// Names of metrics that begin as this one does, or else of all groups.
-fn names_beside(metric: &str) -> String {
-    let group = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
-    let wanted = group(metric);
-    let names: Vec<&str> = METRICS.iter().map(|it| it.name).filter(|name| group(name) == wanted).collect();
-    if !names.is_empty() {
-        return format!("what begins so is {}", names.join(", "));
-    }
-    let groups: BTreeSet<String> = METRICS.iter().map(|it| group(it.name)).collect();
-    format!("names begin with {}", groups.into_iter().collect::<Vec<_>>().join(", "))
-}
-
-/// Refuses an arm that is measured in another way than the base.
-fn refuse_other_evaluation(changes: &BTreeMap<String, Vec<KeyChange>>, last: &str) -> Result<(), SweepError> {
-    for (arm, changes) in changes {
-        let is_of_evaluation = |change: &&KeyChange| {
-            let key = change.key.strip_prefix(last).and_then(|key| key.strip_prefix(": "));
-            key.is_some_and(|key| EVALUATION.iter().any(|start| key.starts_with(start)))
-        };
-        let found: Vec<String> = changes.iter().filter(is_of_evaluation).map(KeyChange::to_string).collect();
-        if !found.is_empty() {
-            return Err(SweepError::invalid(format!(
-                "arm {arm}: changes how it is measured: {}; arms are measured alike, so set it in base.set",
-                found.join("; ")
             )));
         }
     }

@@ -50,6 +50,26 @@ pub struct Resolved {
     pub evaluations: Vec<u64>,
     /// Names of the held-out datasets and suites that an evaluation measures.
     pub datasets: Vec<String>,
+    /// Keys of training that decide evaluations too.
+    pub shared: Vec<SharedKey>,
+    /// Beginnings of metrics that such a run does not record, each with the reason.
+    pub unrecorded: Vec<(String, String)>,
+}
+
+/// A key of training that, as the configuration stands, decides evaluations too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedKey {
+    /// The key, or the section that holds all such keys.
+    pub key: String,
+    /// The key that gives evaluations a value of their own; none where there is no such key.
+    pub own: Option<String>,
+}
+
+impl SharedKey {
+    /// True for the key itself, and for those below it.
+    pub(crate) fn covers(&self, key: &str) -> bool {
+        key.strip_prefix(self.key.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
 }
 
 /// What is to be started for a unit.
@@ -82,6 +102,13 @@ pub trait Program: Sync {
     /// # Errors
     /// What is wrong, with file, key and remedy.
     fn resolve(&self, request: &Request<'_>) -> Result<Resolved, String>;
+
+    /// Content of each input of a unit's resolved configuration as it is now, by the keys and in the words of
+    /// [`Resolved::inputs`].
+    ///
+    /// # Errors
+    /// Something that is there cannot be read.
+    fn inputs(&self, phase: &str, text: &str, units: &Path) -> Result<BTreeMap<String, String>, String>;
 
     /// Configuration of the data that are generated before the first phase; none where nothing is generated.
     fn generated(&self) -> Option<BTreeMap<String, String>>;

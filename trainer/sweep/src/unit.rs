@@ -33,6 +33,8 @@ pub struct WorkUnit {
     pub text: String,
     /// Steps after which its run ends.
     pub steps: u64,
+    /// Steps after which it evaluates.
+    pub evaluations: Vec<u64>,
     /// Units that are done before it.
     pub needs: Vec<String>,
     /// Unit whose run it goes on with, from a copy.

@@ -13,12 +13,13 @@ use record::run_folder::RunFolder;
 use crate::collect::lacking;
 use crate::error::SweepError;
 use crate::figure::Figure;
+use crate::identity::{Identity, KeyChange};
 use crate::measured::CellState;
 use crate::process::{End, run};
 use crate::program::{Program, Start};
 use crate::state::{RunningSeconds, UnitState};
 use crate::stop::Stop;
-use crate::unit::{UnitFolder, Work, WorkUnit};
+use crate::unit::{UNITS, UnitFolder, Work, WorkUnit};
 
 /// Time between two looks whether another process has let go of a unit.
 const WAIT: Duration = Duration::from_millis(200);
@@ -68,6 +69,7 @@ impl UnitRun<'_> {
             _ => {}
         }
         self.check_program()?;
+        self.check_inputs()?;
         state.state = CellState::Started;
         state.failure = None;
         if state.programs.last().is_none_or(|last| last != self.version) {
@@ -103,6 +105,23 @@ impl UnitRun<'_> {
         )))
     }
 
+    /// Refuses to begin or go on with data, models or plug-ins that were changed since the sweep was planned: cells
+    /// that are done read others.
+    fn check_inputs(&self) -> Result<(), SweepError> {
+        let WorkUnit { identity, work: Work::Run, text, .. } = self.unit else { return Ok(()) };
+        let inputs = self.program.inputs(&identity.phase, text, &self.dir.join(UNITS)).map_err(SweepError::invalid)?;
+        let changes = Identity { inputs, ..identity.clone() }.differences_from(identity);
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let changes: Vec<String> = changes.iter().map(KeyChange::to_string).collect();
+        Err(SweepError::invalid(format!(
+            "what the cell reads was changed while the sweep ran: {}; put it back, or run another sweep in a folder of \
+             its own",
+            changes.join("; ")
+        )))
+    }
+
     fn work(&self, folder: &UnitFolder, state: &mut UnitState) -> Result<End, SweepError> {
         let identity = serde_json::to_vec_pretty(&self.unit.identity)
             .map_err(|error| SweepError::read(folder.identity(), error))?;
@@ -130,7 +149,7 @@ impl UnitRun<'_> {
 
     /// Starts the process until it ends by itself, or too often by a signal.
     fn train(&self, folder: &UnitFolder, state: &mut UnitState) -> Result<End, SweepError> {
-        self.copy_beginning(folder)?;
+        self.copy_beginning(folder, state)?;
         let (mut num_killed, mut num_stopped) = (0, 0);
         let mut farthest = newest_checkpoint(&folder.run())?;
         loop {
@@ -164,7 +183,7 @@ impl UnitRun<'_> {
                 return Ok(End::Failed(format!("was stopped {num_stopped} times by another than the sweep")));
             }
             // Whoever starts the unit next says why it cannot go on.
-            if self.check_program().is_err() {
+            if self.check_program().and_then(|()| self.check_inputs()).is_err() {
                 return Ok(End::Stopped);
             }
         }
@@ -179,11 +198,16 @@ impl UnitRun<'_> {
         end.map_err(|error| SweepError::read(folder.log(), error))
     }
 
-    /// Copies the run that this one goes on from, where it has not begun.
-    fn copy_beginning(&self, folder: &UnitFolder) -> Result<(), SweepError> {
+    /// Copies the run that this one goes on from, where it has not begun: its programs are then among this one's.
+    fn copy_beginning(&self, folder: &UnitFolder, state: &mut UnitState) -> Result<(), SweepError> {
         let Some(before) = self.unit.continues.as_deref().filter(|_| !folder.run().exists()) else { return Ok(()) };
-        let from = UnitFolder::new(self.dir, before).run();
-        Ok(write_folder(&folder.run(), |to| copy_tree(&from, to))?)
+        let before = UnitFolder::new(self.dir, before);
+        let mut programs = UnitState::read(&before.state())?.programs;
+        state.programs.retain(|program| !programs.contains(program));
+        programs.append(&mut state.programs);
+        state.programs = programs;
+        state.write(&folder.state())?;
+        Ok(write_folder(&folder.run(), |to| copy_tree(&before.run(), to))?)
     }
 
     /// The unit's lock once no other process holds it; none where the sweep is to stop first, or another process has

@@ -11,7 +11,7 @@ use sweep::collect::collect;
 use sweep::file::SweepFile;
 use sweep::measured::MeasuredCell;
 use sweep::plan::Plan;
-use sweep::program::{Phase, Program, Request, Resolved, Start};
+use sweep::program::{Phase, Program, Request, Resolved, SharedKey, Start};
 use sweep::runner::{Event, RunOptions, SweepEnd, run_plan};
 
 /// Each step adds `rate` times the seed to what the checkpoint holds. `fault` is how it ends before the third.
@@ -42,6 +42,7 @@ while [ "$step" -lt "$steps" ]; do
   value=$(awk "BEGIN { print $value + $rate * $seed }")
   name=$(printf 'step_%05d' "$step")
   row='{"step": %s, "reward/mean": %s, "eval/maths/pass@1": %s, "time/step": 0.5}\n'
+  [ "$fault$step" = away4 ] && row='{"step": %s, "reward/mean": %s, "time/eval": %s}\n'
   printf "$row" "$step" "$value" "$value" >> "$run/metrics.jsonl"
   tasks='[{"task_id": "a", "pass@1": %s, "num_samples": 1}, {"task_id": "b", "pass@1": 0.5, "num_samples": 1}]'
   rest='"num_tasks": 2, "num_samples": 1, "standard_error": null, "interval": [0, 1], "pass@k": 1, "avg@k": 1'
@@ -76,22 +77,36 @@ impl Program for Fake {
         if config.get("rate").is_some_and(|rate| rate.parse::<f64>().is_err()) {
             return Err(format!("--set rate={}: no number", config["rate"]));
         }
-        let text: String = config.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
-        let mut inputs = BTreeMap::new();
-        if let Some(path) = config.remove("model.path") {
-            let path = PathBuf::from(path.trim_matches('"'));
-            let told = path.strip_prefix(request.units).map_or("outside".to_owned(), |path| path.display().to_string());
-            inputs.insert("model.path".to_owned(), told);
-        }
         if let Some(data) = request.data {
-            let told = data.strip_prefix(request.units).map_err(|error| error.to_string())?;
-            inputs.insert("data.path".to_owned(), told.display().to_string());
+            config.insert("data.path".into(), data.display().to_string());
         }
+        let text: String = config.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+        let inputs = self.inputs_of(&config, request.units);
+        config.retain(|key, _| !inputs.contains_key(key));
         let steps = config.get("update.steps").and_then(|steps| steps.parse().ok()).ok_or("update.steps is missing")?;
         let needs = config.get("needs").filter(|name| !self.path(name).exists());
         let missing = needs.map(|name| format!("needs: there is nothing at {name}")).into_iter().collect();
         let datasets = vec!["maths".to_owned()];
-        Ok(Resolved { config, inputs, missing, text, steps, evaluations: (1..=steps).collect(), datasets })
+        let own = |key: &str| Some(key.to_owned()).filter(|key| !config.contains_key(key));
+        let shared = [("limit", own("eval.limit")), ("prompt", None)];
+        let shared = shared.into_iter().filter(|(key, own)| *key == "prompt" || own.is_some());
+        Ok(Resolved {
+            shared: shared.map(|(key, own)| SharedKey { key: key.to_owned(), own }).collect(),
+            unrecorded: vec![("critic/".to_owned(), "the run has no critic".to_owned())],
+            config,
+            inputs,
+            missing,
+            text,
+            steps,
+            evaluations: (1..=steps).collect(),
+            datasets,
+        })
+    }
+
+    fn inputs(&self, _: &str, text: &str, units: &Path) -> Result<BTreeMap<String, String>, String> {
+        let pairs = text.lines().filter_map(|line| line.split_once(" = "));
+        let config = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        Ok(self.inputs_of(&config, units))
     }
 
     fn generated(&self) -> Option<BTreeMap<String, String>> {
@@ -117,6 +132,18 @@ impl Fake {
         fake.write("cold.toml", "rate = 1\nupdate.steps = 4\n");
         fake.write("stage.toml", "rate = 2\nupdate.steps = 4\n");
         fake
+    }
+
+    /// What a configuration reads: paths below the units, and the text of `tasks`.
+    fn inputs_of(&self, config: &BTreeMap<String, String>, units: &Path) -> BTreeMap<String, String> {
+        let below = |path: &str| {
+            let below = Path::new(path.trim_matches('"')).strip_prefix(units).ok();
+            below.map_or("outside".to_owned(), |path| path.display().to_string())
+        };
+        let made =
+            ["model.path", "data.path"].into_iter().filter_map(|key| Some((key.to_owned(), below(config.get(key)?))));
+        let tasks = config.get("tasks").map(|name| fs::read_to_string(self.path(name)).unwrap_or_default());
+        made.chain(tasks.map(|text| ("tasks".to_owned(), text))).collect()
     }
 
     /// Puts another build of the program in the place of this one.
@@ -193,14 +220,14 @@ impl Fake {
 
 /// What of a cell does not depend on time.
 pub(crate) fn table(plan: &Plan) -> Vec<MeasuredCell> {
-    let mut cells = collect(plan).unwrap();
+    let mut cells = collect(plan);
     cells.iter_mut().for_each(|cell| cell.seconds = 0.0);
     cells
 }
 
 /// One figure of a cell.
 pub(crate) fn figure(plan: &Plan, arm: &str, seed: u64) -> f64 {
-    let cells = collect(plan).unwrap();
+    let cells = collect(plan);
     let cell = cells.iter().find(|cell| cell.arm == arm && cell.seed == seed).unwrap();
     cell.figures["maths"].value
 }

@@ -152,9 +152,68 @@ fn what_cannot_be_compared_is_refused_before_anything_runs() {
             "no dataset `art`, but: maths",
         ),
         ("[[figure]]\nname = \"m\"\nmetric = \"eval/maths/score\"\nmean_of_last = 5\n[grid]\nrate = [3]", "at 4 steps"),
+        (
+            "[[arm]]\nname = \"long\"\nset = [\"limit=9\"]",
+            "arm long: changes how it is measured: stage-1: limit: not set -> 9",
+        ),
+        ("[[arm]]\nname = \"long\"\nset = [\"limit=9\"]", "a value of their own by eval.limit in base.set"),
+        ("[grid]\nrate = [2]", "grid: rate=2 is the base itself, and nothing is left"),
+        (
+            "[[figure]]\nname = \"m\"\nmetric = \"reward/mean\"\nmean_of_last = 5\n[grid]\nrate = [3]",
+            "the mean of the last 5 is asked for, and the run has 4 steps",
+        ),
+        (
+            "[[figure]]\nname = \"m\"\nmetric = \"reward/mean\"\nat = 0\n[grid]\nrate = [3]",
+            "it is recorded from step 1 on",
+        ),
+        (
+            "[[figure]]\nname = \"m\"\nmetric = \"critic/loss\"\n[grid]\nrate = [3]",
+            "nobody records it: the run has no critic",
+        ),
+        (
+            "[[figure]]\nname = \"m\"\nmetric = \"reward/mean\"\nmean_of_last = 2\n\
+             [[arm]]\nname = \"late\"\nset = [\"rate=3\"]\nfrom_step = 3",
+            "arm late seed 1: it is read at step 3, and the arm parts from the base after step 3",
+        ),
+        (
+            "[[figure]]\nname = \"m\"\nmetric = \"eval/maths/score\"\nat = 2\n\
+             [[arm]]\nname = \"late\"\nset = [\"rate=3\"]\nfrom_step = 2",
+            "read at step 2",
+        ),
     ] {
         let said = fake.refusal(text);
         assert!(said.contains(words), "{text}: {said}");
     }
     assert!(!fake.path("sweep").exists());
+}
+
+#[test]
+fn keys_that_evaluations_share_are_refused_or_told_of() {
+    let fake = Fake::new();
+    let arms =
+        "[[arm]]\nname = \"terse\"\nset = [\"prompt.system=Be brief.\"]\n[[arm]]\nname = \"fast\"\nset = [\"rate=3\"]";
+    let plan = fake.plan(arms);
+    assert!(
+        plan.notes.len() == 1 && plan.notes[0].starts_with("Arm terse changes prompt.system, "),
+        "{:?}",
+        plan.notes
+    );
+    assert!(describe(&plan, 1).unwrap().contains("of how it is measured together"));
+    // With a limit of its own an evaluation does not follow the arm's.
+    let base = "[base]\nrecipe = \"r\"\nthrough = \"stage-1\"\nset = [\"eval.limit=4\"]\n";
+    assert!(fake.plan(&format!("{base}[[arm]]\nname = \"long\"\nset = [\"limit=9\"]")).notes.is_empty());
+    // Where no figure is an evaluation's, nothing is measured by it.
+    let mut file = fake.file("[[arm]]\nname = \"long\"\nset = [\"limit=9\", \"prompt.system=Go on.\"]");
+    file.figure[0].metric = "reward/mean".into();
+    assert!(fake.plan_of(file).unwrap().notes.is_empty());
+}
+
+#[test]
+fn one_seed_and_a_figure_without_tasks_are_said_to_bear_no_claim() {
+    let fake = Fake::new();
+    let mut file = fake.file(ARM);
+    file.seeds = vec![1];
+    file.figure[0].metric = "reward/mean".into();
+    let text = describe(&fake.plan_of(file).unwrap(), 1).unwrap();
+    assert!(text.contains("one seed, and maths has no values by task: nothing can be claimed"), "{text}");
 }

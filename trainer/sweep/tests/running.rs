@@ -30,7 +30,7 @@ fn a_sweep_runs_what_is_shared_once_and_reads_its_figures() {
     // A cold start of rate 1, then rate 2 or 3, each times the seed.
     assert_eq!((figure(&plan, "base", 1), figure(&plan, "fast", 1)), (12.0, 16.0));
     assert_eq!((figure(&plan, "base", 2), figure(&plan, "fast", 2)), (24.0, 32.0));
-    let cells = collect(&plan).unwrap();
+    let cells = collect(&plan);
     let maths = &cells[0].figures["maths"];
     assert_eq!(maths.by_task.as_ref().unwrap()["b"], 0.5);
     assert_eq!(maths.curve, [(1, 6.0), (2, 8.0), (3, 10.0), (4, 12.0)]);
@@ -47,7 +47,7 @@ fn a_mean_of_the_last_evaluations_is_that_of_the_tasks_too() {
     let figure = "[[figure]]\nname = \"mean\"\nmetric = \"eval/maths/pass@1\"\nmean_of_last = 2\n";
     let plan = fake.plan(&format!("{figure}{ARM}"));
     fake.run(&plan, options(4));
-    let mean = &collect(&plan).unwrap()[0].figures["mean"];
+    let mean = &collect(&plan)[0].figures["mean"];
     assert_eq!((mean.value, mean.by_task.as_ref().unwrap()["a"]), (11.0, 11.0));
 }
 
@@ -103,7 +103,7 @@ fn a_failed_cell_leaves_the_others_as_they_were() {
     for (arm, seed) in [("base", 1), ("fast", 1), ("base", 2), ("fast", 2)] {
         assert_eq!(figure(&plan, arm, seed), figure(&with_faults, arm, seed));
     }
-    let cells = collect(&with_faults).unwrap();
+    let cells = collect(&with_faults);
     let nan = cells.iter().find(|cell| cell.arm == "nan").unwrap();
     assert!(
         nan.state == CellState::Failed
@@ -147,7 +147,7 @@ fn the_first_failure_ends_a_sweep_that_fails_fast() {
     assert_eq!(end, SweepEnd::Failed);
     // The base of seed 1, then the failure; nothing of seed 2.
     assert!(said.len() == 2 && said[1].starts_with("nan seed 1 Failed"), "{said:?}");
-    assert_eq!(collect(&plan).unwrap()[2].state, CellState::Waiting);
+    assert_eq!(collect(&plan)[2].state, CellState::Waiting);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_sweep_that_is_asked_to_stop_goes_on_to_the_same_table() {
         }
     });
     assert_eq!(end.unwrap(), SweepEnd::Interrupted);
-    assert_eq!(collect(&plan).unwrap()[1].state, CellState::Started);
+    assert_eq!(collect(&plan)[1].state, CellState::Started);
     let done = fake.steps_done();
     fake.write("counts.go", "");
     assert_eq!(fake.run(&plan, options(2)).0, SweepEnd::Done);
@@ -193,7 +193,7 @@ fn a_figure_that_nobody_records_is_named_after_the_run() {
     let figure = "[[figure]]\nname = \"length\"\nmetric = \"completion/tokens_mean\"\n";
     let plan = fake.plan(&format!("{figure}{ARM}"));
     fake.run(&plan, options(2));
-    let cell = &collect(&plan).unwrap()[0];
+    let cell = &collect(&plan)[0];
     let words = cell.failure.as_ref().unwrap();
     assert!(cell.state == CellState::Failed && words.contains("figure length (completion/tokens_mean)"), "{words}");
     assert!(words.contains("nobody records it; the last step records reward/mean"), "{words}");
@@ -211,7 +211,7 @@ fn a_unit_that_cannot_be_written_is_a_failed_cell() {
     let (end, said) = fake.run(&plan, options(1));
     assert_eq!((end, said.len()), (SweepEnd::Failed, 4));
     assert!(said[1].starts_with("fast seed 1 Failed") && said[1].contains("config.toml"), "{said:?}");
-    let cells = collect(&plan).unwrap();
+    let cells = collect(&plan);
     assert!(cells[1].failure.as_ref().unwrap().contains("config.toml"), "{:?}", cells[1]);
     assert!([0, 2, 3].iter().all(|index| cells[*index].state == CellState::Done));
 }
@@ -228,16 +228,16 @@ fn a_cell_without_its_figure_has_failed_and_begins_again_when_asked() {
         assert!(end == SweepEnd::Failed && said.len() == 1 && said[0].contains(words), "{said:?}");
     }
     assert_eq!(fake.steps_done(), 4 + 2);
-    let read = collect(&plan).unwrap()[1].clone();
+    let read = collect(&plan)[1].clone();
     assert!(read.state == CellState::Failed && read.failure.unwrap().contains(words));
     assert_eq!(fake.run(&plan, cell(true)).0, SweepEnd::Done);
     assert_eq!(fake.steps_done(), 4 + 2 + 4);
-    assert_eq!(collect(&plan).unwrap()[1].figures["maths"].curve.len(), 4);
+    assert_eq!(collect(&plan)[1].figures["maths"].curve.len(), 4);
     let unit = fake.path("sweep/units").join(plan.cells[1].units.last().unwrap());
     assert!(unit.join("run-without-figures/metrics.jsonl").is_file());
     // A run that is gone lacks all of them, and takes the place of none that was kept.
     fs::remove_dir_all(unit.join("run")).unwrap();
-    assert!(collect(&plan).unwrap()[1].failure.as_ref().unwrap().contains("its run is not there"));
+    assert!(collect(&plan)[1].failure.as_ref().unwrap().contains("its run is not there"));
     assert_eq!(fake.run(&plan, cell(true)).0, SweepEnd::Done);
     assert!(unit.join("run-without-figures/metrics.jsonl").is_file());
     assert_eq!(fake.steps_done(), 4 + 2 + 4 + 4);
@@ -283,7 +283,7 @@ fn a_base_that_is_done_waits_for_no_beginning_of_an_arm_that_comes_later() {
     let steps = fake.steps_done();
     let late = "[[arm]]\nname = \"late\"\nset = [\"rate=5\"]\nfrom_step = 2\n";
     let plan = fake.plan(&format!("{ARM}{late}"));
-    assert!(collect(&plan).unwrap()[..4].iter().all(|cell| cell.state == CellState::Done));
+    assert!(collect(&plan)[..4].iter().all(|cell| cell.state == CellState::Done));
     let text = describe(&plan, 1).unwrap();
     assert!(text.contains("0: base seed 1 ") && text.contains(": done") && text.contains(": runs stage-1-"), "{text}");
     assert_eq!(text.matches(": done\n").count(), 4, "{text}");
@@ -310,5 +310,79 @@ fn a_program_that_is_replaced_meanwhile_runs_no_further_cell() {
     // Nothing of that is left once the program is the old one.
     fake.rebuild("fake 1");
     assert_eq!(fake.run(&fake.plan(ARM), options(1)).0, SweepEnd::Done);
-    assert!(collect(&plan).unwrap().iter().all(|cell| cell.computed_by["stage-1"].programs == ["fake 1"]));
+    assert!(collect(&plan).iter().all(|cell| cell.computed_by["stage-1"].programs == ["fake 1"]));
+}
+
+#[test]
+fn an_evaluation_that_is_lost_is_no_figure_of_earlier_ones() {
+    let fake = Fake::new();
+    let figure = "[[figure]]\nname = \"mean\"\nmetric = \"eval/maths/pass@1\"\nmean_of_last = 2\n";
+    let plan = fake.plan(&format!("{figure}[[arm]]\nname = \"lost\"\nset = [\"fault=away\"]\n"));
+    fake.run(&plan, RunOptions { cell: Some(1), ..options(1) });
+    let cell = &collect(&plan)[1];
+    let words = cell.failure.as_ref().unwrap();
+    assert!(cell.state == CellState::Failed && !cell.figures.contains_key("mean"), "{cell:?}");
+    assert!(
+        words.contains("figure mean (eval/maths/pass@1): is not recorded at step 4, but at steps 1, 2, 3"),
+        "{words}"
+    );
+}
+
+#[test]
+fn what_cells_read_may_not_change_while_they_run() {
+    let fake = Fake::new();
+    fake.write("stage.toml", "rate = 2\nupdate.steps = 4\ntasks = tasks\n");
+    fake.write("tasks", "one");
+    let plan = fake.plan(ARM);
+    let mut said = Vec::new();
+    let end = run_plan(&plan, &fake, options(1), &|| false, &mut |event| {
+        if let Event::CellEnded { failure, .. } = event {
+            fake.write("tasks", "two");
+            said.extend(failure.clone());
+        }
+    });
+    assert_eq!(end.unwrap(), SweepEnd::Failed);
+    let words = "what the cell reads was changed while the sweep ran: tasks: one -> two; put it back";
+    assert!(said.len() == 3 && said.iter().all(|failure| failure.contains(words)), "{said:?}");
+    // Nothing of that is left once they are back.
+    fake.write("tasks", "one");
+    assert_eq!(fake.run(&fake.plan(ARM), options(1)).0, SweepEnd::Done);
+}
+
+#[test]
+fn a_cell_has_the_programs_of_the_run_that_it_went_on_from_and_no_others() {
+    let fake = Fake::new();
+    let late = format!("{ARM}[[arm]]\nname = \"late\"\nset = [\"rate=5\"]\nfrom_step = 2\n");
+    let one = |cell| RunOptions { cell: Some(cell), ..options(1) };
+    fake.run(&fake.plan(ARM), one(0));
+    // The beginning under seed 2 is run before the base, and by the first program.
+    fake.run(&fake.plan(&late), one(5));
+    fake.rebuild("fake 2");
+    let plan = fake.plan(&late);
+    let labels: Vec<String> = plan.cells.iter().map(|cell| cell.label()).collect();
+    assert_eq!(fake.run(&plan, RunOptions { accepts_program: true, ..options(1) }).0, SweepEnd::Done);
+    let cells = collect(&plan);
+    let programs = |label: &str| {
+        let index = labels.iter().position(|known| known == label).unwrap();
+        cells[index].computed_by["stage-1"].programs.join(", ")
+    };
+    assert_eq!(programs("base seed 1"), "fake 1");
+    assert_eq!(programs("late seed 1"), "fake 2");
+    assert_eq!(programs("base seed 2"), "fake 1, fake 2");
+    assert_eq!(programs("late seed 2"), "fake 1");
+}
+
+#[test]
+fn a_record_that_cannot_be_read_loses_its_cell_alone() {
+    let fake = Fake::new();
+    let plan = fake.plan(ARM);
+    fake.run(&plan, options(2));
+    let unit = fake.path("sweep/units").join(plan.cells[1].units.last().unwrap());
+    let metrics = unit.join("run/metrics.jsonl");
+    let torn = fs::read_to_string(&metrics).unwrap().replacen("{", "", 1);
+    fs::write(&metrics, torn).unwrap();
+    let cells = collect(&plan);
+    let words = cells[1].failure.as_ref().unwrap();
+    assert!(cells[1].state == CellState::Failed && words.contains("metrics.jsonl"), "{words}");
+    assert!([0, 2, 3].iter().all(|index| cells[*index].state == CellState::Done && !cells[*index].figures.is_empty()));
 }

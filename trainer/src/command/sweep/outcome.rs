@@ -29,7 +29,7 @@ impl<'a> Outcome<'a> {
     /// way, or a newer result by an older one.
     ///
     /// # Errors
-    /// A record cannot be read, the cells cannot be compared, or a file cannot be written.
+    /// The folder's file cannot be read, the cells cannot be compared, or a file cannot be written.
     pub(super) fn write(plan: &'a Plan, json: Option<&Path>) -> Result<Self> {
         let _lock = lock_folder(plan.dir()).map_err(in_words)?;
         let outcome = Self::of(plan)?;
@@ -42,11 +42,11 @@ impl<'a> Outcome<'a> {
     }
 
     fn of(plan: &'a Plan) -> Result<Self> {
-        let cells = collect(plan).map_err(in_words)?;
+        let cells = collect(plan);
         let result = SweepResult::of(&plan.file.claims, &plan.file.name, BASE, &figures(plan), &cells);
         let result = result.map_err(|error| Usage::error(error.to_string()))?;
         let mut result = result.with_changes(design_changes(plan).map_err(in_words)?);
-        result.notes.extend(shared_note(plan));
+        result.notes.extend(shared_note(plan).into_iter().chain(plan.notes.clone()));
         Ok(Self { plan, cells, result })
     }
 
@@ -97,8 +97,7 @@ pub(super) fn write_page(plan: &Plan) -> Result<()> {
 /// Writes the cells of a plan as they stand, in the place of a result.
 ///
 /// # Errors
-/// The file lies in the sweep's own folder, where a run would find files and no sweep. A record of the folder cannot be
-/// read, or the file cannot be written.
+/// The file lies in the sweep's own folder, where a run would find files and no sweep; or it cannot be written.
 pub(super) fn write_plan(plan: &Plan, path: &Path) -> Result<()> {
     let dir = plan.dir();
     if absolute(path)?.starts_with(absolute(dir)?) {
@@ -109,7 +108,7 @@ pub(super) fn write_plan(plan: &Plan, path: &Path) -> Result<()> {
         )));
     }
     let none: [(); 0] = [];
-    let cells = collect(plan).map_err(in_words)?;
+    let cells = collect(plan);
     let value = json!({ "name": plan.file.name, "arms": none, "differences": none, "cells": cells });
     Ok(write_file(path, &serde_json::to_vec_pretty(&value)?)?)
 }

@@ -21,7 +21,7 @@ pub struct DifferenceResult {
     pub figure: String,
     /// True where the figure is the primary one, whose tests are the family.
     pub is_primary: bool,
-    /// Mean over the whole pairs; `None` without one.
+    /// Mean over the whole pairs, of the claim where there is one; `None` without a pair.
     pub difference: Option<f64>,
     /// 95 % interval by the claim that the sweep's file chose.
     pub interval: Option<[f64; 2]>,
@@ -101,6 +101,8 @@ pub struct ClaimResult {
     pub claim: Claim,
     /// The test.
     pub rule: Rule,
+    /// Mean difference that is tested: where tasks are drawn, of those that every cell of the whole pairs judged.
+    pub difference: f64,
     /// Tasks of the test, where tasks are drawn.
     pub num_tasks: Option<usize>,
     /// Standard error of the difference.
@@ -182,7 +184,10 @@ impl DifferenceResult {
             arm: arm.to_owned(),
             figure: figure.name.clone(),
             is_primary,
-            difference: (!differences.is_empty()).then(|| StudentMean::of(&differences).mean),
+            difference: match &own {
+                Some(own) => Some(own.difference),
+                None => (!differences.is_empty()).then(|| StudentMean::of(&differences).mean),
+            },
             interval: own.as_ref().and_then(|own| own.interval),
             p_value: own.as_ref().and_then(|own| own.p_value),
             p_corrected: None,
@@ -231,6 +236,7 @@ fn of_student(student: &StudentMean, aim: TestAim) -> ClaimResult {
     ClaimResult {
         claim: Claim::TheseTasks,
         rule: Rule::TOverSeeds,
+        difference: student.mean,
         num_tasks: None,
         standard_error: student.standard_error,
         degrees_of_freedom: Some(student.degrees_of_freedom()),
@@ -250,6 +256,7 @@ fn of_layout(layout: &TwoLevel, aim: TestAim) -> ClaimResult {
             DegreesRule::Satterthwaite => Rule::TwoLevelSatterthwaite,
             DegreesRule::SeedsLessOne => Rule::TwoLevelSeedsLessOne,
         },
+        difference: layout.mean,
         num_tasks: Some(layout.num_tasks),
         standard_error: Some(layout.standard_error),
         degrees_of_freedom: Some(layout.degrees_of_freedom(rule)).filter(|df| df.is_finite()),
@@ -287,6 +294,7 @@ fn over_tasks(by_task: &ByTask, aim: TestAim) -> Option<ClaimResult> {
     Some(ClaimResult {
         claim: Claim::TheseTrainings,
         rule,
+        difference: student.mean,
         num_tasks: Some(differences.len()),
         standard_error: student.standard_error,
         degrees_of_freedom: (rule == Rule::TOverTasks).then(|| student.degrees_of_freedom()),

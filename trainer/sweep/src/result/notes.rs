@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::arm::ArmResult;
 use super::budgets;
-use super::difference::DifferenceResult;
+use super::difference::{Claim, DifferenceResult};
 use super::figure::Unit;
 use super::losses::{Loss, list, losses};
 use super::sweep_result::SweepResult;
@@ -83,7 +83,11 @@ fn pairs(result: &SweepResult) -> Vec<String> {
     notes.extend(left_out.map(|difference| {
         let tasks = plural(difference.num_tasks_left_out, "task", "tasks");
         let DifferenceResult { figure, arm, .. } = difference;
-        format!("{figure}, arm {arm}: {tasks} not judged in every cell are left out over tasks.")
+        let whose = match difference.claim {
+            Some(Claim::TasksLikeThese | Claim::TheseTrainings) => "the difference, its interval and its p-value are",
+            Some(Claim::TheseTasks) | None => "what is claimed for tasks like these is",
+        };
+        format!("{figure}, arm {arm}: {tasks} not judged in every cell are left out; {whose} of the others.")
     }));
     notes
 }

@@ -177,6 +177,14 @@ fn both_claims_are_made_where_tasks_are_known() {
     cells[5].figures.get_mut("maths").unwrap().by_task.as_mut().unwrap().remove("t1");
     let fewer = plain(&cells).differences[0].clone();
     assert_eq!((fewer.num_tasks_left_out, fewer.claims[1].num_tasks), (1, Some(3)));
+    // The difference is then of the tasks that its interval is of: without t1, a mean of these nine.
+    let fewer = result(&Claims { tasks: Tasks::LikeThese, ..Claims::default() }, &cells);
+    let difference = &fewer.differences[0];
+    near(difference.difference, (0.2 - 0.1 + 0.1 + 0.3 + 0.2 + 0.1 + 0.2) / 9.0);
+    let [low, high] = difference.interval.unwrap();
+    near(Some((low + high) / 2.0), difference.difference.unwrap());
+    let words = "1 task not judged in every cell are left out; the difference, its interval and its p-value are";
+    assert!(fewer.notes.iter().any(|note| note.contains(words)), "{:?}", fewer.notes);
 }
 
 #[test]
