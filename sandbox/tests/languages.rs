@@ -81,7 +81,7 @@ async fn failures_have_their_verdicts() {
         (Language::Cpp, "int main() { retrun 0; }", GradeVerdict::RuntimeError, "does not compile: main.cpp:1:"),
         (Language::Cpp, "int main() { volatile int *p = 0; return *p; }", GradeVerdict::RuntimeError, "signal 11"),
         (Language::Cpp, "int main() { for (;;); }", GradeVerdict::TimeLimit, "s"),
-        (Language::Cpp, eats, GradeVerdict::MemoryLimit, "bad_alloc"),
+        (Language::Cpp, eats, GradeVerdict::MemoryLimit, "held more than"),
         (Language::Cpp, "#include <cstdio>\nint main() { for (;;) puts(\"x\"); }", GradeVerdict::OutputLimit, "bytes"),
         (
             Language::Cpp,
@@ -112,6 +112,37 @@ async fn failures_have_their_verdicts() {
         let Some(report) = grade(&client, &request).await else { continue };
         assert_eq!(report.verdict, verdict, "{code}: {report:?}");
         assert!(report.reason.contains(word), "{code}: {report:?}");
+    }
+    handle.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_has_its_signals_threads_and_stack_as_elsewhere() {
+    let (handle, client) = server().await;
+    let signals = "#include <csignal>
+        #include <cstdio>
+        int main() {
+            struct sigaction now;
+            for (int n = 1; n < 32; n++)
+                if (!sigaction(n, nullptr, &now) && now.sa_handler == SIG_IGN) printf(\"%d\\n\", n);
+        }";
+    let threads = "#include <thread>
+        #include <vector>
+        int main() {
+            std::vector<std::thread> all;
+            for (int n = 0; n < 20; n++) all.emplace_back([] { delete new int; });
+            for (auto &one : all) one.join();
+        }";
+    let stack = "#include <sys/resource.h>
+        int main() {
+            rlimit whole = {RLIM_INFINITY, RLIM_INFINITY};
+            return setrlimit(RLIMIT_STACK, &whole);
+        }";
+    for code in [signals, threads, stack] {
+        let mut request = request(Language::Cpp, code, &[("", "")]);
+        request.limits.memory_bytes = 128 << 20;
+        let Some(report) = grade(&client, &request).await else { continue };
+        assert_eq!(report.verdict, GradeVerdict::Passed, "{code}: {report:?}");
     }
     handle.shutdown().await;
 }

@@ -56,6 +56,11 @@ async fn correct_and_wrong_programs() {
                 def depth(n): return 0 if n == 0 else 1 + depth(n - 1)\n\
                 thread = threading.Thread(target=lambda: print(depth(9000)))\nthread.start()\nthread.join()";
     assert_eq!(grade(&client, &stdio(deep, "", "9000")).await.verdict, GradeVerdict::Passed);
+    // And no more address space than their stacks.
+    let many = "import threading\nover = threading.Event()\n\
+                threads = [threading.Thread(target=over.wait) for _ in range(24)]\n\
+                for thread in threads: thread.start()\nroom = bytearray(60 << 20)\nover.set()\nprint(42)";
+    assert_eq!(grade(&client, &stdio(many, "", "42")).await.verdict, GradeVerdict::Passed);
     let report = grade(&client, &stdio("print('no')", "", "yes")).await;
     assert_eq!(report.verdict, GradeVerdict::WrongAnswer);
     assert!(report.reason.starts_with("case 1 of 1") && report.reason.contains("no"), "{report:?}");
@@ -156,9 +161,35 @@ async fn asserts_judge_from_another_process() {
 }
 
 #[tokio::test]
+async fn every_signal_that_ends_a_process_ends_a_program() {
+    let (handle, client) = server().await;
+    // Neither those that are ignored by default, nor those that stop a process (signal(7)), nor the C library's own.
+    let others = [17, 18, 19, 20, 21, 22, 23, 28, 32, 33];
+    for signal in (1..=64).filter(|signal| !others.contains(signal)) {
+        // CPython makes something of its own of these three.
+        let is_python_s = [2, 13, 25].contains(&signal);
+        let restore = format!("signal.signal({signal}, signal.signal({signal}, print))");
+        let default = format!("signal.signal({signal}, signal.SIG_DFL)");
+        let preparations = match signal {
+            9 => vec![String::new()],
+            _ if is_python_s => vec![default],
+            _ => vec![String::new(), restore, default],
+        };
+        for preparation in preparations {
+            let code =
+                format!("import os, signal\nprint(42, flush=True)\n{preparation}\nos.kill(os.getpid(), {signal})");
+            let report = client.grade(&stdio(&code, "", "42")).await.unwrap();
+            assert_eq!(report.verdict, GradeVerdict::RuntimeError, "{code}: {report:?}");
+        }
+    }
+    handle.shutdown().await;
+}
+
+#[tokio::test]
 async fn nothing_survives_a_run() {
     let (handle, client) = server().await;
     let run = |code: &str| RunRequest { code: code.to_owned(), limits: patient_limits(), ..RunRequest::default() };
+    // It looks at its arguments, so its own text is there.
     let environment = concat!(
         "import os, sys\n",
         "print(len(os.environ), os.getuid(), os.getpid(), os.listdir('.'), os.listdir('/box'), sys.argv)\n",
@@ -167,7 +198,7 @@ async fn nothing_survives_a_run() {
     for _ in 0..4 {
         let report = client.run(&run(environment)).await.unwrap();
         assert_eq!(report.status, RunStatus::Ok, "{report:?}");
-        assert_eq!(report.stdout.trim(), "0 1000 1 [] ['tmp'] ['main.py']", "{report:?}");
+        assert_eq!(report.stdout.trim(), "0 1000 1 ['main.py'] ['tmp'] ['main.py']", "{report:?}");
     }
     let report =
         client.run(&run("import sys\nprint('out')\nprint('err', file=sys.stderr)\nsys.exit(3)")).await.unwrap();

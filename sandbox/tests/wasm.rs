@@ -414,3 +414,14 @@ async fn one_gradings_time_is_printed() {
     }
     handle.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_worker_is_in_a_group_of_its_own() {
+    let Some((handle, client)) = server(EngineKind::Wasm, 1).await else { return };
+    assert_eq!(client.run(&RunRequest::default()).await.unwrap().status, RunStatus::Ok);
+    for id in handle.worker_ids() {
+        let worker = nix::unistd::Pid::from_raw(id as i32);
+        assert_eq!(nix::unistd::getpgid(Some(worker)), Ok(worker), "a terminal's signals to the server end it");
+    }
+    handle.shutdown().await;
+}

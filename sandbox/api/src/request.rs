@@ -104,7 +104,8 @@ pub struct Limits {
     pub wall_seconds: f64,
     /// Seconds of processor time of one process, rounded up to whole seconds.
     pub cpu_seconds: f64,
-    /// Bytes of address space of one process, and of memory of all its processes together.
+    /// Bytes of memory of all processes together, and of address space of one; a program in another language than
+    /// Python has address space for its threads' stacks beside that.
     pub memory_bytes: u64,
     /// Bytes on standard output and standard error together. A case of which more is expected may print more.
     pub output_bytes: u64,

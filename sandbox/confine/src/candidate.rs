@@ -14,6 +14,10 @@ use crate::namespaces::{fresh_scratch, go_first};
 use crate::zygote::{EntryPoints, Zygote};
 use crate::{Layer, ProcessLimits, Report, access, files, filter};
 
+/// Processes and threads of a candidate's user where all of them count: the server's own are among them. The server's
+/// watch holds each program to its own number.
+const MOST_OF_A_USER: u64 = 1024;
+
 /// Number of the socket by which a candidate reports its layers and gets its job. Below it stand the candidate's
 /// standard files and its channel, above it the other files that it was handed.
 const JOB: RawFd = 4;
@@ -47,7 +51,9 @@ impl Zygote {
         if kept_only.and(ends_with_server).is_err() {
             return 1;
         }
-        report.put(Layer::Rlimits, limits.set(0));
+        // Without a user namespace the limit counts every process of the user (setrlimit(2)), others' too.
+        let processes = if refused.is_some() { limits.processes.max(MOST_OF_A_USER) } else { limits.processes };
+        report.put(Layer::Rlimits, ProcessLimits { processes, ..limits.clone() }.set(0));
         let filtered = filter::apply(&self.filters.candidate);
         report.put(Layer::Seccomp, self.own_filter.and(filtered));
         // SAFETY: the socket has this number now, and nothing else here owns it.

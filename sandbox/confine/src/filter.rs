@@ -26,6 +26,9 @@ const COMMON: &[i64] = &[
     libc::SYS_pwrite64,
     libc::SYS_preadv,
     libc::SYS_pwritev,
+    libc::SYS_preadv2,
+    libc::SYS_pwritev2,
+    libc::SYS_fadvise64,
     libc::SYS_openat,
     libc::SYS_close,
     libc::SYS_close_range,
@@ -50,6 +53,8 @@ const COMMON: &[i64] = &[
     libc::SYS_symlinkat,
     libc::SYS_fchmod,
     libc::SYS_fchmodat,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
     libc::SYS_umask,
     libc::SYS_utimensat,
     libc::SYS_truncate,
@@ -142,6 +147,8 @@ const OLD: &[i64] = &[
     libc::SYS_link,
     libc::SYS_symlink,
     libc::SYS_chmod,
+    libc::SYS_chown,
+    libc::SYS_lchown,
     libc::SYS_creat,
     libc::SYS_dup2,
     libc::SYS_pipe,
@@ -192,6 +199,23 @@ const PROCESSES: &[i64] = &[
     libc::SYS_vfork,
 ];
 
+/// Calls for extended attributes, which programs' files do not have: what copies a file with its attributes goes on
+/// where a file system has none.
+const ATTRIBUTES: &[i64] = &[
+    libc::SYS_getxattr,
+    libc::SYS_lgetxattr,
+    libc::SYS_fgetxattr,
+    libc::SYS_listxattr,
+    libc::SYS_llistxattr,
+    libc::SYS_flistxattr,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+];
+
 /// Calls by which layers are put up, and that no program may make.
 const SETUP: &[i64] = &[libc::SYS_mount, libc::SYS_capset, libc::SYS_landlock_restrict_self, libc::SYS_seccomp];
 
@@ -205,7 +229,7 @@ const FATAL: [libc::c_int; 6] = [libc::SIGKILL, libc::SIGABRT, libc::SIGSEGV, li
 /// The compiled filters, in the order in which they are put up.
 pub(crate) struct Filters {
     /// For a worker's interpreter and every process that descends from it.
-    pub zygote: [BpfProgram; 3],
+    pub zygote: [BpfProgram; 4],
     /// For a candidate on top of that.
     pub candidate: BpfProgram,
     /// For a judge on top of that: no signals, no processes.
@@ -218,7 +242,11 @@ impl Filters {
     /// # Errors
     /// There are no filters for this architecture.
     pub(crate) fn compile() -> Result<Self, seccompiler::BackendError> {
-        Ok(Self { zygote: [no_clone3()?, allowed()?, suicide()?], candidate: refused(false)?, judge: refused(true)? })
+        // Of filters that answer with an error, the one that was put up last decides (seccomp(2)).
+        // `clone3` passes its flags in memory, where a filter cannot see them: libraries fall back to `clone`.
+        let clone3 = missing(&[libc::SYS_clone3], libc::ENOSYS)?;
+        let zygote = [allowed()?, clone3, missing(ATTRIBUTES, libc::EOPNOTSUPP)?, suicide()?];
+        Ok(Self { zygote, candidate: refused(false)?, judge: refused(true)? })
     }
 }
 
@@ -230,11 +258,10 @@ pub(crate) fn apply(program: &BpfProgram) -> nix::Result<()> {
     })
 }
 
-/// `clone3` passes its flags in memory, where a filter cannot see them. It fails with ENOSYS, so that libraries fall
-/// back to `clone`.
-fn no_clone3() -> Result<BpfProgram, seccompiler::BackendError> {
-    let rules = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
-    let errno = SeccompAction::Errno(libc::ENOSYS as u32);
+/// Has calls fail with the error of a system that does not have them, so that libraries do without.
+fn missing(calls: &[i64], errno: libc::c_int) -> Result<BpfProgram, seccompiler::BackendError> {
+    let rules = calls.iter().map(|call| (*call, Vec::new())).collect();
+    let errno = SeccompAction::Errno(errno as u32);
     SeccompFilter::new(rules, SeccompAction::Allow, errno, architecture()?)?.try_into()
 }
 
@@ -251,11 +278,24 @@ fn allowed() -> Result<BpfProgram, seccompiler::BackendError> {
     }
     rules.insert(libc::SYS_ioctl, ioctl);
     rules.insert(libc::SYS_mmap, private_or_of_a_file()?);
-    for call in [libc::SYS_prctl, libc::SYS_clone, libc::SYS_clone3] {
+    for call in [libc::SYS_prctl, libc::SYS_clone] {
         rules.insert(call, Vec::new());
     }
     let unix = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, libc::AF_UNIX as u64)?;
     rules.insert(libc::SYS_socketpair, vec![SeccompRule::new(vec![unix])?]);
+    // Pipes with a name, but no devices.
+    let is_pipe = SeccompCmpOp::MaskedEq(u64::from(libc::S_IFMT));
+    let pipe = |argument| {
+        let mode = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, is_pipe.clone(), u64::from(libc::S_IFIFO))?;
+        SeccompRule::new(vec![mode])
+    };
+    rules.insert(libc::SYS_mknodat, vec![pipe(2)?]);
+    #[cfg(target_arch = "x86_64")]
+    rules.insert(libc::SYS_mknod, vec![pipe(1)?]);
+    // The caller's own processors and priority. Without a pid namespace it could name other processes.
+    let zero = |argument| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, 0);
+    rules.insert(libc::SYS_sched_setaffinity, vec![SeccompRule::new(vec![zero(0)?])?]);
+    rules.insert(libc::SYS_setpriority, vec![SeccompRule::new(vec![zero(0)?, zero(1)?])?]);
     let errno = SeccompAction::Errno(libc::EPERM as u32);
     SeccompFilter::new(rules, errno, SeccompAction::Allow, architecture()?)?.try_into()
 }

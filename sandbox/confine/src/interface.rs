@@ -1,13 +1,14 @@
 //! The functions that the interpreter calls, by the C calling convention.
 #![allow(unsafe_code)]
 
+use std::ffi::c_int;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::ptr::null_mut;
 
 use nix::errno::Errno;
 
 use crate::zygote::{EntryPoints, Zygote};
-use crate::{Options, ProcessLimits, huge_pages};
+use crate::{Options, ProcessLimits, huge_pages, signals};
 
 /// Prepares for making copies, and puts this process under the system call filter that all of them inherit. `options`
 /// are [`Options::bits`]. On failure this returns null and writes the reason to standard error.
@@ -81,4 +82,12 @@ pub(crate) unsafe extern "C" fn confine_judge(
     let limits = ProcessLimits { cpu_seconds, processes, file_bytes, address_space: Some(address_space) };
     // SAFETY: the caller gives a zygote.
     unsafe { &*zygote }.confine_judge(&limits).map_or_else(|errno| errno as i32, |()| 0)
+}
+
+/// Has a signal end this process again, where the interpreter has just given it back its default action and that is to
+/// end a process: from a candidate the kernel would keep the signal.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn confine_end_by(signal: c_int) {
+    // The interpreter has set an action of the same signal, so the kernel does not refuse.
+    let _ = signals::end_by(signal);
 }

@@ -42,5 +42,5 @@ mod zygote;
 pub use self::access::landlock_abi;
 pub use self::options::Options;
 pub use self::part::Part;
-pub use self::process_limits::ProcessLimits;
+pub use self::process_limits::{ProcessLimits, STACK_BYTES};
 pub use self::report::{Layer, Report};

@@ -5,13 +5,15 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 /// Numbers that [`ProcessLimits`] consist of.
 const NUMBERS: usize = 4;
 /// Limits that are the same for every copy.
-const FIXED: [(Resource, u64); 5] = [
+const FIXED: [(Resource, u64); 4] = [
     (Resource::RLIMIT_CORE, 0),
     (Resource::RLIMIT_NOFILE, 256),
-    (Resource::RLIMIT_STACK, 64 << 20),
     (Resource::RLIMIT_MSGQUEUE, 0),
     (Resource::RLIMIT_MEMLOCK, 0),
 ];
+/// Bytes of a stack, as the soft limit. Programs may ask for more, as they do before a deep recursion: the address
+/// space and the watch on memory bound it.
+pub const STACK_BYTES: u64 = 64 << 20;
 
 /// Limits of one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,8 @@ impl ProcessLimits {
     pub(crate) fn set(&self, spare_seconds: u64) -> nix::Result<()> {
         lower(Resource::RLIMIT_CPU, self.cpu_seconds, spare_seconds)?;
         FIXED.into_iter().try_for_each(|(kind, most)| lower(kind, most, 0))?;
+        let (_, most) = getrlimit(Resource::RLIMIT_STACK)?;
+        setrlimit(Resource::RLIMIT_STACK, STACK_BYTES.min(most), most)?;
         lower(Resource::RLIMIT_FSIZE, self.file_bytes, 0)?;
         lower(Resource::RLIMIT_NPROC, self.processes, 0)?;
         self.address_space.map_or(Ok(()), |bytes| lower(Resource::RLIMIT_AS, bytes, 0))

@@ -1,5 +1,7 @@
 //! From how a program ended to a verdict, whatever it printed.
 
+use std::ops::RangeInclusive;
+
 use sandbox_api::{GradeVerdict, Limits};
 
 use super::outcome::Failure;
@@ -14,6 +16,9 @@ const NEAR_CPU_LIMIT: f64 = 0.9;
 const NEAR_CPU_KILL: f64 = 0.5;
 /// Number of SIGKILL.
 const SIGKILL: i32 = 9;
+/// Exit statuses of a process that a signal ended, as a shell gives them: 128 and the signal's number. A program's
+/// first process has them where the kernel keeps the signal from it, or where it waited for the program that was meant.
+const SIGNALED: RangeInclusive<i32> = 129..=192;
 
 /// Last lines on standard error that say that memory ran out: Python's begins so; C++, Rust, V8 and numpy have these
 /// words.
@@ -31,12 +36,17 @@ const OUT_OF_PROCESSES: [&str; 3] =
 pub(super) fn failure(outcome: &Outcome, limits: &Limits) -> Option<Failure> {
     let wall = limits.wall_seconds;
     let near_memory = outcome.peak_bytes as f64 >= limits.memory_bytes as f64 * NEAR_MEMORY_LIMIT;
-    let near_cpu = if outcome.code == SIGKILL && !near_memory { NEAR_CPU_KILL } else { NEAR_CPU_LIMIT };
+    let signal = match outcome.end {
+        RunEnd::Signaled => Some(outcome.code),
+        RunEnd::Exited if SIGNALED.contains(&outcome.code) => Some(outcome.code - 128),
+        _ => None,
+    };
+    let near_cpu = if signal == Some(SIGKILL) && !near_memory { NEAR_CPU_KILL } else { NEAR_CPU_LIMIT };
     let cpu_spent = outcome.cpu_seconds >= limits.cpu_seconds * near_cpu;
     Some(match outcome.end {
         RunEnd::Exited if outcome.code == 0 => return None,
         RunEnd::WallLimit => (GradeVerdict::TimeLimit, format!("still running after {wall} s")),
-        RunEnd::Signaled if cpu_spent => {
+        RunEnd::Signaled | RunEnd::Exited if signal.is_some() && cpu_spent => {
             (GradeVerdict::TimeLimit, format!("used more than {} s of processor time", limits.cpu_seconds))
         }
         RunEnd::CpuLimit => {
@@ -59,7 +69,7 @@ pub(super) fn failure(outcome: &Outcome, limits: &Limits) -> Option<Failure> {
                 GradeVerdict::MemoryLimit
             } else if refused {
                 GradeVerdict::ProcessLimit
-            } else if outcome.end == RunEnd::Signaled && near_memory {
+            } else if signal.is_some() && near_memory {
                 GradeVerdict::MemoryLimit
             } else {
                 GradeVerdict::RuntimeError

@@ -40,6 +40,16 @@ enum Element<R> {
     },
 }
 
+impl<R> Element<R> {
+    /// False for an element that may be answered otherwise when it comes again.
+    fn is_settled(&self) -> bool {
+        match self {
+            Self::Report { .. } => true,
+            Self::Refused { refusal, .. } => !refusal.is_worth_a_retry() && refusal.status < 500,
+        }
+    }
+}
+
 impl Endpoint {
     pub(super) const ALL: [Self; 5] = [Self::Run, Self::RunBatch, Self::Grade, Self::GradeBatch, Self::RunCode];
 
@@ -74,7 +84,7 @@ pub(crate) fn refused(app: &App, refusal: &Refusal) -> Reply {
 
 async fn one<P: ProgramRequest>(app: &App, caller: &Caller, body: &[u8]) -> Result<Reply, Refusal> {
     let program: P = serde_json::from_slice(body).map_err(|error| Refusal::bad_json(&error))?;
-    Ok(Reply::ok(&app.perform(caller, program).await?))
+    Ok(Reply::ok(&app.perform(caller, program).await?, true))
 }
 
 /// Performs a list of requests, twice as many at a time as there are workers, so that a batch never fills the queue.
@@ -88,7 +98,8 @@ async fn batch<P: ProgramRequest>(app: &Arc<App>, caller: &Caller, body: &[u8]) 
     let at_once = app.pool.workers() * 2;
     let elements = requests.into_iter().map(|request| element::<P>(app.clone(), caller.clone(), request));
     let elements: Vec<Element<P::Answer>> = futures::stream::iter(elements).buffered(at_once).collect().await;
-    Ok(Reply::ok(&elements))
+    let is_settled = elements.iter().all(Element::is_settled);
+    Ok(Reply::ok(&elements, is_settled))
 }
 
 async fn element<P: ProgramRequest>(app: Arc<App>, caller: Caller, request: Value) -> Element<P::Answer> {
@@ -101,6 +112,32 @@ async fn element<P: ProgramRequest>(app: Arc<App>, caller: Caller, request: Valu
         Err(refusal) => {
             app.metrics.failed(&refusal.kind);
             Element::Refused { status: refusal.status, refusal }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sandbox_api::EngineKind;
+
+    use super::*;
+    use crate::SandboxError;
+
+    #[test]
+    fn elements_that_failed_for_a_reason_that_passes_are_not_settled() {
+        let is_settled = |error: SandboxError| {
+            let refusal = Refusal::from(error);
+            Element::<()>::Refused { status: refusal.status, refusal }.is_settled()
+        };
+        assert!(Element::Report { status: 200, report: () }.is_settled());
+        assert!(is_settled(SandboxError::EngineMissing { kind: EngineKind::Wasm, reason: "it is missing".to_owned() }));
+        for error in [
+            SandboxError::Busy,
+            SandboxError::Closed,
+            SandboxError::DeadlinePassed,
+            SandboxError::WorkerLost("it ended".to_owned()),
+        ] {
+            assert!(!is_settled(error));
         }
     }
 }

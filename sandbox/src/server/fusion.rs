@@ -73,15 +73,15 @@ struct Response {
 /// an answer with the status `SandboxError`.
 pub(crate) async fn run_code(app: &App, caller: &Caller, body: &[u8]) -> Result<Reply, Refusal> {
     let request: RunCodeRequest = serde_json::from_slice(body).map_err(|error| Refusal::bad_json(&error))?;
-    let answer = match app.perform(caller, translate(request, &app.config.max_limits)).await {
-        Ok(report) => answered(report),
+    let (answer, is_settled) = match app.perform(caller, translate(request, &app.config.max_limits)).await {
+        Ok(report) => (answered(report), true),
         Err(refusal) if refusal.is_sandbox_error() => {
             app.metrics.failed(&refusal.kind);
-            Response { message: refusal.error, ..respond(Status::SandboxError, None, None) }
+            (Response { message: refusal.error, ..respond(Status::SandboxError, None, None) }, false)
         }
         Err(refusal) => return Err(refusal),
     };
-    Ok(Reply::ok(&answer))
+    Ok(Reply::ok(&answer, is_settled))
 }
 
 fn translate(request: RunCodeRequest, most: &Limits) -> RunRequest {

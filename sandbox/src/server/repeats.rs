@@ -9,7 +9,6 @@ use std::hash::BuildHasher;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use axum::http::StatusCode;
 use futures::future::{FutureExt, Shared, WeakShared};
 
 use super::reply::Reply;
@@ -31,6 +30,8 @@ enum RepeatState {
 }
 
 struct Entry {
+    /// Number of the request that made the entry: a later one may have its key.
+    number: u64,
     body_hash: u64,
     state: RepeatState,
 }
@@ -41,6 +42,7 @@ struct ReplyMemory {
     /// Keys of answered requests, the oldest first.
     answered: VecDeque<Key>,
     bytes: usize,
+    num_requests: u64,
 }
 
 /// The requests with an id that run or are remembered.
@@ -88,7 +90,9 @@ impl Repeats {
                 }
             }
         }
-        let mut ending = Ending { repeats: self.clone(), key: key.clone(), reply: None };
+        memory.num_requests += 1;
+        let number = memory.num_requests;
+        let mut ending = Ending { repeats: self.clone(), key: key.clone(), number, reply: None };
         let running: ReplyFuture = Box::pin(async move {
             let reply = work.await;
             ending.keep(reply.clone());
@@ -96,19 +100,19 @@ impl Repeats {
         });
         let running = running.shared();
         if let Some(weak) = running.downgrade() {
-            memory.entries.insert(key, Entry { body_hash, state: RepeatState::Running(weak) });
+            memory.entries.insert(key, Entry { number, body_hash, state: RepeatState::Running(weak) });
         }
         Found::Waits(running, None)
     }
 
-    fn end(&self, key: &Key, reply: Option<Reply>) {
+    /// Records the end of request `number`; `None` where it was dropped unanswered.
+    ///
+    /// Nothing here may drop a request's future: that calls this function again, which waits for the lock.
+    fn end(&self, key: &Key, number: u64, reply: Option<Reply>) {
         let mut memory = lock(&self.memory);
-        let Some(entry) = memory.entries.get_mut(key) else { return };
-        // This request was dropped unanswered, and a later one with its key may run by now: keep that entry.
-        if matches!(&entry.state, RepeatState::Running(running) if reply.is_none() && running.upgrade().is_some()) {
-            return;
-        }
-        match reply.filter(|reply| reply.status == StatusCode::OK && self.capacity > 0) {
+        let entry = memory.entries.get_mut(key).filter(|entry| entry.number == number);
+        let Some(entry) = entry else { return };
+        match reply.filter(|reply| reply.is_settled && self.capacity > 0) {
             Some(reply) => {
                 let num_bytes = reply.body.len();
                 entry.state = RepeatState::Answered(reply);
@@ -132,6 +136,7 @@ impl Repeats {
 struct Ending {
     repeats: Arc<Repeats>,
     key: Key,
+    number: u64,
     reply: Option<Reply>,
 }
 
@@ -143,13 +148,15 @@ impl Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.repeats.end(&self.key, self.reply.take());
+        self.repeats.end(&self.key, self.number, self.reply.take());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::http::StatusCode;
 
     use super::*;
 
@@ -158,7 +165,7 @@ mod tests {
     }
 
     fn reply(status: StatusCode) -> Reply {
-        Reply { status, body: "{}".into(), retry_after: None }
+        Reply { status, body: "{}".into(), retry_after: None, is_settled: status == StatusCode::OK }
     }
 
     async fn ask(repeats: &Arc<Repeats>, id: &str, body: &str, status: StatusCode, runs: &Arc<AtomicUsize>) -> u16 {
@@ -205,5 +212,18 @@ mod tests {
         assert!(lock(&repeats.memory).entries.is_empty());
         assert_eq!(ask(&repeats, "a", "x", StatusCode::OK, &runs).await, 200);
         assert_eq!(runs.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn an_end_that_comes_late_leaves_a_later_request_alone() {
+        let (repeats, runs) = (Arc::new(Repeats::new(2)), Arc::new(AtomicUsize::new(0)));
+        let start = || repeats.find_or_start(key("a"), b"x", std::future::pending());
+        drop(start());
+        let Found::Waits(later, None) = start() else { panic!("it is the first of its id") };
+        repeats.end(&key("a"), 1, None);
+        assert!(matches!(start(), Found::Waits(_, Some(Repeat::Joined))));
+        // Nobody but this waits for the later request any more: its end finds the lock free.
+        drop(later);
+        assert_eq!(ask(&repeats, "a", "x", StatusCode::OK, &runs).await, 200);
     }
 }

@@ -14,13 +14,15 @@ pub(crate) struct Reply {
     pub body: Bytes,
     /// Seconds after which the caller may try again.
     pub retry_after: Option<u64>,
+    /// True if the same request would get this answer again; false where it was refused or the sandbox failed.
+    pub is_settled: bool,
 }
 
 impl Reply {
-    /// Answers with a report and status 200.
-    pub(super) fn ok(value: &impl Serialize) -> Self {
+    /// Answers with a report and status 200; `is_settled` is false where the report says that the sandbox failed.
+    pub(super) fn ok(value: &impl Serialize, is_settled: bool) -> Self {
         match serde_json::to_vec(value) {
-            Ok(body) => Self { status: StatusCode::OK, body: body.into(), retry_after: None },
+            Ok(body) => Self { status: StatusCode::OK, body: body.into(), retry_after: None, is_settled },
             Err(error) => {
                 let sentence = format!("the report cannot be written: {error}");
                 Self::refused(&Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "sandbox_error", sentence), None)
@@ -32,7 +34,7 @@ impl Reply {
     pub(super) fn refused(refusal: &Refusal, retry_after: Option<u64>) -> Self {
         let body = serde_json::to_vec(refusal).unwrap_or_default().into();
         let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, body, retry_after }
+        Self { status, body, retry_after, is_settled: false }
     }
 }
 

@@ -86,6 +86,39 @@ async fn a_server_that_keeps_failing_is_left_alone_and_tried_again() {
 }
 
 #[tokio::test]
+async fn a_long_call_that_tries_a_server_is_no_failure_of_those_that_wait_for_it() {
+    const REPORT: &str = r#"{"stdout":"1\n","stderr":"","exit":0,"status":"ok","seconds":0.1,
+        "peak_memory_bytes":1}"#;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // Fails at the first call, and takes its time for all others.
+    let slow = tokio::spawn(async move {
+        for number in 0.. {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let _ = connection.read(&mut [0; 1 << 16]).await;
+                let (status, body) = if number == 0 { ("502 Bad Gateway", "") } else { ("200 OK", REPORT) };
+                tokio::time::sleep(Duration::from_millis(if number == 0 { 0 } else { 1000 })).await;
+                let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}", body.len());
+                let _ = connection.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await;
+            });
+        }
+    });
+    let options = ClientOptions { breaker_failures: 1, breaker_seconds: 0.3, ..impatient() };
+    let client = Client::with_options(vec![url], options).unwrap();
+    let mut calls = JoinSet::new();
+    for _ in 0..8 {
+        let client = client.clone();
+        calls.spawn(async move { client.run(&program("print(1)")).await.map(|report| report.stdout) });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for answer in calls.join_all().await {
+        assert_eq!(answer.unwrap(), "1\n");
+    }
+    slow.abort();
+}
+
+#[tokio::test]
 async fn an_answer_that_is_lost_on_the_way_is_not_paid_for_twice() {
     let server = one_worker().await;
     let target = server.url().replace("http://", "");

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use sandbox::{ServerConfig, serve};
+use sandbox::{ServerConfig, ServerHandle, serve};
 use sandbox_api::{Client, GradeVerdict};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -180,21 +180,28 @@ async fn a_request_that_loses_two_workers_gets_a_typed_error_and_the_next_one_no
         let url = url.clone();
         async move { post(&url, &sleeps(60.0), &[]).await }
     });
-    until(&server, "sandbox_workers_busy", 1.0).await;
-    let first = server.worker_ids();
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    kill(first[0]);
-    let second = loop {
-        match server.worker_ids()[..] {
-            [id] if id != first[0] => break id,
-            _ => tokio::time::sleep(Duration::from_millis(5)).await,
-        }
-    };
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    kill(second);
+    kill_two_workers(&server).await;
     let (status, answer) = running.await.unwrap();
     assert_eq!((status, &answer["type"]), (500, &json!("worker_lost")), "{answer}");
     assert_eq!(post(&url, &program("print(1)"), &[]).await.0, 200);
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_failure_of_the_sandbox_is_not_remembered_where_it_is_an_answer() {
+    let server = one_worker().await;
+    let url = format!("{}/run_code", server.url());
+    let body = json!({"code": "import time\ntime.sleep(60)", "language": "python", "run_timeout": 8});
+    let ask = || {
+        let (url, body) = (url.clone(), body.clone());
+        async move { post(&url, &body, &[("x-request-id", "a")]).await }
+    };
+    let running = tokio::spawn(ask());
+    kill_two_workers(&server).await;
+    let (status, answer) = running.await.unwrap();
+    assert_eq!((status, &answer["status"]), (200, &json!("SandboxError")), "{answer}");
+    let (status, answer) = ask().await;
+    assert_eq!((status, &answer["run_result"]["status"]), (200, &json!("TimeLimitExceeded")), "{answer}");
     server.shutdown().await;
 }
 
@@ -232,6 +239,22 @@ async fn shutdown_does_not_wait_for_ever() {
     assert!(began.elapsed() < Duration::from_secs(50));
     let (status, answer) = running.await.unwrap();
     assert_eq!((status, &answer["type"]), (503, &json!("shutting_down")), "{answer}");
+}
+
+/// Kills the only worker, which is about to be busy, and the one that takes its place.
+async fn kill_two_workers(server: &ServerHandle) {
+    until(server, "sandbox_workers_busy", 1.0).await;
+    let first = server.worker_ids();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    kill(first[0]);
+    let second = loop {
+        match server.worker_ids()[..] {
+            [id] if id != first[0] => break id,
+            _ => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    };
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    kill(second);
 }
 
 fn kill(id: u32) {

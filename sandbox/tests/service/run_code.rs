@@ -116,6 +116,11 @@ async fn files_go_in_and_come_out() {
         forged["fetch_files"] = json!(["out.bin"]);
         let (status, answer) = post(&url, &forged, &[]).await;
         assert_eq!((status, &answer["files"]), (200, &json!({})), "{answer}");
+        // A child's end is told as its own: where files are wanted, another process runs the program.
+        let endless = json!({"code": "int main() { for (;;); }", "language": "cpp", "fetch_files": ["out.bin"],
+            "limits": {"cpu_seconds": 1}});
+        let (status, answer) = post(&format!("{}/run", server.url()), &endless, &[]).await;
+        assert!(status == 422 || answer["status"] == "time_limit", "{answer}");
         let huge = json!({"code": "open('out.bin', 'wb').write(bytes(9 << 20))", "fetch_files": ["out.bin"]});
         let (status, answer) = post(&format!("{}/run", server.url()), &huge, &[]).await;
         assert_eq!((status, &answer["status"]), (200, &json!("output_limit")));

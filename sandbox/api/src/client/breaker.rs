@@ -35,6 +35,11 @@ impl Breaker {
         Some(self.probe.map_or(until, |began| until.max(began + length)))
     }
 
+    /// Failures since the server last answered.
+    pub(super) fn num_failures(&self) -> usize {
+        self.num_failures
+    }
+
     /// Records that a call is made.
     pub(super) fn called(&mut self, now: Instant) {
         if self.open.is_some() {

@@ -70,14 +70,17 @@ impl Caller {
         let deadline = began + Duration::from_secs_f64(options.timeout_seconds);
         let id = format!("{name}-{}", num_calls.fetch_add(1, Relaxed));
         let call = Call { path, id: &id, body };
-        let (mut attempts, mut failures, mut previous) = (0, 0, None);
+        let (mut attempts, mut failures, mut seen, mut previous) = (0, 0, 0, None);
         let mut last = "every server was left alone after failures".to_owned();
         let mut failure = LastFailure::NoAnswer;
         loop {
             let (index, ready_at) = self.least_loaded(previous);
             let mut wait = ready_at.saturating_duration_since(Instant::now());
             if !wait.is_zero() {
-                failures += 1;
+                // Another call tries the server meanwhile: this wait has failed if that call has, not if it is long.
+                if self.num_failures() > seen {
+                    failures += 1;
+                }
             } else {
                 attempts += 1;
                 previous = Some(index);
@@ -100,12 +103,18 @@ impl Caller {
                 }
                 wait = wait.max(self.backoff(attempts));
             }
+            seen = self.num_failures();
             if failures >= options.attempts || Instant::now() + wait >= deadline {
                 let seconds = began.elapsed().as_secs_f64();
                 return Err(ClientError::Unavailable { attempts, seconds, last, failure });
             }
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Failures of all servers since each last answered.
+    fn num_failures(&self) -> usize {
+        self.servers.iter().map(Server::num_failures).sum()
     }
 
     /// The server to call, and the time from which on it may be called: of those that may be called now the one with

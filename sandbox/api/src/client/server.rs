@@ -51,6 +51,11 @@ impl Server {
         self.breaker().allows(now)
     }
 
+    /// Failures since the server last answered.
+    pub(super) fn num_failures(&self) -> usize {
+        self.breaker().num_failures()
+    }
+
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }

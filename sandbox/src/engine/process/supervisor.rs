@@ -109,6 +109,10 @@ pub(super) fn watch(
         }
         let now = Instant::now();
         if now >= deadline {
+            // The program may have ended since `poll` looked, on a busy machine long ago.
+            if process.has_ended() {
+                break;
+            }
             end.get_or_insert(RunEnd::WallLimit);
         } else if end.is_none() && now - weighed >= TICK {
             weighed = now;

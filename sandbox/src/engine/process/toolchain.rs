@@ -155,9 +155,16 @@ fn configured(command: &CommandLanguage) -> Toolchain {
     }
 }
 
-/// The few variables that compilers need, and `more`.
+/// The few variables that compilers and programs need, and `more`.
 fn environment(more: &[(&str, String)]) -> BTreeMap<String, String> {
-    let few = [("PATH", "/usr/bin:/bin:/usr/local/bin"), ("HOME", FOLDER), ("TMPDIR", FOLDER), ("LANG", "C.UTF-8")];
+    let few = [
+        ("PATH", "/usr/bin:/bin:/usr/local/bin"),
+        ("HOME", FOLDER),
+        ("TMPDIR", FOLDER),
+        ("LANG", "C.UTF-8"),
+        // An arena for each thread would use up the address space.
+        ("MALLOC_ARENA_MAX", "1"),
+    ];
     let few = few.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     few.chain(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone()))).collect()
 }

@@ -27,13 +27,24 @@ fn tree(process: i32) -> (Vec<i32>, u64) {
     let (mut found, mut waiting, mut num_threads) = (Vec::new(), vec![process], 0);
     while let Some(process) = waiting.pop() {
         found.push(process);
-        for task in fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten() {
-            num_threads += 1;
+        let tasks: Vec<_> = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten().collect();
+        // A thread that has ended before the others of its process is one of several.
+        if tasks.len() > 1 || !has_ended(process) {
+            num_threads += tasks.len() as u64;
+        }
+        for task in tasks {
             let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
             waiting.extend(children.split_whitespace().filter_map(|child| child.parse::<i32>().ok()));
         }
     }
     (found, num_threads)
+}
+
+/// True for a process that has ended and that nobody has waited for: state `Z` in proc_pid_stat(5).
+fn has_ended(process: i32) -> bool {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name before the state may have any characters, a bracket too.
+    text.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
 }
 
 /// Resident bytes of a process, without pages of files and shared memory (`statm` in proc(5)).
@@ -65,5 +76,16 @@ mod tests {
         assert_eq!(excess(process, &large), None);
         assert_eq!(excess(process, &Limits { processes: 0, ..large.clone() }), Some(RunEnd::ProcessLimit));
         assert_eq!(excess(process, &Limits { memory_bytes: 1 << 10, ..large }), Some(RunEnd::MemoryLimit));
+    }
+
+    #[test]
+    fn processes_that_have_ended_do_not_count() {
+        let mut ended: Vec<_> = (0..5).map(|_| std::process::Command::new("true").spawn().unwrap()).collect();
+        let ids: Vec<i32> = ended.iter().map(|child| child.id() as i32).collect();
+        while !ids.iter().all(|id| has_ended(*id)) {
+            std::thread::yield_now();
+        }
+        assert!(ids.iter().all(|id| tree(*id) == (vec![*id], 0)));
+        ended.iter_mut().for_each(|child| drop(child.wait()));
     }
 }

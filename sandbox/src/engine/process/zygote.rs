@@ -99,6 +99,9 @@ impl Zygote {
         command.args(["-I", "-B", "-X", "utf8", "-c", BOOTSTRAP]).args(numbers).env_clear();
         // Lazy binding (ld.so(8)) would look a function up at its first call, and so in every copy anew.
         command.env("LD_BIND_NOW", "1");
+        // Each arena of the C library's allocator (mallopt(3)) would take 64 MiB of a program's address space, one for
+        // each thread.
+        command.env("MALLOC_ARENA_MAX", "1");
         // A group of its own: signals to the server's group, such as a terminal's, must not reach it, nor the reverse.
         command.process_group(0);
         // CPython looks at its standard files once, at its start: give the zygote pipes, as programs will have.

@@ -6,10 +6,12 @@ nothing it says is believed further than "this is what the program printed or re
 import atexit
 import binascii
 import builtins
+import gc
 import linecache
 import sys
 import traceback
 import types
+from weakref import ref
 
 FILE = "main.py"
 # Frames that a traceback shows: a deep recursion has thousands, and each is looked up in the source.
@@ -36,8 +38,13 @@ def given_names():
 GIVEN = given_names()
 
 
-# Holds the program's module, once there is one.
+# Holds the program's module and its text, once there is one.
 LOADED = []
+COLLECT = gc.collect
+# Words of programs whose objects may do something as they end: in others the collector has nothing to find.
+LAST_WORDS = "__del__", "yield", "async", "weakref", "open"
+# Words of programs that look for their own source: children that do not come of a fork read it.
+READ_THEMSELVES = "__file__", "argv", "multiprocessing", "concurrent"
 
 
 def put_files(files):
@@ -46,6 +53,15 @@ def put_files(files):
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         with open(path, "wb") as file:
             file.write(binascii.a2b_base64(data))
+
+
+def put_source(code):
+    """Writes the program's own file, where there is a folder to write to."""
+    try:
+        with open(FILE, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:
+            file.write(code)
+    except OSError:
+        pass
 
 
 def fetched_files(paths):
@@ -62,8 +78,10 @@ def fetched_files(paths):
 
 def load(job):
     """Runs the candidate's code in a clean module and returns the module."""
-    # Only a program runs what stands under `if __name__ == "__main__":`.
+    # Only a program runs what stands under `if __name__ == "__main__":`, and imports modules from its own folder.
     name = "__main__" if job["mode"] == "program" else "solution"
+    if job["mode"] == "program":
+        sys.path.insert(0, os.getcwd())
     main = types.ModuleType(name)
     main.__dict__.update(__builtins__=builtins, __file__=FILE)
     sys.modules["__main__"] = sys.modules[name] = main
@@ -77,7 +95,9 @@ def load(job):
         # Among the builtins, so that only names that the program defines itself can be called from outside.
         vars(builtins).update(GIVEN)
     code = job["code"].removeprefix("\ufeff")
-    LOADED.append(main)
+    LOADED.append((main, code))
+    if any(word in code for word in READ_THEMSELVES):
+        put_source(code)
     put_files(job.get("files", {}))
     linecache.cache[FILE] = (len(code), None, code.splitlines(True), FILE)
     exec(compile(code, FILE, "exec", dont_inherit=True), main.__dict__)
@@ -303,25 +323,63 @@ def shown(error):
     return "\n".join(lines)[-ERROR_CHARACTERS:] + "\n"
 
 
+def exit_status(stop):
+    """The status of a program that raised SystemExit."""
+    if isinstance(stop.code, int):
+        return int.__and__(stop.code, 0xFF)
+    if stop.code is None:
+        return 0
+    print(stop.code, file=sys.stderr)
+    return 1
+
+
+def report(error):
+    """Shows a program's error, by the program's own hook where it has one; returns the exit status."""
+    try:
+        if sys.excepthook is sys.__excepthook__:
+            sys.stderr.write(shown(error))
+        else:
+            error.__traceback__ = own_part(error.__traceback__)
+            sys.excepthook(type(error), error, error.__traceback__)
+    except SystemExit as stop:
+        return exit_status(stop)
+    except BaseException:
+        os.write(2, type(error).__name__.encode() + b"\n")
+    return 1
+
+
 def attempt(task, *arguments):
     """Runs `task` and returns the exit status that a program of its own would have had."""
-    status = 0
     try:
         task(*arguments)
     except SystemExit as stop:
-        if isinstance(stop.code, int):
-            status = int.__and__(stop.code, 0xFF)
-        elif stop.code is not None:
-            print(stop.code, file=sys.stderr)
-            status = 1
+        return exit_status(stop)
     except BaseException as error:
-        status = 1
         RESERVE.clear()
-        try:
-            sys.stderr.write(shown(error))
-        except BaseException:
-            os.write(2, type(error).__name__.encode() + b"\n")
-    return status
+        return report(error)
+    return 0
+
+
+def end_objects():
+    """Has the program's objects end as when an interpreter ends: each while all names of the module are still there."""
+    if not LOADED:
+        return
+    main, code = LOADED.pop()
+    if not any(word in code for word in LAST_WORDS):
+        main.__dict__.clear()
+        return
+    # The collector puts what holds other objects before them, so that a text file ends before its buffer.
+    COLLECT()
+    # A module that its names hold too is gone when they are.
+    main.__dict__[None] = main
+    left = ref(main)
+    for name in ("__main__", "solution"):
+        sys.modules.pop(name, None)
+    del main
+    COLLECT()
+    # What does not end with the program, such as the handler of a signal, may hold the names still.
+    if main := left():
+        main.__dict__.clear()
 
 
 def run_to_the_end(task, *arguments):
@@ -333,9 +391,8 @@ def run_to_the_end(task, *arguments):
         # A program may have put other files in their place; each may hold what was printed.
         flush_own(own)
         flush(sys.stdout, sys.stderr)
-        # Open files write what they hold, and objects run their `__del__`, as when an interpreter ends.
-        for main in LOADED:
-            main.__dict__.clear()
+        # Open files write what they hold, and objects run their `__del__`.
+        end_objects()
         flush_own(own)
     except BaseException:
         status = status or 1

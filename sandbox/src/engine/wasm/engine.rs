@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -54,6 +55,8 @@ impl WasmEngine {
         if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
             command.env("LD_LIBRARY_PATH", path);
         }
+        // A group of its own: a terminal's signals to the server's group must not end it while the server drains.
+        command.process_group(0);
         command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
         let child = command.spawn().map_err(|error| failed(format!("{}: {error}", self.executable.display())))?;
         let mut worker = WasmWorker::new(child, ours);

@@ -2,7 +2,10 @@
 
 This runs inside all layers, as a candidate does. The command has the same standard input, output and error.
 """
+import signal
+
 ARTIFACT = 5
+IGNORED = signal.SIGPIPE, signal.SIGXFSZ
 
 
 def copy(source, target):
@@ -26,6 +29,9 @@ def run_command(job):
         copy(ARTIFACT, file)
         os.close(file)
         os.close(ARTIFACT)
+    # CPython ignores these, and a program inherits what is ignored (execve(2)).
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_DFL)
     command, environment = job["command"], job["environment"]
     if not (job["gives"] or "fetch_files" in job):
         os.close(CHANNEL)

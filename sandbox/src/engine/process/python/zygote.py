@@ -38,6 +38,8 @@ REHEARSALS = 50
 PART = ctypes.CFUNCTYPE(None)
 # Processes of a judge's user: a judge makes none, but the limit counts the user's others too (setrlimit(2)).
 MOST_PROCESSES = 1 << 20
+# Processors that a program sees: pools have as many processes, or threads, and those are limited.
+MOST_PROCESSORS = 4
 KEPT = sys.modules["__main__"]
 
 
@@ -93,6 +95,23 @@ def name_standard_files():
     os.open = open_number
 
 
+SET_SIGNAL = signal._signal.signal
+
+
+def set_signal(number, handler, /):
+    """signal.signal, after which the default action ends a program as it does any other process."""
+    old = SET_SIGNAL(number, handler)
+    if handler == signal.SIG_DFL:
+        CONFINE.confine_end_by(number)
+    return old
+
+
+def fork_by_default():
+    """Has `multiprocessing` fork: from Python 3.14 on it asks a server for processes, behind a socket with a name."""
+    context = __import__("multiprocessing.context").context
+    context._default_context._default_context = context._concrete_contexts["fork"]
+
+
 def return_value(job):
     write_all(CHANNEL, call_once(job).encode())
 
@@ -133,9 +152,12 @@ def run_candidate():
         job = read_job(JOB)
         os.close(JOB)
         SEED()
+        code = job.get("code", "")
         # Others keep the functions that they know.
-        if "/dev/" in job.get("code", ""):
+        if "/dev/" in code:
             name_standard_files()
+        if sys.version_info >= (3, 14) and ("multiprocessing" in code or "concurrent" in code):
+            fork_by_default()
         status = run_command(job) if job["mode"] == "command" else run_to_the_end(MODES[job["mode"]], job)
         if "fetch_files" in job:
             write_all(CHANNEL, fetched_files(job["fetch_files"]).encode())
@@ -198,7 +220,7 @@ def rehearse():
     source, target = os.pipe()
     os.write(target, b"1\n" * REHEARSALS)
     os.close(target)
-    own, arguments = (sys.stdin, sys.stdout), sys.argv
+    own, arguments, path = (sys.stdin, sys.stdout), sys.argv, sys.path[:]
     with here, there, open(source) as sys.stdin, open("/dev/null", "w") as sys.stdout:
         for _ in range(REHEARSALS):
             write_frame(here.fileno(), job)
@@ -208,7 +230,7 @@ def rehearse():
             SEED()
             LOADED.clear()
     sys.stdin, sys.stdout = own
-    sys.modules["__main__"], sys.argv = KEPT, arguments
+    sys.modules["__main__"], sys.argv, sys.path[:] = KEPT, arguments, path
     linecache.cache.clear()
 
 
@@ -226,6 +248,8 @@ def library(proc, file):
     loaded.confine_gather.restype = None
     loaded.confine_serve.restype = ctypes.c_bool
     loaded.confine_serve.argtypes = ctypes.c_void_p, PART, PART
+    loaded.confine_end_by.argtypes = (ctypes.c_int,)
+    loaded.confine_end_by.restype = None
     loaded.confine_judge.argtypes = ctypes.c_void_p, *[ctypes.c_uint64] * 4
     return loaded
 
@@ -244,9 +268,9 @@ if not ZYGOTE:
 if hasattr(sys, "set_int_max_str_digits"):
     sys.set_int_max_str_digits(0)
 os.environ.clear()
-# Libraries of numbers start a thread for each core, and threads count. They read the C library's environment, which
-# programs do not see in os.environ.
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+# Libraries of numbers start a thread for each core, and threads count; an arena for each thread takes address space.
+# Both read the C library's environment, which programs do not see in os.environ.
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX"):
     os.putenv(name, "1")
 if SETTINGS["packages"]:
     sys.path.append(SETTINGS["packages"])
@@ -255,9 +279,21 @@ sys.stdin.reconfigure(newline=None)
 # A program has no use for how this interpreter was started.
 if hasattr(sys, "orig_argv"):
     sys.orig_argv[:] = [FILE]
+signal._signal.signal = set_signal
+# A server that was started in the background may ignore signals, and this process inherits that (execve(2)).
+for number in signal.valid_signals() - {*IGNORED}:
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+PROCESSORS = min(os.cpu_count() or 1, MOST_PROCESSORS)
+for name in ("cpu_count", "process_cpu_count"):
+    if hasattr(os, name):
+        setattr(os, name, lambda: PROCESSORS)
 threading.stack_size(THREAD_STACK)
 threading.stack_size = modest_stack_size
+# Without a root of its own a program has no folder to write to, or the host's.
+if not os.path.isdir("/box/tmp"):
+    READ_THEMSELVES = ()
 # Zeros that nobody writes take address space, but no memory.
 RESERVE.append(bytes(SETTINGS["reserve_bytes"]))
 rehearse()

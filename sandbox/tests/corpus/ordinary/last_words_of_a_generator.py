@@ -1,0 +1,12 @@
+words = [42]
+
+
+def lines():
+    try:
+        yield
+    finally:
+        print(*words)
+
+
+suspended = lines()
+next(suspended)
