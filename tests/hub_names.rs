@@ -183,7 +183,7 @@ fn exported(home: &Home) {
     assert_eq!(fs::read(out.join("model.safetensors")).unwrap(), fs::read(last.join("model.safetensors")).unwrap());
     assert!(out.join("tokenizer.json").is_file() && !out.join("trainer").exists());
     let card = fs::read_to_string(out.join("README.md")).unwrap();
-    assert_says(&card, &["base_model: \"org/tiny\"", "license: apache-2.0", FIRST, "# tiny-sums", "| math_eval |"]);
+    assert_says(&card, &["base_model: \"org/tiny\"", "license: apache-2.0", FIRST, "# tiny-sums", "| math\\_eval |"]);
     assert!(!card.contains(&home.bench.text("")), "paths of this machine stand in {card}");
     assert_says(&home.says(&["export", &run_dir], 2), &["is there already"]);
     assert_says(&home.says(&["export", &home.bench.text("runs")], 2), &["is a recipe", "stage-1"]);
