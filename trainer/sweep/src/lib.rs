@@ -19,6 +19,7 @@ pub mod file;
 pub mod folder;
 mod held;
 pub mod identity;
+pub mod markdown;
 pub mod measured;
 mod measurement;
 pub mod plan;

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use sweep::markdown::plain;
+
 use super::figures::CardFigure;
 use super::licence::Licence;
 use super::lineage::{Lineage, TrainedRun};
@@ -180,19 +182,6 @@ fn data(text: &mut String, run: &TrainedRun) {
 /// A text as YAML and JSON both write it.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-/// A text in which Markdown sees no markup, in a table's cell too.
-fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\n' | '\r' => out.push(' '),
-            '|' | '*' | '_' | '`' | '<' | '\\' | '[' | ']' => out.extend(['\\', letter]),
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 /// A value of a configuration as TOML: numbers and truths as they are, texts between quotes.

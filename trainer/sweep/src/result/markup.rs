@@ -2,11 +2,12 @@
 
 use super::sweep_result::SweepResult;
 use super::table::FigureTable;
+use crate::markdown::plain;
 
 impl SweepResult {
     /// The tables and notes in Markdown.
     pub fn markdown(&self) -> String {
-        let mut out = format!("# {}\n", markdown_text(&self.name));
+        let mut out = format!("# {}\n", plain(&self.name));
         for table in self.tables().into_iter().chain(self.claims_table()) {
             out.push_str(&markdown_table(&table));
         }
@@ -14,7 +15,7 @@ impl SweepResult {
             out.push('\n');
         }
         for note in &self.notes {
-            out.push_str(&format!("- {}\n", markdown_text(note)));
+            out.push_str(&format!("- {}\n", plain(note)));
         }
         out
     }
@@ -34,28 +35,15 @@ impl SweepResult {
 
 fn markdown_table(table: &FigureTable) -> String {
     let row = |cells: &[String]| {
-        let cells: Vec<String> = cells.iter().map(|cell| markdown_text(cell)).collect();
+        let cells: Vec<String> = cells.iter().map(|cell| plain(cell)).collect();
         format!("| {} |\n", cells.join(" | "))
     };
     let rule: Vec<&str> = (0..table.head.len()).map(|column| if column == 0 { "---" } else { "---:" }).collect();
-    let mut out = format!("\n## {}\n\n{}| {} |\n", markdown_text(&table.title), row(&table.head), rule.join(" | "));
+    let mut out = format!("\n## {}\n\n{}| {} |\n", plain(&table.title), row(&table.head), rule.join(" | "));
     table.rows.iter().for_each(|cells| out.push_str(&row(cells)));
     if !table.foot.is_empty() {
-        let foot: Vec<String> = table.foot.iter().map(|sentence| markdown_text(sentence)).collect();
+        let foot: Vec<String> = table.foot.iter().map(|sentence| plain(sentence)).collect();
         out.push_str(&format!("\n{}\n", foot.join(" ")));
-    }
-    out
-}
-
-/// Text in which Markdown sees no markup.
-fn markdown_text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' | '\r' => out.push(' '),
-            '|' | '*' | '_' | '`' | '<' | '\\' | '[' | ']' | '#' => out.extend(['\\', character]),
-            other => out.push(other),
-        }
     }
     out
 }
@@ -104,7 +92,7 @@ mod tests {
 
     #[test]
     fn names_are_text_in_both() {
-        assert_eq!(markdown_text("a|b_c*\nd"), "a\\|b\\_c\\* d");
+        assert_eq!(plain("a|b_c*\nd"), "a\\|b\\_c\\* d");
         assert_eq!(latex_text("50 % & a_b−1*<\\"), "50 \\% \\& a\\_b$-$1$^{*}$$<$\\textbackslash{}");
     }
 }
